@@ -1,0 +1,205 @@
+//! The only door to files that must survive: the real disk, or the simulator's.
+//!
+//! A method that returns `Ok` from a sync has made the bytes durable. After a failed sync nothing
+//! is known about what the disk holds: the caller stops and never tries the sync again.
+
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// One open file, addressed by offset. Shared between one writer and many readers.
+pub trait DiskFile: Send + Sync {
+    /// Fills `buffer` from `offset`. `UnexpectedEof` if the file ends before.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
+
+    /// Writes all of `bytes` at `offset`, growing the file as needed. Not durable.
+    ///
+    /// # Errors
+    /// Whatever the disk says; part of the bytes may have been written.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Makes the file's bytes and length durable.
+    ///
+    /// # Errors
+    /// Whatever the disk says; nothing is known about earlier writes afterwards.
+    fn sync_data(&self) -> io::Result<()>;
+
+    /// Length in bytes.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn len(&self) -> io::Result<u64>;
+
+    /// Whether the file holds no byte.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Cuts or grows (with zeros) the file. Not durable.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn set_len(&self, length: u64) -> io::Result<()>;
+}
+
+/// A place for files.
+pub trait Disk: Send + Sync {
+    /// Opens for reading and writing; with `create`, makes the file (mode 0600) if absent.
+    ///
+    /// # Errors
+    /// `NotFound` without `create`, or whatever the disk says.
+    fn open(&self, path: &Path, create: bool) -> io::Result<Arc<dyn DiskFile>>;
+
+    /// Makes a directory and its parents (mode as the process's umask says).
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn create_dir_all(&self, path: &Path) -> io::Result<()>;
+
+    /// File names directly in `path`, sorted.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn list(&self, path: &Path) -> io::Result<Vec<String>>;
+
+    /// Makes creations, renames and removals in `path` durable.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Renames within one file system, replacing `to`.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Free bytes for this process where `path` is.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn free_bytes(&self, path: &Path) -> io::Result<u64>;
+}
+
+/// Reads a whole file of at most `bytes_max`.
+///
+/// # Errors
+/// `InvalidData` if it is larger, or whatever the disk says.
+pub fn read_all(disk: &dyn Disk, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let file = disk.open(path, false)?;
+    let length = file.len()?;
+    if length > bytes_max {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "file larger than allowed"));
+    }
+    let length = usize::try_from(length).map_err(|_| io::ErrorKind::InvalidData)?;
+    let mut bytes = vec![0; length];
+    file.read_at(&mut bytes, 0)?;
+    Ok(bytes)
+}
+
+/// Replaces a file so that a crash leaves the old bytes or the new, never a mixture; durable.
+///
+/// # Errors
+/// Whatever the disk says.
+pub fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = temporary_beside(path);
+    let file = disk.open(&temporary, true)?;
+    file.set_len(0)?;
+    file.write_at(bytes, 0)?;
+    file.sync_data()?;
+    disk.rename(&temporary, path)?;
+    disk.sync_dir(path.parent().unwrap_or(Path::new(".")))
+}
+
+fn temporary_beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".new");
+    path.with_file_name(name)
+}
+
+/// The operating system's files.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealDisk;
+
+impl DiskFile for File {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        FileExt::read_exact_at(self, buffer, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        FileExt::write_all_at(self, bytes, offset)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Self::sync_data(self)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        Self::set_len(self, length)
+    }
+}
+
+impl Disk for RealDisk {
+    fn open(&self, path: &Path, create: bool) -> io::Result<Arc<dyn DiskFile>> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(create)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)?;
+        Ok(Arc::new(file))
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        std::fs::create_dir_all(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(path)? {
+            if let Ok(name) = entry?.file_name().into_string() {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn free_bytes(&self, path: &Path) -> io::Result<u64> {
+        let stat = rustix::fs::statvfs(path)?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+}

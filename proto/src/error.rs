@@ -1,0 +1,168 @@
+//! Wire codes: the one table in which a refusal becomes a number, a sentence and an exit code.
+//!
+//! Each operation has its own error enum beside it; all of them map into [`WireCode`] by `From`
+//! in the module that owns them. Texts are log-safe: no case data, key or peer-supplied string.
+//! Spec: chapter ERR.
+
+/// Whether trying the same thing again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// The same bytes will be refused again.
+    Never,
+    /// Later, by itself.
+    Later,
+    /// After the roster has changed.
+    AfterRosterUpdate,
+}
+
+/// Who must act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The one who sent the bytes.
+    Peer,
+    /// The program or person who made the call.
+    Caller,
+    /// Disk, clock, network, memory.
+    Environment,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeInfo {
+    /// Stable upper-case name.
+    pub name: &'static str,
+    /// What happened, as one log-safe sentence.
+    pub text: &'static str,
+    /// What to do, as one sentence.
+    pub advice: &'static str,
+    /// Exit code of the command line.
+    pub exit: u8,
+    /// Who must act.
+    pub blame: Blame,
+    /// Whether to try again.
+    pub retry: Retry,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $number:literal, $name:literal, $exit:literal, $blame:ident, $retry:ident, $text:literal, $advice:literal;)*) => {
+        /// A refusal as it travels: in `Refusal.code`, `Statement.code` and QUIC close codes.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        #[repr(u16)]
+        pub enum WireCode { $($(#[$doc])* $variant = $number,)* }
+
+        impl WireCode {
+            /// Every code, in ascending order.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The row of this code.
+            #[must_use]
+            pub const fn info(self) -> CodeInfo {
+                match self {
+                    $(Self::$variant => CodeInfo { name: $name, text: $text, advice: $advice, exit: $exit, blame: Blame::$blame, retry: Retry::$retry },)*
+                }
+            }
+
+            /// The code of a number from the wire; an unknown one is [`WireCode::Unknown`].
+            #[must_use]
+            pub const fn from_number(number: u32) -> Self {
+                match number { $($number => Self::$variant,)* _ => Self::Unknown }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A code of a later version.
+    Unknown = 1, "UNKNOWN", 1, Peer, Never, "the peer answered with a code this version does not know", "Update this program, then look the number up with: frex errors";
+    /// Bytes that are not what the protocol says.
+    Malformed = 1001, "MALFORMED", 1, Peer, Never, "the bytes are not a well-formed message", "Ask the sender which program made it; the same bytes will be refused again";
+    /// Over a limit.
+    TooLarge = 1002, "TOO_LARGE", 22, Caller, Never, "a size or count is over the protocol's limit", "Split the report or send the large part as an attachment; see spec chapter LIM";
+    /// No common version or an unknown critical feature.
+    Unsupported = 1003, "UNSUPPORTED", 22, Peer, Never, "a version or critical feature is not supported here", "Update the older of the two programs";
+    /// A signature, hash or proof does not hold.
+    BadSignature = 2001, "BAD_SIGNATURE", 20, Peer, Never, "a signature does not match", "The file was changed or is for something else: ask for it again";
+    /// The envelope's parts do not belong together.
+    BadEnvelope = 2002, "BAD_ENVELOPE", 20, Peer, Never, "the envelope's parts do not match its signed manifest", "The envelope was changed on its way: ask the sender to send it again";
+    /// Opening failed; one code for every reason.
+    CannotOpen = 2003, "CANNOT_OPEN", 20, Peer, Never, "the envelope cannot be opened with the keys held here", "Check that it was sealed to your current key: frex status";
+    /// A receipt does not verify.
+    BadReceipt = 2004, "BAD_RECEIPT", 20, Peer, Never, "the receipt does not verify", "Keep the file as evidence and ask the node for the receipt again";
+    /// A log proof does not verify.
+    BadProof = 2005, "BAD_PROOF", 20, Peer, Never, "a log proof does not verify", "Keep both checkpoints: they may be evidence against the log";
+    /// A stranger, or a key the roster does not list.
+    NotTrusted = 3001, "NOT_TRUSTED", 21, Peer, AfterRosterUpdate, "the peer's key is not in the roster", "Ask the federation to list it, then install the new roster: frex roster install FILE";
+    /// Revoked or suspended.
+    Revoked = 3002, "REVOKED", 21, Peer, AfterRosterUpdate, "the member or node is revoked or suspended", "Ask the federation's governance why";
+    /// The role does not allow this.
+    WrongRole = 3003, "WRONG_ROLE", 21, Peer, Never, "the connection's role does not allow this request", "Use a member key to submit and a node key to deliver";
+    /// Another federation.
+    WrongFederation = 3004, "WRONG_FEDERATION", 22, Peer, Never, "the message belongs to another federation", "Check the roster file in use: frex status";
+    /// The connection's owner is not the envelope's sender.
+    WrongSender = 3005, "WRONG_SENDER", 21, Peer, Never, "the envelope names another sender than the connection's owner", "Submit with the keys of the member named as sender";
+    /// The roster itself does not verify.
+    BadRoster = 3006, "BAD_ROSTER", 21, Peer, AfterRosterUpdate, "the roster does not verify", "Get the roster again from the governance: frex roster show FILE lists what fails";
+    /// The peer is not the node it was expected to be.
+    WrongNode = 3007, "WRONG_NODE", 21, Peer, AfterRosterUpdate, "the peer is not the node that was asked for", "Check the addresses in the roster: frex roster show";
+    /// Not a recipient served here.
+    UnknownRecipient = 4001, "UNKNOWN_RECIPIENT", 22, Caller, AfterRosterUpdate, "a recipient is not in the roster or not served by this node", "List the members with: frex roster show";
+    /// Past its expiry.
+    Expired = 4002, "EXPIRED", 22, Peer, Never, "the message is past its expiry", "Send it anew";
+    /// Created in the future.
+    FutureDated = 4003, "FUTURE_DATED", 22, Peer, Later, "the message is dated in the future", "Set the clock of the sender's machine";
+    /// Same message id, other bytes.
+    IdReuse = 4004, "ID_REUSE", 22, Peer, Never, "the message id was used before for other bytes", "Draw a new message id; both envelopes are kept as evidence";
+    /// The recipient does not take this kind in this lane.
+    NotAccepted = 4005, "NOT_ACCEPTED", 22, Caller, AfterRosterUpdate, "the recipient does not accept this kind of message in this lane", "See what it accepts with: frex roster show";
+    /// Life longer than allowed.
+    LifeTooLong = 4006, "LIFE_TOO_LONG", 22, Caller, Never, "the message would live longer than the protocol allows", "Choose an expiry within 31 days";
+    /// Busy or over quota.
+    RetryAfter = 5001, "RETRY_AFTER", 23, Environment, Later, "the node is busy or a quota is used up", "The sender's node tries again by itself";
+    /// No space left.
+    DiskFull = 5002, "DISK_FULL", 1, Environment, Later, "the node's disk is full: nothing was accepted", "Free space on the node's disk; it resumes by itself";
+    /// The node cannot be sure of its disk and has stopped.
+    StorageFailed = 5003, "STORAGE_FAILED", 1, Environment, Later, "the node's storage failed and it has stopped", "Check the disk, then run: frex fsck";
+    /// Shutting down.
+    ShuttingDown = 5004, "SHUTTING_DOWN", 23, Environment, Later, "the node is shutting down", "Try again in a moment";
+    /// Cannot be reached.
+    Unreachable = 5005, "UNREACHABLE", 23, Environment, Later, "the node cannot be reached", "Check that it runs and that UDP passes: frex status";
+    /// Nothing under this id.
+    NotFound = 5006, "NOT_FOUND", 1, Caller, Never, "nothing is kept under this id", "Check the id";
+    /// The peer stopped talking.
+    TimedOut = 5007, "TIMED_OUT", 23, Environment, Later, "the peer did not answer in time", "Try again; check the network if it stays";
+    /// Not initialised.
+    NotInitialised = 6001, "NOT_INITIALISED", 10, Caller, Never, "this directory holds no FREX keys or configuration", "Make them with: frex init";
+    /// Another process holds the directory.
+    Locked = 6002, "LOCKED", 11, Caller, Later, "another process uses this data directory", "Stop it first, or choose another directory";
+    /// Key files readable by others.
+    LooseMode = 6003, "LOOSE_MODE", 78, Caller, Never, "a key file can be read by other users", "Run: chmod 600 FILE (and chmod 700 on its folder)";
+    /// Configuration is wrong.
+    BadConfig = 6004, "BAD_CONFIG", 78, Caller, Never, "the configuration cannot be used", "Mend the line named above";
+    /// The journal is damaged.
+    JournalDamaged = 6005, "JOURNAL_DAMAGED", 20, Environment, Never, "the journal is damaged: acknowledged entries do not read back", "Do not delete anything; run: frex fsck, and restore from a backup";
+}
+
+impl std::fmt::Display for WireCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let info = self.info();
+        write!(f, "{} [{} {}]", info.text, info.name, *self as u16)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // ERR-1: numbers and names are unique and map back.
+    #[test]
+    fn every_code_maps_back_to_itself() {
+        for pair in WireCode::ALL.windows(2) {
+            assert!(pair[0] < pair[1]);
+        }
+        for code in WireCode::ALL {
+            assert_eq!(WireCode::from_number(*code as u32), *code);
+            assert!(!code.info().advice.is_empty());
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Domain-separation strings and the keyed and unkeyed hashes under them.
+//!
+//! A label has one use, so that bytes made for one purpose never verify for another.
+//! Spec: chapter LBL.
+
+use ring::{digest, hmac};
+
+/// Hash output, 32 bytes.
+pub type Hash = [u8; 32];
+
+/// Binds a content to its header. Spec: ENV-11.
+pub const CONTENT: &[u8] = b"frex/v1/content\0";
+/// Hash of the header bytes. Spec: ENV-12.
+pub const CORE: &[u8] = b"frex/v1/core\0";
+/// Context of the body keys.
+pub const BODY: &[u8] = b"frex/v1/body\0";
+/// Id of a sealing key.
+pub const HPKE_KEY: &[u8] = b"frex/v1/hpke-key\0";
+/// Context of a single wrap.
+pub const WRAP: &[u8] = b"frex/v1/wrap\0";
+/// Context of a wrap whose HPKE context serves a batch.
+pub const WRAP_SHARED: &[u8] = b"frex/v1/wrap-shared\0";
+/// Exporter context of the wrap key under a shared HPKE context.
+pub const WRAP_KEY: &[u8] = b"frex/v1/wrap-key\0";
+/// Hash of a wrap in the manifest.
+pub const WRAP_HASH: &[u8] = b"frex/v1/wrap-hash\0";
+/// Identity of an envelope.
+pub const MANIFEST: &[u8] = b"frex/v1/manifest\0";
+/// Identity of a signing key.
+pub const SIGNATURE_KEY: &[u8] = b"frex/v1/sig-key\0";
+/// Commitment of a log leaf.
+pub const LEAF: &[u8] = b"frex/v1/leaf\0";
+
+/// Payload type of a manifest.
+pub const TYPE_MANIFEST: &str = "application/vnd.frex.manifest.v1+protobuf";
+/// Payload type of a batch root.
+pub const TYPE_BATCH: &str = "application/vnd.frex.batch.v1";
+/// Payload type of a forward.
+pub const TYPE_FORWARD: &str = "application/vnd.frex.forward.v1+protobuf";
+/// Payload type of a root.
+pub const TYPE_ROOT: &str = "application/vnd.frex.root.v1+protobuf";
+/// Payload type of a roster.
+pub const TYPE_ROSTER: &str = "application/vnd.frex.roster.v1+protobuf";
+/// Payload type of a member document.
+pub const TYPE_MEMBER_DOC: &str = "application/vnd.frex.memberdoc.v1+protobuf";
+/// Payload type of a freshness statement.
+pub const TYPE_FRESHNESS: &str = "application/vnd.frex.freshness.v1+protobuf";
+/// Payload type of a member's stage statement.
+pub const TYPE_STAGE: &str = "application/vnd.frex.stage.v1+protobuf";
+
+/// SHA-256 over the concatenation of `parts`.
+#[must_use]
+pub fn sha256(parts: &[&[u8]]) -> Hash {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(part);
+    }
+    into_hash(context.finish().as_ref())
+}
+
+/// HMAC-SHA256 under `key` over the concatenation of `parts`.
+#[must_use]
+pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Hash {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    let mut context = hmac::Context::with_key(&key);
+    for part in parts {
+        context.update(part);
+    }
+    into_hash(context.sign().as_ref())
+}
+
+fn into_hash(bytes: &[u8]) -> Hash {
+    bytes.try_into().expect("SHA-256 output is 32 bytes")
+}

@@ -1,0 +1,67 @@
+//! Every limit of the protocol, in one place.
+//!
+//! A length, count or queue that a peer can influence is bounded here and checked before memory
+//! is taken. Spec: chapter LIM.
+
+/// Recipients of one envelope. Spec: LIM-1.
+pub const RECIPIENTS_MAX: usize = 64;
+/// Envelopes of one request, and payloads under one batch signature. Spec: LIM-2.
+pub const BATCH_ENVELOPES_MAX: usize = 64;
+/// Characters of a federation, member or node id. Spec: LIM-3.
+pub const ID_BYTES_MAX: usize = 64;
+/// Content of one envelope, before padding. Larger things travel as attachments. Spec: LIM-4.
+pub const CONTENT_BYTES_MAX: usize = 1024 * 1024 + 4096;
+/// Sealed body: the padded content with its chunk tags. Spec: LIM-5.
+pub const BODY_BYTES_MAX: usize = 1_200_000;
+/// Body that travels inside an ENVELOPE frame; a larger one follows in a BODY frame. Spec: LIM-6.
+pub const INLINE_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Encoded `Signed` object of any type but a roster. Spec: LIM-7.
+pub const SIGNED_BYTES_MAX: usize = 64 * 1024;
+/// Encoded `Signed` roster. Spec: LIM-8.
+pub const ROSTER_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Encoded roster bundle with all member documents. Spec: LIM-9.
+pub const ROSTER_BUNDLE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Members of one roster. Spec: LIM-10.
+pub const MEMBERS_MAX: usize = 4096;
+/// Keys of one kind in one roster entry. Spec: LIM-11.
+pub const KEYS_PER_ENTRY_MAX: usize = 16;
+/// Governance keys of one root. Spec: LIM-12.
+pub const GOVERNANCE_KEYS_MAX: usize = 64;
+/// Signatures on one object. Spec: LIM-13.
+pub const SIGNATURES_MAX: usize = 64;
+/// Characters of a content type. Spec: LIM-14.
+pub const CONTENT_TYPE_BYTES_MAX: usize = 128;
+/// Encoded HELLO frame. Spec: LIM-15.
+pub const HELLO_FRAME_BYTES_MAX: usize = 4 * 1024;
+/// Encoded REQUEST frame (it may carry one receipt). Spec: LIM-16.
+pub const REQUEST_FRAME_BYTES_MAX: usize = 24 * 1024;
+/// Encoded ENVELOPE or ITEM frame: signed manifest, 64 wraps and an inline body. Spec: LIM-17.
+pub const ENVELOPE_FRAME_BYTES_MAX: usize = 256 * 1024;
+/// Encoded ANSWER frame. Spec: LIM-18.
+pub const ANSWER_FRAME_BYTES_MAX: usize = 24 * 1024;
+/// Encoded CONFIRM frame. Spec: LIM-19.
+pub const CONFIRM_FRAME_BYTES_MAX: usize = 8 * 1024;
+/// Encoded statement of a receipt. Spec: LIM-20.
+pub const STATEMENT_BYTES_MAX: usize = 16 * 1024;
+/// Hashes of an inclusion or consistency proof. Spec: LIM-21.
+pub const PROOF_HASHES_MAX: usize = 63;
+/// Text of a signed checkpoint with its signatures. Spec: LIM-22.
+pub const CHECKPOINT_BYTES_MAX: usize = 8 * 1024;
+/// Signature lines of a signed note. Spec: LIM-23.
+pub const NOTE_SIGNATURES_MAX: usize = 64;
+/// How far a peer's or an envelope's clock may differ from ours, milliseconds. Spec: LIM-24.
+pub const CLOCK_SKEW_MS_MAX: u64 = 10 * 60 * 1000;
+/// Longest life of an envelope, milliseconds: 31 days. Spec: LIM-25.
+pub const LIFE_MS_MAX: u64 = 31 * 24 * 60 * 60 * 1000;
+/// Unconfirmed inbox items that one stream holds. Spec: LIM-26.
+pub const INBOX_CREDIT_MAX: u32 = 256;
+/// Longest wait that a request may ask for, milliseconds. Spec: LIM-27.
+pub const WAIT_MS_MAX: u32 = 10 * 60 * 1000;
+
+const _: () = {
+    // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte
+    // tag per 16 KiB chunk, still fits a body.
+    assert!(CONTENT_BYTES_MAX + CONTENT_BYTES_MAX / 8 + 64 * 1024 <= BODY_BYTES_MAX + 64 * 1024);
+    assert!(INLINE_BODY_BYTES_MAX + RECIPIENTS_MAX * 1200 + SIGNED_BYTES_MAX <= ENVELOPE_FRAME_BYTES_MAX);
+    assert!(STATEMENT_BYTES_MAX + CHECKPOINT_BYTES_MAX < ANSWER_FRAME_BYTES_MAX + 4096);
+};

@@ -1,0 +1,33 @@
+//! The generated code is what the schema says.
+//!
+//! `FREX_REGENERATE=1 cargo test -p frex-proto --test generated` writes it anew.
+
+use std::{fs, path::Path};
+
+const FILES: [&str; 4] = ["envelope", "log", "roster", "session"];
+
+#[test]
+fn generated_code_matches_the_schema() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let schema = root.join("schema");
+    let files = FILES.map(|name| schema.join(format!("frex/v1/{name}.proto")));
+    let descriptors = protox::compile(files, [&schema]).expect("the schema compiles");
+    let out = root.join("../target/generated-check");
+    fs::create_dir_all(&out).expect("the target folder is writable");
+    prost_build::Config::new()
+        .skip_protoc_run()
+        .bytes(["."])
+        .out_dir(&out)
+        .compile_fds(descriptors)
+        .expect("the schema generates");
+    let fresh = fs::read_to_string(out.join("frex.v1.rs")).expect("one file per package");
+    let kept = root.join("src/gen/frex.v1.rs");
+    if std::env::var_os("FREX_REGENERATE").is_some() {
+        fs::write(&kept, &fresh).expect("the source folder is writable");
+    }
+    let kept = fs::read_to_string(&kept).unwrap_or_default();
+    assert!(
+        kept == fresh,
+        "the schema changed: run FREX_REGENERATE=1 cargo test -p frex-proto --test generated"
+    );
+}
