@@ -105,7 +105,10 @@ pub fn read_all(disk: &dyn Disk, path: &Path, bytes_max: u64) -> io::Result<Vec<
     let file = disk.open(path, false)?;
     let length = file.len()?;
     if length > bytes_max {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "file larger than allowed"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "file larger than allowed",
+        ));
     }
     let length = usize::try_from(length).map_err(|_| io::ErrorKind::InvalidData)?;
     let mut bytes = vec![0; length];

@@ -62,6 +62,9 @@ const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte
     // tag per 16 KiB chunk, still fits a body.
     assert!(CONTENT_BYTES_MAX + CONTENT_BYTES_MAX / 8 + 64 * 1024 <= BODY_BYTES_MAX + 64 * 1024);
-    assert!(INLINE_BODY_BYTES_MAX + RECIPIENTS_MAX * 1200 + SIGNED_BYTES_MAX <= ENVELOPE_FRAME_BYTES_MAX);
+    assert!(
+        INLINE_BODY_BYTES_MAX + RECIPIENTS_MAX * 1200 + SIGNED_BYTES_MAX
+            <= ENVELOPE_FRAME_BYTES_MAX
+    );
     assert!(STATEMENT_BYTES_MAX + CHECKPOINT_BYTES_MAX < ANSWER_FRAME_BYTES_MAX + 4096);
 };
