@@ -321,7 +321,7 @@ mod tests {
             (good.replace(NAME, ""), NoteError::KeyName),
             (good.replace(NAME, "a+b"), NoteError::KeyName),
             (good.replace(NAME, "a\u{a0}b"), NoteError::KeyName),
-            (good.replace("==\n", "=\n"), NoteError::SignatureLine),
+            (good.replace("=\n", "\n"), NoteError::SignatureLine),
             (
                 good.clone() + "\u{2014} x AAAAAA==\n",
                 NoteError::SignatureLine,

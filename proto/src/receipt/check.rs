@@ -24,7 +24,7 @@ pub fn checks(
         Err(_) => format!("{entry} is in the log"),
     };
     let included = match (&parsed, &signed) {
-        (Ok(receipt), Ok(head)) => outcome(receipt.check_inclusion(head)),
+        (Ok(receipt), Ok(head)) => outcome(receipt.check_inclusion(&receipt.leaf.hash(), head)),
         _ => Outcome::NotReached,
     };
     let with_parsed = |check: &dyn Fn(&Receipt) -> Result<(), ReceiptError>| {
