@@ -16,6 +16,9 @@ use super::{ALPN, Identity, KeyCheck, KeyExchange, TlsError, provider, verifier:
 /// kernel takes at most 64 KiB at once. Spec: TLS-9.
 pub const MTU_BYTES_MAX: u16 = 6000;
 
+/// A frame over this size waits for its turn among the large ones of its session.
+pub const LARGE_FRAME_BYTES: usize = 64 * 1024;
+
 /// What one connection and one endpoint may hold. Spec: TLS-8.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -31,6 +34,14 @@ pub struct Limits {
     pub mtu_bytes_max: u16,
     /// Handshakes waiting to be looked at.
     pub incoming_max: usize,
+    /// Handshakes under way, from the first validated packet to the Hello.
+    pub half_open_max: usize,
+    /// Connections of one endpoint.
+    pub connections_max: usize,
+    /// Frames over [`LARGE_FRAME_BYTES`] that one session reads at the same time.
+    pub large_frames_max: usize,
+    /// How long a TLS handshake, and then the exchange of Hellos, may take.
+    pub handshake_timeout: Duration,
     /// Silence after which a connection is given up.
     pub idle_timeout: Duration,
     /// Silence after which a sign of life is sent.
@@ -46,6 +57,10 @@ impl Default for Limits {
             send_window_bytes: 16 * 1024 * 1024,
             mtu_bytes_max: 1452,
             incoming_max: 256,
+            half_open_max: 256,
+            connections_max: 1024,
+            large_frames_max: 16,
+            handshake_timeout: Duration::from_secs(3),
             idle_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(10),
         }
