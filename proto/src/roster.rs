@@ -239,6 +239,9 @@ pub enum Fault {
     /// Fewer distinct valid signatures than needed.
     #[error("too few distinct valid signatures by the keys that may sign it")]
     TooFewSignatures,
+    /// A signature under a key that may sign does not hold: the bytes were changed.
+    #[error("a signature does not verify: the bytes were changed")]
+    BadSignature,
     /// Not the pinned root.
     #[error("not the root that was pinned")]
     WrongRoot,

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Accepts, Fault, Member, Node, Part, Quota, RosterError,
-    country::is_country,
-    ledger::{KeyLedger, check_count},
+    Accepts, Fault, Member, Node, Part, Quota, RosterError, country::is_country, ledger::KeyLedger,
 };
 use crate::{id::check_name, limits, v1};
 
@@ -158,7 +156,6 @@ fn accepts(part: Part, listed: &[v1::Accepts]) -> Result<Accepts, RosterError> {
     if listed.is_empty() {
         return Ok(Accepts { pairs: None });
     }
-    check_count(part, listed.len(), limits::FEATURES_MAX)?;
     let bad = part.fault(Fault::BadAccepts);
     let mut pairs = BTreeSet::new();
     for entry in listed {

@@ -12,7 +12,9 @@ use crate::{
     id::check_name,
     keys::VerifyingKey,
     label::{self, Hash, sha256},
-    limits, sign, v1,
+    limits,
+    sign::{self, SignError},
+    v1,
 };
 
 impl Roster {
@@ -101,11 +103,7 @@ impl Root {
             version: listed.version,
             expires_ms: listed.expires_ms,
         };
-        let every_key: Vec<_> = root
-            .root_keys
-            .iter()
-            .map(|timed| timed.key.clone())
-            .collect();
+        let every_key: Vec<_> = root.root_keys.iter().map(|timed| timed.key).collect();
         verify(part, &signed, &every_key, root.root_threshold)?;
         Ok(root)
     }
@@ -140,7 +138,10 @@ pub(super) fn verify(
 ) -> Result<Vec<crate::id::KeyId>, RosterError> {
     sign::verify(signed, payload_type(part), candidates, threshold)
         .map(|verified| verified.key_ids)
-        .map_err(|_| part.fault(Fault::TooFewSignatures))
+        .map_err(|error| match error {
+            SignError::BadSignature => part.fault(Fault::BadSignature),
+            _ => part.fault(Fault::TooFewSignatures),
+        })
 }
 
 /// Refuses an object that ends before it begins, has ended, or is issued in the future.
@@ -167,7 +168,7 @@ pub(super) fn good_at(listed: &[Timed<VerifyingKey>], now_ms: u64) -> Vec<Verify
     listed
         .iter()
         .filter(|timed| timed.validity.holds_at(now_ms))
-        .map(|timed| timed.key.clone())
+        .map(|timed| timed.key)
         .collect()
 }
 

@@ -125,7 +125,7 @@ impl Roster {
         let node = self.nodes.get(node)?;
         Some(LogVerifier {
             origin: log::origin(self.federation(), &node.id, node.log_epoch),
-            key: node.log_key.clone(),
+            key: node.log_key,
         })
     }
 

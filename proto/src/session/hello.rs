@@ -201,3 +201,186 @@ fn grease(random: u32) -> u32 {
 fn saturated(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+    use crate::{
+        keys::{SigningKey, VerifyingKey},
+        roster::{TrustAnchor, build},
+    };
+
+    const NOW: u64 = 1_900_000_000_000;
+
+    fn public(seed: u8) -> VerifyingKey {
+        SigningKey::from_seed(&[seed; 32]).verifying_key()
+    }
+
+    /// Node `node-a` of member `a`, which also serves member `b`; node `node-c` of revoked `c`.
+    fn roster() -> Roster {
+        let keys = [
+            SigningKey::from_seed(&[1; 32]),
+            SigningKey::from_seed(&[2; 32]),
+        ];
+        let root = build::root(&build::RootDraft {
+            federation: "example",
+            version: 1,
+            expires_ms: NOW + 10,
+            root_keys: &[public(1)],
+            root_threshold: 1,
+            roster_keys: &[public(2)],
+            roster_threshold: 1,
+        });
+        let mut listed = build::first_roster(&root, NOW, NOW + 10);
+        for (seed, id, node, runs) in [
+            (10, "a", "node-a", true),
+            (20, "b", "node-a", false),
+            (30, "c", "node-c", true),
+        ] {
+            let card = build::card(&build::CardDraft {
+                federation: "example",
+                id,
+                name: id,
+                role: v1::Role::Police,
+                country: "FR",
+                home_node: node,
+                identity: &SigningKey::from_seed(&[seed; 32]),
+                client_tls: &[public(seed + 1)],
+                sealing: &[],
+                node: runs.then_some(build::NodeDraft {
+                    id: node,
+                    log_key: &public(seed + 2),
+                    witness_key: None,
+                    tls_keys: &[public(seed + 3)],
+                    addresses: &[],
+                }),
+                issued_ms: NOW,
+                expires_ms: NOW + 10,
+            });
+            build::list_card(&mut listed, &card);
+        }
+        listed.members[2].status = i32::from(v1::Status::Revoked);
+        let root = build::sign_root(&root, &[&keys[0]]);
+        let signed = build::sign_roster(&listed, &[&keys[1]]);
+        let anchor = TrustAnchor::of_root(&root).unwrap();
+        Roster::judge(&build::bundle(&root, &signed, vec![], None), &anchor, NOW).unwrap()
+    }
+
+    fn hello(roster: &Roster, us: &Peer, seed: u64) -> v1::Hello {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let limits = SessionLimits::default();
+        build_hello(roster, us, "node-a", Bytes::new(), &limits, NOW, &mut rng)
+    }
+
+    fn client(member: &str) -> Peer {
+        Peer::Client(member.to_owned())
+    }
+
+    // SES-4, SES-7: what is built is taken, and the meaningless features do not matter.
+    #[test]
+    fn a_built_hello_makes_a_session() {
+        let roster = roster();
+        let node = Peer::Node("node-a".to_owned());
+        for seed in 0..64 {
+            for us in [&node, &client("a"), &client("b")] {
+                let judged = judge_hello(&hello(&roster, us, seed), us, &roster, "node-a", NOW);
+                let peer = judged.unwrap();
+                assert_eq!((&peer.peer, peer.version), (us, 1));
+                assert_eq!(peer.roster, RosterNews::Same);
+                assert_eq!(peer.limits, SessionLimits::default());
+                assert!(peer.features.is_empty());
+            }
+        }
+    }
+
+    // SES-4 to SES-11
+    #[test]
+    fn each_wrong_hello_is_refused_for_its_own_reason() {
+        type Spoil = fn(&mut v1::Hello);
+        let roster = roster();
+        let cases: &[(SessionError, Spoil)] = &[
+            (SessionError::Malformed, |h| h.version_min = 0),
+            (SessionError::Malformed, |h| {
+                (h.version_min, h.version_max) = (2, 1);
+            }),
+            (SessionError::Version, |h| {
+                (h.version_min, h.version_max) = (2, 9);
+            }),
+            (SessionError::UnknownCritical, |h| h.critical = vec![3]),
+            (SessionError::UnknownCritical, |h| {
+                h.critical.clone_from(&h.features);
+            }),
+            (SessionError::Malformed, |h| h.features = vec![3; 65]),
+            (SessionError::Federation, |h| h.federation = "other".into()),
+            (SessionError::Role, |h| h.role = 1),
+            (SessionError::Role, |h| h.role = 0),
+            (SessionError::Role, |h| h.role = 9),
+            (SessionError::Sender, |h| h.sender = "a".into()),
+            (SessionError::Receiver, |h| h.receiver = "node-c".into()),
+            (SessionError::Receiver, |h| h.receiver.clear()),
+            (SessionError::Clock, |h| h.clock_ms += 600_001),
+            (SessionError::Clock, |h| h.clock_ms -= 600_001),
+            (SessionError::Clock, |h| h.clock_ms = u64::MAX),
+            (SessionError::ForkedRoster, |h| {
+                h.roster_sha256 = vec![0; 32].into();
+            }),
+            (SessionError::Malformed, |h| h.roster_sha256 = Bytes::new()),
+            (SessionError::Malformed, |h| {
+                h.checkpoint = vec![0; 8193].into();
+            }),
+        ];
+        for (number, (error, spoil)) in cases.iter().enumerate() {
+            let mut hello = hello(&roster, &client("b"), 1);
+            spoil(&mut hello);
+            let judged = judge_hello(&hello, &client("b"), &roster, "node-a", NOW);
+            assert_eq!(judged, Err(*error), "case {number}");
+        }
+    }
+
+    // SES-4: the key decides who speaks; what the Hello says can only agree.
+    #[test]
+    fn the_owner_of_the_key_must_be_listed_live_and_served() {
+        let roster = roster();
+        for (peer, error) in [
+            (client("nobody"), SessionError::Stranger),
+            (Peer::Node("a".to_owned()), SessionError::Stranger),
+            (client("c"), SessionError::NotLive),
+            (Peer::Node("node-c".to_owned()), SessionError::NotLive),
+        ] {
+            let hello = hello(&roster, &peer, 1);
+            let judged = judge_hello(&hello, &peer, &roster, "node-a", NOW);
+            assert_eq!(judged, Err(error));
+        }
+        let mut elsewhere = hello(&roster, &client("a"), 1);
+        elsewhere.receiver = "node-c".to_owned();
+        let judged = judge_hello(&elsewhere, &client("a"), &roster, "node-c", NOW);
+        assert_eq!(judged, Err(SessionError::NotServed));
+    }
+
+    // SES-9, SES-10
+    #[test]
+    fn limits_are_bounded_and_versions_compared() {
+        let roster = roster();
+        let mut hello = hello(&roster, &client("a"), 1);
+        hello.limits = Some(v1::Limits {
+            batch_envelopes_max: 0,
+            body_bytes_max: u64::MAX,
+            requests_in_flight_max: 0,
+        });
+        hello.version_max = 7;
+        hello.roster_version = 2;
+        hello.clock_ms = NOW - 5;
+        let peer = judge_hello(&hello, &client("a"), &roster, "node-a", NOW).unwrap();
+        assert_eq!(peer.limits.batch_envelopes_max, 1);
+        assert_eq!(peer.limits.body_bytes_max, limits::BODY_BYTES_MAX);
+        assert_eq!(peer.limits.requests_in_flight_max, 1);
+        assert_eq!((peer.version, peer.clock_offset_ms), (1, -5));
+        assert_eq!(peer.roster, RosterNews::PeerIsAhead);
+        hello.roster_version = 0;
+        let peer = judge_hello(&hello, &client("a"), &roster, "node-a", NOW).unwrap();
+        assert_eq!(peer.roster, RosterNews::PeerIsBehind);
+    }
+}
