@@ -57,6 +57,8 @@ pub const LIFE_MS_MAX: u64 = 31 * 24 * 60 * 60 * 1000;
 pub const INBOX_CREDIT_MAX: u32 = 256;
 /// Longest wait that a request may ask for, milliseconds. Spec: LIM-27.
 pub const WAIT_MS_MAX: u32 = 10 * 60 * 1000;
+/// Bodies of one request together. Spec: LIM-28.
+pub const REQUEST_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte

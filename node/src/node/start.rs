@@ -1,0 +1,210 @@
+//! From files and keys to a running node.
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use frex_client::{
+    greeting::Party,
+    tls::{Identity, config::Limits},
+    transport::{Endpoint, EndpointConfig},
+};
+use frex_proto::{log::LogVerifier, roster::Peer};
+use tokio::{
+    sync::{Semaphore, mpsc, watch},
+    task::JoinSet,
+};
+
+use super::{Execution, Node, NodeParts, Shared, StartError};
+use crate::{
+    bells::Bells,
+    delivery,
+    index::Index,
+    intake::Intake,
+    journal::JournalConfig,
+    ledger::{
+        Job, LedgerError,
+        query::Ledger,
+        replay::{self, Folders},
+        sequencer::{QUEUE_ENTRIES_MAX, Sequencer},
+    },
+    listen::{self, Leases},
+    workers::Workers,
+};
+
+/// Bytes of large bodies in memory at once, all connections together.
+const BODY_BUDGET_BYTES: usize = 64 * 1024 * 1024;
+
+pub(super) async fn start(parts: NodeParts, progress: &mut dyn FnMut(u64, u64)) -> Result<Node, StartError> {
+    let id = parts.config.node.clone();
+    let log = parts.roster.log_verifier(&id).ok_or(StartError::NotListed)?;
+    if parts.log_key.verifying_key().as_bytes() != log.key.as_bytes() {
+        return Err(StartError::NotListed);
+    }
+    let (stop, stopping) = watch::channel(false);
+    let (fail, failed) = watch::channel(false);
+    let mut threads = Vec::new();
+    let mut tasks = JoinSet::new();
+    let bells = Arc::new(Bells::new(&parts.roster, &id));
+    let (ledger, sequencer, jobs) = open_ledger(&parts, &log, bells.clone(), progress)?;
+
+    let sequence = async move {
+        if let Err(error) = sequencer.run(jobs).await {
+            tracing::error!(error = ?error, "storage failed: the node stops");
+            fail.send_replace(true);
+            // Keeps the channel of failures open, so that late askers learn of it too.
+            fail.closed().await;
+        }
+    };
+    let publisher = publish(ledger.clone(), stopping.clone(), parts.config.publish_interval_ms);
+    match parts.execution {
+        Execution::Threads => {
+            threads.push(thread("frex-sequencer", sequence).map_err(StartError::Thread)?);
+            threads.push(thread("frex-publisher", publisher).map_err(StartError::Thread)?);
+        }
+        Execution::Inline => {
+            tokio::spawn(sequence);
+            tasks.spawn(publisher);
+        }
+    }
+    let workers = match parts.execution {
+        Execution::Inline => Workers::Inline,
+        Execution::Threads => Workers::pool(crypto_threads(parts.config.crypto_threads)).map_err(StartError::Thread)?,
+    };
+    let party = party(&parts, &id, &ledger);
+    let endpoint = bind(&parts, &party)?;
+    let shared = Arc::new(Shared {
+        intake: Intake { roster: parts.roster.clone(), node: id.clone() },
+        started_ms: parts.environment.clock.now_ms(),
+        id,
+        config: parts.config,
+        environment: parts.environment,
+        disk: parts.disk,
+        data: parts.data,
+        roster: parts.roster,
+        ledger,
+        workers,
+        bells,
+        metrics: parts.metrics,
+        endpoint,
+        stopping,
+        body_budget: Arc::new(Semaphore::new(BODY_BUDGET_BYTES)),
+        leases: Leases::default(),
+    });
+    tasks.spawn(listen::accept(shared.clone(), party.clone()));
+    for node in shared.roster.nodes() {
+        if node.id != shared.id && node.is_live() {
+            tasks.spawn(delivery::worker::run(shared.clone(), party.clone(), node.id.clone()));
+        }
+    }
+    Ok(Node { shared, stop, failed, tasks, threads })
+}
+
+fn open_ledger(
+    parts: &NodeParts,
+    log: &LogVerifier,
+    bells: Arc<Bells>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(Ledger, Sequencer, mpsc::Receiver<Job>), LedgerError> {
+    let folder = parts.data.join("index");
+    let index = match parts.execution {
+        Execution::Threads => Index::open(Some(&folder)),
+        Execution::Inline => Index::open(None),
+    };
+    let index = Arc::new(index.map_err(LedgerError::from)?);
+    let folders = Folders { journal: parts.data.join("journal"), log: parts.data.join("log").join(&log.origin) };
+    let config = JournalConfig {
+        segment_bytes: parts.config.segment_bytes,
+        fill_ahead_bytes: parts.config.fill_ahead_bytes,
+    };
+    let replay = replay::open(&parts.disk, &folders, config, &index, log, false, progress)?;
+    if replay.rebuilt {
+        tracing::info!(log_size = replay.frontier.size(), "the index was made from the journal");
+    }
+    let (jobs, receiver) = mpsc::channel(QUEUE_ENTRIES_MAX);
+    let (checkpoint, newest) = watch::channel(replay.checkpoint);
+    let tail = Arc::new(Mutex::new(replay.tail));
+    let ledger = Ledger {
+        jobs,
+        index: index.clone(),
+        reader: replay.journal.reader(),
+        publisher: Arc::new(Mutex::new(replay.publisher)),
+        tail: tail.clone(),
+        checkpoint: newest,
+    };
+    let sequencer = Sequencer {
+        journal: replay.journal,
+        index,
+        log_key: parts.log_key.clone(),
+        origin: log.origin.clone(),
+        node: parts.config.node.clone(),
+        frontier: replay.frontier,
+        checkpoint,
+        tail,
+        clock: parts.environment.clock.clone(),
+        rng: parts.environment.random.rng(),
+        last_ms: replay.last_ms,
+        after: bells,
+        metrics: parts.metrics.clone(),
+    };
+    Ok((ledger, sequencer, receiver))
+}
+
+fn party(parts: &NodeParts, id: &str, ledger: &Ledger) -> Party {
+    let checkpoint = ledger.checkpoint.clone();
+    Party {
+        roster: parts.roster.clone(),
+        us: Peer::Node(id.to_owned()),
+        environment: parts.environment.clone(),
+        checkpoint: Arc::new(move || checkpoint.borrow().clone()),
+    }
+}
+
+fn bind(parts: &NodeParts, party: &Party) -> Result<Endpoint, StartError> {
+    let identity = Identity::from_seed(&parts.tls_key.seed()).map_err(|error| StartError::Listen(error.into()))?;
+    if party.roster.owner_of_tls_key(identity.public_key(), parts.environment.clock.now_ms()) != Some(&party.us) {
+        return Err(StartError::NotListed);
+    }
+    let config = EndpointConfig {
+        socket: parts.socket.clone(),
+        identity,
+        key_check: party.key_check(),
+        key_exchange: party.key_exchange(),
+        limits: Limits::default(),
+        listen: true,
+        rng_seed: parts.environment.random.endpoint_seed(),
+    };
+    Endpoint::bind(config).map_err(|error| StartError::Listen(error.into()))
+}
+
+/// Brings the published files and the index up to the journal every now and then.
+async fn publish(ledger: Ledger, mut stopping: watch::Receiver<bool>, interval_ms: u64) {
+    let interval = Duration::from_millis(interval_ms.max(10));
+    loop {
+        let stopped = tokio::time::timeout(interval, stopping.wait_for(|stopping| *stopping)).await.is_ok();
+        if stopped {
+            return;
+        }
+        // The journal is whole, so the node goes on; the next round tries again.
+        if let Err(error) = ledger.publish() {
+            tracing::error!(error = ?error, "the published log could not be brought up to date");
+        }
+    }
+}
+
+fn crypto_threads(configured: usize) -> usize {
+    match configured {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    }
+}
+
+fn thread(
+    name: &str,
+    work: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    std::thread::Builder::new().name(name.to_owned()).spawn(move || runtime.block_on(work))
+}
