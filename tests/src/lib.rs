@@ -1,1 +1,10 @@
+//! What the tests and benchmarks of FREX share.
+//!
+//! [`sim`] is a world in one process: a network that loses and a disk that forgets, both decided
+//! by one seed. [`pinned_tls`] is the plainest mutual TLS, for what is measured or tested without
+//! FREX's own transport.
 
+#![forbid(unsafe_code)]
+
+pub mod pinned_tls;
+pub mod sim;
