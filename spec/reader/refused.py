@@ -1,0 +1,14 @@
+"""One exception for every refusal; its name is what vectors expect."""
+
+
+class Refused(Exception):
+    """Input that must not be taken, under the name that the spec and the vectors give it."""
+
+    def __init__(self, name):
+        super().__init__(name)
+        self.name = name
+
+
+def require(holds, name):
+    if not holds:
+        raise Refused(name)
