@@ -81,13 +81,26 @@ impl Party {
         )
     }
 
-    fn judge(&self, hello: &v1::Hello, key: &[u8; 32], expected: Option<&str>) -> Result<SessionPeer, WireCode> {
+    fn judge(
+        &self,
+        hello: &v1::Hello,
+        key: &[u8; 32],
+        expected: Option<&str>,
+    ) -> Result<SessionPeer, WireCode> {
         let now_ms = self.environment.clock.now_ms();
-        let owner = self.roster.owner_of_tls_key(key, now_ms).ok_or(WireCode::NotTrusted)?;
+        let owner = self
+            .roster
+            .owner_of_tls_key(key, now_ms)
+            .ok_or(WireCode::NotTrusted)?;
         let judged = session::judge_hello(hello, owner, &self.roster, self.us.id(), now_ms)?;
-        if expected.is_some_and(|expected| expected != judged.peer.id() || judged.peer.role() != v1::PeerRole::Node) {
+        if expected.is_some_and(|expected| {
+            expected != judged.peer.id() || judged.peer.role() != v1::PeerRole::Node
+        }) {
             return Err(WireCode::WrongNode);
         }
-        Ok(SessionPeer { id: judged.peer.id().to_owned(), role: judged.peer.role() })
+        Ok(SessionPeer {
+            id: judged.peer.id().to_owned(),
+            role: judged.peer.role(),
+        })
     }
 }

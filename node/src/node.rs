@@ -5,14 +5,11 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use bytes::Bytes;
 use frex_client::{
     environment::Environment,
-    transport::{Endpoint, Socket},
+    transport::{Endpoint, Socket, TransportError},
 };
 use frex_proto::{error::WireCode, keys::SigningKey, roster::Roster};
 use serde::Serialize;
-use tokio::{
-    sync::watch,
-    task::JoinSet,
-};
+use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     bells::Bells,
@@ -193,7 +190,10 @@ impl Node {
     ///
     /// # Errors
     /// See [`StartError`]; nothing runs after an error.
-    pub async fn start(parts: NodeParts, progress: &mut dyn FnMut(u64, u64)) -> Result<Self, StartError> {
+    pub async fn start(
+        parts: NodeParts,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, StartError> {
         start::start(parts, progress).await
     }
 
@@ -201,7 +201,7 @@ impl Node {
     ///
     /// # Errors
     /// The socket cannot say.
-    pub fn local_addr(&self) -> std::io::Result<std::net::SocketAddr> {
+    pub fn local_addr(&self) -> Result<std::net::SocketAddr, TransportError> {
         self.shared.endpoint.local_addr()
     }
 
@@ -238,7 +238,8 @@ impl Node {
         let _ = tokio::time::timeout(Duration::from_secs(5), drained).await;
         self.tasks.abort_all();
         self.shared.endpoint.close(WireCode::ShuttingDown);
-        let _ = tokio::time::timeout(Duration::from_secs(1), self.shared.endpoint.wait_idle()).await;
+        let _ =
+            tokio::time::timeout(Duration::from_secs(1), self.shared.endpoint.wait_idle()).await;
         if let Err(error) = self.shared.ledger.publish() {
             tracing::error!(error = %error, "the published log could not be brought up to date");
         }

@@ -32,10 +32,16 @@ pub(super) async fn serve(
     let (intake, owner, now_ms) = (shared.intake.clone(), member.to_owned(), shared.now_ms());
     let judge = move || {
         let mut cache = BatchCache::new();
-        let judged = arrived.into_iter().map(|arrived| intake.submission(arrived, &owner, now_ms, &mut cache));
+        let judged = arrived
+            .into_iter()
+            .map(|arrived| intake.submission(arrived, &owner, now_ms, &mut cache));
         judged.collect::<Vec<_>>()
     };
-    let verdicts = shared.workers.run(judge).await.ok_or(WireCode::ShuttingDown)?;
+    let verdicts = shared
+        .workers
+        .run(judge)
+        .await
+        .ok_or(WireCode::ShuttingDown)?;
     let wait_ms = request.wait_ms.min(limits::WAIT_MS_MAX);
     let deadline = Instant::now() + Duration::from_millis(wait_ms.into());
 
@@ -52,14 +58,26 @@ pub(super) async fn serve(
                 put_refusal(writer, number, code);
             }
             Verdict::Record(entry) => {
-                if let Entry::Submit { admitted, nodes, members, .. } = &entry {
+                if let Entry::Submit {
+                    admitted,
+                    nodes,
+                    members,
+                    ..
+                } = &entry
+                {
                     let mut nodes: BTreeSet<String> = nodes.iter().cloned().collect();
                     if !members.is_empty() {
                         nodes.insert(shared.id.clone());
                     }
                     let (forward, message) = (ear.clone(), admitted.message());
                     listeners.push(shared.bells.listen(message, forward));
-                    waiting.push((message, Waiting { envelope: number, nodes }));
+                    waiting.push((
+                        message,
+                        Waiting {
+                            envelope: number,
+                            nodes,
+                        },
+                    ));
                 }
                 entries.push(entry);
                 numbers.push(number);
@@ -101,13 +119,18 @@ struct Open<'a> {
 impl Open<'_> {
     /// A repeated submission hears what its nodes have said before; a failed one waits for nothing.
     fn catch_up(&mut self, number: u32, outcome: &Outcome, writer: &mut FrameWriter) {
-        let Some(place) = self.waiting.iter().position(|(_, waiting)| waiting.envelope == number) else {
+        let Some(place) = self
+            .waiting
+            .iter()
+            .position(|(_, waiting)| waiting.envelope == number)
+        else {
             return;
         };
         let rejected = match outcome {
             Outcome::Stored(receipt) => {
                 let receipt = v1::Receipt::decode(receipt.clone()).unwrap_or_default();
-                v1::Statement::decode(receipt.statement).is_ok_and(|statement| statement.event() == v1::Event::Rejected)
+                v1::Statement::decode(receipt.statement)
+                    .is_ok_and(|statement| statement.event() == v1::Event::Rejected)
             }
             _ => true,
         };
@@ -124,7 +147,11 @@ impl Open<'_> {
     }
 
     fn pass_on(&mut self, (message, notice): (MessageKey, Notice), writer: &mut FrameWriter) {
-        let Some(place) = self.waiting.iter().position(|(waiting, _)| *waiting == message) else {
+        let Some(place) = self
+            .waiting
+            .iter()
+            .position(|(waiting, _)| *waiting == message)
+        else {
             return;
         };
         let waiting = &mut self.waiting[place].1;

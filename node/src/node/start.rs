@@ -11,7 +11,8 @@ use frex_client::{
     tls::{Identity, config::Limits},
     transport::{Endpoint, EndpointConfig},
 };
-use frex_proto::{log::LogVerifier, roster::Peer};
+use frex_proto::{keys::SigningKey, log::LogVerifier, roster::Peer};
+use rand_core::Rng;
 use tokio::{
     sync::{Semaphore, mpsc, watch},
     task::JoinSet,
@@ -37,9 +38,15 @@ use crate::{
 /// Bytes of large bodies in memory at once, all connections together.
 const BODY_BUDGET_BYTES: usize = 64 * 1024 * 1024;
 
-pub(super) async fn start(parts: NodeParts, progress: &mut dyn FnMut(u64, u64)) -> Result<Node, StartError> {
+pub(super) async fn start(
+    parts: NodeParts,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Node, StartError> {
     let id = parts.config.node.clone();
-    let log = parts.roster.log_verifier(&id).ok_or(StartError::NotListed)?;
+    let log = parts
+        .roster
+        .log_verifier(&id)
+        .ok_or(StartError::NotListed)?;
     if parts.log_key.verifying_key().as_bytes() != log.key.as_bytes() {
         return Err(StartError::NotListed);
     }
@@ -58,7 +65,11 @@ pub(super) async fn start(parts: NodeParts, progress: &mut dyn FnMut(u64, u64)) 
             fail.closed().await;
         }
     };
-    let publisher = publish(ledger.clone(), stopping.clone(), parts.config.publish_interval_ms);
+    let publisher = publish(
+        ledger.clone(),
+        stopping.clone(),
+        parts.config.publish_interval_ms,
+    );
     match parts.execution {
         Execution::Threads => {
             threads.push(thread("frex-sequencer", sequence).map_err(StartError::Thread)?);
@@ -71,12 +82,16 @@ pub(super) async fn start(parts: NodeParts, progress: &mut dyn FnMut(u64, u64)) 
     }
     let workers = match parts.execution {
         Execution::Inline => Workers::Inline,
-        Execution::Threads => Workers::pool(crypto_threads(parts.config.crypto_threads)).map_err(StartError::Thread)?,
+        Execution::Threads => Workers::pool(crypto_threads(parts.config.crypto_threads))
+            .map_err(StartError::Thread)?,
     };
     let party = party(&parts, &id, &ledger);
     let endpoint = bind(&parts, &party)?;
     let shared = Arc::new(Shared {
-        intake: Intake { roster: parts.roster.clone(), node: id.clone() },
+        intake: Intake {
+            roster: parts.roster.clone(),
+            node: id.clone(),
+        },
         started_ms: parts.environment.clock.now_ms(),
         id,
         config: parts.config,
@@ -95,11 +110,21 @@ pub(super) async fn start(parts: NodeParts, progress: &mut dyn FnMut(u64, u64)) 
     });
     tasks.spawn(listen::accept(shared.clone(), party.clone()));
     for node in shared.roster.nodes() {
-        if node.id != shared.id && node.is_live() {
-            tasks.spawn(delivery::worker::run(shared.clone(), party.clone(), node.id.clone()));
+        if node.id != shared.id && shared.roster.is_live(&Peer::Node(node.id.clone())) {
+            tasks.spawn(delivery::worker::run(
+                shared.clone(),
+                party.clone(),
+                node.id.clone(),
+            ));
         }
     }
-    Ok(Node { shared, stop, failed, tasks, threads })
+    Ok(Node {
+        shared,
+        stop,
+        failed,
+        tasks,
+        threads,
+    })
 }
 
 fn open_ledger(
@@ -114,14 +139,21 @@ fn open_ledger(
         Execution::Inline => Index::open(None),
     };
     let index = Arc::new(index.map_err(LedgerError::from)?);
-    let folders = Folders { journal: parts.data.join("journal"), log: parts.data.join("log").join(&log.origin) };
+    let folders = Folders {
+        journal: parts.data.join("journal"),
+        log: parts.data.join("log").join(&log.origin),
+    };
     let config = JournalConfig {
         segment_bytes: parts.config.segment_bytes,
         fill_ahead_bytes: parts.config.fill_ahead_bytes,
+        salt: parts.environment.random.rng().next_u32(),
     };
     let replay = replay::open(&parts.disk, &folders, config, &index, log, false, progress)?;
     if replay.rebuilt {
-        tracing::info!(log_size = replay.frontier.size(), "the index was made from the journal");
+        tracing::info!(
+            log_size = replay.frontier.size(),
+            "the index was made from the journal"
+        );
     }
     let (jobs, receiver) = mpsc::channel(QUEUE_ENTRIES_MAX);
     let (checkpoint, newest) = watch::channel(replay.checkpoint);
@@ -137,7 +169,7 @@ fn open_ledger(
     let sequencer = Sequencer {
         journal: replay.journal,
         index,
-        log_key: parts.log_key.clone(),
+        log_key: SigningKey::from_seed(&parts.log_key.seed()),
         origin: log.origin.clone(),
         node: parts.config.node.clone(),
         frontier: replay.frontier,
@@ -163,8 +195,13 @@ fn party(parts: &NodeParts, id: &str, ledger: &Ledger) -> Party {
 }
 
 fn bind(parts: &NodeParts, party: &Party) -> Result<Endpoint, StartError> {
-    let identity = Identity::from_seed(&parts.tls_key.seed()).map_err(|error| StartError::Listen(error.into()))?;
-    if party.roster.owner_of_tls_key(identity.public_key(), parts.environment.clock.now_ms()) != Some(&party.us) {
+    let identity = Identity::from_seed(&parts.tls_key.seed())
+        .map_err(|error| StartError::Listen(error.into()))?;
+    if party
+        .roster
+        .owner_of_tls_key(identity.public_key(), parts.environment.clock.now_ms())
+        != Some(&party.us)
+    {
         return Err(StartError::NotListed);
     }
     let config = EndpointConfig {
@@ -183,7 +220,9 @@ fn bind(parts: &NodeParts, party: &Party) -> Result<Endpoint, StartError> {
 async fn publish(ledger: Ledger, mut stopping: watch::Receiver<bool>, interval_ms: u64) {
     let interval = Duration::from_millis(interval_ms.max(10));
     loop {
-        let stopped = tokio::time::timeout(interval, stopping.wait_for(|stopping| *stopping)).await.is_ok();
+        let stopped = tokio::time::timeout(interval, stopping.wait_for(|stopping| *stopping))
+            .await
+            .is_ok();
         if stopped {
             return;
         }
@@ -205,6 +244,10 @@ fn thread(
     name: &str,
     work: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    std::thread::Builder::new().name(name.to_owned()).spawn(move || runtime.block_on(work))
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || runtime.block_on(work))
 }
