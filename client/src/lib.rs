@@ -1,12 +1,11 @@
 //! What a FREX member's program needs: keys, connection, submit, inbox.
 //!
 //! Read in this order: [`environment`] (time and randomness), [`tls`] (who may talk),
-//! [`transport`] (how bytes travel), [`greeting`] (a roster as Hellos), [`keys`] (what a member keeps on disk).
+//! [`transport`] (how bytes travel), [`keys`] (what a member keeps on disk).
 
 #![forbid(unsafe_code)]
 
 pub mod environment;
-pub mod greeting;
 pub mod keys;
 pub mod tls;
 pub mod transport;

@@ -4,8 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use frex_client::{
-    greeting::Party,
-    transport::{FrameReader, FrameWriter, Session, Stream, TransportError},
+    transport::{FrameReader, Greeter, FrameWriter, Session, Stream, TransportError},
 };
 use frex_proto::{error::WireCode, limits, v1, wire::FrameType};
 use prost::Message;
@@ -30,10 +29,10 @@ pub const FRAME_WAIT: Duration = Duration::from_secs(20);
 const SESSIONS_WAITING_MAX: usize = 64;
 
 /// Takes sessions until the node stops; waits for those it serves.
-pub async fn accept(shared: Arc<Shared>, party: Party) {
+pub async fn accept(shared: Arc<Shared>, greeter: Greeter) {
     let (sender, mut sessions) = mpsc::channel(SESSIONS_WAITING_MAX);
     let endpoint = shared.endpoint.clone();
-    let door = tokio::spawn(async move { endpoint.serve(party.listening(), sender).await });
+    let door = tokio::spawn(async move { endpoint.serve(greeter.listening(), sender).await });
     let mut serving = JoinSet::new();
     loop {
         tokio::select! {
@@ -53,7 +52,7 @@ pub async fn accept(shared: Arc<Shared>, party: Party) {
 
 async fn serve(shared: Arc<Shared>, session: Session) {
     shared.metrics.session(true);
-    tracing::debug!(peer = %session.peer().id, role = session.peer().role.as_str_name(), "session opened");
+    tracing::debug!(peer = %session.peer().peer.id(), role = session.peer().peer.role().as_str_name(), "session opened");
     let mut streams = JoinSet::new();
     loop {
         tokio::select! {
@@ -80,23 +79,24 @@ async fn answer(shared: Arc<Shared>, session: Session, stream: Stream) {
         mut reader,
     } = stream;
     let peer = session.peer().clone();
+    let id = peer.peer.id();
     let outcome = async {
         let request: v1::Request = reader.message(FrameType::Request, FRAME_WAIT).await?;
         let request = request.request.ok_or(Refused(WireCode::Malformed))?;
         use v1::PeerRole::{Client, Node};
         use v1::request::Request as R;
-        match (request, peer.role) {
+        match (request, peer.peer.role()) {
             (R::Submit(submit), Client) => {
-                submit::serve(&shared, &peer.id, &submit, &mut reader, &mut writer).await
+                submit::serve(&shared, id, &submit, &mut reader, &mut writer).await
             }
             (R::Inbox(inbox), Client) => {
-                inbox::serve(&shared, &peer.id, &inbox, &mut reader, &mut writer).await
+                inbox::serve(&shared, id, &inbox, &mut reader, &mut writer).await
             }
-            (R::GetReceipts(get), Client) => query::receipts(&shared, &peer.id, &get, &mut writer),
+            (R::GetReceipts(get), Client) => query::receipts(&shared, id, &get, &mut writer),
             (R::Deliver(deliver), Node) => {
-                deliver::serve(&shared, &peer.id, &deliver, &mut reader, &mut writer).await
+                deliver::serve(&shared, id, &deliver, &mut reader, &mut writer).await
             }
-            (R::Relay(relay), Node) => relay::serve(&shared, &peer.id, relay, &mut writer).await,
+            (R::Relay(relay), Node) => relay::serve(&shared, id, relay, &mut writer).await,
             (R::GetProof(get), _) => query::proof(&shared, &get, &mut writer),
             (R::GetCheckpoint(get), _) => query::checkpoint(&shared, &get, &mut writer),
             _ => Err(Refused(WireCode::WrongRole)),

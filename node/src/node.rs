@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use bytes::Bytes;
 use frex_client::{
     environment::Environment,
-    transport::{Endpoint, Socket, TransportError},
+    transport::{Endpoint, RosterHandle, Socket, TransportError},
 };
 use frex_proto::{error::WireCode, keys::SigningKey, roster::Roster};
 use serde::Serialize;
@@ -51,7 +51,7 @@ pub struct NodeParts {
     /// Signs its log.
     pub log_key: SigningKey,
     /// Who belongs to the federation.
-    pub roster: Arc<Roster>,
+    pub roster: RosterHandle,
     /// Threads or none.
     pub execution: Execution,
     /// Counters.

@@ -9,8 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use frex_client::{
-    greeting::Party,
-    transport::{Session, TransportError},
+    transport::{Greeter, Session, TransportError},
 };
 use frex_proto::{delivery::Backoff, error::WireCode, v1};
 use tokio::{sync::watch, task::JoinSet, time::Instant};
@@ -34,7 +33,7 @@ const REQUESTS_MAX: usize = 8;
 const INDEX_PAUSE: Duration = Duration::from_secs(1);
 
 /// Delivers to `node` until the node stops.
-pub async fn run(shared: Arc<Shared>, party: Party, node: String) {
+pub async fn run(shared: Arc<Shared>, greeter: Greeter, node: String) {
     let Some(bell) = shared.bells.outbox(&node) else {
         return;
     };
@@ -44,7 +43,7 @@ pub async fn run(shared: Arc<Shared>, party: Party, node: String) {
         resting: BTreeMap::new(),
         backoff: Backoff::default(),
         shared,
-        party,
+        greeter,
         node,
         bell,
     };
@@ -57,7 +56,7 @@ pub async fn run(shared: Arc<Shared>, party: Party, node: String) {
 
 struct Worker {
     shared: Arc<Shared>,
-    party: Party,
+    greeter: Greeter,
     node: String,
     bell: watch::Receiver<()>,
     /// Per lane, the last key that was taken up in this session.
@@ -143,7 +142,7 @@ impl Worker {
             .roster
             .node(&self.node)
             .ok_or(TransportError::NotTrusted)?;
-        let greeting = self.party.toward(&self.node);
+        let greeting = self.greeter.dialling(&self.node);
         let mut failure = TransportError::Unreachable;
         for address in &node.addresses {
             for address in resolve(address).await {

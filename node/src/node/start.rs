@@ -7,9 +7,8 @@ use std::{
 };
 
 use frex_client::{
-    greeting::Party,
     tls::{Identity, config::Limits},
-    transport::{Endpoint, EndpointConfig},
+    transport::{Endpoint, EndpointConfig, Greeter},
 };
 use frex_proto::{keys::SigningKey, log::LogVerifier, roster::Peer};
 use rand_core::Rng;
@@ -43,8 +42,8 @@ pub(super) async fn start(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Node, StartError> {
     let id = parts.config.node.clone();
-    let log = parts
-        .roster
+    let roster = parts.roster.current();
+    let log = roster
         .log_verifier(&id)
         .ok_or(StartError::NotListed)?;
     if parts.log_key.verifying_key().as_bytes() != log.key.as_bytes() {
@@ -54,7 +53,7 @@ pub(super) async fn start(
     let (fail, failed) = watch::channel(false);
     let mut threads = Vec::new();
     let mut tasks = JoinSet::new();
-    let bells = Arc::new(Bells::new(&parts.roster, &id));
+    let bells = Arc::new(Bells::new(&roster, &id));
     let (ledger, sequencer, jobs) = open_ledger(&parts, &log, bells.clone(), progress)?;
 
     let sequence = async move {
@@ -85,11 +84,11 @@ pub(super) async fn start(
         Execution::Threads => Workers::pool(crypto_threads(parts.config.crypto_threads))
             .map_err(StartError::Thread)?,
     };
-    let party = party(&parts, &id, &ledger);
-    let endpoint = bind(&parts, &party)?;
+    let greeter = greeter(&parts, &id, &ledger);
+    let endpoint = bind(&parts, &greeter)?;
     let shared = Arc::new(Shared {
         intake: Intake {
-            roster: parts.roster.clone(),
+            roster: roster.clone(),
             node: id.clone(),
         },
         started_ms: parts.environment.clock.now_ms(),
@@ -98,7 +97,7 @@ pub(super) async fn start(
         environment: parts.environment,
         disk: parts.disk,
         data: parts.data,
-        roster: parts.roster,
+        roster,
         ledger,
         workers,
         bells,
@@ -108,12 +107,12 @@ pub(super) async fn start(
         body_budget: Arc::new(Semaphore::new(BODY_BUDGET_BYTES)),
         leases: Leases::default(),
     });
-    tasks.spawn(listen::accept(shared.clone(), party.clone()));
+    tasks.spawn(listen::accept(shared.clone(), greeter.clone()));
     for node in shared.roster.nodes() {
         if node.id != shared.id && shared.roster.is_live(&Peer::Node(node.id.clone())) {
             tasks.spawn(delivery::worker::run(
                 shared.clone(),
-                party.clone(),
+                greeter.clone(),
                 node.id.clone(),
             ));
         }
@@ -184,31 +183,29 @@ fn open_ledger(
     Ok((ledger, sequencer, receiver))
 }
 
-fn party(parts: &NodeParts, id: &str, ledger: &Ledger) -> Party {
+fn greeter(parts: &NodeParts, id: &str, ledger: &Ledger) -> Greeter {
     let checkpoint = ledger.checkpoint.clone();
-    Party {
-        roster: parts.roster.clone(),
-        us: Peer::Node(id.to_owned()),
-        environment: parts.environment.clone(),
+    Greeter {
         checkpoint: Arc::new(move || checkpoint.borrow().clone()),
+        ..Greeter::new(Peer::Node(id.to_owned()), parts.roster.clone(), parts.environment.clone())
     }
 }
 
-fn bind(parts: &NodeParts, party: &Party) -> Result<Endpoint, StartError> {
+fn bind(parts: &NodeParts, greeter: &Greeter) -> Result<Endpoint, StartError> {
     let identity = Identity::from_seed(&parts.tls_key.seed())
         .map_err(|error| StartError::Listen(error.into()))?;
     if party
         .roster
         .owner_of_tls_key(identity.public_key(), parts.environment.clock.now_ms())
-        != Some(&party.us)
+        != Some(&greeter.us)
     {
         return Err(StartError::NotListed);
     }
     let config = EndpointConfig {
         socket: parts.socket.clone(),
         identity,
-        key_check: party.key_check(),
-        key_exchange: party.key_exchange(),
+        key_check: greeter.key_check(),
+        key_exchange: greeter.key_exchange(),
         limits: Limits::default(),
         listen: true,
         rng_seed: parts.environment.random.endpoint_seed(),
