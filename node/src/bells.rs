@@ -60,12 +60,16 @@ impl Notice {
     }
 }
 
+/// Where a submitter hears of its messages. As many notices come as a message has nodes and
+/// stages, so the channel needs no bound of its own.
+pub type Ear = mpsc::UnboundedSender<(MessageKey, Notice)>;
+
 /// One bell per queue, and the submitters who listen for their message.
 pub struct Bells {
     node: String,
     outbox: BTreeMap<String, watch::Sender<()>>,
     inbox: BTreeMap<String, watch::Sender<()>>,
-    listeners: Mutex<BTreeMap<MessageKey, Vec<(u64, mpsc::UnboundedSender<(MessageKey, Notice)>)>>>,
+    listeners: Mutex<BTreeMap<MessageKey, Vec<(u64, Ear)>>>,
     next: AtomicU64,
 }
 
@@ -114,11 +118,7 @@ impl Bells {
     }
 
     /// Sends what becomes of `message` to `ear` from now on.
-    pub fn listen(
-        &self,
-        message: MessageKey,
-        ear: mpsc::UnboundedSender<(MessageKey, Notice)>,
-    ) -> Listener<'_> {
+    pub fn listen(&self, message: MessageKey, ear: Ear) -> Listener<'_> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut listeners = self.listeners.lock().expect("no holder of the list panics");
         listeners.entry(message).or_default().push((number, ear));

@@ -3,9 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use frex_client::{
-    transport::{FrameReader, Greeter, FrameWriter, Session, Stream, TransportError},
-};
+use frex_client::transport::{FrameReader, FrameWriter, Greeter, Session, Stream, TransportError};
 use frex_proto::{error::WireCode, limits, v1, wire::FrameType};
 use prost::Message;
 use tokio::{

@@ -41,6 +41,9 @@ struct Outgoing {
     envelope: v1::Envelope,
 }
 
+/// What a reply is worth: what the peer states and the encoded receipt, or a code.
+type Verdict = Result<(v1::Event, Bytes), WireCode>;
+
 /// What came back for one envelope.
 enum Reply {
     Receipt(v1::Receipt),
@@ -241,11 +244,7 @@ async fn exchange(
 }
 
 /// What a reply is worth: a receipt only if it proves what it says about this very envelope.
-fn judge(
-    verifier: &Verifier,
-    id: EnvelopeId,
-    reply: Option<Reply>,
-) -> Result<(v1::Event, Bytes), WireCode> {
+fn judge(verifier: &Verifier, id: EnvelopeId, reply: Option<Reply>) -> Verdict {
     match reply {
         Some(Reply::Receipt(wire)) => {
             let verified = verifier.verify(&wire, id)?;
@@ -261,11 +260,7 @@ fn judge(
     }
 }
 
-async fn record(
-    shared: &Shared,
-    node: &str,
-    judged: Vec<(OutboxItem, Result<(v1::Event, Bytes), WireCode>)>,
-) -> Vec<Tried> {
+async fn record(shared: &Shared, node: &str, judged: Vec<(OutboxItem, Verdict)>) -> Vec<Tried> {
     let mut tried = Vec::with_capacity(judged.len());
     let mut keys = Vec::with_capacity(judged.len());
     let mut entries = Vec::with_capacity(judged.len());

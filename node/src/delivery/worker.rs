@@ -8,9 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use frex_client::{
-    transport::{Greeter, Session, TransportError},
-};
+use frex_client::transport::{Greeter, Session, TransportError};
 use frex_proto::{delivery::Backoff, error::WireCode, v1};
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 

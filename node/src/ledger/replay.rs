@@ -86,24 +86,8 @@ pub fn open(
             )
         }
     };
-    let frontier = frontier_of(&state)?;
     let from = (state.position > 0).then(|| Position::from_u64(state.position));
-    let mut replayer = Replayer {
-        index,
-        log,
-        publisher,
-        tail: Mutex::new(Tail::new(
-            frontier.clone(),
-            Position::from_u64(state.position),
-            state.checkpoint.clone(),
-            state.last_ms,
-        )),
-        frontier,
-        leaves: Vec::new(),
-        checkpoint: state.checkpoint.clone(),
-        last_ms: state.last_ms,
-        failure: None,
-    };
+    let mut replayer = Replayer::new(index, log, publisher, &state)?;
     let journal = Journal::open(
         disk.clone(),
         &folders.journal,
@@ -116,33 +100,14 @@ pub fn open(
         return Err(failure);
     }
     let journal = journal?;
-    let Replayer {
-        tail,
-        publisher,
-        frontier,
-        leaves,
-        checkpoint,
-        last_ms,
-        ..
-    } = replayer;
-    let tail = tail.into_inner().expect("no holder of the tail panics");
     // Every block with leaves ends in a checkpoint; leaves after the last one are not possible in
     // a journal that reads back whole, and published entries cannot outnumber recorded ones.
-    if !leaves.is_empty()
-        || published > frontier.size()
-        || from.is_some_and(|from| journal.end() < from)
-    {
+    let short =
+        published > replayer.frontier.size() || from.is_some_and(|from| journal.end() < from);
+    if short || !replayer.leaves.is_empty() {
         return Err(LedgerError::Inconsistent);
     }
-    Ok(Replay {
-        journal,
-        frontier,
-        tail,
-        publisher,
-        checkpoint,
-        last_ms,
-        rebuilt,
-    })
+    Ok(replayer.finish(journal, rebuilt))
 }
 
 /// The state in the index and the files that go with it, if they agree.
@@ -189,7 +154,49 @@ struct Replayer<'a> {
     failure: Option<LedgerError>,
 }
 
-impl Replayer<'_> {
+impl<'a> Replayer<'a> {
+    fn new(
+        index: &'a Index,
+        log: &'a LogVerifier,
+        publisher: Publisher,
+        state: &State,
+    ) -> Result<Self, LedgerError> {
+        let frontier = frontier_of(state)?;
+        let end = Position::from_u64(state.position);
+        let tail = Tail::new(
+            frontier.clone(),
+            end,
+            state.checkpoint.clone(),
+            state.last_ms,
+        );
+        Ok(Self {
+            index,
+            log,
+            publisher,
+            tail: Mutex::new(tail),
+            frontier,
+            leaves: Vec::new(),
+            checkpoint: state.checkpoint.clone(),
+            last_ms: state.last_ms,
+            failure: None,
+        })
+    }
+
+    fn finish(self, journal: Journal, rebuilt: bool) -> Replay {
+        Replay {
+            journal,
+            frontier: self.frontier,
+            tail: self
+                .tail
+                .into_inner()
+                .expect("no holder of the tail panics"),
+            publisher: self.publisher,
+            checkpoint: self.checkpoint,
+            last_ms: self.last_ms,
+            rebuilt,
+        }
+    }
+
     fn take(&mut self, replayed: &Replayed<'_>) -> Result<(), JournalError> {
         self.apply(replayed).map_err(|failure| {
             self.failure = Some(failure);
@@ -228,20 +235,20 @@ impl Replayer<'_> {
         }
         self.checkpoint = Bytes::copy_from_slice(replayed.bytes);
         let leaves = std::mem::take(&mut self.leaves);
-        self.extend_tail(leaves, replayed.block_end, Some(self.checkpoint.clone()));
+        self.extend_tail(leaves, replayed.block_end, Some(&self.checkpoint));
         if self.index.pending() > PENDING_MAX {
             self.publisher.publish(&self.tail, self.index)?;
         }
         Ok(())
     }
 
-    fn extend_tail(&mut self, leaves: Vec<[u8; 48]>, end: Position, checkpoint: Option<Bytes>) {
+    fn extend_tail(&self, leaves: Vec<[u8; 48]>, end: Position, checkpoint: Option<&Bytes>) {
         let mut tail = self.tail.lock().expect("no holder of the tail panics");
         tail.push(
             leaves.into_iter(),
             &self.frontier,
             end,
-            checkpoint.as_ref(),
+            checkpoint,
             self.last_ms,
         );
     }

@@ -43,9 +43,7 @@ pub(super) async fn start(
 ) -> Result<Node, StartError> {
     let id = parts.config.node.clone();
     let roster = parts.roster.current();
-    let log = roster
-        .log_verifier(&id)
-        .ok_or(StartError::NotListed)?;
+    let log = roster.log_verifier(&id).ok_or(StartError::NotListed)?;
     if parts.log_key.verifying_key().as_bytes() != log.key.as_bytes() {
         return Err(StartError::NotListed);
     }
@@ -187,18 +185,20 @@ fn greeter(parts: &NodeParts, id: &str, ledger: &Ledger) -> Greeter {
     let checkpoint = ledger.checkpoint.clone();
     Greeter {
         checkpoint: Arc::new(move || checkpoint.borrow().clone()),
-        ..Greeter::new(Peer::Node(id.to_owned()), parts.roster.clone(), parts.environment.clone())
+        ..Greeter::new(
+            Peer::Node(id.to_owned()),
+            parts.roster.clone(),
+            parts.environment.clone(),
+        )
     }
 }
 
 fn bind(parts: &NodeParts, greeter: &Greeter) -> Result<Endpoint, StartError> {
-    let identity = Identity::from_seed(&parts.tls_key.seed())
-        .map_err(|error| StartError::Listen(error.into()))?;
-    if party
-        .roster
-        .owner_of_tls_key(identity.public_key(), parts.environment.clock.now_ms())
-        != Some(&greeter.us)
-    {
+    let identity =
+        Identity::new(&parts.tls_key).map_err(|error| StartError::Listen(error.into()))?;
+    let roster = parts.roster.current();
+    let now_ms = parts.environment.clock.now_ms();
+    if roster.owner_of_tls_key(identity.public_key(), now_ms) != Some(&greeter.us) {
         return Err(StartError::NotListed);
     }
     let config = EndpointConfig {
