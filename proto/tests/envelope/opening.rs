@@ -171,3 +171,13 @@ proptest! {
         }
     }
 }
+
+// Workers own their contexts and caches: all of them move between threads.
+#[test]
+fn contexts_and_caches_move_between_threads() {
+    fn moves<T: Send>() {}
+    moves::<SharedContexts>();
+    moves::<OpenContexts>();
+    moves::<BatchCache>();
+    moves::<Draft>();
+}
