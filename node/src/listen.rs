@@ -154,7 +154,7 @@ fn put_receipt(writer: &mut FrameWriter, envelope: u32, receipt: Bytes) {
 fn put_outcome(writer: &mut FrameWriter, envelope: u32, outcome: Outcome) {
     match outcome {
         Outcome::Receipt(receipt) | Outcome::Stored(receipt) => {
-            put_receipt(writer, envelope, receipt)
+            put_receipt(writer, envelope, receipt);
         }
         Outcome::Done => {}
         Outcome::Failed(code) => put_refusal(writer, envelope, code),

@@ -211,10 +211,10 @@ impl Node {
         status::of(&self.shared)
     }
 
-    /// A handle that tells the status for as long as the node runs.
-    pub fn status_handle(&self) -> impl Fn() -> NodeStatus + Send + Sync + 'static {
-        let shared = self.shared.clone();
-        move || status::of(&shared)
+    /// Tells the status for as long as the node runs, then nothing.
+    pub fn status_handle(&self) -> impl Fn() -> Option<NodeStatus> + Send + Sync + 'static {
+        let shared = Arc::downgrade(&self.shared);
+        move || shared.upgrade().map(|shared| status::of(&shared))
     }
 
     /// The newest checkpoint.

@@ -95,7 +95,7 @@ pub async fn deliver(
                 batch.push(*outgoing);
             }
             Ok(Loaded::Stage(receipt)) => {
-                tried.push(relay(shared, session, node, item, receipt).await)
+                tried.push(relay(shared, session, node, item, receipt).await);
             }
             Err(error) => {
                 tracing::error!(error = ?error, "an outbox item cannot be read");
@@ -232,7 +232,7 @@ async fn exchange(
             .and_then(|number| replies.get_mut(number));
         match (answer.answer, place) {
             (Some(v1::answer::Answer::Receipt(receipt)), Some(place)) => {
-                *place = Some(Reply::Receipt(receipt))
+                *place = Some(Reply::Receipt(receipt));
             }
             (Some(v1::answer::Answer::Refusal(refusal)), Some(place)) => {
                 *place = Some(Reply::Refusal(WireCode::from_number(refusal.code)));

@@ -498,7 +498,7 @@ impl Sequencer {
     }
 
     /// What is due if the message id was used before: the stored receipt for the same envelope, a
-    /// signed ID_REUSE for another one, the next block if the first use is in this one.
+    /// signed `ID_REUSE` for another one, the next block if the first use is in this one.
     fn known(
         &mut self,
         job: usize,

@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     sync::{Arc, Mutex},
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -49,34 +50,19 @@ pub(super) async fn start(
     }
     let (stop, stopping) = watch::channel(false);
     let (fail, failed) = watch::channel(false);
-    let mut threads = Vec::new();
     let mut tasks = JoinSet::new();
     let bells = Arc::new(Bells::new(&roster, &id));
     let (ledger, sequencer, jobs) = open_ledger(&parts, &log, bells.clone(), progress)?;
 
-    let sequence = async move {
-        if let Err(error) = sequencer.run(jobs).await {
-            tracing::error!(error = ?error, "storage failed: the node stops");
-            fail.send_replace(true);
-            // Keeps the channel of failures open, so that late askers learn of it too.
-            fail.closed().await;
-        }
-    };
-    let publisher = publish(
-        ledger.clone(),
-        stopping.clone(),
-        parts.config.publish_interval_ms,
+    let writers = (
+        sequence(sequencer, jobs, fail),
+        publish(
+            ledger.clone(),
+            stopping.clone(),
+            parts.config.publish_interval_ms,
+        ),
     );
-    match parts.execution {
-        Execution::Threads => {
-            threads.push(thread("frex-sequencer", sequence).map_err(StartError::Thread)?);
-            threads.push(thread("frex-publisher", publisher).map_err(StartError::Thread)?);
-        }
-        Execution::Inline => {
-            tokio::spawn(sequence);
-            tasks.spawn(publisher);
-        }
-    }
+    let threads = run_writers(parts.execution, writers, &mut tasks)?;
     let workers = match parts.execution {
         Execution::Inline => Workers::Inline,
         Execution::Threads => Workers::pool(crypto_threads(parts.config.crypto_threads))
@@ -106,15 +92,7 @@ pub(super) async fn start(
         leases: Leases::default(),
     });
     tasks.spawn(listen::accept(shared.clone(), greeter.clone()));
-    for node in shared.roster.nodes() {
-        if node.id != shared.id && shared.roster.is_live(&Peer::Node(node.id.clone())) {
-            tasks.spawn(delivery::worker::run(
-                shared.clone(),
-                greeter.clone(),
-                node.id.clone(),
-            ));
-        }
-    }
+    run_deliveries(&shared, &greeter, &mut tasks);
     Ok(Node {
         shared,
         stop,
@@ -122,6 +100,38 @@ pub(super) async fn start(
         tasks,
         threads,
     })
+}
+
+/// Runs sequencer and publisher, on threads of their own unless everything runs in one.
+fn run_writers(
+    execution: Execution,
+    (sequencer, publisher): (
+        impl Future<Output = ()> + Send + 'static,
+        impl Future<Output = ()> + Send + 'static,
+    ),
+    tasks: &mut JoinSet<()>,
+) -> Result<Vec<JoinHandle<()>>, StartError> {
+    match execution {
+        Execution::Threads => {
+            let sequencer = thread("frex-sequencer", sequencer).map_err(StartError::Thread)?;
+            let publisher = thread("frex-publisher", publisher).map_err(StartError::Thread)?;
+            Ok(vec![sequencer, publisher])
+        }
+        Execution::Inline => {
+            tokio::spawn(sequencer);
+            tasks.spawn(publisher);
+            Ok(Vec::new())
+        }
+    }
+}
+
+fn run_deliveries(shared: &Arc<Shared>, greeter: &Greeter, tasks: &mut JoinSet<()>) {
+    for node in shared.roster.nodes() {
+        if node.id != shared.id && shared.roster.is_live(&Peer::Node(node.id.clone())) {
+            let (shared, greeter) = (shared.clone(), greeter.clone());
+            tasks.spawn(delivery::worker::run(shared, greeter, node.id.clone()));
+        }
+    }
 }
 
 fn open_ledger(
@@ -213,6 +223,16 @@ fn bind(parts: &NodeParts, greeter: &Greeter) -> Result<Endpoint, StartError> {
     Endpoint::bind(config).map_err(|error| StartError::Listen(error.into()))
 }
 
+/// Runs the single writer; its failure is the node's.
+async fn sequence(sequencer: Sequencer, jobs: mpsc::Receiver<Job>, fail: watch::Sender<bool>) {
+    if let Err(error) = sequencer.run(jobs).await {
+        tracing::error!(error = ?error, "storage failed: the node stops");
+        fail.send_replace(true);
+        // Keeps the channel of failures open, so that late askers learn of it too.
+        fail.closed().await;
+    }
+}
+
 /// Brings the published files and the index up to the journal every now and then.
 async fn publish(ledger: Ledger, mut stopping: watch::Receiver<bool>, interval_ms: u64) {
     let interval = Duration::from_millis(interval_ms.max(10));
@@ -240,7 +260,7 @@ fn crypto_threads(configured: usize) -> usize {
 fn thread(
     name: &str,
     work: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<std::thread::JoinHandle<()>> {
+) -> std::io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()?;
