@@ -11,6 +11,7 @@ use frex_proto::v1;
 use self::time::{Moment, Span};
 
 mod completions;
+mod demo;
 mod dispatch;
 mod errors;
 mod failure;
@@ -18,6 +19,7 @@ mod federation;
 mod files;
 mod fingerprint;
 mod fsck;
+mod inbox;
 mod init;
 mod log;
 mod member;
@@ -25,6 +27,8 @@ mod output;
 mod receipt;
 mod roster;
 mod run;
+mod send;
+mod show;
 mod status;
 mod time;
 

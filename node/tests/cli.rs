@@ -70,7 +70,7 @@ impl World {
     fn make_roster(&self, out: &str, more: &[&str]) {
         let args = ["roster", "make", "--root", "gov/root.frex", "--key", "gov/holder-1/roster.key"];
         let rest = ["--key", "gov/holder-3/roster.key", "--out", out, "fr/hotline.fr.card"];
-        ok(self.path(), &[&args, &rest, more].concat());
+        ok(self.path(), &[&args[..], &rest, more].concat());
     }
 
     /// Starts the node and waits until it says that it is ready.
@@ -289,7 +289,7 @@ fn an_unknown_option_or_verb_is_a_usage_error() {
     for args in [&["run", "--fast"][..], &["fly"], &["send", "x"], &["receipt"], &["completions", "tcsh"]] {
         let output = frex(dir.path(), args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
-        assert!(stdout(&output).is_empty() && stderr(&output).contains("Usage"), "{args:?}");
+        assert!(stdout(&output).is_empty() && stderr(&output).contains("--help"), "{args:?}");
     }
     assert!(ok(dir.path(), &["--help"]).contains("frex demo"));
     assert!(ok(dir.path(), &["--version"]).starts_with("frex "));

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use super::{
-    Cli, Command, FederationCommand, LogCommand, ReceiptCommand, RosterCommand, completions,
-    errors, failure::Done, federation, fsck, init, log, receipt, roster, run,
+    Cli, Command, FederationCommand, LogCommand, ReceiptCommand, RosterCommand, completions, demo,
+    errors, failure::Done, federation, fsck, inbox, init, log, receipt, roster, run, send, show,
     status,
 };
 
@@ -39,17 +39,21 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Roster(RosterCommand::Sign(args)) => roster::make::sign(&args, json),
         Command::Roster(RosterCommand::Show(args)) => roster::show::show(&args, json),
         Command::Roster(RosterCommand::Install(args)) => roster::install::install(&args, json),
+        Command::Run(args) => run::run(&args, json),
+        Command::Send(args) => send::send(&args, json),
+        Command::Inbox(args) => inbox::inbox(&args, json),
+        Command::Show(args) => show::show(&args, json),
         Command::Receipt(ReceiptCommand::Verify(args)) => receipt::verify::verify(&args, json),
         Command::Receipt(ReceiptCommand::Ls(args)) => receipt::list::list(&args.dir, json),
+        Command::Receipt(ReceiptCommand::Fetch(args)) => receipt::fetch::fetch(&args, json),
         Command::Log(LogCommand::Checkpoint(args)) => log::checkpoint(&args.dir, json),
         Command::Log(LogCommand::Prove(args)) => log::prove(&args, json),
         Command::Log(LogCommand::Verify(args)) => log::verify::verify(&args.dir, json),
         Command::Log(LogCommand::Export(args)) => log::export(&args, json),
-        Command::Run(args) => run::run(&args, json),
-        Command::Fsck(args) => fsck::fsck(&args, json),
         Command::Status(args) => status::status(&args.dir, json),
+        Command::Fsck(args) => fsck::fsck(&args, json),
         Command::Errors(args) => errors::errors(args.code.as_deref(), json),
-        Command::Send(_)|Command::Inbox(_)|Command::Show(_)|Command::Demo(_)|Command::Receipt(ReceiptCommand::Fetch(_)) => unreachable!(),
         Command::Completions(args) => Ok(completions::completions(args.shell)),
+        Command::Demo(args) => demo::demo(&args, json),
     }
 }

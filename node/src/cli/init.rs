@@ -75,7 +75,7 @@ fn plan(args: &InitArgs) -> Result<Plan, Failure> {
     } else {
         let mut config = NodeConfig::new(&node);
         (config.listen, config.metrics) = (args.listen, args.metrics);
-        config.check().or_fail("these settings cannot be used")?;
+        config.check().or_code(WireCode::BadInput, "these settings cannot be used")?;
         if addresses.is_empty() && args.listen.ip().is_unspecified() {
             let what = format!("{} is no address at which others reach the node", args.listen);
             return Err(Failure::new(WireCode::BadInput, what)

@@ -9,6 +9,7 @@ use super::{
     files,
 };
 
+pub mod fetch;
 pub mod list;
 pub mod verify;
 
