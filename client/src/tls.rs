@@ -7,8 +7,7 @@
 
 use std::{fmt, sync::Arc};
 
-use ed25519_dalek::SigningKey;
-use frex_proto::error::WireCode;
+use frex_proto::{error::WireCode, keys::SigningKey};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 pub mod cert;
@@ -47,12 +46,11 @@ impl Identity {
     ///
     /// # Errors
     /// [`TlsError::Identity`] if no certificate can be made for the key.
-    pub fn from_seed(seed: &[u8; 32]) -> Result<Self, TlsError> {
-        let key = SigningKey::from_bytes(seed);
+    pub fn new(key: &SigningKey) -> Result<Self, TlsError> {
         Ok(Self {
-            public_key: key.verifying_key().to_bytes(),
-            certificate: cert::self_signed(&key)?,
-            private_key: cert::private_key_der(seed),
+            public_key: *key.verifying_key().as_bytes(),
+            certificate: cert::self_signed(key)?,
+            private_key: cert::private_key_der(&key.seed()),
         })
     }
 

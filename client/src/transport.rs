@@ -8,6 +8,7 @@ use std::{io, sync::Arc};
 
 use frex_proto::{
     error::WireCode,
+    session::SessionPeer,
     v1,
     wire::{FrameError, FrameType},
 };
@@ -16,6 +17,7 @@ use quinn::{ConnectionError, TransportErrorCode, VarInt};
 mod accept;
 mod endpoint;
 mod frames;
+mod greeting;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -23,16 +25,8 @@ mod tests;
 pub use accept::Counters;
 pub use endpoint::{Endpoint, EndpointConfig, Socket};
 pub use frames::{FrameReader, FrameWriter};
+pub use greeting::{Greeter, RosterHandle};
 pub use session::{Session, Stream};
-
-/// Who is at the other end, as its Hello says and the roster confirms.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionPeer {
-    /// Node id, or the member id of a client.
-    pub id: String,
-    /// What it may do here.
-    pub role: v1::PeerRole,
-}
 
 /// Writes our Hello. A listener answers, so it knows the peer; a dialler speaks first.
 pub type HelloMaker = Arc<dyn Fn(Option<&SessionPeer>) -> v1::Hello + Send + Sync>;

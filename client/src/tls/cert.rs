@@ -1,6 +1,6 @@
 //! Certificates as envelopes of a key: made minimal, read for the key alone.
 
-use ed25519_dalek::{Signer, SigningKey};
+use frex_proto::keys::SigningKey;
 use rcgen::{CertificateParams, DistinguishedName, PKCS_ED25519, PublicKeyData};
 use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
@@ -30,7 +30,7 @@ pub fn self_signed(key: &SigningKey) -> Result<CertificateDer<'static>, TlsError
     params.distinguished_name = DistinguishedName::new();
     params.serial_number = Some(1_u64.into());
     let signer = CertificateKey {
-        public: key.verifying_key().to_bytes(),
+        public: *key.verifying_key().as_bytes(),
         key,
     };
     let certificate = params
@@ -71,7 +71,7 @@ impl PublicKeyData for CertificateKey<'_> {
 
 impl rcgen::SigningKey for CertificateKey<'_> {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
-        Ok(self.key.sign(message).to_bytes().to_vec())
+        Ok(self.key.sign(message).to_vec())
     }
 }
 
@@ -82,11 +82,11 @@ mod tests {
     // TLS-2
     #[test]
     fn certificate_gives_back_the_key_it_was_made_for() {
-        let key = SigningKey::from_bytes(&[7; 32]);
+        let key = SigningKey::from_seed(&[7; 32]);
         let certificate = self_signed(&key).unwrap();
         assert_eq!(
             public_key(&certificate),
-            Some(key.verifying_key().to_bytes())
+            Some(*key.verifying_key().as_bytes())
         );
         assert_eq!(certificate, self_signed(&key).unwrap());
     }
@@ -96,7 +96,7 @@ mod tests {
     fn other_bytes_and_other_key_kinds_give_no_key() {
         let elliptic = rcgen::generate_simple_self_signed(Vec::new()).unwrap();
         assert_eq!(public_key(elliptic.cert.der()), None);
-        let certificate = self_signed(&SigningKey::from_bytes(&[7; 32])).unwrap();
+        let certificate = self_signed(&SigningKey::from_seed(&[7; 32])).unwrap();
         for length in 0..certificate.len() {
             let cut = CertificateDer::from(certificate[..length].to_vec());
             assert_eq!(public_key(&cut), None);

@@ -191,7 +191,7 @@ fn transport(limits: &Limits) -> Result<TransportConfig, TlsError> {
 mod tests {
     use std::net::{Ipv4Addr, SocketAddr};
 
-    use ed25519_dalek::SigningKey;
+    use frex_proto::keys::SigningKey;
     use quinn::{Connection, ConnectionError, Endpoint};
     use rustls::{
         crypto::ring::{self, kx_group},
@@ -393,12 +393,12 @@ mod tests {
     }
 
     fn identity(seed: [u8; 32]) -> Identity {
-        Identity::from_seed(&seed).unwrap()
+        Identity::new(&SigningKey::from_seed(&seed)).unwrap()
     }
 
     fn only(seed: [u8; 32]) -> KeyCheck {
-        let listed = SigningKey::from_bytes(&seed).verifying_key().to_bytes();
-        Arc::new(move |key| *key == listed)
+        let listed = SigningKey::from_seed(&seed).verifying_key();
+        Arc::new(move |key| key == listed.as_bytes())
     }
 
     fn anyone() -> KeyCheck {

@@ -2,13 +2,13 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use frex_proto::{error::WireCode, v1, wire::FrameType};
+use frex_proto::{error::WireCode, session::SessionPeer, v1, wire::FrameType};
 use prost::Message;
 use quinn::Connection;
 use rustls::pki_types::CertificateDer;
 use tokio::{sync::Semaphore, time::timeout};
 
-use super::{FrameReader, FrameWriter, Greeting, SessionPeer, TransportError, close_code};
+use super::{FrameReader, FrameWriter, Greeting, TransportError, close_code};
 use crate::tls::{cert, config::Limits};
 
 /// A connection whose two ends know each other. Clones share it; it closes with the last one.

@@ -8,20 +8,24 @@ use std::{
 };
 
 use bytes::Bytes;
-use ed25519_dalek::SigningKey;
 use frex_proto::{
     error::WireCode,
+    keys::{SealingSecretKey, SigningKey},
+    roster::{Peer, Roster, TrustAnchor, build},
     v1,
     wire::{FrameError, FrameType},
 };
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 
 use super::*;
+use crate::environment::Environment;
 use crate::tls::{Identity, KeyCheck, KeyExchange, config::Limits};
 
 const CLIENT: u8 = 1;
 const NODE: u8 = 2;
+const OTHER_NODE: u8 = 3;
 const STRANGER: u8 = 9;
+const FAR_MS: u64 = 4_000_000_000_000;
 const WAIT: Duration = Duration::from_secs(5);
 
 // SES-1, SES-5: a thousand requests at once are answered, over no more streams than allowed.
@@ -116,16 +120,14 @@ async fn strangers_are_refused_on_both_sides() {
     assert_code(dial(&client, &impostor).await, WireCode::NotTrusted);
 }
 
-// SES-2, SES-7: the dialler learns why its Hello was refused.
+// SES-4, SES-7: the dialler learns why its Hello was refused.
 #[tokio::test]
-async fn refused_hello_arrives_as_its_wire_code() {
+async fn suspended_member_is_told_so() {
     let server = endpoint(NODE, [CLIENT], Limits::default());
+    let strict = greeter(NODE);
+    strict.roster.replace(roster(v1::Status::Suspended));
     let (sender, _sessions) = mpsc::channel(1);
-    let refusing = Greeting {
-        judge: Arc::new(|_, _| Err(WireCode::Revoked)),
-        ..greeting(NODE)
-    };
-    spawn_serve(&server, refusing, sender);
+    spawn_serve(&server, strict.listening(), sender);
     let client = endpoint(CLIENT, [NODE], Limits::default());
     let error = dial(&client, &server).await.unwrap_err();
     assert!(matches!(error, TransportError::Closed(WireCode::Revoked)));
@@ -137,9 +139,10 @@ async fn dialler_refuses_another_node_than_expected() {
     let server = endpoint(NODE, [CLIENT], Limits::default());
     let mut sessions = serve(&server);
     let client = endpoint(CLIENT, [NODE], Limits::default());
+    // The Hello names the right node, so that only the dialler has a reason to refuse.
     let picky = Greeting {
-        judge: Arc::new(|_, _| Err(WireCode::WrongNode)),
-        ..greeting(CLIENT)
+        make: greeting(CLIENT).make,
+        judge: greeter(CLIENT).dialling("node-b").judge,
     };
     let address = server.local_addr().unwrap();
     let error = client.dial(address, &picky).await.unwrap_err();
@@ -154,15 +157,48 @@ async fn dialler_refuses_another_node_than_expected() {
     ));
 }
 
-// SES-1: the Hello is what authenticates, and each judge sees the key of the other side.
+// SES-4: a Hello that was meant for another node is refused by the one it reached.
 #[tokio::test]
-async fn both_judges_see_the_key_and_hello_of_the_other() {
+async fn hello_for_another_node_is_refused() {
+    let server = endpoint(NODE, [CLIENT], Limits::default());
+    let _sessions = serve(&server);
+    let client = endpoint(CLIENT, [NODE], Limits::default());
+    let greeting = greeter(CLIENT).dialling("node-b");
+    let address = server.local_addr().unwrap();
+    let error = client.dial(address, &greeting).await.unwrap_err();
+    assert!(matches!(error, TransportError::Closed(WireCode::WrongNode)));
+}
+
+// SES-4: the key of one member's client opens no session in another's name.
+#[tokio::test]
+async fn client_with_another_members_key_is_refused() {
+    let server = endpoint(NODE, [21], Limits::default());
+    let _sessions = serve(&server);
+    let client = endpoint(21, [NODE], Limits::default());
+    let error = dial(&client, &server).await.unwrap_err();
+    assert!(matches!(
+        error,
+        TransportError::Closed(WireCode::WrongSender)
+    ));
+}
+
+// SES-1: both ends know each other by roster id.
+#[tokio::test]
+async fn both_ends_know_each_other_by_roster_id() {
     let (session, served) = pair(Limits::default()).await;
-    assert_eq!(session.peer().id, name(public_key(NODE)));
-    assert_eq!(served.peer().id, name(public_key(CLIENT)));
-    assert_eq!(session.hello().sender, "2");
-    assert_eq!(session.hello().receiver, name(public_key(CLIENT)));
-    assert_eq!(served.hello().sender, "1");
+    assert_eq!(session.peer().peer, Peer::Node("node-a".to_owned()));
+    assert_eq!(served.peer().peer, Peer::Client("member-a".to_owned()));
+    assert_eq!(session.hello().receiver, "member-a");
+}
+
+// SES-1: a Hello has no room for a checkpoint with many cosignatures; it still travels.
+#[tokio::test]
+async fn long_checkpoint_stays_out_of_the_hello() {
+    let mut greeter = greeter(NODE);
+    greeter.checkpoint = Arc::new(|| Bytes::from_static(&[b'x'; 4000]));
+    assert!((greeter.listening().make)(None).checkpoint.is_empty());
+    greeter.checkpoint = Arc::new(|| Bytes::from_static(b"short"));
+    assert_eq!(&(greeter.listening().make)(None).checkpoint[..], b"short");
 }
 
 // SES-4: a peer that shakes hands and then says nothing holds its place only for a moment.
@@ -352,8 +388,8 @@ async fn dial(from: &Endpoint, to: &Endpoint) -> Result<Session, TransportError>
 }
 
 fn endpoint(seed: u8, listed: [u8; 1], limits: Limits) -> Endpoint {
-    let listed = listed.map(public_key);
-    let key_check: KeyCheck = Arc::new(move |key| listed.contains(key));
+    let listed = listed.map(|seed| key(seed).verifying_key());
+    let key_check: KeyCheck = Arc::new(move |key| listed.iter().any(|one| one.as_bytes() == key));
     Endpoint::bind(EndpointConfig {
         socket: Socket::toward(SocketAddr::from((Ipv4Addr::LOCALHOST, 1))),
         identity: identity(seed),
@@ -382,19 +418,75 @@ async fn raw_session(client: &Endpoint, server: &Endpoint) -> quinn::Connection 
 }
 
 fn greeting(seed: u8) -> Greeting {
-    Greeting {
-        make: Arc::new(move |peer| v1::Hello {
-            sender: seed.to_string(),
-            receiver: peer.map(|peer| peer.id.clone()).unwrap_or_default(),
-            ..v1::Hello::default()
-        }),
-        judge: Arc::new(|_, key| {
-            Ok(SessionPeer {
-                id: name(*key),
-                role: v1::PeerRole::Node,
-            })
-        }),
+    match seed {
+        NODE => greeter(NODE).listening(),
+        _ => greeter(seed).dialling("node-a"),
     }
+}
+
+fn greeter(seed: u8) -> Greeter {
+    let us = match seed {
+        NODE => Peer::Node("node-a".to_owned()),
+        _ => Peer::Client("member-a".to_owned()),
+    };
+    Greeter::new(
+        us,
+        RosterHandle::new(roster(v1::Status::Live)),
+        environment(),
+    )
+}
+
+fn environment() -> Environment {
+    Environment::default()
+}
+
+/// A member with a client and a node of its own, and another member's node.
+fn roster(status: v1::Status) -> Roster {
+    let governance = key(50);
+    let root = build::root(&build::RootDraft {
+        federation: "fed",
+        version: 1,
+        expires_ms: FAR_MS,
+        root_keys: &[key(51).verifying_key()],
+        root_threshold: 1,
+        roster_keys: &[governance.verifying_key()],
+        roster_threshold: 1,
+    });
+    let signed_root = build::sign_root(&root, &[&key(51)]);
+    let now_ms = environment().clock.now_ms();
+    let mut listed = build::first_roster(&root, now_ms, FAR_MS);
+    let cards = [("a", CLIENT, NODE), ("b", 21, OTHER_NODE)].map(|(name, client, node)| {
+        let (member, node_id) = (format!("member-{name}"), format!("node-{name}"));
+        build::card(&build::CardDraft {
+            federation: "fed",
+            id: &member,
+            name: &member,
+            role: v1::Role::Hotline,
+            country: "NO",
+            home_node: &node_id,
+            identity: &key(node + 100),
+            client_tls: &[key(client).verifying_key()],
+            sealing: &[SealingSecretKey::from_seed(&[node; 32]).public()],
+            node: Some(build::NodeDraft {
+                id: &node_id,
+                log_key: &key(node + 120).verifying_key(),
+                witness_key: None,
+                tls_keys: &[key(node).verifying_key()],
+                addresses: &["127.0.0.1:4433".to_owned()],
+            }),
+            issued_ms: now_ms,
+            expires_ms: FAR_MS,
+        })
+    });
+    for card in &cards {
+        build::list_card(&mut listed, card);
+    }
+    listed.members[0].status = i32::from(status);
+    let docs = cards.map(|card| card.member_doc).to_vec();
+    let signed = build::sign_roster(&listed, &[&governance]);
+    let bundle = build::bundle(&signed_root, &signed, docs, None);
+    let anchor = TrustAnchor::of_root(&signed_root).unwrap();
+    Roster::judge(&bundle, &anchor, now_ms).unwrap()
 }
 
 fn assert_code(outcome: Result<Session, TransportError>, expected: WireCode) {
