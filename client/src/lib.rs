@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 pub mod environment;
+#[cfg(test)]
+mod fixture;
 pub mod keys;
 pub mod tls;
 pub mod transport;

@@ -2,7 +2,7 @@
 //!
 //! A connection is a session only when both Hellos were exchanged and judged. TLS alone does not
 //! suffice: a TLS 1.3 dialler believes itself connected before the listener has judged its key.
-//! Every wait has an end and every buffer a bound. Spec: chapter SES.
+//! Every wait has an end and every buffer a bound. Spec: chapter TRN.
 
 use std::{io, sync::Arc};
 
@@ -35,7 +35,7 @@ pub type HelloMaker = Arc<dyn Fn(Option<&SessionPeer>) -> v1::Hello + Send + Syn
 pub type HelloJudge =
     Arc<dyn Fn(&v1::Hello, &[u8; 32]) -> Result<SessionPeer, WireCode> + Send + Sync>;
 
-/// How one side of a connection presents itself and judges the other. Spec: SES-1.
+/// How one side of a connection presents itself and judges the other. Spec: TRN-1.
 #[derive(Clone)]
 pub struct Greeting {
     /// Writes our Hello.
@@ -53,7 +53,7 @@ pub struct Frame {
     pub payload: bytes::Bytes,
 }
 
-/// Urgency of a stream among those of its connection: higher goes first. Spec: SES-6.
+/// Urgency of a stream among those of its connection: higher goes first. Spec: TRN-6.
 #[must_use]
 pub const fn priority(lane: v1::Lane) -> i32 {
     match lane {
@@ -182,7 +182,7 @@ impl From<quinn::WriteError> for TransportError {
     }
 }
 
-/// The number under which a code closes connections and streams. Spec: SES-7.
+/// The number under which a code closes connections and streams. Spec: TRN-7.
 fn close_code(code: WireCode) -> VarInt {
     VarInt::from_u32(code as u32)
 }

@@ -13,11 +13,10 @@ use frex_proto::{error::WireCode, roster::Roster};
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    journal::{Position, RecordKind},
+    journal::RecordKind,
     ledger::{
         MessageKey,
         records::{self, Record},
-        sequencer::AfterCommit,
     },
 };
 
@@ -48,19 +47,29 @@ impl Notice {
         let receipt = record.receipt.clone();
         match kind {
             records::PEER_RECEIPT => Some(Self::Receipt { node, receipt }),
-            records::ACCEPTED | records::STAGE => Some(Self::Receipt { node: own.to_owned(), receipt }),
-            records::UNDELIVERABLE => Some(Self::Undeliverable { node, code: WireCode::from_number(record.code) }),
+            records::ACCEPTED | records::STAGE => Some(Self::Receipt {
+                node: own.to_owned(),
+                receipt,
+            }),
+            records::UNDELIVERABLE => Some(Self::Undeliverable {
+                node,
+                code: WireCode::from_number(record.code),
+            }),
             _ => None,
         }
     }
 }
+
+/// Where a submitter hears of its messages. As many notices come as a message has nodes and
+/// stages, so the channel needs no bound of its own.
+pub type Ear = mpsc::UnboundedSender<(MessageKey, Notice)>;
 
 /// One bell per queue, and the submitters who listen for their message.
 pub struct Bells {
     node: String,
     outbox: BTreeMap<String, watch::Sender<()>>,
     inbox: BTreeMap<String, watch::Sender<()>>,
-    listeners: Mutex<BTreeMap<MessageKey, Vec<(u64, mpsc::UnboundedSender<(MessageKey, Notice)>)>>>,
+    listeners: Mutex<BTreeMap<MessageKey, Vec<(u64, Ear)>>>,
     next: AtomicU64,
 }
 
@@ -75,7 +84,9 @@ impl Bells {
     /// Bells for every node of the roster and every member served by `node`.
     #[must_use]
     pub fn new(roster: &Roster, node: &str) -> Self {
-        let outbox = roster.nodes().map(|node| (node.id.clone(), watch::Sender::new(())));
+        let outbox = roster
+            .nodes()
+            .map(|node| (node.id.clone(), watch::Sender::new(())));
         let served = roster.members().filter(|member| member.home_node == node);
         let inbox = served.map(|member| (member.id.clone(), watch::Sender::new(())));
         Self {
@@ -107,11 +118,15 @@ impl Bells {
     }
 
     /// Sends what becomes of `message` to `ear` from now on.
-    pub fn listen(&self, message: MessageKey, ear: mpsc::UnboundedSender<(MessageKey, Notice)>) -> Listener<'_> {
+    pub fn listen(&self, message: MessageKey, ear: Ear) -> Listener<'_> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut listeners = self.listeners.lock().expect("no holder of the list panics");
         listeners.entry(message).or_default().push((number, ear));
-        Listener { bells: self, message, number }
+        Listener {
+            bells: self,
+            message,
+            number,
+        }
     }
 
     fn tell(&self, message: MessageKey, notice: &Notice) {
@@ -125,7 +140,11 @@ impl Bells {
 
 impl Drop for Listener<'_> {
     fn drop(&mut self) {
-        let mut listeners = self.bells.listeners.lock().expect("no holder of the list panics");
+        let mut listeners = self
+            .bells
+            .listeners
+            .lock()
+            .expect("no holder of the list panics");
         if let Some(ears) = listeners.get_mut(&self.message) {
             ears.retain(|(number, _)| *number != self.number);
             if ears.is_empty() {
@@ -135,8 +154,9 @@ impl Drop for Listener<'_> {
     }
 }
 
-impl AfterCommit for Bells {
-    fn committed(&self, kind: RecordKind, _position: Position, record: &Record) {
+impl Bells {
+    /// Rings for a record that is durable and in the index.
+    pub fn committed(&self, kind: RecordKind, record: &Record) {
         let Ok(message) = record.message.as_ref().try_into().map(MessageKey) else {
             return;
         };

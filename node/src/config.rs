@@ -106,10 +106,15 @@ impl NodeConfig {
     /// [`ConfigError::Value`].
     pub fn check(&self) -> Result<(), ConfigError> {
         let rules = [
-            ("node", id::check_name(&self.node).is_ok(), "must be 1 to 64 of a-z, 0-9, . and -"),
+            (
+                "node",
+                id::check_name(&self.node).is_ok(),
+                "must be 1 to 64 of a-z, 0-9, . and -",
+            ),
             (
                 "metrics",
-                self.metrics.is_none_or(|address| address.ip().is_loopback()),
+                self.metrics
+                    .is_none_or(|address| address.ip().is_loopback()),
                 "must be a loopback address: it is not protected",
             ),
             (
@@ -127,7 +132,11 @@ impl NodeConfig {
                 (10..=60_000).contains(&self.publish_interval_ms),
                 "must be from 10 to 60000",
             ),
-            ("crypto_threads", self.crypto_threads <= 256, "must be at most 256"),
+            (
+                "crypto_threads",
+                self.crypto_threads <= 256,
+                "must be at most 256",
+            ),
             (
                 "delivery_batch_max",
                 (1..=limits::BATCH_ENVELOPES_MAX).contains(&self.delivery_batch_max),
@@ -246,7 +255,11 @@ mod tests {
         let uncommented: String = config
             .to_string()
             .lines()
-            .map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).unwrap_or(line))
+            .map(|line| {
+                line.strip_prefix("# ")
+                    .filter(|rest| rest.contains(" = "))
+                    .unwrap_or(line)
+            })
             .filter(|line| !line.starts_with("metrics"))
             .map(|line| format!("{line}\n"))
             .collect();
@@ -257,7 +270,10 @@ mod tests {
     fn an_unknown_key_is_refused_with_its_name_and_line() {
         let error = NodeConfig::parse("node = \"n\"\nlisten_on = 1\n").expect_err("unknown key");
         let text = error.to_string();
-        assert!(text.contains("listen_on") && text.contains("line 2"), "{text}");
+        assert!(
+            text.contains("listen_on") && text.contains("line 2"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -267,13 +283,25 @@ mod tests {
             ("node = \"n\"\nmetrics = \"0.0.0.0:1\"", "metrics"),
             ("node = \"n\"\nsegment_bytes = 1", "segment_bytes"),
             ("node = \"n\"\nfill_ahead_bytes = 1", "fill_ahead_bytes"),
-            ("node = \"n\"\npublish_interval_ms = 0", "publish_interval_ms"),
+            (
+                "node = \"n\"\npublish_interval_ms = 0",
+                "publish_interval_ms",
+            ),
             ("node = \"n\"\ncrypto_threads = 257", "crypto_threads"),
-            ("node = \"n\"\ndelivery_batch_max = 65", "delivery_batch_max"),
-            ("node = \"n\"\nrequests_in_flight_max = 0", "requests_in_flight_max"),
+            (
+                "node = \"n\"\ndelivery_batch_max = 65",
+                "delivery_batch_max",
+            ),
+            (
+                "node = \"n\"\nrequests_in_flight_max = 0",
+                "requests_in_flight_max",
+            ),
         ] {
             let error = NodeConfig::parse(line).expect_err(key);
-            assert!(matches!(error, ConfigError::Value { key: found, .. } if found == key), "{error}");
+            assert!(
+                matches!(error, ConfigError::Value { key: found, .. } if found == key),
+                "{error}"
+            );
         }
     }
 }

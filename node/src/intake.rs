@@ -47,13 +47,25 @@ pub struct Intake {
 
 impl Intake {
     /// Judges what the client of `member` submits.
-    pub fn submission(&self, arrived: Arrived, member: &str, now_ms: u64, cache: &mut BatchCache) -> Verdict {
+    pub fn submission(
+        &self,
+        arrived: Arrived,
+        member: &str,
+        now_ms: u64,
+        cache: &mut BatchCache,
+    ) -> Verdict {
         self.judge_submission(arrived, member, now_ms, cache)
             .unwrap_or_else(Verdict::Refuse)
     }
 
     /// Judges what the node `peer` delivers.
-    pub fn delivery(&self, arrived: Arrived, peer: &str, now_ms: u64, cache: &mut BatchCache) -> Verdict {
+    pub fn delivery(
+        &self,
+        arrived: Arrived,
+        peer: &str,
+        now_ms: u64,
+        cache: &mut BatchCache,
+    ) -> Verdict {
         self.judge_delivery(arrived, peer, now_ms, cache)
             .unwrap_or_else(Verdict::Refuse)
     }
@@ -86,7 +98,11 @@ impl Intake {
             }
         }
         Ok(Verdict::Record(Entry::Submit {
-            recipients: core.recipients.iter().map(|recipient| recipient.member.clone()).collect(),
+            recipients: core
+                .recipients
+                .iter()
+                .map(|recipient| recipient.member.clone())
+                .collect(),
             admitted: admitted(&parsed, arrived.bytes),
             nodes: nodes.into_iter().collect(),
             members,
@@ -102,7 +118,10 @@ impl Intake {
     ) -> Result<Verdict, WireCode> {
         let parsed = self.authentic(&arrived, now_ms, cache)?;
         let core = &parsed.core;
-        let home = self.roster.member(&core.sender).map(|member| member.home_node.as_str());
+        let home = self
+            .roster
+            .member(&core.sender)
+            .map(|member| member.home_node.as_str());
         if home != Some(peer) {
             return Err(WireCode::WrongSender);
         }
@@ -111,19 +130,33 @@ impl Intake {
             // What may pass by itself is tried again; what never will is refused for the record.
             Err(code) if code.info().retry == Retry::Later => return Err(code),
             Err(code) => {
-                return Ok(Verdict::Record(Entry::Reject { admitted: admitted(&parsed, arrived.bytes), code }));
+                return Ok(Verdict::Record(Entry::Reject {
+                    admitted: admitted(&parsed, arrived.bytes),
+                    code,
+                }));
             }
         };
-        Ok(Verdict::Record(Entry::Deliver { admitted: admitted(&parsed, arrived.bytes), members }))
+        Ok(Verdict::Record(Entry::Deliver {
+            admitted: admitted(&parsed, arrived.bytes),
+            members,
+        }))
     }
 
     /// Shape, federation, sender and signature: the checks that make an envelope attributable.
-    fn authentic(&self, arrived: &Arrived, now_ms: u64, cache: &mut BatchCache) -> Result<Parsed, WireCode> {
+    fn authentic(
+        &self,
+        arrived: &Arrived,
+        now_ms: u64,
+        cache: &mut BatchCache,
+    ) -> Result<Parsed, WireCode> {
         let parsed = envelope::parse(&arrived.envelope)?;
         if parsed.core.federation != self.roster.federation() {
             return Err(WireCode::WrongFederation);
         }
-        let sender = self.roster.member(&parsed.core.sender).ok_or(WireCode::NotTrusted)?;
+        let sender = self
+            .roster
+            .member(&parsed.core.sender)
+            .ok_or(WireCode::NotTrusted)?;
         if !sender.is_live() {
             return Err(WireCode::Revoked);
         }
@@ -146,12 +179,19 @@ impl Intake {
             }
             members.push(recipient.member.clone());
         }
-        if members.is_empty() { Err(WireCode::UnknownRecipient) } else { Ok(members) }
+        if members.is_empty() {
+            Err(WireCode::UnknownRecipient)
+        } else {
+            Ok(members)
+        }
     }
 
     /// The node that serves `member`, if the member is live and takes this kind in this lane.
     fn takes(&self, member: &str, core: &envelope::Core) -> Result<&str, WireCode> {
-        let entry = self.roster.member(member).ok_or(WireCode::UnknownRecipient)?;
+        let entry = self
+            .roster
+            .member(member)
+            .ok_or(WireCode::UnknownRecipient)?;
         if !entry.is_live() {
             return Err(WireCode::UnknownRecipient);
         }
@@ -178,6 +218,7 @@ fn admitted(parsed: &Parsed, envelope: Bytes) -> Admitted {
 /// # Errors
 /// The signed manifest does not parse.
 pub fn body_follows(envelope: &v1::Envelope) -> Result<Option<usize>, EnvelopeError> {
-    let length = envelope::body_len(envelope)?;
+    let length = envelope::parse(envelope)?.manifest.body_len;
+    let length = usize::try_from(length).map_err(|_| EnvelopeError::TooLarge)?;
     Ok((length > frex_proto::limits::INLINE_BODY_BYTES_MAX).then_some(length))
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use frex_proto::{
     error::WireCode,
     id::{EnvelopeId, MessageId},
-    label, v1,
+    label, log, v1,
 };
 use tokio::sync::oneshot;
 
@@ -29,7 +29,12 @@ impl MessageKey {
     /// The key of `message_id` as chosen by `sender`.
     #[must_use]
     pub fn new(sender: &str, message_id: MessageId) -> Self {
-        let hash = label::sha256(&[b"frex/node/message\0", sender.as_bytes(), b"\0", &message_id.0]);
+        let hash = label::sha256(&[
+            b"frex/node/message\0",
+            sender.as_bytes(),
+            b"\0",
+            &message_id.0,
+        ]);
         let mut key = [0; 16];
         key.copy_from_slice(&hash[..16]);
         Self(key)
@@ -182,6 +187,9 @@ pub enum LedgerError {
     /// Files of the published log cannot be read or written.
     #[error("log files")]
     Io(#[from] std::io::Error),
+    /// A tile does not hold what its place in the tree says.
+    #[error("the published log is damaged")]
+    Proof(#[from] log::ProofError),
     /// A record passes its checksum but is not what its kind says.
     #[error("a journal record does not decode")]
     Record,
@@ -193,9 +201,14 @@ pub enum LedgerError {
 impl From<&LedgerError> for WireCode {
     fn from(error: &LedgerError) -> Self {
         match error {
-            LedgerError::Journal(error) => error.into(),
-            LedgerError::Record | LedgerError::Inconsistent => Self::JournalDamaged,
-            LedgerError::Index(_) | LedgerError::Io(_) => Self::StorageFailed,
+            LedgerError::Journal(JournalError::Full) => Self::DiskFull,
+            LedgerError::Journal(JournalError::Damaged { .. })
+            | LedgerError::Record
+            | LedgerError::Inconsistent => Self::JournalDamaged,
+            LedgerError::Journal(_)
+            | LedgerError::Index(_)
+            | LedgerError::Io(_)
+            | LedgerError::Proof(_) => Self::StorageFailed,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! [`disk`] is the only door to files, [`journal`] the only truth kept behind it, [`index`]
 //! whatever can be derived from the journal again, [`ledger`] the three together. [`listen`] and
 //! [`intake`] take envelopes in, [`delivery`] brings them to their recipients' nodes, and
-//! [`node`] starts and stops the whole. [`cli`] is the command line on top.
+//! [`node`] starts and stops the whole. The command line sits on top.
 
 #![forbid(unsafe_code)]
 

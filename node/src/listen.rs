@@ -3,10 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use frex_client::{
-    greeting::Party,
-    transport::{FrameReader, FrameWriter, Session, Stream, TransportError},
-};
+use frex_client::transport::{FrameReader, FrameWriter, Greeter, Session, Stream, TransportError};
 use frex_proto::{error::WireCode, limits, v1, wire::FrameType};
 use prost::Message;
 use tokio::{
@@ -30,10 +27,10 @@ pub const FRAME_WAIT: Duration = Duration::from_secs(20);
 const SESSIONS_WAITING_MAX: usize = 64;
 
 /// Takes sessions until the node stops; waits for those it serves.
-pub async fn accept(shared: Arc<Shared>, party: Party) {
+pub async fn accept(shared: Arc<Shared>, greeter: Greeter) {
     let (sender, mut sessions) = mpsc::channel(SESSIONS_WAITING_MAX);
     let endpoint = shared.endpoint.clone();
-    let door = tokio::spawn(async move { endpoint.serve(party.listening(), sender).await });
+    let door = tokio::spawn(async move { endpoint.serve(greeter.listening(), sender).await });
     let mut serving = JoinSet::new();
     loop {
         tokio::select! {
@@ -53,7 +50,7 @@ pub async fn accept(shared: Arc<Shared>, party: Party) {
 
 async fn serve(shared: Arc<Shared>, session: Session) {
     shared.metrics.session(true);
-    tracing::debug!(peer = %session.peer().id, role = session.peer().role.as_str_name(), "session opened");
+    tracing::debug!(peer = %session.peer().peer.id(), role = session.peer().peer.role().as_str_name(), "session opened");
     let mut streams = JoinSet::new();
     loop {
         tokio::select! {
@@ -75,19 +72,29 @@ async fn serve(shared: Arc<Shared>, session: Session) {
 
 /// One request; its failure ends its stream and nothing else.
 async fn answer(shared: Arc<Shared>, session: Session, stream: Stream) {
-    let Stream { mut writer, mut reader } = stream;
+    let Stream {
+        mut writer,
+        mut reader,
+    } = stream;
     let peer = session.peer().clone();
+    let id = peer.peer.id();
     let outcome = async {
         let request: v1::Request = reader.message(FrameType::Request, FRAME_WAIT).await?;
         let request = request.request.ok_or(Refused(WireCode::Malformed))?;
         use v1::PeerRole::{Client, Node};
         use v1::request::Request as R;
-        match (request, peer.role) {
-            (R::Submit(submit), Client) => submit::serve(&shared, &peer.id, &submit, &mut reader, &mut writer).await,
-            (R::Inbox(inbox), Client) => inbox::serve(&shared, &peer.id, &inbox, &mut reader, &mut writer).await,
-            (R::GetReceipts(get), Client) => query::receipts(&shared, &peer.id, &get, &mut writer),
-            (R::Deliver(deliver), Node) => deliver::serve(&shared, &peer.id, &deliver, &mut reader, &mut writer).await,
-            (R::Relay(relay), Node) => relay::serve(&shared, &peer.id, relay, &mut writer).await,
+        match (request, peer.peer.role()) {
+            (R::Submit(submit), Client) => {
+                submit::serve(&shared, id, &submit, &mut reader, &mut writer).await
+            }
+            (R::Inbox(inbox), Client) => {
+                inbox::serve(&shared, id, &inbox, &mut reader, &mut writer).await
+            }
+            (R::GetReceipts(get), Client) => query::receipts(&shared, id, &get, &mut writer),
+            (R::Deliver(deliver), Node) => {
+                deliver::serve(&shared, id, &deliver, &mut reader, &mut writer).await
+            }
+            (R::Relay(relay), Node) => relay::serve(&shared, id, relay, &mut writer).await,
             (R::GetProof(get), _) => query::proof(&shared, &get, &mut writer),
             (R::GetCheckpoint(get), _) => query::checkpoint(&shared, &get, &mut writer),
             _ => Err(Refused(WireCode::WrongRole)),
@@ -121,12 +128,18 @@ impl From<WireCode> for Refused {
 }
 
 fn put_answer(writer: &mut FrameWriter, envelope: u32, answer: v1::answer::Answer) {
-    let answer = v1::Answer { envelope, answer: Some(answer) };
+    let answer = v1::Answer {
+        envelope,
+        answer: Some(answer),
+    };
     writer.put_message(FrameType::Answer, &answer);
 }
 
 fn put_refusal(writer: &mut FrameWriter, envelope: u32, code: WireCode) {
-    let refusal = v1::Refusal { code: code as u32, retry_after_ms: 0 };
+    let refusal = v1::Refusal {
+        code: code as u32,
+        retry_after_ms: 0,
+    };
     put_answer(writer, envelope, v1::answer::Answer::Refusal(refusal));
 }
 
@@ -140,7 +153,9 @@ fn put_receipt(writer: &mut FrameWriter, envelope: u32, receipt: Bytes) {
 
 fn put_outcome(writer: &mut FrameWriter, envelope: u32, outcome: Outcome) {
     match outcome {
-        Outcome::Receipt(receipt) | Outcome::Stored(receipt) => put_receipt(writer, envelope, receipt),
+        Outcome::Receipt(receipt) | Outcome::Stored(receipt) => {
+            put_receipt(writer, envelope, receipt);
+        }
         Outcome::Done => {}
         Outcome::Failed(code) => put_refusal(writer, envelope, code),
     }
@@ -153,7 +168,11 @@ struct Batch {
 }
 
 /// Reads the envelopes of a request, with the bodies that follow them.
-async fn read_envelopes(shared: &Shared, reader: &mut FrameReader, count: u32) -> Result<Batch, Refused> {
+async fn read_envelopes(
+    shared: &Shared,
+    reader: &mut FrameReader,
+    count: u32,
+) -> Result<Batch, Refused> {
     let count = usize::try_from(count).map_err(|_| WireCode::TooLarge)?;
     if count == 0 || count > limits::BATCH_ENVELOPES_MAX {
         return Err(Refused(WireCode::TooLarge));
@@ -161,7 +180,10 @@ async fn read_envelopes(shared: &Shared, reader: &mut FrameReader, count: u32) -
     if shared.disk.free_bytes(&shared.data).unwrap_or(0) < shared.config.disk_reserve_bytes {
         return Err(Refused(WireCode::DiskFull));
     }
-    let mut batch = Batch { arrived: Vec::with_capacity(count), granted: Vec::new() };
+    let mut batch = Batch {
+        arrived: Vec::with_capacity(count),
+        granted: Vec::new(),
+    };
     let mut body_bytes = 0;
     for _ in 0..count {
         let arrived = read_envelope(shared, reader, &mut batch.granted).await?;
@@ -191,7 +213,9 @@ async fn read_envelope(
     let permits = u32::try_from(length).map_err(|_| WireCode::TooLarge)?;
     let budget = shared.body_budget.clone().acquire_many_owned(permits);
     // Two requests that each hold a part would wait for each other for ever.
-    let budget = tokio::time::timeout(FRAME_WAIT, budget).await.map_err(|_| WireCode::RetryAfter)?;
+    let budget = tokio::time::timeout(FRAME_WAIT, budget)
+        .await
+        .map_err(|_| WireCode::RetryAfter)?;
     granted.push(budget.map_err(|_| WireCode::ShuttingDown)?);
     envelope.body = reader.expect(FrameType::Body, FRAME_WAIT).await?;
     let bytes = envelope.encode_to_vec().into();

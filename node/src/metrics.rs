@@ -74,17 +74,37 @@ impl Metrics {
     fn register(&mut self) {
         let registry = &mut self.registry;
         registry.register("log_entries", "Log entries by event", self.entries.clone());
-        registry.register("refusals", "Requests refused, by code", self.refusals.clone());
+        registry.register(
+            "refusals",
+            "Requests refused, by code",
+            self.refusals.clone(),
+        );
         registry.register("sessions", "Sessions open now", self.sessions.clone());
-        registry.register("sessions_opened", "Sessions opened", self.sessions_opened.clone());
-        registry.register("deliveries", "Delivery attempts by result", self.deliveries.clone());
-        registry.register("block_entries", "Entries of one group commit", self.block_entries.clone());
+        registry.register(
+            "sessions_opened",
+            "Sessions opened",
+            self.sessions_opened.clone(),
+        );
+        registry.register(
+            "deliveries",
+            "Delivery attempts by result",
+            self.deliveries.clone(),
+        );
+        registry.register(
+            "block_entries",
+            "Entries of one group commit",
+            self.block_entries.clone(),
+        );
         registry.register(
             "block_seconds",
             "Time of one group commit: write, sync and sign",
             self.block_seconds.clone(),
         );
-        registry.register("outbox_waiting", "Deliveries that wait, by node", self.outbox.clone());
+        registry.register(
+            "outbox_waiting",
+            "Deliveries that wait, by node",
+            self.outbox.clone(),
+        );
     }
 
     /// An entry was logged.

@@ -5,14 +5,11 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use bytes::Bytes;
 use frex_client::{
     environment::Environment,
-    transport::{Endpoint, Socket},
+    transport::{Endpoint, RosterHandle, Socket, TransportError},
 };
 use frex_proto::{error::WireCode, keys::SigningKey, roster::Roster};
 use serde::Serialize;
-use tokio::{
-    sync::watch,
-    task::JoinSet,
-};
+use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     bells::Bells,
@@ -54,7 +51,7 @@ pub struct NodeParts {
     /// Signs its log.
     pub log_key: SigningKey,
     /// Who belongs to the federation.
-    pub roster: Arc<Roster>,
+    pub roster: RosterHandle,
     /// Threads or none.
     pub execution: Execution,
     /// Counters.
@@ -193,7 +190,10 @@ impl Node {
     ///
     /// # Errors
     /// See [`StartError`]; nothing runs after an error.
-    pub async fn start(parts: NodeParts, progress: &mut dyn FnMut(u64, u64)) -> Result<Self, StartError> {
+    pub async fn start(
+        parts: NodeParts,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, StartError> {
         start::start(parts, progress).await
     }
 
@@ -201,7 +201,7 @@ impl Node {
     ///
     /// # Errors
     /// The socket cannot say.
-    pub fn local_addr(&self) -> std::io::Result<std::net::SocketAddr> {
+    pub fn local_addr(&self) -> Result<std::net::SocketAddr, TransportError> {
         self.shared.endpoint.local_addr()
     }
 
@@ -211,10 +211,10 @@ impl Node {
         status::of(&self.shared)
     }
 
-    /// A handle that tells the status for as long as the node runs.
-    pub fn status_handle(&self) -> impl Fn() -> NodeStatus + Send + Sync + 'static {
-        let shared = self.shared.clone();
-        move || status::of(&shared)
+    /// Tells the status for as long as the node runs, then nothing.
+    pub fn status_handle(&self) -> impl Fn() -> Option<NodeStatus> + Send + Sync + 'static {
+        let shared = Arc::downgrade(&self.shared);
+        move || shared.upgrade().map(|shared| status::of(&shared))
     }
 
     /// The newest checkpoint.
@@ -238,7 +238,8 @@ impl Node {
         let _ = tokio::time::timeout(Duration::from_secs(5), drained).await;
         self.tasks.abort_all();
         self.shared.endpoint.close(WireCode::ShuttingDown);
-        let _ = tokio::time::timeout(Duration::from_secs(1), self.shared.endpoint.wait_idle()).await;
+        let _ =
+            tokio::time::timeout(Duration::from_secs(1), self.shared.endpoint.wait_idle()).await;
         if let Err(error) = self.shared.ledger.publish() {
             tracing::error!(error = %error, "the published log could not be brought up to date");
         }

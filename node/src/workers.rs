@@ -33,7 +33,10 @@ impl Workers {
     }
 
     /// Runs `work` and returns what it made; `None` only while the process ends.
-    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
         match self {
             Self::Inline => Some(work()),
             Self::Pool(sender) => {

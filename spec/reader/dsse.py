@@ -23,7 +23,7 @@ def pae(payload_type, payload):
 
 
 def batch_message(payload_type, payload, batch):
-    """SIG-8 to SIG-11: what the batch's signature covers."""
+    """SIG-4 to SIG-6: what the batch's signature covers."""
     require(batch.size <= BATCH_MAX and batch.index < batch.size, "BatchPath")
     require(all(len(one) == 32 for one in batch.hashes), "BatchPath")
     leaf = tlog.leaf_hash(hashlib.sha256(b"frex/v1/manifest\0" + payload).digest())

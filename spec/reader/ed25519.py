@@ -2,7 +2,7 @@
 
 import hashlib
 
-from refused import Refused, require
+from refused import require
 
 P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493
@@ -91,6 +91,3 @@ def verify(key, message, signature):
 def key_id(key):
     """KEY-2."""
     return hashlib.sha256(b"frex/v1/sig-key\0" + b"\x00\x01" + key).digest()[:16]
-
-
-__all__ = ["Refused", "admit", "key_id", "verify"]

@@ -8,8 +8,8 @@ use std::{
 };
 
 use ed25519_dalek::pkcs8::{
-    DecodePrivateKey, EncodePrivateKey, KeypairBytes, LineEnding,
-    der::pem::{decode_vec, encode_string},
+    DecodePrivateKey, EncodePrivateKey, KeypairBytes,
+    spki::der::pem::{LineEnding, decode_vec, encode_string},
 };
 use frex_proto::keys::{SealingSecretKey, SigningKey};
 use zeroize::Zeroizing;
@@ -317,7 +317,7 @@ mod tests {
         let good = fs::read(&path).unwrap();
         for length in 0..good.len() - 1 {
             fs::write(&path, &good[..length]).unwrap();
-            assert!(read_sealing_key(&path).is_err() || length > good.len() - 2);
+            assert!(read_sealing_key(&path).is_err());
         }
         fs::write(&path, vec![b'-'; 5000]).unwrap();
         assert!(read_sealing_key(&path).is_err());

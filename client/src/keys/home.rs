@@ -5,10 +5,14 @@ use std::{fs, path::Path};
 use frex_proto::{
     id::check_name,
     keys::{SealingSecretKey, SigningKey},
+    label::sha256,
     limits,
-    roster::{Roster, TrustAnchor},
+    roster::{Roster, RosterRef, TrustAnchor},
+    v1,
 };
+use prost::Message;
 use rand_core::CryptoRng;
+use zeroize::Zeroizing;
 
 use super::{
     HomeError, KEYS_DIR, KeyFileError, MEMBER_FILE, MemberHome, MemberKeys, MemberSettings,
@@ -125,16 +129,30 @@ impl MemberHome {
             source,
         };
         let roster = Roster::judge(bundle, &self.anchor()?, now_ms).map_err(refused)?;
-        match self.roster(now_ms) {
-            Ok(held) => {
-                roster.is_newer_than(held.reference()).map_err(refused)?;
-            }
-            // No roster, or one that has ended or been damaged, gives way to one that verifies.
-            Err(HomeError::File(KeyFileError::Missing { .. }) | HomeError::Roster { .. }) => {}
-            Err(error) => return Err(error),
+        if let Some(held) = self.held_roster()? {
+            roster.is_newer_than(held).map_err(refused)?;
         }
         file::replace(&path, bundle)?;
         Ok(roster)
+    }
+
+    /// Which roster is in force. It was judged when it was installed, and one that has ended
+    /// meanwhile still must not give way to an older one; a file that does not read as a roster
+    /// any more holds nothing back.
+    fn held_roster(&self) -> Result<Option<RosterRef>, HomeError> {
+        let bytes = match read_bundle(&self.roster_path()) {
+            Err(KeyFileError::Missing { .. } | KeyFileError::Malformed { .. }) => return Ok(None),
+            other => other?,
+        };
+        let payload = v1::RosterBundle::decode(bytes.as_slice())
+            .and_then(|bundle| v1::Signed::decode(bundle.roster))
+            .map(|signed| signed.payload);
+        let held = payload.and_then(|payload| {
+            let sha256 = sha256(&[&payload]);
+            let version = v1::Roster::decode(payload)?.version;
+            Ok(RosterRef { version, sha256 })
+        });
+        Ok(held.ok())
     }
 
     /// The roster in force, judged anew.
@@ -143,11 +161,15 @@ impl MemberHome {
     /// [`HomeError`].
     pub fn roster(&self, now_ms: u64) -> Result<Roster, HomeError> {
         let path = self.roster_path();
-        let bytes_max = limits::ROSTER_BUNDLE_BYTES_MAX as u64;
-        let bytes = file::read_capped(&path, bytes_max, "roster file")?;
+        let bytes = read_bundle(&path)?;
         Roster::judge(&bytes, &self.anchor()?, now_ms)
             .map_err(|source| HomeError::Roster { path, source })
     }
+}
+
+fn read_bundle(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    let bytes_max = limits::ROSTER_BUNDLE_BYTES_MAX as u64;
+    file::read_capped(path, bytes_max, "roster file")
 }
 
 fn anchor(path: &Path, signed_root: &[u8]) -> Result<TrustAnchor, HomeError> {
@@ -188,7 +210,11 @@ mod tests {
     use frex_proto::error::WireCode;
 
     use super::*;
-    use crate::{environment::Random, keys::MemberRole};
+    use crate::{
+        environment::Random,
+        fixture::{Federation, NOW_MS},
+        keys::MemberRole,
+    };
 
     // FIL-1, FIL-5
     #[test]
@@ -273,6 +299,37 @@ mod tests {
         let error = home.install_root(b"no root").unwrap_err();
         assert_eq!(WireCode::from(error), WireCode::BadRoster);
         assert!(!home.root_path().exists());
+    }
+
+    // FIL-6: a roster is taken if it may follow the one held, also when that one has ended.
+    #[test]
+    fn rosters_only_move_forward() {
+        let dir = tempfile::tempdir().unwrap();
+        let (home, _) = create(dir.path()).unwrap();
+        let first = Federation::new(v1::Status::Live);
+        home.install_root(&first.signed_root).unwrap();
+        home.install_roster(&first.bundle, NOW_MS).unwrap();
+        home.install_roster(&first.bundle, NOW_MS).unwrap();
+        assert_eq!(home.roster(NOW_MS).unwrap().version(), 1);
+
+        let fork = Federation::new(v1::Status::Suspended).bundle;
+        let refused = home.install_roster(&fork, NOW_MS).unwrap_err();
+        assert_eq!(WireCode::from(refused), WireCode::BadRoster);
+
+        let second = first.next();
+        home.install_roster(&second, NOW_MS).unwrap();
+        assert_eq!(home.roster(NOW_MS).unwrap().version(), 2);
+        let refused = home.install_roster(&first.bundle, NOW_MS).unwrap_err();
+        assert_eq!(WireCode::from(refused), WireCode::BadRoster);
+
+        fs::write(home.roster_path(), b"damaged").unwrap();
+        assert!(home.roster(NOW_MS).is_err());
+        home.install_roster(&second, NOW_MS).unwrap();
+        let repinned = home.install_root(&first.signed_root).unwrap_err();
+        assert!(matches!(
+            repinned,
+            HomeError::File(KeyFileError::Exists { .. })
+        ));
     }
 
     fn create(dir: &Path) -> Result<(MemberHome, MemberKeys), HomeError> {

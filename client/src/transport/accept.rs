@@ -62,7 +62,7 @@ pub(super) struct Doorkeeper {
 
 impl Doorkeeper {
     /// Sends an unknown address back for a token, turns away what finds no room, and lets the
-    /// rest shake hands in a task of their own. Spec: SES-3, SES-4.
+    /// rest shake hands in a task of their own. Spec: TRN-3, TRN-4.
     ///
     /// A Retry costs no memory and a fortieth of a handshake's time, so a flood from forged
     /// addresses takes neither.

@@ -121,7 +121,7 @@ impl Endpoint {
     }
 
     /// Connects to `address` and exchanges Hellos. Who must be there is for the greeting's judge
-    /// to say. Spec: SES-1, SES-2.
+    /// to say. Spec: TRN-1, TRN-2.
     ///
     /// # Errors
     /// [`TransportError`]; [`TransportError::Unreachable`] if no handshake happens in time.

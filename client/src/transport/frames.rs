@@ -42,7 +42,7 @@ impl FrameReader {
     ///
     /// `wait` bounds the time to its first byte; a started frame must then go on at a few
     /// kilobytes per second. Memory grows with what has arrived, never with what a header
-    /// announces. Spec: WIR-1, WIR-3, SES-5.
+    /// announces. Spec: WIR-1, WIR-3, TRN-5.
     ///
     /// # Errors
     /// [`TransportError`]: not a frame, too long, too slow, cut off, or the stream is gone.

@@ -101,7 +101,7 @@ impl Greeter {
         }
     }
 
-    /// For dialling `node`, and nobody else. Spec: SES-2.
+    /// For dialling `node`, and nobody else. Spec: TRN-2.
     #[must_use]
     pub fn dialling(&self, node: &str) -> Greeting {
         let (maker, judge) = (self.clone(), self.clone());

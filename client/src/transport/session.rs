@@ -75,7 +75,7 @@ impl Session {
         Ok(self.stream(send, receive))
     }
 
-    /// Ends the session for both sides. Spec: SES-7.
+    /// Ends the session for both sides. Spec: TRN-7.
     pub fn close(&self, code: WireCode) {
         close(&self.connection, code);
     }
@@ -118,7 +118,7 @@ impl fmt::Debug for Session {
     }
 }
 
-/// The dialler's side: our Hello, then theirs. Spec: SES-1.
+/// The dialler's side: our Hello, then theirs. Spec: TRN-1.
 pub(super) async fn greet(
     connection: Connection,
     greeting: &Greeting,
@@ -135,7 +135,7 @@ pub(super) async fn greet(
     settle(&connection, limits, exchange).await
 }
 
-/// The listener's side: their Hello, then ours. Spec: SES-1.
+/// The listener's side: their Hello, then ours. Spec: TRN-1.
 pub(super) async fn welcome(
     connection: Connection,
     greeting: &Greeting,

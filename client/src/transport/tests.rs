@@ -10,25 +10,23 @@ use std::{
 use bytes::Bytes;
 use frex_proto::{
     error::WireCode,
-    keys::{SealingSecretKey, SigningKey},
-    roster::{Peer, Roster, TrustAnchor, build},
+    roster::{Peer, Roster},
     v1,
     wire::{FrameError, FrameType},
 };
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 
 use super::*;
-use crate::environment::Environment;
-use crate::tls::{Identity, KeyCheck, KeyExchange, config::Limits};
+use crate::{
+    environment::{Clock, Environment},
+    fixture::{CLIENT, Federation, NODE, NOW_MS, OTHER_CLIENT, key},
+    tls::{Identity, KeyCheck, KeyExchange, config::Limits},
+};
 
-const CLIENT: u8 = 1;
-const NODE: u8 = 2;
-const OTHER_NODE: u8 = 3;
 const STRANGER: u8 = 9;
-const FAR_MS: u64 = 4_000_000_000_000;
 const WAIT: Duration = Duration::from_secs(5);
 
-// SES-1, SES-5: a thousand requests at once are answered, over no more streams than allowed.
+// TRN-1, TRN-5: a thousand requests at once are answered, over no more streams than allowed.
 #[tokio::test]
 async fn thousand_streams_are_answered_over_one_session() {
     let (session, served) = pair(Limits::default()).await;
@@ -120,7 +118,7 @@ async fn strangers_are_refused_on_both_sides() {
     assert_code(dial(&client, &impostor).await, WireCode::NotTrusted);
 }
 
-// SES-4, SES-7: the dialler learns why its Hello was refused.
+// SES-4, TRN-7: the dialler learns why its Hello was refused.
 #[tokio::test]
 async fn suspended_member_is_told_so() {
     let server = endpoint(NODE, [CLIENT], Limits::default());
@@ -133,7 +131,7 @@ async fn suspended_member_is_told_so() {
     assert!(matches!(error, TransportError::Closed(WireCode::Revoked)));
 }
 
-// SES-2: a dialler that meets another node than it asked for leaves, and says so.
+// TRN-2: a dialler that meets another node than it asked for leaves, and says so.
 #[tokio::test]
 async fn dialler_refuses_another_node_than_expected() {
     let server = endpoint(NODE, [CLIENT], Limits::default());
@@ -172,9 +170,9 @@ async fn hello_for_another_node_is_refused() {
 // SES-4: the key of one member's client opens no session in another's name.
 #[tokio::test]
 async fn client_with_another_members_key_is_refused() {
-    let server = endpoint(NODE, [21], Limits::default());
+    let server = endpoint(NODE, [OTHER_CLIENT], Limits::default());
     let _sessions = serve(&server);
-    let client = endpoint(21, [NODE], Limits::default());
+    let client = endpoint(OTHER_CLIENT, [NODE], Limits::default());
     let error = dial(&client, &server).await.unwrap_err();
     assert!(matches!(
         error,
@@ -182,7 +180,7 @@ async fn client_with_another_members_key_is_refused() {
     ));
 }
 
-// SES-1: both ends know each other by roster id.
+// TRN-1: both ends know each other by roster id.
 #[tokio::test]
 async fn both_ends_know_each_other_by_roster_id() {
     let (session, served) = pair(Limits::default()).await;
@@ -191,7 +189,7 @@ async fn both_ends_know_each_other_by_roster_id() {
     assert_eq!(session.hello().receiver, "member-a");
 }
 
-// SES-1: a Hello has no room for a checkpoint with many cosignatures; it still travels.
+// TRN-1: a Hello has no room for a checkpoint with many cosignatures; it still travels.
 #[tokio::test]
 async fn long_checkpoint_stays_out_of_the_hello() {
     let mut greeter = greeter(NODE);
@@ -201,7 +199,7 @@ async fn long_checkpoint_stays_out_of_the_hello() {
     assert_eq!(&(greeter.listening().make)(None).checkpoint[..], b"short");
 }
 
-// SES-4: a peer that shakes hands and then says nothing holds its place only for a moment.
+// TRN-4: a peer that shakes hands and then says nothing holds its place only for a moment.
 #[tokio::test]
 async fn silent_peer_is_dropped_and_holds_no_place() {
     let limits = Limits {
@@ -228,7 +226,7 @@ async fn silent_peer_is_dropped_and_holds_no_place() {
     assert!(server.counters().retried() >= 3);
 }
 
-// SES-4: a listener that never answers is given up in time.
+// TRN-4: a listener that never answers is given up in time.
 #[tokio::test]
 async fn silent_listener_is_given_up() {
     let limits = Limits {
@@ -272,7 +270,7 @@ async fn bad_frames_are_refused_by_their_header() {
     }
 }
 
-// SES-5: a cut-off request never looks complete, and a silent stream is given up.
+// TRN-5: a cut-off request never looks complete, and a silent stream is given up.
 #[tokio::test]
 async fn dropped_writer_resets_its_stream_and_silence_times_out() {
     let (session, served) = pair(Limits::default()).await;
@@ -437,56 +435,14 @@ fn greeter(seed: u8) -> Greeter {
 }
 
 fn environment() -> Environment {
-    Environment::default()
+    Environment {
+        clock: Clock::virtual_from(NOW_MS),
+        ..Environment::default()
+    }
 }
 
-/// A member with a client and a node of its own, and another member's node.
 fn roster(status: v1::Status) -> Roster {
-    let governance = key(50);
-    let root = build::root(&build::RootDraft {
-        federation: "fed",
-        version: 1,
-        expires_ms: FAR_MS,
-        root_keys: &[key(51).verifying_key()],
-        root_threshold: 1,
-        roster_keys: &[governance.verifying_key()],
-        roster_threshold: 1,
-    });
-    let signed_root = build::sign_root(&root, &[&key(51)]);
-    let now_ms = environment().clock.now_ms();
-    let mut listed = build::first_roster(&root, now_ms, FAR_MS);
-    let cards = [("a", CLIENT, NODE), ("b", 21, OTHER_NODE)].map(|(name, client, node)| {
-        let (member, node_id) = (format!("member-{name}"), format!("node-{name}"));
-        build::card(&build::CardDraft {
-            federation: "fed",
-            id: &member,
-            name: &member,
-            role: v1::Role::Hotline,
-            country: "NO",
-            home_node: &node_id,
-            identity: &key(node + 100),
-            client_tls: &[key(client).verifying_key()],
-            sealing: &[SealingSecretKey::from_seed(&[node; 32]).public()],
-            node: Some(build::NodeDraft {
-                id: &node_id,
-                log_key: &key(node + 120).verifying_key(),
-                witness_key: None,
-                tls_keys: &[key(node).verifying_key()],
-                addresses: &["127.0.0.1:4433".to_owned()],
-            }),
-            issued_ms: now_ms,
-            expires_ms: FAR_MS,
-        })
-    });
-    for card in &cards {
-        build::list_card(&mut listed, card);
-    }
-    listed.members[0].status = i32::from(status);
-    let docs = cards.map(|card| card.member_doc).to_vec();
-    let signed = build::sign_roster(&listed, &[&governance]);
-    let bundle = build::bundle(&signed_root, &signed, docs, None);
-    let anchor = TrustAnchor::of_root(&signed_root).unwrap();
-    Roster::judge(&bundle, &anchor, now_ms).unwrap()
+    Federation::new(status).roster()
 }
 
 fn assert_code(outcome: Result<Session, TransportError>, expected: WireCode) {
@@ -495,17 +451,7 @@ fn assert_code(outcome: Result<Session, TransportError>, expected: WireCode) {
 }
 
 fn identity(seed: u8) -> Identity {
-    Identity::from_seed(&[seed; 32]).unwrap()
-}
-
-fn public_key(seed: u8) -> [u8; 32] {
-    SigningKey::from_bytes(&[seed; 32])
-        .verifying_key()
-        .to_bytes()
-}
-
-fn name(key: [u8; 32]) -> String {
-    hex::encode(&key[..4])
+    Identity::new(&key(seed)).unwrap()
 }
 
 fn get_proof(index: u64) -> v1::Request {

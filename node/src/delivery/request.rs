@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use frex_client::transport::{self, Session, Stream, TransportError};
 use frex_proto::{
+    envelope,
     error::{Retry, WireCode},
     id::EnvelopeId,
     limits,
@@ -40,6 +41,9 @@ struct Outgoing {
     envelope: v1::Envelope,
 }
 
+/// What a reply is worth: what the peer states and the encoded receipt, or a code.
+type Verdict = Result<(v1::Event, Bytes), WireCode>;
+
 /// What came back for one envelope.
 enum Reply {
     Receipt(v1::Receipt),
@@ -50,10 +54,17 @@ impl Verifier {
     /// For the log of `node`.
     #[must_use]
     pub fn new(shared: &Shared, node: &str) -> Self {
-        Self { log: shared.roster.log_verifier(node), cache: Mutex::default() }
+        Self {
+            log: shared.roster.log_verifier(node),
+            cache: Mutex::default(),
+        }
     }
 
-    fn verify(&self, wire: &v1::Receipt, id: EnvelopeId) -> Result<receipt::VerifiedReceipt, WireCode> {
+    fn verify(
+        &self,
+        wire: &v1::Receipt,
+        id: EnvelopeId,
+    ) -> Result<receipt::VerifiedReceipt, WireCode> {
         let log = self.log.as_ref().ok_or(WireCode::NotTrusted)?;
         let mut cache = self.cache.lock().map_err(|_| WireCode::StorageFailed)?;
         receipt::verify_cached(wire, log, Some(id), &mut cache).map_err(WireCode::from)
@@ -83,14 +94,26 @@ pub async fn deliver(
                 bytes += outgoing.envelope.encoded_len();
                 batch.push(*outgoing);
             }
-            Ok(Loaded::Stage(receipt)) => tried.push(relay(shared, session, node, item, receipt).await),
+            Ok(Loaded::Stage(receipt)) => {
+                tried.push(relay(shared, session, node, item, receipt).await);
+            }
             Err(error) => {
                 tracing::error!(error = ?error, "an outbox item cannot be read");
                 tried.push(again(item.key, WireCode::StorageFailed));
             }
         }
         if bytes > REQUEST_BYTES_MAX {
-            tried.extend(send(shared, session, node, verifier, lane, std::mem::take(&mut batch)).await);
+            tried.extend(
+                send(
+                    shared,
+                    session,
+                    node,
+                    verifier,
+                    lane,
+                    std::mem::take(&mut batch),
+                )
+                .await,
+            );
             bytes = 0;
         }
     }
@@ -123,19 +146,26 @@ enum Loaded {
 fn load(shared: &Shared, node: &str, item: &OutboxItem) -> Result<Loaded, LedgerError> {
     let stored = shared.ledger.read(item.position)?;
     if stored.kind == records::STAGE {
-        let receipt = v1::Receipt::decode(stored.record.receipt).map_err(|_| LedgerError::Record)?;
+        let receipt =
+            v1::Receipt::decode(stored.record.receipt).map_err(|_| LedgerError::Record)?;
         return Ok(Loaded::Stage(receipt));
     }
     let id = EnvelopeId::from_slice(&stored.record.envelope_id).map_err(|_| LedgerError::Record)?;
-    let mut envelope = v1::Envelope::decode(stored.record.envelope).map_err(|_| LedgerError::Record)?;
+    let mut envelope =
+        v1::Envelope::decode(stored.record.envelope).map_err(|_| LedgerError::Record)?;
     if envelope.wraps.len() > 1 {
-        let recipients = frex_proto::envelope::recipients(&envelope).map_err(|_| LedgerError::Record)?;
+        let parsed = envelope::parse(&envelope).map_err(|_| LedgerError::Record)?;
         envelope.wraps.retain(|wrap| {
-            let recipient = usize::try_from(wrap.recipient).ok().and_then(|number| recipients.get(number));
-            recipient.is_some_and(|member| shared.roster.is_served_by(member, node))
+            let number = usize::try_from(wrap.recipient).ok();
+            let recipient = number.and_then(|number| parsed.core.recipients.get(number));
+            recipient.is_some_and(|recipient| shared.roster.is_served_by(&recipient.member, node))
         });
     }
-    Ok(Loaded::Envelope(Box::new(Outgoing { item: item.clone(), id, envelope })))
+    Ok(Loaded::Envelope(Box::new(Outgoing {
+        item: item.clone(),
+        id,
+        envelope,
+    })))
 }
 
 async fn send(
@@ -156,7 +186,10 @@ async fn send(
         Ok(replies) => replies,
         Err(error) => {
             let code = WireCode::from(&error);
-            return waiting.into_iter().map(|(item, _)| again(item.key, code)).collect();
+            return waiting
+                .into_iter()
+                .map(|(item, _)| again(item.key, code))
+                .collect();
         }
     };
     let verifier = verifier.clone();
@@ -176,9 +209,16 @@ async fn exchange(
     envelopes: Vec<v1::Envelope>,
 ) -> Result<Vec<Option<Reply>>, TransportError> {
     let count = envelopes.len();
-    let deliver = v1::Deliver { envelopes: u32::try_from(count).unwrap_or(u32::MAX) };
-    let request = v1::Request { request: Some(v1::request::Request::Deliver(deliver)) };
-    let Stream { mut writer, mut reader } = session.request(&request, transport::priority(lane)).await?;
+    let deliver = v1::Deliver {
+        envelopes: u32::try_from(count).unwrap_or(u32::MAX),
+    };
+    let request = v1::Request {
+        request: Some(v1::request::Request::Deliver(deliver)),
+    };
+    let Stream {
+        mut writer,
+        mut reader,
+    } = session.request(&request, transport::priority(lane)).await?;
     for envelope in envelopes {
         put_envelope(&mut writer, envelope);
     }
@@ -187,9 +227,13 @@ async fn exchange(
     replies.resize_with(count, || None);
     loop {
         let answer: v1::Answer = reader.message(FrameType::Answer, FRAME_WAIT).await?;
-        let place = usize::try_from(answer.envelope).ok().and_then(|number| replies.get_mut(number));
+        let place = usize::try_from(answer.envelope)
+            .ok()
+            .and_then(|number| replies.get_mut(number));
         match (answer.answer, place) {
-            (Some(v1::answer::Answer::Receipt(receipt)), Some(place)) => *place = Some(Reply::Receipt(receipt)),
+            (Some(v1::answer::Answer::Receipt(receipt)), Some(place)) => {
+                *place = Some(Reply::Receipt(receipt));
+            }
             (Some(v1::answer::Answer::Refusal(refusal)), Some(place)) => {
                 *place = Some(Reply::Refusal(WireCode::from_number(refusal.code)));
             }
@@ -200,12 +244,14 @@ async fn exchange(
 }
 
 /// What a reply is worth: a receipt only if it proves what it says about this very envelope.
-fn judge(verifier: &Verifier, id: EnvelopeId, reply: Option<Reply>) -> Result<(v1::Event, Bytes), WireCode> {
+fn judge(verifier: &Verifier, id: EnvelopeId, reply: Option<Reply>) -> Verdict {
     match reply {
         Some(Reply::Receipt(wire)) => {
             let verified = verifier.verify(&wire, id)?;
-            match verified.statement.event() {
-                event @ (v1::Event::Accepted | v1::Event::Rejected) => Ok((event, wire.encode_to_vec().into())),
+            match verified.statement.event {
+                event @ (v1::Event::Accepted | v1::Event::Rejected) => {
+                    Ok((event, wire.encode_to_vec().into()))
+                }
                 _ => Err(WireCode::BadReceipt),
             }
         }
@@ -214,11 +260,7 @@ fn judge(verifier: &Verifier, id: EnvelopeId, reply: Option<Reply>) -> Result<(v
     }
 }
 
-async fn record(
-    shared: &Shared,
-    node: &str,
-    judged: Vec<(OutboxItem, Result<(v1::Event, Bytes), WireCode>)>,
-) -> Vec<Tried> {
+async fn record(shared: &Shared, node: &str, judged: Vec<(OutboxItem, Verdict)>) -> Vec<Tried> {
     let mut tried = Vec::with_capacity(judged.len());
     let mut keys = Vec::with_capacity(judged.len());
     let mut entries = Vec::with_capacity(judged.len());
@@ -255,10 +297,20 @@ fn gives_up(code: WireCode) -> bool {
     code.info().retry == Retry::Never && !matches!(code, WireCode::BadReceipt | WireCode::BadProof)
 }
 
-async fn relay(shared: &Shared, session: &Session, node: &str, item: OutboxItem, receipt: v1::Receipt) -> Tried {
+async fn relay(
+    shared: &Shared,
+    session: &Session,
+    node: &str,
+    item: OutboxItem,
+    receipt: v1::Receipt,
+) -> Tried {
     let outcome = async {
-        let request = v1::request::Request::Relay(v1::Relay { receipt: Some(receipt) });
-        let request = v1::Request { request: Some(request) };
+        let request = v1::request::Request::Relay(v1::Relay {
+            receipt: Some(receipt),
+        });
+        let request = v1::Request {
+            request: Some(request),
+        };
         let priority = transport::priority(v1::Lane::Control);
         let Stream { writer, mut reader } = session.request(&request, priority).await?;
         writer.finish().await?;
@@ -270,7 +322,10 @@ async fn relay(shared: &Shared, session: &Session, node: &str, item: OutboxItem,
     };
     match outcome.await {
         Ok(None) => {
-            let entry = Entry::Relayed { outbox_key: item.key.clone(), message: item.message };
+            let entry = Entry::Relayed {
+                outbox_key: item.key.clone(),
+                message: item.message,
+            };
             match shared.ledger.record(entry).await {
                 Outcome::Failed(code) => again(item.key, code),
                 _ => settled(item.key),
@@ -283,9 +338,15 @@ async fn relay(shared: &Shared, session: &Session, node: &str, item: OutboxItem,
 }
 
 fn settled(key: Bytes) -> Tried {
-    Tried { key, attempt: Attempt::Settled }
+    Tried {
+        key,
+        attempt: Attempt::Settled,
+    }
 }
 
 fn again(key: Bytes, code: WireCode) -> Tried {
-    Tried { key, attempt: Attempt::Again(code) }
+    Tried {
+        key,
+        attempt: Attempt::Again(code),
+    }
 }

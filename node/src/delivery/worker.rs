@@ -8,15 +8,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use frex_client::{
-    greeting::Party,
-    transport::{Session, TransportError},
-};
-use frex_proto::{
-    delivery::Backoff,
-    error::WireCode,
-    v1,
-};
+use frex_client::transport::{Greeter, Session, TransportError};
+use frex_proto::{delivery::Backoff, error::WireCode, v1};
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
 use super::{Attempt, Tried, request};
@@ -26,22 +19,29 @@ use crate::{
 };
 
 /// Lane slots of an outbox, in the order in which they are served.
-const LANES: [v1::Lane; 4] = [v1::Lane::Urgent, v1::Lane::Control, v1::Lane::Normal, v1::Lane::Bulk];
+const LANES: [v1::Lane; 4] = [
+    v1::Lane::Urgent,
+    v1::Lane::Control,
+    v1::Lane::Normal,
+    v1::Lane::Bulk,
+];
 /// Requests in flight to one destination.
 const REQUESTS_MAX: usize = 8;
 /// How long to wait before looking again when the own index cannot be read.
 const INDEX_PAUSE: Duration = Duration::from_secs(1);
 
 /// Delivers to `node` until the node stops.
-pub async fn run(shared: Arc<Shared>, party: Party, node: String) {
-    let Some(bell) = shared.bells.outbox(&node) else { return };
+pub async fn run(shared: Arc<Shared>, greeter: Greeter, node: String) {
+    let Some(bell) = shared.bells.outbox(&node) else {
+        return;
+    };
     let mut worker = Worker {
         cursors: Default::default(),
         in_flight: BTreeSet::new(),
         resting: BTreeMap::new(),
         backoff: Backoff::default(),
         shared,
-        party,
+        greeter,
         node,
         bell,
     };
@@ -54,7 +54,7 @@ pub async fn run(shared: Arc<Shared>, party: Party, node: String) {
 
 struct Worker {
     shared: Arc<Shared>,
-    party: Party,
+    greeter: Greeter,
     node: String,
     bell: watch::Receiver<()>,
     /// Per lane, the last key that was taken up in this session.
@@ -120,8 +120,14 @@ impl Worker {
         let now_ms = self.shared.now_ms();
         for slot in 0..LANES.len() {
             let slot = u8::try_from(slot).unwrap_or(0);
-            let items = self.shared.ledger.outbox(&self.node, slot, None, request::ITEMS_MAX);
-            let expired = items.unwrap_or_default().into_iter().filter(|item| item.expires_ms <= now_ms);
+            let items = self
+                .shared
+                .ledger
+                .outbox(&self.node, slot, None, request::ITEMS_MAX);
+            let expired = items
+                .unwrap_or_default()
+                .into_iter()
+                .filter(|item| item.expires_ms <= now_ms);
             for item in expired {
                 request::give_up(&self.shared, &self.node, &item, WireCode::Expired).await;
             }
@@ -129,8 +135,12 @@ impl Worker {
     }
 
     async fn connect(&self) -> Result<Session, TransportError> {
-        let node = self.shared.roster.node(&self.node).ok_or(TransportError::NotTrusted)?;
-        let greeting = self.party.toward(&self.node);
+        let node = self
+            .shared
+            .roster
+            .node(&self.node)
+            .ok_or(TransportError::NotTrusted)?;
+        let greeting = self.greeter.dialling(&self.node);
         let mut failure = TransportError::Unreachable;
         for address in &node.addresses {
             for address in resolve(address).await {
@@ -189,7 +199,10 @@ impl Worker {
             let cursor = &mut self.cursors[usize::from(slot)];
             while items.len() < request::ITEMS_MAX {
                 let limit = request::ITEMS_MAX - items.len();
-                let found = self.shared.ledger.outbox(&self.node, slot, cursor.as_deref(), limit)?;
+                let found =
+                    self.shared
+                        .ledger
+                        .outbox(&self.node, slot, cursor.as_deref(), limit)?;
                 let Some(last) = found.last() else { break };
                 *cursor = Some(last.key.clone());
                 let idle = |item: &OutboxItem| {
@@ -198,7 +211,8 @@ impl Worker {
                 items.extend(found.into_iter().filter(idle));
             }
             if !items.is_empty() {
-                self.in_flight.extend(items.iter().map(|item| item.key.clone()));
+                self.in_flight
+                    .extend(items.iter().map(|item| item.key.clone()));
                 return Ok(Some((lane, items)));
             }
         }
@@ -207,7 +221,11 @@ impl Worker {
 
     /// Items of a lane that were refused and whose rest is over.
     fn rested(&mut self, slot: u8, now: Instant) -> Result<Vec<OutboxItem>, LedgerError> {
-        let lane_of = |key: &Bytes| key.len().checked_sub(9).and_then(|place| key.get(place).copied());
+        let lane_of = |key: &Bytes| {
+            key.len()
+                .checked_sub(9)
+                .and_then(|place| key.get(place).copied())
+        };
         let due: Vec<Bytes> = self
             .resting
             .iter()
@@ -231,20 +249,28 @@ impl Worker {
 
     fn settle(&mut self, tried: Tried) {
         self.in_flight.remove(&tried.key);
-        self.shared.metrics.delivery(tried.attempt == Attempt::Settled);
+        self.shared
+            .metrics
+            .delivery(tried.attempt == Attempt::Settled);
         match tried.attempt {
             Attempt::Settled => {
                 self.resting.remove(&tried.key);
             }
             Attempt::Again(code) => {
-                let slot = tried.key.len().checked_sub(9).and_then(|place| tried.key.get(place).copied());
+                let slot = tried
+                    .key
+                    .len()
+                    .checked_sub(9)
+                    .and_then(|place| tried.key.get(place).copied());
                 let lane = slot.and_then(|slot| LANES.get(usize::from(slot))).copied();
                 let mut rng = self.shared.environment.random.rng();
                 let resting = self.resting.entry(tried.key).or_insert_with(|| Resting {
                     until: Instant::now(),
                     backoff: Backoff::default(),
                 });
-                let wait_ms = resting.backoff.failed(lane.unwrap_or(v1::Lane::Normal), &mut rng);
+                let wait_ms = resting
+                    .backoff
+                    .failed(lane.unwrap_or(v1::Lane::Normal), &mut rng);
                 resting.until = Instant::now() + Duration::from_millis(wait_ms);
                 tracing::info!(node = %self.node, code = %code, wait_ms, "refused, will be tried again");
             }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    JournalError, Position,
+    JournalError,
     block::{self, Header, Seal},
     damaged, marker,
     marker::Mark,
@@ -150,13 +150,9 @@ impl Chain {
 
     /// The block that the marker names must be the block that was acknowledged.
     fn compare_with_mark(&self, tail: &Tail) -> Result<(), JournalError> {
-        let end = Position::new(tail.segment, tail.offset);
         match self.mark {
-            Some(mark) if mark.seq == tail.seq => {
-                if mark.end != end || mark.block_crc != tail.block_crc {
-                    return Err(damaged(tail.segment, tail.offset));
-                }
-                Ok(())
+            Some(mark) if mark.seq == tail.seq && mark.block_crc != tail.block_crc => {
+                Err(damaged(tail.segment, tail.offset))
             }
             _ => Ok(()),
         }

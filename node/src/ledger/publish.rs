@@ -14,7 +14,10 @@ use std::{
 use bytes::Bytes;
 use frex_proto::{
     label::Hash,
-    log::{self, Frontier, tile},
+    log::{
+        self, Frontier, Tile, TileKind,
+        tile::{self, TILE_WIDTH},
+    },
 };
 use prost::Message;
 
@@ -25,8 +28,10 @@ use crate::{
     journal::Position,
 };
 
-/// Hashes and entries of one full tile.
-pub const TILE_WIDTH: usize = 256;
+/// Hashes and entries of one full tile, as a count.
+const WIDTH: u64 = TILE_WIDTH as u64;
+/// Largest published file; a bundle of 256 entries of 48 bytes is far below.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Leaves that are durable in the journal and not yet in the published files.
 #[derive(Debug)]
@@ -43,7 +48,14 @@ impl Tail {
     /// A tail that starts where the published files end.
     #[must_use]
     pub fn new(frontier: Frontier, end: Position, checkpoint: Bytes, last_ms: u64) -> Self {
-        Self { leaves: Vec::new(), frontier, end, checkpoint, last_ms, dirty: false }
+        Self {
+            leaves: Vec::new(),
+            frontier,
+            end,
+            checkpoint,
+            last_ms,
+            dirty: false,
+        }
     }
 
     /// Adds the leaves of one block.
@@ -107,6 +119,7 @@ pub struct Publisher {
     /// Leaves of the entry bundle that is not full yet.
     entries: Vec<[u8; 48]>,
     size: u64,
+    checkpoint: Bytes,
 }
 
 impl Publisher {
@@ -116,42 +129,53 @@ impl Publisher {
     /// Whatever the disk says.
     pub fn create(disk: Arc<dyn Disk>, folder: &Path) -> Result<Self, LedgerError> {
         disk.create_dir_all(folder)?;
-        Ok(Self { disk, folder: folder.to_owned(), edge: Vec::new(), entries: Vec::new(), size: 0 })
+        Ok(Self {
+            disk,
+            folder: folder.to_owned(),
+            edge: Vec::new(),
+            entries: Vec::new(),
+            size: 0,
+            checkpoint: Bytes::new(),
+        })
     }
 
     /// Continues the files of a log of `size` entries.
     ///
     /// # Errors
     /// [`LedgerError::Inconsistent`] if the files do not make `frontier`; the caller rebuilds.
-    pub fn load(disk: Arc<dyn Disk>, folder: &Path, frontier: &Frontier) -> Result<Self, LedgerError> {
+    pub fn load(
+        disk: Arc<dyn Disk>,
+        folder: &Path,
+        frontier: &Frontier,
+        checkpoint: Bytes,
+    ) -> Result<Self, LedgerError> {
         let mut publisher = Self::create(disk, folder)?;
         let size = frontier.size();
-        let mut level = 0;
         let mut count = size;
         while count > 0 {
-            let width = usize::try_from(count % TILE_WIDTH as u64).map_err(|_| LedgerError::Inconsistent)?;
-            let bytes = if width == 0 {
-                Vec::new()
-            } else {
-                publisher.read_tile(level, count / TILE_WIDTH as u64, width)?
+            let kind = TileKind::Hashes(level_number(publisher.edge.len()));
+            let hashes = match edge_tile(kind, count) {
+                Some(tile) => publisher
+                    .read_tile(tile)?
+                    .chunks_exact(32)
+                    .map(to_hash)
+                    .collect(),
+                None => Vec::new(),
             };
-            publisher.edge.push(bytes.chunks_exact(32).map(to_hash).collect());
-            count /= TILE_WIDTH as u64;
-            level += 1;
+            publisher.edge.push(hashes);
+            count /= WIDTH;
         }
-        let width = usize::try_from(size % TILE_WIDTH as u64).map_err(|_| LedgerError::Inconsistent)?;
-        if width > 0 {
-            let path = publisher.folder.join(tile::entries_path(size / TILE_WIDTH as u64, width));
-            let bundle = disk::read_all(publisher.disk.as_ref(), &path, 64 * 1024)?;
-            publisher.entries = tile::parse_entries(&bundle)
-                .map_err(|_| LedgerError::Inconsistent)?
-                .into_iter()
-                .map(|entry| entry.as_ref().try_into().map_err(|_| LedgerError::Inconsistent))
-                .collect::<Result<_, _>>()?;
+        if let Some(tile) = edge_tile(TileKind::Entries, size) {
+            publisher.entries = publisher.read_entries(tile)?;
         }
         publisher.size = size;
-        let agrees = publisher.entries.len() == width && publisher.edge_root(size) == frontier.root();
-        if agrees { Ok(publisher) } else { Err(LedgerError::Inconsistent) }
+        publisher.checkpoint = checkpoint;
+        let agrees = publisher.edge_root(size) == frontier.root();
+        if agrees {
+            Ok(publisher)
+        } else {
+            Err(LedgerError::Inconsistent)
+        }
     }
 
     /// Entries in the files.
@@ -174,7 +198,12 @@ impl Publisher {
             let state = State {
                 position: tail.end.to_u64(),
                 size: tail.frontier.size(),
-                frontier: tail.frontier.hashes().iter().map(|hash| Bytes::copy_from_slice(hash)).collect(),
+                frontier: tail
+                    .frontier
+                    .hashes()
+                    .iter()
+                    .map(|hash| Bytes::copy_from_slice(hash))
+                    .collect(),
                 checkpoint: tail.checkpoint.clone(),
                 last_ms: tail.last_ms,
             };
@@ -187,7 +216,8 @@ impl Publisher {
         }
         if !leaves.is_empty() {
             self.write_partials()?;
-            self.write(Path::new("checkpoint"), &state.checkpoint, true)?;
+            self.write("checkpoint", &state.checkpoint, true)?;
+            self.checkpoint = state.checkpoint.clone();
         }
         index.flush(&state.encode_to_vec())?;
         Ok(())
@@ -215,15 +245,10 @@ impl Publisher {
         log::consistency_proof(old, new, |level, position| self.hash_at(level, position))
     }
 
-    /// The root over the first `size` published entries.
-    ///
-    /// # Errors
-    /// As [`Publisher::inclusion_proof`].
-    pub fn root_at(&self, size: u64) -> Result<Hash, LedgerError> {
-        if size > self.size {
-            return Err(LedgerError::Inconsistent);
-        }
-        log::root_at(size, |level, position| self.hash_at(level, position))
+    /// The checkpoint that goes with the published files; empty for an empty log.
+    #[must_use]
+    pub fn checkpoint(&self) -> Bytes {
+        self.checkpoint.clone()
     }
 
     /// The entry `index` as published: 48 bytes.
@@ -231,44 +256,45 @@ impl Publisher {
     /// # Errors
     /// As [`Publisher::inclusion_proof`].
     pub fn entry(&self, index: u64) -> Result<[u8; 48], LedgerError> {
-        let bundle = index / TILE_WIDTH as u64;
-        let place = usize::try_from(index % TILE_WIDTH as u64).map_err(|_| LedgerError::Inconsistent)?;
-        if bundle == self.size / TILE_WIDTH as u64 {
-            return self.entries.get(place).copied().ok_or(LedgerError::Inconsistent);
-        }
-        let path = self.folder.join(tile::entries_path(bundle, TILE_WIDTH));
-        let bytes = disk::read_all(self.disk.as_ref(), &path, 64 * 1024)?;
-        let entries = tile::parse_entries(&bytes).map_err(|_| LedgerError::Inconsistent)?;
-        let entry = entries.get(place).ok_or(LedgerError::Inconsistent)?;
-        entry.as_ref().try_into().map_err(|_| LedgerError::Inconsistent)
+        let place = usize::try_from(index % WIDTH).map_err(|_| LedgerError::Inconsistent)?;
+        let bundle = index / WIDTH;
+        let entry = if bundle == self.size / WIDTH {
+            self.entries.get(place).copied()
+        } else {
+            let tile = Tile {
+                kind: TileKind::Entries,
+                index: bundle,
+                width: TILE_WIDTH,
+            };
+            self.read_entries(tile)?.get(place).copied()
+        };
+        entry.ok_or(LedgerError::Inconsistent)
     }
 
-    /// The stored root of the perfect subtree of 2^`level` leaves at `position`.
-    fn hash_at(&self, level: u32, position: u64) -> Result<Hash, LedgerError> {
-        let tile_level = level / 8;
-        let within = level % 8;
-        // A hash inside a tile is the root over 2^within of the tile's own hashes.
-        let first = position << within;
-        let number = first / TILE_WIDTH as u64;
-        let start = usize::try_from(first % TILE_WIDTH as u64).map_err(|_| LedgerError::Inconsistent)?;
-        let count = 1_usize << within;
-        let full_tiles = (self.size >> (8 * tile_level)) / TILE_WIDTH as u64;
-        let hashes: Vec<Hash> = if number < full_tiles {
-            let bytes = self.read_tile(tile_level as usize, number, TILE_WIDTH)?;
-            bytes.chunks_exact(32).map(to_hash).collect()
-        } else {
-            self.edge.get(tile_level as usize).cloned().unwrap_or_default()
+    /// The stored root of the complete subtree `index` of `level`.
+    fn hash_at(&self, level: u8, index: u64) -> Result<Hash, LedgerError> {
+        let tile = Tile::holding(level, index, self.size).ok_or(LedgerError::Inconsistent)?;
+        let content = match tile.kind {
+            TileKind::Hashes(row) if tile.width < TILE_WIDTH => self
+                .edge
+                .get(usize::from(row))
+                .map(|hashes| hashes.concat())
+                .unwrap_or_default(),
+            _ => self.read_tile(tile)?,
         };
-        let slice = hashes.get(start..start + count).ok_or(LedgerError::Inconsistent)?;
-        Ok(perfect_root(slice))
+        tile.subtree(&content, level, index)
+            .map_err(|_| LedgerError::Inconsistent)
     }
 
     fn push_entry(&mut self, leaf: [u8; 48]) -> Result<(), LedgerError> {
         self.entries.push(leaf);
-        if self.entries.len() == TILE_WIDTH {
-            let bundle = tile::encode_entries(&self.entries);
-            let number = self.size / TILE_WIDTH as u64;
-            self.write(Path::new(&tile::entries_path(number, TILE_WIDTH)), &bundle, true)?;
+        if self.entries.len() == usize::from(TILE_WIDTH) {
+            let tile = Tile {
+                kind: TileKind::Entries,
+                index: self.size / WIDTH,
+                width: TILE_WIDTH,
+            };
+            self.write(&tile.path(), &bundle(&self.entries)?, true)?;
             self.entries.clear();
         }
         Ok(())
@@ -279,36 +305,36 @@ impl Publisher {
             self.edge.push(Vec::new());
         }
         self.edge[level].push(hash);
-        if self.edge[level].len() < TILE_WIDTH {
+        if self.edge[level].len() < usize::from(TILE_WIDTH) {
             return Ok(());
         }
         let full = std::mem::take(&mut self.edge[level]);
+        let row = level_number(level);
         // `size` still counts the entries before this one, so it lies inside the tile that is full now.
-        let number = (self.size >> (8 * level)) / TILE_WIDTH as u64;
-        let path = tile::tile_path(level_number(level), number, TILE_WIDTH);
-        self.write(Path::new(&path), &full.concat(), true)?;
+        let tile = Tile {
+            kind: TileKind::Hashes(row),
+            index: (self.size >> (8 * row)) / WIDTH,
+            width: TILE_WIDTH,
+        };
+        self.write(&tile.path(), &full.concat(), true)?;
         self.push_hash(level + 1, perfect_root(&full))
     }
 
     fn write_partials(&self) -> Result<(), LedgerError> {
-        for (level, hashes) in self.edge.iter().enumerate() {
-            if hashes.is_empty() {
-                continue;
+        for (level, hashes) in (0..).zip(&self.edge) {
+            if let Some(tile) = edge_tile(TileKind::Hashes(level), self.size >> (8 * level)) {
+                self.write(&tile.path(), &hashes.concat(), false)?;
             }
-            let number = (self.size >> (8 * level)) / TILE_WIDTH as u64;
-            let path = tile::tile_path(level_number(level), number, hashes.len());
-            self.write(Path::new(&path), &hashes.concat(), false)?;
         }
-        if !self.entries.is_empty() {
-            let path = tile::entries_path(self.size / TILE_WIDTH as u64, self.entries.len());
-            self.write(Path::new(&path), &tile::encode_entries(&self.entries), false)?;
+        if let Some(tile) = edge_tile(TileKind::Entries, self.size) {
+            self.write(&tile.path(), &bundle(&self.entries)?, false)?;
         }
         Ok(())
     }
 
     /// Readers see the old file or the whole new one. Full tiles are synced: they are never
     /// written again. A partial tile lost in a power cut is noticed at start and rebuilt.
-    fn write(&self, path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
+    fn write(&self, path: &str, bytes: &[u8], sync: bool) -> io::Result<()> {
         let path = self.folder.join(path);
         let parent = path.parent().unwrap_or(&self.folder);
         self.disk.create_dir_all(parent)?;
@@ -320,10 +346,30 @@ impl Publisher {
         file.write_at(bytes, 0)
     }
 
-    fn read_tile(&self, level: usize, number: u64, width: usize) -> Result<Vec<u8>, LedgerError> {
-        let path = self.folder.join(tile::tile_path(level_number(level), number, width));
-        let bytes = disk::read_all(self.disk.as_ref(), &path, (TILE_WIDTH * 32) as u64)?;
-        if bytes.len() == width * 32 { Ok(bytes) } else { Err(LedgerError::Inconsistent) }
+    fn read_tile(&self, tile: Tile) -> Result<Vec<u8>, LedgerError> {
+        let bytes = disk::read_all(
+            self.disk.as_ref(),
+            &self.folder.join(tile.path()),
+            FILE_BYTES_MAX,
+        )?;
+        if bytes.len() == usize::from(tile.width) * 32 {
+            Ok(bytes)
+        } else {
+            Err(LedgerError::Inconsistent)
+        }
+    }
+
+    fn read_entries(&self, tile: Tile) -> Result<Vec<[u8; 48]>, LedgerError> {
+        let bytes = disk::read_all(
+            self.disk.as_ref(),
+            &self.folder.join(tile.path()),
+            FILE_BYTES_MAX,
+        )?;
+        let entries = tile::entries(&bytes, tile.width).map_err(|_| LedgerError::Inconsistent)?;
+        let entries = entries
+            .into_iter()
+            .map(|entry| entry.try_into().map_err(|_| LedgerError::Inconsistent));
+        entries.collect()
     }
 
     /// The root that the edge tiles make for a tree of `size` leaves.
@@ -338,8 +384,28 @@ impl Publisher {
                 rest = after;
             }
         }
-        Frontier::from_hashes(size, &subtrees).map_or([0; 32], |frontier| frontier.root())
+        Frontier::from_hashes(size, subtrees).map_or([0; 32], |frontier| frontier.root())
     }
+}
+
+/// The tile at the right edge of a row of `count`, unless the row ends with a full one.
+fn edge_tile(kind: TileKind, count: u64) -> Option<Tile> {
+    let width = u16::try_from(count % WIDTH)
+        .ok()
+        .filter(|width| *width > 0)?;
+    Some(Tile {
+        kind,
+        index: count / WIDTH,
+        width,
+    })
+}
+
+fn bundle(entries: &[[u8; 48]]) -> Result<Vec<u8>, LedgerError> {
+    let mut bundle = Vec::with_capacity(entries.len() * 50);
+    for entry in entries {
+        tile::put_entry(&mut bundle, entry).map_err(|_| LedgerError::Inconsistent)?;
+    }
+    Ok(bundle)
 }
 
 fn perfect_root(hashes: &[Hash]) -> Hash {

@@ -50,7 +50,9 @@ impl Ledger {
         if self.jobs.send(Job { entry, reply }).await.is_err() {
             return Outcome::Failed(WireCode::StorageFailed);
         }
-        outcome.await.unwrap_or(Outcome::Failed(WireCode::StorageFailed))
+        outcome
+            .await
+            .unwrap_or(Outcome::Failed(WireCode::StorageFailed))
     }
 
     /// Records several entries, in order, in as few blocks as they fit.
@@ -64,7 +66,11 @@ impl Ledger {
         }
         let mut outcomes = Vec::with_capacity(waiting.len());
         for outcome in waiting {
-            outcomes.push(outcome.await.unwrap_or(Outcome::Failed(WireCode::StorageFailed)));
+            outcomes.push(
+                outcome
+                    .await
+                    .unwrap_or(Outcome::Failed(WireCode::StorageFailed)),
+            );
         }
         outcomes
     }
@@ -91,7 +97,10 @@ impl Ledger {
             found.push(Position::from_u64(u64::from_be_bytes(tail)));
         }
         found.sort_unstable();
-        found.into_iter().map(|position| self.read(position)).collect()
+        found
+            .into_iter()
+            .map(|position| self.read(position))
+            .collect()
     }
 
     /// Up to `limit` deliveries that wait for `node` in the lane slot `lane` (0 is urgent), in
@@ -99,7 +108,13 @@ impl Ledger {
     ///
     /// # Errors
     /// Index damage.
-    pub fn outbox(&self, node: &str, lane: u8, after: Option<&[u8]>, limit: usize) -> Result<Vec<OutboxItem>, LedgerError> {
+    pub fn outbox(
+        &self,
+        node: &str,
+        lane: u8,
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<OutboxItem>, LedgerError> {
         let mut prefix = records::queue_prefix(node);
         prefix.push(lane);
         let rows = self.index.scan(Table::Outbox, &prefix, after, limit)?;
@@ -114,15 +129,24 @@ impl Ledger {
     /// Index damage.
     pub fn outbox_item(&self, key: &Bytes) -> Result<Option<OutboxItem>, LedgerError> {
         let value = self.index.get(Table::Outbox, key)?;
-        value.map(|value| records::parse_outbox(key.clone(), &value).ok_or(LedgerError::Record)).transpose()
+        value
+            .map(|value| records::parse_outbox(key.clone(), &value).ok_or(LedgerError::Record))
+            .transpose()
     }
 
     /// Up to `limit` inbox items of `member`: their keys, urgent first.
     ///
     /// # Errors
     /// Index damage.
-    pub fn inbox(&self, member: &str, after: Option<&[u8]>, limit: usize) -> Result<Vec<Bytes>, LedgerError> {
-        let rows = self.index.scan(Table::Inbox, &records::queue_prefix(member), after, limit)?;
+    pub fn inbox(
+        &self,
+        member: &str,
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Bytes>, LedgerError> {
+        let rows = self
+            .index
+            .scan(Table::Inbox, &records::queue_prefix(member), after, limit)?;
         Ok(rows.into_iter().map(|(key, _)| key).collect())
     }
 
@@ -131,7 +155,10 @@ impl Ledger {
     /// # Errors
     /// Disk or index errors; the journal is not touched.
     pub fn publish(&self) -> Result<(), LedgerError> {
-        let mut publisher = self.publisher.lock().expect("no holder of the publisher panics");
+        let mut publisher = self
+            .publisher
+            .lock()
+            .expect("no holder of the publisher panics");
         publisher.publish(&self.tail, &self.index)
     }
 }

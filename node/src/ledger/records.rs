@@ -1,7 +1,10 @@
 //! What a journal record holds, and the index changes that follow from it.
 
 use bytes::Bytes;
-use frex_proto::{id::EnvelopeId, id::MessageId, v1};
+use frex_proto::{
+    id::{EnvelopeId, MessageId},
+    label, receipt, v1,
+};
 use prost::Message;
 
 use crate::{
@@ -105,14 +108,14 @@ pub const PEER_SUFFIX: u8 = b'R';
 /// Suffix of a given-up delivery; the node follows.
 pub const UNDELIVERABLE_SUFFIX: u8 = b'U';
 
-/// Index key of something that concerns a message.
+/// Index key of something that concerns a message; details are hashed, so that it stays short.
 #[must_use]
 pub fn message_key(message: MessageKey, suffix: u8, detail: &[&[u8]]) -> Vec<u8> {
     let mut key = Vec::with_capacity(48);
     key.extend_from_slice(&message.0);
     key.push(suffix);
-    for part in detail {
-        key.extend_from_slice(part);
+    if !detail.is_empty() {
+        key.extend_from_slice(&label::sha256(detail)[..16]);
     }
     key
 }
@@ -186,36 +189,54 @@ pub fn parse_outbox(key: Bytes, value: &[u8]) -> Option<OutboxItem> {
 ///
 /// # Errors
 /// [`LedgerError::Record`] if the record is not what its kind says.
-pub fn changes(kind: RecordKind, position: Position, record: &Record) -> Result<Vec<Change>, LedgerError> {
-    let message = MessageKey(record.message.as_ref().try_into().map_err(|_| LedgerError::Record)?);
+pub fn changes(
+    kind: RecordKind,
+    position: Position,
+    record: &Record,
+) -> Result<Vec<Change>, LedgerError> {
+    let message = MessageKey(
+        record
+            .message
+            .as_ref()
+            .try_into()
+            .map_err(|_| LedgerError::Record)?,
+    );
     let kept = kept_value(&record.envelope_id, position);
     let place = Bytes::copy_from_slice(&position.to_u64().to_be_bytes());
     let node = record.nodes.first().map_or("", String::as_str);
     let mut changes = Vec::with_capacity(3);
     match kind {
         SENT => {
-            changes.push(Change::put(Table::Message, message_key(message, SENT_SUFFIX, &[]), kept));
+            changes.push(put(
+                Table::Message,
+                message_key(message, SENT_SUFFIX, &[]),
+                kept,
+            ));
             for node in &record.nodes {
                 changes.push(outbox_put(node, record, message, position));
             }
         }
         ACCEPTED => {
-            changes.push(Change::put(Table::Message, message_key(message, ACCEPTED_SUFFIX, &[]), kept));
+            changes.push(put(
+                Table::Message,
+                message_key(message, ACCEPTED_SUFFIX, &[]),
+                kept,
+            ));
             for member in &record.members {
                 let key = queue_key(member, record.lane, position);
-                changes.push(Change::put(Table::Inbox, key, place.clone()));
+                changes.push(put(Table::Inbox, key, place.clone()));
             }
         }
         REJECTED => {
             let key = message_key(message, REJECTED_SUFFIX, &[&record.envelope_id]);
-            changes.push(Change::put(Table::Message, key, kept));
+            changes.push(put(Table::Message, key, kept));
         }
         STAGE => {
             let member = record.members.first().ok_or(LedgerError::Record)?;
             let item = queue_key(member, record.lane, Position::from_u64(record.item));
-            changes.push(Change::delete(Table::Inbox, item));
+            changes.push(delete(Table::Inbox, item));
             let key = message_key(message, STAGE_SUFFIX, &[record.detail.as_bytes()]);
-            changes.push(Change::put(Table::Message, key, kept));
+            changes.push(put(Table::Message, key, kept));
             for node in &record.nodes {
                 changes.push(outbox_put(node, record, message, position));
             }
@@ -223,17 +244,17 @@ pub fn changes(kind: RecordKind, position: Position, record: &Record) -> Result<
         PEER_RECEIPT => {
             let detail = [node.as_bytes(), b"\0", record.detail.as_bytes()];
             let key = message_key(message, PEER_SUFFIX, &detail);
-            changes.push(Change::put(Table::Message, key, place));
+            changes.push(put(Table::Message, key, place));
         }
         UNDELIVERABLE => {
             let key = message_key(message, UNDELIVERABLE_SUFFIX, &[node.as_bytes()]);
-            changes.push(Change::put(Table::Message, key, place));
+            changes.push(put(Table::Message, key, place));
         }
         RELAYED => {}
         _ => return Err(LedgerError::Record),
     }
     if !record.outbox_key.is_empty() {
-        changes.push(Change::delete(Table::Outbox, record.outbox_key.to_vec()));
+        changes.push(delete(Table::Outbox, record.outbox_key.to_vec()));
     }
     Ok(changes)
 }
@@ -242,14 +263,34 @@ fn outbox_put(node: &str, record: &Record, message: MessageKey, position: Positi
     let mut value = Vec::with_capacity(24);
     value.extend_from_slice(&record.expires_ms.to_be_bytes());
     value.extend_from_slice(&message.0);
-    Change::put(Table::Outbox, queue_key(node, record.lane, position), value.into())
+    put(
+        Table::Outbox,
+        queue_key(node, record.lane, position),
+        value.into(),
+    )
+}
+
+fn put(table: Table, key: Vec<u8>, value: Bytes) -> Change {
+    Change {
+        table,
+        key,
+        value: Some(value),
+    }
+}
+
+fn delete(table: Table, key: Vec<u8>) -> Change {
+    Change {
+        table,
+        key,
+        value: None,
+    }
 }
 
 /// The message id inside a statement, as the message key needs it.
 ///
 /// # Errors
-/// [`LedgerError::Record`] if the statement does not decode.
-pub fn message_of_statement(statement: &v1::Statement) -> Result<MessageKey, LedgerError> {
-    let id = MessageId::from_slice(&statement.message_id).map_err(|_| LedgerError::Record)?;
+/// [`LedgerError::Record`] if the statement names no message.
+pub fn message_of_statement(statement: &receipt::Statement) -> Result<MessageKey, LedgerError> {
+    let id: MessageId = statement.message_id.ok_or(LedgerError::Record)?;
     Ok(MessageKey::new(&statement.sender, id))
 }

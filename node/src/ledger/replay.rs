@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use frex_proto::{
     label::Hash,
-    log::{self, Frontier, LogVerifier, checkpoint},
+    log::{Frontier, Leaf, LogVerifier, checkpoint},
     v1,
 };
 use prost::Message;
@@ -70,33 +70,24 @@ pub fn open(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Replay, LedgerError> {
     let published = published_size(disk.as_ref(), &folders.log, log);
-    let resumed = if rebuild { None } else { resume(disk, folders, index) };
+    let resumed = if rebuild {
+        None
+    } else {
+        resume(disk, folders, index)
+    };
     let rebuilt = resumed.is_none();
     let (state, publisher) = match resumed {
         Some(resumed) => resumed,
         None => {
             index.clear()?;
-            (State::default(), Publisher::create(disk.clone(), &folders.log)?)
+            (
+                State::default(),
+                Publisher::create(disk.clone(), &folders.log)?,
+            )
         }
     };
-    let frontier = frontier_of(&state)?;
     let from = (state.position > 0).then(|| Position::from_u64(state.position));
-    let mut replayer = Replayer {
-        index,
-        log,
-        publisher,
-        tail: Mutex::new(Tail::new(
-            frontier.clone(),
-            Position::from_u64(state.position),
-            state.checkpoint.clone(),
-            state.last_ms,
-        )),
-        frontier,
-        leaves: Vec::new(),
-        checkpoint: state.checkpoint.clone(),
-        last_ms: state.last_ms,
-        failure: None,
-    };
+    let mut replayer = Replayer::new(index, log, publisher, &state)?;
     let journal = Journal::open(
         disk.clone(),
         &folders.journal,
@@ -109,27 +100,38 @@ pub fn open(
         return Err(failure);
     }
     let journal = journal?;
-    let Replayer { tail, publisher, frontier, leaves, checkpoint, last_ms, .. } = replayer;
-    let tail = tail.into_inner().expect("no holder of the tail panics");
     // Every block with leaves ends in a checkpoint; leaves after the last one are not possible in
     // a journal that reads back whole, and published entries cannot outnumber recorded ones.
-    if !leaves.is_empty() || published > frontier.size() || from.is_some_and(|from| journal.end() < from) {
+    let short =
+        published > replayer.frontier.size() || from.is_some_and(|from| journal.end() < from);
+    if short || !replayer.leaves.is_empty() {
         return Err(LedgerError::Inconsistent);
     }
-    Ok(Replay { journal, frontier, tail, publisher, checkpoint, last_ms, rebuilt })
+    Ok(replayer.finish(journal, rebuilt))
 }
 
 /// The state in the index and the files that go with it, if they agree.
 fn resume(disk: &Arc<dyn Disk>, folders: &Folders, index: &Index) -> Option<(State, Publisher)> {
     let state = State::decode(index.state()?).ok()?;
     let frontier = frontier_of(&state).ok()?;
-    let publisher = Publisher::load(disk.clone(), &folders.log, &frontier).ok()?;
+    let publisher = Publisher::load(
+        disk.clone(),
+        &folders.log,
+        &frontier,
+        state.checkpoint.clone(),
+    )
+    .ok()?;
     Some((state, publisher))
 }
 
 fn frontier_of(state: &State) -> Result<Frontier, LedgerError> {
-    let hashes: Option<Vec<Hash>> = state.frontier.iter().map(|hash| hash.as_ref().try_into().ok()).collect();
-    Frontier::from_hashes(state.size, &hashes.ok_or(LedgerError::Record)?).map_err(|_| LedgerError::Record)
+    let hashes: Option<Vec<Hash>> = state
+        .frontier
+        .iter()
+        .map(|hash| hash.as_ref().try_into().ok())
+        .collect();
+    Frontier::from_hashes(state.size, hashes.ok_or(LedgerError::Record)?)
+        .map_err(|_| LedgerError::Record)
 }
 
 /// Size of the published checkpoint; 0 where there is none or it is not this log's.
@@ -152,11 +154,53 @@ struct Replayer<'a> {
     failure: Option<LedgerError>,
 }
 
-impl Replayer<'_> {
+impl<'a> Replayer<'a> {
+    fn new(
+        index: &'a Index,
+        log: &'a LogVerifier,
+        publisher: Publisher,
+        state: &State,
+    ) -> Result<Self, LedgerError> {
+        let frontier = frontier_of(state)?;
+        let end = Position::from_u64(state.position);
+        let tail = Tail::new(
+            frontier.clone(),
+            end,
+            state.checkpoint.clone(),
+            state.last_ms,
+        );
+        Ok(Self {
+            index,
+            log,
+            publisher,
+            tail: Mutex::new(tail),
+            frontier,
+            leaves: Vec::new(),
+            checkpoint: state.checkpoint.clone(),
+            last_ms: state.last_ms,
+            failure: None,
+        })
+    }
+
+    fn finish(self, journal: Journal, rebuilt: bool) -> Replay {
+        Replay {
+            journal,
+            frontier: self.frontier,
+            tail: self
+                .tail
+                .into_inner()
+                .expect("no holder of the tail panics"),
+            publisher: self.publisher,
+            checkpoint: self.checkpoint,
+            last_ms: self.last_ms,
+            rebuilt,
+        }
+    }
+
     fn take(&mut self, replayed: &Replayed<'_>) -> Result<(), JournalError> {
         self.apply(replayed).map_err(|failure| {
             self.failure = Some(failure);
-            JournalError::Stopped
+            JournalError::Replay("the ledger refuses the record".into())
         })
     }
 
@@ -166,16 +210,17 @@ impl Replayer<'_> {
         }
         let bytes = Bytes::copy_from_slice(replayed.bytes);
         let record = Record::decode(bytes).map_err(|_| LedgerError::Record)?;
-        self.index.apply(records::changes(replayed.kind, replayed.position, &record)?);
-        if replayed.kind <= records::STAGE {
+        self.index
+            .apply(records::changes(replayed.kind, replayed.position, &record)?);
+        if replayed.kind.0 <= records::STAGE.0 {
             let receipt = v1::Receipt::decode(record.receipt).map_err(|_| LedgerError::Record)?;
-            let leaf: [u8; 48] = receipt.leaf.as_ref().try_into().map_err(|_| LedgerError::Record)?;
+            let leaf = Leaf::parse(&receipt.leaf).map_err(|_| LedgerError::Record)?;
             if receipt.index != self.frontier.size() {
                 return Err(LedgerError::Inconsistent);
             }
-            self.frontier.append(log::leaf_hash(&leaf));
-            self.last_ms = self.last_ms.max(log::leaf::time_ms(&leaf));
-            self.leaves.push(leaf);
+            self.frontier.append(leaf.hash());
+            self.last_ms = self.last_ms.max(leaf.time_ms());
+            self.leaves.push(*leaf.as_bytes());
         } else if self.leaves.is_empty() {
             self.extend_tail(Vec::new(), replayed.block_end, None);
         }
@@ -183,21 +228,28 @@ impl Replayer<'_> {
     }
 
     fn close_block(&mut self, replayed: &Replayed<'_>) -> Result<(), LedgerError> {
-        let signed = checkpoint::parse_and_verify(replayed.bytes, self.log).map_err(|_| LedgerError::Inconsistent)?;
+        let signed = checkpoint::parse_and_verify(replayed.bytes, self.log)
+            .map_err(|_| LedgerError::Inconsistent)?;
         if signed.size != self.frontier.size() || signed.root != self.frontier.root() {
             return Err(LedgerError::Inconsistent);
         }
         self.checkpoint = Bytes::copy_from_slice(replayed.bytes);
         let leaves = std::mem::take(&mut self.leaves);
-        self.extend_tail(leaves, replayed.block_end, Some(self.checkpoint.clone()));
+        self.extend_tail(leaves, replayed.block_end, Some(&self.checkpoint));
         if self.index.pending() > PENDING_MAX {
             self.publisher.publish(&self.tail, self.index)?;
         }
         Ok(())
     }
 
-    fn extend_tail(&mut self, leaves: Vec<[u8; 48]>, end: Position, checkpoint: Option<Bytes>) {
+    fn extend_tail(&self, leaves: Vec<[u8; 48]>, end: Position, checkpoint: Option<&Bytes>) {
         let mut tail = self.tail.lock().expect("no holder of the tail panics");
-        tail.push(leaves.into_iter(), &self.frontier, end, checkpoint.as_ref(), self.last_ms);
+        tail.push(
+            leaves.into_iter(),
+            &self.frontier,
+            end,
+            checkpoint,
+            self.last_ms,
+        );
     }
 }

@@ -7,18 +7,22 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
+    time::Instant,
 };
 
 use bytes::Bytes;
-use frex_client::environment::Environment;
+use frex_client::environment::Clock;
 use frex_proto::{
     error::WireCode,
+    id::EnvelopeId,
     keys::SigningKey,
     label::Hash,
-    log::{self, Frontier, checkpoint, leaf},
-    receipt, v1,
+    log::{self, Checkpoint, Frontier, Leaf, checkpoint},
+    receipt::{self, Statement},
+    v1,
 };
 use prost::Message;
+use rand_chacha::{ChaCha20Rng, rand_core::Rng};
 use tokio::sync::{mpsc, watch};
 
 use super::{
@@ -27,8 +31,10 @@ use super::{
     records::{self, Record},
 };
 use crate::{
+    bells::Bells,
     index::{Index, Table},
     journal::{Journal, JournalError, Position, RecordKind},
+    metrics::Metrics,
 };
 
 /// Entries of one block.
@@ -37,12 +43,6 @@ pub const BLOCK_ENTRIES_MAX: usize = 1024;
 pub const BLOCK_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Entries that may wait for the sequencer before callers wait too.
 pub const QUEUE_ENTRIES_MAX: usize = 4096;
-
-/// Told after each block: what changed, so that workers look.
-pub trait AfterCommit: Send {
-    /// `kind` and `record` are durable and in the index.
-    fn committed(&self, kind: RecordKind, position: Position, record: &Record);
-}
 
 /// Everything the single writer owns.
 pub struct Sequencer {
@@ -62,12 +62,16 @@ pub struct Sequencer {
     pub checkpoint: watch::Sender<Bytes>,
     /// Leaves not yet published.
     pub tail: Arc<Mutex<Tail>>,
-    /// Clock and randomness.
-    pub environment: Environment,
+    /// Time of leaves.
+    pub clock: Clock,
+    /// Draws their salts.
+    pub rng: ChaCha20Rng,
     /// Time of the newest leaf: leaves never go back in time.
     pub last_ms: u64,
     /// Who is told after a commit.
-    pub after: Box<dyn AfterCommit>,
+    pub after: Arc<Bells>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
 }
 
 /// A record that is ready but for its leaf's place in the tree.
@@ -82,7 +86,7 @@ struct Planned {
 struct PlannedLeaf {
     statement: Bytes,
     salt: [u8; 32],
-    leaf: [u8; 48],
+    leaf: Leaf,
 }
 
 enum Plan {
@@ -120,7 +124,7 @@ impl Sequencer {
     /// # Errors
     /// A failed or uncertain write. A full disk is an answer, not an error.
     pub fn commit(&mut self, jobs: Vec<Job>) -> Result<Vec<Job>, LedgerError> {
-        let now_ms = self.environment.clock.now_ms().max(self.last_ms);
+        let now_ms = self.clock.now_ms().max(self.last_ms);
         let mut planned = Vec::with_capacity(jobs.len());
         let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(jobs.len());
         let mut later = vec![false; jobs.len()];
@@ -159,26 +163,43 @@ impl Sequencer {
         let leaves: Vec<Hash> = planned
             .iter()
             .filter_map(|planned| planned.leaf.as_ref())
-            .map(|planned| log::leaf_hash(&planned.leaf))
+            .map(|planned| planned.leaf.hash())
             .collect();
         let grown = log::batch_append(&self.frontier, &leaves);
-        let note = (!leaves.is_empty()).then(|| {
-            checkpoint::sign(&self.origin, grown.frontier.size(), &grown.frontier.root(), &self.log_key)
-        });
+        let note = if leaves.is_empty() {
+            None
+        } else {
+            let head = Checkpoint {
+                origin: self.origin.clone(),
+                size: grown.frontier.size(),
+                root: grown.root,
+            };
+            Some(checkpoint::sign(&head, &self.log_key).map_err(|_| LedgerError::Inconsistent)?)
+        };
         let mut receipts = Vec::with_capacity(planned.len());
         let mut proofs = grown.proofs.into_iter();
         let mut index = self.frontier.size();
         for planned in &mut planned {
             if let (Some(leaf), Some(note)) = (&planned.leaf, &note) {
                 let hashes = proofs.next().unwrap_or_default();
-                let receipt = receipt::build(&leaf.statement, &leaf.salt, &leaf.leaf, index, &hashes, note);
+                let receipt = receipt::build(
+                    leaf.statement.clone(),
+                    &leaf.salt,
+                    &leaf.leaf,
+                    index,
+                    &hashes,
+                    note.clone(),
+                );
                 planned.record.receipt = receipt.encode_to_vec().into();
                 index += 1;
             }
             receipts.push(planned.record.receipt.clone());
         }
+        let started = Instant::now();
         match self.append(&planned, note.as_ref()) {
             Ok(positions) => {
+                let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+                self.metrics.block(planned.len(), micros);
                 self.last_ms = now_ms;
                 self.frontier = grown.frontier;
                 self.settle(&planned, &positions, note, outcomes, &receipts)
@@ -193,8 +214,15 @@ impl Sequencer {
         }
     }
 
-    fn append(&mut self, planned: &[Planned], note: Option<&Bytes>) -> Result<Vec<Position>, JournalError> {
-        let encoded: Vec<Vec<u8>> = planned.iter().map(|planned| planned.record.encode_to_vec()).collect();
+    fn append(
+        &mut self,
+        planned: &[Planned],
+        note: Option<&Bytes>,
+    ) -> Result<Vec<Position>, JournalError> {
+        let encoded: Vec<Vec<u8>> = planned
+            .iter()
+            .map(|planned| planned.record.encode_to_vec())
+            .collect();
         let parts: Vec<[&[u8]; 1]> = encoded.iter().map(|bytes| [bytes.as_slice()]).collect();
         let mut block: Vec<(RecordKind, &[&[u8]])> = planned
             .iter()
@@ -225,13 +253,22 @@ impl Sequencer {
         {
             let mut tail = self.tail.lock().expect("no holder of the tail panics");
             let leaves = planned.iter().filter_map(|planned| planned.leaf.as_ref());
-            tail.push(leaves.map(|leaf| leaf.leaf), &self.frontier, self.journal.end(), note.as_ref(), self.last_ms);
+            tail.push(
+                leaves.map(|leaf| *leaf.leaf.as_bytes()),
+                &self.frontier,
+                self.journal.end(),
+                note.as_ref(),
+                self.last_ms,
+            );
         }
         if let Some(note) = note {
             self.checkpoint.send_replace(note);
         }
-        for ((planned, position), receipt) in planned.iter().zip(positions).zip(receipts) {
-            self.after.committed(planned.kind, *position, &planned.record);
+        for (planned, receipt) in planned.iter().zip(receipts) {
+            self.after.committed(planned.kind, &planned.record);
+            if let Some(leaf) = &planned.leaf {
+                self.metrics.entry(leaf.leaf.event());
+            }
             if planned.answers {
                 outcomes[planned.job] = Some(if planned.leaf.is_some() {
                     Outcome::Receipt(receipt.clone())
@@ -244,38 +281,64 @@ impl Sequencer {
     }
 
     fn plan(
-        &self,
+        &mut self,
         job: usize,
         entry: &Entry,
         now_ms: u64,
         seen: &mut BTreeMap<Vec<u8>, ()>,
     ) -> Result<Plan, LedgerError> {
         match entry {
-            Entry::Submit { admitted, nodes, members, recipients } => {
-                self.plan_submit(job, admitted, (nodes, members, recipients), now_ms, seen)
+            Entry::Submit {
+                admitted,
+                nodes,
+                members,
+                recipients,
+            } => self.plan_submit(job, admitted, (nodes, members, recipients), now_ms, seen),
+            Entry::Deliver { admitted, members } => {
+                self.plan_deliver(job, admitted, members, now_ms, seen)
             }
-            Entry::Deliver { admitted, members } => self.plan_deliver(job, admitted, members, now_ms, seen),
-            Entry::Reject { admitted, code } => self.plan_reject(job, admitted, *code, None, now_ms, seen),
+            Entry::Reject { admitted, code } => {
+                self.plan_reject(job, admitted, *code, None, now_ms, seen)
+            }
             Entry::Stage(stage) => self.plan_stage(job, stage, now_ms, seen),
             Entry::PeerReceipt(receipt) => self.plan_peer_receipt(job, receipt),
-            Entry::Relayed { outbox_key, message } => {
-                let record = Record { outbox_key: outbox_key.clone(), ..Record::about(*message) };
-                Ok(Plan::Records(vec![Planned::plain(job, records::RELAYED, record)]))
+            Entry::Relayed {
+                outbox_key,
+                message,
+            } => {
+                let record = Record {
+                    outbox_key: outbox_key.clone(),
+                    ..Record::about(*message)
+                };
+                Ok(Plan::Records(vec![Planned::plain(
+                    job,
+                    records::RELAYED,
+                    record,
+                )]))
             }
-            Entry::Undeliverable { outbox_key, message, node, code } => {
+            Entry::Undeliverable {
+                outbox_key,
+                message,
+                node,
+                code,
+            } => {
                 let record = Record {
                     outbox_key: outbox_key.clone(),
                     nodes: vec![node.clone()],
                     code: *code as u32,
                     ..Record::about(*message)
                 };
-                Ok(Plan::Records(vec![Planned::plain(job, records::UNDELIVERABLE, record)]))
+                Ok(Plan::Records(vec![Planned::plain(
+                    job,
+                    records::UNDELIVERABLE,
+                    record,
+                )]))
             }
         }
     }
 
     fn plan_submit(
-        &self,
+        &mut self,
         job: usize,
         admitted: &Admitted,
         (nodes, members, recipients): (&[String], &[String], &[String]),
@@ -287,12 +350,18 @@ impl Sequencer {
             return Ok(plan);
         }
         let statement = admitted.statement(v1::Event::Submitted, recipients, &self.node);
-        let record = Record { nodes: nodes.to_vec(), ..admitted.record() };
-        let mut planned = vec![self.leaf(job, records::SENT, record, &statement, now_ms)];
+        let record = Record {
+            nodes: nodes.to_vec(),
+            ..admitted.record()
+        };
+        let mut planned = vec![self.leaf(job, records::SENT, record, &statement, now_ms)?];
         if !members.is_empty() {
             let statement = admitted.statement(v1::Event::Accepted, members, &self.node);
-            let record = Record { members: members.to_vec(), ..admitted.record() };
-            let mut accepted = self.leaf(job, records::ACCEPTED, record, &statement, now_ms);
+            let record = Record {
+                members: members.to_vec(),
+                ..admitted.record()
+            };
+            let mut accepted = self.leaf(job, records::ACCEPTED, record, &statement, now_ms)?;
             accepted.answers = false;
             planned.push(accepted);
         }
@@ -300,7 +369,7 @@ impl Sequencer {
     }
 
     fn plan_deliver(
-        &self,
+        &mut self,
         job: usize,
         admitted: &Admitted,
         members: &[String],
@@ -312,20 +381,33 @@ impl Sequencer {
             return Ok(plan);
         }
         let statement = admitted.statement(v1::Event::Accepted, members, &self.node);
-        let record = Record { members: members.to_vec(), ..admitted.record() };
-        Ok(Plan::Records(vec![self.leaf(job, records::ACCEPTED, record, &statement, now_ms)]))
+        let record = Record {
+            members: members.to_vec(),
+            ..admitted.record()
+        };
+        Ok(Plan::Records(vec![self.leaf(
+            job,
+            records::ACCEPTED,
+            record,
+            &statement,
+            now_ms,
+        )?]))
     }
 
     fn plan_reject(
-        &self,
+        &mut self,
         job: usize,
         admitted: &Admitted,
         code: WireCode,
-        held: Option<&[u8]>,
+        held: Option<EnvelopeId>,
         now_ms: u64,
         seen: &mut BTreeMap<Vec<u8>, ()>,
     ) -> Result<Plan, LedgerError> {
-        let key = records::message_key(admitted.message(), records::REJECTED_SUFFIX, &[&admitted.id.0]);
+        let key = records::message_key(
+            admitted.message(),
+            records::REJECTED_SUFFIX,
+            &[&admitted.id.0],
+        );
         if seen.insert(key.clone(), ()).is_some() {
             return Ok(Plan::NextBlock);
         }
@@ -334,13 +416,22 @@ impl Sequencer {
         }
         let mut statement = admitted.statement(v1::Event::Rejected, &[], &self.node);
         statement.code = code as u32;
-        statement.other_envelope_id = held.map(Bytes::copy_from_slice).unwrap_or_default();
-        let record = Record { code: code as u32, ..admitted.record() };
-        Ok(Plan::Records(vec![self.leaf(job, records::REJECTED, record, &statement, now_ms)]))
+        statement.other_envelope_id = held;
+        let record = Record {
+            code: code as u32,
+            ..admitted.record()
+        };
+        Ok(Plan::Records(vec![self.leaf(
+            job,
+            records::REJECTED,
+            record,
+            &statement,
+            now_ms,
+        )?]))
     }
 
     fn plan_stage(
-        &self,
+        &mut self,
         job: usize,
         stage: &StageEntry,
         now_ms: u64,
@@ -355,15 +446,13 @@ impl Sequencer {
         if let Some(kept) = self.index.get(Table::Message, &key)? {
             return self.stored_receipt(&kept);
         }
-        let statement = v1::Statement {
-            event: v1::Event::Stage.into(),
-            envelope_id: Bytes::copy_from_slice(&stage.id.0),
-            message_id: Bytes::copy_from_slice(&stage.message_id.0),
+        let statement = Statement {
+            envelope_id: Some(stage.id),
+            message_id: Some(stage.message_id),
             sender: stage.sender.clone(),
             recipients: vec![stage.member.clone()],
-            node: self.node.clone(),
             member_statement: stage.statement.clone(),
-            ..v1::Statement::default()
+            ..Statement::new(v1::Event::Stage, &self.node)
         };
         let record = Record {
             envelope_id: Bytes::copy_from_slice(&stage.id.0),
@@ -375,10 +464,20 @@ impl Sequencer {
             detail,
             ..Record::about(message)
         };
-        Ok(Plan::Records(vec![self.leaf(job, records::STAGE, record, &statement, now_ms)]))
+        Ok(Plan::Records(vec![self.leaf(
+            job,
+            records::STAGE,
+            record,
+            &statement,
+            now_ms,
+        )?]))
     }
 
-    fn plan_peer_receipt(&self, job: usize, entry: &PeerReceiptEntry) -> Result<Plan, LedgerError> {
+    fn plan_peer_receipt(
+        &mut self,
+        job: usize,
+        entry: &PeerReceiptEntry,
+    ) -> Result<Plan, LedgerError> {
         let detail = [entry.node.as_bytes(), b"\0", entry.detail.as_bytes()];
         let key = records::message_key(entry.message, records::PEER_SUFFIX, &detail);
         if entry.outbox_key.is_none() && self.index.get(Table::Message, &key)?.is_some() {
@@ -391,13 +490,17 @@ impl Sequencer {
             detail: entry.detail.clone(),
             ..Record::about(entry.message)
         };
-        Ok(Plan::Records(vec![Planned::plain(job, records::PEER_RECEIPT, record)]))
+        Ok(Plan::Records(vec![Planned::plain(
+            job,
+            records::PEER_RECEIPT,
+            record,
+        )]))
     }
 
     /// What is due if the message id was used before: the stored receipt for the same envelope, a
-    /// signed ID_REUSE for another one, the next block if the first use is in this one.
+    /// signed `ID_REUSE` for another one, the next block if the first use is in this one.
     fn known(
-        &self,
+        &mut self,
         job: usize,
         admitted: &Admitted,
         key: &[u8],
@@ -414,8 +517,15 @@ impl Sequencer {
         if kept.id == admitted.id {
             return self.stored_receipt(&value).map(Some);
         }
-        self.plan_reject(job, admitted, WireCode::IdReuse, Some(&kept.id.0), now_ms, seen)
-            .map(Some)
+        self.plan_reject(
+            job,
+            admitted,
+            WireCode::IdReuse,
+            Some(kept.id),
+            now_ms,
+            seen,
+        )
+        .map(Some)
     }
 
     fn stored_receipt(&self, kept: &[u8]) -> Result<Plan, LedgerError> {
@@ -425,19 +535,42 @@ impl Sequencer {
         Ok(Plan::Answer(Outcome::Stored(record.receipt)))
     }
 
-    fn leaf(&self, job: usize, kind: RecordKind, record: Record, statement: &v1::Statement, now_ms: u64) -> Planned {
-        let statement: Bytes = statement.encode_to_vec().into();
+    fn leaf(
+        &mut self,
+        job: usize,
+        kind: RecordKind,
+        record: Record,
+        statement: &Statement,
+        now_ms: u64,
+    ) -> Result<Planned, LedgerError> {
+        let bytes = statement.encode().map_err(|_| LedgerError::Record)?;
         let mut salt = [0; 32];
-        self.environment.random.fill(&mut salt);
-        let event = u8::try_from(kind.0).unwrap_or(0);
-        let leaf = leaf::build(event, now_ms, &salt, &statement);
-        Planned { job, kind, record, leaf: Some(PlannedLeaf { statement, salt, leaf }), answers: true }
+        self.rng.fill_bytes(&mut salt);
+        let leaf = Leaf::build(statement.event, now_ms, &salt, &bytes);
+        let leaf = Some(PlannedLeaf {
+            statement: bytes,
+            salt,
+            leaf,
+        });
+        Ok(Planned {
+            job,
+            kind,
+            record,
+            leaf,
+            answers: true,
+        })
     }
 }
 
 impl Planned {
     fn plain(job: usize, kind: RecordKind, record: Record) -> Self {
-        Self { job, kind, record, leaf: None, answers: true }
+        Self {
+            job,
+            kind,
+            record,
+            leaf: None,
+            answers: true,
+        }
     }
 }
 
@@ -449,7 +582,10 @@ pub fn stage_detail(member: &str, stage: v1::Stage) -> String {
 
 impl Record {
     fn about(message: MessageKey) -> Self {
-        Self { message: Bytes::copy_from_slice(&message.0), ..Self::default() }
+        Self {
+            message: Bytes::copy_from_slice(&message.0),
+            ..Self::default()
+        }
     }
 }
 
@@ -460,15 +596,13 @@ impl Admitted {
         MessageKey::new(&self.sender, self.message_id)
     }
 
-    fn statement(&self, event: v1::Event, recipients: &[String], node: &str) -> v1::Statement {
-        v1::Statement {
-            event: event.into(),
-            envelope_id: Bytes::copy_from_slice(&self.id.0),
-            message_id: Bytes::copy_from_slice(&self.message_id.0),
+    fn statement(&self, event: v1::Event, recipients: &[String], node: &str) -> Statement {
+        Statement {
+            envelope_id: Some(self.id),
+            message_id: Some(self.message_id),
             sender: self.sender.clone(),
             recipients: recipients.to_vec(),
-            node: node.to_owned(),
-            ..v1::Statement::default()
+            ..Statement::new(event, node)
         }
     }
 
@@ -486,9 +620,9 @@ impl Admitted {
 impl Entry {
     fn bytes(&self) -> usize {
         match self {
-            Self::Submit { admitted, .. } | Self::Deliver { admitted, .. } | Self::Reject { admitted, .. } => {
-                admitted.envelope.len()
-            }
+            Self::Submit { admitted, .. }
+            | Self::Deliver { admitted, .. }
+            | Self::Reject { admitted, .. } => admitted.envelope.len(),
             Self::Stage(stage) => stage.statement.len(),
             Self::PeerReceipt(receipt) => receipt.receipt.len(),
             Self::Relayed { .. } | Self::Undeliverable { .. } => 64,

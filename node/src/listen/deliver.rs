@@ -19,10 +19,16 @@ pub(super) async fn serve(
     let (intake, peer, now_ms) = (shared.intake.clone(), peer.to_owned(), shared.now_ms());
     let judge = move || {
         let mut cache = BatchCache::new();
-        let judged = arrived.into_iter().map(|arrived| intake.delivery(arrived, &peer, now_ms, &mut cache));
+        let judged = arrived
+            .into_iter()
+            .map(|arrived| intake.delivery(arrived, &peer, now_ms, &mut cache));
         judged.collect::<Vec<_>>()
     };
-    let verdicts = shared.workers.run(judge).await.ok_or(WireCode::ShuttingDown)?;
+    let verdicts = shared
+        .workers
+        .run(judge)
+        .await
+        .ok_or(WireCode::ShuttingDown)?;
     let mut entries = Vec::new();
     let mut numbers = Vec::new();
     for (number, verdict) in (0_u32..).zip(verdicts) {

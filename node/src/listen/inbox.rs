@@ -88,16 +88,25 @@ pub(super) async fn serve(
 
 impl Held<'_> {
     /// Leases and sends what waits, up to the credit; true if anything was sent.
-    fn fill(&mut self, shared: &Shared, credit: usize, writer: &mut FrameWriter) -> Result<bool, Refused> {
+    fn fill(
+        &mut self,
+        shared: &Shared,
+        credit: usize,
+        writer: &mut FrameWriter,
+    ) -> Result<bool, Refused> {
         let mut sent = false;
         let mut after: Option<Bytes> = None;
         while self.items.len() < credit {
-            let rows = shared.ledger.inbox(self.member, after.as_deref(), PAGE_ROWS);
+            let rows = shared
+                .ledger
+                .inbox(self.member, after.as_deref(), PAGE_ROWS);
             let rows = rows.map_err(|error| WireCode::from(&error))?;
             let Some(last) = rows.last() else { break };
             after = Some(last.clone());
             for key in rows {
-                if self.items.len() == credit || writer.pending_bytes() > limits::REQUEST_BODY_BYTES_MAX {
+                if self.items.len() == credit
+                    || writer.pending_bytes() > limits::REQUEST_BODY_BYTES_MAX
+                {
                     return Ok(sent);
                 }
                 if self.leases.take(&key) {
@@ -108,7 +117,12 @@ impl Held<'_> {
         Ok(sent)
     }
 
-    fn send(&mut self, shared: &Shared, key: Bytes, writer: &mut FrameWriter) -> Result<bool, Refused> {
+    fn send(
+        &mut self,
+        shared: &Shared,
+        key: Bytes,
+        writer: &mut FrameWriter,
+    ) -> Result<bool, Refused> {
         let (lease, number) = (self.next, u64::from(self.next));
         match item(shared, self.member, &key, number) {
             Ok((mut item, id)) => {
@@ -116,7 +130,11 @@ impl Held<'_> {
                 self.items.insert(lease, HeldItem { key, id });
                 let envelope = item.envelope.get_or_insert_default();
                 let large = envelope.body.len() > limits::INLINE_BODY_BYTES_MAX;
-                let body = if large { std::mem::take(&mut envelope.body) } else { Bytes::new() };
+                let body = if large {
+                    std::mem::take(&mut envelope.body)
+                } else {
+                    Bytes::new()
+                };
                 writer.put_message(FrameType::Item, &item);
                 if large {
                     writer.put_bytes(FrameType::Body, &body);
@@ -173,16 +191,27 @@ impl Drop for Held<'_> {
 
 impl Leases {
     fn take(&self, key: &Bytes) -> bool {
-        self.0.lock().expect("no holder of the leases panics").insert(key.clone())
+        self.0
+            .lock()
+            .expect("no holder of the leases panics")
+            .insert(key.clone())
     }
 
     fn give_back(&self, key: &Bytes) {
-        self.0.lock().expect("no holder of the leases panics").remove(key);
+        self.0
+            .lock()
+            .expect("no holder of the leases panics")
+            .remove(key);
     }
 }
 
 /// The envelope as this member needs it: its own wrap only.
-fn item(shared: &Shared, member: &str, key: &Bytes, lease: u64) -> Result<(v1::Item, EnvelopeId), LedgerError> {
+fn item(
+    shared: &Shared,
+    member: &str,
+    key: &Bytes,
+    lease: u64,
+) -> Result<(v1::Item, EnvelopeId), LedgerError> {
     let position = records::queue_position(key).ok_or(LedgerError::Record)?;
     let record = shared.ledger.read(position)?.record;
     let mut kept = v1::Envelope::decode(record.envelope).map_err(|_| LedgerError::Record)?;
@@ -190,17 +219,30 @@ fn item(shared: &Shared, member: &str, key: &Bytes, lease: u64) -> Result<(v1::I
     let (number, _) = parsed.core.recipient(member).ok_or(LedgerError::Record)?;
     kept.wraps.retain(|wrap| wrap.recipient == number);
     let receipt = v1::Receipt::decode(record.receipt).map_err(|_| LedgerError::Record)?;
-    Ok((v1::Item { lease, envelope: Some(kept), receipt: Some(receipt) }, parsed.id))
+    Ok((
+        v1::Item {
+            lease,
+            envelope: Some(kept),
+            receipt: Some(receipt),
+        },
+        parsed.id,
+    ))
 }
 
 /// Judges a member's stage statement on an item it holds. Spec: RCP, section stages.
-fn stage(shared: &Shared, member: &str, item: &HeldItem, statement: &Bytes) -> Result<StageEntry, Refused> {
+fn stage(
+    shared: &Shared,
+    member: &str,
+    item: &HeldItem,
+    statement: &Bytes,
+) -> Result<StageEntry, Refused> {
     if statement.len() > limits::CONFIRM_FRAME_BYTES_MAX {
         return Err(Refused(WireCode::TooLarge));
     }
     let signed = v1::Signed::decode(statement.clone()).map_err(|_| WireCode::Malformed)?;
     let keys = shared.roster.sender_keys(member, shared.now_ms());
-    let verified = sign::verify(&signed, label::TYPE_STAGE, &keys, 1).map_err(|_| WireCode::BadSignature)?;
+    let verified =
+        sign::verify(&signed, label::TYPE_STAGE, &keys, 1).map_err(|_| WireCode::BadSignature)?;
     let said = v1::StageStatement::decode(verified.payload).map_err(|_| WireCode::Malformed)?;
     let matches = said.member == member
         && said.federation == shared.roster.federation()
@@ -210,7 +252,8 @@ fn stage(shared: &Shared, member: &str, item: &HeldItem, statement: &Bytes) -> R
         return Err(Refused(WireCode::BadEnvelope));
     }
     let position = records::queue_position(&item.key).ok_or(WireCode::StorageFailed)?;
-    stage_entry(shared, member, position, said.stage(), statement).map_err(|error| Refused(WireCode::from(&error)))
+    stage_entry(shared, member, position, said.stage(), statement)
+        .map_err(|error| Refused(WireCode::from(&error)))
 }
 
 fn stage_entry(
@@ -223,7 +266,10 @@ fn stage_entry(
     let record = shared.ledger.read(position)?.record;
     let kept = v1::Envelope::decode(record.envelope).map_err(|_| LedgerError::Record)?;
     let parsed = envelope::parse(&kept).map_err(|_| LedgerError::Record)?;
-    let home = shared.roster.member(&parsed.core.sender).map(|sender| sender.home_node.clone());
+    let home = shared
+        .roster
+        .member(&parsed.core.sender)
+        .map(|sender| sender.home_node.clone());
     Ok(StageEntry {
         id: parsed.id,
         message_id: parsed.core.message_id,

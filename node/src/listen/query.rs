@@ -18,7 +18,10 @@ pub(super) fn receipts(
     writer: &mut FrameWriter,
 ) -> Result<(), Refused> {
     let id = MessageId::from_slice(&request.message_id).map_err(|_| WireCode::Malformed)?;
-    let history = shared.ledger.history(MessageKey::new(member, id)).map_err(|error| WireCode::from(&error))?;
+    let history = shared
+        .ledger
+        .history(MessageKey::new(member, id))
+        .map_err(|error| WireCode::from(&error))?;
     if history.is_empty() {
         return Err(Refused(WireCode::NotFound));
     }
@@ -33,12 +36,30 @@ pub(super) fn receipts(
 }
 
 /// The inclusion proof of one entry.
-pub(super) fn proof(shared: &Shared, request: &v1::GetProof, writer: &mut FrameWriter) -> Result<(), Refused> {
+pub(super) fn proof(
+    shared: &Shared,
+    request: &v1::GetProof,
+    writer: &mut FrameWriter,
+) -> Result<(), Refused> {
     publish(shared, request.index)?;
-    let publisher = shared.ledger.publisher.lock().expect("no holder of the publisher panics");
-    let size = if request.size == 0 { publisher.size() } else { request.size };
-    let hashes = publisher.inclusion_proof(request.index, size).map_err(|error| asked(&error))?;
-    let proof = v1::Proof { index: request.index, hashes: wire(&hashes), checkpoint: publisher.checkpoint() };
+    let publisher = shared
+        .ledger
+        .publisher
+        .lock()
+        .expect("no holder of the publisher panics");
+    let size = if request.size == 0 {
+        publisher.size()
+    } else {
+        request.size
+    };
+    let hashes = publisher
+        .inclusion_proof(request.index, size)
+        .map_err(|error| asked(&error))?;
+    let proof = v1::Proof {
+        index: request.index,
+        hashes: wire(&hashes),
+        checkpoint: publisher.checkpoint(),
+    };
     put_answer(writer, 0, v1::answer::Answer::Proof(proof));
     Ok(())
 }
@@ -49,22 +70,42 @@ pub(super) fn checkpoint(
     request: &v1::GetCheckpoint,
     writer: &mut FrameWriter,
 ) -> Result<(), Refused> {
-    shared.ledger.publish().map_err(|error| WireCode::from(&error))?;
-    let publisher = shared.ledger.publisher.lock().expect("no holder of the publisher panics");
+    shared
+        .ledger
+        .publish()
+        .map_err(|error| WireCode::from(&error))?;
+    let publisher = shared
+        .ledger
+        .publisher
+        .lock()
+        .expect("no holder of the publisher panics");
     let consistency = match request.consistent_with {
         0 => Vec::new(),
-        old => publisher.consistency_proof(old, publisher.size()).map_err(|error| asked(&error))?,
+        old => publisher
+            .consistency_proof(old, publisher.size())
+            .map_err(|error| asked(&error))?,
     };
-    let answer = v1::Checkpoint { checkpoint: publisher.checkpoint(), consistency: wire(&consistency) };
+    let answer = v1::Checkpoint {
+        checkpoint: publisher.checkpoint(),
+        consistency: wire(&consistency),
+    };
     put_answer(writer, 0, v1::answer::Answer::Checkpoint(answer));
     Ok(())
 }
 
 /// Publishes first if the entry asked for is newer than the published files.
 fn publish(shared: &Shared, index: u64) -> Result<(), Refused> {
-    let published = shared.ledger.publisher.lock().expect("no holder of the publisher panics").size();
+    let published = shared
+        .ledger
+        .publisher
+        .lock()
+        .expect("no holder of the publisher panics")
+        .size();
     if index >= published {
-        shared.ledger.publish().map_err(|error| WireCode::from(&error))?;
+        shared
+            .ledger
+            .publish()
+            .map_err(|error| WireCode::from(&error))?;
     }
     Ok(())
 }
@@ -77,5 +118,8 @@ fn asked(error: &LedgerError) -> WireCode {
 }
 
 fn wire(hashes: &[Hash]) -> Vec<Bytes> {
-    hashes.iter().map(|hash| Bytes::copy_from_slice(hash)).collect()
+    hashes
+        .iter()
+        .map(|hash| Bytes::copy_from_slice(hash))
+        .collect()
 }

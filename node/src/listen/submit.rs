@@ -9,7 +9,7 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{Batch, Refused, put_outcome, put_receipt, put_refusal, read_envelopes};
 use crate::{
-    bells::Notice,
+    bells::{Bells, Ear, Listener, Notice},
     intake::Verdict,
     ledger::{Entry, MessageKey, Outcome},
     node::Shared,
@@ -32,17 +32,25 @@ pub(super) async fn serve(
     let (intake, owner, now_ms) = (shared.intake.clone(), member.to_owned(), shared.now_ms());
     let judge = move || {
         let mut cache = BatchCache::new();
-        let judged = arrived.into_iter().map(|arrived| intake.submission(arrived, &owner, now_ms, &mut cache));
+        let judged = arrived
+            .into_iter()
+            .map(|arrived| intake.submission(arrived, &owner, now_ms, &mut cache));
         judged.collect::<Vec<_>>()
     };
-    let verdicts = shared.workers.run(judge).await.ok_or(WireCode::ShuttingDown)?;
+    let verdicts = shared
+        .workers
+        .run(judge)
+        .await
+        .ok_or(WireCode::ShuttingDown)?;
     let wait_ms = request.wait_ms.min(limits::WAIT_MS_MAX);
     let deadline = Instant::now() + Duration::from_millis(wait_ms.into());
 
-    // Listen before recording, so that no answer can come in between unheard.
-    let (ear, mut notices) = mpsc::unbounded_channel();
-    let mut listeners = Vec::new();
-    let mut waiting = Vec::new();
+    let (ear, notices) = mpsc::unbounded_channel();
+    let mut open = Open {
+        shared,
+        waiting: Vec::new(),
+        listeners: Vec::new(),
+    };
     let mut entries = Vec::new();
     let mut numbers = Vec::new();
     for (number, verdict) in (0_u32..).zip(verdicts) {
@@ -52,15 +60,7 @@ pub(super) async fn serve(
                 put_refusal(writer, number, code);
             }
             Verdict::Record(entry) => {
-                if let Entry::Submit { admitted, nodes, members, .. } = &entry {
-                    let mut nodes: BTreeSet<String> = nodes.iter().cloned().collect();
-                    if !members.is_empty() {
-                        nodes.insert(shared.id.clone());
-                    }
-                    let (forward, message) = (ear.clone(), admitted.message());
-                    listeners.push(shared.bells.listen(message, forward));
-                    waiting.push((message, Waiting { envelope: number, nodes }));
-                }
+                open.listen(number, &entry, &ear);
                 entries.push(entry);
                 numbers.push(number);
             }
@@ -69,7 +69,6 @@ pub(super) async fn serve(
     drop(ear);
     let outcomes = shared.ledger.record_all(entries).await;
     drop(granted);
-    let mut open = Open { shared, waiting };
     for (number, outcome) in numbers.into_iter().zip(outcomes) {
         if !matches!(outcome, Outcome::Receipt(_)) {
             open.catch_up(number, &outcome, writer);
@@ -77,37 +76,75 @@ pub(super) async fn serve(
         put_outcome(writer, number, outcome);
     }
     writer.flush().await?;
-    while !open.waiting.is_empty() {
-        let notice = tokio::select! {
-            notice = tokio::time::timeout_at(deadline, notices.recv()) => notice,
-            () = shared.stopped() => break,
-        };
-        let Ok(Some(notice)) = notice else { break };
-        open.pass_on(notice, writer);
-        while let Ok(notice) = notices.try_recv() {
-            open.pass_on(notice, writer);
-        }
-        writer.flush().await?;
-    }
-    drop(listeners);
-    Ok(())
+    open.wait(notices, deadline, writer).await
 }
 
 struct Open<'a> {
     shared: &'a Shared,
     waiting: Vec<(MessageKey, Waiting)>,
+    listeners: Vec<Listener<'a>>,
 }
 
-impl Open<'_> {
+impl<'a> Open<'a> {
+    /// Listens before anything is recorded, so that no answer can come in between unheard.
+    fn listen(&mut self, envelope: u32, entry: &Entry, ear: &Ear) {
+        let Entry::Submit {
+            admitted,
+            nodes,
+            members,
+            ..
+        } = entry
+        else {
+            return;
+        };
+        let mut nodes: BTreeSet<String> = nodes.iter().cloned().collect();
+        if !members.is_empty() {
+            nodes.insert(self.shared.id.clone());
+        }
+        let message = admitted.message();
+        let bells: &'a Bells = &self.shared.bells;
+        self.listeners.push(bells.listen(message, ear.clone()));
+        self.waiting.push((message, Waiting { envelope, nodes }));
+    }
+
+    /// Passes on what the recipients' nodes say, until all have spoken or the time is up.
+    async fn wait(
+        &mut self,
+        mut notices: mpsc::UnboundedReceiver<(MessageKey, Notice)>,
+        deadline: Instant,
+        writer: &mut FrameWriter,
+    ) -> Result<(), Refused> {
+        while !self.waiting.is_empty() {
+            let notice = tokio::select! {
+                notice = tokio::time::timeout_at(deadline, notices.recv()) => notice,
+                () = self.shared.stopped() => return Ok(()),
+            };
+            let Ok(Some(notice)) = notice else {
+                return Ok(());
+            };
+            self.pass_on(notice, writer);
+            while let Ok(notice) = notices.try_recv() {
+                self.pass_on(notice, writer);
+            }
+            writer.flush().await?;
+        }
+        Ok(())
+    }
+
     /// A repeated submission hears what its nodes have said before; a failed one waits for nothing.
     fn catch_up(&mut self, number: u32, outcome: &Outcome, writer: &mut FrameWriter) {
-        let Some(place) = self.waiting.iter().position(|(_, waiting)| waiting.envelope == number) else {
+        let Some(place) = self
+            .waiting
+            .iter()
+            .position(|(_, waiting)| waiting.envelope == number)
+        else {
             return;
         };
         let rejected = match outcome {
             Outcome::Stored(receipt) => {
                 let receipt = v1::Receipt::decode(receipt.clone()).unwrap_or_default();
-                v1::Statement::decode(receipt.statement).is_ok_and(|statement| statement.event() == v1::Event::Rejected)
+                v1::Statement::decode(receipt.statement)
+                    .is_ok_and(|statement| statement.event() == v1::Event::Rejected)
             }
             _ => true,
         };
@@ -124,7 +161,11 @@ impl Open<'_> {
     }
 
     fn pass_on(&mut self, (message, notice): (MessageKey, Notice), writer: &mut FrameWriter) {
-        let Some(place) = self.waiting.iter().position(|(waiting, _)| *waiting == message) else {
+        let Some(place) = self
+            .waiting
+            .iter()
+            .position(|(waiting, _)| *waiting == message)
+        else {
             return;
         };
         let waiting = &mut self.waiting[place].1;

@@ -51,10 +51,21 @@ pub async fn serve(listener: TcpListener, metrics: Arc<Metrics>, status: StatusT
     }
 }
 
-fn respond(request: &Request<Incoming>, metrics: &Metrics, status: &StatusText) -> Response<Full<Bytes>> {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+fn respond(
+    request: &Request<Incoming>,
+    metrics: &Metrics,
+    status: &StatusText,
+) -> Response<Full<Bytes>> {
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
     if !host.is_none_or(is_loopback_host) {
-        return response(StatusCode::MISDIRECTED_REQUEST, "text/plain", "ask by a loopback name\n");
+        return response(
+            StatusCode::MISDIRECTED_REQUEST,
+            "text/plain",
+            "ask by a loopback name\n",
+        );
     }
     if request.method() != Method::GET {
         return response(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "only GET\n");
@@ -67,7 +78,11 @@ fn respond(request: &Request<Incoming>, metrics: &Metrics, status: &StatusText) 
         ),
         "/status" => response(StatusCode::OK, "application/json", status()),
         "/healthz" => response(StatusCode::OK, "text/plain", "ok\n"),
-        _ => response(StatusCode::NOT_FOUND, "text/plain", "try /metrics, /status or /healthz\n"),
+        _ => response(
+            StatusCode::NOT_FOUND,
+            "text/plain",
+            "try /metrics, /status or /healthz\n",
+        ),
     }
 }
 
@@ -78,10 +93,17 @@ fn is_loopback_host(host: &str) -> bool {
         _ => host,
     };
     let name = name.trim_start_matches('[').trim_end_matches(']');
-    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    name == "localhost"
+        || name
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
-fn response(code: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+fn response(
+    code: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = code;
     let value = header::HeaderValue::from_static(content_type);
@@ -106,7 +128,10 @@ mod tests {
         let mut stream = TcpStream::connect(address).await.expect("listening");
         stream.write_all(request.as_bytes()).await.expect("open");
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("closes after the answer");
+        stream
+            .read_to_string(&mut answer)
+            .await
+            .expect("closes after the answer");
         server.abort();
         answer
     }
@@ -115,7 +140,10 @@ mod tests {
     async fn metrics_status_and_health_are_answered() {
         let close = "Host: localhost\r\nConnection: close\r\n\r\n";
         let metrics = ask(&format!("GET /metrics HTTP/1.1\r\n{close}")).await;
-        assert!(metrics.contains("200 OK") && metrics.contains("frex_sessions 0"), "{metrics}");
+        assert!(
+            metrics.contains("200 OK") && metrics.contains("frex_sessions 0"),
+            "{metrics}"
+        );
         let status = ask(&format!("GET /status HTTP/1.1\r\n{close}")).await;
         assert!(status.ends_with("{\"v\":1}"), "{status}");
         let health = ask(&format!("GET /healthz HTTP/1.1\r\n{close}")).await;

@@ -3,15 +3,16 @@
 use std::{
     future::Future,
     sync::{Arc, Mutex},
+    thread::JoinHandle,
     time::Duration,
 };
 
 use frex_client::{
-    greeting::Party,
     tls::{Identity, config::Limits},
-    transport::{Endpoint, EndpointConfig},
+    transport::{Endpoint, EndpointConfig, Greeter},
 };
-use frex_proto::{log::LogVerifier, roster::Peer};
+use frex_proto::{keys::SigningKey, log::LogVerifier, roster::Peer};
+use rand_core::Rng;
 use tokio::{
     sync::{Semaphore, mpsc, watch},
     task::JoinSet,
@@ -37,53 +38,50 @@ use crate::{
 /// Bytes of large bodies in memory at once, all connections together.
 const BODY_BUDGET_BYTES: usize = 64 * 1024 * 1024;
 
-pub(super) async fn start(parts: NodeParts, progress: &mut dyn FnMut(u64, u64)) -> Result<Node, StartError> {
+pub(super) async fn start(
+    parts: NodeParts,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Node, StartError> {
     let id = parts.config.node.clone();
-    let log = parts.roster.log_verifier(&id).ok_or(StartError::NotListed)?;
+    let roster = parts.roster.current();
+    let log = roster.log_verifier(&id).ok_or(StartError::NotListed)?;
     if parts.log_key.verifying_key().as_bytes() != log.key.as_bytes() {
         return Err(StartError::NotListed);
     }
     let (stop, stopping) = watch::channel(false);
     let (fail, failed) = watch::channel(false);
-    let mut threads = Vec::new();
     let mut tasks = JoinSet::new();
-    let bells = Arc::new(Bells::new(&parts.roster, &id));
+    let bells = Arc::new(Bells::new(&roster, &id));
     let (ledger, sequencer, jobs) = open_ledger(&parts, &log, bells.clone(), progress)?;
 
-    let sequence = async move {
-        if let Err(error) = sequencer.run(jobs).await {
-            tracing::error!(error = ?error, "storage failed: the node stops");
-            fail.send_replace(true);
-            // Keeps the channel of failures open, so that late askers learn of it too.
-            fail.closed().await;
-        }
-    };
-    let publisher = publish(ledger.clone(), stopping.clone(), parts.config.publish_interval_ms);
-    match parts.execution {
-        Execution::Threads => {
-            threads.push(thread("frex-sequencer", sequence).map_err(StartError::Thread)?);
-            threads.push(thread("frex-publisher", publisher).map_err(StartError::Thread)?);
-        }
-        Execution::Inline => {
-            tokio::spawn(sequence);
-            tasks.spawn(publisher);
-        }
-    }
+    let writers = (
+        sequence(sequencer, jobs, fail),
+        publish(
+            ledger.clone(),
+            stopping.clone(),
+            parts.config.publish_interval_ms,
+        ),
+    );
+    let threads = run_writers(parts.execution, writers, &mut tasks)?;
     let workers = match parts.execution {
         Execution::Inline => Workers::Inline,
-        Execution::Threads => Workers::pool(crypto_threads(parts.config.crypto_threads)).map_err(StartError::Thread)?,
+        Execution::Threads => Workers::pool(crypto_threads(parts.config.crypto_threads))
+            .map_err(StartError::Thread)?,
     };
-    let party = party(&parts, &id, &ledger);
-    let endpoint = bind(&parts, &party)?;
+    let greeter = greeter(&parts, &id, &ledger);
+    let endpoint = bind(&parts, &greeter)?;
     let shared = Arc::new(Shared {
-        intake: Intake { roster: parts.roster.clone(), node: id.clone() },
+        intake: Intake {
+            roster: roster.clone(),
+            node: id.clone(),
+        },
         started_ms: parts.environment.clock.now_ms(),
         id,
         config: parts.config,
         environment: parts.environment,
         disk: parts.disk,
         data: parts.data,
-        roster: parts.roster,
+        roster,
         ledger,
         workers,
         bells,
@@ -93,13 +91,47 @@ pub(super) async fn start(parts: NodeParts, progress: &mut dyn FnMut(u64, u64)) 
         body_budget: Arc::new(Semaphore::new(BODY_BUDGET_BYTES)),
         leases: Leases::default(),
     });
-    tasks.spawn(listen::accept(shared.clone(), party.clone()));
-    for node in shared.roster.nodes() {
-        if node.id != shared.id && node.is_live() {
-            tasks.spawn(delivery::worker::run(shared.clone(), party.clone(), node.id.clone()));
+    tasks.spawn(listen::accept(shared.clone(), greeter.clone()));
+    run_deliveries(&shared, &greeter, &mut tasks);
+    Ok(Node {
+        shared,
+        stop,
+        failed,
+        tasks,
+        threads,
+    })
+}
+
+/// Runs sequencer and publisher, on threads of their own unless everything runs in one.
+fn run_writers(
+    execution: Execution,
+    (sequencer, publisher): (
+        impl Future<Output = ()> + Send + 'static,
+        impl Future<Output = ()> + Send + 'static,
+    ),
+    tasks: &mut JoinSet<()>,
+) -> Result<Vec<JoinHandle<()>>, StartError> {
+    match execution {
+        Execution::Threads => {
+            let sequencer = thread("frex-sequencer", sequencer).map_err(StartError::Thread)?;
+            let publisher = thread("frex-publisher", publisher).map_err(StartError::Thread)?;
+            Ok(vec![sequencer, publisher])
+        }
+        Execution::Inline => {
+            tokio::spawn(sequencer);
+            tasks.spawn(publisher);
+            Ok(Vec::new())
         }
     }
-    Ok(Node { shared, stop, failed, tasks, threads })
+}
+
+fn run_deliveries(shared: &Arc<Shared>, greeter: &Greeter, tasks: &mut JoinSet<()>) {
+    for node in shared.roster.nodes() {
+        if node.id != shared.id && shared.roster.is_live(&Peer::Node(node.id.clone())) {
+            let (shared, greeter) = (shared.clone(), greeter.clone());
+            tasks.spawn(delivery::worker::run(shared, greeter, node.id.clone()));
+        }
+    }
 }
 
 fn open_ledger(
@@ -114,14 +146,21 @@ fn open_ledger(
         Execution::Inline => Index::open(None),
     };
     let index = Arc::new(index.map_err(LedgerError::from)?);
-    let folders = Folders { journal: parts.data.join("journal"), log: parts.data.join("log").join(&log.origin) };
+    let folders = Folders {
+        journal: parts.data.join("journal"),
+        log: parts.data.join("log").join(&log.origin),
+    };
     let config = JournalConfig {
         segment_bytes: parts.config.segment_bytes,
         fill_ahead_bytes: parts.config.fill_ahead_bytes,
+        salt: parts.environment.random.rng().next_u32(),
     };
     let replay = replay::open(&parts.disk, &folders, config, &index, log, false, progress)?;
     if replay.rebuilt {
-        tracing::info!(log_size = replay.frontier.size(), "the index was made from the journal");
+        tracing::info!(
+            log_size = replay.frontier.size(),
+            "the index was made from the journal"
+        );
     }
     let (jobs, receiver) = mpsc::channel(QUEUE_ENTRIES_MAX);
     let (checkpoint, newest) = watch::channel(replay.checkpoint);
@@ -137,7 +176,7 @@ fn open_ledger(
     let sequencer = Sequencer {
         journal: replay.journal,
         index,
-        log_key: parts.log_key.clone(),
+        log_key: SigningKey::from_seed(&parts.log_key.seed()),
         origin: log.origin.clone(),
         node: parts.config.node.clone(),
         frontier: replay.frontier,
@@ -152,26 +191,31 @@ fn open_ledger(
     Ok((ledger, sequencer, receiver))
 }
 
-fn party(parts: &NodeParts, id: &str, ledger: &Ledger) -> Party {
+fn greeter(parts: &NodeParts, id: &str, ledger: &Ledger) -> Greeter {
     let checkpoint = ledger.checkpoint.clone();
-    Party {
-        roster: parts.roster.clone(),
-        us: Peer::Node(id.to_owned()),
-        environment: parts.environment.clone(),
+    Greeter {
         checkpoint: Arc::new(move || checkpoint.borrow().clone()),
+        ..Greeter::new(
+            Peer::Node(id.to_owned()),
+            parts.roster.clone(),
+            parts.environment.clone(),
+        )
     }
 }
 
-fn bind(parts: &NodeParts, party: &Party) -> Result<Endpoint, StartError> {
-    let identity = Identity::from_seed(&parts.tls_key.seed()).map_err(|error| StartError::Listen(error.into()))?;
-    if party.roster.owner_of_tls_key(identity.public_key(), parts.environment.clock.now_ms()) != Some(&party.us) {
+fn bind(parts: &NodeParts, greeter: &Greeter) -> Result<Endpoint, StartError> {
+    let identity =
+        Identity::new(&parts.tls_key).map_err(|error| StartError::Listen(error.into()))?;
+    let roster = parts.roster.current();
+    let now_ms = parts.environment.clock.now_ms();
+    if roster.owner_of_tls_key(identity.public_key(), now_ms) != Some(&greeter.us) {
         return Err(StartError::NotListed);
     }
     let config = EndpointConfig {
         socket: parts.socket.clone(),
         identity,
-        key_check: party.key_check(),
-        key_exchange: party.key_exchange(),
+        key_check: greeter.key_check(),
+        key_exchange: greeter.key_exchange(),
         limits: Limits::default(),
         listen: true,
         rng_seed: parts.environment.random.endpoint_seed(),
@@ -179,11 +223,23 @@ fn bind(parts: &NodeParts, party: &Party) -> Result<Endpoint, StartError> {
     Endpoint::bind(config).map_err(|error| StartError::Listen(error.into()))
 }
 
+/// Runs the single writer; its failure is the node's.
+async fn sequence(sequencer: Sequencer, jobs: mpsc::Receiver<Job>, fail: watch::Sender<bool>) {
+    if let Err(error) = sequencer.run(jobs).await {
+        tracing::error!(error = ?error, "storage failed: the node stops");
+        fail.send_replace(true);
+        // Keeps the channel of failures open, so that late askers learn of it too.
+        fail.closed().await;
+    }
+}
+
 /// Brings the published files and the index up to the journal every now and then.
 async fn publish(ledger: Ledger, mut stopping: watch::Receiver<bool>, interval_ms: u64) {
     let interval = Duration::from_millis(interval_ms.max(10));
     loop {
-        let stopped = tokio::time::timeout(interval, stopping.wait_for(|stopping| *stopping)).await.is_ok();
+        let stopped = tokio::time::timeout(interval, stopping.wait_for(|stopping| *stopping))
+            .await
+            .is_ok();
         if stopped {
             return;
         }
@@ -204,7 +260,11 @@ fn crypto_threads(configured: usize) -> usize {
 fn thread(
     name: &str,
     work: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<std::thread::JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    std::thread::Builder::new().name(name.to_owned()).spawn(move || runtime.block_on(work))
+) -> std::io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || runtime.block_on(work))
 }

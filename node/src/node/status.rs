@@ -8,7 +8,10 @@ const COUNT_MAX: usize = 10_000;
 
 pub(super) fn of(shared: &Shared) -> NodeStatus {
     let roster = &shared.roster;
-    let origin = roster.log_verifier(&shared.id).map(|log| log.origin).unwrap_or_default();
+    let origin = roster
+        .log_verifier(&shared.id)
+        .map(|log| log.origin)
+        .unwrap_or_default();
     let checkpoint = shared.ledger.checkpoint.borrow().clone();
     let log_size = checkpoint
         .split(|byte| *byte == b'\n')
@@ -22,7 +25,11 @@ pub(super) fn of(shared: &Shared) -> NodeStatus {
         log_origin: origin,
         log_size,
         checkpoint: String::from_utf8_lossy(&checkpoint).into_owned(),
-        outbox: waiting(shared, Table::Outbox, roster.nodes().map(|node| node.id.as_str())),
+        outbox: waiting(
+            shared,
+            Table::Outbox,
+            roster.nodes().map(|node| node.id.as_str()),
+        ),
         inbox: waiting(
             shared,
             Table::Inbox,
@@ -37,12 +44,23 @@ pub(super) fn of(shared: &Shared) -> NodeStatus {
     }
 }
 
-fn waiting<'a>(shared: &Shared, table: Table, owners: impl Iterator<Item = &'a str>) -> Vec<Waiting> {
+fn waiting<'a>(
+    shared: &Shared,
+    table: Table,
+    owners: impl Iterator<Item = &'a str>,
+) -> Vec<Waiting> {
     owners
         .filter_map(|owner| {
-            let rows = shared.ledger.index.scan(table, &records::queue_prefix(owner), None, COUNT_MAX);
+            let rows =
+                shared
+                    .ledger
+                    .index
+                    .scan(table, &records::queue_prefix(owner), None, COUNT_MAX);
             let count = rows.map_or(0, |rows| rows.len());
-            (count > 0).then(|| Waiting { owner: owner.to_owned(), count })
+            (count > 0).then(|| Waiting {
+                owner: owner.to_owned(),
+                count,
+            })
         })
         .collect()
 }

@@ -296,6 +296,15 @@ mod tests {
         assert_eq!(note.to_string(), text);
     }
 
+    // LOG-8, LOG-10: the verifier key of a public witness, made by another implementation.
+    #[test]
+    fn a_published_witness_key_reads_back() {
+        let vkey = "remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2";
+        let key = NoteKey::parse(vkey).expect("published key");
+        assert_eq!(key.kind, NoteKeyKind::Cosignature);
+        assert_eq!(key.to_string(), vkey);
+    }
+
     // LOG-7: the last empty line divides text and signatures.
     #[test]
     fn a_text_with_empty_lines_reads_back() {

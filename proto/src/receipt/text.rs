@@ -61,3 +61,66 @@ pub fn from_tlog_proof_text(text: &str) -> Result<v1::Receipt, TlogProofError> {
         checkpoint,
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        keys::SigningKey,
+        limits,
+        log::{Checkpoint, checkpoint},
+        v1::Event,
+    };
+
+    fn receipt(statement: Bytes) -> v1::Receipt {
+        let leaf = Leaf::build(Event::Accepted, 1, &[3; 32], &statement);
+        let head = Checkpoint {
+            origin: "frex/f.test/n/log/1".to_owned(),
+            size: 1,
+            root: leaf.hash(),
+        };
+        let note = checkpoint::sign(&head, &SigningKey::from_seed(&[1; 32])).expect("valid head");
+        build(statement, &[3; 32], &leaf, 0, &[], note)
+    }
+
+    // RCP-10: the largest statement fits a proof file.
+    #[test]
+    fn a_receipt_of_the_largest_statement_reads_back() {
+        let receipt = receipt(Bytes::from(vec![1; limits::STATEMENT_BYTES_MAX]));
+        let text = to_tlog_proof_text(&receipt).expect("valid parts");
+        assert_eq!(from_tlog_proof_text(&text), Ok(receipt));
+    }
+
+    // RCP-10: the extra data are statement, salt and leaf, and nothing that stands elsewhere.
+    #[test]
+    fn extra_data_of_another_shape_are_refused() {
+        let good = receipt(Bytes::from_static(b"statement"));
+        let text = to_tlog_proof_text(&good).expect("valid parts");
+        let with = |change: fn(&mut v1::Receipt)| {
+            let mut extra = v1::Receipt {
+                checkpoint: Bytes::new(),
+                ..good.clone()
+            };
+            change(&mut extra);
+            let mut proof = TlogProof::parse(&text).expect("own output");
+            proof.extra = Some(Bytes::from(extra.encode_to_vec()));
+            from_tlog_proof_text(&proof.to_text().expect("valid parts"))
+        };
+        assert_eq!(with(|_| ()), Ok(good.clone()));
+        let wrong: [fn(&mut v1::Receipt); 6] = [
+            |extra| extra.index = 1,
+            |extra| extra.hashes.push(Bytes::from_static(&[0; 32])),
+            |extra| extra.checkpoint = Bytes::from_static(b"x"),
+            |extra| extra.salt.truncate(31),
+            |extra| extra.leaf.truncate(47),
+            |extra| extra.statement.clear(),
+        ];
+        for change in wrong {
+            assert_eq!(with(change), Err(TlogProofError::Extra));
+        }
+        let mut bare = TlogProof::parse(&text).expect("own output");
+        bare.extra = None;
+        let text = bare.to_text().expect("valid parts");
+        assert_eq!(from_tlog_proof_text(&text), Err(TlogProofError::Extra));
+    }
+}
