@@ -1,1 +1,5 @@
+//! The `frex` command.
+
+#![forbid(unsafe_code)]
+
 fn main() {}

@@ -22,6 +22,8 @@ pub const WRAP: &[u8] = b"frex/v1/wrap\0";
 pub const WRAP_SHARED: &[u8] = b"frex/v1/wrap-shared\0";
 /// Exporter context of the wrap key under a shared HPKE context.
 pub const WRAP_KEY: &[u8] = b"frex/v1/wrap-key\0";
+/// Context of a wrap inside a forward.
+pub const WRAP_FORWARD: &[u8] = b"frex/v1/wrap-forward\0";
 /// Hash of a wrap in the manifest.
 pub const WRAP_HASH: &[u8] = b"frex/v1/wrap-hash\0";
 /// Identity of an envelope.

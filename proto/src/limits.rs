@@ -57,11 +57,21 @@ pub const LIFE_MS_MAX: u64 = 31 * 24 * 60 * 60 * 1000;
 pub const INBOX_CREDIT_MAX: u32 = 256;
 /// Longest wait that a request may ask for, milliseconds. Spec: LIM-27.
 pub const WAIT_MS_MAX: u32 = 10 * 60 * 1000;
+/// Characters of a member's display name. Spec: LIM-28.
+pub const DISPLAY_NAME_BYTES_MAX: usize = 256;
+/// Addresses of one node. Spec: LIM-29.
+pub const ADDRESSES_MAX: usize = 16;
+/// Characters of one `host:port` address. Spec: LIM-30.
+pub const ADDRESS_BYTES_MAX: usize = 262;
+/// Features that a Hello or a signed object lists. Spec: LIM-31.
+pub const FEATURES_MAX: usize = 64;
+/// Bodies of one request together. Spec: LIM-32.
+pub const REQUEST_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte
     // tag per 16 KiB chunk, still fits a body.
-    assert!(CONTENT_BYTES_MAX + CONTENT_BYTES_MAX / 8 + 64 * 1024 <= BODY_BYTES_MAX + 64 * 1024);
+    assert!(CONTENT_BYTES_MAX + CONTENT_BYTES_MAX / 8 + 8 * 1024 <= BODY_BYTES_MAX);
     assert!(
         INLINE_BODY_BYTES_MAX + RECIPIENTS_MAX * 1200 + SIGNED_BYTES_MAX
             <= ENVELOPE_FRAME_BYTES_MAX

@@ -1,1 +1,130 @@
-//! (being written)
+//! Signatures over opaque bytes, in the form of DSSE.
+//!
+//! What is signed is the payload's bytes as they travel together with its type, so nothing is
+//! ever encoded again to be verified, and bytes signed as one type never verify as another. One
+//! signature may serve up to 64 payloads: each then carries its path to the signed root and stays
+//! evidence by itself. Spec: chapter SIG.
+
+mod batch;
+mod verify;
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+pub use self::{
+    batch::sign_batch,
+    verify::{verify, verify_cached},
+};
+use crate::{error::WireCode, id::KeyId, keys::SigningKey, label::Hash, v1};
+
+/// Why a signed object is not taken. The peer is at fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignError {
+    /// Signed as something else than what belongs here.
+    #[error("payload is of another type")]
+    PayloadType,
+    /// More signatures than the limit.
+    #[error("too many signatures")]
+    TooMany,
+    /// The batch path cannot be one of its size and index.
+    #[error("batch path is malformed")]
+    BatchPath,
+    /// A signature under a known key does not hold.
+    #[error("signature does not verify")]
+    BadSignature,
+    /// No signature is by a key that may sign here.
+    #[error("no signature by a trusted key")]
+    UnknownKey,
+    /// Valid signatures, but of fewer keys than must agree.
+    #[error("signatures of fewer keys than must agree")]
+    TooFew,
+}
+
+impl From<SignError> for WireCode {
+    fn from(error: SignError) -> Self {
+        match error {
+            SignError::TooMany => Self::TooLarge,
+            SignError::BatchPath => Self::Malformed,
+            SignError::UnknownKey => Self::NotTrusted,
+            SignError::PayloadType | SignError::BadSignature | SignError::TooFew => {
+                Self::BadSignature
+            }
+        }
+    }
+}
+
+/// A payload whose signatures hold, and by which keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// The signed bytes, as received.
+    pub payload: Bytes,
+    /// The keys whose signatures hold, each once, in the order of the signatures.
+    pub key_ids: Vec<KeyId>,
+}
+
+/// The last batch signatures that held, so that a batch costs one verification.
+///
+/// Keep one for each worker. What is remembered is key, signature and message together, so a hit
+/// says exactly what verifying again would say.
+#[derive(Debug, Default)]
+pub struct BatchCache {
+    held: VecDeque<Hash>,
+}
+
+impl BatchCache {
+    const ENTRIES: usize = 16;
+
+    /// An empty cache.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn holds(&self, entry: &Hash) -> bool {
+        self.held.contains(entry)
+    }
+
+    fn remember(&mut self, entry: Hash) {
+        if self.held.len() == Self::ENTRIES {
+            self.held.pop_front();
+        }
+        self.held.push_back(entry);
+    }
+}
+
+/// The bytes that a signature covers: DSSE pre-authentication encoding. Spec: SIG-1.
+#[must_use]
+pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    let mut message = format!(
+        "DSSEv1 {} {payload_type} {} ",
+        payload_type.len(),
+        payload.len()
+    )
+    .into_bytes();
+    message.extend_from_slice(payload);
+    message
+}
+
+/// Signs one payload with every key of `keys`. Spec: SIG-2.
+#[must_use]
+pub fn sign(payload_type: &str, payload: Bytes, keys: &[&SigningKey]) -> v1::Signed {
+    let message = pae(payload_type, &payload);
+    v1::Signed {
+        payload,
+        payload_type: payload_type.to_owned(),
+        signatures: keys.iter().map(|key| signature(key, &message)).collect(),
+        batch: None,
+    }
+}
+
+fn signature(key: &SigningKey, message: &[u8]) -> v1::Signature {
+    v1::Signature {
+        key_id: Bytes::copy_from_slice(key.key_id().as_ref()),
+        signature: Bytes::copy_from_slice(&key.sign(message)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! What a command says when it cannot do what was asked: what, why, and what to do.
+
+use std::{error::Error, fmt::Display, io, path::Path};
+
+use frex_proto::error::WireCode;
+use serde_json::json;
+
+/// A command's failure. Spec: CLI-3.
+#[derive(Debug)]
+pub struct Failure {
+    what: String,
+    code: WireCode,
+    causes: Vec<String>,
+    advice: String,
+    exit: u8,
+}
+
+/// Outcome of a command: its exit code, or what went wrong.
+pub type Done = Result<u8, Failure>;
+
+impl Failure {
+    /// What happened, under the code that decides exit code and default advice.
+    #[must_use]
+    pub fn new(code: WireCode, what: impl Into<String>) -> Self {
+        let info = code.info();
+        Self {
+            what: what.into(),
+            code,
+            causes: Vec::new(),
+            advice: info.advice.to_owned(),
+            exit: info.exit,
+        }
+    }
+
+    /// A file that cannot be read or written.
+    #[must_use]
+    pub fn file(doing: &str, path: &Path, error: &io::Error) -> Self {
+        let code = match error.kind() {
+            io::ErrorKind::NotFound => WireCode::NotFound,
+            io::ErrorKind::AlreadyExists => WireCode::AlreadyExists,
+            _ => WireCode::Files,
+        };
+        Self::new(code, format!("cannot {doing} {}", path.display())).because(error)
+    }
+
+    /// Adds an error and what lies under it as causes.
+    #[must_use]
+    pub fn because(mut self, error: &dyn Error) -> Self {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            let text = error.to_string();
+            // Enums that pass a cause through say the same sentence twice.
+            if self.causes.last() != Some(&text) {
+                self.causes.push(text);
+            }
+            next = error.source();
+        }
+        self
+    }
+
+    /// Adds a sentence as cause.
+    #[must_use]
+    pub fn cause(mut self, text: impl Into<String>) -> Self {
+        self.causes.push(text.into());
+        self
+    }
+
+    /// Replaces the advice by the exact command, or sentence, for this case.
+    #[must_use]
+    pub fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.advice = advice.into();
+        self
+    }
+
+    /// Exit code of the program.
+    #[must_use]
+    pub const fn exit(&self) -> u8 {
+        self.exit
+    }
+
+    /// Writes the failure to standard error, as text or as one line of JSON.
+    pub fn report(&self, json: bool) {
+        let info = self.code.info();
+        let cause = match self.causes.is_empty() {
+            true => info.text.to_owned(),
+            false => self.causes.join(": "),
+        };
+        if json {
+            let report = json!({"v": 1, "error": {
+                "code": self.code as u16, "name": info.name, "what": self.what,
+                "cause": cause, "try": self.advice, "exit": self.exit,
+            }});
+            eprintln!("{report}");
+        } else {
+            eprintln!("error: {} [{} {}]", self.what, info.name, self.code as u16);
+            eprintln!("cause: {cause}");
+            eprintln!("try:   {}", self.advice);
+        }
+    }
+}
+
+/// Turns library errors into failures that say what was being done.
+pub trait OrFail<T> {
+    /// Fails under the error's own code.
+    ///
+    /// # Errors
+    /// The failure, if this was an error.
+    fn or_fail(self, what: impl Display) -> Result<T, Failure>;
+}
+
+impl<T, E> OrFail<T> for Result<T, E>
+where
+    E: Error + 'static,
+    for<'a> WireCode: FromError<'a, E>,
+{
+    fn or_fail(self, what: impl Display) -> Result<T, Failure> {
+        self.map_err(|error| Failure::new(WireCode::from_error(&error), what.to_string()).because(&error))
+    }
+}
+
+/// The code of an error that is still needed for its text.
+pub trait FromError<'a, E> {
+    /// The code of `error`.
+    fn from_error(error: &'a E) -> Self;
+}
+
+impl<'a, E: 'a> FromError<'a, E> for WireCode
+where
+    Self: From<&'a E>,
+{
+    fn from_error(error: &'a E) -> Self {
+        Self::from(error)
+    }
+}
+
+/// Turns a library error with a code of the caller's choice into a failure.
+pub trait OrCode<T> {
+    /// Fails under `code`.
+    ///
+    /// # Errors
+    /// The failure, if this was an error.
+    fn or_code(self, code: WireCode, what: impl Display) -> Result<T, Failure>;
+}
+
+impl<T, E: Error> OrCode<T> for Result<T, E> {
+    fn or_code(self, code: WireCode, what: impl Display) -> Result<T, Failure> {
+        self.map_err(|error| Failure::new(code, what.to_string()).because(&error))
+    }
+}

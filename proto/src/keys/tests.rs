@@ -1,0 +1,161 @@
+#![allow(clippy::unwrap_used)]
+
+use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
+use ring::signature::{ED25519, UnparsedPublicKey};
+
+use super::*;
+
+/// A point of order eight.
+const ORDER_EIGHT: &str = "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a";
+/// The order of the prime-order group, little-endian.
+const L: &str = "edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010";
+
+fn rng() -> ChaCha20Rng {
+    ChaCha20Rng::seed_from_u64(1)
+}
+
+fn bytes(hex_text: &str) -> [u8; 32] {
+    hex::decode(hex_text).unwrap().try_into().unwrap()
+}
+
+fn number(low: u8, middle: u8, high: u8) -> [u8; 32] {
+    let mut number = [middle; 32];
+    number[0] = low;
+    number[31] = high;
+    number
+}
+
+// KEY-2
+#[test]
+fn key_id_is_the_labelled_half_hash() {
+    let key = SigningKey::from_seed(&[7; 32]).verifying_key();
+    let hash = label::sha256(&[b"frex/v1/sig-key\0", &[0, 1], key.as_bytes()]);
+    assert_eq!(key.key_id().0, hash[..16]);
+    let key = SealingSecretKey::from_seed(&[7; 32]).public();
+    let hash = label::sha256(&[b"frex/v1/hpke-key\0", &[0x64, 0x7a], key.as_bytes()]);
+    assert_eq!(key.key_id().0, hash[..16]);
+}
+
+// KEY-3, KEY-4, KEY-5: every rule of admission refuses by its own name.
+#[test]
+fn verifying_keys_that_break_a_rule_are_refused() {
+    let good = SigningKey::from_seed(&[1; 32]).verifying_key();
+    assert_eq!(VerifyingKey::admit(good.as_bytes()), Ok(good));
+    assert_eq!(VerifyingKey::admit(&[0; 31]), Err(KeyError::Length));
+    let off_curve = (0..=255)
+        .map(|low| number(low, 0, 0))
+        .find(|encoding| VerifyingKey::admit(encoding) == Err(KeyError::NotAPoint));
+    assert!(off_curve.is_some());
+    // y = p + 1 is another encoding of y = 1, and the sign of x = 0 is not a sign.
+    let twice = [number(0xee, 0xff, 0x7f), number(1, 0, 0x80)];
+    for encoding in twice {
+        assert_eq!(VerifyingKey::admit(&encoding), Err(KeyError::NotCanonical));
+    }
+    let small = [
+        number(1, 0, 0),
+        [0; 32],
+        number(0xec, 0xff, 0x7f),
+        bytes(ORDER_EIGHT),
+    ];
+    for encoding in small {
+        assert_eq!(VerifyingKey::admit(&encoding), Err(KeyError::Weak));
+    }
+    let torsion = ed25519_dalek::VerifyingKey::from_bytes(&bytes(ORDER_EIGHT)).unwrap();
+    let mixed = (good.point.to_edwards() + torsion.to_edwards()).compress();
+    assert_eq!(
+        VerifyingKey::admit(mixed.as_bytes()),
+        Err(KeyError::Torsion)
+    );
+}
+
+// KEY-5: the forgery that makes admission necessary. Key and R are the identity, S is zero.
+#[test]
+fn forgery_that_a_plain_verifier_accepts_has_no_admitted_key() {
+    let identity = number(1, 0, 0);
+    let mut forgery = [0; 64];
+    forgery[..32].copy_from_slice(&identity);
+    let plain = UnparsedPublicKey::new(&ED25519, identity);
+    for message in ["one report", "any other report"] {
+        assert!(plain.verify(message.as_bytes(), &forgery).is_ok());
+    }
+    assert_eq!(VerifyingKey::admit(&identity), Err(KeyError::Weak));
+    let good = SigningKey::from_seed(&[1; 32]).verifying_key();
+    assert_eq!(good.verify(b"one report", &forgery), Err(SignatureError));
+}
+
+// KEY-7: S + L would be a second signature of the same message.
+#[test]
+fn signature_with_s_plus_l_is_refused() {
+    let key = SigningKey::generate(&mut rng());
+    let mut signature = key.sign(b"message");
+    assert_eq!(key.verifying_key().verify(b"message", &signature), Ok(()));
+    let mut carry = 0;
+    for (byte, order) in signature[32..].iter_mut().zip(bytes(L)) {
+        let sum = u16::from(*byte) + u16::from(order) + carry;
+        [*byte, _] = sum.to_le_bytes();
+        carry = sum >> 8;
+    }
+    assert_eq!(carry, 0);
+    let refused = key.verifying_key().verify(b"message", &signature);
+    assert_eq!(refused, Err(SignatureError));
+}
+
+// KEY-7
+#[test]
+fn signature_of_another_length_message_or_key_is_refused() {
+    let key = SigningKey::generate(&mut rng());
+    let signature = key.sign(b"message");
+    let verifying = key.verifying_key();
+    assert_eq!(
+        verifying.verify(b"massage", &signature),
+        Err(SignatureError)
+    );
+    assert_eq!(
+        verifying.verify(b"message", &signature[..63]),
+        Err(SignatureError)
+    );
+    assert_eq!(verifying.verify(b"message", &[]), Err(SignatureError));
+    let other = SigningKey::from_seed(&[2; 32]).verifying_key();
+    assert_eq!(other.verify(b"message", &signature), Err(SignatureError));
+}
+
+// KEY-6: every rule of admission refuses by its own name.
+#[test]
+fn sealing_keys_that_break_a_rule_are_refused() {
+    let good = SealingSecretKey::generate(&mut rng()).public();
+    assert_eq!(SealingPublicKey::admit(good.as_bytes()), Ok(good.clone()));
+    assert_eq!(
+        SealingPublicKey::admit(&good.as_bytes()[1..]),
+        Err(KeyError::Length)
+    );
+    let mut coefficient_over_q = *good.as_bytes();
+    coefficient_over_q[..2].fill(0xff);
+    let mut high_bit = *good.as_bytes();
+    high_bit[1215] |= 0x80;
+    let mut over_p = *good.as_bytes();
+    over_p[1184..].copy_from_slice(&number(0xed, 0xff, 0x7f));
+    for encoding in [coefficient_over_q, high_bit, over_p] {
+        let refused = SealingPublicKey::admit(&encoding);
+        assert_eq!(refused, Err(KeyError::NotCanonical));
+    }
+    for small in [[0; 32], number(1, 0, 0), number(0xec, 0xff, 0x7f)] {
+        let mut weak = *good.as_bytes();
+        weak[1184..].copy_from_slice(&small);
+        assert_eq!(SealingPublicKey::admit(&weak), Err(KeyError::Weak));
+    }
+}
+
+// KEY-8
+#[test]
+fn secret_keys_come_back_from_their_seed_and_do_not_print_it() {
+    let signing = SigningKey::generate(&mut rng());
+    let sealing = SealingSecretKey::generate(&mut rng());
+    let again = SigningKey::from_seed(&signing.seed());
+    assert_eq!(again.verifying_key(), signing.verifying_key());
+    let again = SealingSecretKey::from_seed(&sealing.seed());
+    assert_eq!(again.public(), sealing.public());
+    let printed = format!("{signing:?} {sealing:?}");
+    for seed in [signing.seed(), sealing.seed()] {
+        assert!(!printed.contains(&hex::encode(&seed[..4])));
+    }
+}

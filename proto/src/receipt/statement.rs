@@ -1,0 +1,271 @@
+//! Reading and writing statements under one set of rules. Spec: RCP-2.
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use super::{Statement, StatementError};
+use crate::{
+    error::WireCode,
+    id::{self, EnvelopeId, MessageId},
+    limits,
+    v1::{self, Event},
+};
+
+impl Statement {
+    /// A statement of an event by a node, about nothing yet.
+    #[must_use]
+    pub fn new(event: Event, node: &str) -> Self {
+        Self {
+            event,
+            node: node.to_owned(),
+            envelope_id: None,
+            message_id: None,
+            sender: String::new(),
+            recipients: Vec::new(),
+            code: 0,
+            other_envelope_id: None,
+            member_statement: Bytes::new(),
+        }
+    }
+
+    /// Reads a statement and judges that its fields are those of its event. Spec: RCP-2.
+    ///
+    /// # Errors
+    /// [`StatementError`] by what is wrong.
+    pub fn parse(bytes: &Bytes) -> Result<Self, StatementError> {
+        if bytes.len() > limits::STATEMENT_BYTES_MAX {
+            return Err(StatementError::TooLarge);
+        }
+        let wire = v1::Statement::decode(bytes.clone()).map_err(|_| StatementError::Malformed)?;
+        let statement = Self {
+            event: Event::try_from(wire.event).map_err(|_| StatementError::Event)?,
+            envelope_id: optional(&wire.envelope_id, EnvelopeId::from_slice)?,
+            message_id: optional(&wire.message_id, MessageId::from_slice)?,
+            sender: wire.sender,
+            recipients: wire.recipients,
+            node: wire.node,
+            code: wire.code,
+            other_envelope_id: optional(&wire.other_envelope_id, EnvelopeId::from_slice)?,
+            member_statement: wire.member_statement,
+        };
+        statement.judge()?;
+        Ok(statement)
+    }
+
+    /// Writes a statement. Its bytes are final: they are committed to and kept as they are.
+    ///
+    /// # Errors
+    /// [`StatementError`] for a statement that no reader would take.
+    pub fn encode(&self) -> Result<Bytes, StatementError> {
+        self.judge()?;
+        let wire = v1::Statement {
+            event: self.event.into(),
+            envelope_id: bytes_of(self.envelope_id.as_ref()),
+            message_id: bytes_of(self.message_id.as_ref()),
+            sender: self.sender.clone(),
+            recipients: self.recipients.clone(),
+            node: self.node.clone(),
+            code: self.code,
+            other_envelope_id: bytes_of(self.other_envelope_id.as_ref()),
+            member_statement: self.member_statement.clone(),
+        };
+        let bytes = wire.encode_to_vec();
+        if bytes.len() > limits::STATEMENT_BYTES_MAX {
+            return Err(StatementError::TooLarge);
+        }
+        Ok(Bytes::from(bytes))
+    }
+
+    /// The code of a rejection.
+    #[must_use]
+    pub fn wire_code(&self) -> Option<WireCode> {
+        (self.code != 0).then(|| WireCode::from_number(self.code))
+    }
+
+    fn judge(&self) -> Result<(), StatementError> {
+        if self.event == Event::Unspecified {
+            return Err(StatementError::Event);
+        }
+        self.judge_ids()?;
+        self.judge_recipients()?;
+        if (self.event == Event::Rejected) != (self.code != 0) {
+            return Err(StatementError::Code);
+        }
+        let reuse = self.code == WireCode::IdReuse as u32;
+        let staged = self.event == Event::Stage;
+        if reuse != self.other_envelope_id.is_some() || staged == self.member_statement.is_empty() {
+            return Err(StatementError::Field);
+        }
+        Ok(())
+    }
+
+    fn judge_ids(&self) -> Result<(), StatementError> {
+        id::check_name(&self.node).map_err(|_| StatementError::Id)?;
+        if !self.sender.is_empty() {
+            id::check_name(&self.sender).map_err(|_| StatementError::Id)?;
+        }
+        let (envelope, message, sender) = match self.event {
+            Event::Submitted | Event::Accepted => (true, true, true),
+            Event::Rejected => (true, true, false),
+            Event::Stage | Event::Forwarded | Event::Erased => (true, false, false),
+            _ => (false, false, false),
+        };
+        let missing = (envelope && self.envelope_id.is_none())
+            || (message && self.message_id.is_none())
+            || (sender && self.sender.is_empty());
+        (!missing).then_some(()).ok_or(StatementError::Id)
+    }
+
+    fn judge_recipients(&self) -> Result<(), StatementError> {
+        let named = matches!(self.event, Event::Submitted | Event::Accepted);
+        let fits = usize::from(named)..=limits::RECIPIENTS_MAX;
+        let distinct = |(position, name): (usize, &String)| {
+            id::check_name(name).is_ok() && !self.recipients[..position].contains(name)
+        };
+        let good = fits.contains(&self.recipients.len())
+            && self.recipients.iter().enumerate().all(distinct);
+        good.then_some(()).ok_or(StatementError::Recipients)
+    }
+}
+
+fn optional<T>(
+    bytes: &[u8],
+    read: impl FnOnce(&[u8]) -> Result<T, id::IdError>,
+) -> Result<Option<T>, StatementError> {
+    let id = (!bytes.is_empty()).then(|| read(bytes)).transpose();
+    id.map_err(|_| StatementError::Id)
+}
+
+fn bytes_of(id: Option<&impl AsRef<[u8]>>) -> Bytes {
+    id.map_or_else(Bytes::new, |id| Bytes::copy_from_slice(id.as_ref()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepted() -> Statement {
+        Statement {
+            envelope_id: Some(EnvelopeId([1; 32])),
+            message_id: Some(MessageId([2; 16])),
+            sender: "hotline.a".to_owned(),
+            recipients: vec!["police.b".to_owned(), "police.c".to_owned()],
+            ..Statement::new(Event::Accepted, "node-b")
+        }
+    }
+
+    // RCP-2
+    #[test]
+    fn statements_of_every_event_read_back() {
+        let about = |event| Statement {
+            envelope_id: Some(EnvelopeId([1; 32])),
+            ..Statement::new(event, "node-b")
+        };
+        let submitted = Statement {
+            event: Event::Submitted,
+            ..accepted()
+        };
+        let rejected = Statement {
+            code: WireCode::Expired as u32,
+            message_id: Some(MessageId([2; 16])),
+            ..about(Event::Rejected)
+        };
+        let reused = Statement {
+            code: WireCode::IdReuse as u32,
+            other_envelope_id: Some(EnvelopeId([3; 32])),
+            ..rejected.clone()
+        };
+        let staged = Statement {
+            member_statement: Bytes::from_static(b"signed"),
+            ..about(Event::Stage)
+        };
+        assert_eq!(reused.wire_code(), Some(WireCode::IdReuse));
+        for statement in [
+            submitted,
+            accepted(),
+            rejected,
+            reused,
+            staged,
+            about(Event::Forwarded),
+            about(Event::Erased),
+            Statement::new(Event::TrustChange, "node-b"),
+            Statement::new(Event::PeerSeen, "node-b"),
+            Statement::new(Event::Operator, "node-b"),
+            Statement::new(Event::ForkEvidence, "node-b"),
+        ] {
+            let bytes = statement.encode().expect("within the rules");
+            assert_eq!(Statement::parse(&bytes), Ok(statement));
+        }
+    }
+
+    // RCP-2: the same rules hold for what is written and for what is read.
+    #[test]
+    fn a_statement_with_fields_that_do_not_fit_is_refused_by_its_reason() {
+        type Change = fn(&mut Statement);
+        let cases: [(Change, StatementError); 14] = [
+            (|s| s.event = Event::Unspecified, StatementError::Event),
+            (|s| s.node.clear(), StatementError::Id),
+            (|s| s.node.push('/'), StatementError::Id),
+            (|s| s.sender.clear(), StatementError::Id),
+            (|s| s.sender.push('A'), StatementError::Id),
+            (|s| s.envelope_id = None, StatementError::Id),
+            (|s| s.message_id = None, StatementError::Id),
+            (|s| s.recipients.clear(), StatementError::Recipients),
+            (|s| s.recipients[0].clear(), StatementError::Recipients),
+            (
+                |s| s.recipients[0] = s.recipients[1].clone(),
+                StatementError::Recipients,
+            ),
+            (
+                |s| s.recipients = (0..65).map(|i| format!("m{i}")).collect(),
+                StatementError::Recipients,
+            ),
+            (|s| s.code = 4002, StatementError::Code),
+            (
+                |s| s.other_envelope_id = Some(EnvelopeId([3; 32])),
+                StatementError::Field,
+            ),
+            (
+                |s| s.member_statement = Bytes::from_static(b"x"),
+                StatementError::Field,
+            ),
+        ];
+        for (change, error) in cases {
+            let mut statement = accepted();
+            change(&mut statement);
+            assert_eq!(statement.encode(), Err(error), "{statement:?}");
+        }
+        let mut rejected = accepted();
+        rejected.event = Event::Rejected;
+        assert_eq!(rejected.encode(), Err(StatementError::Code));
+        rejected.code = WireCode::IdReuse as u32;
+        assert_eq!(rejected.encode(), Err(StatementError::Field));
+        let mut staged = accepted();
+        staged.event = Event::Stage;
+        assert_eq!(staged.encode(), Err(StatementError::Field));
+        staged.member_statement = Bytes::from(vec![1; limits::STATEMENT_BYTES_MAX]);
+        assert_eq!(staged.encode(), Err(StatementError::TooLarge));
+    }
+
+    // RCP-2, LIM-20
+    #[test]
+    fn bytes_that_are_no_statement_are_refused_by_their_reason() {
+        let parse = |bytes: Vec<u8>| Statement::parse(&Bytes::from(bytes)).map(|_| ());
+        let large = vec![0; limits::STATEMENT_BYTES_MAX + 1];
+        assert_eq!(parse(large), Err(StatementError::TooLarge));
+        assert_eq!(parse(vec![0xff]), Err(StatementError::Malformed));
+        assert_eq!(parse(Vec::new()), Err(StatementError::Event));
+        let with = |change: fn(&mut v1::Statement)| {
+            let bytes = accepted().encode().expect("within the rules");
+            let mut wire = v1::Statement::decode(bytes).expect("own output");
+            change(&mut wire);
+            parse(wire.encode_to_vec())
+        };
+        assert_eq!(with(|w| w.event = 11), Err(StatementError::Event));
+        let short = with(|w| w.envelope_id.truncate(31));
+        assert_eq!(short, Err(StatementError::Id));
+        let short = with(|w| w.message_id.truncate(15));
+        assert_eq!(short, Err(StatementError::Id));
+        assert_eq!(WireCode::from(StatementError::Id), WireCode::Malformed);
+    }
+}

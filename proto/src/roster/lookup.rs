@@ -1,0 +1,222 @@
+//! Questions to a judged roster. Unknown, ended and not live all answer with nothing.
+
+use bytes::Bytes;
+
+use super::{Accepts, Member, Node, Peer, Root, Roster, RosterRef};
+use crate::{
+    keys::{SealingPublicKey, VerifyingKey},
+    label::Hash,
+    log::{self, LogVerifier},
+    v1,
+};
+
+impl Roster {
+    /// The federation.
+    #[must_use]
+    pub fn federation(&self) -> &str {
+        &self.root.federation
+    }
+
+    /// Counts from 1.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.reference.version
+    }
+
+    /// SHA-256 of the roster's payload.
+    #[must_use]
+    pub fn sha256(&self) -> &Hash {
+        &self.reference.sha256
+    }
+
+    /// Version and hash.
+    #[must_use]
+    pub fn reference(&self) -> RosterRef {
+        self.reference
+    }
+
+    /// Hash of the roster before it; none for the first.
+    #[must_use]
+    pub fn prev_sha256(&self) -> Option<&Hash> {
+        self.prev_sha256.as_ref()
+    }
+
+    /// The root under which it was judged.
+    #[must_use]
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// When the governance issued it.
+    #[must_use]
+    pub fn issued_ms(&self) -> u64 {
+        self.issued_ms
+    }
+
+    /// After this time it starts nothing new: the earlier of its own and its root's expiry.
+    #[must_use]
+    pub fn expires_ms(&self) -> u64 {
+        self.expires_ms.min(self.root.expires_ms)
+    }
+
+    /// Until when a freshness statement vouches that nothing newer exists; none without one.
+    #[must_use]
+    pub fn fresh_until_ms(&self) -> Option<u64> {
+        self.fresh_until_ms
+    }
+
+    /// The bundle as it was read, to keep and to serve.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The roster's signed payload.
+    #[must_use]
+    pub fn payload(&self) -> &Bytes {
+        &self.payload
+    }
+
+    /// Whether plain X25519 is tolerated as key exchange. Spec: SES-3.
+    #[must_use]
+    pub fn allow_classical(&self) -> bool {
+        self.allow_classical
+    }
+
+    /// A member, whatever its status.
+    #[must_use]
+    pub fn member(&self, id: &str) -> Option<&Member> {
+        self.members.get(id)
+    }
+
+    /// A node, whatever its status.
+    #[must_use]
+    pub fn node(&self, id: &str) -> Option<&Node> {
+        self.nodes.get(id)
+    }
+
+    /// Every member, by id.
+    pub fn members(&self) -> impl ExactSizeIterator<Item = &Member> {
+        self.members.values()
+    }
+
+    /// Every node, by id.
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = &Node> {
+        self.nodes.values()
+    }
+
+    /// The node that serves `member`.
+    #[must_use]
+    pub fn home_node(&self, member: &str) -> Option<&Node> {
+        self.nodes.get(&self.members.get(member)?.home_node)
+    }
+
+    /// Whether `node` serves `member`.
+    #[must_use]
+    pub fn is_served_by(&self, member: &str, node: &str) -> bool {
+        self.members
+            .get(member)
+            .is_some_and(|member| member.home_node == node)
+    }
+
+    /// What checks `node`'s log: for receipts of any age, so whatever the node's status.
+    #[must_use]
+    pub fn log_verifier(&self, node: &str) -> Option<LogVerifier> {
+        let node = self.nodes.get(node)?;
+        Some(LogVerifier {
+            origin: log::origin(self.federation(), &node.id, node.log_epoch),
+            key: node.log_key,
+        })
+    }
+
+    /// Whether a peer may act: it is listed and live, and so is a node's operator.
+    /// Spec: ROS-14.
+    #[must_use]
+    pub fn is_live(&self, peer: &Peer) -> bool {
+        match peer {
+            Peer::Client(member) => self.members.get(member).is_some_and(Member::is_live),
+            Peer::Node(node) => self.nodes.get(node).is_some_and(|node| {
+                node.status == v1::Status::Live
+                    && self
+                        .members
+                        .get(&node.operator)
+                        .is_some_and(Member::is_live)
+            }),
+        }
+    }
+
+    /// The live owner of a connection's Ed25519 key that is good at `now_ms`. Spec: SES-2.
+    #[must_use]
+    pub fn owner_of_tls_key(&self, key: &[u8; 32], now_ms: u64) -> Option<&Peer> {
+        let listed = self.tls.get(key)?;
+        let good = listed.validity.holds_at(now_ms) && self.is_live(&listed.owner);
+        good.then_some(&listed.owner)
+    }
+
+    /// The owner that the roster lists for a connection's key, even if the key has ended or the
+    /// owner is not live: to tell a stranger from someone revoked, never to let anyone in.
+    #[must_use]
+    pub fn listed_owner_of_tls_key(&self, key: &[u8; 32]) -> Option<&Peer> {
+        self.tls.get(key).map(|listed| &listed.owner)
+    }
+
+    /// The keys by which a live member's signatures verify at `at_ms`; none for anyone else.
+    #[must_use]
+    pub fn sender_keys(&self, member: &str, at_ms: u64) -> Vec<VerifyingKey> {
+        self.members
+            .get(member)
+            .filter(|member| member.is_live())
+            .map(|member| member.identity_keys_at(at_ms))
+            .unwrap_or_default()
+    }
+
+    /// The key to seal to a live member with: of those good at `now_ms`, the newest.
+    /// Spec: ROS-18.
+    #[must_use]
+    pub fn sealing_key(&self, member: &str, now_ms: u64) -> Option<&SealingPublicKey> {
+        let member = self.members.get(member).filter(|member| member.is_live())?;
+        member
+            .sealing_keys
+            .iter()
+            .filter(|timed| timed.validity.holds_at(now_ms))
+            // Of two that begin at once the later in the list wins: `max_by_key` keeps the last.
+            .max_by_key(|timed| timed.validity.not_before_ms)
+            .map(|timed| &timed.key)
+    }
+}
+
+impl Member {
+    /// Whether it may act.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.status == v1::Status::Live
+    }
+
+    /// Whether it takes envelopes of `kind` in `lane`. Spec: ROS-16.
+    #[must_use]
+    pub fn accepts(&self, kind: v1::Kind, lane: v1::Lane) -> bool {
+        self.accepts.allows(kind, lane)
+    }
+
+    /// The identity keys that were good at `at_ms`, whatever the member's status is now: for
+    /// evidence from before it changed.
+    #[must_use]
+    pub fn identity_keys_at(&self, at_ms: u64) -> Vec<VerifyingKey> {
+        super::judge::good_at(&self.identity_keys, at_ms)
+    }
+}
+
+impl Accepts {
+    /// Whether `kind` is taken in `lane`. A ping always is: it shows that the way is open.
+    /// Spec: ROS-16.
+    #[must_use]
+    pub fn allows(&self, kind: v1::Kind, lane: v1::Lane) -> bool {
+        if kind == v1::Kind::Unspecified || lane == v1::Lane::Unspecified {
+            return false;
+        }
+        let listed = |pairs: &std::collections::BTreeSet<(i32, i32)>| {
+            pairs.contains(&(i32::from(kind), i32::from(lane)))
+        };
+        kind == v1::Kind::Ping || self.pairs.as_ref().is_none_or(listed)
+    }
+}

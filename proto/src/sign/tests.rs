@@ -1,0 +1,194 @@
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{keys::VerifyingKey, label};
+
+const TYPE: &str = label::TYPE_MANIFEST;
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_seed(&[seed; 32])
+}
+
+fn public(seeds: &[u8]) -> Vec<VerifyingKey> {
+    seeds
+        .iter()
+        .map(|seed| key(*seed).verifying_key())
+        .collect()
+}
+
+fn payloads(count: usize) -> Vec<Bytes> {
+    (0..count)
+        .map(|index| Bytes::from(format!("payload {index}")))
+        .collect()
+}
+
+// SIG-1: known answer.
+#[test]
+fn pre_authentication_encoding_is_that_of_dsse() {
+    assert_eq!(pae("t", b"ab"), b"DSSEv1 1 t 2 ab");
+    assert_eq!(pae("", b""), b"DSSEv1 0  0 ");
+}
+
+// SIG-2, SIG-3
+#[test]
+fn signatures_of_enough_keys_are_accepted_and_named() {
+    let signed = sign(TYPE, Bytes::from("payload"), &[&key(1), &key(2)]);
+    let verified = verify(&signed, TYPE, &public(&[3, 2, 1]), 2).unwrap();
+    assert_eq!(verified.payload, "payload");
+    assert_eq!(verified.key_ids, [key(1).key_id(), key(2).key_id()]);
+}
+
+// SIG-3: each rule refuses by its own name.
+#[test]
+fn signed_objects_that_break_a_rule_are_refused() {
+    let good = sign(TYPE, Bytes::from("payload"), &[&key(1)]);
+    let keys = public(&[1, 2]);
+    let judge = |signed: &v1::Signed, threshold| verify(signed, TYPE, &keys, threshold);
+    assert!(judge(&good, 1).is_ok());
+    assert_eq!(judge(&good, 2), Err(SignError::TooFew));
+
+    let mut twice = good.clone();
+    twice.signatures.push(good.signatures[0].clone());
+    assert_eq!(
+        judge(&twice, 2),
+        Err(SignError::TooFew),
+        "one key counts once"
+    );
+
+    let mut many = good.clone();
+    many.signatures = vec![good.signatures[0].clone(); 65];
+    assert_eq!(judge(&many, 1), Err(SignError::TooMany));
+
+    let mut changed = good.clone();
+    changed.payload = Bytes::from("Payload");
+    assert_eq!(judge(&changed, 1), Err(SignError::BadSignature));
+
+    let mut renamed = good.clone();
+    renamed.signatures[0].key_id = Bytes::copy_from_slice(key(2).key_id().as_ref());
+    assert_eq!(
+        judge(&renamed, 1),
+        Err(SignError::BadSignature),
+        "the id is only a hint"
+    );
+
+    let mut none = good.clone();
+    none.signatures.clear();
+    assert_eq!(
+        judge(&none, 0),
+        Err(SignError::UnknownKey),
+        "a threshold of 0 opens nothing"
+    );
+
+    let stranger = verify(&good, TYPE, &public(&[9]), 1);
+    assert_eq!(stranger, Err(SignError::UnknownKey));
+}
+
+// SIG-1: bytes signed as one type are nothing as another.
+#[test]
+fn signature_does_not_carry_over_to_another_type() {
+    let mut signed = sign(label::TYPE_STAGE, Bytes::from("payload"), &[&key(1)]);
+    let as_it_is = verify(&signed, TYPE, &public(&[1]), 1);
+    assert_eq!(as_it_is, Err(SignError::PayloadType));
+    signed.payload_type = TYPE.to_owned();
+    let relabelled = verify(&signed, TYPE, &public(&[1]), 1);
+    assert_eq!(relabelled, Err(SignError::BadSignature));
+
+    let mut batch = sign_batch(label::TYPE_STAGE, payloads(2), &key(1));
+    batch[0].payload_type = TYPE.to_owned();
+    let relabelled = verify(&batch[0], TYPE, &public(&[1]), 1);
+    assert_eq!(relabelled, Err(SignError::BadSignature));
+}
+
+// SIG-4
+#[test]
+fn every_payload_of_every_batch_size_verifies_alone() {
+    for size in 1..=64 {
+        let signed = sign_batch(TYPE, payloads(size), &key(1));
+        for (signed, payload) in signed.iter().zip(payloads(size)) {
+            let verified = verify(signed, TYPE, &public(&[1]), 1).unwrap();
+            assert_eq!(verified.payload, payload);
+        }
+    }
+}
+
+// SIG-4, LIM-2
+#[test]
+fn more_payloads_than_a_batch_holds_become_several_batches() {
+    let signed = sign_batch(TYPE, payloads(130), &key(1));
+    let sizes: Vec<u32> = signed
+        .iter()
+        .map(|one| one.batch.as_ref().unwrap().size)
+        .collect();
+    assert_eq!((sizes[0], sizes[64], sizes[129]), (64, 64, 2));
+    assert!(sign_batch(TYPE, Vec::new(), &key(1)).is_empty());
+}
+
+// SIG-5: neither form passes for the other.
+#[test]
+fn single_and_batch_signatures_do_not_replace_each_other() {
+    let mut batch = sign_batch(TYPE, payloads(1), &key(1)).remove(0);
+    let mut single = sign(TYPE, payloads(1).remove(0), &[&key(1)]);
+    single.batch = batch.batch.take();
+    for signed in [batch, single] {
+        let judged = verify(&signed, TYPE, &public(&[1]), 1);
+        assert_eq!(judged, Err(SignError::BadSignature));
+    }
+}
+
+// SIG-6
+#[test]
+fn batch_paths_of_the_wrong_shape_are_refused() {
+    let good = sign_batch(TYPE, payloads(5), &key(1)).remove(2);
+    let changes: [fn(&mut v1::BatchPath); 7] = [
+        |path| path.size = 0,
+        |path| path.size = 65,
+        |path| path.index = 5,
+        |path| drop(path.hashes.pop()),
+        |path| path.hashes.push(Bytes::from_static(&[0; 32])),
+        |path| path.hashes.clear(),
+        |path| path.hashes[0] = Bytes::from_static(&[0; 31]),
+    ];
+    for change in changes {
+        let mut signed = good.clone();
+        change(signed.batch.as_mut().unwrap());
+        let judged = verify(&signed, TYPE, &public(&[1]), 1);
+        assert_eq!(judged, Err(SignError::BatchPath));
+    }
+}
+
+// SIG-5: what the cache holds is the whole message, so it excuses nothing.
+#[test]
+fn cache_accepts_nothing_that_verification_would_refuse() {
+    let mut cache = BatchCache::new();
+    let signed = sign_batch(TYPE, payloads(64), &key(1));
+    for one in &signed {
+        assert!(verify_cached(&mut cache, one, TYPE, &public(&[1]), 1).is_ok());
+    }
+    assert_eq!(cache.held.len(), 1, "one verification served the batch");
+    let mut changed = signed[3].clone();
+    changed.payload = Bytes::from("payload 4");
+    let mut resigned = signed[3].clone();
+    resigned.signatures[0].signature = Bytes::from_static(&[0; 64]);
+    for forged in [changed, resigned] {
+        let judged = verify_cached(&mut cache, &forged, TYPE, &public(&[1]), 1);
+        assert_eq!(judged, Err(SignError::BadSignature));
+    }
+    let other_key = verify_cached(&mut cache, &signed[3], TYPE, &public(&[2]), 1);
+    assert_eq!(other_key, Err(SignError::UnknownKey));
+}
+
+proptest! {
+    // SIG-6: a payload verifies under its own path only.
+    #[test]
+    fn swapped_paths_are_refused(size in 2_usize..=64, one: prop::sample::Index, two: prop::sample::Index) {
+        let mut signed = sign_batch(TYPE, payloads(size), &key(1));
+        let (one, two) = (one.index(size), two.index(size));
+        prop_assume!(one != two);
+        let path = signed[one].batch.clone();
+        signed[two].batch = path;
+        let judged = verify(&signed[two], TYPE, &public(&[1]), 1);
+        prop_assert_eq!(judged, Err(SignError::BadSignature));
+    }
+}

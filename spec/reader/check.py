@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""Runs every vector of spec/vectors through the reader and compares the outcome."""
+
+import json
+import sys
+from pathlib import Path
+
+import dsse
+import ed25519
+import envelope
+import protobuf
+import receipt
+import roster
+import tlog
+from refused import Refused, require
+
+FRAME_CAPS = {1: 4096, 2: 24576, 3: 262144, 4: 1_200_000, 5: 24576, 6: 262144, 7: 8192}
+
+
+def sha(data):
+    return envelope.sha256(data).hex()
+
+
+class Inputs:
+    """The inputs of one vector: bytes by `hex`, everything else as it stands."""
+
+    def __init__(self, vector):
+        self.vector = vector
+
+    def __getitem__(self, name):
+        return self.vector[name]
+
+    def get(self, name):
+        return self.vector.get(name)
+
+    def hex(self, name):
+        return bytes.fromhex(self.vector[name])
+
+    def hexes(self, name):
+        return [bytes.fromhex(one) for one in self.vector[name]]
+
+    def keys(self, name):
+        keys = self.hexes(name)
+        for key in keys:
+            ed25519.admit(key)
+        return keys
+
+    def secrets(self):
+        from hpke import SecretKey
+
+        return [SecretKey(seed) for seed in self.hexes("secrets")]
+
+    def envelope(self):
+        message = protobuf.decode(protobuf.ENVELOPE, self.hex("envelope"))
+        return message, message.body or self.hex("body")
+
+
+def padme(inputs):
+    return envelope.padded(inputs["length"])
+
+
+def pae(inputs):
+    return dsse.pae(inputs["payload_type"], inputs.hex("payload")).hex()
+
+
+def parse_frame_header(inputs):
+    header = inputs.hex("header")
+    require(header[0] in FRAME_CAPS, "UnknownType")
+    length = int.from_bytes(header[1:5], "big")
+    require(length <= FRAME_CAPS[header[0]], "TooLong")
+    return length
+
+
+def read_content(inputs):
+    content = protobuf.decode(protobuf.CONTENT, inputs.hex("content"))
+    return f"{content.content_type} {content.data.hex()}"
+
+
+def admit_key(inputs):
+    key = inputs.hex("key")
+    if inputs["algorithm"] == "ed25519":
+        ed25519.admit(key)
+        return ed25519.key_id(key).hex()
+    roster.admit_sealing(key)
+    return envelope.sha256(b"frex/v1/hpke-key\0" + b"\x64\x7a" + key)[:16].hex()
+
+
+def sealing_key_of_seed(inputs):
+    return sha(inputs.secrets()[0].public)
+
+
+def verify_ed25519(inputs):
+    key = inputs.hex("key")
+    ed25519.admit(key)
+    holds = ed25519.verify(key, inputs.hex("message"), inputs.hex("signature"))
+    require(holds, "SignatureError")
+
+
+def verify_signed(inputs):
+    signed = dsse.decode(inputs.hex("signed"))
+    verified = dsse.verify(signed, inputs["payload_type"], inputs.keys("keys"), inputs["threshold"])
+    return sha(verified[0])
+
+
+def judge(inputs):
+    message, body = inputs.envelope()
+    parsed = envelope.Parsed(message)
+    envelope.verify(parsed, inputs.keys("sender_keys"))
+    envelope.check_body(parsed, body)
+    envelope.check_times(parsed.core.created_ms, parsed.core.expires_ms, inputs["now_ms"])
+    return parsed, body
+
+
+def verify_envelope(inputs):
+    return judge(inputs)[0].id.hex()
+
+
+def open_envelope(inputs):
+    parsed, body = judge(inputs)
+    opened = envelope.open_envelope(parsed, body, inputs["member"], inputs.secrets())
+    return f"{opened[0]} {sha(opened[1])}"
+
+
+def open_forward(inputs):
+    message, body = inputs.envelope()
+    forward = envelope.Forward(message)
+    forward.verify(inputs.keys("forwarder_keys"), inputs.keys("author_keys"))
+    envelope.check_body(forward.original, body)
+    manifest = forward.manifest
+    envelope.check_times(manifest.created_ms, manifest.expires_ms, inputs["now_ms"])
+    opened = forward.open(body, inputs["member"], inputs.secrets())
+    return f"{opened[0]} {sha(opened[1])}"
+
+
+def verify_inclusion(inputs):
+    tlog.verify_inclusion(inputs.hex("leaf_hash"), inputs["index"], inputs["size"],
+                          inputs.hexes("hashes"), inputs.hex("root"))
+
+
+def verify_consistency(inputs):
+    tlog.verify_consistency(inputs["old_size"], inputs.hex("old_root"), inputs["new_size"],
+                            inputs.hex("new_root"), inputs.hexes("hashes"))
+
+
+def verify_checkpoint(inputs):
+    name, key = tlog.parse_vkey(inputs["vkey"])
+    size, root = tlog.verify_checkpoint(inputs["checkpoint"].encode(), name, key)
+    return f"{size} {root.hex()}"
+
+
+def parse_vkey(inputs):
+    return tlog.parse_vkey(inputs["vkey"])[1].hex()
+
+
+def verify_receipt(inputs):
+    message = protobuf.decode(protobuf.RECEIPT, inputs.hex("receipt"))
+    return judge_receipt(message, inputs)
+
+
+def read_receipt_file(inputs):
+    return judge_receipt(receipt.read_file(inputs["file"]), inputs)
+
+
+def judge_receipt(message, inputs):
+    name, key = tlog.parse_vkey(inputs["vkey"])
+    expected = inputs.hex("envelope_id") if inputs.get("envelope_id") else None
+    verified = receipt.verify(message, name, key, expected)
+    return f"{receipt.EVENTS[verified.event]} {verified.time_ms}"
+
+
+def judge_roster(inputs):
+    judged = roster.Roster(inputs.hex("bundle"), inputs["federation"],
+                           inputs.hex("root_sha256"), inputs["now_ms"])
+    return judged.listed.version
+
+
+OPERATIONS = {
+    run.__name__: run
+    for run in (
+        padme, pae, parse_frame_header, read_content, admit_key, sealing_key_of_seed,
+        verify_ed25519, verify_signed, verify_envelope, open_envelope, open_forward,
+        verify_inclusion, verify_consistency, verify_checkpoint, parse_vkey, verify_receipt,
+        read_receipt_file, judge_roster,
+    )
+}
+
+
+def outcome(vector):
+    try:
+        result = OPERATIONS[vector["op"]](Inputs(vector))
+    except Refused as refusal:
+        return refusal.name, None
+    return "ok", None if result is None else str(result)
+
+
+def main(arguments):
+    here = Path(__file__).resolve().parents[1] / "vectors"
+    folder = Path(arguments[0]) if arguments else here
+    passed = failed = 0
+    for path in sorted(folder.glob("*/*.json")):
+        vector = json.loads(path.read_text("utf-8"))
+        found = outcome(vector)
+        wanted = vector["expect"], vector.get("result")
+        if found == wanted:
+            passed += 1
+        else:
+            failed += 1
+            print(f"{path.relative_to(folder)}: wanted {wanted}, found {found}")
+    print(f"{passed} passed, {failed} failed")
+    return 0 if passed and not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

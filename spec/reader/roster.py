@@ -1,0 +1,268 @@
+"""Judging a roster file from a pinned root. Chapter ROS. Needs nothing but Python."""
+
+import hashlib
+import ipaddress
+import re
+import unicodedata
+
+import dsse
+import ed25519
+import protobuf
+from envelope import CLOCK_SKEW_MS, NAME
+from refused import Refused, inside, require
+
+ED25519, SEALING = 1, 3
+LIVE = 1
+BUNDLE_BYTES_MAX, ROSTER_BYTES_MAX, SIGNED_BYTES_MAX = 16 << 20, 4 << 20, 64 << 10
+MEMBERS_MAX, KEYS_MAX, GOVERNANCE_KEYS_MAX, SIGNATURES_MAX = 4096, 16, 64, 64
+FEATURES_MAX, ADDRESSES_MAX, ADDRESS_BYTES_MAX, NAME_BYTES_MAX = 64, 16, 262, 256
+COUNTRIES = set(
+    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR "
+    "BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ "
+    "EC EE EG EH ER ES ET EU FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU "
+    "GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW "
+    "KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU "
+    "MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW "
+    "PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF "
+    "TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM UN US UY UZ VA VC VE VG VI VN VU WF WS XK YE "
+    "YT ZA ZM ZW".split()
+)
+SMALL_ORDER_X25519 = {
+    0, 1, 2**255 - 20,
+    int.from_bytes(bytes.fromhex(
+        "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"), "little"),
+    int.from_bytes(bytes.fromhex(
+        "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"), "little"),
+}
+
+
+def sha256(data):
+    return hashlib.sha256(data).digest()
+
+
+def admit_sealing(key):
+    """KEY-1, KEY-6."""
+    require(len(key) == 1216, "Length")
+    u = int.from_bytes(key[1184:], "little")
+    require(u < 2**255 - 19, "NotCanonical")
+    require(u not in SMALL_ORDER_X25519, "Weak")
+    packed = int.from_bytes(key[:1152], "little")
+    reduced = all((packed >> (12 * at)) & 0xFFF < 3329 for at in range(768))
+    require(reduced, "NotCanonical")
+
+
+class Ledger:
+    """Keys seen so far: each is admitted, and used once. ROS-5 to ROS-8."""
+
+    def __init__(self):
+        self.seen = set()
+
+    def key(self, listed, algorithm):
+        require(listed.algorithm == algorithm, "KeyAlgorithm")
+        require(listed.not_after_ms == 0 or listed.not_after_ms > listed.not_before_ms, "BadTimes")
+        with inside("Key"):
+            admit_sealing(listed.key) if algorithm == SEALING else ed25519.admit(listed.key)
+        self.note(listed.key)
+
+    def keys(self, listed, algorithm):
+        require(len(listed) <= KEYS_MAX, "TooLarge")
+        for one in listed:
+            self.key(one, algorithm)
+
+    def note(self, key):
+        require(key not in self.seen, "KeyReused")
+        self.seen.add(key)
+
+
+def good_at(listed, now_ms):
+    return [
+        one.key for one in listed
+        if one.not_before_ms <= now_ms and (one.not_after_ms == 0 or now_ms < one.not_after_ms)
+    ]
+
+
+def read_signed(data, kind):
+    require(len(data) <= (ROSTER_BYTES_MAX if kind == "roster" else SIGNED_BYTES_MAX), "TooLarge")
+    signed = dsse.decode(data)
+    require(len(signed.signatures) <= SIGNATURES_MAX, "TooLarge")
+    require(signed.batch is None, "Malformed")
+    require(signed.payload_type == dsse.TYPES[kind], "WrongType")
+    return signed
+
+
+def verify(signed, kind, keys, threshold):
+    try:
+        return dsse.verify(signed, dsse.TYPES[kind], keys, threshold)[1]
+    except Refused as cause:
+        raise Refused("TooFewSignatures") from cause
+
+
+def check_times(issued_ms, expires_ms, now_ms, expiry=True):
+    require(expires_ms > issued_ms, "BadTimes")
+    require(issued_ms <= now_ms + CLOCK_SKEW_MS, "FutureDated")
+    require(not expiry or expires_ms > now_ms, "Expired")
+
+
+def read_root(data, federation, root_sha256, now_ms):
+    """ROS-1, ROS-2."""
+    signed = read_signed(data, "root")
+    root = protobuf.decode(protobuf.ROOT, signed.payload)
+    require(NAME.fullmatch(root.federation), "BadId")
+    require(root.version >= 1, "BadVersion")
+    ledger = Ledger()
+    for keys, threshold in (
+        (root.root_keys, root.root_threshold), (root.roster_keys, root.roster_threshold)
+    ):
+        require(len(keys) <= GOVERNANCE_KEYS_MAX, "TooLarge")
+        for one in keys:
+            ledger.key(one, ED25519)
+        require(1 <= threshold <= len(keys), "BadThreshold")
+    verify(signed, "root", [one.key for one in root.root_keys], root.root_threshold)
+    require(root.federation == federation, "WrongFederation")
+    require(sha256(signed.payload) == root_sha256, "WrongRoot")
+    require(root.expires_ms > now_ms, "Expired")
+    return root, ledger
+
+
+def check_header(roster, root, now_ms):
+    """ROS-4, ROS-9, ROS-23."""
+    require(roster.federation == root.federation, "WrongFederation")
+    require(roster.version >= 1 and roster.root_version == root.version, "BadVersion")
+    check_times(roster.issued_ms, roster.expires_ms, now_ms)
+    require(not roster.critical, "UnknownCritical")
+    require(len(roster.prev_sha256) == (0 if roster.version == 1 else 32), "BadChain")
+
+
+def check_member(member, ledger):
+    """ROS-11 to ROS-14, ROS-16."""
+    require(NAME.fullmatch(member.id) and NAME.fullmatch(member.home_node), "BadId")
+    name = member.name
+    require(1 <= len(name.encode()) <= NAME_BYTES_MAX and name == name.strip(), "BadName")
+    require(not any(is_deceptive(one) for one in name), "BadName")
+    require(member.country in COUNTRIES, "BadCountry")
+    require(member.role in range(1, 7), "BadRole")
+    require(member.identity_keys, "KeyMissing")
+    require(member.status in range(1, 4), "BadStatus")
+    ledger.keys(member.identity_keys, ED25519)
+    require(len(member.accepts) <= FEATURES_MAX, "TooLarge")
+    pairs = set()
+    for one in member.accepts:
+        require(one.kind in range(1, 8) and one.lanes, "BadAccepts")
+        for lane in one.lanes:
+            require(lane in range(1, 5) and (one.kind, lane) not in pairs, "BadAccepts")
+            pairs.add((one.kind, lane))
+
+
+def is_deceptive(one):
+    ranges = ((0x200B, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F), (0xFEFF, 0xFEFF))
+    hides = any(low <= ord(one) <= high for low, high in ranges)
+    return hides or unicodedata.category(one) == "Cc"
+
+
+def check_node(node, ledger):
+    """ROS-11, ROS-15."""
+    require(NAME.fullmatch(node.id) and NAME.fullmatch(node.operator), "BadId")
+    require(node.log_epoch >= 1, "BadEpoch")
+    require(node.log_key is not None, "KeyMissing")
+    if node.witness_key is not None:
+        ledger.key(node.witness_key, ED25519)
+    require(node.status in range(1, 4), "BadStatus")
+    ledger.key(node.log_key, ED25519)
+
+
+def check_doc(data, federation, members, nodes, ledger, seen, now_ms):
+    """ROS-17, ROS-18."""
+    signed = read_signed(data, "memberdoc")
+    doc = protobuf.decode(protobuf.MEMBER_DOC, signed.payload)
+    require(doc.member in members, "UnknownMember")
+    verify(signed, "memberdoc", [one.key for one in members[doc.member].identity_keys], 1)
+    require(doc.federation == federation, "WrongFederation")
+    require(doc.version >= 1, "BadVersion")
+    check_times(doc.issued_ms, doc.expires_ms, now_ms, expiry=False)
+    require(doc.member not in seen, "Duplicate")
+    seen[doc.member] = doc
+    ledger.keys(doc.client_tls_keys, ED25519)
+    ledger.keys(doc.sealing_keys, SEALING)
+    require(len(doc.nodes) <= MEMBERS_MAX, "TooLarge")
+    stated = set()
+    for endpoint in doc.nodes:
+        node = nodes.get(endpoint.node)
+        require(node is not None and node.operator == doc.member, "NotOperator")
+        require(endpoint.node not in stated, "Duplicate")
+        stated.add(endpoint.node)
+        require(len(endpoint.addresses) <= ADDRESSES_MAX, "TooLarge")
+        require(all(is_host_port(one) for one in endpoint.addresses), "BadAddress")
+        ledger.keys(endpoint.tls_keys, ED25519)
+
+
+def is_host_port(address):
+    host, colon, port = address.rpartition(":")
+    if not colon or len(address.encode()) > ADDRESS_BYTES_MAX:
+        return False
+    if not re.fullmatch("[0-9]+", port) or not 0 < int(port) < 65536:
+        return False
+    if host.startswith("["):
+        try:
+            return host.endswith("]") and bool(ipaddress.IPv6Address(host[1:-1]))
+        except ValueError:
+            return False
+    label = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+    return all(label.fullmatch(one) for one in host.split("."))
+
+
+def check_freshness(data, roster, roster_sha256, root, now_ms):
+    """ROS-10."""
+    signed = read_signed(data, "freshness")
+    verify(signed, "freshness", good_at(root.roster_keys, now_ms), 1)
+    stated = protobuf.decode(protobuf.FRESHNESS, signed.payload)
+    require(stated.federation == root.federation, "WrongFederation")
+    check_times(stated.issued_ms, stated.expires_ms, now_ms, expiry=False)
+    require(stated.roster_version >= roster.version, "Stale")
+    require(stated.roster_version == roster.version, "Superseded")
+    require(stated.roster_sha256 == roster_sha256, "Forked")
+
+
+class Roster:
+    """A judged roster."""
+
+    def __init__(self, data, federation, root_sha256, now_ms):
+        require(len(data) <= BUNDLE_BYTES_MAX, "TooLarge")
+        bundle = protobuf.decode(protobuf.ROSTER_BUNDLE, data)
+        require(len(bundle.member_docs) <= MEMBERS_MAX, "TooLarge")
+        root, ledger = read_root(bundle.root, federation, root_sha256, now_ms)
+        signed = read_signed(bundle.roster, "roster")
+        verify(signed, "roster", good_at(root.roster_keys, now_ms), root.roster_threshold)
+        self.listed = protobuf.decode(protobuf.ROSTER, signed.payload)
+        require(len(self.listed.members) <= MEMBERS_MAX, "TooLarge")
+        require(len(self.listed.nodes) <= MEMBERS_MAX, "TooLarge")
+        check_header(self.listed, root, now_ms)
+        self.members, self.nodes = {}, {}
+        for member in self.listed.members:
+            check_member(member, ledger)
+            require(member.id not in self.members, "Duplicate")
+            self.members[member.id] = member
+        for node in self.listed.nodes:
+            check_node(node, ledger)
+            require(node.id not in self.nodes, "Duplicate")
+            self.nodes[node.id] = node
+        for member in self.listed.members:
+            require(member.home_node in self.nodes, "UnknownHomeNode")
+        for node in self.listed.nodes:
+            require(node.operator in self.members, "UnknownOperator")
+        self.docs = {}
+        for doc in bundle.member_docs:
+            check_doc(doc, federation, self.members, self.nodes, ledger, self.docs, now_ms)
+        if bundle.freshness:
+            check_freshness(bundle.freshness, self.listed, sha256(signed.payload), root, now_ms)
+
+    def log(self, node):
+        """Origin and key of a node's log."""
+        entry = self.nodes[node]
+        origin = f"frex/{self.listed.federation}/{entry.id}/log/{entry.log_epoch}"
+        return origin, entry.log_key.key
+
+
+def pin_of_root(data):
+    """Federation and hash of a signed root that the caller trusts."""
+    signed = read_signed(data, "root")
+    return protobuf.decode(protobuf.ROOT, signed.payload).federation, sha256(signed.payload)

@@ -1,0 +1,254 @@
+"""The log's mathematics and its C2SP formats. Chapter LOG."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+
+import ed25519
+from refused import Refused, inside, require
+
+SIZE_MAX = 2**63 - 1
+PROOF_HASHES_MAX = 63
+CHECKPOINT_BYTES_MAX = 8192
+NOTE_SIGNATURES_MAX = 64
+EVENTS = 10
+FIRST_LINE = "c2sp.org/tlog-proof@v1\n"
+EXTRA_BYTES_MAX = 16 * 1024 + 256
+PROOF_FILE_BYTES_MAX = (EXTRA_BYTES_MAX + 2) // 3 * 4 + 63 * 45 + CHECKPOINT_BYTES_MAX + 128
+NAME = r"[a-z0-9.-]{1,64}"
+ORIGIN = re.compile(rf"frex/({NAME})/({NAME})/log/([1-9][0-9]{{0,9}})")
+DECIMAL = re.compile(r"0|[1-9][0-9]{0,19}")
+
+
+def leaf_hash(data):
+    return hashlib.sha256(b"\x00" + data).digest()
+
+
+def node_hash(left, right):
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def climb(node, index, size, hashes):
+    """The root that an inclusion proof leads to, or None if it has not the right length."""
+    last = size - 1
+    for sibling in hashes:
+        if last == 0:
+            return None
+        if index & 1 or index == last:
+            node = node_hash(sibling, node)
+            while index and not index & 1:
+                index, last = index >> 1, last >> 1
+        else:
+            node = node_hash(node, sibling)
+        index, last = index >> 1, last >> 1
+    return node if last == 0 else None
+
+
+def check_sizes(size, hashes):
+    require(size <= SIZE_MAX, "Size")
+    require(len(hashes) <= PROOF_HASHES_MAX, "TooLong")
+
+
+def verify_inclusion(leaf, index, size, hashes, root):
+    """LOG-11."""
+    check_sizes(size, hashes)
+    require(index < size, "IndexOutside")
+    found = climb(leaf, index, size, hashes)
+    require(found is not None, "WrongLength")
+    require(found == root, "RootMismatch")
+
+
+def subtree_split(size):
+    """The largest power of two below `size`."""
+    return 1 << ((size - 1).bit_length() - 1)
+
+
+def verify_consistency(old_size, old_root, new_size, new_root, hashes):
+    """LOG-12, by the recursion of RFC 6962 read backwards."""
+    check_sizes(new_size, hashes)
+    require(old_size <= new_size, "Shrunk")
+    if old_size in (0, new_size):
+        require(not hashes, "WrongLength")
+        require(old_size or old_root == hashlib.sha256(b"").digest(), "OldRootMismatch")
+        require(old_size != new_size or old_root == new_root, "NewRootMismatch")
+        return
+    rest = list(hashes)
+
+    def roots(old, new, whole):
+        """Old and new root of a subtree; `whole`: all left of it is the old tree's own."""
+        if old == new:
+            if whole:
+                return old_root, old_root
+            require(rest, "WrongLength")
+            one = rest.pop(0)
+            return one, one
+        split = subtree_split(new)
+        if old <= split:
+            inner_old, inner_new = roots(old, split, whole)
+            require(rest, "WrongLength")
+            return inner_old, node_hash(inner_new, rest.pop(0))
+        inner_old, inner_new = roots(old - split, new - split, False)
+        require(rest, "WrongLength")
+        left = rest.pop(0)
+        return node_hash(left, inner_old), node_hash(left, inner_new)
+
+    found_old, found_new = roots(old_size, new_size, True)
+    require(not rest, "WrongLength")
+    require(found_old == old_root, "OldRootMismatch")
+    require(found_new == new_root, "NewRootMismatch")
+
+
+def from_base64(text):
+    """Standard base64, padded, unused bits zero; anything else is a ValueError."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except binascii.Error as cause:
+        raise ValueError from cause
+    if base64.b64encode(data).decode() != text:
+        raise ValueError("not canonical")
+    return data
+
+
+def note_key_id(name, kind, key):
+    """LOG-8."""
+    return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + key).digest()[:4]
+
+
+def check_key_name(name):
+    require(name and "+" not in name and not any(one.isspace() for one in name), "KeyName")
+
+
+def parse_vkey(text):
+    """Name and admitted Ed25519 key of a verifier key. LOG-8."""
+    parts = text.split("+", 2)
+    require(len(parts) == 3, "VerifierKey")
+    name, key_id, data = parts
+    check_key_name(name)
+    try:
+        data = from_base64(data)
+        require(len(data) == 33 and data[0] == 1, "VerifierKey")
+        ed25519.admit(data[1:])
+    except (ValueError, Refused) as cause:
+        raise Refused("VerifierKey") from cause
+    require(key_id == note_key_id(name, 1, data[1:]).hex(), "VerifierKey")
+    return name, data[1:]
+
+
+def parse_note(data):
+    """Text and signature lines of a signed note. LOG-7."""
+    require(len(data) <= CHECKPOINT_BYTES_MAX, "TooLarge")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as cause:
+        raise Refused("NotText") from cause
+    require(not any(one < " " and one != "\n" for one in text), "NotText")
+    at = text.rfind("\n\n")
+    require(at >= 0 and text.endswith("\n") and at + 2 < len(text), "Shape")
+    body, lines = text[: at + 1], text[at + 2 : -1].split("\n")
+    require(len(lines) <= NOTE_SIGNATURES_MAX, "TooManySignatures")
+    return body, [_signature_line(line) for line in lines]
+
+
+def _signature_line(line):
+    require(line.startswith("\u2014 "), "SignatureLine")
+    name, space, blob = line[2:].partition(" ")
+    require(space, "SignatureLine")
+    check_key_name(name)
+    try:
+        data = from_base64(blob)
+    except ValueError as cause:
+        raise Refused("SignatureLine") from cause
+    require(len(data) >= 5, "SignatureLine")
+    return name, data[:4], data[4:]
+
+
+def verify_note(data, name, key):
+    """The text of a note that `key` signed under `name`. LOG-9."""
+    text, lines = parse_note(data)
+    known = note_key_id(name, 1, key)
+    ours = [signature for line, key_id, signature in lines if (line, key_id) == (name, known)]
+    require(len(ours) <= 1, "Repeated")
+    require(ours, "Unsigned")
+    require(ed25519.verify(key, text.encode(), ours[0]), "BadSignature")
+    return text
+
+
+def parse_checkpoint(text):
+    """Origin, size and root. LOG-5, LOG-6."""
+    require(text.endswith("\n"), "Lines")
+    lines = text[:-1].split("\n")
+    require(len(lines) >= 3, "Lines")
+    require(len(lines) == 3, "Extension")
+    with inside("Note"):
+        check_key_name(lines[0])
+    require(DECIMAL.fullmatch(lines[1]) and int(lines[1]) <= SIZE_MAX, "Size")
+    try:
+        root = from_base64(lines[2])
+    except ValueError as cause:
+        raise Refused("Root") from cause
+    require(len(root) == 32, "Root")
+    require(lines[1] != "0" or root == hashlib.sha256(b"").digest(), "Root")
+    return lines[0], int(lines[1]), root
+
+
+def verify_checkpoint(data, origin, key):
+    """Size and root of a checkpoint of the log `origin` with the key `key`."""
+    with inside("Note"):
+        text = parse_note(data)[0]
+    found, size, root = parse_checkpoint(text)
+    require(found == origin, "Origin")
+    with inside("Note"):
+        verify_note(data, origin, key)
+    return size, root
+
+
+def parse_origin(origin):
+    """Federation, node and epoch of a log's name, or None. LOG-4."""
+    match = ORIGIN.fullmatch(origin)
+    return (match[1], match[2], int(match[3])) if match and int(match[3]) < 2**32 else None
+
+
+def parse_leaf(leaf):
+    """Event and time of a leaf. LOG-2."""
+    require(len(leaf) == 48, "Length")
+    require(leaf[:5] == b"FREX\x01" and leaf[6:8] == b"\0\0", "Format")
+    require(1 <= leaf[5] <= EVENTS, "Event")
+    return leaf[5], int.from_bytes(leaf[8:16], "big")
+
+
+def check_leaf(leaf, salt, statement):
+    """That the leaf commits to the statement. LOG-3."""
+    commitment = hmac.digest(salt, b"frex/v1/leaf\0" + leaf[:16] + statement, "sha256")
+    require(hmac.compare_digest(commitment, leaf[16:]), "Mismatch")
+
+
+def parse_proof_file(text):
+    """Extra data, index, hashes and checkpoint of a proof file. LOG-13."""
+    require(len(text.encode()) <= PROOF_FILE_BYTES_MAX, "TooLarge")
+    require(text.startswith(FIRST_LINE), "FirstLine")
+    head, blank, checkpoint = text[len(FIRST_LINE) :].partition("\n\n")
+    require(blank, "Divider")
+    lines = head.split("\n")
+    extra = None
+    if lines[0].startswith("extra "):
+        try:
+            extra = from_base64(lines.pop(0)[6:])
+        except ValueError as cause:
+            raise Refused("Extra") from cause
+        require(1 <= len(extra) <= EXTRA_BYTES_MAX, "Extra")
+    require(lines and lines[0].startswith("index "), "Index")
+    index = lines.pop(0)[6:]
+    require(DECIMAL.fullmatch(index) and int(index) <= SIZE_MAX, "Index")
+    require(len(lines) <= PROOF_HASHES_MAX, "TooManyHashes")
+    try:
+        hashes = [from_base64(line) for line in lines]
+    except ValueError as cause:
+        raise Refused("Hash") from cause
+    require(all(len(one) == 32 for one in hashes), "Hash")
+    with inside("Checkpoint"):
+        with inside("Note"):
+            note = parse_note(checkpoint.encode())[0]
+        parse_checkpoint(note)
+    return extra, int(index), hashes, checkpoint.encode()

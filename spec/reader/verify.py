@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Verifies files that a node or client wrote. Needs nothing but Python.
+
+  verify.py receipt FILE (--vkey TEXT | --vkey-file FILE | --roster FILE --root FILE) [--envelope HEX]
+  verify.py checkpoint FILE (the same)
+  verify.py roster FILE --root FILE
+  verify.py tiles DIRECTORY (--vkey TEXT | --vkey-file FILE)
+
+Exit code: 0 verified, 20 not verified, 2 called wrongly.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import receipt
+import roster
+import tlog
+from refused import Refused, require
+
+
+def log_key(arguments, checkpoint):
+    """Origin and key of the log, from a verifier key or from a roster."""
+    if arguments.vkey or arguments.vkey_file:
+        text = arguments.vkey or Path(arguments.vkey_file).read_text("utf-8")
+        return tlog.parse_vkey(text.strip())
+    if not arguments.roster or not arguments.root:
+        sys.exit("say --vkey, --vkey-file, or --roster with --root")
+    judged = judged_roster(arguments.roster, arguments)
+    origin = tlog.parse_note(checkpoint)[0].split("\n")[0]
+    parts = tlog.parse_origin(origin)
+    require(parts and parts[1] in judged.nodes, "Origin")
+    return judged.log(parts[1])
+
+
+def judged_roster(path, arguments):
+    federation, pin = roster.pin_of_root(Path(arguments.root).read_bytes())
+    now_ms = arguments.now_ms or int(time.time() * 1000)
+    return roster.Roster(Path(path).read_bytes(), federation, pin, now_ms)
+
+
+def verify_receipt(arguments):
+    message = receipt.read_file(Path(arguments.file).read_text("utf-8"))
+    origin, key = log_key(arguments, message.checkpoint)
+    expected = bytes.fromhex(arguments.envelope) if arguments.envelope else None
+    found, results = receipt.checks(message, origin, key, expected)
+    for name, refusal in results:
+        print(f"{'ok    ' if refusal is None else 'FAILED'}  {name}{f': {refusal}' if refusal else ''}")
+    require(all(refusal is None for _, refusal in results), "receipt")
+    statement = found.statement
+    print(f"{receipt.EVENTS[found.event]} at {found.time_ms} ms by {statement.node}")
+    print(f"envelope {statement.envelope_id.hex()}")
+
+
+def verify_checkpoint(arguments):
+    data = Path(arguments.file).read_bytes()
+    size, root = tlog.verify_checkpoint(data, *log_key(arguments, data))
+    print(f"size {size}, root {root.hex()}")
+
+
+def verify_roster(arguments):
+    judged = judged_roster(arguments.file, arguments)
+    print(f"version {judged.listed.version}: {len(judged.members)} members, {len(judged.nodes)} nodes")
+
+
+def tile_path(kind, index, width):
+    """C2SP tlog-tiles. LOG-14."""
+    groups = []
+    while True:
+        groups.insert(0, f"{index % 1000:03}")
+        index //= 1000
+        if not index:
+            break
+    number = "/".join([f"x{one}" for one in groups[:-1]] + groups[-1:])
+    return f"tile/{kind}/{number}" + ("" if width == 256 else f".p/{width}")
+
+
+def read_entries(folder, size):
+    """Every entry of a log, from its entry bundles. LOG-15."""
+    for index in range((size + 255) // 256):
+        width = min(256, size - index * 256)
+        bundle = (folder / tile_path("entries", index, width)).read_bytes()
+        at = 0
+        for _ in range(width):
+            length = int.from_bytes(bundle[at : at + 2], "big")
+            require(at + 2 + length <= len(bundle), "Width")
+            yield bundle[at + 2 : at + 2 + length]
+            at += 2 + length
+        require(at == len(bundle), "Width")
+
+
+def tree_root(hashes):
+    if len(hashes) <= 1:
+        return hashes[0] if hashes else tlog.hashlib.sha256(b"").digest()
+    split = tlog.subtree_split(len(hashes))
+    return tlog.node_hash(tree_root(hashes[:split]), tree_root(hashes[split:]))
+
+
+def check_tiles(folder, hashes):
+    """That the stored tiles of every level are those of the entries. LOG-14."""
+    level = 0
+    while hashes:
+        for index in range((len(hashes) + 255) // 256):
+            row = hashes[index * 256 : index * 256 + 256]
+            stored = (folder / tile_path(level, index, len(row))).read_bytes()
+            require(stored == b"".join(row), "Tile")
+        whole = len(hashes) // 256
+        hashes = [tree_root(hashes[at * 256 : at * 256 + 256]) for at in range(whole)]
+        level += 1
+
+
+def verify_tiles(arguments):
+    folder = Path(arguments.file)
+    data = (folder / "checkpoint").read_bytes()
+    size, root = tlog.verify_checkpoint(data, *log_key(arguments, data))
+    before, hashes = 0, []
+    for leaf in read_entries(folder, size):
+        _, time_ms = tlog.parse_leaf(leaf)
+        require(time_ms >= before, "Time")
+        before = time_ms
+        hashes.append(tlog.leaf_hash(leaf))
+    require(tree_root(hashes) == root, "Root")
+    check_tiles(folder, hashes)
+    print(f"{size} leaves lead to the signed root {root.hex()}")
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    what = {"receipt": verify_receipt, "checkpoint": verify_checkpoint, "roster": verify_roster,
+            "tiles": verify_tiles}
+    parser.add_argument("what", choices=what)
+    parser.add_argument("file")
+    for name in ("--vkey", "--vkey-file", "--roster", "--root", "--envelope"):
+        parser.add_argument(name)
+    parser.add_argument("--now-ms", type=int, help="judge the roster at this time")
+    arguments = parser.parse_args()
+    try:
+        what[arguments.what](arguments)
+    except (Refused, OSError, UnicodeDecodeError) as cause:
+        print(f"NOT VERIFIED: {cause}")
+        return 20
+    print("VERIFIED")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
