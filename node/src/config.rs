@@ -45,7 +45,7 @@ pub struct NodeConfig {
     pub delivery_batch_max: usize,
     /// Requests of one peer that are worked on at once.
     #[serde(default = "default_requests_in_flight_max")]
-    pub requests_in_flight_max: u32,
+    pub requests_in_flight_max: usize,
 }
 
 /// Why settings cannot be used. The operator must act.
@@ -233,7 +233,7 @@ const fn default_delivery_batch_max() -> usize {
     limits::BATCH_ENVELOPES_MAX
 }
 
-const fn default_requests_in_flight_max() -> u32 {
+const fn default_requests_in_flight_max() -> usize {
     64
 }
 

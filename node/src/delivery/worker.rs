@@ -25,8 +25,6 @@ const LANES: [v1::Lane; 4] = [
     v1::Lane::Normal,
     v1::Lane::Bulk,
 ];
-/// Requests in flight to one destination.
-const REQUESTS_MAX: usize = 8;
 /// How long to wait before looking again when the own index cannot be read.
 const INDEX_PAUSE: Duration = Duration::from_secs(1);
 
@@ -161,7 +159,7 @@ impl Worker {
         let attempts = Arc::new(request::Verifier::new(&self.shared, &self.node));
         loop {
             self.bell.mark_unchanged();
-            while requests.len() < REQUESTS_MAX {
+            while requests.len() < self.shared.config.requests_in_flight_max {
                 match self.next_batch() {
                     Ok(Some((lane, items))) => {
                         let (shared, session) = (self.shared.clone(), session.clone());
@@ -194,11 +192,16 @@ impl Worker {
     /// The next items of the most urgent lane that has any.
     fn next_batch(&mut self) -> Result<Option<(v1::Lane, Vec<OutboxItem>)>, LedgerError> {
         let now = Instant::now();
+        let items_max = self
+            .shared
+            .config
+            .delivery_batch_max
+            .min(request::ITEMS_MAX);
         for (slot, lane) in (0_u8..).zip(LANES) {
             let mut items = self.rested(slot, now)?;
             let cursor = &mut self.cursors[usize::from(slot)];
-            while items.len() < request::ITEMS_MAX {
-                let limit = request::ITEMS_MAX - items.len();
+            while items.len() < items_max {
+                let limit = items_max - items.len();
                 let found =
                     self.shared
                         .ledger
