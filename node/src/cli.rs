@@ -11,24 +11,18 @@ use frex_proto::v1;
 use self::time::{Moment, Span};
 
 mod completions;
-mod demo;
 mod dispatch;
 mod errors;
 mod failure;
 mod federation;
 mod files;
 mod fingerprint;
-mod fsck;
-mod inbox;
 mod init;
 mod log;
 mod member;
 mod output;
 mod receipt;
 mod roster;
-mod run;
-mod send;
-mod show;
 mod status;
 mod time;
 
