@@ -1,36 +1,24 @@
 //! What an operator runs: a FREX node and the `frex` command.
 //!
 //! [`disk`] is the only door to files, [`journal`] the only truth kept behind it, [`index`]
-<<<<<<< HEAD
-//! whatever can be derived from the journal again. [`config`] and [`home`] are what an operator
-//! sets up, [`metrics`] what is counted, [`cli`] the command itself.
-
-#![forbid(unsafe_code)]
-
-pub mod cli;
-pub mod config;
-=======
 //! whatever can be derived from the journal again, [`ledger`] the three together. [`listen`] and
 //! [`intake`] take envelopes in, [`delivery`] brings them to their recipients' nodes, and
-//! [`node`] starts and stops the whole. The command line sits on top.
+//! [`node`] starts and stops the whole. [`config`] is what an operator sets up,
+//! [`metrics`] what is counted.
 
 #![forbid(unsafe_code)]
 
 pub mod bells;
+
 pub mod config;
 pub mod delivery;
->>>>>>> main
 pub mod disk;
-pub mod home;
+
 pub mod index;
 pub mod intake;
 pub mod journal;
-<<<<<<< HEAD
-pub mod metrics;
-=======
 pub mod ledger;
 pub mod listen;
 pub mod metrics;
 pub mod node;
 pub mod workers;
->>>>>>> main

@@ -1,10 +1,6 @@
 //! The session with the home node: made when needed, made again when lost.
 
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use frex_proto::{
     delivery::Backoff,

@@ -104,7 +104,9 @@ impl From<&ItemError> for WireCode {
 #[non_exhaustive]
 pub enum ConfirmError {
     /// No stage, or an outcome where none belongs, or one that is no short code.
-    #[error("a statement needs a stage; an outcome is a code of 1 to 64 of a-z, 0-9, . _ - and goes with ACTED")]
+    #[error(
+        "a statement needs a stage; an outcome is a code of 1 to 64 of a-z, 0-9, . _ - and goes with ACTED"
+    )]
     Statement,
     /// The lease ended with the connection: the item comes again.
     #[error("the lease of the item has ended; it comes again")]
@@ -237,7 +239,9 @@ impl Inbox {
                     self.stream = None;
                     self.ended = self.left() < WAIT_MIN;
                 }
-                Some(Arrival::End(Err(End::Refused(code)))) if code.info().retry != Retry::Later => {
+                Some(Arrival::End(Err(End::Refused(code))))
+                    if code.info().retry != Retry::Later =>
+                {
                     self.ended = true;
                     return Some(Err(InboxError::Refused(code)));
                 }

@@ -106,7 +106,8 @@ impl Pump {
                 let lease = u32::try_from(command.confirm.lease).unwrap_or_default();
                 self.asked.insert(lease, reply);
             }
-            self.writer.put_message(FrameType::Confirm, &command.confirm);
+            self.writer
+                .put_message(FrameType::Confirm, &command.confirm);
             next = self.commands.try_recv().ok();
         }
         self.writer.flush().await
@@ -137,10 +138,7 @@ impl Pump {
         let envelope = item.envelope.get_or_insert_default();
         let length = frex_proto::envelope::body_len(envelope).map_err(|_| FrameError::Malformed)?;
         if length > limits::INLINE_BODY_BYTES_MAX && envelope.body.is_empty() {
-            envelope.body = self
-                .reader
-                .expect(FrameType::Body, NEXT_FRAME_WAIT)
-                .await?;
+            envelope.body = self.reader.expect(FrameType::Body, NEXT_FRAME_WAIT).await?;
         }
         Ok(item)
     }

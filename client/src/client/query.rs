@@ -112,7 +112,9 @@ impl Client {
         let request = v1::GetCheckpoint {
             consistent_with: known.map_or(0, |known| known.size),
         };
-        let answer = self.ask_one(v1::request::Request::GetCheckpoint(request)).await?;
+        let answer = self
+            .ask_one(v1::request::Request::GetCheckpoint(request))
+            .await?;
         let v1::answer::Answer::Checkpoint(answer) = answer else {
             return Err(TransportError::from(FrameError::Malformed).into());
         };
@@ -134,7 +136,9 @@ impl Client {
     pub async fn prove_entry(&self, index: u64, leaf: &Hash) -> Result<LogHead, QueryError> {
         let log = self.home_log()?;
         let request = v1::GetProof { index, size: 0 };
-        let answer = self.ask_one(v1::request::Request::GetProof(request)).await?;
+        let answer = self
+            .ask_one(v1::request::Request::GetProof(request))
+            .await?;
         let v1::answer::Answer::Proof(answer) = answer else {
             return Err(TransportError::from(FrameError::Malformed).into());
         };

@@ -290,13 +290,20 @@ impl Submission {
     fn hear(&mut self, place: usize, wire: v1::Receipt) {
         let roster = self.client.0.roster.current();
         let pending = &mut self.envelopes[place];
-        let proven = self.client.0.verifier.prove(wire, Some(pending.envelope.id));
+        let proven = self
+            .client
+            .0
+            .verifier
+            .prove(wire, Some(pending.envelope.id));
         let proven = proven.and_then(|proven| pending.fits(proven));
         let proven = match proven {
             Ok(proven) => proven,
             Err(unproven) => return self.tell(place, News::Unproven(Box::new(unproven))),
         };
-        let entry = (proven.verified.checkpoint.origin.clone(), proven.verified.index);
+        let entry = (
+            proven.verified.checkpoint.origin.clone(),
+            proven.verified.index,
+        );
         if !pending.heard.insert(entry) {
             return;
         }
@@ -386,7 +393,8 @@ impl Submission {
 
     fn tell(&mut self, envelope: usize, news: News) {
         let id = self.envelopes[envelope].envelope.id;
-        self.events.push_back(SubmissionEvent { envelope, id, news });
+        self.events
+            .push_back(SubmissionEvent { envelope, id, news });
     }
 }
 

@@ -124,9 +124,7 @@ impl Verifier {
             return Err(UnprovenError::NotItsMember);
         }
         let staged = statement.event == v1::Event::Stage;
-        let stage = staged
-            .then(|| member_word(roster, &verified))
-            .transpose()?;
+        let stage = staged.then(|| member_word(roster, &verified)).transpose()?;
         Ok((verified, stage))
     }
 }
@@ -150,7 +148,9 @@ fn member_word(
     let word = v1::StageStatement::decode(word.payload).map_err(|_| bad)?;
     let matches = word.member == *member
         && word.federation == roster.federation()
-        && statement.envelope_id.is_some_and(|id| id.as_ref() == &word.envelope_id[..])
+        && statement
+            .envelope_id
+            .is_some_and(|id| id.as_ref() == &word.envelope_id[..])
         && word.stage() != v1::Stage::Unspecified;
     if matches { Ok(word) } else { Err(bad) }
 }
