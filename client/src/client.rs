@@ -94,7 +94,7 @@ pub struct Client(Arc<Parts>);
 struct Parts {
     member: String,
     roster: RosterHandle,
-    identity: SigningKey,
+    identity: Arc<SigningKey>,
     sealing: Vec<SealingSecretKey>,
     environment: Environment,
     link: connect::Link,
@@ -126,7 +126,7 @@ impl Client {
             verifier: Verifier::new(config.roster.clone()),
             member: config.member,
             roster: config.roster,
-            identity: config.identity,
+            identity: Arc::new(config.identity),
             sealing: config.sealing,
             environment: config.environment,
             patience: config.patience,

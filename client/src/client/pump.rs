@@ -136,8 +136,8 @@ impl Pump {
     async fn item(&mut self, frame: Frame) -> Result<v1::Item, TransportError> {
         let mut item: v1::Item = wire::decode(frame.payload)?;
         let envelope = item.envelope.get_or_insert_default();
-        let length = frex_proto::envelope::body_len(envelope).map_err(|_| FrameError::Malformed)?;
-        if length > limits::INLINE_BODY_BYTES_MAX && envelope.body.is_empty() {
+        let follows = body_len(envelope)? > limits::INLINE_BODY_BYTES_MAX as u64;
+        if follows && envelope.body.is_empty() {
             envelope.body = self.reader.expect(FrameType::Body, NEXT_FRAME_WAIT).await?;
         }
         Ok(item)
@@ -162,4 +162,11 @@ impl Pump {
         }
         Ok(true)
     }
+}
+
+/// The body's length as the manifest gives it; whether it is signed is judged later.
+fn body_len(envelope: &v1::Envelope) -> Result<u64, FrameError> {
+    let signed: v1::Signed = wire::decode(envelope.signed.clone())?;
+    let manifest: v1::Manifest = wire::decode(signed.payload)?;
+    Ok(manifest.body_len)
 }

@@ -1,5 +1,7 @@
 //! Sealing and signing: pure work, on whichever thread the caller likes.
 
+use std::sync::Arc;
+
 use frex_proto::{
     envelope::{self, Draft, SealError, SharedContexts, SignedEnvelope},
     keys::SigningKey,
@@ -12,7 +14,7 @@ use crate::environment::Random;
 /// Seals and signs for one member. Clones go to other threads.
 #[derive(Clone)]
 pub struct Sealer {
-    identity: SigningKey,
+    identity: Arc<SigningKey>,
     random: Random,
 }
 
@@ -21,7 +23,7 @@ impl Client {
     #[must_use]
     pub fn sealer(&self) -> Sealer {
         Sealer {
-            identity: self.0.identity.clone(),
+            identity: Arc::clone(&self.0.identity),
             random: self.0.environment.random.clone(),
         }
     }
@@ -48,7 +50,10 @@ impl Sealer {
     /// For a member's identity key.
     #[must_use]
     pub fn new(identity: SigningKey, random: Random) -> Self {
-        Self { identity, random }
+        Self {
+            identity: Arc::new(identity),
+            random,
+        }
     }
 
     /// Seals and signs one draft.
