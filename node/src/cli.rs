@@ -17,12 +17,14 @@ mod failure;
 mod federation;
 mod files;
 mod fingerprint;
+mod fsck;
 mod init;
 mod log;
 mod member;
 mod output;
 mod receipt;
 mod roster;
+mod run;
 mod status;
 mod time;
 

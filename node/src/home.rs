@@ -17,7 +17,6 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use frex_client::keys::{KEYS_DIR, KeyFileError, ROOT_FILE, ROSTER_FILE, file};
@@ -55,7 +54,7 @@ pub struct NodeHome {
     /// Signs the log.
     pub log_key: SigningKey,
     /// Who belongs to the federation.
-    pub roster: Arc<Roster>,
+    pub roster: Roster,
 }
 
 /// Keeps other processes out of a directory for as long as it lives, also when it is killed.
@@ -170,7 +169,7 @@ impl NodeHome {
             config: Self::config(dir)?,
             tls_key: file::read_signing_key(&keys.join(TLS_FILE))?,
             log_key: file::read_signing_key(&keys.join(LOG_KEY_FILE))?,
-            roster: Arc::new(Self::roster(dir, now_ms)?),
+            roster: Self::roster(dir, now_ms)?,
         })
     }
 
@@ -218,7 +217,7 @@ impl NodeHome {
 fn read_trust(dir: &Path, path: &Path, bytes_max: usize) -> Result<Vec<u8>, NodeHomeError> {
     match file::read_capped(path, bytes_max as u64, "roster file") {
         Err(KeyFileError::Missing { .. }) => Err(NodeHomeError::NoRoster { dir: dir.to_owned() }),
-        other => Ok(other?),
+        other => Ok(other?.to_vec()),
     }
 }
 

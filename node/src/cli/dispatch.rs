@@ -6,7 +6,7 @@ use clap::Parser;
 
 use super::{
     Cli, Command, FederationCommand, LogCommand, ReceiptCommand, RosterCommand, completions,
-    errors, failure::Done, federation, init, log, receipt, roster,
+    errors, failure::Done, federation, fsck, init, log, receipt, roster, run,
     status,
 };
 
@@ -45,9 +45,11 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Log(LogCommand::Prove(args)) => log::prove(&args, json),
         Command::Log(LogCommand::Verify(args)) => log::verify::verify(&args.dir, json),
         Command::Log(LogCommand::Export(args)) => log::export(&args, json),
+        Command::Run(args) => run::run(&args, json),
+        Command::Fsck(args) => fsck::fsck(&args, json),
         Command::Status(args) => status::status(&args.dir, json),
         Command::Errors(args) => errors::errors(args.code.as_deref(), json),
-        Command::Run(_)|Command::Send(_)|Command::Inbox(_)|Command::Show(_)|Command::Fsck(_)|Command::Demo(_)|Command::Receipt(ReceiptCommand::Fetch(_)) => unreachable!(),
+        Command::Send(_)|Command::Inbox(_)|Command::Show(_)|Command::Demo(_)|Command::Receipt(ReceiptCommand::Fetch(_)) => unreachable!(),
         Command::Completions(args) => Ok(completions::completions(args.shell)),
     }
 }

@@ -36,7 +36,6 @@ impl Failure {
     #[must_use]
     pub fn file(doing: &str, path: &Path, error: &io::Error) -> Self {
         let code = match error.kind() {
-            io::ErrorKind::NotFound => WireCode::NotFound,
             io::ErrorKind::AlreadyExists => WireCode::AlreadyExists,
             _ => WireCode::Files,
         };
