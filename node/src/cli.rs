@@ -11,7 +11,6 @@ use frex_proto::v1;
 use self::time::{Moment, Span};
 
 mod completions;
-mod demo;
 mod dispatch;
 mod errors;
 mod failure;
@@ -19,7 +18,6 @@ mod federation;
 mod files;
 mod fingerprint;
 mod fsck;
-mod inbox;
 mod init;
 mod log;
 mod member;
@@ -27,8 +25,6 @@ mod output;
 mod receipt;
 mod roster;
 mod run;
-mod send;
-mod show;
 mod status;
 mod time;
 
