@@ -108,7 +108,7 @@ pub struct Replayed<'a> {
 pub struct JournalConfig {
     /// A segment takes no further block beyond this size.
     pub segment_bytes: u64,
-    /// Files are filled with zeros this far ahead, so that a commit changes no file length.
+    /// Files are filled with zeros this far ahead, so that a small commit changes no file length.
     pub fill_ahead_bytes: u64,
     /// Drawn at random when a journal is made, then kept in its files. It is mixed into every
     /// CRC, so that nothing a peer sends can pass for a block. Ignored by a journal that exists.
@@ -183,7 +183,7 @@ pub enum JournalError {
     /// The disk failed. A writer is poisoned from here on.
     #[error("journal disk failed: {0}")]
     Io(#[from] io::Error),
-    /// No space, noticed before any record byte was written. The same append may be tried again.
+    /// No space, and certainly nothing of the append is on disk. It may be tried again.
     #[error("no space left for the journal")]
     Full,
     /// An earlier write or sync failed: nothing is acknowledged until the journal is opened anew.

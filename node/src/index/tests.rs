@@ -1,5 +1,7 @@
 //! The index, on disk and in memory, whole and damaged. Every loop prints its seed.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     fs,
     path::PathBuf,

@@ -1,5 +1,7 @@
 //! The journal against a disk that loses, tears, flips and refuses. Every loop prints its seed.
 
+#![allow(clippy::unwrap_used)]
+
 mod crash;
 mod damage;
 mod faults;
@@ -14,6 +16,9 @@ use memory::{MemoryDisk, Random};
 use super::*;
 
 const DIR: &str = "data/journal";
+
+/// Records of one block as they are given.
+type Given = Vec<(u8, Vec<u8>)>;
 
 /// A record as it was given and where it went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,12 +68,12 @@ fn open(
 }
 
 /// Records of one random block: mostly small, sometimes larger than a segment.
-fn block(random: &mut Random) -> Vec<(u8, Vec<u8>)> {
+fn block(random: &mut Random) -> Given {
     let count = 1 + random.below(4);
     let record = |random: &mut Random| {
         let length = match random.below(20) {
             0 => 0,
-            1 => 20_000,
+            1 => 40_000,
             _ => random.below(1500),
         };
         let kind = u8::try_from(random.below(256)).unwrap();
@@ -106,7 +111,7 @@ fn fill(
     random: &mut Random,
     count: usize,
     kept: &mut Vec<Kept>,
-) -> Result<(), (Vec<(u8, Vec<u8>)>, JournalError)> {
+) -> Result<(), (Given, JournalError)> {
     for _ in 0..count {
         let records = block(random);
         match append(journal, &records) {

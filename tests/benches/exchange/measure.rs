@@ -94,8 +94,9 @@ impl Meter {
             let place = (latencies.len() * per_mille / 1000).min(latencies.len() - 1);
             f64::from(latencies[place]) / 1000.0
         };
-        let per_envelope =
-            |before: Duration, after: Duration| (after - before).as_secs_f64() * 1e6 / completed;
+        let per_envelope = |before: Duration, after: Duration| {
+            after.saturating_sub(before).as_secs_f64() * 1e6 / completed
+        };
         Ok(Figures {
             envelopes_per_s: completed / elapsed.as_secs_f64(),
             cpu_us_sender: per_envelope(cpu_before.0, cpu_after.0),
@@ -150,8 +151,14 @@ impl Drop for Role {
     }
 }
 
-/// Ends this child process when its parent closes the pipe, by a crash too.
+/// Ends this child process when its parent closes the pipe, by a crash too, and when any of its
+/// threads panics: the others would wait for it forever.
 pub fn end_with_parent() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::exit(101);
+    }));
     thread::spawn(|| {
         let mut nothing = String::new();
         while std::io::stdin()

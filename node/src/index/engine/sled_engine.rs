@@ -12,6 +12,8 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    thread,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -27,6 +29,9 @@ use crate::index::{
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// The state record sorts before every table.
 const STATE_KEY: &[u8] = &[0];
+/// How long to wait for the lock: sled's threads let go of it a little after a database is closed.
+const LOCK_TRIES: u32 = 40;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 /// Too many open files: nothing is wrong with the index.
 const ERRNO_FILES: [i32; 2] = [23, 24];
 
@@ -245,13 +250,8 @@ impl Kept {
 fn open_checked(dir: &Path) -> Result<SledEngine, IndexError> {
     fenced(|| {
         fs::create_dir_all(dir)?;
-        let config = sled::Config::new()
-            .path(dir)
-            .cache_capacity(CACHE_BYTES)
-            .use_compression(false)
-            .flush_every_ms(None);
         let open = Open {
-            db: config.open().map_err(judge)?,
+            db: open_sled(dir).map_err(judge)?,
             file: File::open(dir.join("db"))?,
             delta: DeltaFile::open(dir)?,
         };
@@ -265,6 +265,29 @@ fn open_checked(dir: &Path) -> Result<SledEngine, IndexError> {
             kept: Mutex::new(kept),
         })
     })
+}
+
+fn open_sled(dir: &Path) -> sled::Result<sled::Db> {
+    let open = || {
+        sled::Config::new()
+            .path(dir)
+            .cache_capacity(CACHE_BYTES)
+            .use_compression(false)
+            .flush_every_ms(None)
+            .open()
+    };
+    for _ in 1..LOCK_TRIES {
+        match open() {
+            Err(sled::Error::Io(error)) if is_held(&error) => thread::sleep(LOCK_PAUSE),
+            result => return result,
+        }
+    }
+    open()
+}
+
+/// sled says only in words that someone else holds its file.
+fn is_held(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::Other && error.to_string().contains("acquire lock")
 }
 
 /// One damaged index is kept, for whoever wants to know why; an older one makes way.
@@ -300,8 +323,7 @@ fn judge_io(error: io::Error) -> IndexError {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::OutOfMemory => {
             IndexError::Io(error)
         }
-        // sled says in words that another process holds its file.
-        ErrorKind::Other if error.to_string().contains("acquire lock") => IndexError::Io(error),
+        _ if is_held(&error) => IndexError::Io(error),
         _ if error
             .raw_os_error()
             .is_some_and(|n| ERRNO_FILES.contains(&n)) =>

@@ -51,16 +51,16 @@ fn cost_of_a_flush() {
     }
     for _ in 0..3 {
         timed("apply 20k random 32-byte keys", 20e3, || {
-            fill(&index, &mut random, 20_000)
+            fill(&index, &mut random, 20_000);
         });
         timed("flush 20k into 200k", 20e3, || {
-            index.flush(b"state").unwrap()
+            index.flush(b"state").unwrap();
         });
     }
     let mut repeat = Random(1);
     fill(&index, &mut repeat, 20_000);
     timed("flush 20k that change nothing", 20e3, || {
-        index.flush(b"state").unwrap()
+        index.flush(b"state").unwrap();
     });
     let mut absent = Random(99);
     timed("get of an absent key", 20e3, || {
@@ -74,7 +74,7 @@ fn cost_of_a_flush() {
         .iter()
         .map(|f| fs::metadata(f).unwrap().len())
         .sum();
-    println!("{} bytes of files for 260k entries", size);
+    println!("{size} bytes of files for 260k entries");
     let index = timed("open and check of 260k entries", 260e3, || {
         Index::open(Some(&dir)).unwrap()
     });

@@ -150,18 +150,39 @@ fn lost_marker_is_made_anew_and_makes_the_journal_strict() {
     assert!(!right_or_refused(&disk, &kept, "without marker, torn"));
 }
 
-// JRN-4: an old marker, as a power cut leaves it, only claims less.
-#[test]
-fn old_marker_is_good_enough() {
+/// A journal whose marker is as old as half its blocks, as a power cut may leave it.
+fn with_old_marker() -> (Arc<MemoryDisk>, Vec<Kept>) {
     let disk = MemoryDisk::new();
     let (mut journal, mut kept) = open(&disk, None).unwrap();
     fill(&mut journal, &mut Random(17), 5, &mut kept).unwrap();
     let path = dir().join("committed");
     let old = disk.meddle(&path, |bytes| bytes.clone());
-    fill(&mut journal, &mut Random(18), 5, &mut kept).unwrap();
-    drop(journal);
+    fill(&mut journal, &mut Random(18), 15, &mut kept).unwrap();
     disk.meddle(&path, |bytes| *bytes = old);
+    (disk, kept)
+}
+
+// JRN-4: an old marker only claims less.
+#[test]
+fn old_marker_is_good_enough() {
+    let (disk, kept) = with_old_marker();
     assert!(right_or_refused(&disk, &kept, "old marker"));
+}
+
+// JRN-7: blocks that the marker does not know are still told from a torn tail by the blocks
+// after them.
+#[test]
+fn damage_beyond_an_old_marker_is_refused_if_blocks_follow() {
+    let (whole, kept) = with_old_marker();
+    let last = kept.last().unwrap().block_end;
+    for record in kept.iter().filter(|record| record.block_end < last) {
+        let disk = whole.copy();
+        disk.meddle(&segment::path(dir(), record.position.segment()), |bytes| {
+            bytes[usize::try_from(record.position.offset()).unwrap() + 4] ^= 1;
+        });
+        let why = format!("old marker, record at {}", record.position);
+        assert!(!right_or_refused(&disk, &kept, &why), "{why}");
+    }
 }
 
 // JRN-7: after each kind of damage the refusal names a place.

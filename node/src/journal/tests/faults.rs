@@ -7,11 +7,7 @@ use super::{
 
 /// Appends past a fault, checking that nothing is acknowledged after a failure. Returns what was
 /// acknowledged and what was in flight when it failed.
-fn suffer(
-    disk: &Arc<MemoryDisk>,
-    fault: Fault,
-    random: &mut Random,
-) -> (Vec<Kept>, Vec<(u8, Vec<u8>)>) {
+fn suffer(disk: &Arc<MemoryDisk>, fault: Fault, random: &mut Random) -> (Vec<Kept>, Given) {
     let mut kept = Vec::new();
     disk.set(fault);
     let Ok((mut journal, _)) = open(disk, None) else {
@@ -97,8 +93,8 @@ fn full_disk_refuses_and_resumes() {
     assert!(refused > 40, "{refused} of 50 runs met the full disk");
 }
 
-// JRN-5: a single refusal for lack of space is Full where that is certain, and stops the journal
-// where record bytes may have been written; either way nothing is lost.
+// JRN-5: a single refusal for lack of space is Full where the block can be taken back for certain,
+// and stops the journal where it is durable already; either way nothing is lost.
 #[test]
 fn lack_of_space_at_any_write_loses_nothing() {
     for n in 1..=50 {

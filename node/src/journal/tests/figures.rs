@@ -61,3 +61,37 @@ fn cost_of_an_append() {
         start.elapsed().as_secs_f64() * 1e3
     );
 }
+
+#[test]
+#[ignore = "prints figures"]
+fn cost_of_the_parts_of_an_append() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = RealDisk.open(&scratch.path().join("file"), true).unwrap();
+    let data = Random(1).bytes(256 * 1024);
+    for what in ["growing", "over zeros or data"] {
+        let (mut writes, mut syncs) = (0.0, 0.0);
+        for block in 0..500 {
+            let start = cpu_us();
+            file.write_at(&data, block * data.len() as u64).unwrap();
+            let written = cpu_us();
+            file.sync_data().unwrap();
+            writes += written - start;
+            syncs += cpu_us() - written;
+        }
+        let records = 500.0 * 64.0;
+        println!(
+            "file {what}: {:.2} + {:.2} µs CPU a record for write and sync",
+            writes / records,
+            syncs / records,
+        );
+    }
+    let start = cpu_us();
+    let mut crc = 0;
+    for _ in 0..500 {
+        crc = crc32c::crc32c_append(crc, &data);
+    }
+    println!(
+        "crc {crc}: {:.2} µs CPU a record",
+        (cpu_us() - start) / (500.0 * 64.0)
+    );
+}

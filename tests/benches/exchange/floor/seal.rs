@@ -72,10 +72,11 @@ impl Sealer {
         let unsigned = (first..first + count as u64)
             .map(|sequence| self.one(sequence, shared.as_mut()))
             .collect::<anyhow::Result<Vec<_>>>()?;
-        Ok(match self.mode {
-            Mode::Single => unsigned.into_iter().map(|one| self.sign_one(one)).collect(),
-            Mode::Batch | Mode::Shared => self.sign_batch(unsigned),
-        })
+        // A batch of one is a single signature: there is nothing to share it with.
+        if self.mode == Mode::Single || count == 1 {
+            return Ok(unsigned.into_iter().map(|one| self.sign_one(one)).collect());
+        }
+        Ok(self.sign_batch(unsigned))
     }
 
     fn context(&mut self) -> anyhow::Result<(Vec<u8>, Context)> {
