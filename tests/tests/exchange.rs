@@ -84,10 +84,15 @@ impl World {
     async fn start(&self, number: usize) -> Node {
         let data = self.data(number);
         std::fs::create_dir_all(&data).unwrap();
+        // A node that was shut down keeps its socket until its last connection has drained.
+        let address = self.federation.node(MEMBERS[number]).address;
+        while UdpSocket::bind(address).is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         let place = Place {
             environment: Environment::default(),
             disk: Arc::new(RealDisk),
-            socket: Socket::Udp(self.federation.node(MEMBERS[number]).address),
+            socket: Socket::Udp(address),
             data,
             execution: Execution::Threads,
         };

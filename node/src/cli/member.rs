@@ -1,8 +1,12 @@
 //! What commands of a member share: its folder, its roster, the receipts it keeps.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use frex_client::{
+    client::{Client, ClientConfig},
     environment::Clock,
     keys::{MEMBER_FILE, MemberHome},
 };
@@ -17,7 +21,7 @@ use frex_proto::{
 use prost::Message;
 
 use super::{
-    failure::{Failure, OrFail},
+    failure::{Failure, OrCode, OrFail},
     files,
 };
 
@@ -37,6 +41,47 @@ pub fn roster(home: &MemberHome) -> Result<Roster, Failure> {
         )));
     }
     home.roster(Clock::System.now_ms()).or_fail("the roster in force cannot be used")
+}
+
+/// What a command that talks to the node runs on.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .or_code(WireCode::Files, "cannot start the runtime")
+}
+
+/// Connects to the member's home node; gives up after `patience`.
+pub async fn client(home: &MemberHome, patience: Duration) -> Result<Client, Failure> {
+    let mut config = ClientConfig::of_home(home).or_fail("the member's keys or roster cannot be used")?;
+    config.patience = patience;
+    let node = &home.settings().home_node;
+    Client::connect(config).await.or_fail(format_args!("cannot connect to {node}"))
+}
+
+/// A kind in lower case.
+pub fn kind_name(kind: v1::Kind) -> &'static str {
+    match kind {
+        v1::Kind::Unspecified => "unspecified",
+        v1::Kind::Report => "report",
+        v1::Kind::Feedback => "feedback",
+        v1::Kind::Request => "request",
+        v1::Kind::Response => "response",
+        v1::Kind::Notice => "notice",
+        v1::Kind::Statistics => "statistics",
+        v1::Kind::Ping => "ping",
+    }
+}
+
+/// A lane in lower case.
+pub fn lane_name(lane: v1::Lane) -> &'static str {
+    match lane {
+        v1::Lane::Unspecified => "unspecified",
+        v1::Lane::Urgent => "urgent",
+        v1::Lane::Normal => "normal",
+        v1::Lane::Bulk => "bulk",
+        v1::Lane::Control => "control",
+    }
 }
 
 /// What a receipt states, in a word, and of whom: `accepted`, or `opened-police.es`.
