@@ -98,7 +98,7 @@ pub fn create_private_dir(path: &Path) -> Result<(), KeyFileError> {
 ///
 /// # Errors
 /// [`KeyFileError::Exists`], [`KeyFileError::Io`].
-pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -123,7 +123,7 @@ pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
 ///
 /// # Errors
 /// [`KeyFileError::Io`].
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(".new");
     let draft = Path::new(&draft);
@@ -141,7 +141,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
 ///
 /// # Errors
 /// [`KeyFileError::Missing`], [`KeyFileError::Malformed`], [`KeyFileError::Io`].
-pub(super) fn read_capped(
+pub fn read_capped(
     path: &Path,
     bytes_max: u64,
     kind: &'static str,

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt::Display, io, path::Path};
 
-use frex_proto::error::WireCode;
+use frex_proto::{error::WireCode, log::ProofError};
 use serde_json::json;
 
 /// A command's failure. Spec: CLI-3.
@@ -36,7 +36,6 @@ impl Failure {
     #[must_use]
     pub fn file(doing: &str, path: &Path, error: &io::Error) -> Self {
         let code = match error.kind() {
-            io::ErrorKind::NotFound => WireCode::NotFound,
             io::ErrorKind::AlreadyExists => WireCode::AlreadyExists,
             _ => WireCode::Files,
         };
@@ -72,19 +71,40 @@ impl Failure {
         self
     }
 
+    /// Puts the failure under another code, with its exit code and advice.
+    #[must_use]
+    fn coded(mut self, code: WireCode) -> Self {
+        let info = code.info();
+        (self.code, self.exit) = (code, info.exit);
+        info.advice.clone_into(&mut self.advice);
+        self
+    }
+
     /// Exit code of the program.
     #[must_use]
     pub const fn exit(&self) -> u8 {
         self.exit
     }
 
+    /// The code it is reported under.
+    #[must_use]
+    pub const fn code(&self) -> WireCode {
+        self.code
+    }
+
+    /// Why, in one line.
+    #[must_use]
+    pub fn cause_text(&self) -> String {
+        match self.causes.is_empty() {
+            true => self.code.info().text.to_owned(),
+            false => self.causes.join(": "),
+        }
+    }
+
     /// Writes the failure to standard error, as text or as one line of JSON.
     pub fn report(&self, json: bool) {
         let info = self.code.info();
-        let cause = match self.causes.is_empty() {
-            true => info.text.to_owned(),
-            false => self.causes.join(": "),
-        };
+        let cause = self.cause_text();
         if json {
             let report = json!({"v": 1, "error": {
                 "code": self.code as u16, "name": info.name, "what": self.what,
@@ -99,6 +119,12 @@ impl Failure {
     }
 }
 
+impl From<ProofError> for Failure {
+    fn from(error: ProofError) -> Self {
+        Self::new(error.into(), "the log cannot prove this").because(&error)
+    }
+}
+
 /// Turns library errors into failures that say what was being done.
 pub trait OrFail<T> {
     /// Fails under the error's own code.
@@ -110,26 +136,15 @@ pub trait OrFail<T> {
 
 impl<T, E> OrFail<T> for Result<T, E>
 where
-    E: Error + 'static,
-    for<'a> WireCode: FromError<'a, E>,
+    E: Error,
+    WireCode: From<E>,
 {
     fn or_fail(self, what: impl Display) -> Result<T, Failure> {
-        self.map_err(|error| Failure::new(WireCode::from_error(&error), what.to_string()).because(&error))
-    }
-}
-
-/// The code of an error that is still needed for its text.
-pub trait FromError<'a, E> {
-    /// The code of `error`.
-    fn from_error(error: &'a E) -> Self;
-}
-
-impl<'a, E: 'a> FromError<'a, E> for WireCode
-where
-    Self: From<&'a E>,
-{
-    fn from_error(error: &'a E) -> Self {
-        Self::from(error)
+        self.map_err(|error| {
+            // The text is taken first: the code consumes the error.
+            let failure = Failure::new(WireCode::Unknown, what.to_string()).because(&error);
+            failure.coded(error.into())
+        })
     }
 }
 

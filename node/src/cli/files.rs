@@ -55,6 +55,11 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 /// # Errors
 /// The failure names the file.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    // A bare name has an empty parent, which is no folder that can be synced.
+    let path = &match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new(".").join(path),
+        _ => path.to_owned(),
+    };
     disk::replace(&RealDisk, path, bytes).map_err(|error| Failure::file("write", path, &error))
 }
 

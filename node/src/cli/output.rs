@@ -5,7 +5,7 @@ use std::{
     io::{self, IsTerminal, Write},
 };
 
-use comfy_table::{Table, style::presets};
+use comfy_table::{Table, TableStyle};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
@@ -34,7 +34,7 @@ pub fn document(mut document: Value) {
 #[must_use]
 pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header.to_vec());
+    table.load_style(TableStyle::new()).set_header(header.to_vec());
     table
 }
 

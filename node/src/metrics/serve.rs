@@ -113,8 +113,8 @@ fn response(
 
 #[cfg(test)]
 mod tests {
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
+    use std::{
+        io::{Read, Write},
         net::TcpStream,
     };
 
@@ -125,13 +125,15 @@ mod tests {
         let address = listener.local_addr().expect("bound");
         let status: StatusText = Arc::new(|| "{\"v\":1}".to_owned());
         let server = tokio::spawn(serve(listener, Arc::new(Metrics::new()), status));
-        let mut stream = TcpStream::connect(address).await.expect("listening");
-        stream.write_all(request.as_bytes()).await.expect("open");
-        let mut answer = String::new();
-        stream
-            .read_to_string(&mut answer)
-            .await
-            .expect("closes after the answer");
+        let request = request.to_owned();
+        let answer = tokio::task::spawn_blocking(move || {
+            let mut stream = TcpStream::connect(address).expect("listening");
+            stream.write_all(request.as_bytes()).expect("open");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).expect("closes after the answer");
+            answer
+        });
+        let answer = answer.await.expect("no panic");
         server.abort();
         answer
     }
