@@ -88,18 +88,21 @@ impl Federation {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let governance: Vec<SigningKey> = (0..3).map(|_| SigningKey::generate(&mut rng)).collect();
         let keys: Vec<_> = governance.iter().map(SigningKey::verifying_key).collect();
+        // One key, one purpose: the root is changed by others than those who issue rosters.
+        let owners: Vec<SigningKey> = (0..3).map(|_| SigningKey::generate(&mut rng)).collect();
+        let owner_keys: Vec<_> = owners.iter().map(SigningKey::verifying_key).collect();
         let expires_ms = now_ms + YEAR_MS;
         let root = build::root(&RootDraft {
             federation: FEDERATION,
             version: 1,
             expires_ms,
-            root_keys: &keys,
+            root_keys: &owner_keys,
             root_threshold: 2,
             roster_keys: &keys,
             roster_threshold: 2,
         });
         let signers = [&governance[0], &governance[1]];
-        let signed_root = build::sign_root(&root, &signers);
+        let signed_root = build::sign_root(&root, &[&owners[0], &owners[1]]);
         let mut roster = build::first_roster(&root, now_ms, expires_ms);
         let (mut members, mut nodes, mut docs) = (Vec::new(), Vec::new(), Vec::new());
         for organisation in organisations {
