@@ -1,1 +1,16 @@
+//! What a FREX member's program needs: keys, connection, submit, inbox.
+//!
+//! Read in this order: [`environment`] (time and randomness), [`tls`] (who may talk),
+//! [`transport`] (how bytes travel), [`keys`] (what a member keeps on disk), [`client`] (submit
+//! and inbox), [`report`] (what is said inside).
 
+#![forbid(unsafe_code)]
+
+pub mod client;
+pub mod environment;
+#[cfg(test)]
+mod fixture;
+pub mod keys;
+pub mod report;
+pub mod tls;
+pub mod transport;

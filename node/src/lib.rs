@@ -1,10 +1,24 @@
 //! What an operator runs: a FREX node and the `frex` command.
 //!
 //! [`disk`] is the only door to files, [`journal`] the only truth kept behind it, [`index`]
-//! whatever can be derived from the journal again.
+//! whatever can be derived from the journal again, [`ledger`] the three together. [`listen`] and
+//! [`intake`] take envelopes in, [`delivery`] brings them to their recipients' nodes, and
+//! [`node`] starts and stops the whole. [`config`] and [`home`] are what an operator sets up,
+//! [`metrics`] what is counted, and [`cli`] is the command line on top.
 
 #![forbid(unsafe_code)]
 
+pub mod bells;
+pub mod cli;
+pub mod config;
+pub mod delivery;
 pub mod disk;
+pub mod home;
 pub mod index;
+pub mod intake;
 pub mod journal;
+pub mod ledger;
+pub mod listen;
+pub mod metrics;
+pub mod node;
+pub mod workers;

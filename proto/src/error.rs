@@ -141,6 +141,14 @@ codes! {
     BadConfig = 6004, "BAD_CONFIG", 78, Caller, Never, "the configuration cannot be used", "Mend the line named above";
     /// The journal is damaged.
     JournalDamaged = 6005, "JOURNAL_DAMAGED", 20, Environment, Never, "the journal is damaged: acknowledged entries do not read back", "Do not delete anything; run: frex fsck, and restore from a backup";
+    /// Something is there already and is never overwritten.
+    AlreadyExists = 6006, "ALREADY_EXISTS", 1, Caller, Never, "something is there already and is never overwritten", "Choose another path";
+    /// A file cannot be read or written.
+    Files = 6007, "FILES", 1, Environment, Later, "a file cannot be read or written", "Check the path, its permissions and the free space";
+    /// What the caller handed over is not what the command takes.
+    BadInput = 6008, "BAD_INPUT", 2, Caller, Never, "the input is not what this command takes", "Mend what is named above";
+    /// Stopped by whoever started it.
+    Cancelled = 6009, "CANCELLED", 130, Caller, Later, "stopped before the end", "Start it again";
 }
 
 impl std::fmt::Display for WireCode {

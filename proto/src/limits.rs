@@ -65,11 +65,13 @@ pub const ADDRESSES_MAX: usize = 16;
 pub const ADDRESS_BYTES_MAX: usize = 262;
 /// Features that a Hello or a signed object lists. Spec: LIM-31.
 pub const FEATURES_MAX: usize = 64;
+/// Bodies of one request together. Spec: LIM-32.
+pub const REQUEST_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte
     // tag per 16 KiB chunk, still fits a body.
-    assert!(CONTENT_BYTES_MAX + CONTENT_BYTES_MAX / 8 + 64 * 1024 <= BODY_BYTES_MAX + 64 * 1024);
+    assert!(CONTENT_BYTES_MAX + CONTENT_BYTES_MAX / 8 + 8 * 1024 <= BODY_BYTES_MAX);
     assert!(
         INLINE_BODY_BYTES_MAX + RECIPIENTS_MAX * 1200 + SIGNED_BYTES_MAX
             <= ENVELOPE_FRAME_BYTES_MAX

@@ -150,3 +150,80 @@ pub(super) fn open_body(
         content_key,
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::{
+        envelope::{Draft, parse, seal, sign_one},
+        id::MessageId,
+        keys::SigningKey,
+    };
+
+    fn parsed() -> Parsed {
+        let draft = Draft {
+            federation: "federation".to_owned(),
+            sender: "sender".to_owned(),
+            recipients: vec![(
+                "member".to_owned(),
+                SealingSecretKey::from_seed(&[1; 32]).public(),
+            )],
+            kind: v1::Kind::Report,
+            lane: v1::Lane::Normal,
+            created_ms: 1,
+            expires_ms: 2,
+            reply_by_ms: None,
+            message_id: MessageId([1; 16]),
+            conversation: None,
+            in_reply_to: None,
+            content_type: "text/plain".to_owned(),
+            data: "content".into(),
+        };
+        let sealed = seal(&draft, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
+        parse(&sign_one(sealed, &SigningKey::from_seed(&[1; 32])).to_wire(None)).unwrap()
+    }
+
+    /// Opens a body that the sender sealed under the header's hash, but around `content`.
+    fn cause(content: &[u8], committed: &[u8]) -> Option<OpenCause> {
+        let mut parsed = parsed();
+        let plain = body::Plain {
+            salt: &[3; 32],
+            content: [content, b""],
+        };
+        let body = body::seal(&[2; 32], &parsed.core_hash, &[4; 24], &plain);
+        parsed.manifest.body_len = u64::try_from(body.len()).unwrap();
+        parsed.core.content_commitment = commit(&[3; 32], &[committed]);
+        let opened = open_body(&parsed, &body, Zeroizing::new([2; 32]));
+        opened.err().map(OpenError::cause)
+    }
+
+    fn encoded(content_type: &str) -> Vec<u8> {
+        v1::Content {
+            content_type: content_type.to_owned(),
+            data: "data".into(),
+        }
+        .encode_to_vec()
+    }
+
+    // ENV-11: what a header commits to is the content, and its salt.
+    #[test]
+    fn content_that_the_header_does_not_commit_to_is_refused() {
+        let content = encoded("text/plain");
+        assert_eq!(cause(&content, &content), None);
+        let refused = cause(&content, &encoded("text/html"));
+        assert_eq!(refused, Some(OpenCause::ContentCommitment));
+    }
+
+    // ENV-22, LIM-4, LIM-14
+    #[test]
+    fn sealed_content_that_breaks_a_rule_is_refused() {
+        let too_long = vec![0; CONTENT_BYTES_MAX + 1];
+        for content in [&[0xff][..], &encoded(""), &encoded("text/\n"), &too_long] {
+            assert_eq!(cause(content, content), Some(OpenCause::Content));
+        }
+    }
+}

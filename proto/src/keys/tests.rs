@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used)]
+
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use ring::signature::{ED25519, UnparsedPublicKey};
 

@@ -111,7 +111,7 @@ impl LogVerifier {
         let key = NoteKey {
             name: self.origin.clone(),
             kind: NoteKeyKind::Ed25519,
-            key: self.key.clone(),
+            key: self.key,
         };
         key.to_string()
     }

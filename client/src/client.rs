@@ -1,0 +1,229 @@
+//! A member's program: drafts, seals and submits envelopes, reads the inbox, asks for receipts.
+//!
+//! The life of a report: [`Client::draft`] gathers what is to be said, [`Client::seal`] seals and
+//! signs it, [`Client::submit`] brings it to the home node and yields what becomes of it; at the
+//! other end [`Client::inbox`] yields it opened, and [`InboxItem::confirm`] states what came of
+//! it. Every receipt is verified against the roster before anybody sees it, so a node can be
+//! late or silent, but it cannot make its member believe what did not happen.
+//!
+//! The session is made when it is first needed and again whenever it was lost. Spec: chapter CLI.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use frex_proto::{
+    error::WireCode,
+    keys::{SealingSecretKey, SigningKey},
+    receipt::ReceiptError,
+};
+
+use crate::{
+    environment::Environment,
+    keys::{HomeError, MemberHome},
+    tls::config::Limits,
+    transport::{RosterHandle, Socket, TransportError},
+};
+
+mod connect;
+mod draft;
+mod inbox;
+mod pump;
+mod query;
+mod seal;
+mod submit;
+mod verify;
+
+pub use draft::{DraftBuilder, DraftError};
+pub use inbox::{ConfirmError, FailedItem, Inbox, InboxError, InboxItem, ItemError};
+pub use query::{LogHead, QueryError};
+pub use seal::{Sealer, seal_batch};
+pub use submit::{News, Submission, SubmissionEvent, SubmitError};
+pub use verify::{ProvenReceipt, Unproven, Verifier};
+
+/// How long a lost node is looked for before a call gives up, if nothing else is asked for.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a client is made of.
+pub struct ClientConfig {
+    /// Who it speaks for.
+    pub member: String,
+    /// Who belongs to the federation; the home node's addresses are in it.
+    pub roster: RosterHandle,
+    /// Signs envelopes and stage statements.
+    pub identity: SigningKey,
+    /// Authenticates the connection.
+    pub tls: SigningKey,
+    /// Open what is sealed to the member: the present key, and former ones that are kept.
+    pub sealing: Vec<SealingSecretKey>,
+    /// Clock and randomness.
+    pub environment: Environment,
+    /// Where packets go out; none: a socket that fits the home node's address.
+    pub socket: Option<Socket>,
+    /// What the connection may hold.
+    pub limits: Limits,
+    /// How long a lost node is looked for before a call gives up.
+    pub patience: Duration,
+}
+
+impl ClientConfig {
+    /// The client of the member in `home`, with the machine's clock and randomness.
+    ///
+    /// # Errors
+    /// [`HomeError`]: the keys or the roster cannot be read or do not verify.
+    pub fn of_home(home: &MemberHome) -> Result<Self, HomeError> {
+        let environment = Environment::default();
+        let roster = home.roster(environment.clock.now_ms())?;
+        let keys = home.keys()?;
+        Ok(Self {
+            member: home.settings().member.clone(),
+            roster: RosterHandle::new(roster),
+            identity: keys.identity,
+            tls: keys.tls,
+            sealing: vec![keys.sealing],
+            environment,
+            socket: None,
+            limits: Limits::default(),
+            patience: PATIENCE,
+        })
+    }
+}
+
+/// A member's program. Clones share its session.
+#[derive(Clone)]
+pub struct Client(Arc<Parts>);
+
+struct Parts {
+    member: String,
+    roster: RosterHandle,
+    identity: Arc<SigningKey>,
+    sealing: Vec<SealingSecretKey>,
+    environment: Environment,
+    link: connect::Link,
+    verifier: Verifier,
+    patience: Duration,
+}
+
+impl Client {
+    /// Connects to the member's home node.
+    ///
+    /// # Errors
+    /// [`ConnectError`], after the configured patience if the node cannot be reached, at once if
+    /// waiting cannot help.
+    pub async fn connect(config: ClientConfig) -> Result<Self, ConnectError> {
+        let patience = config.patience;
+        let client = Self::new(config).await?;
+        client.0.link.session(patience).await?;
+        Ok(client)
+    }
+
+    /// A client that connects when it is first asked for something.
+    ///
+    /// # Errors
+    /// [`ConnectError`] if the roster does not list the member with these keys or no socket can
+    /// be had.
+    pub async fn new(config: ClientConfig) -> Result<Self, ConnectError> {
+        let link = connect::Link::new(&config).await?;
+        Ok(Self(Arc::new(Parts {
+            verifier: Verifier::new(config.roster.clone()),
+            member: config.member,
+            roster: config.roster,
+            identity: Arc::new(config.identity),
+            sealing: config.sealing,
+            environment: config.environment,
+            patience: config.patience,
+            link,
+        })))
+    }
+
+    /// Who it speaks for.
+    #[must_use]
+    pub fn member(&self) -> &str {
+        &self.0.member
+    }
+
+    /// The roster, to look things up in and to replace with a newer one.
+    #[must_use]
+    pub fn roster(&self) -> &RosterHandle {
+        &self.0.roster
+    }
+
+    /// Verifies receipts against the roster.
+    #[must_use]
+    pub fn verifier(&self) -> &Verifier {
+        &self.0.verifier
+    }
+
+    /// Ends the session and waits until the node was told. Every later call fails.
+    pub async fn close(&self) {
+        self.0.link.close().await;
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("member", &self.0.member)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why there is no session with the home node.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The roster does not list the member, or not with this connection key.
+    #[error("the roster does not list this member with this connection key")]
+    NotListed,
+    /// The roster names no address of the home node that can be resolved.
+    #[error("the roster names no usable address of the home node")]
+    NoAddress,
+    /// Socket, handshake or Hello.
+    #[error("the home node cannot be reached: {0}")]
+    Transport(#[from] TransportError),
+}
+
+impl From<&ConnectError> for WireCode {
+    fn from(error: &ConnectError) -> Self {
+        match error {
+            ConnectError::NotListed => Self::NotTrusted,
+            ConnectError::NoAddress => Self::Unreachable,
+            ConnectError::Transport(error) => error.into(),
+        }
+    }
+}
+
+impl From<ConnectError> for WireCode {
+    fn from(error: ConnectError) -> Self {
+        Self::from(&error)
+    }
+}
+
+/// Why a receipt is not shown as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnprovenError {
+    /// It does not verify.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
+    /// It names a node that is not in the roster.
+    #[error("the receipt is by a node that is not in the roster")]
+    UnknownNode,
+    /// The node speaks for members that it does not serve.
+    #[error("the node speaks for members that it does not serve")]
+    NotItsMember,
+    /// The member's own statement inside does not verify or says something else.
+    #[error("the member's statement inside the receipt does not hold")]
+    MemberStatement,
+    /// It states something else than what was asked for.
+    #[error("the receipt states something else than what belongs here")]
+    OutOfPlace,
+}
+
+impl From<UnprovenError> for WireCode {
+    fn from(error: UnprovenError) -> Self {
+        match error {
+            UnprovenError::Receipt(error) => error.into(),
+            UnprovenError::UnknownNode => Self::NotTrusted,
+            _ => Self::BadReceipt,
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The session with the home node: made when needed, made again when lost.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use frex_proto::{
+    delivery::Backoff,
+    error::{Retry, WireCode},
+    roster::Peer,
+    v1::Lane,
+};
+use tokio::{sync::Mutex, time::Instant};
+
+use super::{ClientConfig, ConnectError};
+use crate::{
+    environment::Environment,
+    tls::Identity,
+    transport::{Endpoint, EndpointConfig, Greeter, Session, Socket, TransportError},
+};
+
+/// The way to the home node.
+pub(super) struct Link {
+    endpoint: Endpoint,
+    greeter: Greeter,
+    member: String,
+    environment: Environment,
+    session: Arc<Mutex<Option<Session>>>,
+}
+
+impl Link {
+    pub(super) async fn new(config: &ClientConfig) -> Result<Self, ConnectError> {
+        let us = Peer::Client(config.member.clone());
+        let identity = Identity::new(&config.tls).map_err(TransportError::from)?;
+        let roster = config.roster.current();
+        let now_ms = config.environment.clock.now_ms();
+        if roster.owner_of_tls_key(identity.public_key(), now_ms) != Some(&us) {
+            return Err(ConnectError::NotListed);
+        }
+        let greeter = Greeter::new(us, config.roster.clone(), config.environment.clone());
+        let socket = match &config.socket {
+            Some(socket) => socket.clone(),
+            None => {
+                let (_, addresses) = home(&greeter, &config.member)?;
+                let resolved = resolve(&addresses).await;
+                Socket::toward(*resolved.first().ok_or(ConnectError::NoAddress)?)
+            }
+        };
+        let endpoint = Endpoint::bind(EndpointConfig {
+            socket,
+            identity,
+            key_check: greeter.key_check(),
+            key_exchange: greeter.key_exchange(),
+            limits: config.limits.clone(),
+            listen: false,
+            rng_seed: config.environment.random.endpoint_seed(),
+        })?;
+        Ok(Self {
+            endpoint,
+            greeter,
+            member: config.member.clone(),
+            environment: config.environment.clone(),
+            session: Arc::default(),
+        })
+    }
+
+    /// The present session, or a new one. Looks for the node for as long as `patience` says, with
+    /// growing pauses, unless waiting cannot help. Callers that come meanwhile wait for the same
+    /// attempt. Spec: CLI-1.
+    pub(super) async fn session(&self, patience: Duration) -> Result<Session, ConnectError> {
+        let deadline = Instant::now() + patience;
+        let mut held = self.session.lock().await;
+        if let Some(session) = held.as_ref().filter(|session| !session.is_closed()) {
+            return Ok(session.clone());
+        }
+        let mut backoff = Backoff::default();
+        loop {
+            let error = match self.dial().await {
+                Ok(session) => {
+                    *held = Some(session.clone());
+                    return Ok(session);
+                }
+                Err(error) => error,
+            };
+            if WireCode::from(&error).info().retry != Retry::Later {
+                return Err(error);
+            }
+            let pause = self.pause(&mut backoff);
+            if Instant::now() + pause >= deadline {
+                return Err(error);
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// The wait before the next attempt.
+    pub(super) fn pause(&self, backoff: &mut Backoff) -> Duration {
+        let mut rng = self.environment.random.rng();
+        Duration::from_millis(backoff.failed(Lane::Urgent, &mut rng))
+    }
+
+    pub(super) async fn close(&self) {
+        self.endpoint.close(WireCode::ShuttingDown);
+        self.endpoint.wait_idle().await;
+    }
+
+    async fn dial(&self) -> Result<Session, ConnectError> {
+        let (node, addresses) = home(&self.greeter, &self.member)?;
+        let greeting = self.greeter.dialling(&node);
+        let mut last = ConnectError::NoAddress;
+        for address in resolve(&addresses).await {
+            match self.endpoint.dial(address, &greeting).await {
+                Ok(session) => return Ok(session),
+                Err(error) => {
+                    tracing::debug!(%node, %error, "cannot connect");
+                    last = error.into();
+                }
+            }
+        }
+        Err(last)
+    }
+}
+
+/// The home node and its addresses, by the roster of this moment.
+fn home(greeter: &Greeter, member: &str) -> Result<(String, Vec<String>), ConnectError> {
+    let roster = greeter.roster.current();
+    let node = roster.home_node(member).ok_or(ConnectError::NotListed)?;
+    Ok((node.id.clone(), node.addresses.clone()))
+}
+
+/// Literal addresses need no resolver; names are asked for anew each time.
+async fn resolve(addresses: &[String]) -> Vec<SocketAddr> {
+    let mut resolved = Vec::new();
+    for address in addresses {
+        if let Ok(address) = address.parse() {
+            resolved.push(address);
+        } else if let Ok(found) = tokio::net::lookup_host(address).await {
+            resolved.extend(found);
+        }
+    }
+    resolved
+}

@@ -1,0 +1,236 @@
+//! Questions to the home node, none of whose answers is believed unproved.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use frex_proto::{
+    error::WireCode,
+    id::MessageId,
+    label::Hash,
+    log::{Checkpoint, CheckpointError, LogVerifier, ProofError, checkpoint, proof},
+    v1,
+    wire::{FrameError, FrameType},
+};
+
+use super::{Client, ConnectError, ProvenReceipt, Unproven, UnprovenError};
+use crate::transport::{self, TransportError};
+
+/// How long each answer may take.
+const ANSWER_WAIT: Duration = Duration::from_secs(20);
+
+/// Why a question has no answer that can be believed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// There is no session with the home node.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The connection broke or the node broke the protocol.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The home node refuses.
+    #[error("the home node refuses: {0}")]
+    Refused(WireCode),
+    /// The roster does not know the home node's log.
+    #[error("the roster does not list the home node's log")]
+    UnknownLog,
+    /// The checkpoint is not signed by the log.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The log does not contain what it must. Keep both checkpoints: they may be evidence.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+}
+
+impl From<&QueryError> for WireCode {
+    fn from(error: &QueryError) -> Self {
+        match error {
+            QueryError::Connect(error) => error.into(),
+            QueryError::Transport(error) => error.into(),
+            QueryError::Refused(code) => *code,
+            QueryError::UnknownLog => Self::NotTrusted,
+            QueryError::Checkpoint(_) => Self::BadSignature,
+            QueryError::Proof(error) => (*error).into(),
+        }
+    }
+}
+
+impl From<QueryError> for WireCode {
+    fn from(error: QueryError) -> Self {
+        Self::from(&error)
+    }
+}
+
+/// A log's head whose signature holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogHead {
+    /// What is signed.
+    pub checkpoint: Checkpoint,
+    /// The signed note as received: what is kept and shown to others.
+    pub note: Bytes,
+}
+
+impl Client {
+    /// Every receipt that the home node holds on a message that this member sent, in the order
+    /// of its log, each verified; those that do not hold say why. Spec: CLI-8.
+    ///
+    /// # Errors
+    /// [`QueryError`]; [`WireCode::NotFound`] inside if the node knows no such message.
+    pub async fn receipts(
+        &self,
+        message: MessageId,
+    ) -> Result<Vec<Result<ProvenReceipt, Unproven>>, QueryError> {
+        let request = v1::GetReceipts {
+            message_id: Bytes::copy_from_slice(message.as_ref()),
+        };
+        let answers = self.ask(v1::request::Request::GetReceipts(request)).await?;
+        let mut receipts = Vec::new();
+        for answer in answers {
+            match answer {
+                v1::answer::Answer::Receipt(receipt) => {
+                    let proven = self.0.verifier.prove(receipt, None);
+                    receipts.push(proven.and_then(|proven| self.of_message(proven, message)));
+                }
+                v1::answer::Answer::Refusal(refusal) if receipts.is_empty() => {
+                    return Err(refused(&refusal));
+                }
+                // One of the recipients' nodes was given up; there is no receipt of that.
+                v1::answer::Answer::Refusal(_) => {}
+                _ => return Err(TransportError::from(FrameError::Malformed).into()),
+            }
+        }
+        Ok(receipts)
+    }
+
+    /// The newest head of the home node's log, proved to extend `known` if one is given.
+    /// Spec: CLI-9.
+    ///
+    /// # Errors
+    /// [`QueryError`]; a failed proof is evidence against the node.
+    pub async fn checkpoint(&self, known: Option<&Checkpoint>) -> Result<LogHead, QueryError> {
+        let log = self.home_log()?;
+        let request = v1::GetCheckpoint {
+            consistent_with: known.map_or(0, |known| known.size),
+        };
+        let answer = self
+            .ask_one(v1::request::Request::GetCheckpoint(request))
+            .await?;
+        let v1::answer::Answer::Checkpoint(answer) = answer else {
+            return Err(TransportError::from(FrameError::Malformed).into());
+        };
+        let head = checkpoint::parse_and_verify(&answer.checkpoint, &log)?;
+        if let Some(known) = known {
+            let hashes = hashes(&answer.consistency)?;
+            proof::verify_consistency(known.size, &known.root, head.size, &head.root, &hashes)?;
+        }
+        Ok(LogHead {
+            checkpoint: head,
+            note: answer.checkpoint,
+        })
+    }
+
+    /// The newest head of the home node's log, proved to hold `leaf` at `index`. Spec: CLI-9.
+    ///
+    /// # Errors
+    /// [`QueryError`]; a failed proof is evidence against the node.
+    pub async fn prove_entry(&self, index: u64, leaf: &Hash) -> Result<LogHead, QueryError> {
+        let log = self.home_log()?;
+        let request = v1::GetProof { index, size: 0 };
+        let answer = self
+            .ask_one(v1::request::Request::GetProof(request))
+            .await?;
+        let v1::answer::Answer::Proof(answer) = answer else {
+            return Err(TransportError::from(FrameError::Malformed).into());
+        };
+        let head = checkpoint::parse_and_verify(&answer.checkpoint, &log)?;
+        let hashes = hashes(&answer.hashes)?;
+        proof::verify_inclusion(leaf, index, head.size, &hashes, &head.root)?;
+        Ok(LogHead {
+            checkpoint: head,
+            note: answer.checkpoint,
+        })
+    }
+
+    fn home_log(&self) -> Result<LogVerifier, QueryError> {
+        let roster = self.0.roster.current();
+        let home = roster.home_node(&self.0.member);
+        home.and_then(|home| roster.log_verifier(&home.id))
+            .ok_or(QueryError::UnknownLog)
+    }
+
+    fn of_message(
+        &self,
+        proven: ProvenReceipt,
+        message: MessageId,
+    ) -> Result<ProvenReceipt, Unproven> {
+        let statement = proven.statement();
+        let sender_fits = statement.sender.is_empty() || statement.sender == self.0.member;
+        if statement.message_id == Some(message) && sender_fits {
+            return Ok(proven);
+        }
+        Err(Unproven {
+            node: Some(proven.node().to_owned()),
+            error: UnprovenError::OutOfPlace,
+            receipt: Box::new(proven.receipt),
+        })
+    }
+
+    async fn ask_one(
+        &self,
+        request: v1::request::Request,
+    ) -> Result<v1::answer::Answer, QueryError> {
+        let answer = self.ask(request).await?.into_iter().next();
+        match answer {
+            Some(v1::answer::Answer::Refusal(refusal)) => Err(refused(&refusal)),
+            Some(answer) => Ok(answer),
+            None => Err(TransportError::from(FrameError::Malformed).into()),
+        }
+    }
+
+    /// Asks once, and once more if the session turns out to be lost. The answers up to Done.
+    async fn ask(
+        &self,
+        request: v1::request::Request,
+    ) -> Result<Vec<v1::answer::Answer>, QueryError> {
+        let request = v1::Request {
+            request: Some(request),
+        };
+        match self.ask_once(&request).await {
+            Err(QueryError::Transport(
+                TransportError::Lost | TransportError::Closed(WireCode::ShuttingDown),
+            )) => self.ask_once(&request).await,
+            other => other,
+        }
+    }
+
+    async fn ask_once(&self, request: &v1::Request) -> Result<Vec<v1::answer::Answer>, QueryError> {
+        let session = self.0.link.session(self.0.patience).await?;
+        let priority = transport::priority(v1::Lane::Control);
+        let transport::Stream { writer, mut reader } = session.request(request, priority).await?;
+        writer.finish().await?;
+        let mut answers = Vec::new();
+        loop {
+            let answer: v1::Answer = reader.message(FrameType::Answer, ANSWER_WAIT).await?;
+            match answer.answer {
+                Some(v1::answer::Answer::Done(_)) => return Ok(answers),
+                Some(answer) if answers.len() < ANSWERS_MAX => answers.push(answer),
+                _ => return Err(TransportError::from(FrameError::Malformed).into()),
+            }
+        }
+    }
+}
+
+/// Answers to one question: more than a message with every recipient and stage has.
+const ANSWERS_MAX: usize = 4096;
+
+fn refused(refusal: &v1::Refusal) -> QueryError {
+    QueryError::Refused(WireCode::from_number(refusal.code))
+}
+
+fn hashes(wire: &[Bytes]) -> Result<Vec<Hash>, QueryError> {
+    let hash = |bytes: &Bytes| Hash::try_from(&bytes[..]);
+    wire.iter()
+        .map(hash)
+        .collect::<Result<_, _>>()
+        .map_err(|_| ProofError::TooLong.into())
+}

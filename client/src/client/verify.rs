@@ -1,0 +1,156 @@
+//! What a receipt is worth: nothing, until it has proved what it says. Spec: CLI-4.
+
+use std::sync::{Mutex, PoisonError};
+
+use frex_proto::{
+    id::EnvelopeId,
+    label,
+    receipt::{self, CheckpointCache, ReceiptError, Statement, VerifiedReceipt},
+    roster::Roster,
+    sign, v1,
+};
+use prost::Message;
+
+use super::UnprovenError;
+use crate::transport::RosterHandle;
+
+/// A receipt and what it proves.
+#[derive(Debug, Clone)]
+pub struct ProvenReceipt {
+    /// As it was received: what is kept and shown to others.
+    pub receipt: v1::Receipt,
+    /// What it proves.
+    pub verified: VerifiedReceipt,
+    /// The member's own word, if the receipt is of a stage.
+    pub stage: Option<v1::StageStatement>,
+}
+
+impl ProvenReceipt {
+    /// The node that issued it.
+    #[must_use]
+    pub fn node(&self) -> &str {
+        &self.verified.statement.node
+    }
+
+    /// What it states.
+    #[must_use]
+    pub fn statement(&self) -> &Statement {
+        &self.verified.statement
+    }
+}
+
+/// A receipt that does not prove what it should. It may be evidence against the node.
+#[derive(Debug, Clone)]
+pub struct Unproven {
+    /// The node that it names, if it names one.
+    pub node: Option<String>,
+    /// What fails.
+    pub error: UnprovenError,
+    /// As it was received.
+    pub receipt: Box<v1::Receipt>,
+}
+
+/// Verifies receipts against the roster in force. One signature check serves all receipts under
+/// the same checkpoint.
+#[derive(Debug)]
+pub struct Verifier {
+    roster: RosterHandle,
+    cache: Mutex<CheckpointCache>,
+}
+
+impl Verifier {
+    /// Verifies against this roster.
+    #[must_use]
+    pub fn new(roster: RosterHandle) -> Self {
+        Self {
+            roster,
+            cache: Mutex::default(),
+        }
+    }
+
+    /// Verifies that the log of the node that the receipt names holds what it states, that the
+    /// node may state it, and that it covers `envelope` if one is given. Spec: CLI-4.
+    ///
+    /// # Errors
+    /// [`Unproven`] names the node and keeps the receipt.
+    pub fn prove(
+        &self,
+        wire: v1::Receipt,
+        envelope: Option<EnvelopeId>,
+    ) -> Result<ProvenReceipt, Unproven> {
+        let roster = self.roster.current();
+        let node = Statement::parse(&wire.statement).map(|statement| statement.node);
+        let unproven = |node: Option<&String>, error, wire| Unproven {
+            node: node.cloned(),
+            error,
+            receipt: Box::new(wire),
+        };
+        let node = match node {
+            Ok(node) => node,
+            Err(error) => return Err(unproven(None, ReceiptError::from(error).into(), wire)),
+        };
+        match self.judge(&roster, &node, &wire, envelope) {
+            Ok((verified, stage)) => Ok(ProvenReceipt {
+                receipt: wire,
+                verified,
+                stage,
+            }),
+            Err(error) => Err(unproven(Some(&node), error, wire)),
+        }
+    }
+
+    fn judge(
+        &self,
+        roster: &Roster,
+        node: &str,
+        wire: &v1::Receipt,
+        envelope: Option<EnvelopeId>,
+    ) -> Result<(VerifiedReceipt, Option<v1::StageStatement>), UnprovenError> {
+        let log = roster
+            .log_verifier(node)
+            .ok_or(UnprovenError::UnknownNode)?;
+        let verified = {
+            let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            receipt::verify_cached(wire, &log, envelope, &mut cache)?
+        };
+        let statement = &verified.statement;
+        let serves = |member: &String| roster.is_served_by(member, node);
+        let may = match statement.event {
+            v1::Event::Submitted => serves(&statement.sender),
+            v1::Event::Accepted | v1::Event::Stage => statement.recipients.iter().all(serves),
+            _ => true,
+        };
+        if !may {
+            return Err(UnprovenError::NotItsMember);
+        }
+        let staged = statement.event == v1::Event::Stage;
+        let stage = staged.then(|| member_word(roster, &verified)).transpose()?;
+        Ok((verified, stage))
+    }
+}
+
+/// The member's statement inside a stage receipt, under the keys it had at that time.
+fn member_word(
+    roster: &Roster,
+    verified: &VerifiedReceipt,
+) -> Result<v1::StageStatement, UnprovenError> {
+    let bad = UnprovenError::MemberStatement;
+    let statement = &verified.statement;
+    let [member] = statement.recipients.as_slice() else {
+        return Err(bad);
+    };
+    let keys = roster
+        .member(member)
+        .map(|member| member.identity_keys_at(verified.time_ms))
+        .ok_or(bad)?;
+    let signed = v1::Signed::decode(statement.member_statement.clone()).map_err(|_| bad)?;
+    let word = sign::verify(&signed, label::TYPE_STAGE, &keys, 1).map_err(|_| bad)?;
+    let word = v1::StageStatement::decode(word.payload).map_err(|_| bad)?;
+    let matches = word.member == *member
+        && word.federation == roster.federation()
+        && statement
+            .envelope_id
+            .is_some_and(|id| id.as_ref() == &word.envelope_id[..])
+        && word.stage() != v1::Stage::Unspecified;
+    if matches { Ok(word) } else { Err(bad) }
+}

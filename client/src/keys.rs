@@ -1,0 +1,274 @@
+//! What a member keeps on disk: secret keys, settings, the roster and receipts.
+//!
+//! ```text
+//! <dir>/member.toml            who this is; written last, so it tells a complete directory
+//! <dir>/keys/identity.key      signs envelopes and statements
+//! <dir>/keys/sealing.key       opens what is sealed to the member; never leaves the member
+//! <dir>/keys/tls.key           authenticates connections
+//! <dir>/root.frex              the pinned root of trust
+//! <dir>/roster.frex            the roster in force
+//! <dir>/receipts/              proofs of what nodes took on
+//! ```
+//!
+//! Secrets are readable by their owner alone, or not used at all. Spec: chapter FIL.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+use frex_proto::{
+    error::WireCode,
+    keys::{SealingSecretKey, SigningKey},
+    roster::RosterError,
+    v1,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::tls::{Identity, TlsError};
+
+pub mod file;
+mod home;
+
+/// The settings file of a member's directory.
+pub const MEMBER_FILE: &str = "member.toml";
+/// The file of the pinned root.
+pub const ROOT_FILE: &str = "root.frex";
+/// The file of the roster in force.
+pub const ROSTER_FILE: &str = "roster.frex";
+/// The folder of secret keys.
+pub const KEYS_DIR: &str = "keys";
+/// The folder of receipts.
+pub const RECEIPTS_DIR: &str = "receipts";
+
+/// Why a key file cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyFileError {
+    /// Other users can read the file or reach into its folder.
+    #[error("{} is open to other users (mode {mode:04o})", path.display())]
+    LooseMode {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// There is no such file.
+    #[error("{} does not exist", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A key is never overwritten.
+    #[error("{} exists already and is never overwritten", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Not a key file of the kind that is due.
+    #[error("{} is not a {kind}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        kind: &'static str,
+    },
+    /// The system refuses.
+    #[error("{} cannot be used: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+impl From<&KeyFileError> for WireCode {
+    fn from(error: &KeyFileError) -> Self {
+        match error {
+            KeyFileError::LooseMode { .. } => Self::LooseMode,
+            KeyFileError::Missing { .. } => Self::NotInitialised,
+            KeyFileError::Exists { .. }
+            | KeyFileError::Malformed { .. }
+            | KeyFileError::Io { .. } => Self::BadConfig,
+        }
+    }
+}
+
+impl From<KeyFileError> for WireCode {
+    fn from(error: KeyFileError) -> Self {
+        Self::from(&error)
+    }
+}
+
+/// Why a member's directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HomeError {
+    /// There is no member in this directory.
+    #[error("{} holds no member", dir.display())]
+    NotInitialised {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The settings do not parse; the text names line and field.
+    #[error("{} cannot be read: {reason}", path.display())]
+    BadSettings {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// A key or other file.
+    #[error(transparent)]
+    File(#[from] KeyFileError),
+    /// The roster or its root does not verify.
+    #[error("{} does not verify: {source}", path.display())]
+    Roster {
+        /// The file.
+        path: PathBuf,
+        /// The rule that fails.
+        source: RosterError,
+    },
+}
+
+impl From<&HomeError> for WireCode {
+    fn from(error: &HomeError) -> Self {
+        match error {
+            HomeError::NotInitialised { .. } => Self::NotInitialised,
+            HomeError::BadSettings { .. } => Self::BadConfig,
+            HomeError::File(error) => error.into(),
+            HomeError::Roster { source, .. } => (*source).into(),
+        }
+    }
+}
+
+impl From<HomeError> for WireCode {
+    fn from(error: HomeError) -> Self {
+        Self::from(&error)
+    }
+}
+
+/// What kind of organisation a member is, as settings and commands spell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MemberRole {
+    /// Takes reports from the public.
+    Hotline,
+    /// Runs a service.
+    Platform,
+    /// Investigates.
+    Police,
+    /// Prosecutes.
+    Prosecutor,
+    /// Collects and passes on for many.
+    ClearingHouse,
+    /// Watches over the others.
+    Oversight,
+}
+
+impl From<MemberRole> for v1::Role {
+    fn from(role: MemberRole) -> Self {
+        match role {
+            MemberRole::Hotline => Self::Hotline,
+            MemberRole::Platform => Self::Platform,
+            MemberRole::Police => Self::Police,
+            MemberRole::Prosecutor => Self::Prosecutor,
+            MemberRole::ClearingHouse => Self::ClearingHouse,
+            MemberRole::Oversight => Self::Oversight,
+        }
+    }
+}
+
+/// The settings of a member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberSettings {
+    /// Its id in the roster.
+    pub member: String,
+    /// The federation it belongs to.
+    pub federation: String,
+    /// The node that serves it.
+    pub home_node: String,
+    /// ISO 3166-1 alpha-2.
+    pub country: String,
+    /// Its name, for people.
+    pub name: String,
+    /// What kind of organisation it is.
+    pub role: MemberRole,
+}
+
+/// The secret keys of a member. Printing them prints only their public ids.
+#[derive(Debug)]
+pub struct MemberKeys {
+    /// Signs envelopes, statements and the member's document.
+    pub identity: SigningKey,
+    /// Opens what is sealed to the member.
+    pub sealing: SealingSecretKey,
+    /// Authenticates connections.
+    pub tls: SigningKey,
+}
+
+impl MemberKeys {
+    /// The identity of connections.
+    ///
+    /// # Errors
+    /// [`TlsError::Identity`].
+    pub fn transport_identity(&self) -> Result<Identity, TlsError> {
+        Identity::new(&self.tls)
+    }
+}
+
+/// A member's directory.
+#[derive(Clone)]
+pub struct MemberHome {
+    dir: PathBuf,
+    settings: MemberSettings,
+}
+
+impl MemberHome {
+    /// The directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &MemberSettings {
+        &self.settings
+    }
+
+    /// The folder of secret keys.
+    #[must_use]
+    pub fn keys_dir(&self) -> PathBuf {
+        self.dir.join(KEYS_DIR)
+    }
+
+    /// The folder of receipts.
+    #[must_use]
+    pub fn receipts_dir(&self) -> PathBuf {
+        self.dir.join(RECEIPTS_DIR)
+    }
+
+    /// The file of the roster in force.
+    #[must_use]
+    pub fn roster_path(&self) -> PathBuf {
+        self.dir.join(ROSTER_FILE)
+    }
+
+    /// The file of the pinned root.
+    #[must_use]
+    pub fn root_path(&self) -> PathBuf {
+        self.dir.join(ROOT_FILE)
+    }
+}
+
+impl fmt::Debug for MemberHome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemberHome")
+            .field("dir", &self.dir)
+            .field("member", &self.settings.member)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,349 @@
+//! A member's directory: made once, opened often.
+
+use std::{fs, path::Path};
+
+use frex_proto::{
+    id::check_name,
+    keys::{SealingSecretKey, SigningKey},
+    label::sha256,
+    limits,
+    roster::{Roster, RosterRef, TrustAnchor},
+    v1,
+};
+use prost::Message;
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use super::{
+    HomeError, KEYS_DIR, KeyFileError, MEMBER_FILE, MemberHome, MemberKeys, MemberSettings,
+    RECEIPTS_DIR, file,
+};
+
+const SETTINGS_BYTES_MAX: u64 = 64 * 1024;
+const IDENTITY_FILE: &str = "identity.key";
+const SEALING_FILE: &str = "sealing.key";
+const TLS_FILE: &str = "tls.key";
+
+impl MemberHome {
+    /// Makes a member: new keys, folders and settings. The settings come last, so a directory
+    /// that has them is complete.
+    ///
+    /// # Errors
+    /// [`HomeError`]; nothing that exists is overwritten.
+    pub fn create(
+        dir: &Path,
+        settings: MemberSettings,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(Self, MemberKeys), HomeError> {
+        let path = dir.join(MEMBER_FILE);
+        check_settings(&path, &settings)?;
+        if path.exists() {
+            return Err(KeyFileError::Exists { path }.into());
+        }
+        let home = Self {
+            dir: dir.to_owned(),
+            settings,
+        };
+        let keys = MemberKeys {
+            identity: SigningKey::generate(rng),
+            sealing: SealingSecretKey::generate(rng),
+            tls: SigningKey::generate(rng),
+        };
+        fs::create_dir_all(dir).map_err(|source| file::io(dir, source))?;
+        let keys_dir = dir.join(KEYS_DIR);
+        file::create_private_dir(&keys_dir)?;
+        file::create_private_dir(&dir.join(RECEIPTS_DIR))?;
+        file::write_signing_key(&keys_dir.join(IDENTITY_FILE), &keys.identity)?;
+        file::write_sealing_key(&keys_dir.join(SEALING_FILE), &keys.sealing)?;
+        file::write_signing_key(&keys_dir.join(TLS_FILE), &keys.tls)?;
+        let text = toml::to_string(&home.settings).map_err(|error| bad(&path, &error))?;
+        file::write_new(&path, text.as_bytes())?;
+        Ok((home, keys))
+    }
+
+    /// Opens a member's directory. Keys are read by [`keys`](Self::keys).
+    ///
+    /// # Errors
+    /// [`HomeError::NotInitialised`], [`HomeError::BadSettings`], [`HomeError::File`].
+    pub fn open(dir: &Path) -> Result<Self, HomeError> {
+        let path = dir.join(MEMBER_FILE);
+        let bytes = match file::read_capped(&path, SETTINGS_BYTES_MAX, "settings file") {
+            Err(KeyFileError::Missing { .. }) => {
+                return Err(HomeError::NotInitialised {
+                    dir: dir.to_owned(),
+                });
+            }
+            other => other?,
+        };
+        let settings = toml::from_slice(&bytes).map_err(|error| bad(&path, &error))?;
+        check_settings(&path, &settings)?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            settings,
+        })
+    }
+
+    /// Reads the secret keys.
+    ///
+    /// # Errors
+    /// [`KeyFileError`]; keys that others could read are refused.
+    pub fn keys(&self) -> Result<MemberKeys, KeyFileError> {
+        let dir = self.keys_dir();
+        Ok(MemberKeys {
+            identity: file::read_signing_key(&dir.join(IDENTITY_FILE))?,
+            sealing: file::read_sealing_key(&dir.join(SEALING_FILE))?,
+            tls: file::read_signing_key(&dir.join(TLS_FILE))?,
+        })
+    }
+
+    /// Pins the signed root that the caller has from a hand it trusts.
+    ///
+    /// # Errors
+    /// [`HomeError::Roster`] if it does not verify; [`HomeError::File`], also if a root is
+    /// pinned already: trust is not replaced in passing.
+    pub fn install_root(&self, signed_root: &[u8]) -> Result<TrustAnchor, HomeError> {
+        let path = self.root_path();
+        let anchor = anchor(&path, signed_root)?;
+        file::write_new(&path, signed_root)?;
+        Ok(anchor)
+    }
+
+    /// The pinned root.
+    ///
+    /// # Errors
+    /// [`HomeError`].
+    pub fn anchor(&self) -> Result<TrustAnchor, HomeError> {
+        let path = self.root_path();
+        let bytes = file::read_capped(&path, limits::SIGNED_BYTES_MAX as u64, "signed root")?;
+        anchor(&path, &bytes)
+    }
+
+    /// Puts a roster file in force if it verifies and may follow the one in force.
+    ///
+    /// # Errors
+    /// [`HomeError`]; the roster in force stays.
+    pub fn install_roster(&self, bundle: &[u8], now_ms: u64) -> Result<Roster, HomeError> {
+        let path = self.roster_path();
+        let refused = |source| HomeError::Roster {
+            path: path.clone(),
+            source,
+        };
+        let roster = Roster::judge(bundle, &self.anchor()?, now_ms).map_err(refused)?;
+        if let Some(held) = self.held_roster()? {
+            roster.is_newer_than(held).map_err(refused)?;
+        }
+        file::replace(&path, bundle)?;
+        Ok(roster)
+    }
+
+    /// Which roster is in force. It was judged when it was installed, and one that has ended
+    /// meanwhile still must not give way to an older one; a file that does not read as a roster
+    /// any more holds nothing back.
+    fn held_roster(&self) -> Result<Option<RosterRef>, HomeError> {
+        let bytes = match read_bundle(&self.roster_path()) {
+            Err(KeyFileError::Missing { .. } | KeyFileError::Malformed { .. }) => return Ok(None),
+            other => other?,
+        };
+        let payload = v1::RosterBundle::decode(bytes.as_slice())
+            .and_then(|bundle| v1::Signed::decode(bundle.roster))
+            .map(|signed| signed.payload);
+        let held = payload.and_then(|payload| {
+            let sha256 = sha256(&[&payload]);
+            let version = v1::Roster::decode(payload)?.version;
+            Ok(RosterRef { version, sha256 })
+        });
+        Ok(held.ok())
+    }
+
+    /// The roster in force, judged anew.
+    ///
+    /// # Errors
+    /// [`HomeError`].
+    pub fn roster(&self, now_ms: u64) -> Result<Roster, HomeError> {
+        let path = self.roster_path();
+        let bytes = read_bundle(&path)?;
+        Roster::judge(&bytes, &self.anchor()?, now_ms)
+            .map_err(|source| HomeError::Roster { path, source })
+    }
+}
+
+fn read_bundle(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    let bytes_max = limits::ROSTER_BUNDLE_BYTES_MAX as u64;
+    file::read_capped(path, bytes_max, "roster file")
+}
+
+fn anchor(path: &Path, signed_root: &[u8]) -> Result<TrustAnchor, HomeError> {
+    TrustAnchor::of_root(signed_root).map_err(|source| HomeError::Roster {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn check_settings(path: &Path, settings: &MemberSettings) -> Result<(), HomeError> {
+    let ids = [
+        ("member", &settings.member),
+        ("federation", &settings.federation),
+        ("home_node", &settings.home_node),
+    ];
+    for (field, id) in ids {
+        let rule = "must be 1 to 64 of a-z, 0-9, dot and hyphen";
+        check_name(id).map_err(|_| bad(path, &format!("{field} {rule}")))?;
+    }
+    let country = settings.country.as_bytes();
+    if country.len() != 2 || !country.iter().all(u8::is_ascii_uppercase) {
+        return Err(bad(path, &"country must be two capital letters"));
+    }
+    Ok(())
+}
+
+fn bad(path: &Path, reason: &dyn std::fmt::Display) -> HomeError {
+    HomeError::BadSettings {
+        path: path.to_owned(),
+        reason: reason.to_string().trim_end().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use frex_proto::error::WireCode;
+
+    use super::*;
+    use crate::{
+        environment::Random,
+        fixture::{Federation, NOW_MS},
+        keys::MemberRole,
+    };
+
+    // FIL-1, FIL-5
+    #[test]
+    fn created_member_opens_with_the_same_keys_and_closed_modes() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().join("member");
+        let (home, keys) = create(&dir).unwrap();
+        let opened = MemberHome::open(&dir).unwrap();
+        assert_eq!(opened.settings(), home.settings());
+        let read = opened.keys().unwrap();
+        assert_eq!(read.identity.key_id(), keys.identity.key_id());
+        assert_eq!(read.sealing.key_id(), keys.sealing.key_id());
+        assert_eq!(
+            read.transport_identity().unwrap().public_key(),
+            keys.tls.verifying_key().as_bytes()
+        );
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&home.keys_dir()), 0o700);
+        assert_eq!(mode(&home.receipts_dir()), 0o700);
+        for key in fs::read_dir(home.keys_dir()).unwrap() {
+            assert_eq!(mode(&key.unwrap().path()), 0o600);
+        }
+    }
+
+    // FIL-3: initialising twice changes nothing.
+    #[test]
+    fn second_creation_is_refused_and_keeps_the_keys() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_, keys) = create(dir.path()).unwrap();
+        let again = create(dir.path()).unwrap_err();
+        assert!(matches!(
+            again,
+            HomeError::File(KeyFileError::Exists { .. })
+        ));
+        let kept = MemberHome::open(dir.path()).unwrap().keys().unwrap();
+        assert_eq!(kept.identity.key_id(), keys.identity.key_id());
+    }
+
+    // FIL-5: every broken directory has its code, and the text names what to mend.
+    #[test]
+    fn broken_directories_give_their_code() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || MemberHome::open(dir.path()).unwrap_err();
+        assert_eq!(WireCode::from(open()), WireCode::NotInitialised);
+        for (text, named) in [
+            ("member = \"a\"", "federation"),
+            ("member = 1", "line 1"),
+            ("\u{0}", "line 1"),
+        ] {
+            fs::write(dir.path().join(MEMBER_FILE), text).unwrap();
+            let error = open();
+            assert!(error.to_string().contains(named), "{error}");
+            assert_eq!(WireCode::from(error), WireCode::BadConfig);
+        }
+    }
+
+    // FIL-5
+    #[test]
+    fn settings_that_no_roster_could_list_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut rng = Random::seeded([1; 32]).rng();
+        for change in [
+            |settings: &mut MemberSettings| settings.member = "Not An Id".to_owned(),
+            |settings: &mut MemberSettings| settings.home_node = String::new(),
+            |settings: &mut MemberSettings| settings.country = "nor".to_owned(),
+        ] {
+            let mut settings = settings();
+            change(&mut settings);
+            let refused = MemberHome::create(dir.path(), settings, &mut rng);
+            assert_eq!(WireCode::from(refused.unwrap_err()), WireCode::BadConfig);
+        }
+        assert!(!dir.path().join(KEYS_DIR).exists());
+    }
+
+    // FIL-6: without a pinned root no roster is believed.
+    #[test]
+    fn roster_without_a_pinned_root_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (home, _) = create(dir.path()).unwrap();
+        let error = home.install_roster(b"", 1).unwrap_err();
+        assert_eq!(WireCode::from(error), WireCode::NotInitialised);
+        let error = home.install_root(b"no root").unwrap_err();
+        assert_eq!(WireCode::from(error), WireCode::BadRoster);
+        assert!(!home.root_path().exists());
+    }
+
+    // FIL-6: a roster is taken if it may follow the one held, also when that one has ended.
+    #[test]
+    fn rosters_only_move_forward() {
+        let dir = tempfile::tempdir().unwrap();
+        let (home, _) = create(dir.path()).unwrap();
+        let first = Federation::new(v1::Status::Live);
+        home.install_root(&first.signed_root).unwrap();
+        home.install_roster(&first.bundle, NOW_MS).unwrap();
+        home.install_roster(&first.bundle, NOW_MS).unwrap();
+        assert_eq!(home.roster(NOW_MS).unwrap().version(), 1);
+
+        let fork = Federation::new(v1::Status::Suspended).bundle;
+        let refused = home.install_roster(&fork, NOW_MS).unwrap_err();
+        assert_eq!(WireCode::from(refused), WireCode::BadRoster);
+
+        let second = first.next();
+        home.install_roster(&second, NOW_MS).unwrap();
+        assert_eq!(home.roster(NOW_MS).unwrap().version(), 2);
+        let refused = home.install_roster(&first.bundle, NOW_MS).unwrap_err();
+        assert_eq!(WireCode::from(refused), WireCode::BadRoster);
+
+        fs::write(home.roster_path(), b"damaged").unwrap();
+        assert!(home.roster(NOW_MS).is_err());
+        home.install_roster(&second, NOW_MS).unwrap();
+        let repinned = home.install_root(&first.signed_root).unwrap_err();
+        assert!(matches!(
+            repinned,
+            HomeError::File(KeyFileError::Exists { .. })
+        ));
+    }
+
+    fn create(dir: &Path) -> Result<(MemberHome, MemberKeys), HomeError> {
+        MemberHome::create(dir, settings(), &mut Random::seeded([1; 32]).rng())
+    }
+
+    fn settings() -> MemberSettings {
+        MemberSettings {
+            member: "hotline.no".to_owned(),
+            federation: "fed".to_owned(),
+            home_node: "node.no".to_owned(),
+            country: "NO".to_owned(),
+            name: "Hotline".to_owned(),
+            role: MemberRole::Hotline,
+        }
+    }
+}

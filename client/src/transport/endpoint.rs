@@ -1,0 +1,195 @@
+//! The local end of all connections: one socket, one identity, one policy.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    sync::Arc,
+};
+
+use frex_proto::error::WireCode;
+use quinn::{AsyncUdpSocket, Runtime, TokioRuntime};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::timeout,
+};
+
+use super::{
+    Greeting, Session, TransportError,
+    accept::{Counters, Doorkeeper},
+    close_code, session,
+};
+use crate::tls::{
+    Identity, KeyCheck, KeyExchange,
+    config::{self, Limits, MTU_BYTES_MAX},
+};
+
+/// Smallest receive buffer per packet: what fits an Ethernet frame.
+const PAYLOAD_BYTES_MIN: u16 = 1472;
+
+/// Where packets go out and come in.
+#[derive(Debug, Clone)]
+pub enum Socket {
+    /// A UDP socket at this address; port 0 takes any free one.
+    Udp(SocketAddr),
+    /// A socket of the caller's making, as simulations use it.
+    Abstract(Arc<dyn AsyncUdpSocket>),
+}
+
+impl Socket {
+    /// A socket from which a program that only dials reaches `peer`. On the loopback interface it
+    /// stays there, where packets may be larger.
+    #[must_use]
+    pub fn toward(peer: SocketAddr) -> Self {
+        let local: IpAddr = match (peer.ip().is_loopback(), peer.is_ipv4()) {
+            (true, true) => Ipv4Addr::LOCALHOST.into(),
+            (true, false) => Ipv6Addr::LOCALHOST.into(),
+            (false, true) => Ipv4Addr::UNSPECIFIED.into(),
+            (false, false) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        Self::Udp(SocketAddr::new(local, 0))
+    }
+}
+
+/// What an endpoint is made of.
+pub struct EndpointConfig {
+    /// Where packets go out and come in.
+    pub socket: Socket,
+    /// Our transport key.
+    pub identity: Identity,
+    /// Which keys a peer may have.
+    pub key_check: KeyCheck,
+    /// Which key exchanges are offered and taken.
+    pub key_exchange: KeyExchange,
+    /// What a connection and the endpoint may hold.
+    pub limits: Limits,
+    /// Whether connections are taken, or only dialled.
+    pub listen: bool,
+    /// Fixes the endpoint's own random choices. For simulations only.
+    pub rng_seed: Option<[u8; 32]>,
+}
+
+/// The local end of all connections. Clones share it.
+#[derive(Clone)]
+pub struct Endpoint {
+    quinn: quinn::Endpoint,
+    client: quinn::ClientConfig,
+    limits: Arc<Limits>,
+    half_open: Arc<Semaphore>,
+    counters: Arc<Counters>,
+}
+
+impl Endpoint {
+    /// Opens the socket. Must run inside a tokio runtime, which then drives the connections; a
+    /// current-thread runtime is two to three times faster than a shared one.
+    ///
+    /// # Errors
+    /// [`TransportError::Bind`], [`TransportError::Tls`].
+    pub fn bind(config: EndpointConfig) -> Result<Self, TransportError> {
+        let mut limits = config.limits;
+        let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime);
+        let socket = match config.socket {
+            Socket::Abstract(socket) => socket,
+            Socket::Udp(address) => {
+                if address.ip().is_loopback() {
+                    limits.mtu_bytes_max = MTU_BYTES_MAX;
+                }
+                UdpSocket::bind(address)
+                    .and_then(|socket| runtime.wrap_udp_socket(socket))
+                    .map_err(TransportError::Bind)?
+            }
+        };
+        let (identity, key_exchange) = (&config.identity, config.key_exchange);
+        let check = Arc::clone(&config.key_check);
+        let client = config::client(identity, check, key_exchange, &limits)?;
+        let server = config
+            .listen
+            .then(|| config::server(identity, config.key_check, key_exchange, &limits))
+            .transpose()?;
+        let mut settings = quinn::EndpointConfig::default();
+        settings
+            .rng_seed(config.rng_seed)
+            .max_udp_payload_size(limits.mtu_bytes_max.clamp(PAYLOAD_BYTES_MIN, MTU_BYTES_MAX))
+            .map_err(|_| TransportError::Tls(crate::tls::TlsError::Configuration))?;
+        let quinn = quinn::Endpoint::new_with_abstract_socket(settings, server, socket, runtime)
+            .map_err(TransportError::Bind)?;
+        Ok(Self {
+            quinn,
+            client,
+            half_open: Arc::new(Semaphore::new(limits.half_open_max)),
+            limits: Arc::new(limits),
+            counters: Arc::default(),
+        })
+    }
+
+    /// Connects to `address` and exchanges Hellos. Who must be there is for the greeting's judge
+    /// to say. Spec: TRN-1, TRN-2.
+    ///
+    /// # Errors
+    /// [`TransportError`]; [`TransportError::Unreachable`] if no handshake happens in time.
+    pub async fn dial(
+        &self,
+        address: SocketAddr,
+        greeting: &Greeting,
+    ) -> Result<Session, TransportError> {
+        // The name is never sent nor looked at: only the key counts.
+        let connecting = self
+            .quinn
+            .connect_with(self.client.clone(), address, "frex")
+            .map_err(|_| TransportError::Unreachable)?;
+        let connection = timeout(self.limits.handshake_timeout, connecting)
+            .await
+            .map_err(|_| TransportError::Unreachable)??;
+        session::greet(connection, greeting, &self.limits).await
+    }
+
+    /// Takes connections and hands over each that has become a session, until the endpoint
+    /// closes or nobody receives sessions. A slow or silent peer delays no other.
+    pub async fn serve(&self, greeting: Greeting, sessions: mpsc::Sender<Session>) {
+        let doorkeeper = Doorkeeper {
+            greeting,
+            limits: Arc::clone(&self.limits),
+            half_open: Arc::clone(&self.half_open),
+            counters: Arc::clone(&self.counters),
+            sessions: sessions.clone(),
+        };
+        loop {
+            let incoming = tokio::select! {
+                biased;
+                incoming = self.quinn.accept() => incoming,
+                () = sessions.closed() => None,
+            };
+            let Some(incoming) = incoming else { return };
+            doorkeeper.admit(incoming, self.quinn.open_connections());
+        }
+    }
+
+    /// What happened at the door so far.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Connections that are open now, sessions or not.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.quinn.open_connections()
+    }
+
+    /// The address of the socket.
+    ///
+    /// # Errors
+    /// [`TransportError::Bind`] if the socket does not know it.
+    pub fn local_addr(&self) -> Result<SocketAddr, TransportError> {
+        self.quinn.local_addr().map_err(TransportError::Bind)
+    }
+
+    /// Ends every session and takes no further one.
+    pub fn close(&self, code: WireCode) {
+        self.quinn
+            .close(close_code(code), code.info().name.as_bytes());
+    }
+
+    /// Waits until the peers were told of what is closed.
+    pub async fn wait_idle(&self) {
+        self.quinn.wait_idle().await;
+    }
+}

@@ -1,0 +1,235 @@
+//! Frames on a stream: read within caps and deadlines, written coalesced.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use frex_proto::{
+    error::WireCode,
+    wire::{self, FrameError, FrameType, HEADER_BYTES},
+};
+use prost::Message;
+use quinn::{RecvStream, SendStream};
+use tokio::{sync::Semaphore, time::timeout};
+
+use super::{Frame, TransportError, close_code};
+use crate::tls::config::LARGE_FRAME_BYTES;
+
+/// Pieces taken from the connection at once: its lock is taken once for all of them.
+const CHUNKS_AT_ONCE: usize = 16;
+/// What every started frame gets, however small.
+const FRAME_TIMEOUT: Duration = Duration::from_secs(20);
+/// The slowest progress that is waited for, bytes per second.
+const SLOWEST_BYTES_PER_SECOND: usize = 4096;
+
+/// Reads frames. A cancelled read loses nothing: the next one goes on where it stopped.
+#[derive(Debug)]
+pub struct FrameReader {
+    stream: RecvStream,
+    buffer: BytesMut,
+    large_frames: Arc<Semaphore>,
+}
+
+impl FrameReader {
+    pub(super) fn new(stream: RecvStream, large_frames: Arc<Semaphore>) -> Self {
+        Self {
+            stream,
+            buffer: BytesMut::new(),
+            large_frames,
+        }
+    }
+
+    /// The next frame, or nothing where the peer has finished between two frames.
+    ///
+    /// `wait` bounds the time to its first byte; a started frame must then go on at a few
+    /// kilobytes per second. Memory grows with what has arrived, never with what a header
+    /// announces. Spec: WIR-1, WIR-3, TRN-5.
+    ///
+    /// # Errors
+    /// [`TransportError`]: not a frame, too long, too slow, cut off, or the stream is gone.
+    pub async fn next(&mut self, wait: Duration) -> Result<Option<Frame>, TransportError> {
+        self.read(None, wait).await
+    }
+
+    /// The payload of the next frame, which must be of this type.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next); also [`FrameError::Unexpected`] and [`TransportError::Ended`].
+    pub async fn expect(
+        &mut self,
+        kind: FrameType,
+        wait: Duration,
+    ) -> Result<Bytes, TransportError> {
+        let frame = self.read(Some(kind), wait).await?;
+        Ok(frame.ok_or(TransportError::Ended)?.payload)
+    }
+
+    /// The message of the next frame, which must be of this type.
+    ///
+    /// # Errors
+    /// As [`expect`](Self::expect); also [`FrameError::Malformed`].
+    pub async fn message<M: Message + Default>(
+        &mut self,
+        kind: FrameType,
+        wait: Duration,
+    ) -> Result<M, TransportError> {
+        let payload = self.expect(kind, wait).await?;
+        Ok(wire::decode(payload)?)
+    }
+
+    /// Tells the peer that nothing more is read.
+    pub fn stop(&mut self, code: WireCode) {
+        // Nothing is left to stop if the peer has already finished.
+        let _ = self.stream.stop(close_code(code));
+    }
+
+    async fn read(
+        &mut self,
+        due: Option<FrameType>,
+        wait: Duration,
+    ) -> Result<Option<Frame>, TransportError> {
+        if self.buffer.is_empty() && !within(wait, self.fill(1)).await? {
+            return Ok(None);
+        }
+        self.fill_within(HEADER_BYTES).await?;
+        let header = self.buffer[..HEADER_BYTES]
+            .try_into()
+            .expect("the buffer holds a header");
+        let (kind, length) = wire::parse_header(header)?;
+        if due.is_some_and(|due| due != kind) {
+            return Err(FrameError::Unexpected.into());
+        }
+        let _turn = if length > LARGE_FRAME_BYTES {
+            let large_frames = Arc::clone(&self.large_frames);
+            Some(large_frames.acquire_owned().await)
+        } else {
+            None
+        };
+        self.fill_within(HEADER_BYTES + length).await?;
+        let mut frame = self.buffer.split_to(HEADER_BYTES + length);
+        let payload = frame.split_off(HEADER_BYTES).freeze();
+        Ok(Some(Frame { kind, payload }))
+    }
+
+    async fn fill_within(&mut self, bytes: usize) -> Result<(), TransportError> {
+        if self.buffer.len() >= bytes {
+            return Ok(());
+        }
+        if within(allowance(bytes), self.fill(bytes)).await? {
+            Ok(())
+        } else {
+            Err(TransportError::Ended)
+        }
+    }
+
+    /// Reads until the buffer holds so many bytes; false if the stream ends before.
+    async fn fill(&mut self, bytes: usize) -> Result<bool, TransportError> {
+        while self.buffer.len() < bytes {
+            let mut chunks: [Bytes; CHUNKS_AT_ONCE] = Default::default();
+            let Some(count) = self.stream.read_chunks(&mut chunks).await? else {
+                return Ok(false);
+            };
+            for chunk in &chunks[..count] {
+                self.buffer.extend_from_slice(chunk);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Collects frames and sends them together.
+///
+/// A writer that is dropped before [`finish`](Self::finish) resets its stream, so that a cut-off
+/// request never looks complete.
+#[derive(Debug)]
+pub struct FrameWriter {
+    stream: SendStream,
+    buffer: BytesMut,
+    finished: bool,
+}
+
+impl FrameWriter {
+    pub(super) fn new(stream: SendStream) -> Self {
+        Self {
+            stream,
+            buffer: BytesMut::new(),
+            finished: false,
+        }
+    }
+
+    /// Adds a frame to what the next [`flush`](Self::flush) sends.
+    ///
+    /// # Panics
+    /// If the message exceeds its type's cap: callers build messages from checked parts.
+    pub fn put_message(&mut self, kind: FrameType, message: &impl Message) {
+        wire::put_message(&mut self.buffer, kind, message);
+    }
+
+    /// Adds a frame of raw bytes to what the next [`flush`](Self::flush) sends.
+    ///
+    /// # Panics
+    /// If the bytes exceed the type's cap.
+    pub fn put_bytes(&mut self, kind: FrameType, payload: &[u8]) {
+        wire::put_bytes(&mut self.buffer, kind, payload);
+    }
+
+    /// Bytes that wait for [`flush`](Self::flush).
+    #[must_use]
+    pub fn pending_bytes(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Hands everything collected to the connection, at the speed at which the peer takes it.
+    ///
+    /// # Errors
+    /// [`TransportError::TimedOut`] if the peer does not read; the stream is then of no use.
+    pub async fn flush(&mut self) -> Result<(), TransportError> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let bytes = self.buffer.split().freeze();
+        let allowed = allowance(bytes.len());
+        within(allowed, async { Ok(self.stream.write_chunk(bytes).await?) }).await
+    }
+
+    /// Sends what is collected and says that nothing follows.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    pub async fn finish(mut self) -> Result<(), TransportError> {
+        self.flush().await?;
+        self.finished = true;
+        self.stream
+            .finish()
+            .map_err(|_| TransportError::StreamClosed)
+    }
+
+    /// Gives the stream up; what was not sent is lost.
+    pub fn reset(mut self, code: WireCode) {
+        self.finished = true;
+        // An already closed stream needs no reset.
+        let _ = self.stream.reset(close_code(code));
+    }
+}
+
+impl Drop for FrameWriter {
+    fn drop(&mut self) {
+        if !self.finished {
+            // An already closed stream needs no reset.
+            let _ = self.stream.reset(close_code(WireCode::ShuttingDown));
+        }
+    }
+}
+
+async fn within<T>(
+    allowed: Duration,
+    work: impl Future<Output = Result<T, TransportError>>,
+) -> Result<T, TransportError> {
+    timeout(allowed, work)
+        .await
+        .unwrap_or(Err(TransportError::TimedOut))
+}
+
+fn allowance(bytes: usize) -> Duration {
+    let seconds = u32::try_from(bytes / SLOWEST_BYTES_PER_SECOND).unwrap_or(u32::MAX);
+    FRAME_TIMEOUT + Duration::from_secs(u64::from(seconds))
+}

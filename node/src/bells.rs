@@ -1,0 +1,179 @@
+//! Wakes those who wait for something to be recorded: delivery workers, inbox streams, submitters.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use frex_proto::{error::WireCode, roster::Roster};
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    journal::RecordKind,
+    ledger::{
+        MessageKey,
+        records::{self, Record},
+    },
+};
+
+/// What a submitter hears after SUBMITTED.
+#[derive(Debug, Clone)]
+pub enum Notice {
+    /// A receipt of a node, encoded.
+    Receipt {
+        /// Who issued it.
+        node: String,
+        /// The receipt.
+        receipt: Bytes,
+    },
+    /// Delivery to a node was given up.
+    Undeliverable {
+        /// Which.
+        node: String,
+        /// Why.
+        code: WireCode,
+    },
+}
+
+impl Notice {
+    /// What a submitter hears of this record, made at the node `own`.
+    #[must_use]
+    pub fn of(kind: RecordKind, record: &Record, own: &str) -> Option<Self> {
+        let node = record.nodes.first().cloned().unwrap_or_default();
+        let receipt = record.receipt.clone();
+        match kind {
+            records::PEER_RECEIPT => Some(Self::Receipt { node, receipt }),
+            records::ACCEPTED | records::STAGE => Some(Self::Receipt {
+                node: own.to_owned(),
+                receipt,
+            }),
+            records::UNDELIVERABLE => Some(Self::Undeliverable {
+                node,
+                code: WireCode::from_number(record.code),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// Where a submitter hears of its messages. As many notices come as a message has nodes and
+/// stages, so the channel needs no bound of its own.
+pub type Ear = mpsc::UnboundedSender<(MessageKey, Notice)>;
+
+/// One bell per queue, and the submitters who listen for their message.
+pub struct Bells {
+    node: String,
+    outbox: BTreeMap<String, watch::Sender<()>>,
+    inbox: BTreeMap<String, watch::Sender<()>>,
+    listeners: Mutex<BTreeMap<MessageKey, Vec<(u64, Ear)>>>,
+    next: AtomicU64,
+}
+
+/// A submitter's ear; taken off the list when dropped.
+pub struct Listener<'a> {
+    bells: &'a Bells,
+    message: MessageKey,
+    number: u64,
+}
+
+impl Bells {
+    /// Bells for every node of the roster and every member served by `node`.
+    #[must_use]
+    pub fn new(roster: &Roster, node: &str) -> Self {
+        let outbox = roster
+            .nodes()
+            .map(|node| (node.id.clone(), watch::Sender::new(())));
+        let served = roster.members().filter(|member| member.home_node == node);
+        let inbox = served.map(|member| (member.id.clone(), watch::Sender::new(())));
+        Self {
+            node: node.to_owned(),
+            outbox: outbox.collect(),
+            inbox: inbox.collect(),
+            listeners: Mutex::default(),
+            next: AtomicU64::new(0),
+        }
+    }
+
+    /// Rings when something new waits for `node`.
+    #[must_use]
+    pub fn outbox(&self, node: &str) -> Option<watch::Receiver<()>> {
+        self.outbox.get(node).map(watch::Sender::subscribe)
+    }
+
+    /// Rings when something new waits for `member`.
+    #[must_use]
+    pub fn inbox(&self, member: &str) -> Option<watch::Receiver<()>> {
+        self.inbox.get(member).map(watch::Sender::subscribe)
+    }
+
+    /// Rings an inbox again: a lease was given back.
+    pub fn ring_inbox(&self, member: &str) {
+        if let Some(bell) = self.inbox.get(member) {
+            bell.send_replace(());
+        }
+    }
+
+    /// Sends what becomes of `message` to `ear` from now on.
+    pub fn listen(&self, message: MessageKey, ear: Ear) -> Listener<'_> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut listeners = self.listeners.lock().expect("no holder of the list panics");
+        listeners.entry(message).or_default().push((number, ear));
+        Listener {
+            bells: self,
+            message,
+            number,
+        }
+    }
+
+    fn tell(&self, message: MessageKey, notice: &Notice) {
+        let listeners = self.listeners.lock().expect("no holder of the list panics");
+        for (_, ear) in listeners.get(&message).into_iter().flatten() {
+            // Whoever went away is taken off the list by its own guard.
+            let _ = ear.send((message, notice.clone()));
+        }
+    }
+}
+
+impl Drop for Listener<'_> {
+    fn drop(&mut self) {
+        let mut listeners = self
+            .bells
+            .listeners
+            .lock()
+            .expect("no holder of the list panics");
+        if let Some(ears) = listeners.get_mut(&self.message) {
+            ears.retain(|(number, _)| *number != self.number);
+            if ears.is_empty() {
+                listeners.remove(&self.message);
+            }
+        }
+    }
+}
+
+impl Bells {
+    /// Rings for a record that is durable and in the index.
+    pub fn committed(&self, kind: RecordKind, record: &Record) {
+        let Ok(message) = record.message.as_ref().try_into().map(MessageKey) else {
+            return;
+        };
+        if kind == records::SENT || kind == records::STAGE {
+            for node in &record.nodes {
+                if let Some(bell) = self.outbox.get(node) {
+                    bell.send_replace(());
+                }
+            }
+        }
+        if kind == records::ACCEPTED {
+            for member in &record.members {
+                self.ring_inbox(member);
+            }
+        }
+        if let Some(notice) = Notice::of(kind, record, &self.node) {
+            self.tell(message, &notice);
+        }
+    }
+}

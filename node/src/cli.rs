@@ -1,0 +1,530 @@
+//! The `frex` command: its words. What each does is in the file of its name.
+//!
+//! Data goes to standard output, messages to standard error, and every error says what happened,
+//! why, and what to do. Spec: chapter CLI.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use frex_proto::v1;
+
+use self::time::{Moment, Span};
+
+mod completions;
+mod demo;
+mod dispatch;
+mod errors;
+mod failure;
+mod federation;
+mod files;
+mod fingerprint;
+mod fsck;
+mod inbox;
+mod init;
+mod log;
+mod member;
+mod output;
+mod receipt;
+mod roster;
+mod run;
+mod send;
+mod show;
+mod status;
+mod time;
+
+pub use dispatch::main;
+
+/// Exchange reports between the members of a federation, with receipts that prove it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "frex",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+#[command(after_help = "Try it without setting anything up: frex demo")]
+pub struct Cli {
+    /// Print JSON (one document with "v": 1) instead of text; errors become one line of JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make the keys and folders of a member and its node
+    Init(InitArgs),
+    /// Make the governance of a new federation
+    #[command(subcommand)]
+    Federation(FederationCommand),
+    /// Make, read and install the list of members
+    #[command(subcommand)]
+    Roster(RosterCommand),
+    /// Run a node until it is told to stop
+    Run(RunArgs),
+    /// Seal a report to members and hand it to the node
+    Send(SendArgs),
+    /// Fetch and open what has arrived
+    Inbox(InboxArgs),
+    /// Show a report that was sent or received
+    Show(ShowArgs),
+    /// Verify receipts, list them, or fetch later ones
+    #[command(subcommand)]
+    Receipt(ReceiptCommand),
+    /// Read the published log of a node
+    #[command(subcommand)]
+    Log(LogCommand),
+    /// Show what is in a directory and whether its node runs
+    Status(StatusArgs),
+    /// Check everything that a node keeps; with --rebuild, make its index anew
+    Fsck(FsckArgs),
+    /// Explain an error code, or list them all
+    Errors(ErrorsArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Run a whole federation on this machine for a few seconds and verify what it did
+    Demo(DemoArgs),
+}
+
+/// `frex init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The member's id: 1 to 64 of a-z, 0-9, . and -
+    #[arg(long, value_name = "ID")]
+    pub member: String,
+    /// The organisation's name, for people
+    #[arg(long)]
+    pub name: String,
+    /// ISO 3166-1 alpha-2
+    #[arg(long, value_name = "CC")]
+    pub country: String,
+    /// What kind of organisation it is
+    #[arg(long, value_enum)]
+    pub role: RoleArg,
+    /// The federation to join
+    #[arg(long, value_name = "NAME")]
+    pub federation: String,
+    /// The node's id [default: node.ID]
+    #[arg(long, value_name = "ID", conflicts_with = "no_node")]
+    pub node: Option<String>,
+    /// UDP address on which the node listens
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:7443",
+        conflicts_with = "no_node"
+    )]
+    pub listen: SocketAddr,
+    /// HOST:PORT at which others reach the node [default: the address it listens on]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "no_node")]
+    pub address: Vec<String>,
+    /// Loopback address for metrics and status
+    #[arg(long, value_name = "ADDR", conflicts_with = "no_node")]
+    pub metrics: Option<SocketAddr>,
+    /// Make no node: another organisation's node serves this member
+    #[arg(long, requires = "home_node")]
+    pub no_node: bool,
+    /// The node that serves this member
+    #[arg(long, value_name = "ID", requires = "no_node")]
+    pub home_node: Option<String>,
+    /// Folder to make everything in
+    pub dir: PathBuf,
+}
+
+/// `frex federation …`.
+#[derive(Debug, Subcommand)]
+pub enum FederationCommand {
+    /// Make the governance keys, one folder for each holder, and the root that pins them
+    Init(FederationInitArgs),
+}
+
+/// `frex federation init`.
+#[derive(Debug, Args)]
+pub struct FederationInitArgs {
+    /// The federation's name: 1 to 64 of a-z, 0-9, . and -
+    #[arg(long, value_name = "FED")]
+    pub name: String,
+    /// How many people hold a key
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub keys: u32,
+    /// How many of them must agree
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub threshold: u32,
+    /// Life of the root
+    #[arg(long, default_value = "1825d")]
+    pub expires: Span,
+    /// Folder to make
+    pub dir: PathBuf,
+}
+
+/// `frex roster …`.
+#[derive(Debug, Subcommand)]
+pub enum RosterCommand {
+    /// Sign member cards into a roster
+    Make(RosterMakeArgs),
+    /// Add another holder's signature to a roster
+    Sign(RosterSignArgs),
+    /// Judge a roster and list its members
+    Show(RosterShowArgs),
+    /// Judge a roster and install it for member and node
+    Install(RosterInstallArgs),
+}
+
+/// `frex roster make`.
+#[derive(Debug, Args)]
+pub struct RosterMakeArgs {
+    /// The federation's root
+    #[arg(long, value_name = "FILE")]
+    pub root: PathBuf,
+    /// A holder's roster key; repeat for each
+    #[arg(long = "key", value_name = "FILE", required = true)]
+    pub keys: Vec<PathBuf>,
+    /// The roster that this one follows
+    #[arg(long, value_name = "FILE")]
+    pub previous: Option<PathBuf>,
+    /// Life of the roster
+    #[arg(long, default_value = "365d")]
+    pub expires: Span,
+    /// Cards of members to list, or to list anew
+    #[arg(value_name = "CARD")]
+    pub cards: Vec<PathBuf>,
+    /// Where to write the roster
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// `frex roster sign`.
+#[derive(Debug, Args)]
+pub struct RosterSignArgs {
+    /// The roster; the signature is added to it
+    pub file: PathBuf,
+    /// The federation's root
+    #[arg(long, value_name = "FILE")]
+    pub root: PathBuf,
+    /// A holder's roster key; repeat for each
+    #[arg(long = "key", value_name = "FILE", required = true)]
+    pub keys: Vec<PathBuf>,
+}
+
+/// `frex roster show`.
+#[derive(Debug, Args)]
+pub struct RosterShowArgs {
+    /// The roster
+    pub file: PathBuf,
+    /// The federation's root, got from a hand you trust
+    #[arg(long, value_name = "FILE")]
+    pub root: Option<PathBuf>,
+}
+
+/// `frex roster install`.
+#[derive(Debug, Args)]
+pub struct RosterInstallArgs {
+    /// The roster
+    pub file: PathBuf,
+    /// The federation's root; needed the first time
+    #[arg(long, value_name = "FILE")]
+    pub root: Option<PathBuf>,
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+}
+
+/// `frex run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// How log lines on standard error look
+    #[arg(long, value_enum, default_value = "text", env = "FREX_LOG_FORMAT")]
+    pub log_format: LogFormat,
+    /// Which log lines: a level, or module=level pairs
+    #[arg(long, default_value = "info", env = "FREX_LOG", value_name = "FILTER")]
+    pub log: String,
+    /// Stop when standard input ends, so that the node does not outlive who started it
+    #[arg(long)]
+    pub stop_with_stdin: bool,
+}
+
+/// `frex send`.
+#[derive(Debug, Args)]
+pub struct SendArgs {
+    /// A JSON report, or any file with --content-type; - reads standard input
+    pub file: PathBuf,
+    /// A member to send to; repeat for each
+    #[arg(long, value_name = "MEMBER", required = true, num_args = 1..)]
+    pub to: Vec<String>,
+    /// The folder that `frex init` made
+    #[arg(long, value_name = "DIR", env = "FREX_DIR", default_value = ".")]
+    pub from: PathBuf,
+    /// What it is about
+    #[arg(long, value_enum, default_value = "report")]
+    pub kind: KindArg,
+    /// How fast it must travel
+    #[arg(long, value_enum, default_value = "normal")]
+    pub lane: LaneArg,
+    /// Type of any other content than a JSON report
+    #[arg(long, value_name = "TYPE")]
+    pub content_type: Option<String>,
+    /// When delivery is given up [default: by lane, 24h, 7d or 30d]
+    #[arg(long, value_name = "TIME")]
+    pub expires: Option<Moment>,
+    /// By when an answer is awaited
+    #[arg(long, value_name = "TIME")]
+    pub reply_by: Option<Moment>,
+    /// How long to wait for the recipients' nodes
+    #[arg(long, default_value = "10s", value_name = "DURATION")]
+    pub wait: Span,
+}
+
+/// `frex inbox`.
+#[derive(Debug, Args)]
+pub struct InboxArgs {
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// How long to wait for a first report
+    #[arg(long, default_value = "0s", value_name = "DURATION")]
+    pub wait: Span,
+    /// Take at most so many
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max: u32,
+    /// What to tell the sender: opened takes it off the inbox, none leaves it there
+    #[arg(long, value_enum, default_value = "opened")]
+    pub confirm: ConfirmArg,
+}
+
+/// `frex show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Envelope or message id, or the first letters of one
+    pub id: String,
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+}
+
+/// `frex receipt …`.
+#[derive(Debug, Subcommand)]
+pub enum ReceiptCommand {
+    /// Verify receipts offline, check by check
+    Verify(ReceiptVerifyArgs),
+    /// List the receipts of a member
+    Ls(DirArgs),
+    /// Ask the node for every receipt of a message that was sent
+    Fetch(ReceiptFetchArgs),
+}
+
+/// `frex receipt verify`.
+#[derive(Debug, Args)]
+pub struct ReceiptVerifyArgs {
+    /// Receipts as tlog-proof files
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Take the log's key from this roster
+    #[arg(long, value_name = "FILE", requires = "root", conflicts_with = "vkey")]
+    pub roster: Option<PathBuf>,
+    /// The root under which the roster is judged
+    #[arg(long, value_name = "FILE", requires = "roster")]
+    pub root: Option<PathBuf>,
+    /// The log's verifier key, or a file that holds it
+    #[arg(long, value_name = "KEY|FILE")]
+    pub vkey: Option<String>,
+    /// The envelope that the receipt must be about
+    #[arg(long, value_name = "ID")]
+    pub envelope: Option<String>,
+    /// Take roster and root from this member's folder
+    #[arg(long, value_name = "DIR", env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+}
+
+/// `frex receipt fetch`.
+#[derive(Debug, Args)]
+pub struct ReceiptFetchArgs {
+    /// Message id, as `frex send` printed it
+    pub message: String,
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// Wait until so many recipients have opened it
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub opened: usize,
+    /// How long to wait for that
+    #[arg(long, default_value = "10s", value_name = "DURATION")]
+    pub wait: Span,
+}
+
+/// A folder alone.
+#[derive(Debug, Args)]
+pub struct DirArgs {
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+}
+
+/// `frex log …`.
+#[derive(Debug, Subcommand)]
+pub enum LogCommand {
+    /// Print the newest published checkpoint
+    Checkpoint(DirArgs),
+    /// Prove that an entry is in the published log
+    Prove(LogProveArgs),
+    /// Check that the published files make the tree that the log signed
+    Verify(DirArgs),
+    /// Copy the published log with its verifier key for others to check
+    Export(LogExportArgs),
+}
+
+/// `frex log prove`.
+#[derive(Debug, Args)]
+pub struct LogProveArgs {
+    /// Position of the entry
+    pub index: u64,
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+}
+
+/// `frex log export`.
+#[derive(Debug, Args)]
+pub struct LogExportArgs {
+    /// Folder to make
+    pub out: PathBuf,
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+}
+
+/// `frex status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+}
+
+/// `frex fsck`.
+#[derive(Debug, Args)]
+pub struct FsckArgs {
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// Make index and published log files anew from the journal
+    #[arg(long)]
+    pub rebuild: bool,
+}
+
+/// `frex errors`.
+#[derive(Debug, Args)]
+pub struct ErrorsArgs {
+    /// Number or name of a code
+    pub code: Option<String>,
+}
+
+/// `frex completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// For which shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `frex demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Keep keys, rosters, receipts and logs in this folder, which must not exist
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+}
+
+/// Kind of organisation.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[allow(missing_docs)] // The names are the documentation, also on the screen.
+pub enum RoleArg {
+    Hotline,
+    Platform,
+    Police,
+    Prosecutor,
+    ClearingHouse,
+    Oversight,
+}
+
+/// Kind of envelope.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[allow(missing_docs)]
+pub enum KindArg {
+    Report,
+    Feedback,
+    Request,
+    Response,
+    Notice,
+    Statistics,
+    Ping,
+}
+
+/// Lane of an envelope.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[allow(missing_docs)]
+pub enum LaneArg {
+    Urgent,
+    Normal,
+    Bulk,
+    Control,
+}
+
+/// What the reader of an inbox states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum ConfirmArg {
+    Opened,
+    None,
+}
+
+/// Form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl From<RoleArg> for v1::Role {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::Hotline => Self::Hotline,
+            RoleArg::Platform => Self::Platform,
+            RoleArg::Police => Self::Police,
+            RoleArg::Prosecutor => Self::Prosecutor,
+            RoleArg::ClearingHouse => Self::ClearingHouse,
+            RoleArg::Oversight => Self::Oversight,
+        }
+    }
+}
+
+impl From<KindArg> for v1::Kind {
+    fn from(kind: KindArg) -> Self {
+        match kind {
+            KindArg::Report => Self::Report,
+            KindArg::Feedback => Self::Feedback,
+            KindArg::Request => Self::Request,
+            KindArg::Response => Self::Response,
+            KindArg::Notice => Self::Notice,
+            KindArg::Statistics => Self::Statistics,
+            KindArg::Ping => Self::Ping,
+        }
+    }
+}
+
+impl From<LaneArg> for v1::Lane {
+    fn from(lane: LaneArg) -> Self {
+        match lane {
+            LaneArg::Urgent => Self::Urgent,
+            LaneArg::Normal => Self::Normal,
+            LaneArg::Bulk => Self::Bulk,
+            LaneArg::Control => Self::Control,
+        }
+    }
+}

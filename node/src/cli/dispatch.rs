@@ -1,0 +1,59 @@
+//! From arguments to an exit code: the only way out of the program.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use super::{
+    Cli, Command, FederationCommand, LogCommand, ReceiptCommand, RosterCommand, completions, demo,
+    errors, failure::Done, federation, fsck, inbox, init, log, receipt, roster, run, send, show,
+    status,
+};
+
+/// Runs the command that the process was started with. Spec: CLI-2.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, everything else was called wrongly.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let json = cli.json;
+    match run_command(cli.command, json) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            failure.report(json);
+            ExitCode::from(failure.exit())
+        }
+    }
+}
+
+fn run_command(command: Command, json: bool) -> Done {
+    match command {
+        Command::Init(args) => init::init(&args, json),
+        Command::Federation(FederationCommand::Init(args)) => federation::init(&args, json),
+        Command::Roster(RosterCommand::Make(args)) => roster::make::make(&args, json),
+        Command::Roster(RosterCommand::Sign(args)) => roster::make::sign(&args, json),
+        Command::Roster(RosterCommand::Show(args)) => roster::show::show(&args, json),
+        Command::Roster(RosterCommand::Install(args)) => roster::install::install(&args, json),
+        Command::Run(args) => run::run(&args, json),
+        Command::Send(args) => send::send(&args, json),
+        Command::Inbox(args) => inbox::inbox(&args, json),
+        Command::Show(args) => show::show(&args, json),
+        Command::Receipt(ReceiptCommand::Verify(args)) => receipt::verify::verify(&args, json),
+        Command::Receipt(ReceiptCommand::Ls(args)) => receipt::list::list(&args.dir, json),
+        Command::Receipt(ReceiptCommand::Fetch(args)) => receipt::fetch::fetch(&args, json),
+        Command::Log(LogCommand::Checkpoint(args)) => log::checkpoint(&args.dir, json),
+        Command::Log(LogCommand::Prove(args)) => log::prove(&args, json),
+        Command::Log(LogCommand::Verify(args)) => log::verify::verify(&args.dir, json),
+        Command::Log(LogCommand::Export(args)) => log::export(&args, json),
+        Command::Status(args) => status::status(&args.dir, json),
+        Command::Fsck(args) => fsck::fsck(&args, json),
+        Command::Errors(args) => errors::errors(args.code.as_deref(), json),
+        Command::Completions(args) => Ok(completions::completions(args.shell)),
+        Command::Demo(args) => demo::demo(&args, json),
+    }
+}

@@ -1,0 +1,90 @@
+//! `frex errors`: every code with its meaning, cause and remedy.
+
+use frex_proto::error::{Blame, Retry, WireCode};
+use serde_json::{Value, json};
+
+use super::{
+    failure::{Done, Failure},
+    output,
+};
+
+/// Explains one code, or lists all.
+pub fn errors(code: Option<&str>, json: bool) -> Done {
+    match code {
+        Some(text) => explain(find(text)?, json),
+        None => list(json),
+    }
+    Ok(0)
+}
+
+/// By number, or by name in any case; `FREX-2004` is a number too.
+fn find(text: &str) -> Result<WireCode, Failure> {
+    let wanted = text.to_ascii_uppercase().replace('-', "_");
+    let number: Option<u32> = wanted.strip_prefix("FREX_").unwrap_or(&wanted).parse().ok();
+    WireCode::ALL
+        .iter()
+        .copied()
+        .find(|code| number == Some(*code as u32) || code.info().name == wanted)
+        .ok_or_else(|| {
+            Failure::new(
+                WireCode::NotFound,
+                format!("there is no error code {:?}", output::clean(text)),
+            )
+            .advise("frex errors")
+        })
+}
+
+fn explain(code: WireCode, json: bool) {
+    if json {
+        return output::document(row(code));
+    }
+    let info = code.info();
+    output::data(format_args!("{} {}", info.name, code as u16));
+    output::data(format_args!("  what      {}", info.text));
+    output::data(format_args!("  who       {}", who(info.blame)));
+    output::data(format_args!("  again     {}", again(info.retry)));
+    output::data(format_args!("  exit code {}", info.exit));
+    output::data(format_args!("  try       {}", info.advice));
+}
+
+fn list(json: bool) {
+    if json {
+        let rows: Vec<Value> = WireCode::ALL.iter().map(|code| row(*code)).collect();
+        return output::document(json!({ "errors": rows }));
+    }
+    let mut table = output::table(&["CODE", "NAME", "EXIT", "WHAT"]);
+    for code in WireCode::ALL {
+        let info = code.info();
+        table.add_row([
+            (*code as u16).to_string(),
+            info.name.to_owned(),
+            info.exit.to_string(),
+            info.text.to_owned(),
+        ]);
+    }
+    output::print_table(&table);
+}
+
+fn row(code: WireCode) -> Value {
+    let info = code.info();
+    json!({
+        "code": code as u16, "name": info.name, "what": info.text, "who": who(info.blame),
+        "again": again(info.retry), "exit": info.exit, "try": info.advice,
+    })
+}
+
+fn who(blame: Blame) -> &'static str {
+    match blame {
+        Blame::Peer => "the one who sent the bytes",
+        Blame::Caller => "the caller",
+        Blame::Environment => "disk, network or machine",
+    }
+}
+
+fn again(retry: Retry) -> &'static str {
+    match retry {
+        Retry::Never => "the same bytes will be refused again",
+        Retry::Later => "can help, later",
+        Retry::AfterRosterUpdate => "can help after the roster has changed",
+    }
+}

@@ -1,0 +1,101 @@
+//! Files as commands make them: private, whole, never in place of others.
+
+use std::{
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use frex_proto::error::WireCode;
+
+use super::failure::Failure;
+use crate::disk::{self, RealDisk};
+
+/// Makes a folder that only its owner enters; its parents as the system makes them.
+///
+/// # Errors
+/// The failure names the folder.
+pub fn make_folder(path: &Path) -> Result<(), Failure> {
+    let made = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => fs::create_dir_all(parent),
+        _ => Ok(()),
+    };
+    made.and_then(|()| DirBuilder::new().mode(0o700).create(path))
+        .map_err(|error| Failure::file("make the folder", path, &error))
+}
+
+/// As [`make_folder`], for one that may be there already.
+///
+/// # Errors
+/// The failure names the folder.
+pub fn ensure_folder(path: &Path) -> Result<(), Failure> {
+    if path.is_dir() {
+        Ok(())
+    } else {
+        make_folder(path)
+    }
+}
+
+/// Writes a new file that only its owner reads.
+///
+/// # Errors
+/// The failure names the file; one that exists is never touched.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        })
+        .map_err(|error| Failure::file("write", path, &error))
+}
+
+/// Replaces a file so that a crash leaves the old or the new one; only its owner reads it.
+///
+/// # Errors
+/// The failure names the file.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    // A bare name has an empty parent, which is no folder that can be synced.
+    let path = &match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new(".").join(path),
+        _ => path.to_owned(),
+    };
+    disk::replace(&RealDisk, path, bytes).map_err(|error| Failure::file("write", path, &error))
+}
+
+/// Reads a file of at most `bytes_max`.
+///
+/// # Errors
+/// The failure names the file.
+pub fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Failure> {
+    let failed = |error: io::Error| Failure::file("read", path, &error);
+    let length = fs::metadata(path).map_err(failed)?.len();
+    if length > bytes_max as u64 {
+        return Err(Failure::new(
+            WireCode::TooLarge,
+            format!("{} is larger than {bytes_max} bytes", path.display()),
+        ));
+    }
+    fs::read(path).map_err(failed)
+}
+
+/// The folder with `marker` in it: `dir` itself or its subfolder `part`.
+///
+/// # Errors
+/// Not initialised.
+pub fn home(dir: &Path, part: &str, marker: &str) -> Result<PathBuf, Failure> {
+    [dir.join(part), dir.to_owned()]
+        .into_iter()
+        .find(|folder| folder.join(marker).is_file())
+        .ok_or_else(|| {
+            let what = format!("{} holds no {part} of a federation", dir.display());
+            Failure::new(WireCode::NotInitialised, what).cause(format!("there is no {marker}")).advise(format!(
+                "frex init --member ID --name NAME --country CC --role ROLE --federation NAME {}",
+                dir.display()
+            ))
+        })
+}

@@ -1,0 +1,215 @@
+//! `frex inbox`: fetches, verifies, opens and keeps what has arrived, then says so to the sender.
+
+use std::{path::Path, time::Duration};
+
+use frex_client::{
+    client::{Client, FailedItem, Inbox, InboxItem},
+    keys::MemberHome,
+};
+use frex_proto::{error::WireCode, id::EnvelopeId, limits, roster::Roster, v1};
+use serde_json::{Value, json};
+
+use super::{
+    ConfirmArg, InboxArgs,
+    failure::{Done, Failure, OrFail},
+    files, member, output,
+    time::rfc3339,
+};
+
+/// Exit code when something could not be opened.
+const PARTIAL: u8 = 3;
+const PATIENCE_MIN: Duration = Duration::from_secs(3);
+
+/// What goes on with one inbox.
+struct Reader<'a> {
+    home: &'a MemberHome,
+    roster: &'a Roster,
+    confirm: ConfirmArg,
+    rows: Vec<Value>,
+    /// Items that are given back only at the end, so that none is listed twice.
+    held: Vec<InboxItem>,
+    failed: Vec<FailedItem>,
+}
+
+/// Reads the inbox.
+pub fn inbox(args: &InboxArgs, json: bool) -> Done {
+    let home = member::open(&args.dir)?;
+    let roster = member::roster(&home)?;
+    let runtime = member::runtime()?;
+    let (rows, failed) = runtime.block_on(async {
+        let client = member::client(&home, args.wait.0.max(PATIENCE_MIN)).await?;
+        let mut reader = Reader {
+            home: &home,
+            roster: &roster,
+            confirm: args.confirm,
+            rows: Vec::new(),
+            held: Vec::new(),
+            failed: Vec::new(),
+        };
+        reader.read(&client, args).await?;
+        let failed = reader.failed.len();
+        let rows = reader.rows;
+        reader.held.into_iter().for_each(InboxItem::release);
+        reader.failed.into_iter().for_each(FailedItem::release);
+        client.close().await;
+        Ok::<_, Failure>((rows, failed))
+    })?;
+    if json {
+        output::document(json!({ "items": rows }));
+    } else {
+        print(&rows);
+    }
+    Ok(if failed == 0 { 0 } else { PARTIAL })
+}
+
+impl Reader<'_> {
+    /// First one item for as long as the caller waits, then what else is there.
+    async fn read(&mut self, client: &Client, args: &InboxArgs) -> Result<(), Failure> {
+        let max = usize::try_from(args.max).unwrap_or(usize::MAX);
+        if !args.wait.0.is_zero() {
+            let mut first = open(client, 1, args.wait.0).await?;
+            match first.next().await {
+                None => return Ok(()),
+                Some(item) => self.take(item.or_fail("the inbox cannot be read")?).await?,
+            }
+        }
+        if self.taken() >= max {
+            return Ok(());
+        }
+        let credit = u32::try_from(max - self.taken())
+            .unwrap_or(u32::MAX)
+            .min(limits::INBOX_CREDIT_MAX);
+        let mut rest = open(client, credit, Duration::ZERO).await?;
+        while self.taken() < max {
+            match rest.next().await {
+                None => return Ok(()),
+                Some(item) => self.take(item.or_fail("the inbox cannot be read")?).await?,
+            }
+        }
+        Ok(())
+    }
+
+    fn taken(&self) -> usize {
+        self.rows.len()
+    }
+
+    async fn take(&mut self, item: Result<InboxItem, FailedItem>) -> Result<(), Failure> {
+        match item {
+            Ok(item) => self.keep(item).await,
+            Err(item) => {
+                let code = WireCode::from(&item.error);
+                output::message(format_args!(
+                    "note: an item is no message to this member: {} [{} {}]",
+                    item.error,
+                    code.info().name,
+                    code as u16
+                ));
+                self.rows.push(json!({
+                    "envelope": item.id().map(|id| id.to_string()), "state": "failed",
+                    "code": code as u16, "why": item.error.to_string(),
+                }));
+                self.failed.push(item);
+                Ok(())
+            }
+        }
+    }
+
+    /// Keeps content and receipt before it tells anybody that the item was opened.
+    async fn keep(&mut self, item: InboxItem) -> Result<(), Failure> {
+        let folder = self.home.dir().join("inbox");
+        files::ensure_folder(&folder)?;
+        let path = folder.join(format!(
+            "{}.{}",
+            item.id(),
+            extension(&item.opened.content_type)
+        ));
+        files::replace(&path, &item.opened.data)?;
+        let receipt = member::keep_receipt(
+            &self.home.receipts_dir(),
+            &item.receipt.receipt,
+            self.roster,
+        )?;
+        let mut row = self.describe(&item, &path, &receipt);
+        match self.confirm {
+            ConfirmArg::None => {
+                self.note(item.id(), &row)?;
+                self.held.push(item);
+            }
+            ConfirmArg::Opened => {
+                let id = item.id();
+                let proven = item.confirm(v1::Stage::Opened, "").await;
+                let proven = proven.or_fail(format_args!(
+                    "{id} is kept, but the sender could not be told"
+                ))?;
+                let path =
+                    member::keep_receipt(&self.home.receipts_dir(), &proven.receipt, self.roster)?;
+                row["state"] = "opened".into();
+                row["stage_receipt"] = path.display().to_string().into();
+                self.note(id, &row)?;
+            }
+        }
+        self.rows.push(row);
+        Ok(())
+    }
+
+    fn describe(&self, item: &InboxItem, content: &Path, receipt: &Path) -> Value {
+        let core = &item.parsed.core;
+        let sender = self.roster.member(&core.sender);
+        json!({
+            "envelope": item.id().to_string(), "message": core.message_id.to_string(),
+            "from": core.sender, "from_name": sender.map(|sender| sender.name.clone()),
+            "country": sender.map(|sender| sender.country.clone()),
+            "kind": member::kind_name(core.kind), "lane": member::lane_name(core.lane),
+            "content_type": item.opened.content_type, "bytes": item.opened.data.len(),
+            "received": rfc3339(item.receipt.verified.time_ms), "created": rfc3339(core.created_ms),
+            "expires": rfc3339(core.expires_ms), "reply_by": core.reply_by_ms.map(rfc3339),
+            "in_reply_to": core.in_reply_to.map(|id| id.to_string()),
+            "recipients": core.recipients.iter().map(|recipient| recipient.member.clone()).collect::<Vec<_>>(),
+            "file": content, "receipt": receipt, "state": "new",
+        })
+    }
+
+    fn note(&self, id: EnvelopeId, row: &Value) -> Result<(), Failure> {
+        let path = self.home.dir().join("inbox").join(format!("{id}.about"));
+        files::replace(&path, format!("{row:#}\n").as_bytes())
+    }
+}
+
+async fn open(client: &Client, credit: u32, wait: Duration) -> Result<Inbox, Failure> {
+    client
+        .inbox(credit, wait)
+        .await
+        .or_fail("the inbox cannot be read")
+}
+
+fn extension(content_type: &str) -> &'static str {
+    let essence = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim_end();
+    if essence.ends_with("json") {
+        "json"
+    } else {
+        "bin"
+    }
+}
+
+fn print(rows: &[Value]) {
+    if rows.is_empty() {
+        return output::message("nothing has arrived");
+    }
+    let mut table = output::table(&["RECEIVED", "FROM", "KIND", "LANE", "STATE", "FILE"]);
+    for row in rows {
+        let text = |field: &str| output::clean(row[field].as_str().unwrap_or_default());
+        table.add_row([
+            text("received"),
+            text("from"),
+            text("kind"),
+            text("lane"),
+            text("state"),
+            text("file"),
+        ]);
+    }
+    output::print_table(&table);
+}

@@ -1,0 +1,237 @@
+//! `frex init`: the folders and keys of a member and of its node.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use frex_client::{
+    environment::{Clock, Random},
+    keys::{MemberHome, MemberKeys, MemberRole, MemberSettings},
+};
+use frex_proto::{
+    error::WireCode,
+    keys::{SealingSecretKey, SigningKey},
+    label,
+    roster::{
+        Card,
+        build::{self, CardDraft, NodeDraft},
+    },
+};
+use prost::Message;
+use serde_json::json;
+
+use super::{
+    InitArgs, RoleArg,
+    failure::{Done, Failure, OrCode, OrFail},
+    files, fingerprint, output,
+};
+use crate::{config::NodeConfig, home::NodeHome};
+
+/// Life of a member's document, after which its keys are no longer good.
+const DOCUMENT_LIFE_MS: u64 = 365 * 86_400_000;
+
+struct NodeKeys {
+    tls: SigningKey,
+    log: SigningKey,
+}
+
+struct Plan {
+    node: String,
+    /// None: another organisation's node serves this member.
+    config: Option<NodeConfig>,
+    addresses: Vec<String>,
+    card: PathBuf,
+}
+
+/// Makes a member, and its node unless another serves it.
+pub fn init(args: &InitArgs, json: bool) -> Done {
+    let plan = plan(args)?;
+    check_before_writing(args, &plan)?;
+    let mut rng = Random::System.rng();
+    files::ensure_folder(&args.dir)?;
+    let member_dir = args.dir.join("member");
+    files::make_folder(&member_dir)?;
+    let (_, keys) = MemberHome::create(&member_dir, settings(args, &plan), &mut rng)
+        .or_fail("cannot make the member")?;
+    for folder in ["sent", "inbox"] {
+        files::make_folder(&member_dir.join(folder))?;
+    }
+    let node = NodeKeys {
+        tls: SigningKey::generate(&mut rng),
+        log: SigningKey::generate(&mut rng),
+    };
+    if let Some(config) = &plan.config {
+        let node_dir = args.dir.join("node");
+        files::make_folder(&node_dir)?;
+        NodeHome::create(&node_dir, config, &node.tls, &node.log)
+            .or_fail("cannot make the node")?;
+    }
+    files::write_new(&plan.card, &card(args, &plan, &keys, &node))?;
+    report(args, &plan, &keys, json);
+    Ok(0)
+}
+
+fn plan(args: &InitArgs) -> Result<Plan, Failure> {
+    let own = args
+        .node
+        .clone()
+        .unwrap_or_else(|| format!("node.{}", args.member));
+    let node = args.home_node.clone().unwrap_or(own);
+    let mut addresses = args.address.clone();
+    let config = if args.no_node {
+        None
+    } else {
+        let mut config = NodeConfig::new(&node);
+        (config.listen, config.metrics) = (args.listen, args.metrics);
+        config
+            .check()
+            .or_code(WireCode::BadInput, "these settings cannot be used")?;
+        if addresses.is_empty() && args.listen.ip().is_unspecified() {
+            let what = format!(
+                "{} is no address at which others reach the node",
+                args.listen
+            );
+            return Err(Failure::new(WireCode::BadInput, what)
+                .advise(format!("add --address HOST:{}", args.listen.port())));
+        }
+        if addresses.is_empty() {
+            addresses.push(args.listen.to_string());
+        }
+        Some(config)
+    };
+    for part in ["member", "node"] {
+        let path = args.dir.join(part);
+        if path.exists() {
+            let what = format!(
+                "{} exists already, and keys are never overwritten",
+                path.display()
+            );
+            return Err(Failure::new(WireCode::AlreadyExists, what).advise(format!(
+                "see what is there with: frex status {}",
+                args.dir.display()
+            )));
+        }
+    }
+    let card = args.dir.join(format!("{}.card", args.member));
+    Ok(Plan {
+        node,
+        config,
+        addresses,
+        card,
+    })
+}
+
+/// Judges a card with keys that are thrown away, so that nothing is written for a wrong argument.
+fn check_before_writing(args: &InitArgs, plan: &Plan) -> Result<(), Failure> {
+    let mut rng = Random::System.rng();
+    let keys = MemberKeys {
+        identity: SigningKey::generate(&mut rng),
+        sealing: SealingSecretKey::generate(&mut rng),
+        tls: SigningKey::generate(&mut rng),
+    };
+    let node = NodeKeys {
+        tls: SigningKey::generate(&mut rng),
+        log: SigningKey::generate(&mut rng),
+    };
+    let card = card(args, plan, &keys, &node);
+    Card::judge(&card, &args.federation, Clock::System.now_ms())
+        .or_code(WireCode::BadInput, "no federation would list this member")?;
+    Ok(())
+}
+
+fn settings(args: &InitArgs, plan: &Plan) -> MemberSettings {
+    MemberSettings {
+        member: args.member.clone(),
+        federation: args.federation.clone(),
+        home_node: plan.node.clone(),
+        country: args.country.clone(),
+        name: args.name.clone(),
+        role: args.role.into(),
+    }
+}
+
+fn card(args: &InitArgs, plan: &Plan, keys: &MemberKeys, node: &NodeKeys) -> Bytes {
+    let now_ms = Clock::System.now_ms();
+    let (log_key, tls_keys) = (node.log.verifying_key(), [node.tls.verifying_key()]);
+    let node = plan.config.as_ref().map(|_| NodeDraft {
+        id: &plan.node,
+        log_key: &log_key,
+        witness_key: None,
+        tls_keys: &tls_keys,
+        addresses: &plan.addresses,
+    });
+    let card = build::card(&CardDraft {
+        federation: &args.federation,
+        id: &args.member,
+        name: &args.name,
+        role: args.role.into(),
+        country: &args.country,
+        home_node: &plan.node,
+        identity: &keys.identity,
+        client_tls: &[keys.tls.verifying_key()],
+        sealing: &[keys.sealing.public()],
+        node,
+        issued_ms: now_ms,
+        expires_ms: now_ms.saturating_add(DOCUMENT_LIFE_MS),
+    });
+    card.encode_to_vec().into()
+}
+
+fn report(args: &InitArgs, plan: &Plan, keys: &MemberKeys, json: bool) {
+    let fingerprint = fingerprint::of(&label::sha256(&[keys.identity.verifying_key().as_bytes()]));
+    let (dir, card) = (args.dir.display(), plan.card.display());
+    if json {
+        return output::document(json!({
+            "member": args.member, "federation": args.federation, "home_node": plan.node,
+            "fingerprint": fingerprint, "card": plan.card, "dir": args.dir,
+            "listen": plan.config.as_ref().map(|config| config.listen), "addresses": plan.addresses,
+        }));
+    }
+    output::data(format_args!(
+        "created      {dir}/member   keys (0600), receipts, sent, inbox"
+    ));
+    if let Some(config) = &plan.config {
+        output::data(format_args!(
+            "             {dir}/node     frex.toml, keys (0600), empty log"
+        ));
+        let reached = plan.addresses.join(", ");
+        output::data(format_args!(
+            "node         {}   listens on udp {}   others reach it at {reached}",
+            plan.node, config.listen
+        ));
+        if config.listen.ip().is_loopback() {
+            output::message(
+                "note: only this machine can reach the node; for others give --listen and --address",
+            );
+        }
+    } else {
+        output::data(format_args!(
+            "node         {} of another organisation serves this member",
+            plan.node
+        ));
+    }
+    output::data(format_args!("member       {}", args.member));
+    output::data(format_args!("fingerprint  {fingerprint}"));
+    output::data(format_args!("card         {card}"));
+    output::data("");
+    output::data(format_args!(
+        "Hand {card} to the governance of {}; read them the fingerprint by telephone.",
+        args.federation
+    ));
+    output::data("Next, when they have given you roster.frex and root.frex:");
+    output::data(format_args!(
+        "  frex roster install roster.frex --root root.frex {dir}"
+    ));
+}
+
+impl From<RoleArg> for MemberRole {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::Hotline => Self::Hotline,
+            RoleArg::Platform => Self::Platform,
+            RoleArg::Police => Self::Police,
+            RoleArg::Prosecutor => Self::Prosecutor,
+            RoleArg::ClearingHouse => Self::ClearingHouse,
+            RoleArg::Oversight => Self::Oversight,
+        }
+    }
+}

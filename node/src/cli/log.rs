@@ -1,0 +1,284 @@
+//! `frex log …`: the published log, read from its files. Needs no lock: the files only grow.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use frex_client::keys::file;
+use frex_proto::{
+    error::WireCode,
+    label::Hash,
+    limits,
+    log::{
+        self, Checkpoint, LogVerifier, Origin, Tile, TileKind, TlogProof, checkpoint,
+        inclusion_proof, tile,
+    },
+};
+use serde_json::json;
+
+use super::{
+    LogExportArgs, LogProveArgs,
+    failure::{Done, Failure, OrCode, OrFail},
+    files, output,
+};
+use crate::home::{CONFIG_FILE, LOG_DIR, NodeHome};
+
+pub mod verify;
+
+/// Longest file of a published log: 256 entries of 48 bytes with their lengths, or 256 hashes.
+const TILE_BYTES_MAX: usize = 64 * 1024;
+/// Entries or hashes of a full tile.
+const WIDTH: u64 = tile::TILE_WIDTH as u64;
+
+/// A published log with the key that its checkpoints verify by.
+pub struct LogFiles {
+    folder: PathBuf,
+    /// Who signs it.
+    pub verifier: LogVerifier,
+    /// Its newest published head.
+    pub head: Checkpoint,
+    /// That head as signed.
+    pub note: Bytes,
+}
+
+impl LogFiles {
+    /// Finds the log of the node in `dir`, or the exported log in `dir`, and verifies its head.
+    pub fn open(dir: &Path) -> Result<Self, Failure> {
+        match files::home(dir, "node", CONFIG_FILE) {
+            Ok(home) => Self::of_node(&home),
+            Err(failure) => match exported(dir)? {
+                Some((folder, verifier)) => Self::read(folder, verifier),
+                None => Err(failure),
+            },
+        }
+    }
+
+    fn of_node(home: &Path) -> Result<Self, Failure> {
+        let node = NodeHome::config(home)
+            .or_fail("cannot read the node's settings")?
+            .node;
+        let key = file::read_signing_key(&home.join("keys/log.key"))
+            .or_fail("cannot read the log's key")?;
+        let newest = published(&home.join(LOG_DIR))?
+            .into_iter()
+            .filter_map(|(origin, folder)| {
+                let parts = Origin::parse(&origin).ok()?;
+                (parts.node == node).then_some((parts.epoch, origin.clone(), folder))
+            })
+            .max_by_key(|(epoch, _, _)| *epoch);
+        let (_, origin, folder) = newest.ok_or_else(|| {
+            Failure::new(WireCode::NotFound, "nothing has been published yet")
+                .cause("the log has no entry, or the node has not run")
+                .advise(format!("frex run {}", home.display()))
+        })?;
+        Self::read(
+            folder,
+            LogVerifier {
+                origin,
+                key: key.verifying_key(),
+            },
+        )
+    }
+
+    fn read(folder: PathBuf, verifier: LogVerifier) -> Result<Self, Failure> {
+        let note = Bytes::from(files::read(
+            &folder.join("checkpoint"),
+            limits::CHECKPOINT_BYTES_MAX,
+        )?);
+        let head = checkpoint::parse_and_verify(&note, &verifier).or_code(
+            WireCode::BadProof,
+            "the published checkpoint does not verify",
+        )?;
+        Ok(Self {
+            folder,
+            verifier,
+            head,
+            note,
+        })
+    }
+
+    /// The content of a tile.
+    pub fn tile(&self, tile: &Tile) -> Result<Vec<u8>, Failure> {
+        files::read(&self.folder.join(tile.path()), TILE_BYTES_MAX)
+    }
+
+    /// The root of a complete subtree of the published tree.
+    fn subtree(&self, level: u8, index: u64) -> Result<Hash, Failure> {
+        let what = "the published files do not hold what the checkpoint says";
+        let tile = Tile::holding(level, index, self.head.size)
+            .ok_or_else(|| Failure::new(WireCode::BadProof, what))?;
+        let content = self.tile(&tile)?;
+        tile.subtree(&content, level, index)
+            .or_code(WireCode::BadProof, what)
+    }
+
+    /// One entry.
+    fn entry(&self, index: u64) -> Result<Vec<u8>, Failure> {
+        let what = "the published entries are not what the checkpoint says";
+        let bundle = entry_tile(index / WIDTH, self.head.size);
+        let content = self.tile(&bundle)?;
+        let entries = tile::entries(&content, bundle.width).or_code(WireCode::BadProof, what)?;
+        let place = usize::try_from(index % WIDTH).unwrap_or_default();
+        let entry = entries
+            .get(place)
+            .ok_or_else(|| Failure::new(WireCode::BadProof, what))?;
+        Ok(entry.to_vec())
+    }
+}
+
+/// The entry bundle of a log of `size` entries that is the `index`-th.
+pub fn entry_tile(index: u64, size: u64) -> Tile {
+    let width = WIDTH.min(size.saturating_sub(index * WIDTH));
+    Tile {
+        kind: TileKind::Entries,
+        index,
+        width: u16::try_from(width).unwrap_or(256),
+    }
+}
+
+/// Prints the newest published checkpoint as it is.
+pub fn checkpoint(dir: &Path, json: bool) -> Done {
+    let log = LogFiles::open(dir)?;
+    let text = String::from_utf8_lossy(&log.note).into_owned();
+    if json {
+        output::document(json!({
+            "origin": log.head.origin, "size": log.head.size, "root": hex::encode(log.head.root),
+            "vkey": log.verifier.vkey(), "checkpoint": text,
+        }));
+    } else {
+        output::data(text.trim_end());
+    }
+    Ok(0)
+}
+
+/// Prints a proof file that an entry is in the published log.
+pub fn prove(args: &LogProveArgs, json: bool) -> Done {
+    let log = LogFiles::open(&args.dir)?;
+    let (index, size) = (args.index, log.head.size);
+    if index >= size {
+        let what = format!("there is no entry #{index}: the published log has {size}");
+        return Err(Failure::new(WireCode::NotFound, what)
+            .advise(format!("frex log checkpoint {}", args.dir.display())));
+    }
+    let entry = log.entry(index)?;
+    let hashes = inclusion_proof(index, size, |level, position| log.subtree(level, position))?;
+    log::verify_inclusion(
+        &log::leaf_hash(&entry),
+        index,
+        size,
+        &hashes,
+        &log.head.root,
+    )
+    .or_fail("the published files do not make the tree that was signed")?;
+    let proof = TlogProof {
+        extra: None,
+        index,
+        hashes,
+        checkpoint: log.note.clone(),
+    };
+    let text = proof.to_text().or_fail("the proof cannot be written")?;
+    if json {
+        output::document(json!({
+            "origin": log.head.origin, "index": index, "size": size, "leaf": hex::encode(entry),
+            "proof": text, "vkey": log.verifier.vkey(),
+        }));
+    } else {
+        output::data(text.trim_end());
+        output::message(format_args!("leaf: {}", hex::encode(entry)));
+    }
+    Ok(0)
+}
+
+/// Copies the log with its verifier key into a new folder.
+pub fn export(args: &LogExportArgs, json: bool) -> Done {
+    let log = LogFiles::open(&args.dir)?;
+    let folder = args.out.join(&log.head.origin);
+    if folder.exists() {
+        let what = format!("{} exists already", folder.display());
+        return Err(Failure::new(WireCode::AlreadyExists, what));
+    }
+    let failed = |error: std::io::Error| Failure::file("write", &folder, &error);
+    let mut copied = 0_usize;
+    for tile in Tile::touched(0, log.head.size) {
+        let content = log.tile(&tile)?;
+        let path = folder.join(tile.path());
+        fs::create_dir_all(path.parent().unwrap_or(&folder)).map_err(failed)?;
+        fs::write(path, content).map_err(failed)?;
+        copied += 1;
+    }
+    fs::create_dir_all(&folder).map_err(failed)?;
+    fs::write(folder.join("checkpoint"), &log.note).map_err(failed)?;
+    let node = Origin::parse(&log.head.origin)
+        .map_or("log", |origin| origin.node)
+        .to_owned();
+    let vkey = args.out.join(format!("{node}.vkey"));
+    fs::write(&vkey, format!("{}\n", log.verifier.vkey())).map_err(failed)?;
+    if json {
+        output::document(
+            json!({ "folder": folder, "vkey": vkey, "size": log.head.size, "tiles": copied }),
+        );
+    } else {
+        output::data(format_args!(
+            "exported  {}   {} entries, {copied} tiles",
+            folder.display(),
+            log.head.size
+        ));
+        output::data(format_args!("vkey      {}", vkey.display()));
+        output::data(format_args!("Next: frex log verify {}", args.out.display()));
+    }
+    Ok(0)
+}
+
+/// Every folder below `root` that holds a checkpoint, with the name of its log.
+fn published(root: &Path) -> Result<Vec<(String, PathBuf)>, Failure> {
+    /// `frex/<federation>/<node>/log/<epoch>`.
+    const DEPTH: usize = 5;
+    let mut level = vec![(String::new(), root.to_owned())];
+    for _ in 0..DEPTH {
+        let mut next = Vec::new();
+        for (name, folder) in level {
+            let Ok(entries) = fs::read_dir(&folder) else {
+                continue;
+            };
+            for entry in entries {
+                let path = entry
+                    .map_err(|error| Failure::file("list", &folder, &error))?
+                    .path();
+                let Some(part) = path.file_name().and_then(|part| part.to_str()) else {
+                    continue;
+                };
+                let name = if name.is_empty() {
+                    part.to_owned()
+                } else {
+                    format!("{name}/{part}")
+                };
+                next.push((name, path));
+            }
+        }
+        level = next;
+    }
+    Ok(level
+        .into_iter()
+        .filter(|(_, folder)| folder.join("checkpoint").is_file())
+        .collect())
+}
+
+/// The log that was exported into `dir`, with the key beside it; none unless it is exactly one.
+fn exported(dir: &Path) -> Result<Option<(PathBuf, LogVerifier)>, Failure> {
+    let mut found = published(dir)?;
+    let (Some((origin, folder)), true) = (found.pop(), found.is_empty()) else {
+        return Ok(None);
+    };
+    let Ok(parts) = Origin::parse(&origin) else {
+        return Ok(None);
+    };
+    let path = dir.join(format!("{}.vkey", parts.node));
+    let text = String::from_utf8_lossy(&files::read(&path, 4096)?).into_owned();
+    let verifier = LogVerifier::from_vkey(text.trim()).or_code(
+        WireCode::BadInput,
+        format_args!("{} is no verifier key", path.display()),
+    )?;
+    Ok(Some((folder, verifier)))
+}

@@ -1,0 +1,174 @@
+//! What commands of a member share: its folder, its roster, the receipts it keeps.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use frex_client::{
+    client::{Client, ClientConfig},
+    environment::Clock,
+    keys::{MEMBER_FILE, MemberHome},
+};
+use frex_proto::{
+    error::WireCode,
+    label,
+    log::{Checkpoint, LogVerifier, Origin, SignedNote},
+    receipt,
+    roster::Roster,
+    sign,
+    v1::{self, Event, Stage},
+};
+use prost::Message;
+
+use super::{
+    failure::{Failure, OrCode, OrFail},
+    files,
+};
+
+/// Opens the member in `dir` or in its subfolder `member`.
+pub fn open(dir: &Path) -> Result<MemberHome, Failure> {
+    let folder = files::home(dir, "member", MEMBER_FILE)?;
+    MemberHome::open(&folder).or_fail("cannot open the member")
+}
+
+/// The roster in force.
+pub fn roster(home: &MemberHome) -> Result<Roster, Failure> {
+    if !home.roster_path().exists() {
+        let what = format!("no roster is installed in {}", home.dir().display());
+        return Err(Failure::new(WireCode::NotInitialised, what).advise(format!(
+            "frex roster install roster.frex --root root.frex {}",
+            home.dir().display()
+        )));
+    }
+    home.roster(Clock::System.now_ms())
+        .or_fail("the roster in force cannot be used")
+}
+
+/// What a command that talks to the node runs on.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .or_code(WireCode::Files, "cannot start the runtime")
+}
+
+/// A client that connects when it is first needed, and gives up after `patience`.
+pub async fn client(home: &MemberHome, patience: Duration) -> Result<Client, Failure> {
+    let mut config =
+        ClientConfig::of_home(home).or_fail("the member's keys or roster cannot be used")?;
+    config.patience = patience;
+    let node = &home.settings().home_node;
+    Client::new(config)
+        .await
+        .or_fail(format_args!("cannot connect to {node}"))
+}
+
+/// A kind in lower case.
+pub fn kind_name(kind: v1::Kind) -> &'static str {
+    match kind {
+        v1::Kind::Unspecified => "unspecified",
+        v1::Kind::Report => "report",
+        v1::Kind::Feedback => "feedback",
+        v1::Kind::Request => "request",
+        v1::Kind::Response => "response",
+        v1::Kind::Notice => "notice",
+        v1::Kind::Statistics => "statistics",
+        v1::Kind::Ping => "ping",
+    }
+}
+
+/// A lane in lower case.
+pub fn lane_name(lane: v1::Lane) -> &'static str {
+    match lane {
+        v1::Lane::Unspecified => "unspecified",
+        v1::Lane::Urgent => "urgent",
+        v1::Lane::Normal => "normal",
+        v1::Lane::Bulk => "bulk",
+        v1::Lane::Control => "control",
+    }
+}
+
+/// What a receipt states, in a word, and of whom: `accepted`, or `opened-police.es`.
+pub fn event_label(statement: &v1::Statement) -> String {
+    match statement.event() {
+        Event::Stage => match stage_of(statement) {
+            Some(stage) => format!("{}-{}", stage_name(stage.stage()), stage.member),
+            None => "stage".to_owned(),
+        },
+        event => crate::metrics::event_name(event).to_owned(),
+    }
+}
+
+/// The member's own statement inside a stage receipt, not verified.
+pub fn stage_of(statement: &v1::Statement) -> Option<v1::StageStatement> {
+    let signed = v1::Signed::decode(statement.member_statement.clone()).ok()?;
+    v1::StageStatement::decode(signed.payload).ok()
+}
+
+/// Whether the member whom a stage receipt names signed for it, by a key that was good then.
+pub fn stage_is_signed(statement: &v1::Statement, roster: &Roster) -> bool {
+    let signed = v1::Signed::decode(statement.member_statement.clone()).ok();
+    let stage = stage_of(statement);
+    let (Some(signed), Some(stage)) = (signed, stage) else {
+        return false;
+    };
+    let about_this =
+        stage.envelope_id == statement.envelope_id && stage.federation == roster.federation();
+    let Some(member) = roster.member(&stage.member) else {
+        return false;
+    };
+    let keys = member.identity_keys_at(stage.time_ms);
+    about_this && sign::verify(&signed, label::TYPE_STAGE, &keys, 1).is_ok()
+}
+
+/// A stage in lower case.
+pub fn stage_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Unspecified => "unspecified",
+        Stage::Delivered => "delivered",
+        Stage::Opened => "opened",
+        Stage::Acted => "acted",
+    }
+}
+
+/// The log that a receipt's checkpoint names, with the key that the roster lists for it.
+pub fn log_of(receipt: &v1::Receipt, roster: &Roster) -> Option<LogVerifier> {
+    let origin = origin_of(receipt)?;
+    let node = Origin::parse(&origin).ok()?.node;
+    roster.log_verifier(node).filter(|log| log.origin == origin)
+}
+
+/// The log that a receipt's checkpoint names.
+pub fn origin_of(receipt: &v1::Receipt) -> Option<String> {
+    let note = SignedNote::parse(&receipt.checkpoint).ok()?;
+    Some(Checkpoint::parse_text(note.text()).ok()?.origin)
+}
+
+/// Keeps a receipt as a proof file with its leaf and the log's verifier key beside it; one that
+/// is kept already stays as it is. Gives the proof file's path.
+pub fn keep_receipt(
+    folder: &Path,
+    receipt: &v1::Receipt,
+    roster: &Roster,
+) -> Result<PathBuf, Failure> {
+    let statement = v1::Statement::decode(receipt.statement.clone()).map_err(|error| {
+        Failure::new(WireCode::BadReceipt, "a receipt does not decode").because(&error)
+    })?;
+    let message = hex::encode(&statement.message_id);
+    let name = format!("{message}-{}-{}", statement.node, event_label(&statement));
+    let path = folder.join(format!("{name}.tlog-proof"));
+    if path.exists() {
+        return Ok(path);
+    }
+    let text = receipt::to_tlog_proof_text(receipt).or_fail("a receipt cannot be kept")?;
+    files::replace(&folder.join(format!("{name}.leaf")), &receipt.leaf)?;
+    if let Some(log) = log_of(receipt, roster) {
+        files::replace(
+            &folder.join(format!("{name}.vkey")),
+            format!("{}\n", log.vkey()).as_bytes(),
+        )?;
+    }
+    files::replace(&path, text.as_bytes())?;
+    Ok(path)
+}

@@ -1,0 +1,22 @@
+//! `frex receipt …`: what the commands about receipts share.
+
+use std::path::Path;
+
+use frex_proto::{error::WireCode, log::tlog_proof::TLOG_PROOF_BYTES_MAX, receipt, v1};
+
+use super::{
+    failure::{Failure, OrCode},
+    files,
+};
+
+pub mod fetch;
+pub mod list;
+pub mod verify;
+
+/// Reads a proof file. What does not read is no receipt, so it fails as verification does.
+pub fn read(path: &Path) -> Result<v1::Receipt, Failure> {
+    let what = format!("{} is no receipt", path.display());
+    let bytes = files::read(path, TLOG_PROOF_BYTES_MAX)?;
+    let text = String::from_utf8(bytes).or_code(WireCode::BadReceipt, &what)?;
+    receipt::from_tlog_proof_text(&text).or_code(WireCode::BadReceipt, &what)
+}

@@ -1,0 +1,63 @@
+//! `frex receipt ls`.
+
+use std::{fs, path::Path};
+
+use frex_proto::{log::Leaf, v1};
+use prost::Message;
+use serde_json::{Value, json};
+
+use crate::cli::{
+    failure::{Done, Failure},
+    member, output,
+    time::rfc3339,
+};
+
+/// Lists the receipts of a member, oldest first.
+pub fn list(dir: &Path, json: bool) -> Done {
+    let home = member::open(dir)?;
+    let folder = home.receipts_dir();
+    let failed = |error| Failure::file("list", &folder, &error);
+    let mut rows = Vec::new();
+    for entry in fs::read_dir(&folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path
+            .extension()
+            .is_none_or(|extension| extension != "tlog-proof")
+        {
+            continue;
+        }
+        let receipt = super::read(&path)?;
+        let statement = v1::Statement::decode(receipt.statement.clone()).unwrap_or_default();
+        let time_ms = Leaf::parse(&receipt.leaf).map_or(0, |leaf| leaf.time_ms());
+        rows.push((time_ms, receipt.index, statement, path));
+    }
+    rows.sort_by(|left, right| (left.0, left.1, &left.3).cmp(&(right.0, right.1, &right.3)));
+    if json {
+        let list: Vec<Value> = rows
+            .iter()
+            .map(|(time_ms, index, statement, path)| {
+                json!({
+                    "file": path, "event": member::event_label(statement), "node": statement.node,
+                    "index": index, "time": rfc3339(*time_ms),
+                    "message": hex::encode(&statement.message_id),
+                    "envelope": hex::encode(&statement.envelope_id),
+                })
+            })
+            .collect();
+        output::document(json!({ "receipts": list }));
+        return Ok(0);
+    }
+    let mut table = output::table(&["TIME", "NODE", "WHAT", "MESSAGE", "FILE"]);
+    for (time_ms, _, statement, path) in &rows {
+        table.add_row([
+            rfc3339(*time_ms),
+            output::clean(&statement.node),
+            output::clean(&member::event_label(statement)),
+            hex::encode(&statement.message_id),
+            path.display().to_string(),
+        ]);
+    }
+    output::print_table(&table);
+    output::message("note: listed as they say; check them with: frex receipt verify FILE");
+    Ok(0)
+}

@@ -1,0 +1,273 @@
+//! `frex receipt verify`: each check by name, then the verdict. Asks nobody. Spec: CLI-4, RCP-8.
+
+use std::path::Path;
+
+use frex_client::keys::{MEMBER_FILE, MemberHome};
+use frex_proto::{
+    error::WireCode,
+    id::EnvelopeId,
+    log::{Leaf, LogVerifier},
+    receipt::{self, Check, Outcome},
+    roster::TrustAnchor,
+    v1::{self, Event},
+};
+use prost::Message;
+use serde_json::{Value, json};
+
+use crate::cli::{
+    ReceiptVerifyArgs,
+    failure::{Done, Failure, OrCode, OrFail},
+    files, member, output,
+    roster::{Judged, judge_even_expired, read_bundle, read_root, refused},
+    time::rfc3339,
+};
+
+/// Where the key of a log comes from.
+enum Trust {
+    Vkey(Box<LogVerifier>),
+    Roster {
+        bundle: Vec<u8>,
+        anchor: TrustAnchor,
+        file: std::path::PathBuf,
+    },
+}
+
+/// A check: its name, its outcome, and why it failed.
+type Row = (String, &'static str, Option<String>);
+
+/// One file with what was found.
+struct Finding {
+    file: String,
+    checks: Vec<Row>,
+    verified: bool,
+    summary: Option<Value>,
+}
+
+/// Verifies receipts.
+pub fn verify(args: &ReceiptVerifyArgs, json: bool) -> Done {
+    let trust = trust(args)?;
+    let envelope = args
+        .envelope
+        .as_deref()
+        .map(EnvelopeId::from_hex)
+        .transpose()
+        .or_code(WireCode::BadInput, "--envelope takes 64 hexadecimal digits")?;
+    let mut findings = Vec::new();
+    for file in &args.files {
+        findings.push(examine(file, &trust, envelope)?);
+    }
+    let failed = findings.iter().filter(|finding| !finding.verified).count();
+    if json {
+        let list: Vec<Value> = findings.iter().map(to_json).collect();
+        output::document(json!({ "verified": failed == 0, "receipts": list }));
+    } else {
+        findings.iter().for_each(print);
+    }
+    if failed == 0 {
+        return Ok(0);
+    }
+    let what = format!(
+        "{failed} of {} receipts failed verification",
+        findings.len()
+    );
+    let first = findings.iter().find(|finding| !finding.verified);
+    let cause = first.and_then(|finding| finding.checks.iter().find_map(|(_, _, why)| why.clone()));
+    Err(Failure::new(WireCode::BadReceipt, what)
+        .cause(cause.unwrap_or_else(|| "a check failed".to_owned())))
+}
+
+fn trust(args: &ReceiptVerifyArgs) -> Result<Trust, Failure> {
+    if let Some(vkey) = &args.vkey {
+        // A verifier key is one line with two plus signs; anything else names a file.
+        let text = match vkey.matches('+').count() {
+            0 | 1 => String::from_utf8_lossy(&files::read(Path::new(vkey), 4096)?).into_owned(),
+            _ => vkey.clone(),
+        };
+        let log = LogVerifier::from_vkey(text.trim())
+            .or_code(WireCode::BadInput, "--vkey is no verifier key")?;
+        return Ok(Trust::Vkey(Box::new(log)));
+    }
+    if let (Some(roster), Some(root)) = (&args.roster, &args.root) {
+        let (_, anchor) = read_root(root)?;
+        return Ok(Trust::Roster {
+            bundle: read_bundle(roster)?,
+            anchor,
+            file: roster.clone(),
+        });
+    }
+    let folder = files::home(&args.dir, "member", MEMBER_FILE).map_err(|failure| {
+        failure.advise(
+            "frex receipt verify FILE --roster roster.frex --root root.frex (or --vkey FILE)",
+        )
+    })?;
+    let home = MemberHome::open(&folder).or_fail("cannot open the member")?;
+    let anchor = home.anchor().or_fail("no root is pinned here")?;
+    let file = home.roster_path();
+    Ok(Trust::Roster {
+        bundle: read_bundle(&file)?,
+        anchor,
+        file,
+    })
+}
+
+fn examine(file: &Path, trust: &Trust, envelope: Option<EnvelopeId>) -> Result<Finding, Failure> {
+    let mut finding = Finding {
+        file: file.display().to_string(),
+        checks: Vec::new(),
+        verified: false,
+        summary: None,
+    };
+    let receipt = match super::read(file) {
+        Err(failure) if failure.code() == WireCode::BadReceipt => {
+            finding.fail("file is a receipt", failure.cause_text());
+            return Ok(finding);
+        }
+        other => other?,
+    };
+    finding.hold("file is a receipt");
+    let time_ms = Leaf::parse(&receipt.leaf).map_or(0, |leaf| leaf.time_ms());
+    let judged = trust.judged(time_ms)?;
+    let log = match (trust, &judged) {
+        (Trust::Vkey(log), _) => Some(log.as_ref().clone()),
+        (_, Some(judged)) => {
+            let (version, expired) = (judged.roster.version(), judged.expired);
+            let ended = if expired {
+                ", in force at that time"
+            } else {
+                ""
+            };
+            finding.hold(&format!(
+                "roster version {version} is signed under the root you gave{ended}"
+            ));
+            member::log_of(&receipt, &judged.roster)
+        }
+        _ => None,
+    };
+    let Some(log) = log else {
+        let why = "the receipt names a log that the roster does not list";
+        finding.fail("log is one of the roster", why.to_owned());
+        return Ok(finding);
+    };
+    let checks = receipt::checks(&receipt, &log, envelope);
+    finding.checks.extend(checks.iter().map(check_row));
+    let verified = receipt::verify(&receipt, &log, envelope).is_ok();
+    if let Ok(statement) = v1::Statement::decode(receipt.statement.clone()) {
+        if statement.event() == Event::Stage {
+            finding.checks.push(stage_row(&statement, judged.as_ref()));
+        }
+        finding.summary = Some(summarise(&statement, &receipt, time_ms));
+    }
+    let holds = |row: &Row| matches!(row.1, "ok" | "not checked");
+    finding.verified = verified && finding.checks.iter().all(holds);
+    Ok(finding)
+}
+
+impl Trust {
+    /// The roster as of the receipt's time, if that is where the key comes from.
+    fn judged(&self, time_ms: u64) -> Result<Option<Judged>, Failure> {
+        match self {
+            Self::Vkey(_) => Ok(None),
+            Self::Roster {
+                bundle,
+                anchor,
+                file,
+            } => judge_even_expired(bundle, anchor, Some(time_ms))
+                .map(Some)
+                .map_err(|error| refused(file, error)),
+        }
+    }
+}
+
+impl Finding {
+    fn hold(&mut self, name: &str) {
+        self.checks.push((name.to_owned(), "ok", None));
+    }
+
+    fn fail(&mut self, name: &str, why: String) {
+        self.checks.push((name.to_owned(), "failed", Some(why)));
+    }
+}
+
+fn check_row(check: &Check) -> Row {
+    let why = match &check.outcome {
+        Outcome::Fails(error) => Some(error.to_string()),
+        Outcome::Holds | Outcome::NotReached => None,
+    };
+    (check.name.clone(), check.outcome.word(), why)
+}
+
+/// A stage is the member's word: its own signature counts, not only the node's.
+fn stage_row(statement: &v1::Statement, judged: Option<&Judged>) -> Row {
+    let who = member::stage_of(statement)
+        .map(|stage| stage.member)
+        .unwrap_or_default();
+    let name = format!("stage is signed by {}", output::clean(&who));
+    match judged {
+        None => (format!("{name} (needs --roster)"), "not checked", None),
+        Some(judged) if member::stage_is_signed(statement, &judged.roster) => (name, "ok", None),
+        Some(_) => (
+            name,
+            "failed",
+            Some("the member's signature does not hold".to_owned()),
+        ),
+    }
+}
+
+fn summarise(statement: &v1::Statement, receipt: &v1::Receipt, time_ms: u64) -> Value {
+    json!({
+        "event": member::event_label(statement), "node": statement.node, "index": receipt.index,
+        "time": rfc3339(time_ms), "envelope": hex::encode(&statement.envelope_id),
+        "message": hex::encode(&statement.message_id), "sender": statement.sender,
+        "recipients": statement.recipients,
+        "code": (statement.code != 0).then_some(statement.code),
+    })
+}
+
+fn to_json(finding: &Finding) -> Value {
+    let checks: Vec<Value> = finding
+        .checks
+        .iter()
+        .map(|(name, outcome, why)| json!({ "name": name, "outcome": outcome, "why": why }))
+        .collect();
+    json!({
+        "file": finding.file, "verified": finding.verified, "checks": checks,
+        // What an unverified receipt says is not repeated as if it were so.
+        "receipt": finding.verified.then_some(finding.summary.as_ref()).flatten(),
+    })
+}
+
+fn print(finding: &Finding) {
+    output::data(&finding.file);
+    output::data("  checks performed:");
+    for (name, outcome, _) in &finding.checks {
+        output::data(format_args!("    {outcome:<12} {name}"));
+    }
+    if finding.verified {
+        if let Some(summary) = &finding.summary {
+            let text = |field: &str| summary[field].as_str().unwrap_or_default().to_owned();
+            output::data(format_args!(
+                "  {} by {} at {}, entry #{}, envelope {}",
+                text("event"),
+                text("node"),
+                text("time"),
+                summary["index"],
+                text("envelope")
+            ));
+        }
+        output::data(format_args!("  {}", output::good("VERIFIED")));
+        return;
+    }
+    let code = WireCode::BadReceipt;
+    let why = finding
+        .checks
+        .iter()
+        .find_map(|(_, _, why)| why.as_deref())
+        .unwrap_or("a check failed");
+    output::data(format_args!(
+        "  {}  {why}  [{} {}]",
+        output::bad("FAILED"),
+        code.info().name,
+        code as u16
+    ));
+    output::data(format_args!("  try: {}", code.info().advice));
+}

@@ -1,0 +1,147 @@
+//! `frex roster show`: who belongs, after judging that the file may say so.
+
+use frex_proto::{
+    error::WireCode,
+    limits,
+    roster::{Member, Node, Roster, TrustAnchor},
+    v1,
+};
+use prost::Message;
+use serde_json::{Value, json};
+
+use super::{judge_even_expired, read_bundle, read_root, refused};
+use crate::cli::{
+    RosterShowArgs,
+    failure::{Done, Failure, OrCode, OrFail},
+    fingerprint, output,
+    time::rfc3339,
+};
+
+/// Judges a roster and lists it.
+pub fn show(args: &RosterShowArgs, json: bool) -> Done {
+    let bundle = read_bundle(&args.file)?;
+    let anchor = match &args.root {
+        Some(path) => read_root(path)?.1,
+        None => own_root(&bundle)?,
+    };
+    let judged =
+        judge_even_expired(&bundle, &anchor, None).map_err(|error| refused(&args.file, error))?;
+    let (roster, pinned) = (&judged.roster, args.root.is_some());
+    if json {
+        output::document(json!({
+            "federation": roster.federation(), "version": roster.version(),
+            "sha256": hex::encode(roster.sha256()), "issued": rfc3339(roster.issued_ms()),
+            "expires": rfc3339(roster.expires_ms()), "expired": judged.expired, "root_pinned": pinned,
+            "root_fingerprint": fingerprint::of(&anchor.root_sha256),
+            "members": roster.members().map(member_json).collect::<Vec<_>>(),
+            "nodes": roster.nodes().map(node_json).collect::<Vec<_>>(),
+        }));
+    } else {
+        print(roster, &anchor, pinned, judged.expired);
+    }
+    if judged.expired {
+        return Err(Failure::new(WireCode::BadRoster, "the roster has expired")
+            .cause(format!("it ended {}", rfc3339(roster.expires_ms())))
+            .advise("Ask the governance for the roster in force now"));
+    }
+    Ok(0)
+}
+
+/// The root inside the file itself: shows what the file says, not whether to trust it.
+fn own_root(bundle: &[u8]) -> Result<TrustAnchor, Failure> {
+    let what = "the file is no roster";
+    if bundle.len() > limits::ROSTER_BUNDLE_BYTES_MAX {
+        return Err(Failure::new(WireCode::TooLarge, what));
+    }
+    let bundle = v1::RosterBundle::decode(bundle).or_code(WireCode::BadRoster, what)?;
+    TrustAnchor::of_root(&bundle.root).or_fail(what)
+}
+
+fn print(roster: &Roster, anchor: &TrustAnchor, pinned: bool, expired: bool) {
+    output::data(format_args!(
+        "federation  {}   version {}",
+        roster.federation(),
+        roster.version()
+    ));
+    output::data(format_args!("issued      {}", rfc3339(roster.issued_ms())));
+    let ended = if expired { "   EXPIRED" } else { "" };
+    output::data(format_args!(
+        "expires     {}{ended}",
+        rfc3339(roster.expires_ms())
+    ));
+    output::data(format_args!(
+        "root        {}",
+        fingerprint::of(&anchor.root_sha256)
+    ));
+    if pinned {
+        output::data("            ok: the root you gave signed for it");
+    } else {
+        output::message(
+            "note: judged by the root inside the file; give --root to check it against yours",
+        );
+    }
+    output::data("");
+    let mut members = output::table(&["MEMBER", "NAME", "COUNTRY", "ROLE", "STATE", "NODE"]);
+    for member in roster.members() {
+        members.add_row([
+            member.id.clone(),
+            output::clean(&member.name),
+            member.country.clone(),
+            role_name(member.role).to_owned(),
+            status_name(member.status).to_owned(),
+            member.home_node.clone(),
+        ]);
+    }
+    output::print_table(&members);
+    output::data("");
+    let mut nodes = output::table(&["NODE", "OPERATOR", "STATE", "LOG", "ADDRESSES"]);
+    for node in roster.nodes() {
+        nodes.add_row([
+            node.id.clone(),
+            node.operator.clone(),
+            status_name(node.status).to_owned(),
+            node.log_epoch.to_string(),
+            node.addresses.join(" "),
+        ]);
+    }
+    output::print_table(&nodes);
+}
+
+fn member_json(member: &Member) -> Value {
+    json!({
+        "id": member.id, "name": member.name, "country": member.country,
+        "role": role_name(member.role), "state": status_name(member.status),
+        "home_node": member.home_node,
+        "identity_keys": member.identity_keys.iter().map(|timed| hex::encode(timed.key.as_bytes())).collect::<Vec<_>>(),
+        "sealing_keys": member.sealing_keys.iter().map(|timed| timed.key.key_id().to_string()).collect::<Vec<_>>(),
+    })
+}
+
+fn node_json(node: &Node) -> Value {
+    json!({
+        "id": node.id, "operator": node.operator, "state": status_name(node.status),
+        "log_key": hex::encode(node.log_key.as_bytes()), "log_epoch": node.log_epoch,
+        "addresses": node.addresses,
+    })
+}
+
+fn role_name(role: v1::Role) -> &'static str {
+    match role {
+        v1::Role::Unspecified => "unspecified",
+        v1::Role::Hotline => "hotline",
+        v1::Role::Platform => "platform",
+        v1::Role::Police => "police",
+        v1::Role::Prosecutor => "prosecutor",
+        v1::Role::ClearingHouse => "clearing-house",
+        v1::Role::Oversight => "oversight",
+    }
+}
+
+fn status_name(status: v1::Status) -> &'static str {
+    match status {
+        v1::Status::Unspecified => "unspecified",
+        v1::Status::Live => "live",
+        v1::Status::Suspended => "suspended",
+        v1::Status::Revoked => "revoked",
+    }
+}

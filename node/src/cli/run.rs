@@ -1,0 +1,244 @@
+//! `frex run`: a node as a process. One line on standard output says that it is ready.
+
+use std::{
+    io::{self, Read},
+    path::Path,
+    sync::Arc,
+};
+
+use frex_client::{
+    environment::{Clock, Environment},
+    transport::{RosterHandle, Socket},
+};
+use frex_proto::error::WireCode;
+use serde_json::json;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+};
+use tracing_subscriber::EnvFilter;
+
+use super::{
+    LogFormat, RunArgs,
+    failure::{Done, Failure, OrCode, OrFail},
+    files, output,
+};
+use crate::{
+    disk::RealDisk,
+    home::{CONFIG_FILE, DirLock, NodeHome, NodeHomeError},
+    metrics::{Metrics, serve},
+    node::{Execution, Node, NodeParts, NodeStatus, StartError},
+};
+
+const CANCELLED: u8 = 130;
+
+/// What asks a node to stop, and with which exit code it then ends.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+    stdin: Option<oneshot::Receiver<()>>,
+}
+
+/// Runs a node until it is told to stop or its storage fails.
+pub fn run(args: &RunArgs, json: bool) -> Done {
+    start_log(args)?;
+    let dir = files::home(&args.dir, "node", CONFIG_FILE)?;
+    // Before anything is read: a second process must not even look.
+    let lock = DirLock::take(&dir).or_fail("the node cannot start")?;
+    let home = NodeHome::open(&dir, Clock::System.now_ms())
+        .map_err(|error| not_ready(&args.dir, error))?;
+    // The endpoint belongs on a runtime of its own thread; checks and disk have theirs.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .or_code(WireCode::Files, "cannot start the runtime")?;
+    let ended = runtime.block_on(serve(home, args, json));
+    drop(lock);
+    ended
+}
+
+async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
+    let mut stop = Stop::new(args.stop_with_stdin)?;
+    let metrics = Arc::new(Metrics::new());
+    let metrics_address = home.config.metrics;
+    let operator = home
+        .roster
+        .node(&home.config.node)
+        .map(|node| node.operator.clone());
+    let parts = NodeParts {
+        environment: Environment::default(),
+        disk: Arc::new(RealDisk),
+        socket: Socket::Udp(home.config.listen),
+        data: home.dir,
+        config: home.config,
+        tls_key: home.tls_key,
+        log_key: home.log_key,
+        roster: RosterHandle::new(home.roster),
+        execution: Execution::Threads,
+        metrics: Arc::clone(&metrics),
+    };
+    let bar = output::progress("replaying the journal");
+    let started = Node::start(parts, &mut |done, total| output::advance(&bar, done, total)).await;
+    bar.finish_and_clear();
+    let node = started.map_err(|error| not_started(&error))?;
+    let status = node.status_handle();
+    let address = match metrics_address {
+        None => None,
+        Some(address) => Some(serve_metrics(address, metrics, status).await?),
+    };
+    ready(&node, operator.as_deref(), address, json)?;
+    let ended = tokio::select! {
+        code = stop.asked() => Ok(code),
+        () = node.failed() => Err(Failure::new(WireCode::StorageFailed, "the node's storage failed")
+            .cause("a write or sync failed or its outcome is unknown; nothing more was accepted or signed")),
+    };
+    tracing::info!("the node stops");
+    tokio::select! {
+        () = node.shutdown() => {}
+        // Whoever asks twice does not want to wait.
+        code = stop.asked() => return Ok(code),
+    }
+    ended
+}
+
+async fn serve_metrics(
+    address: std::net::SocketAddr,
+    metrics: Arc<Metrics>,
+    status: impl Fn() -> Option<NodeStatus> + Send + Sync + 'static,
+) -> Result<std::net::SocketAddr, Failure> {
+    let refused = |error: io::Error| {
+        Failure::new(
+            WireCode::BadConfig,
+            format!("cannot listen on {address} for metrics"),
+        )
+        .because(&error)
+        .advise("choose another `metrics` address in frex.toml")
+    };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let bound = listener.local_addr().map_err(refused)?;
+    let text = move || {
+        let mut status = serde_json::to_value(status()).unwrap_or_default();
+        if let Some(fields) = status.as_object_mut() {
+            fields.insert("v".to_owned(), output::JSON_VERSION.into());
+        }
+        status.to_string()
+    };
+    tokio::spawn(serve::serve(listener, metrics, Arc::new(text)));
+    Ok(bound)
+}
+
+fn ready(
+    node: &Node,
+    operator: Option<&str>,
+    metrics: Option<std::net::SocketAddr>,
+    json: bool,
+) -> Result<(), Failure> {
+    let udp = node.local_addr().or_fail("the socket has no address")?;
+    let status = node.status();
+    let metrics = metrics.map(|address| format!("http://{address}/metrics"));
+    let operator = operator.unwrap_or_default();
+    if json {
+        output::document(json!({
+            "ready": true, "udp": udp, "node": status.node, "member": operator,
+            "federation": status.federation, "log_size": status.log_size,
+            "roster_version": status.roster_version, "metrics": metrics,
+        }));
+    } else {
+        output::data(format_args!(
+            "ready udp={udp} node={} member={operator} log_size={} metrics={}",
+            status.node,
+            status.log_size,
+            metrics.as_deref().unwrap_or("none"),
+        ));
+    }
+    Ok(())
+}
+
+impl Stop {
+    fn new(with_stdin: bool) -> Result<Self, Failure> {
+        let what = "cannot listen for signals";
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).or_code(WireCode::Files, what)?,
+            interrupt: signal(SignalKind::interrupt()).or_code(WireCode::Files, what)?,
+            stdin: with_stdin.then(end_of_stdin),
+        })
+    }
+
+    /// The exit code of whatever asks first.
+    async fn asked(&mut self) -> u8 {
+        let stdin = async {
+            match &mut self.stdin {
+                // A sender that is gone has seen the end as well.
+                Some(ended) => drop(ended.await),
+                None => std::future::pending().await,
+            }
+        };
+        let code = tokio::select! {
+            _ = self.terminate.recv() => 0,
+            _ = self.interrupt.recv() => CANCELLED,
+            () = stdin => 0,
+        };
+        self.stdin = None;
+        code
+    }
+}
+
+/// Resolves when standard input ends. The read blocks, so it has a thread that nobody waits for.
+fn end_of_stdin() -> oneshot::Receiver<()> {
+    let (ended, end) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 1024];
+        while io::stdin().read(&mut buffer).is_ok_and(|count| count > 0) {}
+        // The node may have stopped for another reason.
+        let _ = ended.send(());
+    });
+    end
+}
+
+fn start_log(args: &RunArgs) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&args.log)
+        .or_code(WireCode::BadInput, "--log is no filter")
+        .map_err(|failure| failure.advise("frex run --log info"))?;
+    let builder = tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_env_filter(filter);
+    let started = match args.log_format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    started.map_err(|error| {
+        Failure::new(WireCode::Files, "cannot start the log").because(error.as_ref())
+    })
+}
+
+fn not_ready(dir: &Path, error: NodeHomeError) -> Failure {
+    let advice = match &error {
+        NodeHomeError::NoRoster { .. } => Some(format!(
+            "frex roster install roster.frex --root root.frex {}",
+            dir.display()
+        )),
+        NodeHomeError::Roster { .. } => Some(
+            "Get the roster in force from the governance, then: frex roster install".to_owned(),
+        ),
+        _ => None,
+    };
+    let failure = Err::<(), _>(error).or_fail("the node cannot start").err();
+    let failure =
+        failure.unwrap_or_else(|| Failure::new(WireCode::Unknown, "the node cannot start"));
+    match advice {
+        Some(advice) => failure.advise(advice),
+        None => failure,
+    }
+}
+
+fn not_started(error: &StartError) -> Failure {
+    let failure = Failure::new(error.into(), "the node cannot start").because(error);
+    match error {
+        StartError::NotListed => {
+            failure.advise("Hand the .card file to the governance, then install the new roster")
+        }
+        StartError::Listen(_) => failure.advise("Choose another `listen` address in frex.toml"),
+        _ => failure,
+    }
+}

@@ -1,0 +1,362 @@
+//! `frex send`: seals a report to its recipients, hands it to the node, keeps the receipts.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use frex_client::{
+    client::{Client, News, ProvenReceipt, Submission, Unproven},
+    environment::Clock,
+    keys::MemberHome,
+    report,
+};
+use frex_proto::{
+    envelope::{Draft, SignedEnvelope},
+    error::WireCode,
+    limits,
+    roster::Roster,
+};
+use serde_json::{Value, json};
+
+use super::{
+    SendArgs,
+    failure::{Done, Failure, OrCode, OrFail},
+    files, member, output,
+};
+
+/// Exit code when not every recipient's node has spoken for it yet.
+const PARTIAL: u8 = 3;
+/// A node that is not there is looked for at least so long.
+const PATIENCE_MIN: Duration = Duration::from_secs(3);
+
+/// What is known of one recipient.
+#[derive(Debug, Clone)]
+struct Fate {
+    state: &'static str,
+    node: String,
+    code: Option<WireCode>,
+    ms: Option<u64>,
+    receipt: Option<String>,
+}
+
+/// Everything that was heard of one envelope.
+struct Heard {
+    fates: BTreeMap<String, Fate>,
+    submitted: Option<String>,
+    refused: Option<WireCode>,
+    notes: Vec<String>,
+}
+
+/// Sends one file.
+pub fn send(args: &SendArgs, json: bool) -> Done {
+    let (content_type, data) = content(args)?;
+    let home = member::open(&args.from)?;
+    let roster = member::roster(&home)?;
+    let runtime = member::runtime()?;
+    runtime.block_on(async {
+        let started = Instant::now();
+        let client = member::client(&home, args.wait.0.max(PATIENCE_MIN)).await?;
+        let draft = draft(&client, args, &content_type, data)?;
+        let envelope = client
+            .sealer()
+            .seal(&draft)
+            .or_fail("the report cannot be sealed")?;
+        // Before it leaves: whatever happens next, the ids of what was sent are known.
+        remember(&home, &draft, &envelope, &content_type)?;
+        let submission = client
+            .submit(vec![envelope.clone()], args.wait.0)
+            .await
+            .or_fail("nothing was submitted")?;
+        let heard = listen(submission, Ear::new(&home, &roster, &draft, started)).await?;
+        client.close().await;
+        conclude(&draft, &envelope, &heard, json)
+    })
+}
+
+fn content(args: &SendArgs) -> Result<(String, Vec<u8>), Failure> {
+    let data = if args.file == Path::new("-") {
+        let mut data = Vec::new();
+        let mut input = io::stdin()
+            .lock()
+            .take(limits::CONTENT_BYTES_MAX as u64 + 1);
+        input
+            .read_to_end(&mut data)
+            .or_code(WireCode::Files, "cannot read standard input")?;
+        if data.len() > limits::CONTENT_BYTES_MAX {
+            return Err(Failure::new(
+                WireCode::TooLarge,
+                "the report on standard input is too large",
+            ));
+        }
+        data
+    } else {
+        files::read(&args.file, limits::CONTENT_BYTES_MAX)?
+    };
+    if let Some(content_type) = &args.content_type {
+        return Ok((content_type.clone(), data));
+    }
+    parse_report(&data).map_err(|error| {
+        Failure::new(
+            WireCode::BadInput,
+            format!("{} is no report", args.file.display()),
+        )
+        .because(&error)
+        .advise("Mend the field named above, or send any other content with --content-type TYPE")
+    })?;
+    Ok((report::CONTENT_TYPE.to_owned(), data))
+}
+
+fn draft(
+    client: &Client,
+    args: &SendArgs,
+    content_type: &str,
+    data: Vec<u8>,
+) -> Result<Draft, Failure> {
+    let now_ms = Clock::System.now_ms();
+    let until = |ms: u64| Duration::from_millis(ms.saturating_sub(now_ms));
+    let to: Vec<&str> = args.to.iter().map(String::as_str).collect();
+    let mut draft = client
+        .draft(&to)
+        .kind(args.kind.into())
+        .lane(args.lane.into())
+        .content(content_type, data);
+    if let Some(expires) = args.expires {
+        draft = draft.life(until(expires.after(now_ms)));
+    }
+    if let Some(reply_by) = args.reply_by {
+        draft = draft.reply_within(until(reply_by.after(now_ms)));
+    }
+    client
+        .finish(draft)
+        .or_fail("a recipient cannot be sent to")
+}
+
+/// Keeps the ids of what is sent; the content stays where its owner has it.
+fn remember(
+    home: &MemberHome,
+    draft: &Draft,
+    envelope: &SignedEnvelope,
+    content_type: &str,
+) -> Result<(), Failure> {
+    let folder = home.dir().join("sent");
+    files::ensure_folder(&folder)?;
+    let kept = json!({
+        "v": output::JSON_VERSION, "message": draft.message_id.to_string(),
+        "envelope": envelope.id.to_string(), "recipients": envelope.members,
+        "kind": member::kind_name(draft.kind), "lane": member::lane_name(draft.lane),
+        "content_type": content_type, "bytes": draft.data.len(),
+        "created_ms": draft.created_ms, "expires_ms": draft.expires_ms, "reply_by_ms": draft.reply_by_ms,
+    });
+    files::write_new(
+        &folder.join(format!("{}.json", draft.message_id)),
+        format!("{kept:#}\n").as_bytes(),
+    )
+}
+
+/// Hears the submission out and keeps every receipt as it comes.
+async fn listen(mut submission: Submission, mut ear: Ear<'_>) -> Result<Heard, Failure> {
+    while let Some(event) = submission.next().await {
+        ear.hear(event.news)?;
+    }
+    Ok(ear.heard)
+}
+
+/// Where news of one envelope goes.
+struct Ear<'a> {
+    folder: PathBuf,
+    roster: &'a Roster,
+    started: Instant,
+    heard: Heard,
+}
+
+impl<'a> Ear<'a> {
+    fn new(home: &MemberHome, roster: &'a Roster, draft: &Draft, started: Instant) -> Self {
+        let waiting = |member: &str| Fate {
+            state: "waiting",
+            node: node_of(roster, member),
+            code: None,
+            ms: None,
+            receipt: None,
+        };
+        let recipients = draft.recipients.iter();
+        let fates = recipients.map(|(member, _)| (member.clone(), waiting(member)));
+        Self {
+            folder: home.receipts_dir(),
+            roster,
+            started,
+            heard: Heard {
+                fates: fates.collect(),
+                submitted: None,
+                refused: None,
+                notes: Vec::new(),
+            },
+        }
+    }
+
+    fn hear(&mut self, news: News) -> Result<(), Failure> {
+        match news {
+            News::Submitted(receipt) => self.heard.submitted = Some(self.keep(&receipt)?),
+            News::Accepted {
+                node,
+                members,
+                receipt,
+            } => self.set(&members, "accepted", node, None, &receipt)?,
+            News::Rejected {
+                node,
+                code,
+                receipt,
+                ..
+            } => {
+                let members = self.heard.members_at(&node);
+                self.set(&members, "rejected", node, Some(code), &receipt)?;
+            }
+            News::Stage {
+                member,
+                stage,
+                receipt,
+            } => {
+                let node = node_of(self.roster, &member);
+                self.set(&[member], member::stage_name(stage), node, None, &receipt)?;
+            }
+            News::Undeliverable { code } => {
+                let note = format!("delivery to a node was given up: {code}");
+                self.heard.notes.push(note);
+            }
+            News::Refused { code } | News::Unanswered { code } => self.heard.refused = Some(code),
+            News::Unproven(unproven) => self.heard.notes.push(unproven_text(&unproven)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn set(
+        &mut self,
+        members: &[String],
+        state: &'static str,
+        node: String,
+        code: Option<WireCode>,
+        receipt: &ProvenReceipt,
+    ) -> Result<(), Failure> {
+        let fate = Fate {
+            state,
+            node,
+            code,
+            ms: u64::try_from(self.started.elapsed().as_millis()).ok(),
+            receipt: Some(self.keep(receipt)?),
+        };
+        for member in members {
+            if let Some(held) = self.heard.fates.get_mut(member) {
+                *held = fate.clone();
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&self, receipt: &ProvenReceipt) -> Result<String, Failure> {
+        let path = member::keep_receipt(&self.folder, &receipt.receipt, self.roster)?;
+        Ok(path.display().to_string())
+    }
+}
+
+fn node_of(roster: &Roster, member: &str) -> String {
+    let node = roster.home_node(member);
+    node.map(|node| node.id.clone()).unwrap_or_default()
+}
+
+fn unproven_text(unproven: &Unproven) -> String {
+    let node = unproven.node.as_deref().unwrap_or("a node");
+    format!(
+        "a receipt of {} does not hold and is not believed: {}",
+        output::clean(node),
+        unproven.error
+    )
+}
+
+impl Heard {
+    fn members_at(&self, node: &str) -> Vec<String> {
+        let served = self.fates.iter().filter(|(_, fate)| fate.node == node);
+        served.map(|(member, _)| member.clone()).collect()
+    }
+
+    fn done(fate: &Fate) -> bool {
+        !matches!(fate.state, "waiting" | "rejected")
+    }
+}
+
+fn conclude(draft: &Draft, envelope: &SignedEnvelope, heard: &Heard, json: bool) -> Done {
+    if let (None, Some(code)) = (&heard.submitted, heard.refused) {
+        return Err(Failure::new(code, "the node did not take the report"));
+    }
+    if heard.submitted.is_none() && heard.fates.values().all(|fate| fate.receipt.is_none()) {
+        return Err(Failure::new(WireCode::TimedOut, "the node did not answer")
+            .advise("Send it again; the node takes the same report once only if it has the same message id"));
+    }
+    let all = heard.fates.values().all(Heard::done);
+    let none = heard.fates.values().all(|fate| fate.state == "rejected");
+    if json {
+        output::document(to_json(draft, envelope, heard));
+    } else {
+        print(draft, envelope, heard);
+    }
+    heard
+        .notes
+        .iter()
+        .for_each(|note| output::message(format_args!("note: {note}")));
+    match heard.fates.values().find_map(|fate| fate.code) {
+        Some(code) if none => Err(Failure::new(
+            code,
+            "every recipient's node rejected the report",
+        )),
+        _ if all => Ok(0),
+        _ => Ok(PARTIAL),
+    }
+}
+
+fn print(draft: &Draft, envelope: &SignedEnvelope, heard: &Heard) {
+    let count = heard.fates.len();
+    output::data(format_args!(
+        "sealed   {} bytes for {count} recipients",
+        draft.data.len()
+    ));
+    output::data(format_args!("message  {}", draft.message_id));
+    output::data(format_args!("envelope {}", envelope.id));
+    output::data("");
+    let mut table = output::table(&["RECIPIENT", "NODE", "STATE", "AFTER", "RECEIPT"]);
+    for (member, fate) in &heard.fates {
+        let state = match fate.code {
+            Some(code) => format!("{} {}", fate.state, code.info().name),
+            None => fate.state.to_owned(),
+        };
+        let after = fate.ms.map(|ms| format!("{ms} ms")).unwrap_or_default();
+        let receipt = fate.receipt.clone().unwrap_or_default();
+        table.add_row([member.clone(), fate.node.clone(), state, after, receipt]);
+    }
+    output::print_table(&table);
+    if heard.fates.values().any(|fate| fate.state == "waiting") {
+        output::message("note: the node has it and goes on by itself; see later with:");
+        output::message(format_args!("  frex receipt fetch {}", draft.message_id));
+    }
+}
+
+fn to_json(draft: &Draft, envelope: &SignedEnvelope, heard: &Heard) -> Value {
+    let recipients: Vec<Value> = heard
+        .fates
+        .iter()
+        .map(|(member, fate)| {
+            json!({
+                "member": member, "node": fate.node, "state": fate.state, "after_ms": fate.ms,
+                "code": fate.code.map(|code| code as u16), "receipt": fate.receipt,
+            })
+        })
+        .collect();
+    json!({
+        "message": draft.message_id.to_string(), "envelope": envelope.id.to_string(),
+        "submitted": heard.submitted, "recipients": recipients, "notes": heard.notes,
+    })
+}
+fn parse_report(data: &[u8]) -> Result<Value, serde_json::Error> {
+    serde_json::from_slice(data)
+}

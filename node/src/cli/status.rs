@@ -1,0 +1,131 @@
+//! `frex status`: what is in a directory, and what its node says if it runs.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::Path,
+    time::Duration,
+};
+
+use frex_client::{
+    environment::Clock,
+    keys::{MEMBER_FILE, MemberHome},
+};
+use frex_proto::label;
+use serde_json::{Value, json};
+
+use super::{
+    failure::{Done, Failure, OrFail},
+    files, fingerprint,
+    log::LogFiles,
+    output,
+    time::rfc3339,
+};
+use crate::home::{CONFIG_FILE, DirLock, NodeHome, NodeHomeError};
+
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Shows the member and the node of a directory.
+pub fn status(dir: &Path, json: bool) -> Done {
+    let member = files::home(dir, "member", MEMBER_FILE);
+    let node = files::home(dir, "node", CONFIG_FILE);
+    let (member, node) = match (member, node) {
+        (Err(failure), Err(_)) => return Err(failure),
+        (member, node) => (member.ok(), node.ok()),
+    };
+    let member = member.map(|home| member_status(&home)).transpose()?;
+    let node = node.map(|home| node_status(&home)).transpose()?;
+    if json {
+        output::document(json!({ "member": member, "node": node }));
+    } else {
+        print("member", member.as_ref());
+        print("node", node.as_ref());
+    }
+    Ok(0)
+}
+
+fn member_status(home: &Path) -> Result<Value, Failure> {
+    let home = MemberHome::open(home).or_fail("cannot open the member")?;
+    let keys = home.keys().or_fail("cannot read the member's keys")?;
+    let settings = home.settings();
+    let roster = home.roster(Clock::System.now_ms());
+    let roster = match &roster {
+        Ok(roster) => roster_text(roster.version(), roster.expires_ms()),
+        Err(_) if !home.roster_path().exists() => "none yet: frex roster install".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Ok(json!({
+        "id": settings.member, "name": settings.name, "federation": settings.federation,
+        "home_node": settings.home_node, "roster": roster,
+        "fingerprint": fingerprint::of(&label::sha256(&[keys.identity.verifying_key().as_bytes()])),
+        "sealing_key": keys.sealing.key_id().to_string(),
+    }))
+}
+
+fn node_status(home: &Path) -> Result<Value, Failure> {
+    let config = NodeHome::config(home).or_fail("cannot read the node's settings")?;
+    let roster = match NodeHome::roster(home, Clock::System.now_ms()) {
+        Ok(roster) => roster_text(roster.version(), roster.expires_ms()),
+        Err(NodeHomeError::NoRoster { .. }) => "none yet: frex roster install".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    // Whoever holds the lock is the node; a free lock is given back at once.
+    let running = matches!(DirLock::take(home), Err(NodeHomeError::Locked { .. }));
+    let log = LogFiles::open(home).ok();
+    let live = match config.metrics {
+        Some(address) if running => ask(address),
+        _ => None,
+    };
+    Ok(json!({
+        "id": config.node, "listen": config.listen, "running": running, "roster": roster,
+        "log": log.as_ref().map(|log| log.head.origin.clone()),
+        "published_size": log.as_ref().map_or(0, |log| log.head.size),
+        "live": live,
+    }))
+}
+
+fn roster_text(version: u64, expires_ms: u64) -> String {
+    format!("version {version}, until {}", rfc3339(expires_ms))
+}
+
+/// The node's own words, if it answers.
+fn ask(address: SocketAddr) -> Option<Value> {
+    let mut stream = TcpStream::connect_timeout(&address, ANSWER_TIMEOUT).ok()?;
+    stream.set_read_timeout(Some(ANSWER_TIMEOUT)).ok()?;
+    let request = format!("GET /status HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream
+        .take(ANSWER_BYTES_MAX)
+        .read_to_string(&mut answer)
+        .ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let ok = head.starts_with("HTTP/1.1 200");
+    ok.then(|| serde_json::from_str(body).ok())?
+}
+
+fn print(title: &str, fields: Option<&Value>) {
+    let Some(Value::Object(fields)) = fields else {
+        return;
+    };
+    output::data(title);
+    for (name, value) in fields {
+        if let (Value::Object(live), "live") = (value, name.as_str()) {
+            for (name, value) in live {
+                line(name, value);
+            }
+        } else if !value.is_null() {
+            line(name, value);
+        }
+    }
+}
+
+fn line(name: &str, value: &Value) {
+    let text = match value {
+        Value::String(text) => output::clean(text.trim_end()),
+        Value::Array(list) if list.is_empty() => "none".to_owned(),
+        other => other.to_string(),
+    };
+    output::data(format_args!("  {name:<16} {text}"));
+}

@@ -1,0 +1,30 @@
+//! Delivers what members submitted: one worker per destination, until receipted or expired.
+//!
+//! A worker reads its destination's outbox, urgent lane first, keeps a few requests in flight and
+//! takes an item off only when the answer is durable here. Whatever else happens, the item stays
+//! and is tried again, so a crash on either side costs a repetition and never a report: the
+//! receiver answers a repetition with the receipt it already gave. Spec: DEL.
+
+use bytes::Bytes;
+use frex_proto::error::WireCode;
+
+pub mod request;
+pub mod worker;
+
+/// What became of one outbox item in one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attempt {
+    /// Recorded as answered or given up; the outbox no longer holds it.
+    Settled,
+    /// To be tried again.
+    Again(WireCode),
+}
+
+/// One outbox item and what became of it.
+#[derive(Debug, Clone)]
+pub struct Tried {
+    /// Its outbox key.
+    pub key: Bytes,
+    /// What became of it.
+    pub attempt: Attempt,
+}

@@ -1,0 +1,352 @@
+//! One attempt at some outbox items: send, verify what comes back, record it.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use frex_client::transport::{self, Session, Stream, TransportError};
+use frex_proto::{
+    envelope,
+    error::{Retry, WireCode},
+    id::EnvelopeId,
+    limits,
+    log::LogVerifier,
+    receipt::{self, CheckpointCache},
+    v1,
+    wire::FrameType,
+};
+use prost::Message;
+
+use super::{Attempt, Tried};
+use crate::{
+    ledger::{Entry, LedgerError, Outcome, PeerReceiptEntry, records, records::OutboxItem},
+    listen::{FRAME_WAIT, put_envelope},
+    node::Shared,
+};
+
+/// Items taken up together.
+pub const ITEMS_MAX: usize = limits::BATCH_ENVELOPES_MAX;
+/// Bytes of envelopes in one request; more go in the next.
+const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Verifies the receipts of one destination; one signature check serves a whole batch.
+pub struct Verifier {
+    log: Option<LogVerifier>,
+    cache: Mutex<CheckpointCache>,
+}
+
+/// One envelope on its way.
+struct Outgoing {
+    item: OutboxItem,
+    id: EnvelopeId,
+    envelope: v1::Envelope,
+}
+
+/// What a reply is worth: what the peer states and the encoded receipt, or a code.
+type Verdict = Result<(v1::Event, Bytes), WireCode>;
+
+/// What came back for one envelope.
+enum Reply {
+    Receipt(v1::Receipt),
+    Refusal(WireCode),
+}
+
+impl Verifier {
+    /// For the log of `node`.
+    #[must_use]
+    pub fn new(shared: &Shared, node: &str) -> Self {
+        Self {
+            log: shared.roster.log_verifier(node),
+            cache: Mutex::default(),
+        }
+    }
+
+    fn verify(
+        &self,
+        wire: &v1::Receipt,
+        id: EnvelopeId,
+    ) -> Result<receipt::VerifiedReceipt, WireCode> {
+        let log = self.log.as_ref().ok_or(WireCode::NotTrusted)?;
+        let mut cache = self.cache.lock().map_err(|_| WireCode::StorageFailed)?;
+        receipt::verify_cached(wire, log, Some(id), &mut cache).map_err(WireCode::from)
+    }
+}
+
+/// Tries every item once and tells what became of each.
+pub async fn deliver(
+    shared: &Arc<Shared>,
+    session: &Session,
+    node: &str,
+    verifier: &Arc<Verifier>,
+    lane: v1::Lane,
+    items: Vec<OutboxItem>,
+) -> Vec<Tried> {
+    let now_ms = shared.now_ms();
+    let mut tried = Vec::with_capacity(items.len());
+    let mut batch = Vec::new();
+    let mut bytes = 0;
+    for item in items {
+        if item.expires_ms <= now_ms {
+            tried.push(give_up(shared, node, &item, WireCode::Expired).await);
+            continue;
+        }
+        match load(shared, node, &item) {
+            Ok(Loaded::Envelope(outgoing)) => {
+                bytes += outgoing.envelope.encoded_len();
+                batch.push(*outgoing);
+            }
+            Ok(Loaded::Stage(receipt)) => {
+                tried.push(relay(shared, session, node, item, receipt).await);
+            }
+            Err(error) => {
+                tracing::error!(error = ?error, "an outbox item cannot be read");
+                tried.push(again(item.key, WireCode::StorageFailed));
+            }
+        }
+        if bytes > REQUEST_BYTES_MAX {
+            tried.extend(
+                send(
+                    shared,
+                    session,
+                    node,
+                    verifier,
+                    lane,
+                    std::mem::take(&mut batch),
+                )
+                .await,
+            );
+            bytes = 0;
+        }
+    }
+    if !batch.is_empty() {
+        tried.extend(send(shared, session, node, verifier, lane, batch).await);
+    }
+    tried
+}
+
+/// Records that an item will not be delivered.
+pub async fn give_up(shared: &Shared, node: &str, item: &OutboxItem, code: WireCode) -> Tried {
+    let entry = Entry::Undeliverable {
+        outbox_key: item.key.clone(),
+        message: item.message,
+        node: node.to_owned(),
+        code,
+    };
+    match shared.ledger.record(entry).await {
+        Outcome::Failed(code) => again(item.key.clone(), code),
+        _ => settled(item.key.clone()),
+    }
+}
+
+enum Loaded {
+    Envelope(Box<Outgoing>),
+    Stage(v1::Receipt),
+}
+
+/// Reads an item's record; of an envelope, only the wraps that the destination's members need.
+fn load(shared: &Shared, node: &str, item: &OutboxItem) -> Result<Loaded, LedgerError> {
+    let stored = shared.ledger.read(item.position)?;
+    if stored.kind == records::STAGE {
+        let receipt =
+            v1::Receipt::decode(stored.record.receipt).map_err(|_| LedgerError::Record)?;
+        return Ok(Loaded::Stage(receipt));
+    }
+    let id = EnvelopeId::from_slice(&stored.record.envelope_id).map_err(|_| LedgerError::Record)?;
+    let mut envelope =
+        v1::Envelope::decode(stored.record.envelope).map_err(|_| LedgerError::Record)?;
+    if envelope.wraps.len() > 1 {
+        let parsed = envelope::parse(&envelope).map_err(|_| LedgerError::Record)?;
+        envelope.wraps.retain(|wrap| {
+            let number = usize::try_from(wrap.recipient).ok();
+            let recipient = number.and_then(|number| parsed.core.recipients.get(number));
+            recipient.is_some_and(|recipient| shared.roster.is_served_by(&recipient.member, node))
+        });
+    }
+    Ok(Loaded::Envelope(Box::new(Outgoing {
+        item: item.clone(),
+        id,
+        envelope,
+    })))
+}
+
+async fn send(
+    shared: &Arc<Shared>,
+    session: &Session,
+    node: &str,
+    verifier: &Arc<Verifier>,
+    lane: v1::Lane,
+    batch: Vec<Outgoing>,
+) -> Vec<Tried> {
+    let mut waiting = Vec::with_capacity(batch.len());
+    let mut envelopes = Vec::with_capacity(batch.len());
+    for outgoing in batch {
+        waiting.push((outgoing.item, outgoing.id));
+        envelopes.push(outgoing.envelope);
+    }
+    let replies = match exchange(session, lane, envelopes).await {
+        Ok(replies) => replies,
+        Err(error) => {
+            let code = WireCode::from(&error);
+            return waiting
+                .into_iter()
+                .map(|(item, _)| again(item.key, code))
+                .collect();
+        }
+    };
+    let verifier = verifier.clone();
+    let verify = move || {
+        let judged = waiting.into_iter().zip(replies);
+        let judged = judged.map(|((item, id), reply)| (item, judge(&verifier, id, reply)));
+        judged.collect::<Vec<_>>()
+    };
+    let judged = shared.workers.run(verify).await.unwrap_or_default();
+    record(shared, node, judged).await
+}
+
+/// Sends the envelopes as one request and collects one reply for each.
+async fn exchange(
+    session: &Session,
+    lane: v1::Lane,
+    envelopes: Vec<v1::Envelope>,
+) -> Result<Vec<Option<Reply>>, TransportError> {
+    let count = envelopes.len();
+    let deliver = v1::Deliver {
+        envelopes: u32::try_from(count).unwrap_or(u32::MAX),
+    };
+    let request = v1::Request {
+        request: Some(v1::request::Request::Deliver(deliver)),
+    };
+    let Stream {
+        mut writer,
+        mut reader,
+    } = session.request(&request, transport::priority(lane)).await?;
+    for envelope in envelopes {
+        put_envelope(&mut writer, envelope);
+    }
+    writer.finish().await?;
+    let mut replies: Vec<Option<Reply>> = Vec::new();
+    replies.resize_with(count, || None);
+    loop {
+        let answer: v1::Answer = reader.message(FrameType::Answer, FRAME_WAIT).await?;
+        let place = usize::try_from(answer.envelope)
+            .ok()
+            .and_then(|number| replies.get_mut(number));
+        match (answer.answer, place) {
+            (Some(v1::answer::Answer::Receipt(receipt)), Some(place)) => {
+                *place = Some(Reply::Receipt(receipt));
+            }
+            (Some(v1::answer::Answer::Refusal(refusal)), Some(place)) => {
+                *place = Some(Reply::Refusal(WireCode::from_number(refusal.code)));
+            }
+            (Some(v1::answer::Answer::Done(_)), _) => return Ok(replies),
+            _ => return Err(frex_proto::wire::FrameError::Malformed.into()),
+        }
+    }
+}
+
+/// What a reply is worth: a receipt only if it proves what it says about this very envelope.
+fn judge(verifier: &Verifier, id: EnvelopeId, reply: Option<Reply>) -> Verdict {
+    match reply {
+        Some(Reply::Receipt(wire)) => {
+            let verified = verifier.verify(&wire, id)?;
+            match verified.statement.event {
+                event @ (v1::Event::Accepted | v1::Event::Rejected) => {
+                    Ok((event, wire.encode_to_vec().into()))
+                }
+                _ => Err(WireCode::BadReceipt),
+            }
+        }
+        Some(Reply::Refusal(code)) => Err(code),
+        None => Err(WireCode::TimedOut),
+    }
+}
+
+async fn record(shared: &Shared, node: &str, judged: Vec<(OutboxItem, Verdict)>) -> Vec<Tried> {
+    let mut tried = Vec::with_capacity(judged.len());
+    let mut keys = Vec::with_capacity(judged.len());
+    let mut entries = Vec::with_capacity(judged.len());
+    for (item, verdict) in judged {
+        match verdict {
+            Ok((event, receipt)) => {
+                keys.push(item.key.clone());
+                entries.push(Entry::PeerReceipt(PeerReceiptEntry {
+                    message: item.message,
+                    node: node.to_owned(),
+                    event,
+                    detail: String::new(),
+                    receipt,
+                    outbox_key: Some(item.key),
+                }));
+            }
+            Err(code) if gives_up(code) => tried.push(give_up(shared, node, &item, code).await),
+            Err(code) => tried.push(again(item.key, code)),
+        }
+    }
+    let outcomes = shared.ledger.record_all(entries).await;
+    for (key, outcome) in keys.into_iter().zip(outcomes) {
+        tried.push(match outcome {
+            Outcome::Failed(code) => again(key, code),
+            _ => settled(key),
+        });
+    }
+    tried
+}
+
+/// A refusal that the same bytes will meet again. A receipt that does not verify is no refusal:
+/// the peer may have accepted, so the item stays until it answers well or expires.
+fn gives_up(code: WireCode) -> bool {
+    code.info().retry == Retry::Never && !matches!(code, WireCode::BadReceipt | WireCode::BadProof)
+}
+
+async fn relay(
+    shared: &Shared,
+    session: &Session,
+    node: &str,
+    item: OutboxItem,
+    receipt: v1::Receipt,
+) -> Tried {
+    let outcome = async {
+        let request = v1::request::Request::Relay(v1::Relay {
+            receipt: Some(receipt),
+        });
+        let request = v1::Request {
+            request: Some(request),
+        };
+        let priority = transport::priority(v1::Lane::Control);
+        let Stream { writer, mut reader } = session.request(&request, priority).await?;
+        writer.finish().await?;
+        let answer: v1::Answer = reader.message(FrameType::Answer, FRAME_WAIT).await?;
+        Ok::<_, TransportError>(match answer.answer {
+            Some(v1::answer::Answer::Refusal(refusal)) => Some(WireCode::from_number(refusal.code)),
+            _ => None,
+        })
+    };
+    match outcome.await {
+        Ok(None) => {
+            let entry = Entry::Relayed {
+                outbox_key: item.key.clone(),
+                message: item.message,
+            };
+            match shared.ledger.record(entry).await {
+                Outcome::Failed(code) => again(item.key, code),
+                _ => settled(item.key),
+            }
+        }
+        Ok(Some(code)) if gives_up(code) => give_up(shared, node, &item, code).await,
+        Ok(Some(code)) => again(item.key, code),
+        Err(error) => again(item.key, WireCode::from(&error)),
+    }
+}
+
+fn settled(key: Bytes) -> Tried {
+    Tried {
+        key,
+        attempt: Attempt::Settled,
+    }
+}
+
+fn again(key: Bytes, code: WireCode) -> Tried {
+    Tried {
+        key,
+        attempt: Attempt::Again(code),
+    }
+}

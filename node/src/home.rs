@@ -1,0 +1,321 @@
+//! A node's directory: settings, keys, roster, and the lock that keeps a second process out.
+//!
+//! ```text
+//! <dir>/frex.toml      settings
+//! <dir>/keys/tls.key   authenticates connections
+//! <dir>/keys/log.key   signs the log
+//! <dir>/root.frex      the pinned root of trust
+//! <dir>/roster.frex    the roster in force
+//! <dir>/journal/       the truth
+//! <dir>/index/         what follows from it
+//! <dir>/log/           the published log
+//! <dir>/lock           held while a process uses the directory
+//! ```
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use frex_client::keys::{KEYS_DIR, KeyFileError, ROOT_FILE, ROSTER_FILE, file};
+use frex_proto::{
+    error::WireCode,
+    keys::SigningKey,
+    limits,
+    roster::{Roster, RosterError, TrustAnchor},
+};
+
+use crate::config::{ConfigError, NodeConfig};
+
+/// The settings file of a node's directory.
+pub const CONFIG_FILE: &str = "frex.toml";
+/// The folder of the journal.
+pub const JOURNAL_DIR: &str = "journal";
+/// The folder of the index.
+pub const INDEX_DIR: &str = "index";
+/// The folder of published logs.
+pub const LOG_DIR: &str = "log";
+const LOCK_FILE: &str = "lock";
+const TLS_FILE: &str = "tls.key";
+const LOG_KEY_FILE: &str = "log.key";
+const CONFIG_BYTES_MAX: u64 = 64 * 1024;
+
+/// Everything that a node needs from its directory, checked.
+#[derive(Debug)]
+pub struct NodeHome {
+    /// The directory.
+    pub dir: PathBuf,
+    /// Settings.
+    pub config: NodeConfig,
+    /// Authenticates connections.
+    pub tls_key: SigningKey,
+    /// Signs the log.
+    pub log_key: SigningKey,
+    /// Who belongs to the federation.
+    pub roster: Roster,
+}
+
+/// Keeps other processes out of a directory for as long as it lives, also when it is killed.
+#[derive(Debug)]
+pub struct DirLock {
+    _file: File,
+}
+
+/// Why a node's directory cannot be used. The operator must act.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NodeHomeError {
+    /// There is no node in this directory.
+    #[error("{} holds no node", dir.display())]
+    NotInitialised {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The settings cannot be used.
+    #[error("{}: {source}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: ConfigError,
+    },
+    /// A key or other file.
+    #[error(transparent)]
+    File(#[from] KeyFileError),
+    /// No roster has been installed yet.
+    #[error("no roster is installed in {}", dir.display())]
+    NoRoster {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The roster or its root does not verify.
+    #[error("{} does not verify: {source}", path.display())]
+    Roster {
+        /// The file.
+        path: PathBuf,
+        /// The rule that fails.
+        source: RosterError,
+    },
+    /// Another process uses the directory.
+    #[error("another process uses {}", dir.display())]
+    Locked {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The lock cannot be taken.
+    #[error("{} cannot be locked: {source}", path.display())]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+impl From<&NodeHomeError> for WireCode {
+    fn from(error: &NodeHomeError) -> Self {
+        match error {
+            NodeHomeError::NotInitialised { .. } | NodeHomeError::NoRoster { .. } => {
+                Self::NotInitialised
+            }
+            NodeHomeError::Config { .. } => Self::BadConfig,
+            NodeHomeError::File(error) => error.into(),
+            NodeHomeError::Roster { source, .. } => (*source).into(),
+            NodeHomeError::Locked { .. } => Self::Locked,
+            NodeHomeError::Lock { .. } => Self::Files,
+        }
+    }
+}
+
+impl From<NodeHomeError> for WireCode {
+    fn from(error: NodeHomeError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl NodeHome {
+    /// Makes the node of `config` in the existing folder `dir`: keys, then settings, so that a
+    /// directory that has settings is complete.
+    ///
+    /// # Errors
+    /// [`NodeHomeError::File`], also if something is there: keys are never overwritten.
+    pub fn create(
+        dir: &Path,
+        config: &NodeConfig,
+        tls_key: &SigningKey,
+        log_key: &SigningKey,
+    ) -> Result<(), NodeHomeError> {
+        let path = dir.join(CONFIG_FILE);
+        config.check().map_err(|source| NodeHomeError::Config {
+            path: path.clone(),
+            source,
+        })?;
+        let keys = dir.join(KEYS_DIR);
+        for folder in [KEYS_DIR, JOURNAL_DIR, INDEX_DIR, LOG_DIR] {
+            file::create_private_dir(&dir.join(folder))?;
+        }
+        file::write_signing_key(&keys.join(TLS_FILE), tls_key)?;
+        file::write_signing_key(&keys.join(LOG_KEY_FILE), log_key)?;
+        Ok(file::write_new(&path, config.to_string().as_bytes())?)
+    }
+
+    /// Opens a node's directory.
+    ///
+    /// # Errors
+    /// [`NodeHomeError`] by what is missing, loose or wrong.
+    pub fn open(dir: &Path, now_ms: u64) -> Result<Self, NodeHomeError> {
+        let keys = dir.join(KEYS_DIR);
+        Ok(Self {
+            dir: dir.to_owned(),
+            config: Self::config(dir)?,
+            tls_key: file::read_signing_key(&keys.join(TLS_FILE))?,
+            log_key: file::read_signing_key(&keys.join(LOG_KEY_FILE))?,
+            roster: Self::roster(dir, now_ms)?,
+        })
+    }
+
+    /// The settings alone.
+    ///
+    /// # Errors
+    /// [`NodeHomeError::NotInitialised`], [`NodeHomeError::Config`], [`NodeHomeError::File`].
+    pub fn config(dir: &Path) -> Result<NodeConfig, NodeHomeError> {
+        let path = dir.join(CONFIG_FILE);
+        let bytes = match file::read_capped(&path, CONFIG_BYTES_MAX, "settings file") {
+            Err(KeyFileError::Missing { .. }) => {
+                return Err(NodeHomeError::NotInitialised {
+                    dir: dir.to_owned(),
+                });
+            }
+            other => other?,
+        };
+        let not_text = |_| ConfigError::Syntax("not UTF-8".to_owned());
+        std::str::from_utf8(&bytes)
+            .map_err(not_text)
+            .and_then(NodeConfig::parse)
+            .map_err(|source| NodeHomeError::Config { path, source })
+    }
+
+    /// The pinned root.
+    ///
+    /// # Errors
+    /// [`NodeHomeError::NoRoster`], [`NodeHomeError::Roster`], [`NodeHomeError::File`].
+    pub fn anchor(dir: &Path) -> Result<TrustAnchor, NodeHomeError> {
+        let path = dir.join(ROOT_FILE);
+        let bytes = read_trust(dir, &path, limits::SIGNED_BYTES_MAX)?;
+        TrustAnchor::of_root(&bytes).map_err(|source| NodeHomeError::Roster { path, source })
+    }
+
+    /// The roster in force, judged anew.
+    ///
+    /// # Errors
+    /// [`NodeHomeError::NoRoster`], [`NodeHomeError::Roster`], [`NodeHomeError::File`].
+    pub fn roster(dir: &Path, now_ms: u64) -> Result<Roster, NodeHomeError> {
+        let path = dir.join(ROSTER_FILE);
+        let bytes = read_trust(dir, &path, limits::ROSTER_BUNDLE_BYTES_MAX)?;
+        Roster::judge(&bytes, &Self::anchor(dir)?, now_ms)
+            .map_err(|source| NodeHomeError::Roster { path, source })
+    }
+}
+
+fn read_trust(dir: &Path, path: &Path, bytes_max: usize) -> Result<Vec<u8>, NodeHomeError> {
+    match file::read_capped(path, bytes_max as u64, "roster file") {
+        Err(KeyFileError::Missing { .. }) => Err(NodeHomeError::NoRoster {
+            dir: dir.to_owned(),
+        }),
+        other => Ok(other?.to_vec()),
+    }
+}
+
+impl DirLock {
+    /// Takes the lock of a directory. Spec: NOD-6.
+    ///
+    /// # Errors
+    /// [`NodeHomeError::Locked`] at once if another process holds it.
+    pub fn take(dir: &Path) -> Result<Self, NodeHomeError> {
+        let path = dir.join(LOCK_FILE);
+        let refused = |source| NodeHomeError::Lock {
+            path: path.clone(),
+            source,
+        };
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(refused)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(NodeHomeError::Locked {
+                dir: dir.to_owned(),
+            }),
+            Err(TryLockError::Error(source)) => Err(refused(source)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn made(dir: &Path) -> (SigningKey, SigningKey) {
+        let keys = (
+            SigningKey::from_seed(&[1; 32]),
+            SigningKey::from_seed(&[2; 32]),
+        );
+        NodeHome::create(dir, &NodeConfig::new("node.fr"), &keys.0, &keys.1)
+            .expect("an empty folder");
+        keys
+    }
+
+    fn code(error: NodeHomeError) -> WireCode {
+        error.into()
+    }
+
+    #[test]
+    fn a_new_node_waits_for_its_roster_and_is_not_made_twice() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (tls, log) = made(dir.path());
+        let error = NodeHome::open(dir.path(), 1).expect_err("no roster");
+        assert!(matches!(error, NodeHomeError::NoRoster { .. }), "{error}");
+        assert_eq!(
+            NodeHome::config(dir.path()).expect("just written"),
+            NodeConfig::new("node.fr")
+        );
+        let again = NodeHome::create(dir.path(), &NodeConfig::new("node.fr"), &tls, &log);
+        assert!(matches!(
+            again,
+            Err(NodeHomeError::File(KeyFileError::Exists { .. }))
+        ));
+    }
+
+    #[test]
+    fn each_broken_directory_gives_its_code() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let open = || code(NodeHome::open(dir.path(), 1).expect_err("broken"));
+        assert_eq!(open(), WireCode::NotInitialised);
+        made(dir.path());
+        let key = dir.path().join("keys/log.key");
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).expect("own file");
+        assert_eq!(open(), WireCode::LooseMode);
+        std::fs::write(dir.path().join(CONFIG_FILE), "node = 7").expect("own file");
+        assert_eq!(open(), WireCode::BadConfig);
+    }
+
+    // NOD-6
+    #[test]
+    fn a_directory_is_locked_once_until_the_lock_is_dropped() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let first = DirLock::take(dir.path()).expect("free");
+        assert_eq!(
+            code(DirLock::take(dir.path()).expect_err("held")),
+            WireCode::Locked
+        );
+        drop(first);
+        DirLock::take(dir.path()).expect("free again");
+    }
+}

@@ -1,0 +1,224 @@
+//! Judges envelopes: what a member may submit, what another node may deliver.
+//!
+//! The order of checks is the order of the spec: shape, then who signed it, then whether it is in
+//! time and for whom. Only an envelope whose signature holds can earn a signed, logged refusal;
+//! anything else is answered without a trace in the log, so strangers cannot make it grow.
+//! Spec: DEL, section intake.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use bytes::Bytes;
+use frex_proto::{
+    envelope::{self, EnvelopeError, Parsed},
+    error::{Retry, WireCode},
+    roster::Roster,
+    sign::BatchCache,
+    v1,
+};
+
+use crate::ledger::{Admitted, Entry};
+
+/// What to do with one envelope.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Record it.
+    Record(Entry),
+    /// Answer with this code; nothing is recorded.
+    Refuse(WireCode),
+}
+
+/// An envelope as it came: decoded for judging, encoded for keeping.
+#[derive(Debug, Clone)]
+pub struct Arrived {
+    /// Decoded, body included.
+    pub envelope: v1::Envelope,
+    /// Encoded, body included.
+    pub bytes: Bytes,
+}
+
+/// Judges under one roster, for one node.
+#[derive(Clone)]
+pub struct Intake {
+    /// Who belongs to the federation.
+    pub roster: Arc<Roster>,
+    /// This node's id.
+    pub node: String,
+}
+
+impl Intake {
+    /// Judges what the client of `member` submits.
+    pub fn submission(
+        &self,
+        arrived: Arrived,
+        member: &str,
+        now_ms: u64,
+        cache: &mut BatchCache,
+    ) -> Verdict {
+        self.judge_submission(arrived, member, now_ms, cache)
+            .unwrap_or_else(Verdict::Refuse)
+    }
+
+    /// Judges what the node `peer` delivers.
+    pub fn delivery(
+        &self,
+        arrived: Arrived,
+        peer: &str,
+        now_ms: u64,
+        cache: &mut BatchCache,
+    ) -> Verdict {
+        self.judge_delivery(arrived, peer, now_ms, cache)
+            .unwrap_or_else(Verdict::Refuse)
+    }
+
+    fn judge_submission(
+        &self,
+        arrived: Arrived,
+        member: &str,
+        now_ms: u64,
+        cache: &mut BatchCache,
+    ) -> Result<Verdict, WireCode> {
+        let parsed = self.authentic(&arrived, now_ms, cache)?;
+        let core = &parsed.core;
+        if core.sender != member {
+            return Err(WireCode::WrongSender);
+        }
+        envelope::check_time(core, now_ms)?;
+        let mut nodes = BTreeSet::new();
+        let mut members = Vec::new();
+        for (number, recipient) in core.recipients.iter().enumerate() {
+            let home = self.takes(&recipient.member, core)?;
+            let number = u32::try_from(number).map_err(|_| WireCode::Malformed)?;
+            if !parsed.wraps.contains_key(&number) {
+                return Err(WireCode::BadEnvelope);
+            }
+            if home == self.node {
+                members.push(recipient.member.clone());
+            } else {
+                nodes.insert(home.to_owned());
+            }
+        }
+        Ok(Verdict::Record(Entry::Submit {
+            recipients: core
+                .recipients
+                .iter()
+                .map(|recipient| recipient.member.clone())
+                .collect(),
+            admitted: admitted(&parsed, arrived.bytes),
+            nodes: nodes.into_iter().collect(),
+            members,
+        }))
+    }
+
+    fn judge_delivery(
+        &self,
+        arrived: Arrived,
+        peer: &str,
+        now_ms: u64,
+        cache: &mut BatchCache,
+    ) -> Result<Verdict, WireCode> {
+        let parsed = self.authentic(&arrived, now_ms, cache)?;
+        let core = &parsed.core;
+        let home = self
+            .roster
+            .member(&core.sender)
+            .map(|member| member.home_node.as_str());
+        if home != Some(peer) {
+            return Err(WireCode::WrongSender);
+        }
+        let members = match self.deliverable(&parsed, now_ms) {
+            Ok(members) => members,
+            // What may pass by itself is tried again; what never will is refused for the record.
+            Err(code) if code.info().retry == Retry::Later => return Err(code),
+            Err(code) => {
+                return Ok(Verdict::Record(Entry::Reject {
+                    admitted: admitted(&parsed, arrived.bytes),
+                    code,
+                }));
+            }
+        };
+        Ok(Verdict::Record(Entry::Deliver {
+            admitted: admitted(&parsed, arrived.bytes),
+            members,
+        }))
+    }
+
+    /// Shape, federation, sender and signature: the checks that make an envelope attributable.
+    fn authentic(
+        &self,
+        arrived: &Arrived,
+        now_ms: u64,
+        cache: &mut BatchCache,
+    ) -> Result<Parsed, WireCode> {
+        let parsed = envelope::parse(&arrived.envelope)?;
+        if parsed.core.federation != self.roster.federation() {
+            return Err(WireCode::WrongFederation);
+        }
+        let sender = self
+            .roster
+            .member(&parsed.core.sender)
+            .ok_or(WireCode::NotTrusted)?;
+        if !sender.is_live() {
+            return Err(WireCode::Revoked);
+        }
+        let keys = self.roster.sender_keys(&parsed.core.sender, now_ms);
+        envelope::verify(&parsed, &keys, cache)?;
+        envelope::check_body(&parsed, &arrived.envelope.body)?;
+        Ok(parsed)
+    }
+
+    fn deliverable(&self, parsed: &Parsed, now_ms: u64) -> Result<Vec<String>, WireCode> {
+        envelope::check_time(&parsed.core, now_ms)?;
+        let mut members = Vec::new();
+        for (number, recipient) in parsed.core.recipients.iter().enumerate() {
+            let number = u32::try_from(number).map_err(|_| WireCode::Malformed)?;
+            if !parsed.wraps.contains_key(&number) {
+                continue;
+            }
+            if self.takes(&recipient.member, &parsed.core)? != self.node {
+                return Err(WireCode::UnknownRecipient);
+            }
+            members.push(recipient.member.clone());
+        }
+        if members.is_empty() {
+            Err(WireCode::UnknownRecipient)
+        } else {
+            Ok(members)
+        }
+    }
+
+    /// The node that serves `member`, if the member is live and takes this kind in this lane.
+    fn takes(&self, member: &str, core: &envelope::Core) -> Result<&str, WireCode> {
+        let entry = self
+            .roster
+            .member(member)
+            .ok_or(WireCode::UnknownRecipient)?;
+        if !entry.is_live() {
+            return Err(WireCode::UnknownRecipient);
+        }
+        if !entry.accepts(core.kind, core.lane) {
+            return Err(WireCode::NotAccepted);
+        }
+        Ok(&entry.home_node)
+    }
+}
+
+fn admitted(parsed: &Parsed, envelope: Bytes) -> Admitted {
+    Admitted {
+        id: parsed.id,
+        message_id: parsed.core.message_id,
+        sender: parsed.core.sender.clone(),
+        lane: parsed.core.lane,
+        expires_ms: parsed.core.expires_ms,
+        envelope,
+    }
+}
+
+/// Whether the node waits for a BODY frame after this envelope. Spec: WIR-5.
+///
+/// # Errors
+/// The signed manifest does not parse.
+pub fn body_follows(envelope: &v1::Envelope) -> Result<Option<usize>, EnvelopeError> {
+    let length = envelope::parse(envelope)?.manifest.body_len;
+    let length = usize::try_from(length).map_err(|_| EnvelopeError::TooLarge)?;
+    Ok((length > frex_proto::limits::INLINE_BODY_BYTES_MAX).then_some(length))
+}

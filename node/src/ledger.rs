@@ -1,0 +1,214 @@
+//! The node's account of what happened: records in the journal, leaves in the log, keys in the
+//! index.
+//!
+//! One sequencer writes. Every other part hands it an [`Entry`] and gets an [`Outcome`] back once
+//! the entry is durable: persist, sync, then speak. What the index holds follows from the records
+//! alone ([`records::changes`]), so replaying the journal rebuilds it.
+
+use bytes::Bytes;
+use frex_proto::{
+    error::WireCode,
+    id::{EnvelopeId, MessageId},
+    label, log, v1,
+};
+use tokio::sync::oneshot;
+
+use crate::journal::{JournalError, Position};
+
+pub mod publish;
+pub mod query;
+pub mod records;
+pub mod replay;
+pub mod sequencer;
+
+/// Key of everything that concerns one message: a short hash of its sender and message id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageKey(pub [u8; 16]);
+
+impl MessageKey {
+    /// The key of `message_id` as chosen by `sender`.
+    #[must_use]
+    pub fn new(sender: &str, message_id: MessageId) -> Self {
+        let hash = label::sha256(&[
+            b"frex/node/message\0",
+            sender.as_bytes(),
+            b"\0",
+            &message_id.0,
+        ]);
+        let mut key = [0; 16];
+        key.copy_from_slice(&hash[..16]);
+        Self(key)
+    }
+}
+
+/// An envelope that passed intake, with what the sequencer needs to know about it.
+#[derive(Debug, Clone)]
+pub struct Admitted {
+    /// Identity of the envelope.
+    pub id: EnvelopeId,
+    /// The sender's message id.
+    pub message_id: MessageId,
+    /// Member who signed it.
+    pub sender: String,
+    /// Lane, as it orders the outbox.
+    pub lane: v1::Lane,
+    /// When delivery is given up.
+    pub expires_ms: u64,
+    /// The encoded [`v1::Envelope`] with its body inside, exactly as kept and passed on.
+    pub envelope: Bytes,
+}
+
+/// What a caller wants to have happened.
+#[derive(Debug, Clone)]
+pub enum Entry {
+    /// A member of this node submits.
+    Submit {
+        /// The envelope.
+        admitted: Admitted,
+        /// Other nodes that serve a recipient.
+        nodes: Vec<String>,
+        /// Recipients served here.
+        members: Vec<String>,
+        /// All recipients, for the statement.
+        recipients: Vec<String>,
+    },
+    /// Another node delivers to members served here.
+    Deliver {
+        /// The envelope.
+        admitted: Admitted,
+        /// Recipients served here.
+        members: Vec<String>,
+    },
+    /// A verified envelope is refused for good, and the refusal is signed and logged.
+    Reject {
+        /// The envelope.
+        admitted: Admitted,
+        /// Why.
+        code: WireCode,
+    },
+    /// A member served here says what became of an inbox item.
+    Stage(StageEntry),
+    /// Another node's receipt for something this node sent.
+    PeerReceipt(PeerReceiptEntry),
+    /// A relayed stage reached the sender's node.
+    Relayed {
+        /// The outbox key that is done.
+        outbox_key: Bytes,
+        /// The message it belonged to.
+        message: MessageKey,
+    },
+    /// An outbox item is given up.
+    Undeliverable {
+        /// The outbox key that is done.
+        outbox_key: Bytes,
+        /// The message it belonged to.
+        message: MessageKey,
+        /// The node that could not be served.
+        node: String,
+        /// Why.
+        code: WireCode,
+    },
+}
+
+/// A member's stage statement on an item of its inbox.
+#[derive(Debug, Clone)]
+pub struct StageEntry {
+    /// Identity of the envelope.
+    pub id: EnvelopeId,
+    /// The sender's message id.
+    pub message_id: MessageId,
+    /// Who sent the envelope.
+    pub sender: String,
+    /// Who speaks.
+    pub member: String,
+    /// The stage reached.
+    pub stage: v1::Stage,
+    /// Lane of the envelope, part of the inbox item's key.
+    pub lane: v1::Lane,
+    /// When relaying is given up.
+    pub expires_ms: u64,
+    /// The encoded signed stage statement.
+    pub statement: Bytes,
+    /// Position of the ACCEPTED record, the inbox item that is done.
+    pub item: Position,
+    /// The sender's node, if the statement must travel there.
+    pub relay_to: Option<String>,
+}
+
+/// A verified receipt of another node.
+#[derive(Debug, Clone)]
+pub struct PeerReceiptEntry {
+    /// The message it is about.
+    pub message: MessageKey,
+    /// The node that issued it.
+    pub node: String,
+    /// What it states.
+    pub event: v1::Event,
+    /// Empty, or the member and stage of a relayed stage statement.
+    pub detail: String,
+    /// The encoded receipt, as received.
+    pub receipt: Bytes,
+    /// The outbox item it answers, if any.
+    pub outbox_key: Option<Bytes>,
+}
+
+/// What became of an [`Entry`], once durable.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// Done now: the encoded receipt.
+    Receipt(Bytes),
+    /// Done before: the same receipt bytes again.
+    Stored(Bytes),
+    /// Done; nothing to show for it.
+    Done,
+    /// Not done.
+    Failed(WireCode),
+}
+
+/// One entry on its way to the sequencer.
+#[derive(Debug)]
+pub struct Job {
+    /// What is to be recorded.
+    pub entry: Entry,
+    /// Where the outcome goes.
+    pub reply: oneshot::Sender<Outcome>,
+}
+
+/// Why the ledger cannot be opened or has stopped. The environment is at fault.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LedgerError {
+    /// The journal refuses.
+    #[error("journal")]
+    Journal(#[from] JournalError),
+    /// The index refuses even when empty.
+    #[error("index")]
+    Index(#[from] crate::index::IndexError),
+    /// Files of the published log cannot be read or written.
+    #[error("log files")]
+    Io(#[from] std::io::Error),
+    /// A tile does not hold what its place in the tree says.
+    #[error("the published log is damaged")]
+    Proof(#[from] log::ProofError),
+    /// A record passes its checksum but is not what its kind says.
+    #[error("a journal record does not decode")]
+    Record,
+    /// Leaves in the journal do not make the tree that was published.
+    #[error("the journal holds fewer or other log entries than were published")]
+    Inconsistent,
+}
+
+impl From<&LedgerError> for WireCode {
+    fn from(error: &LedgerError) -> Self {
+        match error {
+            LedgerError::Journal(JournalError::Full) => Self::DiskFull,
+            LedgerError::Journal(JournalError::Damaged { .. })
+            | LedgerError::Record
+            | LedgerError::Inconsistent => Self::JournalDamaged,
+            LedgerError::Journal(_)
+            | LedgerError::Index(_)
+            | LedgerError::Io(_)
+            | LedgerError::Proof(_) => Self::StorageFailed,
+        }
+    }
+}

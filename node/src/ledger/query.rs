@@ -1,0 +1,164 @@
+//! The handle by which the rest of the node records and reads.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use frex_proto::error::WireCode;
+use prost::Message;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{
+    Entry, Job, LedgerError, MessageKey, Outcome,
+    publish::{Publisher, Tail},
+    records::{self, OutboxItem, Record},
+};
+use crate::{
+    index::{Index, Table},
+    journal::{JournalReader, Position, RecordKind},
+};
+
+/// Reads and records; cheap to clone.
+#[derive(Clone)]
+pub struct Ledger {
+    /// To the sequencer.
+    pub jobs: mpsc::Sender<Job>,
+    /// What is derived from the journal.
+    pub index: Arc<Index>,
+    /// The journal, for reading.
+    pub reader: JournalReader,
+    /// The published files.
+    pub publisher: Arc<Mutex<Publisher>>,
+    /// Leaves not yet published.
+    pub tail: Arc<Mutex<Tail>>,
+    /// Newest checkpoint, empty for an empty log.
+    pub checkpoint: watch::Receiver<Bytes>,
+}
+
+/// One record with the receipt and envelope it holds.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// What kind of record.
+    pub kind: RecordKind,
+    /// The record.
+    pub record: Record,
+}
+
+impl Ledger {
+    /// Records one entry and waits until it is durable.
+    pub async fn record(&self, entry: Entry) -> Outcome {
+        let (reply, outcome) = oneshot::channel();
+        if self.jobs.send(Job { entry, reply }).await.is_err() {
+            return Outcome::Failed(WireCode::StorageFailed);
+        }
+        outcome
+            .await
+            .unwrap_or(Outcome::Failed(WireCode::StorageFailed))
+    }
+
+    /// Records several entries, in order, in as few blocks as they fit.
+    pub async fn record_all(&self, entries: Vec<Entry>) -> Vec<Outcome> {
+        let mut waiting = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let (reply, outcome) = oneshot::channel();
+            // A closed channel drops the reply, and the wait below reports it.
+            let _ = self.jobs.send(Job { entry, reply }).await;
+            waiting.push(outcome);
+        }
+        let mut outcomes = Vec::with_capacity(waiting.len());
+        for outcome in waiting {
+            outcomes.push(
+                outcome
+                    .await
+                    .unwrap_or(Outcome::Failed(WireCode::StorageFailed)),
+            );
+        }
+        outcomes
+    }
+
+    /// The record at `position`.
+    ///
+    /// # Errors
+    /// Damage is an error, never other bytes.
+    pub fn read(&self, position: Position) -> Result<Stored, LedgerError> {
+        let (kind, bytes) = self.reader.read(position)?;
+        let record = Record::decode(bytes).map_err(|_| LedgerError::Record)?;
+        Ok(Stored { kind, record })
+    }
+
+    /// Every record about one message: its own receipts, peers' receipts, stages, failures.
+    ///
+    /// # Errors
+    /// Index or journal damage.
+    pub fn history(&self, message: MessageKey) -> Result<Vec<Stored>, LedgerError> {
+        let rows = self.index.scan(Table::Message, &message.0, None, 4096)?;
+        let mut found = Vec::with_capacity(rows.len());
+        for (_, value) in rows {
+            let tail = value.last_chunk().copied().ok_or(LedgerError::Record)?;
+            found.push(Position::from_u64(u64::from_be_bytes(tail)));
+        }
+        found.sort_unstable();
+        found
+            .into_iter()
+            .map(|position| self.read(position))
+            .collect()
+    }
+
+    /// Up to `limit` deliveries that wait for `node` in the lane slot `lane` (0 is urgent), in
+    /// order, after the key `after`.
+    ///
+    /// # Errors
+    /// Index damage.
+    pub fn outbox(
+        &self,
+        node: &str,
+        lane: u8,
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<OutboxItem>, LedgerError> {
+        let mut prefix = records::queue_prefix(node);
+        prefix.push(lane);
+        let rows = self.index.scan(Table::Outbox, &prefix, after, limit)?;
+        rows.into_iter()
+            .map(|(key, value)| records::parse_outbox(key, &value).ok_or(LedgerError::Record))
+            .collect()
+    }
+
+    /// The outbox item under `key`, if it still waits.
+    ///
+    /// # Errors
+    /// Index damage.
+    pub fn outbox_item(&self, key: &Bytes) -> Result<Option<OutboxItem>, LedgerError> {
+        let value = self.index.get(Table::Outbox, key)?;
+        value
+            .map(|value| records::parse_outbox(key.clone(), &value).ok_or(LedgerError::Record))
+            .transpose()
+    }
+
+    /// Up to `limit` inbox items of `member`: their keys, urgent first.
+    ///
+    /// # Errors
+    /// Index damage.
+    pub fn inbox(
+        &self,
+        member: &str,
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Bytes>, LedgerError> {
+        let rows = self
+            .index
+            .scan(Table::Inbox, &records::queue_prefix(member), after, limit)?;
+        Ok(rows.into_iter().map(|(key, _)| key).collect())
+    }
+
+    /// Writes the published files up to the newest leaf.
+    ///
+    /// # Errors
+    /// Disk or index errors; the journal is not touched.
+    pub fn publish(&self) -> Result<(), LedgerError> {
+        let mut publisher = self
+            .publisher
+            .lock()
+            .expect("no holder of the publisher panics");
+        publisher.publish(&self.tail, &self.index)
+    }
+}

@@ -1,0 +1,296 @@
+//! What a journal record holds, and the index changes that follow from it.
+
+use bytes::Bytes;
+use frex_proto::{
+    id::{EnvelopeId, MessageId},
+    label, receipt, v1,
+};
+use prost::Message;
+
+use crate::{
+    index::{Change, Table},
+    journal::{Position, RecordKind},
+    ledger::{LedgerError, MessageKey},
+};
+
+/// A member's envelope was taken for delivery.
+pub const SENT: RecordKind = RecordKind(1);
+/// An envelope was accepted for members served here.
+pub const ACCEPTED: RecordKind = RecordKind(2);
+/// An envelope was refused for good.
+pub const REJECTED: RecordKind = RecordKind(3);
+/// A member stated what became of an envelope.
+pub const STAGE: RecordKind = RecordKind(4);
+/// Another node's receipt.
+pub const PEER_RECEIPT: RecordKind = RecordKind(5);
+/// The checkpoint that covers every leaf before it.
+pub const CHECKPOINT: RecordKind = RecordKind(6);
+/// A relayed stage arrived.
+pub const RELAYED: RecordKind = RecordKind(7);
+/// An outbox item was given up.
+pub const UNDELIVERABLE: RecordKind = RecordKind(8);
+
+/// Body of every record kind but [`CHECKPOINT`], which is the note itself.
+///
+/// One shape for all kinds keeps replay in one place; a kind uses the fields it needs.
+#[derive(Clone, PartialEq, Message)]
+pub struct Record {
+    /// Own receipt with its leaf (1–4), or the other node's (5).
+    #[prost(bytes = "bytes", tag = "1")]
+    pub receipt: Bytes,
+    /// Encoded [`v1::Envelope`] (1–3).
+    #[prost(bytes = "bytes", tag = "2")]
+    pub envelope: Bytes,
+    /// Envelope id (1–4).
+    #[prost(bytes = "bytes", tag = "3")]
+    pub envelope_id: Bytes,
+    /// Message key (all).
+    #[prost(bytes = "bytes", tag = "4")]
+    pub message: Bytes,
+    /// Recipients served here (2), or the member who speaks (4).
+    #[prost(string, repeated, tag = "5")]
+    pub members: Vec<String>,
+    /// Destinations (1), the node to relay to (4), the issuer (5).
+    #[prost(string, repeated, tag = "6")]
+    pub nodes: Vec<String>,
+    /// Lane (1–2).
+    #[prost(int32, tag = "7")]
+    pub lane: i32,
+    /// Expiry (1, 2, 4).
+    #[prost(uint64, tag = "8")]
+    pub expires_ms: u64,
+    /// Position of the inbox item that is done (4).
+    #[prost(uint64, tag = "9")]
+    pub item: u64,
+    /// Outbox key that is done (5, 7, 8).
+    #[prost(bytes = "bytes", tag = "10")]
+    pub outbox_key: Bytes,
+    /// Wire code (3, 8).
+    #[prost(uint32, tag = "11")]
+    pub code: u32,
+    /// Member and stage of a stage statement (4, 5).
+    #[prost(string, tag = "12")]
+    pub detail: String,
+}
+
+/// What the index keeps of an envelope: where it is and which one it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// Identity of the envelope.
+    pub id: EnvelopeId,
+    /// Its record.
+    pub position: Position,
+}
+
+/// One waiting delivery, as the outbox holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxItem {
+    /// Index key, unique.
+    pub key: Bytes,
+    /// The record to deliver or relay.
+    pub position: Position,
+    /// When it is given up.
+    pub expires_ms: u64,
+    /// The message it belongs to.
+    pub message: MessageKey,
+}
+
+/// Suffix of a message's own record as sender.
+pub const SENT_SUFFIX: u8 = b'S';
+/// Suffix of a message's own record as receiver.
+pub const ACCEPTED_SUFFIX: u8 = b'A';
+/// Suffix of a signed rejection; the envelope id follows.
+pub const REJECTED_SUFFIX: u8 = b'X';
+/// Suffix of a stage statement made here; member and stage follow.
+pub const STAGE_SUFFIX: u8 = b'T';
+/// Suffix of another node's receipt; the node and detail follow.
+pub const PEER_SUFFIX: u8 = b'R';
+/// Suffix of a given-up delivery; the node follows.
+pub const UNDELIVERABLE_SUFFIX: u8 = b'U';
+
+/// Index key of something that concerns a message; details are hashed, so that it stays short.
+#[must_use]
+pub fn message_key(message: MessageKey, suffix: u8, detail: &[&[u8]]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(48);
+    key.extend_from_slice(&message.0);
+    key.push(suffix);
+    if !detail.is_empty() {
+        key.extend_from_slice(&label::sha256(detail)[..16]);
+    }
+    key
+}
+
+/// Prefix of everything that waits for `owner` (a node's outbox or a member's inbox).
+#[must_use]
+pub fn queue_prefix(owner: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(owner.len() + 10);
+    key.extend_from_slice(owner.as_bytes());
+    key.push(0);
+    key
+}
+
+/// Index key of one waiting thing; lanes sort before positions, urgent first.
+#[must_use]
+pub fn queue_key(owner: &str, lane: i32, position: Position) -> Vec<u8> {
+    let mut key = queue_prefix(owner);
+    key.push(lane_order(lane));
+    key.extend_from_slice(&position.to_u64().to_be_bytes());
+    key
+}
+
+/// The position in a queue key, if it is one.
+#[must_use]
+pub fn queue_position(key: &[u8]) -> Option<Position> {
+    let tail: [u8; 8] = key.last_chunk().copied()?;
+    Some(Position::from_u64(u64::from_be_bytes(tail)))
+}
+
+fn lane_order(lane: i32) -> u8 {
+    match v1::Lane::try_from(lane) {
+        Ok(v1::Lane::Urgent) => 0,
+        Ok(v1::Lane::Control) => 1,
+        Ok(v1::Lane::Bulk) => 3,
+        _ => 2,
+    }
+}
+
+/// Value of a kept envelope.
+#[must_use]
+pub fn kept_value(id: &[u8], position: Position) -> Bytes {
+    let mut value = Vec::with_capacity(40);
+    value.extend_from_slice(id);
+    value.extend_from_slice(&position.to_u64().to_be_bytes());
+    value.into()
+}
+
+/// Reads the value of a kept envelope.
+#[must_use]
+pub fn parse_kept(value: &[u8]) -> Option<Kept> {
+    let (id, position) = value.split_at_checked(32)?;
+    Some(Kept {
+        id: EnvelopeId::from_slice(id).ok()?,
+        position: Position::from_u64(u64::from_be_bytes(position.try_into().ok()?)),
+    })
+}
+
+/// Reads one outbox row.
+#[must_use]
+pub fn parse_outbox(key: Bytes, value: &[u8]) -> Option<OutboxItem> {
+    let (expires, message) = value.split_at_checked(8)?;
+    Some(OutboxItem {
+        position: queue_position(&key)?,
+        expires_ms: u64::from_be_bytes(expires.try_into().ok()?),
+        message: MessageKey(message.try_into().ok()?),
+        key,
+    })
+}
+
+/// The index changes that follow from the record at `position`.
+///
+/// # Errors
+/// [`LedgerError::Record`] if the record is not what its kind says.
+pub fn changes(
+    kind: RecordKind,
+    position: Position,
+    record: &Record,
+) -> Result<Vec<Change>, LedgerError> {
+    let message = MessageKey(
+        record
+            .message
+            .as_ref()
+            .try_into()
+            .map_err(|_| LedgerError::Record)?,
+    );
+    let kept = kept_value(&record.envelope_id, position);
+    let place = Bytes::copy_from_slice(&position.to_u64().to_be_bytes());
+    let node = record.nodes.first().map_or("", String::as_str);
+    let mut changes = Vec::with_capacity(3);
+    match kind {
+        SENT => {
+            changes.push(put(
+                Table::Message,
+                message_key(message, SENT_SUFFIX, &[]),
+                kept,
+            ));
+            for node in &record.nodes {
+                changes.push(outbox_put(node, record, message, position));
+            }
+        }
+        ACCEPTED => {
+            changes.push(put(
+                Table::Message,
+                message_key(message, ACCEPTED_SUFFIX, &[]),
+                kept,
+            ));
+            for member in &record.members {
+                let key = queue_key(member, record.lane, position);
+                changes.push(put(Table::Inbox, key, place.clone()));
+            }
+        }
+        REJECTED => {
+            let key = message_key(message, REJECTED_SUFFIX, &[&record.envelope_id]);
+            changes.push(put(Table::Message, key, kept));
+        }
+        STAGE => {
+            let member = record.members.first().ok_or(LedgerError::Record)?;
+            let item = queue_key(member, record.lane, Position::from_u64(record.item));
+            changes.push(delete(Table::Inbox, item));
+            let key = message_key(message, STAGE_SUFFIX, &[record.detail.as_bytes()]);
+            changes.push(put(Table::Message, key, kept));
+            for node in &record.nodes {
+                changes.push(outbox_put(node, record, message, position));
+            }
+        }
+        PEER_RECEIPT => {
+            let detail = [node.as_bytes(), b"\0", record.detail.as_bytes()];
+            let key = message_key(message, PEER_SUFFIX, &detail);
+            changes.push(put(Table::Message, key, place));
+        }
+        UNDELIVERABLE => {
+            let key = message_key(message, UNDELIVERABLE_SUFFIX, &[node.as_bytes()]);
+            changes.push(put(Table::Message, key, place));
+        }
+        RELAYED => {}
+        _ => return Err(LedgerError::Record),
+    }
+    if !record.outbox_key.is_empty() {
+        changes.push(delete(Table::Outbox, record.outbox_key.to_vec()));
+    }
+    Ok(changes)
+}
+
+fn outbox_put(node: &str, record: &Record, message: MessageKey, position: Position) -> Change {
+    let mut value = Vec::with_capacity(24);
+    value.extend_from_slice(&record.expires_ms.to_be_bytes());
+    value.extend_from_slice(&message.0);
+    put(
+        Table::Outbox,
+        queue_key(node, record.lane, position),
+        value.into(),
+    )
+}
+
+fn put(table: Table, key: Vec<u8>, value: Bytes) -> Change {
+    Change {
+        table,
+        key,
+        value: Some(value),
+    }
+}
+
+fn delete(table: Table, key: Vec<u8>) -> Change {
+    Change {
+        table,
+        key,
+        value: None,
+    }
+}
+
+/// The message id inside a statement, as the message key needs it.
+///
+/// # Errors
+/// [`LedgerError::Record`] if the statement names no message.
+pub fn message_of_statement(statement: &receipt::Statement) -> Result<MessageKey, LedgerError> {
+    let id: MessageId = statement.message_id.ok_or(LedgerError::Record)?;
+    Ok(MessageKey::new(&statement.sender, id))
+}

@@ -1,0 +1,255 @@
+//! From the files to a running ledger: what the index missed is read from the journal again.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use frex_proto::{
+    label::Hash,
+    log::{Frontier, Leaf, LogVerifier, checkpoint},
+    v1,
+};
+use prost::Message;
+
+use super::{
+    LedgerError,
+    publish::{Publisher, State, Tail},
+    records::{self, Record},
+};
+use crate::{
+    disk::Disk,
+    index::Index,
+    journal::{Journal, JournalConfig, JournalError, Position, Replayed},
+};
+
+/// Index changes gathered before they are written during a long replay.
+const PENDING_MAX: usize = 50_000;
+
+/// Where a ledger's files are.
+#[derive(Debug, Clone)]
+pub struct Folders {
+    /// Segments of the journal.
+    pub journal: PathBuf,
+    /// Published files of this log: checkpoint and tiles.
+    pub log: PathBuf,
+}
+
+/// A ledger as the files make it.
+pub struct Replay {
+    /// Open for appending.
+    pub journal: Journal,
+    /// The tree.
+    pub frontier: Frontier,
+    /// Leaves not yet published.
+    pub tail: Tail,
+    /// The published files.
+    pub publisher: Publisher,
+    /// Newest checkpoint, empty for an empty log.
+    pub checkpoint: Bytes,
+    /// Time of the newest leaf.
+    pub last_ms: u64,
+    /// Whether the index was made anew.
+    pub rebuilt: bool,
+}
+
+/// Opens journal and log, and brings `index` up to them; from nothing if `rebuild`, or if the
+/// index or the published files are missing, damaged or do not agree.
+///
+/// # Errors
+/// [`LedgerError::Inconsistent`] if the journal holds less than was published or signed: entries
+/// were lost, and the node must not sign again. Journal damage; disk errors.
+pub fn open(
+    disk: &Arc<dyn Disk>,
+    folders: &Folders,
+    config: JournalConfig,
+    index: &Index,
+    log: &LogVerifier,
+    rebuild: bool,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Replay, LedgerError> {
+    let published = published_size(disk.as_ref(), &folders.log, log);
+    let resumed = if rebuild {
+        None
+    } else {
+        resume(disk, folders, index)
+    };
+    let rebuilt = resumed.is_none();
+    let (state, publisher) = match resumed {
+        Some(resumed) => resumed,
+        None => {
+            index.clear()?;
+            (
+                State::default(),
+                Publisher::create(disk.clone(), &folders.log)?,
+            )
+        }
+    };
+    let from = (state.position > 0).then(|| Position::from_u64(state.position));
+    let mut replayer = Replayer::new(index, log, publisher, &state)?;
+    let journal = Journal::open(
+        disk.clone(),
+        &folders.journal,
+        config,
+        from,
+        &mut |replayed: Replayed<'_>| replayer.take(&replayed),
+        progress,
+    );
+    if let Some(failure) = replayer.failure.take() {
+        return Err(failure);
+    }
+    let journal = journal?;
+    // Every block with leaves ends in a checkpoint; leaves after the last one are not possible in
+    // a journal that reads back whole, and published entries cannot outnumber recorded ones.
+    let short =
+        published > replayer.frontier.size() || from.is_some_and(|from| journal.end() < from);
+    if short || !replayer.leaves.is_empty() {
+        return Err(LedgerError::Inconsistent);
+    }
+    Ok(replayer.finish(journal, rebuilt))
+}
+
+/// The state in the index and the files that go with it, if they agree.
+fn resume(disk: &Arc<dyn Disk>, folders: &Folders, index: &Index) -> Option<(State, Publisher)> {
+    let state = State::decode(index.state()?).ok()?;
+    let frontier = frontier_of(&state).ok()?;
+    let publisher = Publisher::load(
+        disk.clone(),
+        &folders.log,
+        &frontier,
+        state.checkpoint.clone(),
+    )
+    .ok()?;
+    Some((state, publisher))
+}
+
+fn frontier_of(state: &State) -> Result<Frontier, LedgerError> {
+    let hashes: Option<Vec<Hash>> = state
+        .frontier
+        .iter()
+        .map(|hash| hash.as_ref().try_into().ok())
+        .collect();
+    Frontier::from_hashes(state.size, hashes.ok_or(LedgerError::Record)?)
+        .map_err(|_| LedgerError::Record)
+}
+
+/// Size of the published checkpoint; 0 where there is none or it is not this log's.
+fn published_size(disk: &dyn Disk, folder: &Path, log: &LogVerifier) -> u64 {
+    crate::disk::read_all(disk, &folder.join("checkpoint"), 64 * 1024)
+        .ok()
+        .and_then(|note| checkpoint::parse_and_verify(&note, log).ok())
+        .map_or(0, |checkpoint| checkpoint.size)
+}
+
+struct Replayer<'a> {
+    index: &'a Index,
+    log: &'a LogVerifier,
+    publisher: Publisher,
+    tail: Mutex<Tail>,
+    frontier: Frontier,
+    leaves: Vec<[u8; 48]>,
+    checkpoint: Bytes,
+    last_ms: u64,
+    failure: Option<LedgerError>,
+}
+
+impl<'a> Replayer<'a> {
+    fn new(
+        index: &'a Index,
+        log: &'a LogVerifier,
+        publisher: Publisher,
+        state: &State,
+    ) -> Result<Self, LedgerError> {
+        let frontier = frontier_of(state)?;
+        let end = Position::from_u64(state.position);
+        let tail = Tail::new(
+            frontier.clone(),
+            end,
+            state.checkpoint.clone(),
+            state.last_ms,
+        );
+        Ok(Self {
+            index,
+            log,
+            publisher,
+            tail: Mutex::new(tail),
+            frontier,
+            leaves: Vec::new(),
+            checkpoint: state.checkpoint.clone(),
+            last_ms: state.last_ms,
+            failure: None,
+        })
+    }
+
+    fn finish(self, journal: Journal, rebuilt: bool) -> Replay {
+        Replay {
+            journal,
+            frontier: self.frontier,
+            tail: self
+                .tail
+                .into_inner()
+                .expect("no holder of the tail panics"),
+            publisher: self.publisher,
+            checkpoint: self.checkpoint,
+            last_ms: self.last_ms,
+            rebuilt,
+        }
+    }
+
+    fn take(&mut self, replayed: &Replayed<'_>) -> Result<(), JournalError> {
+        self.apply(replayed).map_err(|failure| {
+            self.failure = Some(failure);
+            JournalError::Replay("the ledger refuses the record".into())
+        })
+    }
+
+    fn apply(&mut self, replayed: &Replayed<'_>) -> Result<(), LedgerError> {
+        if replayed.kind == records::CHECKPOINT {
+            return self.close_block(replayed);
+        }
+        let bytes = Bytes::copy_from_slice(replayed.bytes);
+        let record = Record::decode(bytes).map_err(|_| LedgerError::Record)?;
+        self.index
+            .apply(records::changes(replayed.kind, replayed.position, &record)?);
+        if replayed.kind.0 <= records::STAGE.0 {
+            let receipt = v1::Receipt::decode(record.receipt).map_err(|_| LedgerError::Record)?;
+            let leaf = Leaf::parse(&receipt.leaf).map_err(|_| LedgerError::Record)?;
+            if receipt.index != self.frontier.size() {
+                return Err(LedgerError::Inconsistent);
+            }
+            self.frontier.append(leaf.hash());
+            self.last_ms = self.last_ms.max(leaf.time_ms());
+            self.leaves.push(*leaf.as_bytes());
+        } else if self.leaves.is_empty() {
+            self.extend_tail(Vec::new(), replayed.block_end, None);
+        }
+        Ok(())
+    }
+
+    fn close_block(&mut self, replayed: &Replayed<'_>) -> Result<(), LedgerError> {
+        let signed = checkpoint::parse_and_verify(replayed.bytes, self.log)
+            .map_err(|_| LedgerError::Inconsistent)?;
+        if signed.size != self.frontier.size() || signed.root != self.frontier.root() {
+            return Err(LedgerError::Inconsistent);
+        }
+        self.checkpoint = Bytes::copy_from_slice(replayed.bytes);
+        let leaves = std::mem::take(&mut self.leaves);
+        self.extend_tail(leaves, replayed.block_end, Some(&self.checkpoint));
+        if self.index.pending() > PENDING_MAX {
+            self.publisher.publish(&self.tail, self.index)?;
+        }
+        Ok(())
+    }
+
+    fn extend_tail(&self, leaves: Vec<[u8; 48]>, end: Position, checkpoint: Option<&Bytes>) {
+        let mut tail = self.tail.lock().expect("no holder of the tail panics");
+        tail.push(
+            leaves.into_iter(),
+            &self.frontier,
+            end,
+            checkpoint,
+            self.last_ms,
+        );
+    }
+}

@@ -1,0 +1,366 @@
+//! What an entry becomes: records with leaves, an answer kept from before, or a wait.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use frex_proto::{error::WireCode, id::EnvelopeId, log::Leaf, receipt::Statement, v1};
+use prost::Message;
+use rand_chacha::rand_core::Rng;
+
+use super::{Plan, Planned, PlannedLeaf, Sequencer, stage_detail};
+use crate::{
+    index::Table,
+    journal::RecordKind,
+    ledger::{
+        Admitted, Entry, LedgerError, MessageKey, Outcome, PeerReceiptEntry, StageEntry,
+        records::{self, Record},
+    },
+};
+
+/// Index keys that this block has taken.
+pub(super) type Taken = BTreeSet<Vec<u8>>;
+
+impl Sequencer {
+    pub(super) fn plan(
+        &mut self,
+        job: usize,
+        entry: &Entry,
+        now_ms: u64,
+        seen: &mut Taken,
+    ) -> Result<Plan, LedgerError> {
+        match entry {
+            Entry::Submit {
+                admitted,
+                nodes,
+                members,
+                recipients,
+            } => self.plan_submit(job, admitted, (nodes, members, recipients), now_ms, seen),
+            Entry::Deliver { admitted, members } => {
+                self.plan_deliver(job, admitted, members, now_ms, seen)
+            }
+            Entry::Reject { admitted, code } => {
+                self.plan_reject(job, admitted, *code, None, now_ms, seen)
+            }
+            Entry::Stage(stage) => self.plan_stage(job, stage, now_ms, seen),
+            Entry::PeerReceipt(receipt) => self.plan_peer_receipt(job, receipt),
+            Entry::Relayed {
+                outbox_key,
+                message,
+            } => {
+                let record = Record {
+                    outbox_key: outbox_key.clone(),
+                    ..Record::about(*message)
+                };
+                Ok(Plan::Records(vec![Planned::plain(
+                    job,
+                    records::RELAYED,
+                    record,
+                )]))
+            }
+            Entry::Undeliverable {
+                outbox_key,
+                message,
+                node,
+                code,
+            } => {
+                let record = Record {
+                    outbox_key: outbox_key.clone(),
+                    nodes: vec![node.clone()],
+                    code: *code as u32,
+                    ..Record::about(*message)
+                };
+                Ok(Plan::Records(vec![Planned::plain(
+                    job,
+                    records::UNDELIVERABLE,
+                    record,
+                )]))
+            }
+        }
+    }
+
+    fn plan_submit(
+        &mut self,
+        job: usize,
+        admitted: &Admitted,
+        (nodes, members, recipients): (&[String], &[String], &[String]),
+        now_ms: u64,
+        seen: &mut Taken,
+    ) -> Result<Plan, LedgerError> {
+        let key = records::message_key(admitted.message(), records::SENT_SUFFIX, &[]);
+        if let Some(plan) = self.known(job, admitted, &key, now_ms, seen)? {
+            return Ok(plan);
+        }
+        let statement = admitted.statement(v1::Event::Submitted, recipients, &self.node);
+        let record = Record {
+            nodes: nodes.to_vec(),
+            ..admitted.record()
+        };
+        let mut planned = vec![self.leaf(job, records::SENT, record, &statement, now_ms)?];
+        if !members.is_empty() {
+            let statement = admitted.statement(v1::Event::Accepted, members, &self.node);
+            let record = Record {
+                members: members.to_vec(),
+                ..admitted.record()
+            };
+            let mut accepted = self.leaf(job, records::ACCEPTED, record, &statement, now_ms)?;
+            accepted.answers = false;
+            planned.push(accepted);
+        }
+        Ok(Plan::Records(planned))
+    }
+
+    fn plan_deliver(
+        &mut self,
+        job: usize,
+        admitted: &Admitted,
+        members: &[String],
+        now_ms: u64,
+        seen: &mut Taken,
+    ) -> Result<Plan, LedgerError> {
+        let key = records::message_key(admitted.message(), records::ACCEPTED_SUFFIX, &[]);
+        if let Some(plan) = self.known(job, admitted, &key, now_ms, seen)? {
+            return Ok(plan);
+        }
+        let statement = admitted.statement(v1::Event::Accepted, members, &self.node);
+        let record = Record {
+            members: members.to_vec(),
+            ..admitted.record()
+        };
+        Ok(Plan::Records(vec![self.leaf(
+            job,
+            records::ACCEPTED,
+            record,
+            &statement,
+            now_ms,
+        )?]))
+    }
+
+    fn plan_reject(
+        &mut self,
+        job: usize,
+        admitted: &Admitted,
+        code: WireCode,
+        held: Option<EnvelopeId>,
+        now_ms: u64,
+        seen: &mut Taken,
+    ) -> Result<Plan, LedgerError> {
+        let key = records::message_key(
+            admitted.message(),
+            records::REJECTED_SUFFIX,
+            &[&admitted.id.0],
+        );
+        if !seen.insert(key.clone()) {
+            return Ok(Plan::NextBlock);
+        }
+        if let Some(kept) = self.index.get(Table::Message, &key)? {
+            return self.stored_receipt(&kept);
+        }
+        let mut statement = admitted.statement(v1::Event::Rejected, &[], &self.node);
+        statement.code = code as u32;
+        statement.other_envelope_id = held;
+        let record = Record {
+            code: code as u32,
+            ..admitted.record()
+        };
+        Ok(Plan::Records(vec![self.leaf(
+            job,
+            records::REJECTED,
+            record,
+            &statement,
+            now_ms,
+        )?]))
+    }
+
+    fn plan_stage(
+        &mut self,
+        job: usize,
+        stage: &StageEntry,
+        now_ms: u64,
+        seen: &mut Taken,
+    ) -> Result<Plan, LedgerError> {
+        let message = MessageKey::new(&stage.sender, stage.message_id);
+        let detail = stage_detail(&stage.member, stage.stage);
+        let key = records::message_key(message, records::STAGE_SUFFIX, &[detail.as_bytes()]);
+        if !seen.insert(key.clone()) {
+            return Ok(Plan::NextBlock);
+        }
+        if let Some(kept) = self.index.get(Table::Message, &key)? {
+            return self.stored_receipt(&kept);
+        }
+        let statement = Statement {
+            envelope_id: Some(stage.id),
+            message_id: Some(stage.message_id),
+            sender: stage.sender.clone(),
+            recipients: vec![stage.member.clone()],
+            member_statement: stage.statement.clone(),
+            ..Statement::new(v1::Event::Stage, &self.node)
+        };
+        let record = Record {
+            envelope_id: Bytes::copy_from_slice(&stage.id.0),
+            members: vec![stage.member.clone()],
+            nodes: stage.relay_to.iter().cloned().collect(),
+            lane: stage.lane.into(),
+            expires_ms: stage.expires_ms,
+            item: stage.item.to_u64(),
+            detail,
+            ..Record::about(message)
+        };
+        Ok(Plan::Records(vec![self.leaf(
+            job,
+            records::STAGE,
+            record,
+            &statement,
+            now_ms,
+        )?]))
+    }
+
+    fn plan_peer_receipt(
+        &mut self,
+        job: usize,
+        entry: &PeerReceiptEntry,
+    ) -> Result<Plan, LedgerError> {
+        let detail = [entry.node.as_bytes(), b"\0", entry.detail.as_bytes()];
+        let key = records::message_key(entry.message, records::PEER_SUFFIX, &detail);
+        if entry.outbox_key.is_none() && self.index.get(Table::Message, &key)?.is_some() {
+            return Ok(Plan::Answer(Outcome::Done));
+        }
+        let record = Record {
+            receipt: entry.receipt.clone(),
+            nodes: vec![entry.node.clone()],
+            outbox_key: entry.outbox_key.clone().unwrap_or_default(),
+            detail: entry.detail.clone(),
+            ..Record::about(entry.message)
+        };
+        Ok(Plan::Records(vec![Planned::plain(
+            job,
+            records::PEER_RECEIPT,
+            record,
+        )]))
+    }
+
+    /// What is due if the message id was used before: the stored receipt for the same envelope, a
+    /// signed `ID_REUSE` for another one, the next block if the first use is in this one.
+    fn known(
+        &mut self,
+        job: usize,
+        admitted: &Admitted,
+        key: &[u8],
+        now_ms: u64,
+        seen: &mut Taken,
+    ) -> Result<Option<Plan>, LedgerError> {
+        if !seen.insert(key.to_vec()) {
+            return Ok(Some(Plan::NextBlock));
+        }
+        let Some(value) = self.index.get(Table::Message, key)? else {
+            return Ok(None);
+        };
+        let kept = records::parse_kept(&value).ok_or(LedgerError::Record)?;
+        if kept.id == admitted.id {
+            return self.stored_receipt(&value).map(Some);
+        }
+        self.plan_reject(
+            job,
+            admitted,
+            WireCode::IdReuse,
+            Some(kept.id),
+            now_ms,
+            seen,
+        )
+        .map(Some)
+    }
+
+    fn stored_receipt(&self, kept: &[u8]) -> Result<Plan, LedgerError> {
+        let kept = records::parse_kept(kept).ok_or(LedgerError::Record)?;
+        let (_, bytes) = self.journal.reader().read(kept.position)?;
+        let record = Record::decode(bytes).map_err(|_| LedgerError::Record)?;
+        Ok(Plan::Answer(Outcome::Stored(record.receipt)))
+    }
+
+    fn leaf(
+        &mut self,
+        job: usize,
+        kind: RecordKind,
+        record: Record,
+        statement: &Statement,
+        now_ms: u64,
+    ) -> Result<Planned, LedgerError> {
+        let bytes = statement.encode().map_err(|_| LedgerError::Record)?;
+        let mut salt = [0; 32];
+        self.rng.fill_bytes(&mut salt);
+        let leaf = Leaf::build(statement.event, now_ms, &salt, &bytes);
+        let leaf = Some(PlannedLeaf {
+            statement: bytes,
+            salt,
+            leaf,
+        });
+        Ok(Planned {
+            job,
+            kind,
+            record,
+            leaf,
+            answers: true,
+        })
+    }
+}
+
+impl Planned {
+    fn plain(job: usize, kind: RecordKind, record: Record) -> Self {
+        Self {
+            job,
+            kind,
+            record,
+            leaf: None,
+            answers: true,
+        }
+    }
+}
+
+impl Record {
+    fn about(message: MessageKey) -> Self {
+        Self {
+            message: Bytes::copy_from_slice(&message.0),
+            ..Self::default()
+        }
+    }
+}
+
+impl Admitted {
+    /// The key of everything that concerns this message.
+    #[must_use]
+    pub fn message(&self) -> MessageKey {
+        MessageKey::new(&self.sender, self.message_id)
+    }
+
+    fn statement(&self, event: v1::Event, recipients: &[String], node: &str) -> Statement {
+        Statement {
+            envelope_id: Some(self.id),
+            message_id: Some(self.message_id),
+            sender: self.sender.clone(),
+            recipients: recipients.to_vec(),
+            ..Statement::new(event, node)
+        }
+    }
+
+    fn record(&self) -> Record {
+        Record {
+            envelope: self.envelope.clone(),
+            envelope_id: Bytes::copy_from_slice(&self.id.0),
+            lane: self.lane.into(),
+            expires_ms: self.expires_ms,
+            ..Record::about(self.message())
+        }
+    }
+}
+
+impl Entry {
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Submit { admitted, .. }
+            | Self::Deliver { admitted, .. }
+            | Self::Reject { admitted, .. } => admitted.envelope.len(),
+            Self::Stage(stage) => stage.statement.len(),
+            Self::PeerReceipt(receipt) => receipt.receipt.len(),
+            Self::Relayed { .. } | Self::Undeliverable { .. } => 64,
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Takes sessions and serves their requests, one task per stream.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use frex_client::transport::{FrameReader, FrameWriter, Greeter, Session, Stream, TransportError};
+use frex_proto::{error::WireCode, limits, v1, wire::FrameType};
+use prost::Message;
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc},
+    task::JoinSet,
+};
+
+use crate::{intake, intake::Arrived, ledger::Outcome, node::Shared};
+
+mod deliver;
+mod inbox;
+mod query;
+mod relay;
+mod submit;
+
+pub use inbox::Leases;
+
+/// How long a peer may take to send the next frame that is due.
+pub const FRAME_WAIT: Duration = Duration::from_secs(20);
+/// Sessions that wait to be served.
+const SESSIONS_WAITING_MAX: usize = 64;
+
+/// Takes sessions until the node stops; waits for those it serves.
+pub async fn accept(shared: Arc<Shared>, greeter: Greeter) {
+    let (sender, mut sessions) = mpsc::channel(SESSIONS_WAITING_MAX);
+    let endpoint = shared.endpoint.clone();
+    let door = tokio::spawn(async move { endpoint.serve(greeter.listening(), sender).await });
+    let mut serving = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            () = shared.stopped() => break,
+            session = sessions.recv() => match session {
+                Some(session) => { serving.spawn(serve(shared.clone(), session)); }
+                None => break,
+            },
+            Some(_) = serving.join_next() => {}
+        }
+    }
+    drop(sessions);
+    while serving.join_next().await.is_some() {}
+    // The door closes by itself once nobody receives sessions.
+    let _ = door.await;
+}
+
+async fn serve(shared: Arc<Shared>, session: Session) {
+    shared.metrics.session(true);
+    tracing::debug!(peer = %session.peer().peer.id(), role = session.peer().peer.role().as_str_name(), "session opened");
+    let mut streams = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            () = shared.stopped() => break,
+            stream = session.accept() => match stream {
+                Ok(stream) => { streams.spawn(answer(shared.clone(), session.clone(), stream)); }
+                Err(_) => break,
+            },
+            Some(_) = streams.join_next() => {}
+        }
+    }
+    if !session.is_closed() {
+        // What was accepted is answered before the connection goes.
+        while streams.join_next().await.is_some() {}
+        session.close(WireCode::ShuttingDown);
+    }
+    shared.metrics.session(false);
+}
+
+/// One request; its failure ends its stream and nothing else.
+async fn answer(shared: Arc<Shared>, session: Session, stream: Stream) {
+    let Stream {
+        mut writer,
+        mut reader,
+    } = stream;
+    let peer = session.peer().clone();
+    let id = peer.peer.id();
+    let outcome = async {
+        let request: v1::Request = reader.message(FrameType::Request, FRAME_WAIT).await?;
+        let request = request.request.ok_or(Refused(WireCode::Malformed))?;
+        use v1::PeerRole::{Client, Node};
+        use v1::request::Request as R;
+        match (request, peer.peer.role()) {
+            (R::Submit(submit), Client) => {
+                submit::serve(&shared, id, &submit, &mut reader, &mut writer).await
+            }
+            (R::Inbox(inbox), Client) => {
+                inbox::serve(&shared, id, &inbox, &mut reader, &mut writer).await
+            }
+            (R::GetReceipts(get), Client) => query::receipts(&shared, id, &get, &mut writer),
+            (R::Deliver(deliver), Node) => {
+                deliver::serve(&shared, id, &deliver, &mut reader, &mut writer).await
+            }
+            (R::Relay(relay), Node) => relay::serve(&shared, id, relay, &mut writer).await,
+            (R::GetProof(get), _) => query::proof(&shared, &get, &mut writer),
+            (R::GetCheckpoint(get), _) => query::checkpoint(&shared, &get, &mut writer),
+            _ => Err(Refused(WireCode::WrongRole)),
+        }
+    }
+    .await;
+    if let Err(Refused(code)) = outcome {
+        shared.metrics.refused(code);
+        put_refusal(&mut writer, 0, code);
+        reader.stop(code);
+    }
+    put_answer(&mut writer, 0, v1::answer::Answer::Done(v1::Done {}));
+    // A peer that went away has no use for the answer; what was recorded stands.
+    let _ = writer.finish().await;
+}
+
+/// A request that is answered with a code.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refused(pub WireCode);
+
+impl From<TransportError> for Refused {
+    fn from(error: TransportError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<WireCode> for Refused {
+    fn from(code: WireCode) -> Self {
+        Self(code)
+    }
+}
+
+fn put_answer(writer: &mut FrameWriter, envelope: u32, answer: v1::answer::Answer) {
+    let answer = v1::Answer {
+        envelope,
+        answer: Some(answer),
+    };
+    writer.put_message(FrameType::Answer, &answer);
+}
+
+fn put_refusal(writer: &mut FrameWriter, envelope: u32, code: WireCode) {
+    let refusal = v1::Refusal {
+        code: code as u32,
+        retry_after_ms: 0,
+    };
+    put_answer(writer, envelope, v1::answer::Answer::Refusal(refusal));
+}
+
+/// Passes a stored receipt on; its signed and hashed parts are opaque bytes inside.
+fn put_receipt(writer: &mut FrameWriter, envelope: u32, receipt: Bytes) {
+    match v1::Receipt::decode(receipt) {
+        Ok(receipt) => put_answer(writer, envelope, v1::answer::Answer::Receipt(receipt)),
+        Err(_) => put_refusal(writer, envelope, WireCode::StorageFailed),
+    }
+}
+
+fn put_outcome(writer: &mut FrameWriter, envelope: u32, outcome: Outcome) {
+    match outcome {
+        Outcome::Receipt(receipt) | Outcome::Stored(receipt) => {
+            put_receipt(writer, envelope, receipt);
+        }
+        Outcome::Done => {}
+        Outcome::Failed(code) => put_refusal(writer, envelope, code),
+    }
+}
+
+/// The envelopes of a request, and the memory their bodies were granted until this is dropped.
+struct Batch {
+    arrived: Vec<Arrived>,
+    granted: Vec<OwnedSemaphorePermit>,
+}
+
+/// Reads the envelopes of a request, with the bodies that follow them.
+async fn read_envelopes(
+    shared: &Shared,
+    reader: &mut FrameReader,
+    count: u32,
+) -> Result<Batch, Refused> {
+    let count = usize::try_from(count).map_err(|_| WireCode::TooLarge)?;
+    if count == 0 || count > limits::BATCH_ENVELOPES_MAX {
+        return Err(Refused(WireCode::TooLarge));
+    }
+    if shared.disk.free_bytes(&shared.data).unwrap_or(0) < shared.config.disk_reserve_bytes {
+        return Err(Refused(WireCode::DiskFull));
+    }
+    let mut batch = Batch {
+        arrived: Vec::with_capacity(count),
+        granted: Vec::new(),
+    };
+    let mut body_bytes = 0;
+    for _ in 0..count {
+        let arrived = read_envelope(shared, reader, &mut batch.granted).await?;
+        body_bytes += arrived.envelope.body.len();
+        if body_bytes > limits::REQUEST_BODY_BYTES_MAX {
+            return Err(Refused(WireCode::TooLarge));
+        }
+        batch.arrived.push(arrived);
+    }
+    Ok(batch)
+}
+
+async fn read_envelope(
+    shared: &Shared,
+    reader: &mut FrameReader,
+    granted: &mut Vec<OwnedSemaphorePermit>,
+) -> Result<Arrived, Refused> {
+    let bytes = reader.expect(FrameType::Envelope, FRAME_WAIT).await?;
+    let mut envelope: v1::Envelope =
+        v1::Envelope::decode(bytes.clone()).map_err(|_| WireCode::Malformed)?;
+    let Some(length) = intake::body_follows(&envelope).map_err(WireCode::from)? else {
+        return Ok(Arrived { envelope, bytes });
+    };
+    if !envelope.body.is_empty() || length > limits::BODY_BYTES_MAX {
+        return Err(Refused(WireCode::Malformed));
+    }
+    let permits = u32::try_from(length).map_err(|_| WireCode::TooLarge)?;
+    let budget = shared.body_budget.clone().acquire_many_owned(permits);
+    // Two requests that each hold a part would wait for each other for ever.
+    let budget = tokio::time::timeout(FRAME_WAIT, budget)
+        .await
+        .map_err(|_| WireCode::RetryAfter)?;
+    granted.push(budget.map_err(|_| WireCode::ShuttingDown)?);
+    envelope.body = reader.expect(FrameType::Body, FRAME_WAIT).await?;
+    let bytes = envelope.encode_to_vec().into();
+    Ok(Arrived { envelope, bytes })
+}
+
+/// Adds an envelope as it travels: a large body in a frame of its own. Spec: WIR-5.
+pub(crate) fn put_envelope(writer: &mut FrameWriter, mut envelope: v1::Envelope) {
+    let body = if envelope.body.len() > limits::INLINE_BODY_BYTES_MAX {
+        std::mem::take(&mut envelope.body)
+    } else {
+        Bytes::new()
+    };
+    writer.put_message(FrameType::Envelope, &envelope);
+    if !body.is_empty() {
+        writer.put_bytes(FrameType::Body, &body);
+    }
+}

@@ -1,0 +1,287 @@
+//! A member reads its inbox: items are leased to one stream at a time and gone once confirmed.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use frex_client::transport::{FrameReader, FrameWriter};
+use frex_proto::{
+    envelope, error::WireCode, id::EnvelopeId, label, limits, sign, v1, wire::FrameType,
+};
+use prost::Message;
+use tokio::time::Instant;
+
+use super::{Refused, put_outcome, put_refusal};
+use crate::{
+    bells::Bells,
+    journal::Position,
+    ledger::{Entry, LedgerError, StageEntry, records},
+    node::Shared,
+};
+
+/// Rows looked at in one step.
+const PAGE_ROWS: usize = 64;
+
+/// Which inbox items some stream holds.
+#[derive(Debug, Default)]
+pub struct Leases(Mutex<BTreeSet<Bytes>>);
+
+/// Items that this stream holds; given back when it ends.
+struct Held<'a> {
+    leases: &'a Leases,
+    bells: &'a Bells,
+    member: &'a str,
+    items: BTreeMap<u32, HeldItem>,
+    next: u32,
+}
+
+struct HeldItem {
+    key: Bytes,
+    id: EnvelopeId,
+}
+
+pub(super) async fn serve(
+    shared: &Arc<Shared>,
+    member: &str,
+    request: &v1::Inbox,
+    reader: &mut FrameReader,
+    writer: &mut FrameWriter,
+) -> Result<(), Refused> {
+    let credit = request.credit.clamp(1, limits::INBOX_CREDIT_MAX) as usize;
+    let wait = Duration::from_millis(request.wait_ms.min(limits::WAIT_MS_MAX).into());
+    let mut bell = shared.bells.inbox(member).ok_or(WireCode::WrongNode)?;
+    let mut held = Held {
+        leases: &shared.leases,
+        bells: &shared.bells,
+        member,
+        items: BTreeMap::new(),
+        next: 1,
+    };
+    let mut idle_until = Instant::now() + wait;
+    loop {
+        bell.mark_unchanged();
+        if held.fill(shared, credit, writer)? {
+            idle_until = Instant::now() + wait;
+            writer.flush().await?;
+        }
+        let idle = held.items.is_empty();
+        tokio::select! {
+            biased;
+            () = shared.stopped() => return Err(Refused(WireCode::ShuttingDown)),
+            frame = reader.next(Duration::from_millis(limits::WAIT_MS_MAX.into())) => {
+                let Some(frame) = frame? else { return Ok(()) };
+                if frame.kind != FrameType::Confirm {
+                    return Err(Refused(WireCode::Malformed));
+                }
+                let confirm = v1::Confirm::decode(frame.payload).map_err(|_| WireCode::Malformed)?;
+                held.confirm(shared, &confirm, writer).await;
+                idle_until = Instant::now() + wait;
+                writer.flush().await?;
+            }
+            _ = bell.changed() => {}
+            () = tokio::time::sleep_until(idle_until), if idle => return Ok(()),
+        }
+    }
+}
+
+impl Held<'_> {
+    /// Leases and sends what waits, up to the credit; true if anything was sent.
+    fn fill(
+        &mut self,
+        shared: &Shared,
+        credit: usize,
+        writer: &mut FrameWriter,
+    ) -> Result<bool, Refused> {
+        let mut sent = false;
+        let mut after: Option<Bytes> = None;
+        while self.items.len() < credit {
+            let rows = shared
+                .ledger
+                .inbox(self.member, after.as_deref(), PAGE_ROWS);
+            let rows = rows.map_err(|error| WireCode::from(&error))?;
+            let Some(last) = rows.last() else { break };
+            after = Some(last.clone());
+            for key in rows {
+                if self.items.len() == credit
+                    || writer.pending_bytes() > limits::REQUEST_BODY_BYTES_MAX
+                {
+                    return Ok(sent);
+                }
+                if self.leases.take(&key) {
+                    sent |= self.send(shared, key, writer)?;
+                }
+            }
+        }
+        Ok(sent)
+    }
+
+    fn send(
+        &mut self,
+        shared: &Shared,
+        key: Bytes,
+        writer: &mut FrameWriter,
+    ) -> Result<bool, Refused> {
+        let (lease, number) = (self.next, u64::from(self.next));
+        match item(shared, self.member, &key, number) {
+            Ok((mut item, id)) => {
+                self.next += 1;
+                self.items.insert(lease, HeldItem { key, id });
+                let envelope = item.envelope.get_or_insert_default();
+                let large = envelope.body.len() > limits::INLINE_BODY_BYTES_MAX;
+                let body = if large {
+                    std::mem::take(&mut envelope.body)
+                } else {
+                    Bytes::new()
+                };
+                writer.put_message(FrameType::Item, &item);
+                if large {
+                    writer.put_bytes(FrameType::Body, &body);
+                }
+                Ok(true)
+            }
+            Err(error) => {
+                self.leases.give_back(&key);
+                tracing::error!(error = ?error, "an inbox item cannot be read");
+                Err(Refused(WireCode::from(&error)))
+            }
+        }
+    }
+
+    async fn confirm(&mut self, shared: &Shared, confirm: &v1::Confirm, writer: &mut FrameWriter) {
+        let lease = u32::try_from(confirm.lease).unwrap_or(0);
+        let Some(item) = self.items.remove(&lease) else {
+            put_refusal(writer, lease, WireCode::NotFound);
+            return;
+        };
+        if confirm.statement.is_empty() {
+            self.give_back(&item.key);
+            return;
+        }
+        match stage(shared, self.member, &item, &confirm.statement) {
+            Ok(stage) => {
+                let outcome = shared.ledger.record(Entry::Stage(stage)).await;
+                self.leases.give_back(&item.key);
+                put_outcome(writer, lease, outcome);
+            }
+            Err(Refused(code)) => {
+                self.give_back(&item.key);
+                put_refusal(writer, lease, code);
+            }
+        }
+    }
+
+    fn give_back(&self, key: &Bytes) {
+        self.leases.give_back(key);
+        self.bells.ring_inbox(self.member);
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        for item in self.items.values() {
+            self.leases.give_back(&item.key);
+        }
+        if !self.items.is_empty() {
+            self.bells.ring_inbox(self.member);
+        }
+    }
+}
+
+impl Leases {
+    fn take(&self, key: &Bytes) -> bool {
+        self.0
+            .lock()
+            .expect("no holder of the leases panics")
+            .insert(key.clone())
+    }
+
+    fn give_back(&self, key: &Bytes) {
+        self.0
+            .lock()
+            .expect("no holder of the leases panics")
+            .remove(key);
+    }
+}
+
+/// The envelope as this member needs it: its own wrap only.
+fn item(
+    shared: &Shared,
+    member: &str,
+    key: &Bytes,
+    lease: u64,
+) -> Result<(v1::Item, EnvelopeId), LedgerError> {
+    let position = records::queue_position(key).ok_or(LedgerError::Record)?;
+    let record = shared.ledger.read(position)?.record;
+    let mut kept = v1::Envelope::decode(record.envelope).map_err(|_| LedgerError::Record)?;
+    let parsed = envelope::parse(&kept).map_err(|_| LedgerError::Record)?;
+    let (number, _) = parsed.core.recipient(member).ok_or(LedgerError::Record)?;
+    kept.wraps.retain(|wrap| wrap.recipient == number);
+    let receipt = v1::Receipt::decode(record.receipt).map_err(|_| LedgerError::Record)?;
+    Ok((
+        v1::Item {
+            lease,
+            envelope: Some(kept),
+            receipt: Some(receipt),
+        },
+        parsed.id,
+    ))
+}
+
+/// Judges a member's stage statement on an item it holds. Spec: RCP, section stages.
+fn stage(
+    shared: &Shared,
+    member: &str,
+    item: &HeldItem,
+    statement: &Bytes,
+) -> Result<StageEntry, Refused> {
+    if statement.len() > limits::CONFIRM_FRAME_BYTES_MAX {
+        return Err(Refused(WireCode::TooLarge));
+    }
+    let signed = v1::Signed::decode(statement.clone()).map_err(|_| WireCode::Malformed)?;
+    let keys = shared.roster.sender_keys(member, shared.now_ms());
+    let verified =
+        sign::verify(&signed, label::TYPE_STAGE, &keys, 1).map_err(|_| WireCode::BadSignature)?;
+    let said = v1::StageStatement::decode(verified.payload).map_err(|_| WireCode::Malformed)?;
+    let matches = said.member == member
+        && said.federation == shared.roster.federation()
+        && said.envelope_id.as_ref() == item.id.0
+        && said.stage() != v1::Stage::Unspecified;
+    if !matches {
+        return Err(Refused(WireCode::BadEnvelope));
+    }
+    let position = records::queue_position(&item.key).ok_or(WireCode::StorageFailed)?;
+    stage_entry(shared, member, position, said.stage(), statement)
+        .map_err(|error| Refused(WireCode::from(&error)))
+}
+
+fn stage_entry(
+    shared: &Shared,
+    member: &str,
+    position: Position,
+    stage: v1::Stage,
+    statement: &Bytes,
+) -> Result<StageEntry, LedgerError> {
+    let record = shared.ledger.read(position)?.record;
+    let kept = v1::Envelope::decode(record.envelope).map_err(|_| LedgerError::Record)?;
+    let parsed = envelope::parse(&kept).map_err(|_| LedgerError::Record)?;
+    let home = shared
+        .roster
+        .member(&parsed.core.sender)
+        .map(|sender| sender.home_node.clone());
+    Ok(StageEntry {
+        id: parsed.id,
+        message_id: parsed.core.message_id,
+        member: member.to_owned(),
+        stage,
+        lane: parsed.core.lane,
+        // Evidence of what became of a report outlives the report's own deadline.
+        expires_ms: shared.now_ms() + limits::LIFE_MS_MAX,
+        statement: statement.clone(),
+        item: position,
+        relay_to: home.filter(|home| *home != shared.id),
+        sender: parsed.core.sender,
+    })
+}

@@ -1,0 +1,125 @@
+//! Answers what is asked of the log and of a member's own messages.
+
+use bytes::Bytes;
+use frex_client::transport::FrameWriter;
+use frex_proto::{error::WireCode, id::MessageId, label::Hash, v1};
+
+use super::{Refused, put_answer, put_receipt, put_refusal};
+use crate::{
+    ledger::{LedgerError, MessageKey, records},
+    node::Shared,
+};
+
+/// Every receipt that this node holds on a message of the asking member.
+pub(super) fn receipts(
+    shared: &Shared,
+    member: &str,
+    request: &v1::GetReceipts,
+    writer: &mut FrameWriter,
+) -> Result<(), Refused> {
+    let id = MessageId::from_slice(&request.message_id).map_err(|_| WireCode::Malformed)?;
+    let history = shared
+        .ledger
+        .history(MessageKey::new(member, id))
+        .map_err(|error| WireCode::from(&error))?;
+    if history.is_empty() {
+        return Err(Refused(WireCode::NotFound));
+    }
+    for stored in history {
+        if stored.kind == records::UNDELIVERABLE {
+            put_refusal(writer, 0, WireCode::from_number(stored.record.code));
+        } else if !stored.record.receipt.is_empty() {
+            put_receipt(writer, 0, stored.record.receipt);
+        }
+    }
+    Ok(())
+}
+
+/// The inclusion proof of one entry.
+pub(super) fn proof(
+    shared: &Shared,
+    request: &v1::GetProof,
+    writer: &mut FrameWriter,
+) -> Result<(), Refused> {
+    publish(shared, request.index)?;
+    let publisher = shared
+        .ledger
+        .publisher
+        .lock()
+        .expect("no holder of the publisher panics");
+    let size = if request.size == 0 {
+        publisher.size()
+    } else {
+        request.size
+    };
+    let hashes = publisher
+        .inclusion_proof(request.index, size)
+        .map_err(|error| asked(&error))?;
+    let proof = v1::Proof {
+        index: request.index,
+        hashes: wire(&hashes),
+        checkpoint: publisher.checkpoint(),
+    };
+    put_answer(writer, 0, v1::answer::Answer::Proof(proof));
+    Ok(())
+}
+
+/// The newest checkpoint, and that it extends the one the asker knows.
+pub(super) fn checkpoint(
+    shared: &Shared,
+    request: &v1::GetCheckpoint,
+    writer: &mut FrameWriter,
+) -> Result<(), Refused> {
+    shared
+        .ledger
+        .publish()
+        .map_err(|error| WireCode::from(&error))?;
+    let publisher = shared
+        .ledger
+        .publisher
+        .lock()
+        .expect("no holder of the publisher panics");
+    let consistency = match request.consistent_with {
+        0 => Vec::new(),
+        old => publisher
+            .consistency_proof(old, publisher.size())
+            .map_err(|error| asked(&error))?,
+    };
+    let answer = v1::Checkpoint {
+        checkpoint: publisher.checkpoint(),
+        consistency: wire(&consistency),
+    };
+    put_answer(writer, 0, v1::answer::Answer::Checkpoint(answer));
+    Ok(())
+}
+
+/// Publishes first if the entry asked for is newer than the published files.
+fn publish(shared: &Shared, index: u64) -> Result<(), Refused> {
+    let published = shared
+        .ledger
+        .publisher
+        .lock()
+        .expect("no holder of the publisher panics")
+        .size();
+    if index >= published {
+        shared
+            .ledger
+            .publish()
+            .map_err(|error| WireCode::from(&error))?;
+    }
+    Ok(())
+}
+
+fn asked(error: &LedgerError) -> WireCode {
+    match error {
+        LedgerError::Inconsistent => WireCode::NotFound,
+        other => other.into(),
+    }
+}
+
+fn wire(hashes: &[Hash]) -> Vec<Bytes> {
+    hashes
+        .iter()
+        .map(|hash| Bytes::copy_from_slice(hash))
+        .collect()
+}

@@ -1,0 +1,93 @@
+//! Another node relays what its member stated about an envelope that a member served here sent.
+
+use std::sync::Arc;
+
+use frex_client::transport::FrameWriter;
+use frex_proto::{error::WireCode, id::EnvelopeId, label, receipt, sign, v1};
+use prost::Message;
+
+use super::{Refused, put_outcome};
+use crate::{
+    ledger::{Entry, PeerReceiptEntry, records, sequencer},
+    node::Shared,
+};
+
+pub(super) async fn serve(
+    shared: &Arc<Shared>,
+    peer: &str,
+    request: v1::Relay,
+    writer: &mut FrameWriter,
+) -> Result<(), Refused> {
+    let receipt = request.receipt.ok_or(WireCode::Malformed)?;
+    let entry = judge(shared, peer, &receipt)?;
+    let outcome = shared.ledger.record(Entry::PeerReceipt(entry)).await;
+    put_outcome(writer, 0, outcome);
+    Ok(())
+}
+
+/// The receipt proves that the peer logged it; the statement inside proves who said it.
+fn judge(shared: &Shared, peer: &str, wire: &v1::Receipt) -> Result<PeerReceiptEntry, Refused> {
+    let log = shared
+        .roster
+        .log_verifier(peer)
+        .ok_or(WireCode::NotTrusted)?;
+    let verified = receipt::verify(wire, &log, None).map_err(WireCode::from)?;
+    let statement = verified.statement;
+    if statement.event != v1::Event::Stage {
+        return Err(Refused(WireCode::Malformed));
+    }
+    if shared
+        .roster
+        .member(&statement.sender)
+        .is_none_or(|sender| sender.home_node != shared.id)
+    {
+        return Err(Refused(WireCode::UnknownRecipient));
+    }
+    let signed =
+        v1::Signed::decode(statement.member_statement.clone()).map_err(|_| WireCode::Malformed)?;
+    let member = statement.recipients.first().ok_or(WireCode::Malformed)?;
+    if shared
+        .roster
+        .member(member)
+        .is_none_or(|member| member.home_node != peer)
+    {
+        return Err(Refused(WireCode::WrongSender));
+    }
+    let keys = shared.roster.sender_keys(member, shared.now_ms());
+    let said =
+        sign::verify(&signed, label::TYPE_STAGE, &keys, 1).map_err(|_| WireCode::BadSignature)?;
+    let said = v1::StageStatement::decode(said.payload).map_err(|_| WireCode::Malformed)?;
+    let id = statement.envelope_id.ok_or(WireCode::Malformed)?;
+    let matches = said.member == *member
+        && said.federation == shared.roster.federation()
+        && said.envelope_id.as_ref() == id.0
+        && said.stage() != v1::Stage::Unspecified;
+    if !matches {
+        return Err(Refused(WireCode::BadEnvelope));
+    }
+    let message = records::message_of_statement(&statement).map_err(|_| WireCode::Malformed)?;
+    known(shared, message, id)?;
+    Ok(PeerReceiptEntry {
+        message,
+        node: peer.to_owned(),
+        event: v1::Event::Stage,
+        detail: sequencer::stage_detail(member, said.stage()),
+        receipt: wire.encode_to_vec().into(),
+        outbox_key: None,
+    })
+}
+
+/// Nobody can make this node keep statements about envelopes it never sent.
+fn known(
+    shared: &Shared,
+    message: crate::ledger::MessageKey,
+    id: EnvelopeId,
+) -> Result<(), Refused> {
+    let key = records::message_key(message, records::SENT_SUFFIX, &[]);
+    let kept = shared.ledger.index.get(crate::index::Table::Message, &key);
+    let kept = kept.map_err(|_| WireCode::StorageFailed)?;
+    match kept.as_deref().and_then(records::parse_kept) {
+        Some(kept) if kept.id == id => Ok(()),
+        _ => Err(Refused(WireCode::NotFound)),
+    }
+}

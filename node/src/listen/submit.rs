@@ -1,0 +1,188 @@
+//! A member submits: SUBMITTED at once, then what each recipient's node says.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use frex_client::transport::{FrameReader, FrameWriter};
+use frex_proto::{error::WireCode, limits, sign::BatchCache, v1};
+use prost::Message;
+use tokio::{sync::mpsc, time::Instant};
+
+use super::{Batch, Refused, put_outcome, put_receipt, put_refusal, read_envelopes};
+use crate::{
+    bells::{Bells, Ear, Listener, Notice},
+    intake::Verdict,
+    ledger::{Entry, MessageKey, Outcome},
+    node::Shared,
+};
+
+/// One envelope of the request while its recipients' nodes are waited for.
+struct Waiting {
+    envelope: u32,
+    nodes: BTreeSet<String>,
+}
+
+pub(super) async fn serve(
+    shared: &Arc<Shared>,
+    member: &str,
+    request: &v1::Submit,
+    reader: &mut FrameReader,
+    writer: &mut FrameWriter,
+) -> Result<(), Refused> {
+    let Batch { arrived, granted } = read_envelopes(shared, reader, request.envelopes).await?;
+    let (intake, owner, now_ms) = (shared.intake.clone(), member.to_owned(), shared.now_ms());
+    let judge = move || {
+        let mut cache = BatchCache::new();
+        let judged = arrived
+            .into_iter()
+            .map(|arrived| intake.submission(arrived, &owner, now_ms, &mut cache));
+        judged.collect::<Vec<_>>()
+    };
+    let verdicts = shared
+        .workers
+        .run(judge)
+        .await
+        .ok_or(WireCode::ShuttingDown)?;
+    let wait_ms = request.wait_ms.min(limits::WAIT_MS_MAX);
+    let deadline = Instant::now() + Duration::from_millis(wait_ms.into());
+
+    let (ear, notices) = mpsc::unbounded_channel();
+    let mut open = Open {
+        shared,
+        waiting: Vec::new(),
+        listeners: Vec::new(),
+    };
+    let mut entries = Vec::new();
+    let mut numbers = Vec::new();
+    for (number, verdict) in (0_u32..).zip(verdicts) {
+        match verdict {
+            Verdict::Refuse(code) => {
+                shared.metrics.refused(code);
+                put_refusal(writer, number, code);
+            }
+            Verdict::Record(entry) => {
+                open.listen(number, &entry, &ear);
+                entries.push(entry);
+                numbers.push(number);
+            }
+        }
+    }
+    drop(ear);
+    let outcomes = shared.ledger.record_all(entries).await;
+    drop(granted);
+    for (number, outcome) in numbers.into_iter().zip(outcomes) {
+        if !matches!(outcome, Outcome::Receipt(_)) {
+            open.catch_up(number, &outcome, writer);
+        }
+        put_outcome(writer, number, outcome);
+    }
+    writer.flush().await?;
+    open.wait(notices, deadline, writer).await
+}
+
+struct Open<'a> {
+    shared: &'a Shared,
+    waiting: Vec<(MessageKey, Waiting)>,
+    listeners: Vec<Listener<'a>>,
+}
+
+impl<'a> Open<'a> {
+    /// Listens before anything is recorded, so that no answer can come in between unheard.
+    fn listen(&mut self, envelope: u32, entry: &Entry, ear: &Ear) {
+        let Entry::Submit {
+            admitted,
+            nodes,
+            members,
+            ..
+        } = entry
+        else {
+            return;
+        };
+        let mut nodes: BTreeSet<String> = nodes.iter().cloned().collect();
+        if !members.is_empty() {
+            nodes.insert(self.shared.id.clone());
+        }
+        let message = admitted.message();
+        let bells: &'a Bells = &self.shared.bells;
+        self.listeners.push(bells.listen(message, ear.clone()));
+        self.waiting.push((message, Waiting { envelope, nodes }));
+    }
+
+    /// Passes on what the recipients' nodes say, until all have spoken or the time is up.
+    async fn wait(
+        &mut self,
+        mut notices: mpsc::UnboundedReceiver<(MessageKey, Notice)>,
+        deadline: Instant,
+        writer: &mut FrameWriter,
+    ) -> Result<(), Refused> {
+        while !self.waiting.is_empty() {
+            let notice = tokio::select! {
+                biased;
+                () = self.shared.stopped() => return Ok(()),
+                notice = tokio::time::timeout_at(deadline, notices.recv()) => notice,
+            };
+            let Ok(Some(notice)) = notice else {
+                return Ok(());
+            };
+            self.pass_on(notice, writer);
+            while let Ok(notice) = notices.try_recv() {
+                self.pass_on(notice, writer);
+            }
+            writer.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// A repeated submission hears what its nodes have said before; a failed one waits for nothing.
+    fn catch_up(&mut self, number: u32, outcome: &Outcome, writer: &mut FrameWriter) {
+        let Some(place) = self
+            .waiting
+            .iter()
+            .position(|(_, waiting)| waiting.envelope == number)
+        else {
+            return;
+        };
+        let rejected = match outcome {
+            Outcome::Stored(receipt) => {
+                let receipt = v1::Receipt::decode(receipt.clone()).unwrap_or_default();
+                v1::Statement::decode(receipt.statement)
+                    .is_ok_and(|statement| statement.event() == v1::Event::Rejected)
+            }
+            _ => true,
+        };
+        if rejected {
+            self.waiting.remove(place);
+            return;
+        }
+        let message = self.waiting[place].0;
+        for stored in self.shared.ledger.history(message).unwrap_or_default() {
+            if let Some(notice) = Notice::of(stored.kind, &stored.record, &self.shared.id) {
+                self.pass_on((message, notice), writer);
+            }
+        }
+    }
+
+    fn pass_on(&mut self, (message, notice): (MessageKey, Notice), writer: &mut FrameWriter) {
+        let Some(place) = self
+            .waiting
+            .iter()
+            .position(|(waiting, _)| *waiting == message)
+        else {
+            return;
+        };
+        let waiting = &mut self.waiting[place].1;
+        let node = match notice {
+            Notice::Receipt { node, receipt } => {
+                put_receipt(writer, waiting.envelope, receipt);
+                node
+            }
+            Notice::Undeliverable { node, code } => {
+                put_refusal(writer, waiting.envelope, code);
+                node
+            }
+        };
+        waiting.nodes.remove(&node);
+        if waiting.nodes.is_empty() {
+            self.waiting.remove(place);
+        }
+    }
+}

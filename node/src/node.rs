@@ -1,0 +1,254 @@
+//! A running node: what its parts share, how it starts and how it stops.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use frex_client::{
+    environment::Environment,
+    transport::{Endpoint, RosterHandle, Socket, TransportError},
+};
+use frex_proto::{error::WireCode, keys::SigningKey, roster::Roster};
+use serde::Serialize;
+use tokio::{sync::watch, task::JoinSet};
+
+use crate::{
+    bells::Bells,
+    config::NodeConfig,
+    disk::Disk,
+    intake::Intake,
+    ledger::{LedgerError, query::Ledger},
+    listen::Leases,
+    metrics::Metrics,
+    workers::Workers,
+};
+
+mod start;
+mod status;
+
+/// Where work runs that would hold up the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Execution {
+    /// On threads of their own.
+    Threads,
+    /// On the calling thread, in order: the deterministic simulator.
+    Inline,
+}
+
+/// What a node is made of.
+pub struct NodeParts {
+    /// Clock and randomness.
+    pub environment: Environment,
+    /// Files.
+    pub disk: Arc<dyn Disk>,
+    /// Where it listens.
+    pub socket: Socket,
+    /// The data directory.
+    pub data: PathBuf,
+    /// Its settings.
+    pub config: NodeConfig,
+    /// Authenticates its connections.
+    pub tls_key: SigningKey,
+    /// Signs its log.
+    pub log_key: SigningKey,
+    /// Who belongs to the federation.
+    pub roster: RosterHandle,
+    /// Threads or none.
+    pub execution: Execution,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+}
+
+/// What every task of the node sees.
+pub struct Shared {
+    /// This node's id.
+    pub id: String,
+    /// Settings.
+    pub config: NodeConfig,
+    /// Clock and randomness.
+    pub environment: Environment,
+    /// Files, for the space that is left.
+    pub disk: Arc<dyn Disk>,
+    /// The data directory.
+    pub data: PathBuf,
+    /// Who belongs to the federation.
+    pub roster: Arc<Roster>,
+    /// Records and reads.
+    pub ledger: Ledger,
+    /// Judges envelopes.
+    pub intake: Intake,
+    /// Runs checks off the network thread.
+    pub workers: Workers,
+    /// Wakes those who wait for something to be recorded.
+    pub bells: Arc<Bells>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// The QUIC endpoint.
+    pub endpoint: Endpoint,
+    /// True once the node stops.
+    pub stopping: watch::Receiver<bool>,
+    /// When it started.
+    pub started_ms: u64,
+    /// Bytes of large bodies that may be in memory at once.
+    pub body_budget: Arc<tokio::sync::Semaphore>,
+    /// Inbox items that some stream holds.
+    pub leases: Leases,
+}
+
+impl Shared {
+    /// The present, milliseconds.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.environment.clock.now_ms()
+    }
+
+    /// Resolves when the node stops.
+    pub async fn stopped(&self) {
+        let mut stopping = self.stopping.clone();
+        // A dropped sender means that the node is gone, which is as good as stopping.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    }
+}
+
+/// Why a node does not start. The operator or the environment must act.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Journal, index or log.
+    #[error("the ledger cannot be opened")]
+    Ledger(#[from] LedgerError),
+    /// The roster does not list this node, or lists other keys for it.
+    #[error("the roster does not list this node with the keys in this directory")]
+    NotListed,
+    /// The socket or TLS refuses.
+    #[error("cannot listen")]
+    Listen(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The operating system refuses a thread.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
+}
+
+impl From<&StartError> for WireCode {
+    fn from(error: &StartError) -> Self {
+        match error {
+            StartError::Ledger(error) => error.into(),
+            StartError::NotListed => Self::NotTrusted,
+            StartError::Listen(_) => Self::BadConfig,
+            StartError::Thread(_) => Self::StorageFailed,
+        }
+    }
+}
+
+/// A node that runs until it is shut down or its storage fails.
+pub struct Node {
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    failed: watch::Receiver<bool>,
+    tasks: JoinSet<()>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+/// A node's state as an operator reads it.
+#[derive(Debug, Clone, Serialize)]
+pub struct NodeStatus {
+    /// This node's id.
+    pub node: String,
+    /// Federation.
+    pub federation: String,
+    /// Version of the roster in use.
+    pub roster_version: u64,
+    /// Name of its log.
+    pub log_origin: String,
+    /// Entries in its log.
+    pub log_size: u64,
+    /// Newest signed checkpoint.
+    pub checkpoint: String,
+    /// Deliveries that wait, per node.
+    pub outbox: Vec<Waiting>,
+    /// Items that wait to be confirmed, per member.
+    pub inbox: Vec<Waiting>,
+    /// Open connections.
+    pub sessions: usize,
+    /// Free bytes where the data is.
+    pub disk_free_bytes: u64,
+    /// Since the start, milliseconds.
+    pub uptime_ms: u64,
+}
+
+/// How much waits for one node or member.
+#[derive(Debug, Clone, Serialize)]
+pub struct Waiting {
+    /// Whose.
+    pub owner: String,
+    /// How many, counted up to 10,000.
+    pub count: usize,
+}
+
+impl Node {
+    /// Opens the ledger, listens, and starts to deliver.
+    ///
+    /// `progress` hears of bytes replayed and bytes in all while the journal is read.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing runs after an error.
+    pub async fn start(
+        parts: NodeParts,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, StartError> {
+        start::start(parts, progress).await
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// The socket cannot say.
+    pub fn local_addr(&self) -> Result<std::net::SocketAddr, TransportError> {
+        self.shared.endpoint.local_addr()
+    }
+
+    /// What an operator wants to know.
+    #[must_use]
+    pub fn status(&self) -> NodeStatus {
+        status::of(&self.shared)
+    }
+
+    /// Tells the status for as long as the node runs, then nothing.
+    pub fn status_handle(&self) -> impl Fn() -> Option<NodeStatus> + Send + Sync + 'static {
+        let shared = Arc::downgrade(&self.shared);
+        move || shared.upgrade().map(|shared| status::of(&shared))
+    }
+
+    /// The newest checkpoint.
+    #[must_use]
+    pub fn checkpoint(&self) -> Bytes {
+        self.shared.ledger.checkpoint.borrow().clone()
+    }
+
+    /// Resolves when storage failed: the process must exit, and nothing more is signed.
+    pub async fn failed(&self) {
+        let mut failed = self.failed.clone();
+        if failed.wait_for(|failed| *failed).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Stops accepting, lets what is in flight finish for up to five seconds, publishes the log.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        let drained = async { while self.tasks.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(Duration::from_secs(5), drained).await;
+        self.tasks.abort_all();
+        self.shared.endpoint.close(WireCode::ShuttingDown);
+        let _ =
+            tokio::time::timeout(Duration::from_secs(1), self.shared.endpoint.wait_idle()).await;
+        if let Err(error) = self.shared.ledger.publish() {
+            tracing::error!(error = %error, "the published log could not be brought up to date");
+        }
+        // The sequencer ends when the last handle to its channel does.
+        let threads = std::mem::take(&mut self.threads);
+        drop(self);
+        for thread in threads {
+            // A panic there was already reported as a failure.
+            let _ = thread.join();
+        }
+    }
+}

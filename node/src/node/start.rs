@@ -1,0 +1,270 @@
+//! From files and keys to a running node.
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use frex_client::{
+    tls::{Identity, config::Limits},
+    transport::{Endpoint, EndpointConfig, Greeter},
+};
+use frex_proto::{keys::SigningKey, log::LogVerifier, roster::Peer};
+use rand_core::Rng;
+use tokio::{
+    sync::{Semaphore, mpsc, watch},
+    task::JoinSet,
+};
+
+use super::{Execution, Node, NodeParts, Shared, StartError};
+use crate::{
+    bells::Bells,
+    delivery,
+    index::Index,
+    intake::Intake,
+    journal::JournalConfig,
+    ledger::{
+        Job, LedgerError,
+        query::Ledger,
+        replay::{self, Folders},
+        sequencer::{QUEUE_ENTRIES_MAX, Sequencer},
+    },
+    listen::{self, Leases},
+    workers::Workers,
+};
+
+/// Bytes of large bodies in memory at once, all connections together.
+const BODY_BUDGET_BYTES: usize = 64 * 1024 * 1024;
+
+pub(super) async fn start(
+    parts: NodeParts,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Node, StartError> {
+    let id = parts.config.node.clone();
+    let roster = parts.roster.current();
+    let log = roster.log_verifier(&id).ok_or(StartError::NotListed)?;
+    if parts.log_key.verifying_key().as_bytes() != log.key.as_bytes() {
+        return Err(StartError::NotListed);
+    }
+    let (stop, stopping) = watch::channel(false);
+    let (fail, failed) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    let bells = Arc::new(Bells::new(&roster, &id));
+    let (ledger, sequencer, jobs) = open_ledger(&parts, &log, bells.clone(), progress)?;
+
+    let writers = (
+        sequence(sequencer, jobs, fail),
+        publish(
+            ledger.clone(),
+            stopping.clone(),
+            parts.config.publish_interval_ms,
+        ),
+    );
+    let threads = run_writers(parts.execution, writers, &mut tasks)?;
+    let workers = match parts.execution {
+        Execution::Inline => Workers::Inline,
+        Execution::Threads => Workers::pool(crypto_threads(parts.config.crypto_threads))
+            .map_err(StartError::Thread)?,
+    };
+    let greeter = greeter(&parts, &id, &ledger);
+    let endpoint = bind(&parts, &greeter)?;
+    let shared = Arc::new(Shared {
+        intake: Intake {
+            roster: roster.clone(),
+            node: id.clone(),
+        },
+        started_ms: parts.environment.clock.now_ms(),
+        id,
+        config: parts.config,
+        environment: parts.environment,
+        disk: parts.disk,
+        data: parts.data,
+        roster,
+        ledger,
+        workers,
+        bells,
+        metrics: parts.metrics,
+        endpoint,
+        stopping,
+        body_budget: Arc::new(Semaphore::new(BODY_BUDGET_BYTES)),
+        leases: Leases::default(),
+    });
+    tasks.spawn(listen::accept(shared.clone(), greeter.clone()));
+    run_deliveries(&shared, &greeter, &mut tasks);
+    Ok(Node {
+        shared,
+        stop,
+        failed,
+        tasks,
+        threads,
+    })
+}
+
+/// Runs sequencer and publisher, on threads of their own unless everything runs in one.
+fn run_writers(
+    execution: Execution,
+    (sequencer, publisher): (
+        impl Future<Output = ()> + Send + 'static,
+        impl Future<Output = ()> + Send + 'static,
+    ),
+    tasks: &mut JoinSet<()>,
+) -> Result<Vec<JoinHandle<()>>, StartError> {
+    match execution {
+        Execution::Threads => {
+            let sequencer = thread("frex-sequencer", sequencer).map_err(StartError::Thread)?;
+            let publisher = thread("frex-publisher", publisher).map_err(StartError::Thread)?;
+            Ok(vec![sequencer, publisher])
+        }
+        Execution::Inline => {
+            tokio::spawn(sequencer);
+            tasks.spawn(publisher);
+            Ok(Vec::new())
+        }
+    }
+}
+
+fn run_deliveries(shared: &Arc<Shared>, greeter: &Greeter, tasks: &mut JoinSet<()>) {
+    for node in shared.roster.nodes() {
+        if node.id != shared.id && shared.roster.is_live(&Peer::Node(node.id.clone())) {
+            let (shared, greeter) = (shared.clone(), greeter.clone());
+            tasks.spawn(delivery::worker::run(shared, greeter, node.id.clone()));
+        }
+    }
+}
+
+fn open_ledger(
+    parts: &NodeParts,
+    log: &LogVerifier,
+    bells: Arc<Bells>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(Ledger, Sequencer, mpsc::Receiver<Job>), LedgerError> {
+    let folder = parts.data.join("index");
+    let index = match parts.execution {
+        Execution::Threads => Index::open(Some(&folder)),
+        Execution::Inline => Index::open(None),
+    };
+    let index = Arc::new(index.map_err(LedgerError::from)?);
+    let folders = Folders {
+        journal: parts.data.join("journal"),
+        log: parts.data.join("log").join(&log.origin),
+    };
+    let config = JournalConfig {
+        segment_bytes: parts.config.segment_bytes,
+        fill_ahead_bytes: parts.config.fill_ahead_bytes,
+        salt: parts.environment.random.rng().next_u32(),
+    };
+    let replay = replay::open(&parts.disk, &folders, config, &index, log, false, progress)?;
+    if replay.rebuilt {
+        tracing::info!(
+            log_size = replay.frontier.size(),
+            "the index was made from the journal"
+        );
+    }
+    let (jobs, receiver) = mpsc::channel(QUEUE_ENTRIES_MAX);
+    let (checkpoint, newest) = watch::channel(replay.checkpoint);
+    let tail = Arc::new(Mutex::new(replay.tail));
+    let ledger = Ledger {
+        jobs,
+        index: index.clone(),
+        reader: replay.journal.reader(),
+        publisher: Arc::new(Mutex::new(replay.publisher)),
+        tail: tail.clone(),
+        checkpoint: newest,
+    };
+    let sequencer = Sequencer {
+        journal: replay.journal,
+        index,
+        log_key: SigningKey::from_seed(&parts.log_key.seed()),
+        origin: log.origin.clone(),
+        node: parts.config.node.clone(),
+        frontier: replay.frontier,
+        checkpoint,
+        tail,
+        clock: parts.environment.clock.clone(),
+        rng: parts.environment.random.rng(),
+        last_ms: replay.last_ms,
+        after: bells,
+        metrics: parts.metrics.clone(),
+    };
+    Ok((ledger, sequencer, receiver))
+}
+
+fn greeter(parts: &NodeParts, id: &str, ledger: &Ledger) -> Greeter {
+    let checkpoint = ledger.checkpoint.clone();
+    Greeter {
+        checkpoint: Arc::new(move || checkpoint.borrow().clone()),
+        ..Greeter::new(
+            Peer::Node(id.to_owned()),
+            parts.roster.clone(),
+            parts.environment.clone(),
+        )
+    }
+}
+
+fn bind(parts: &NodeParts, greeter: &Greeter) -> Result<Endpoint, StartError> {
+    let identity =
+        Identity::new(&parts.tls_key).map_err(|error| StartError::Listen(error.into()))?;
+    let roster = parts.roster.current();
+    let now_ms = parts.environment.clock.now_ms();
+    if roster.owner_of_tls_key(identity.public_key(), now_ms) != Some(&greeter.us) {
+        return Err(StartError::NotListed);
+    }
+    let config = EndpointConfig {
+        socket: parts.socket.clone(),
+        identity,
+        key_check: greeter.key_check(),
+        key_exchange: greeter.key_exchange(),
+        limits: Limits::default(),
+        listen: true,
+        rng_seed: parts.environment.random.endpoint_seed(),
+    };
+    Endpoint::bind(config).map_err(|error| StartError::Listen(error.into()))
+}
+
+/// Runs the single writer; its failure is the node's.
+async fn sequence(sequencer: Sequencer, jobs: mpsc::Receiver<Job>, fail: watch::Sender<bool>) {
+    if let Err(error) = sequencer.run(jobs).await {
+        tracing::error!(error = ?error, "storage failed: the node stops");
+        fail.send_replace(true);
+        // Keeps the channel of failures open, so that late askers learn of it too.
+        fail.closed().await;
+    }
+}
+
+/// Brings the published files and the index up to the journal every now and then.
+async fn publish(ledger: Ledger, mut stopping: watch::Receiver<bool>, interval_ms: u64) {
+    let interval = Duration::from_millis(interval_ms.max(10));
+    loop {
+        let stopped = tokio::time::timeout(interval, stopping.wait_for(|stopping| *stopping))
+            .await
+            .is_ok();
+        if stopped {
+            return;
+        }
+        // The journal is whole, so the node goes on; the next round tries again.
+        if let Err(error) = ledger.publish() {
+            tracing::error!(error = ?error, "the published log could not be brought up to date");
+        }
+    }
+}
+
+fn crypto_threads(configured: usize) -> usize {
+    match configured {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    }
+}
+
+fn thread(
+    name: &str,
+    work: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || runtime.block_on(work))
+}

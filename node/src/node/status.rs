@@ -1,0 +1,66 @@
+//! What an operator reads about a running node.
+
+use super::{NodeStatus, Shared, Waiting};
+use crate::{index::Table, ledger::records};
+
+/// Waiting things are counted up to here.
+const COUNT_MAX: usize = 10_000;
+
+pub(super) fn of(shared: &Shared) -> NodeStatus {
+    let roster = &shared.roster;
+    let origin = roster
+        .log_verifier(&shared.id)
+        .map(|log| log.origin)
+        .unwrap_or_default();
+    let checkpoint = shared.ledger.checkpoint.borrow().clone();
+    let log_size = checkpoint
+        .split(|byte| *byte == b'\n')
+        .nth(1)
+        .and_then(|line| std::str::from_utf8(line).ok()?.parse().ok())
+        .unwrap_or(0);
+    NodeStatus {
+        node: shared.id.clone(),
+        federation: roster.federation().to_owned(),
+        roster_version: roster.version(),
+        log_origin: origin,
+        log_size,
+        checkpoint: String::from_utf8_lossy(&checkpoint).into_owned(),
+        outbox: waiting(
+            shared,
+            Table::Outbox,
+            roster.nodes().map(|node| node.id.as_str()),
+        ),
+        inbox: waiting(
+            shared,
+            Table::Inbox,
+            roster
+                .members()
+                .filter(|member| member.home_node == shared.id)
+                .map(|member| member.id.as_str()),
+        ),
+        sessions: shared.endpoint.open_connections(),
+        disk_free_bytes: shared.disk.free_bytes(&shared.data).unwrap_or(0),
+        uptime_ms: shared.now_ms().saturating_sub(shared.started_ms),
+    }
+}
+
+fn waiting<'a>(
+    shared: &Shared,
+    table: Table,
+    owners: impl Iterator<Item = &'a str>,
+) -> Vec<Waiting> {
+    owners
+        .filter_map(|owner| {
+            let rows =
+                shared
+                    .ledger
+                    .index
+                    .scan(table, &records::queue_prefix(owner), None, COUNT_MAX);
+            let count = rows.map_or(0, |rows| rows.len());
+            (count > 0).then(|| Waiting {
+                owner: owner.to_owned(),
+                count,
+            })
+        })
+        .collect()
+}

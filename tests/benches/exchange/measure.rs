@@ -1,0 +1,170 @@
+//! Processor time, memory and latencies, from what the kernel says of a process.
+
+use std::{
+    fs,
+    process::{Child, Command, Stdio},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+
+use crate::case::{Case, Figures};
+
+/// Processor time that the living threads of a process have used. Threads that ended before are
+/// not in it: measure where none ends.
+pub fn cpu_time(pid: u32) -> anyhow::Result<Duration> {
+    let mut nanos = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else {
+            continue;
+        };
+        let first = text.split_whitespace().next().context("empty schedstat")?;
+        nanos += first.parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(nanos))
+}
+
+/// Resident memory of a process in MiB.
+pub fn rss_mib(pid: u32) -> anyhow::Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .context("no VmRSS in the process status")?;
+    let kib: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
+    Ok(kib / 1024.0)
+}
+
+/// Counts what completes while the case's window is open.
+pub struct Meter {
+    open: AtomicBool,
+    completed: AtomicU64,
+    latencies_us: Mutex<Vec<u32>>,
+}
+
+impl Meter {
+    /// Nothing counts yet.
+    pub fn new() -> Self {
+        Self {
+            open: AtomicBool::new(false),
+            completed: AtomicU64::new(0),
+            latencies_us: Mutex::new(Vec::with_capacity(1 << 20)),
+        }
+    }
+
+    /// Notes envelopes that completed at one moment, by when their sealing began.
+    pub fn complete(&self, starts: impl Iterator<Item = Instant>) {
+        if !self.open.load(Ordering::Relaxed) {
+            return;
+        }
+        let now = Instant::now();
+        let mut latencies = self.latencies_us.lock().expect("no thread panics with it");
+        let before = latencies.len();
+        latencies.extend(
+            starts.map(|start| {
+                u32::try_from(now.duration_since(start).as_micros()).unwrap_or(u32::MAX)
+            }),
+        );
+        let added = latencies.len() - before;
+        self.completed.fetch_add(added as u64, Ordering::Relaxed);
+    }
+
+    /// Waits for the warm-up, opens the window, closes it, and reckons. Sender and receiver are
+    /// processes of this machine.
+    pub fn run(&self, case: &Case, sender: u32, receiver: u32) -> anyhow::Result<Figures> {
+        thread::sleep(case.warm_up);
+        let cpu_before = (cpu_time(sender)?, cpu_time(receiver)?);
+        let start = Instant::now();
+        self.open.store(true, Ordering::Relaxed);
+        thread::sleep(case.measured);
+        self.open.store(false, Ordering::Relaxed);
+        let elapsed = start.elapsed();
+        let cpu_after = (cpu_time(sender)?, cpu_time(receiver)?);
+        let completed = self.completed.load(Ordering::Relaxed);
+        anyhow::ensure!(completed > 0, "nothing completed within the window");
+        let completed = count(completed);
+        let mut latencies = self.latencies_us.lock().expect("no thread panics with it");
+        latencies.sort_unstable();
+        let at = |per_mille: usize| {
+            let place = (latencies.len() * per_mille / 1000).min(latencies.len() - 1);
+            f64::from(latencies[place]) / 1000.0
+        };
+        let per_envelope = |before: Duration, after: Duration| {
+            after.saturating_sub(before).as_secs_f64() * 1e6 / completed
+        };
+        Ok(Figures {
+            envelopes_per_s: completed / elapsed.as_secs_f64(),
+            cpu_us_sender: per_envelope(cpu_before.0, cpu_after.0),
+            cpu_us_receiver: per_envelope(cpu_before.1, cpu_after.1),
+            p50_ms: at(500),
+            p99_ms: at(990),
+            rss_mib_sender: rss_mib(sender)?,
+            rss_mib_receiver: rss_mib(receiver)?,
+        })
+    }
+}
+
+fn count(number: u64) -> f64 {
+    // A window of seconds never completes more than 2^32 envelopes.
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+/// A child process in a role of this same executable. It dies with its handle, and with its
+/// parent: it watches its standard input.
+pub struct Role(pub Child);
+
+impl Role {
+    /// Starts this executable again.
+    pub fn start(role: &str, arguments: &[&str]) -> anyhow::Result<Self> {
+        let child = Command::new(std::env::current_exe()?)
+            .arg("--role")
+            .arg(role)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start the role {role}"))?;
+        Ok(Self(child))
+    }
+
+    /// The next line that the child says.
+    pub fn line(&mut self) -> anyhow::Result<String> {
+        use std::io::{BufRead, BufReader};
+        let output = self.0.stdout.as_mut().context("no standard output")?;
+        let mut line = String::new();
+        BufReader::with_capacity(1, output).read_line(&mut line)?;
+        anyhow::ensure!(!line.is_empty(), "a child process ended without a word");
+        Ok(line.trim().to_owned())
+    }
+}
+
+impl Drop for Role {
+    fn drop(&mut self) {
+        // Both fail only if it has ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Ends this child process when its parent closes the pipe, by a crash too, and when any of its
+/// threads panics: the others would wait for it forever.
+pub fn end_with_parent() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::exit(101);
+    }));
+    thread::spawn(|| {
+        let mut nothing = String::new();
+        while std::io::stdin()
+            .read_line(&mut nothing)
+            .is_ok_and(|read| read > 0)
+        {}
+        std::process::exit(0);
+    });
+}
