@@ -5,6 +5,7 @@
   verify.py checkpoint FILE (the same)
   verify.py roster FILE --root FILE
   verify.py tiles DIRECTORY (--vkey TEXT | --vkey-file FILE)
+  verify.py kept DIRECTORY        all of the above, on what `frex demo --keep DIRECTORY` left
 
 Exit code: 0 verified, 20 not verified, 2 called wrongly.
 """
@@ -14,10 +15,15 @@ import sys
 import time
 from pathlib import Path
 
+import dsse
+import protobuf
 import receipt
 import roster
 import tlog
 from refused import Refused, require
+
+
+STAGES = {1: "DELIVERED", 2: "OPENED", 3: "ACTED"}
 
 
 def log_key(arguments, checkpoint):
@@ -49,8 +55,24 @@ def verify_receipt(arguments):
         print(f"{'ok    ' if refusal is None else 'FAILED'}  {name}{f': {refusal}' if refusal else ''}")
     require(all(refusal is None for _, refusal in results), "receipt")
     statement = found.statement
+    if statement.event == receipt.STAGE and arguments.roster:
+        print(f"ok      {check_stage(statement, judged_roster(arguments.roster, arguments))}")
     print(f"{receipt.EVENTS[found.event]} at {found.time_ms} ms by {statement.node}")
     print(f"envelope {statement.envelope_id.hex()}")
+
+
+def check_stage(statement, judged):
+    """The member's own word in a STAGE receipt. RCP-14, RCP-15."""
+    signed = dsse.decode(statement.member_statement)
+    word = protobuf.decode(protobuf.STAGE_STATEMENT, signed.payload)
+    member = judged.members.get(word.member)
+    require(member is not None and member.home_node == statement.node, "WrongNode")
+    keys = [one.key for one in member.identity_keys]
+    dsse.verify(signed, dsse.TYPES["stage"], keys, 1)
+    require(word.federation == judged.listed.federation, "WrongFederation")
+    require(word.envelope_id == statement.envelope_id, "WrongEnvelope")
+    require(word.stage in STAGES and (word.stage == 3 or not word.outcome), "Stage")
+    return f"{word.member} states {STAGES[word.stage]} under its own key"
 
 
 def verify_checkpoint(arguments):
@@ -125,12 +147,37 @@ def verify_tiles(arguments):
     print(f"{size} leaves lead to the signed root {root.hex()}")
 
 
+def verify_kept(arguments):
+    """Receipts under the roster and under their verifier keys, the roster, every log."""
+    folder = Path(arguments.file)
+    arguments.root = folder / "root.frex"
+    arguments.file = folder / "roster.frex"
+    verify_roster(arguments)
+    receipts = sorted((folder / "receipts").glob("*.tlog-proof"))
+    require(receipts, "no receipts")
+    for path in receipts:
+        arguments.file = path
+        arguments.roster, arguments.vkey_file = folder / "roster.frex", None
+        verify_receipt(arguments)
+        arguments.roster, arguments.vkey_file = None, path.with_suffix(".vkey")
+        verify_receipt(arguments)
+        message = receipt.read_file(path.read_text("utf-8"))
+        require(path.with_suffix(".leaf").read_bytes() == message.leaf, "leaf file")
+    logs = sorted((folder / "log").glob("*.vkey"))
+    require(logs, "no logs")
+    for path in logs:
+        origin = tlog.parse_vkey(path.read_text("utf-8").strip())[0]
+        arguments.file, arguments.vkey_file = folder / "log" / origin, path
+        verify_tiles(arguments)
+    print(f"{len(receipts)} receipts and {len(logs)} logs")
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     what = {"receipt": verify_receipt, "checkpoint": verify_checkpoint, "roster": verify_roster,
-            "tiles": verify_tiles}
+            "tiles": verify_tiles, "kept": verify_kept}
     parser.add_argument("what", choices=what)
     parser.add_argument("file")
     for name in ("--vkey", "--vkey-file", "--roster", "--root", "--envelope"):
