@@ -36,7 +36,12 @@ pub use dispatch::main;
 
 /// Exchange reports between the members of a federation, with receipts that prove it.
 #[derive(Debug, Parser)]
-#[command(name = "frex", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "frex",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
 #[command(after_help = "Try it without setting anything up: frex demo")]
 pub struct Cli {
     /// Print JSON (one document with "v": 1) instead of text; errors become one line of JSON
@@ -106,7 +111,12 @@ pub struct InitArgs {
     #[arg(long, value_name = "ID", conflicts_with = "no_node")]
     pub node: Option<String>,
     /// UDP address on which the node listens
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7443", conflicts_with = "no_node")]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:7443",
+        conflicts_with = "no_node"
+    )]
     pub listen: SocketAddr,
     /// HOST:PORT at which others reach the node [default: the address it listens on]
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "no_node")]

@@ -148,7 +148,10 @@ impl NodeHome {
         log_key: &SigningKey,
     ) -> Result<(), NodeHomeError> {
         let path = dir.join(CONFIG_FILE);
-        config.check().map_err(|source| NodeHomeError::Config { path: path.clone(), source })?;
+        config.check().map_err(|source| NodeHomeError::Config {
+            path: path.clone(),
+            source,
+        })?;
         let keys = dir.join(KEYS_DIR);
         for folder in [KEYS_DIR, JOURNAL_DIR, INDEX_DIR, LOG_DIR] {
             file::create_private_dir(&dir.join(folder))?;
@@ -181,7 +184,9 @@ impl NodeHome {
         let path = dir.join(CONFIG_FILE);
         let bytes = match file::read_capped(&path, CONFIG_BYTES_MAX, "settings file") {
             Err(KeyFileError::Missing { .. }) => {
-                return Err(NodeHomeError::NotInitialised { dir: dir.to_owned() });
+                return Err(NodeHomeError::NotInitialised {
+                    dir: dir.to_owned(),
+                });
             }
             other => other?,
         };
@@ -216,7 +221,9 @@ impl NodeHome {
 
 fn read_trust(dir: &Path, path: &Path, bytes_max: usize) -> Result<Vec<u8>, NodeHomeError> {
     match file::read_capped(path, bytes_max as u64, "roster file") {
-        Err(KeyFileError::Missing { .. }) => Err(NodeHomeError::NoRoster { dir: dir.to_owned() }),
+        Err(KeyFileError::Missing { .. }) => Err(NodeHomeError::NoRoster {
+            dir: dir.to_owned(),
+        }),
         other => Ok(other?.to_vec()),
     }
 }
@@ -228,7 +235,10 @@ impl DirLock {
     /// [`NodeHomeError::Locked`] at once if another process holds it.
     pub fn take(dir: &Path) -> Result<Self, NodeHomeError> {
         let path = dir.join(LOCK_FILE);
-        let refused = |source| NodeHomeError::Lock { path: path.clone(), source };
+        let refused = |source| NodeHomeError::Lock {
+            path: path.clone(),
+            source,
+        };
         let file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -238,7 +248,9 @@ impl DirLock {
             .map_err(refused)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(NodeHomeError::Locked { dir: dir.to_owned() }),
+            Err(TryLockError::WouldBlock) => Err(NodeHomeError::Locked {
+                dir: dir.to_owned(),
+            }),
             Err(TryLockError::Error(source)) => Err(refused(source)),
         }
     }
@@ -251,8 +263,12 @@ mod tests {
     use super::*;
 
     fn made(dir: &Path) -> (SigningKey, SigningKey) {
-        let keys = (SigningKey::from_seed(&[1; 32]), SigningKey::from_seed(&[2; 32]));
-        NodeHome::create(dir, &NodeConfig::new("node.fr"), &keys.0, &keys.1).expect("an empty folder");
+        let keys = (
+            SigningKey::from_seed(&[1; 32]),
+            SigningKey::from_seed(&[2; 32]),
+        );
+        NodeHome::create(dir, &NodeConfig::new("node.fr"), &keys.0, &keys.1)
+            .expect("an empty folder");
         keys
     }
 
@@ -266,9 +282,15 @@ mod tests {
         let (tls, log) = made(dir.path());
         let error = NodeHome::open(dir.path(), 1).expect_err("no roster");
         assert!(matches!(error, NodeHomeError::NoRoster { .. }), "{error}");
-        assert_eq!(NodeHome::config(dir.path()).expect("just written"), NodeConfig::new("node.fr"));
+        assert_eq!(
+            NodeHome::config(dir.path()).expect("just written"),
+            NodeConfig::new("node.fr")
+        );
         let again = NodeHome::create(dir.path(), &NodeConfig::new("node.fr"), &tls, &log);
-        assert!(matches!(again, Err(NodeHomeError::File(KeyFileError::Exists { .. }))));
+        assert!(matches!(
+            again,
+            Err(NodeHomeError::File(KeyFileError::Exists { .. }))
+        ));
     }
 
     #[test]
@@ -289,7 +311,10 @@ mod tests {
     fn a_directory_is_locked_once_until_the_lock_is_dropped() {
         let dir = tempfile::tempdir().expect("a folder");
         let first = DirLock::take(dir.path()).expect("free");
-        assert_eq!(code(DirLock::take(dir.path()).expect_err("held")), WireCode::Locked);
+        assert_eq!(
+            code(DirLock::take(dir.path()).expect_err("held")),
+            WireCode::Locked
+        );
         drop(first);
         DirLock::take(dir.path()).expect("free again");
     }

@@ -1,139 +1,23 @@
 //! The command line as its users meet it: real processes, exit codes, words.
 
-use std::{
-    fs,
-    io::{BufRead, BufReader},
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
-};
+use std::{fs, os::unix::fs::PermissionsExt};
 
 use serde_json::Value;
-use tempfile::TempDir;
+use support::{World, files_below, free_port, frex, init, ok, refused, stderr, stdout};
 
-/// Runs `frex` in `dir` with colour and environment settings of the outside taken away.
-fn frex(dir: &Path, args: &[&str]) -> Output {
-    command(dir, args).output().expect("the program starts")
-}
-
-fn command(dir: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_frex"));
-    command.current_dir(dir).args(args).env_remove("FREX_DIR").env_remove("FREX_LOG");
-    command.env_remove("FREX_LOG_FORMAT").env("NO_COLOR", "1");
-    command
-}
-
-fn ok(dir: &Path, args: &[&str]) -> String {
-    let output = frex(dir, args);
-    assert!(output.status.success(), "{args:?}: {}", stderr(&output));
-    stdout(&output)
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// Fails with `exit` and names `code`; says what happened, why, and what to do. Gives the text.
-fn refused(output: &Output, exit: i32, code: &str) -> String {
-    let text = stderr(output);
-    assert_eq!(output.status.code(), Some(exit), "{text}");
-    let lines: Vec<&str> = text.lines().filter(|line| !line.contains("INFO")).collect();
-    assert!(lines[0].starts_with("error: ") && lines[0].contains(code), "{text}");
-    assert!(lines[1].starts_with("cause: "), "{text}");
-    assert!(text.lines().any(|line| line.starts_with("try:   ")), "{text}");
-    text
-}
-
-/// A federation of one member with its node on `port`, roster made and installed.
-struct World {
-    dir: TempDir,
-}
-
-impl World {
-    fn new(port: u16) -> Self {
-        let world = Self { dir: tempfile::tempdir().expect("a folder") };
-        ok(world.path(), &["federation", "init", "--name", "test", "gov"]);
-        ok(world.path(), &init("fr", "hotline.fr", port).iter().map(String::as_str).collect::<Vec<_>>());
-        world.make_roster("roster.frex", &[]);
-        ok(world.path(), &["roster", "install", "roster.frex", "--root", "gov/root.frex", "fr"]);
-        world
-    }
-
-    fn path(&self) -> &Path {
-        self.dir.path()
-    }
-
-    fn make_roster(&self, out: &str, more: &[&str]) {
-        let args = ["roster", "make", "--root", "gov/root.frex", "--key", "gov/holder-1/roster.key"];
-        let rest = ["--key", "gov/holder-3/roster.key", "--out", out, "fr/hotline.fr.card"];
-        ok(self.path(), &[&args[..], &rest, more].concat());
-    }
-
-    /// Starts the node and waits until it says that it is ready.
-    fn start(&self) -> Running {
-        let mut child = command(self.path(), &["run", "--stop-with-stdin", "--json", "fr"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program starts");
-        let mut line = String::new();
-        let out = child.stdout.take().expect("piped");
-        BufReader::new(out).read_line(&mut line).expect("a line");
-        let ready: Value = serde_json::from_str(&line).expect("one document");
-        assert_eq!((ready["v"].as_u64(), ready["ready"].as_bool()), (Some(1), Some(true)), "{line}");
-        Running(child)
-    }
-}
-
-/// A node's process, ended when dropped.
-struct Running(Child);
-
-impl Running {
-    /// Closes its standard input and gives its exit code.
-    fn stop(mut self) -> Option<i32> {
-        drop(self.0.stdin.take());
-        self.0.wait().expect("it ends").code()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Already gone after `stop`.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn init(dir: &str, member: &str, port: u16) -> Vec<String> {
-    let listen = format!("127.0.0.1:{port}");
-    ["init", "--member", member, "--name", "Hotline", "--country", "FR", "--role", "hotline"]
-        .into_iter()
-        .chain(["--federation", "test", "--listen", &listen, dir])
-        .map(str::to_owned)
-        .collect()
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
-    socket.local_addr().expect("bound").port()
-}
-
-fn files_below(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir).expect("a folder").map(|entry| entry.expect("an entry").path());
-    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
-}
+mod support;
 
 // CLI-2, CLI-3: one refusal of each kind of broken directory, with its exit code and advice.
 #[test]
 fn a_directory_without_a_node_is_not_initialised() {
     let dir = tempfile::tempdir().expect("a folder");
-    for args in [&["run", "."][..], &["status", "."], &["fsck", "."], &["receipt", "ls"], &["log", "checkpoint"]] {
+    for args in [
+        &["run", "."][..],
+        &["status", "."],
+        &["fsck", "."],
+        &["receipt", "ls"],
+        &["log", "checkpoint"],
+    ] {
         let text = refused(&frex(dir.path(), args), 10, "NOT_INITIALISED 6001");
         assert!(text.contains("frex init"), "{text}");
     }
@@ -143,9 +27,19 @@ fn a_directory_without_a_node_is_not_initialised() {
 fn a_node_without_a_roster_says_which_command_installs_one() {
     let dir = tempfile::tempdir().expect("a folder");
     let args = init("fr", "hotline.fr", 7443);
-    ok(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
-    let text = refused(&frex(dir.path(), &["run", "fr"]), 10, "NOT_INITIALISED 6001");
-    assert!(text.contains("frex roster install roster.frex --root root.frex fr"), "{text}");
+    ok(
+        dir.path(),
+        &args.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
+    let text = refused(
+        &frex(dir.path(), &["run", "fr"]),
+        10,
+        "NOT_INITIALISED 6001",
+    );
+    assert!(
+        text.contains("frex roster install roster.frex --root root.frex fr"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -153,7 +47,11 @@ fn a_wrong_configuration_is_refused_by_line_and_key() {
     let world = World::new(free_port());
     let path = world.path().join("fr/node/frex.toml");
     let good = fs::read_to_string(&path).expect("made by init");
-    for (bad, named) in [("listenn = 1\n", "listenn"), ("publish_interval_ms = 0\n", "publish_interval_ms"), ("= =\n", "line")] {
+    for (bad, named) in [
+        ("listenn = 1\n", "listenn"),
+        ("publish_interval_ms = 0\n", "publish_interval_ms"),
+        ("= =\n", "line"),
+    ] {
         fs::write(&path, format!("{good}{bad}")).expect("own file");
         let text = refused(&frex(world.path(), &["run", "fr"]), 78, "BAD_CONFIG 6004");
         assert!(text.contains(named) && text.contains("frex.toml"), "{text}");
@@ -179,7 +77,8 @@ fn a_second_process_on_one_directory_is_locked_out_and_the_first_goes_on() {
     let first = world.start();
     refused(&frex(world.path(), &["run", "fr"]), 11, "LOCKED 6002");
     refused(&frex(world.path(), &["fsck", "fr"]), 11, "LOCKED 6002");
-    let status: Value = serde_json::from_str(&ok(world.path(), &["status", "fr", "--json"])).expect("JSON");
+    let status: Value =
+        serde_json::from_str(&ok(world.path(), &["status", "fr", "--json"])).expect("JSON");
     assert_eq!(status["node"]["running"], true);
     assert_eq!(first.stop(), Some(0));
     assert!(ok(world.path(), &["fsck", "fr"]).contains("OK"));
@@ -192,31 +91,54 @@ fn init_keeps_secrets_closed_and_never_overwrites() {
     let args = init("fr", "hotline.fr", 7443);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let text = ok(dir.path(), &args);
-    assert!(text.contains("fingerprint") && text.contains("frex roster install"), "{text}");
+    assert!(
+        text.contains("fingerprint") && text.contains("frex roster install"),
+        "{text}"
+    );
     for file in files_below(&dir.path().join("fr")) {
         let mode = fs::metadata(&file).expect("a file").permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{}", file.display());
     }
     let before = fs::read(dir.path().join("fr/member/keys/identity.key")).expect("a key");
     refused(&frex(dir.path(), &args), 1, "ALREADY_EXISTS 6006");
-    assert_eq!(fs::read(dir.path().join("fr/member/keys/identity.key")).expect("a key"), before);
+    assert_eq!(
+        fs::read(dir.path().join("fr/member/keys/identity.key")).expect("a key"),
+        before
+    );
 }
 
 #[test]
 fn init_writes_nothing_for_an_argument_that_no_roster_would_list() {
     let dir = tempfile::tempdir().expect("a folder");
-    for (flag, value) in [("--member", "Not An Id"), ("--country", "XX"), ("--name", ""), ("--federation", "A B")] {
+    for (flag, value) in [
+        ("--member", "Not An Id"),
+        ("--country", "XX"),
+        ("--name", ""),
+        ("--federation", "A B"),
+    ] {
         let mut args = init("fr", "hotline.fr", 7443);
-        let place = args.iter().position(|arg| arg == flag).expect("a flag of init");
+        let place = args
+            .iter()
+            .position(|arg| arg == flag)
+            .expect("a flag of init");
         args[place + 1] = value.to_owned();
-        let output = frex(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
+        let output = frex(
+            dir.path(),
+            &args.iter().map(String::as_str).collect::<Vec<_>>(),
+        );
         refused(&output, 2, "BAD_INPUT");
         assert!(!dir.path().join("fr").exists(), "{flag}");
     }
     let mut args = init("fr", "hotline.fr", 7443);
-    let place = args.iter().position(|arg| arg == "--listen").expect("a flag of init");
+    let place = args
+        .iter()
+        .position(|arg| arg == "--listen")
+        .expect("a flag of init");
     args[place + 1] = "0.0.0.0:7443".to_owned();
-    let output = frex(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
+    let output = frex(
+        dir.path(),
+        &args.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
     let text = refused(&output, 2, "BAD_INPUT");
     assert!(text.contains("--address"), "{text}");
 }
@@ -225,15 +147,61 @@ fn init_writes_nothing_for_an_argument_that_no_roster_would_list() {
 #[test]
 fn a_roster_waits_for_its_second_signature() {
     let world = World::new(free_port());
-    let one = ["roster", "make", "--root", "gov/root.frex", "--key", "gov/holder-2/roster.key"];
-    let output = frex(world.path(), &[&one[..], &["--out", "one.frex", "fr/hotline.fr.card"]].concat());
+    let one = [
+        "roster",
+        "make",
+        "--root",
+        "gov/root.frex",
+        "--key",
+        "gov/holder-2/roster.key",
+    ];
+    let output = frex(
+        world.path(),
+        &[&one[..], &["--out", "one.frex", "fr/hotline.fr.card"]].concat(),
+    );
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
-    assert!(stdout(&output).contains("frex roster sign one.frex"), "{}", stdout(&output));
-    refused(&frex(world.path(), &["roster", "show", "one.frex", "--root", "gov/root.frex"]), 21, "BAD_ROSTER 3006");
-    ok(world.path(), &["roster", "sign", "one.frex", "--root", "gov/root.frex", "--key", "gov/holder-1/roster.key"]);
-    let shown = ok(world.path(), &["roster", "show", "one.frex", "--root", "gov/root.frex"]);
-    assert!(shown.contains("hotline.fr") && shown.contains("hotline"), "{shown}");
-    let wrong = ["roster", "sign", "one.frex", "--root", "gov/root.frex", "--key", "gov/holder-1/root.key"];
+    assert!(
+        stdout(&output).contains("frex roster sign one.frex"),
+        "{}",
+        stdout(&output)
+    );
+    refused(
+        &frex(
+            world.path(),
+            &["roster", "show", "one.frex", "--root", "gov/root.frex"],
+        ),
+        21,
+        "BAD_ROSTER 3006",
+    );
+    ok(
+        world.path(),
+        &[
+            "roster",
+            "sign",
+            "one.frex",
+            "--root",
+            "gov/root.frex",
+            "--key",
+            "gov/holder-1/roster.key",
+        ],
+    );
+    let shown = ok(
+        world.path(),
+        &["roster", "show", "one.frex", "--root", "gov/root.frex"],
+    );
+    assert!(
+        shown.contains("hotline.fr") && shown.contains("hotline"),
+        "{shown}"
+    );
+    let wrong = [
+        "roster",
+        "sign",
+        "one.frex",
+        "--root",
+        "gov/root.frex",
+        "--key",
+        "gov/holder-1/root.key",
+    ];
     refused(&frex(world.path(), &wrong), 21, "NOT_TRUSTED 3001");
 }
 
@@ -241,7 +209,12 @@ fn a_roster_waits_for_its_second_signature() {
 #[test]
 fn an_older_or_another_roster_is_not_installed() {
     let world = World::new(free_port());
-    let install = |file: &str| frex(world.path(), &["roster", "install", file, "--root", "gov/root.frex", "fr"]);
+    let install = |file: &str| {
+        frex(
+            world.path(),
+            &["roster", "install", file, "--root", "gov/root.frex", "fr"],
+        )
+    };
     world.make_roster("fork.frex", &[]);
     let text = refused(&install("fork.frex"), 21, "BAD_ROSTER 3006");
     assert!(text.contains("evidence"), "{text}");
@@ -249,8 +222,18 @@ fn an_older_or_another_roster_is_not_installed() {
     assert!(install("next.frex").status.success());
     refused(&install("roster.frex"), 21, "BAD_ROSTER 3006");
     assert!(install("next.frex").status.success());
-    ok(world.path(), &["federation", "init", "--name", "test", "other"]);
-    let other = ["roster", "install", "next.frex", "--root", "other/root.frex", "fr"];
+    ok(
+        world.path(),
+        &["federation", "init", "--name", "test", "other"],
+    );
+    let other = [
+        "roster",
+        "install",
+        "next.frex",
+        "--root",
+        "other/root.frex",
+        "fr",
+    ];
     let text = refused(&frex(world.path(), &other), 21, "BAD_ROSTER 3006");
     assert!(text.contains("root"), "{text}");
 }
@@ -263,7 +246,10 @@ fn a_roster_with_a_flipped_byte_names_the_part_at_fault() {
         let mut bad = good.clone();
         bad[place] ^= 1;
         fs::write(world.path().join("bad.frex"), bad).expect("own file");
-        let output = frex(world.path(), &["roster", "show", "bad.frex", "--root", "gov/root.frex"]);
+        let output = frex(
+            world.path(),
+            &["roster", "show", "bad.frex", "--root", "gov/root.frex"],
+        );
         refused(&output, 21, "BAD_ROSTER 3006");
     }
 }
@@ -271,25 +257,59 @@ fn a_roster_with_a_flipped_byte_names_the_part_at_fault() {
 #[test]
 fn what_is_no_receipt_is_refused_as_unverified() {
     let world = World::new(free_port());
-    fs::write(world.path().join("x.tlog-proof"), "c2sp.org/tlog-proof@v1\nindex 0\n\nnothing\n").expect("own file");
-    let args = ["receipt", "verify", "x.tlog-proof", "--roster", "roster.frex", "--root", "gov/root.frex"];
+    fs::write(
+        world.path().join("x.tlog-proof"),
+        "c2sp.org/tlog-proof@v1\nindex 0\n\nnothing\n",
+    )
+    .expect("own file");
+    let args = [
+        "receipt",
+        "verify",
+        "x.tlog-proof",
+        "--roster",
+        "roster.frex",
+        "--root",
+        "gov/root.frex",
+    ];
     let output = frex(world.path(), &args);
     refused(&output, 20, "BAD_RECEIPT 2004");
-    assert!(stdout(&output).contains("FAILED") && !stdout(&output).contains("VERIFIED"), "{}", stdout(&output));
+    assert!(
+        stdout(&output).contains("FAILED") && !stdout(&output).contains("VERIFIED"),
+        "{}",
+        stdout(&output)
+    );
     let output = frex(world.path(), &[&args[..], &["--json"]].concat());
     let report: Value = serde_json::from_str(&stdout(&output)).expect("one document");
-    assert_eq!((report["v"].as_u64(), report["verified"].as_bool()), (Some(1), Some(false)));
+    assert_eq!(
+        (report["v"].as_u64(), report["verified"].as_bool()),
+        (Some(1), Some(false))
+    );
     let error: Value = serde_json::from_str(&stderr(&output)).expect("one line of JSON");
-    assert_eq!((error["error"]["code"].as_u64(), error["error"]["exit"].as_u64()), (Some(2004), Some(20)));
+    assert_eq!(
+        (
+            error["error"]["code"].as_u64(),
+            error["error"]["exit"].as_u64()
+        ),
+        (Some(2004), Some(20))
+    );
 }
 
 #[test]
 fn an_unknown_option_or_verb_is_a_usage_error() {
     let dir = tempfile::tempdir().expect("a folder");
-    for args in [&["run", "--fast"][..], &["fly"], &["send", "x"], &["receipt"], &["completions", "tcsh"]] {
+    for args in [
+        &["run", "--fast"][..],
+        &["fly"],
+        &["send", "x"],
+        &["receipt"],
+        &["completions", "tcsh"],
+    ] {
         let output = frex(dir.path(), args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
-        assert!(stdout(&output).is_empty() && stderr(&output).contains("--help"), "{args:?}");
+        assert!(
+            stdout(&output).is_empty() && stderr(&output).contains("--help"),
+            "{args:?}"
+        );
     }
     assert!(ok(dir.path(), &["--help"]).contains("frex demo"));
     assert!(ok(dir.path(), &["--version"]).starts_with("frex "));
@@ -303,7 +323,10 @@ fn every_error_code_explains_itself() {
     let listed = listed["errors"].as_array().expect("a list");
     assert!(listed.len() > 30);
     for name in ["2004", "BAD_RECEIPT", "bad-receipt", "FREX-2004"] {
-        assert!(ok(dir.path(), &["errors", name]).contains("exit code 20"), "{name}");
+        assert!(
+            ok(dir.path(), &["errors", name]).contains("exit code 20"),
+            "{name}"
+        );
     }
     refused(&frex(dir.path(), &["errors", "9999"]), 1, "NOT_FOUND 5006");
 }
@@ -312,7 +335,10 @@ fn every_error_code_explains_itself() {
 fn completions_are_printed_for_every_shell() {
     let dir = tempfile::tempdir().expect("a folder");
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        assert!(ok(dir.path(), &["completions", shell]).contains("frex"), "{shell}");
+        assert!(
+            ok(dir.path(), &["completions", shell]).contains("frex"),
+            "{shell}"
+        );
     }
 }
 

@@ -30,6 +30,7 @@ mod scan;
 pub mod succession;
 
 pub use card::Card;
+pub use country::is_country;
 
 /// What a federation's trust starts from: the hash of the root that was checked by hand.
 /// Spec: ROS-1.

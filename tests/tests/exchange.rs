@@ -26,6 +26,7 @@ use frex_proto::{
     delivery::Stage,
     envelope::SignedEnvelope,
     error::WireCode,
+    id::EnvelopeId,
     keys::{SealingSecretKey, SigningKey},
     receipt, v1,
 };
@@ -217,6 +218,7 @@ async fn one_report_reaches_three_countries_and_their_word_comes_back() {
     let events = send(&platform, vec![envelope.clone()]).await;
     assert_eq!(submitted(&events).len(), 1, "{events:?}");
     assert_eq!(accepting_members(&events).len(), 3, "{events:?}");
+    refuses_what_receipts_do_not_prove(&platform, submitted(&events)[0]);
     for member in MEMBERS {
         let contents = read_all(&world.client(member).await).await;
         assert_eq!(contents, [Bytes::from_static(b"{\"reference\":\"A-1\"}")]);
@@ -224,6 +226,27 @@ async fn one_report_reaches_three_countries_and_their_word_comes_back() {
     let heard = staged(&platform, &envelope, 3).await;
     assert_eq!(heard, MEMBERS.map(str::to_owned).into());
     world.shutdown().await;
+}
+
+/// RCP, CLI-4: a receipt that was changed, or is about something else, is never handed out as one.
+fn refuses_what_receipts_do_not_prove(client: &Client, proof: &ProvenReceipt) {
+    let verifier = client.verifier();
+    let id = proof.statement().envelope_id;
+    verifier.prove(proof.receipt.clone(), id).unwrap();
+    let other = Some(EnvelopeId([7; 32]));
+    let wrong = verifier.prove(proof.receipt.clone(), other).unwrap_err();
+    assert_eq!(wrong.node.as_deref(), Some(MEMBERS[0]));
+    let mut changed = proof.receipt.clone();
+    let mut statement = v1::Statement::decode(changed.statement).unwrap();
+    statement.recipients.truncate(1);
+    changed.statement = statement.encode_to_vec().into();
+    let wrong = verifier.prove(changed, id).unwrap_err();
+    assert_eq!(WireCode::from(wrong.error), WireCode::BadReceipt);
+    let mut claimed = proof.receipt.clone();
+    statement.node = "nobody".to_owned();
+    claimed.statement = statement.encode_to_vec().into();
+    let wrong = verifier.prove(claimed, id).unwrap_err();
+    assert_eq!(WireCode::from(wrong.error), WireCode::NotTrusted);
 }
 
 // DEL, LIM-2: 64 envelopes under one signature and one HPKE context per recipient.

@@ -173,7 +173,7 @@ pub struct FailedItem {
     /// What is wrong with it.
     pub error: ItemError,
     /// The envelope as received: possible evidence.
-    pub envelope: v1::Envelope,
+    pub envelope: Box<v1::Envelope>,
     hold: Hold,
 }
 
@@ -315,7 +315,7 @@ impl Inbox {
             }),
             Err(error) => Err(FailedItem {
                 error,
-                envelope,
+                envelope: Box::new(envelope),
                 hold,
             }),
         }

@@ -26,10 +26,30 @@ const FEDERATION: &str = "demo";
 
 /// Who takes part; the first one reports, the others receive.
 const PARTIES: [Party; 4] = [
-    Party { id: "platform.ie", name: "Example Platform", country: "IE", role: "platform" },
-    Party { id: "hotline.fr", name: "Exemple Signalement", country: "FR", role: "hotline" },
-    Party { id: "police.es", name: "Policia de Ejemplo", country: "ES", role: "police" },
-    Party { id: "clearing.de", name: "Beispiel-Sammelstelle", country: "DE", role: "clearing-house" },
+    Party {
+        id: "platform.ie",
+        name: "Example Platform",
+        country: "IE",
+        role: "platform",
+    },
+    Party {
+        id: "hotline.fr",
+        name: "Exemple Signalement",
+        country: "FR",
+        role: "hotline",
+    },
+    Party {
+        id: "police.es",
+        name: "Policia de Ejemplo",
+        country: "ES",
+        role: "police",
+    },
+    Party {
+        id: "clearing.de",
+        name: "Beispiel-Sammelstelle",
+        country: "DE",
+        role: "clearing-house",
+    },
 ];
 
 /// An organisation of the demo.
@@ -67,13 +87,21 @@ pub fn demo(args: &DemoArgs, json: bool) -> Done {
             std::path::absolute(dir).map_err(|error| Failure::file("find", dir, &error))?
         }
         None => {
-            temporary = tempfile::tempdir()
-                .map_err(|error| Failure::file("make a folder in", &std::env::temp_dir(), &error))?;
+            temporary = tempfile::tempdir().map_err(|error| {
+                Failure::file("make a folder in", &std::env::temp_dir(), &error)
+            })?;
             temporary.path().to_owned()
         }
     };
-    let program = std::env::current_exe().map_err(|error| Failure::file("find", &PathBuf::from("frex"), &error))?;
-    let mut stage = Stage { dir, program, started: Instant::now(), json, steps: Vec::new() };
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::file("find", &PathBuf::from("frex"), &error))?;
+    let mut stage = Stage {
+        dir,
+        program,
+        started: Instant::now(),
+        json,
+        steps: Vec::new(),
+    };
     let rows = stage.play()?;
     stage.finish(&rows, args.keep.is_some());
     Ok(0)
@@ -88,7 +116,10 @@ impl Stage {
         let rows = exchange::acknowledged(self, &message)?;
         tamper::envelope(self)?;
         nodes.stop()?;
-        self.done("nodes", "every node was told to stop and did: from here on there is nobody to ask");
+        self.done(
+            "nodes",
+            "every node was told to stop and did: from here on there is nobody to ask",
+        );
         verify::receipts(self)?;
         tamper::receipt(self)?;
         verify::logs(self)?;
@@ -102,9 +133,13 @@ impl Stage {
     /// Records a step that has succeeded and tells the person at the terminal.
     fn done(&mut self, name: &str, what: &str) {
         let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.steps.push(json!({ "step": name, "what": what, "at_ms": ms }));
+        self.steps
+            .push(json!({ "step": name, "what": what, "at_ms": ms }));
         if !self.json {
-            output::data(format_args!("{:>6.2} s  {what}", self.started.elapsed().as_secs_f64()));
+            output::data(format_args!(
+                "{:>6.2} s  {what}",
+                self.started.elapsed().as_secs_f64()
+            ));
         }
     }
 
@@ -125,17 +160,37 @@ impl Stage {
                 "dir": kept.then_some(&self.dir),
             }));
         }
-        let mut table = output::table(&["RECIPIENT", "COUNTRY", "ROLE", "ACCEPTED", "OPENED", "LOG ENTRY", "RECEIPTS"]);
+        let mut table = output::table(&[
+            "RECIPIENT",
+            "COUNTRY",
+            "ROLE",
+            "ACCEPTED",
+            "OPENED",
+            "LOG ENTRY",
+            "RECEIPTS",
+        ]);
         for (party, row) in rows {
-            table.add_row([party.id, party.country, party.role, &row.accepted, &row.opened, &row.entry, "verified"]);
+            table.add_row([
+                party.id,
+                party.country,
+                party.role,
+                &row.accepted,
+                &row.opened,
+                &row.entry,
+                "verified",
+            ]);
         }
         output::data("");
         output::print_table(&table);
         output::data("");
         if kept {
             let dir = self.dir.display();
-            output::data(format_args!("kept in {dir}: members, roster.frex, root.frex, receipts, log"));
-            output::data(format_args!("try: frex receipt verify {dir}/receipts/*.tlog-proof --roster {dir}/roster.frex --root {dir}/root.frex"));
+            output::data(format_args!(
+                "kept in {dir}: members, roster.frex, root.frex, receipts, log"
+            ));
+            output::data(format_args!(
+                "try: frex receipt verify {dir}/receipts/*.tlog-proof --roster {dir}/roster.frex --root {dir}/root.frex"
+            ));
         }
         output::data(output::good("VERIFIED"));
     }

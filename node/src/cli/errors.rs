@@ -26,8 +26,11 @@ fn find(text: &str) -> Result<WireCode, Failure> {
         .copied()
         .find(|code| number == Some(*code as u32) || code.info().name == wanted)
         .ok_or_else(|| {
-            Failure::new(WireCode::NotFound, format!("there is no error code {:?}", output::clean(text)))
-                .advise("frex errors")
+            Failure::new(
+                WireCode::NotFound,
+                format!("there is no error code {:?}", output::clean(text)),
+            )
+            .advise("frex errors")
         })
 }
 

@@ -48,8 +48,8 @@ impl Failure {
         let mut next = Some(error);
         while let Some(error) = next {
             let text = error.to_string();
-            // Enums that pass a cause through say the same sentence twice.
-            if self.causes.last() != Some(&text) {
+            // Errors that pass a cause through have said its sentence already.
+            if !self.causes.last().is_some_and(|said| said.ends_with(&text)) {
                 self.causes.push(text);
             }
             next = error.source();
@@ -113,7 +113,7 @@ impl Failure {
             eprintln!("{report}");
         } else {
             eprintln!("error: {} [{} {}]", self.what, info.name, self.code as u16);
-            eprintln!("cause: {cause}");
+            eprintln!("cause: {}", cause.replace('\n', "\n       "));
             eprintln!("try:   {}", self.advice);
         }
     }

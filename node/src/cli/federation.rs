@@ -29,10 +29,15 @@ struct Holder {
 
 /// Makes the governance of a federation.
 pub fn init(args: &FederationInitArgs, json: bool) -> Done {
-    id::check_name(&args.name)
-        .or_code(WireCode::BadInput, format_args!("{:?} is no name for a federation", args.name))?;
+    id::check_name(&args.name).or_code(
+        WireCode::BadInput,
+        format_args!("{:?} is no name for a federation", args.name),
+    )?;
     if args.threshold > args.keys {
-        let what = format!("a threshold of {} cannot be met by {} keys", args.threshold, args.keys);
+        let what = format!(
+            "a threshold of {} cannot be met by {} keys",
+            args.threshold, args.keys
+        );
         return Err(Failure::new(WireCode::BadInput, what));
     }
     files::make_folder(&args.dir)?;
@@ -61,7 +66,10 @@ pub fn init(args: &FederationInitArgs, json: bool) -> Done {
 
 fn signed_root(args: &FederationInitArgs, holders: &[Holder]) -> bytes::Bytes {
     let keys = |pick: fn(&Holder) -> &SigningKey| -> Vec<VerifyingKey> {
-        holders.iter().map(|holder| pick(holder).verifying_key()).collect()
+        holders
+            .iter()
+            .map(|holder| pick(holder).verifying_key())
+            .collect()
     };
     let root = build::root(&RootDraft {
         federation: &args.name,
@@ -84,11 +92,19 @@ fn report(args: &FederationInitArgs, root: &str, json: bool) {
             "keys": args.keys, "threshold": args.threshold,
         }));
     }
-    output::data(format_args!("created      {dir}/holder-1 … holder-{}, each with root.key and roster.key", args.keys));
-    output::data(format_args!("root         {dir}/root.frex   {} of {} must agree", args.threshold, args.keys));
+    output::data(format_args!(
+        "created      {dir}/holder-1 … holder-{}, each with root.key and roster.key",
+        args.keys
+    ));
+    output::data(format_args!(
+        "root         {dir}/root.frex   {} of {} must agree",
+        args.threshold, args.keys
+    ));
     output::data(format_args!("fingerprint  {root}"));
     output::data("");
-    output::data("Give each folder to another person and delete it here. Give root.frex to every member.");
+    output::data(
+        "Give each folder to another person and delete it here. Give root.frex to every member.",
+    );
     output::data("Next, with the cards of members:");
     output::data(format_args!(
         "  frex roster make --root {dir}/root.frex --key {dir}/holder-1/roster.key --key {dir}/holder-2/roster.key CARD… --out roster.frex"

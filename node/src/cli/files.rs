@@ -30,7 +30,11 @@ pub fn make_folder(path: &Path) -> Result<(), Failure> {
 /// # Errors
 /// The failure names the folder.
 pub fn ensure_folder(path: &Path) -> Result<(), Failure> {
-    if path.is_dir() { Ok(()) } else { make_folder(path) }
+    if path.is_dir() {
+        Ok(())
+    } else {
+        make_folder(path)
+    }
 }
 
 /// Writes a new file that only its owner reads.

@@ -15,15 +15,25 @@ pub fn of(hash: &[u8; 32]) -> String {
     }
     let blocks: Vec<String> = letters
         .chunks(7)
-        .map(|block| block.iter().map(|digit| char::from(ALPHABET[usize::from(*digit)])).collect())
+        .map(|block| {
+            block
+                .iter()
+                .map(|digit| char::from(ALPHABET[usize::from(*digit)]))
+                .collect()
+        })
         .collect();
     blocks.join("-")
 }
 
 /// The 52 base32 digits of 256 bits, the last padded with zero bits.
 fn base32(hash: &[u8; 32]) -> Vec<u8> {
-    let bit = |index: usize| hash.get(index / 8).map_or(0, |byte| byte >> (7 - index % 8) & 1);
-    (0..52).map(|digit| (0..5).fold(0, |value, place| value << 1 | bit(digit * 5 + place))).collect()
+    let bit = |index: usize| {
+        hash.get(index / 8)
+            .map_or(0, |byte| byte >> (7 - index % 8) & 1)
+    };
+    (0..52)
+        .map(|digit| (0..5).fold(0, |value, place| value << 1 | bit(digit * 5 + place)))
+        .collect()
 }
 
 /// Luhn's check modulo 32.

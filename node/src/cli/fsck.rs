@@ -34,7 +34,11 @@ pub fn fsck(args: &FsckArgs, json: bool) -> Done {
     let dir = files::home(&args.dir, "node", CONFIG_FILE)?;
     let _lock = DirLock::take(&dir).or_fail("the node's data cannot be checked")?;
     let summary = check_journal(&dir)?;
-    let rebuilt = if args.rebuild { Some(rebuild(&dir)?) } else { None };
+    let rebuilt = if args.rebuild {
+        Some(rebuild(&dir)?)
+    } else {
+        None
+    };
     let size = match LogFiles::open(&dir) {
         Ok(log) => {
             verify::check(&log)?;
@@ -55,7 +59,9 @@ pub fn fsck(args: &FsckArgs, json: bool) -> Done {
     }
     print(summary.as_ref(), size);
     if let Some(size) = rebuilt {
-        output::data(format_args!("rebuilt      index and published log from the journal: {size} log entries"));
+        output::data(format_args!(
+            "rebuilt      index and published log from the journal: {size} log entries"
+        ));
     }
     output::data(output::good("OK"));
     Ok(0)
@@ -70,25 +76,33 @@ fn print(summary: Option<&Summary>, size: u64) {
                 summary.segments, summary.blocks, summary.records, summary.bytes
             ));
             if summary.torn_tail {
-                output::data("             a block that was never acknowledged ends it; the next start cuts it off");
+                output::data(
+                    "             a block that was never acknowledged ends it; the next start cuts it off",
+                );
             }
             if summary.marker_lost {
                 output::data("             its marker is missing; the next start makes it anew");
             }
         }
     }
-    output::data(format_args!("log          {size} published entries: tiles, root and signature agree"));
+    output::data(format_args!(
+        "log          {size} published entries: tiles, root and signature agree"
+    ));
 }
 
 /// None for a node that has not run yet.
 fn check_journal(dir: &Path) -> Result<Option<Summary>, Failure> {
     let folder = dir.join(JOURNAL_DIR);
-    let names = RealDisk.list(&folder).map_err(|error| Failure::file("list", &folder, &error))?;
+    let names = RealDisk
+        .list(&folder)
+        .map_err(|error| Failure::file("list", &folder, &error))?;
     if names.is_empty() {
         return Ok(None);
     }
     let bar = output::progress("checking the journal");
-    let checked = journal::verify(&RealDisk, &folder, &mut |done, total| output::advance(&bar, done, total));
+    let checked = journal::verify(&RealDisk, &folder, &mut |done, total| {
+        output::advance(&bar, done, total);
+    });
     bar.finish_and_clear();
     Ok(Some(checked.or_fail("the journal does not read back")?))
 }
@@ -96,15 +110,19 @@ fn check_journal(dir: &Path) -> Result<Option<Summary>, Failure> {
 /// Makes index and published files from the journal; gives the size of the log.
 fn rebuild(dir: &Path) -> Result<u64, Failure> {
     let home = NodeHome::open(dir, Clock::System.now_ms()).or_fail("the node cannot be opened")?;
-    let log = home.roster.log_verifier(&home.config.node).ok_or_else(|| {
-        Failure::new(WireCode::NotTrusted, "the roster does not list this node")
-    })?;
+    let log = home
+        .roster
+        .log_verifier(&home.config.node)
+        .ok_or_else(|| Failure::new(WireCode::NotTrusted, "the roster does not list this node"))?;
     let failed = |error: LedgerError| {
         Failure::new(WireCode::from(&error), "the index cannot be rebuilt").because(&error)
     };
     let index = Index::open(Some(&dir.join(INDEX_DIR))).map_err(|error| failed(error.into()))?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let folders = Folders { journal: dir.join(JOURNAL_DIR), log: dir.join(LOG_DIR).join(&log.origin) };
+    let folders = Folders {
+        journal: dir.join(JOURNAL_DIR),
+        log: dir.join(LOG_DIR).join(&log.origin),
+    };
     let config = JournalConfig {
         segment_bytes: home.config.segment_bytes,
         fill_ahead_bytes: home.config.fill_ahead_bytes,
@@ -117,6 +135,9 @@ fn rebuild(dir: &Path) -> Result<u64, Failure> {
     bar.finish_and_clear();
     let mut replay = replayed.map_err(failed)?;
     let size = replay.frontier.size();
-    replay.publisher.publish(&Mutex::new(replay.tail), &index).map_err(failed)?;
+    replay
+        .publisher
+        .publish(&Mutex::new(replay.tail), &index)
+        .map_err(failed)?;
     Ok(size)
 }

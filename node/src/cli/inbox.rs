@@ -1,12 +1,12 @@
 //! `frex inbox`: fetches, verifies, opens and keeps what has arrived, then says so to the sender.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::Path, time::Duration};
 
 use frex_client::{
     client::{Client, FailedItem, Inbox, InboxItem},
     keys::MemberHome,
 };
-use frex_proto::{error::WireCode, limits, roster::Roster, v1};
+use frex_proto::{error::WireCode, id::EnvelopeId, limits, roster::Roster, v1};
 use serde_json::{Value, json};
 
 use super::{
@@ -76,7 +76,9 @@ impl Reader<'_> {
         if self.taken() >= max {
             return Ok(());
         }
-        let credit = u32::try_from(max - self.taken()).unwrap_or(u32::MAX).min(limits::INBOX_CREDIT_MAX);
+        let credit = u32::try_from(max - self.taken())
+            .unwrap_or(u32::MAX)
+            .min(limits::INBOX_CREDIT_MAX);
         let mut rest = open(client, credit, Duration::ZERO).await?;
         while self.taken() < max {
             match rest.next().await {
@@ -96,7 +98,12 @@ impl Reader<'_> {
             Ok(item) => self.keep(item).await,
             Err(item) => {
                 let code = WireCode::from(&item.error);
-                output::message(format_args!("note: an item is no message to this member: {} [{} {}]", item.error, code.info().name, code as u16));
+                output::message(format_args!(
+                    "note: an item is no message to this member: {} [{} {}]",
+                    item.error,
+                    code.info().name,
+                    code as u16
+                ));
                 self.rows.push(json!({
                     "envelope": item.id().map(|id| id.to_string()), "state": "failed",
                     "code": code as u16, "why": item.error.to_string(),
@@ -111,30 +118,41 @@ impl Reader<'_> {
     async fn keep(&mut self, item: InboxItem) -> Result<(), Failure> {
         let folder = self.home.dir().join("inbox");
         files::ensure_folder(&folder)?;
-        let path = folder.join(format!("{}.{}", item.id(), extension(&item.opened.content_type)));
+        let path = folder.join(format!(
+            "{}.{}",
+            item.id(),
+            extension(&item.opened.content_type)
+        ));
         files::replace(&path, &item.opened.data)?;
-        let receipt = member::keep_receipt(&self.home.receipts_dir(), &item.receipt.receipt, self.roster)?;
-        let mut row = self.describe(&item, path, receipt);
+        let receipt = member::keep_receipt(
+            &self.home.receipts_dir(),
+            &item.receipt.receipt,
+            self.roster,
+        )?;
+        let mut row = self.describe(&item, &path, &receipt);
         match self.confirm {
             ConfirmArg::None => {
-                self.note(&item, &row)?;
+                self.note(item.id(), &row)?;
                 self.held.push(item);
             }
             ConfirmArg::Opened => {
                 let id = item.id();
                 let proven = item.confirm(v1::Stage::Opened, "").await;
-                let proven = proven.or_fail(format_args!("{id} is kept, but the sender could not be told"))?;
-                let path = member::keep_receipt(&self.home.receipts_dir(), &proven.receipt, self.roster)?;
+                let proven = proven.or_fail(format_args!(
+                    "{id} is kept, but the sender could not be told"
+                ))?;
+                let path =
+                    member::keep_receipt(&self.home.receipts_dir(), &proven.receipt, self.roster)?;
                 row["state"] = "opened".into();
                 row["stage_receipt"] = path.display().to_string().into();
-                self.note_id(&id.to_string(), &row)?;
+                self.note(id, &row)?;
             }
         }
         self.rows.push(row);
         Ok(())
     }
 
-    fn describe(&self, item: &InboxItem, content: PathBuf, receipt: PathBuf) -> Value {
+    fn describe(&self, item: &InboxItem, content: &Path, receipt: &Path) -> Value {
         let core = &item.parsed.core;
         let sender = self.roster.member(&core.sender);
         json!({
@@ -151,23 +169,30 @@ impl Reader<'_> {
         })
     }
 
-    fn note(&self, item: &InboxItem, row: &Value) -> Result<(), Failure> {
-        self.note_id(&item.id().to_string(), row)
-    }
-
-    fn note_id(&self, id: &str, row: &Value) -> Result<(), Failure> {
+    fn note(&self, id: EnvelopeId, row: &Value) -> Result<(), Failure> {
         let path = self.home.dir().join("inbox").join(format!("{id}.about"));
         files::replace(&path, format!("{row:#}\n").as_bytes())
     }
 }
 
 async fn open(client: &Client, credit: u32, wait: Duration) -> Result<Inbox, Failure> {
-    client.inbox(credit, wait).await.or_fail("the inbox cannot be read")
+    client
+        .inbox(credit, wait)
+        .await
+        .or_fail("the inbox cannot be read")
 }
 
 fn extension(content_type: &str) -> &'static str {
-    let essence = content_type.split(';').next().unwrap_or_default().trim_end();
-    if essence.ends_with("json") { "json" } else { "bin" }
+    let essence = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim_end();
+    if essence.ends_with("json") {
+        "json"
+    } else {
+        "bin"
+    }
 }
 
 fn print(rows: &[Value]) {
@@ -177,7 +202,14 @@ fn print(rows: &[Value]) {
     let mut table = output::table(&["RECEIVED", "FROM", "KIND", "LANE", "STATE", "FILE"]);
     for row in rows {
         let text = |field: &str| output::clean(row[field].as_str().unwrap_or_default());
-        table.add_row([text("received"), text("from"), text("kind"), text("lane"), text("state"), text("file")]);
+        table.add_row([
+            text("received"),
+            text("from"),
+            text("kind"),
+            text("lane"),
+            text("state"),
+            text("file"),
+        ]);
     }
     output::print_table(&table);
 }

@@ -55,11 +55,15 @@ pub fn init(args: &InitArgs, json: bool) -> Done {
     for folder in ["sent", "inbox"] {
         files::make_folder(&member_dir.join(folder))?;
     }
-    let node = NodeKeys { tls: SigningKey::generate(&mut rng), log: SigningKey::generate(&mut rng) };
+    let node = NodeKeys {
+        tls: SigningKey::generate(&mut rng),
+        log: SigningKey::generate(&mut rng),
+    };
     if let Some(config) = &plan.config {
         let node_dir = args.dir.join("node");
         files::make_folder(&node_dir)?;
-        NodeHome::create(&node_dir, config, &node.tls, &node.log).or_fail("cannot make the node")?;
+        NodeHome::create(&node_dir, config, &node.tls, &node.log)
+            .or_fail("cannot make the node")?;
     }
     files::write_new(&plan.card, &card(args, &plan, &keys, &node))?;
     report(args, &plan, &keys, json);
@@ -67,7 +71,10 @@ pub fn init(args: &InitArgs, json: bool) -> Done {
 }
 
 fn plan(args: &InitArgs) -> Result<Plan, Failure> {
-    let own = args.node.clone().unwrap_or_else(|| format!("node.{}", args.member));
+    let own = args
+        .node
+        .clone()
+        .unwrap_or_else(|| format!("node.{}", args.member));
     let node = args.home_node.clone().unwrap_or(own);
     let mut addresses = args.address.clone();
     let config = if args.no_node {
@@ -75,9 +82,14 @@ fn plan(args: &InitArgs) -> Result<Plan, Failure> {
     } else {
         let mut config = NodeConfig::new(&node);
         (config.listen, config.metrics) = (args.listen, args.metrics);
-        config.check().or_code(WireCode::BadInput, "these settings cannot be used")?;
+        config
+            .check()
+            .or_code(WireCode::BadInput, "these settings cannot be used")?;
         if addresses.is_empty() && args.listen.ip().is_unspecified() {
-            let what = format!("{} is no address at which others reach the node", args.listen);
+            let what = format!(
+                "{} is no address at which others reach the node",
+                args.listen
+            );
             return Err(Failure::new(WireCode::BadInput, what)
                 .advise(format!("add --address HOST:{}", args.listen.port())));
         }
@@ -89,13 +101,23 @@ fn plan(args: &InitArgs) -> Result<Plan, Failure> {
     for part in ["member", "node"] {
         let path = args.dir.join(part);
         if path.exists() {
-            let what = format!("{} exists already, and keys are never overwritten", path.display());
-            return Err(Failure::new(WireCode::AlreadyExists, what)
-                .advise(format!("see what is there with: frex status {}", args.dir.display())));
+            let what = format!(
+                "{} exists already, and keys are never overwritten",
+                path.display()
+            );
+            return Err(Failure::new(WireCode::AlreadyExists, what).advise(format!(
+                "see what is there with: frex status {}",
+                args.dir.display()
+            )));
         }
     }
     let card = args.dir.join(format!("{}.card", args.member));
-    Ok(Plan { node, config, addresses, card })
+    Ok(Plan {
+        node,
+        config,
+        addresses,
+        card,
+    })
 }
 
 /// Judges a card with keys that are thrown away, so that nothing is written for a wrong argument.
@@ -106,7 +128,10 @@ fn check_before_writing(args: &InitArgs, plan: &Plan) -> Result<(), Failure> {
         sealing: SealingSecretKey::generate(&mut rng),
         tls: SigningKey::generate(&mut rng),
     };
-    let node = NodeKeys { tls: SigningKey::generate(&mut rng), log: SigningKey::generate(&mut rng) };
+    let node = NodeKeys {
+        tls: SigningKey::generate(&mut rng),
+        log: SigningKey::generate(&mut rng),
+    };
     let card = card(args, plan, &keys, &node);
     Card::judge(&card, &args.federation, Clock::System.now_ms())
         .or_code(WireCode::BadInput, "no federation would list this member")?;
@@ -161,24 +186,41 @@ fn report(args: &InitArgs, plan: &Plan, keys: &MemberKeys, json: bool) {
             "listen": plan.config.as_ref().map(|config| config.listen), "addresses": plan.addresses,
         }));
     }
-    output::data(format_args!("created      {dir}/member   keys (0600), receipts, sent, inbox"));
+    output::data(format_args!(
+        "created      {dir}/member   keys (0600), receipts, sent, inbox"
+    ));
     if let Some(config) = &plan.config {
-        output::data(format_args!("             {dir}/node     frex.toml, keys (0600), empty log"));
+        output::data(format_args!(
+            "             {dir}/node     frex.toml, keys (0600), empty log"
+        ));
         let reached = plan.addresses.join(", ");
-        output::data(format_args!("node         {}   listens on udp {}   others reach it at {reached}", plan.node, config.listen));
+        output::data(format_args!(
+            "node         {}   listens on udp {}   others reach it at {reached}",
+            plan.node, config.listen
+        ));
         if config.listen.ip().is_loopback() {
-            output::message("note: only this machine can reach the node; for others give --listen and --address");
+            output::message(
+                "note: only this machine can reach the node; for others give --listen and --address",
+            );
         }
     } else {
-        output::data(format_args!("node         {} of another organisation serves this member", plan.node));
+        output::data(format_args!(
+            "node         {} of another organisation serves this member",
+            plan.node
+        ));
     }
     output::data(format_args!("member       {}", args.member));
     output::data(format_args!("fingerprint  {fingerprint}"));
     output::data(format_args!("card         {card}"));
     output::data("");
-    output::data(format_args!("Hand {card} to the governance of {}; read them the fingerprint by telephone.", args.federation));
+    output::data(format_args!(
+        "Hand {card} to the governance of {}; read them the fingerprint by telephone.",
+        args.federation
+    ));
     output::data("Next, when they have given you roster.frex and root.frex:");
-    output::data(format_args!("  frex roster install roster.frex --root root.frex {dir}"));
+    output::data(format_args!(
+        "  frex roster install roster.frex --root root.frex {dir}"
+    ));
 }
 
 impl From<RoleArg> for MemberRole {

@@ -56,8 +56,11 @@ impl LogFiles {
     }
 
     fn of_node(home: &Path) -> Result<Self, Failure> {
-        let node = NodeHome::config(home).or_fail("cannot read the node's settings")?.node;
-        let key = file::read_signing_key(&home.join("keys/log.key")).or_fail("cannot read the log's key")?;
+        let node = NodeHome::config(home)
+            .or_fail("cannot read the node's settings")?
+            .node;
+        let key = file::read_signing_key(&home.join("keys/log.key"))
+            .or_fail("cannot read the log's key")?;
         let newest = published(&home.join(LOG_DIR))?
             .into_iter()
             .filter_map(|(origin, folder)| {
@@ -70,14 +73,30 @@ impl LogFiles {
                 .cause("the log has no entry, or the node has not run")
                 .advise(format!("frex run {}", home.display()))
         })?;
-        Self::read(folder, LogVerifier { origin, key: key.verifying_key() })
+        Self::read(
+            folder,
+            LogVerifier {
+                origin,
+                key: key.verifying_key(),
+            },
+        )
     }
 
     fn read(folder: PathBuf, verifier: LogVerifier) -> Result<Self, Failure> {
-        let note = Bytes::from(files::read(&folder.join("checkpoint"), limits::CHECKPOINT_BYTES_MAX)?);
-        let head = checkpoint::parse_and_verify(&note, &verifier)
-            .or_code(WireCode::BadProof, "the published checkpoint does not verify")?;
-        Ok(Self { folder, verifier, head, note })
+        let note = Bytes::from(files::read(
+            &folder.join("checkpoint"),
+            limits::CHECKPOINT_BYTES_MAX,
+        )?);
+        let head = checkpoint::parse_and_verify(&note, &verifier).or_code(
+            WireCode::BadProof,
+            "the published checkpoint does not verify",
+        )?;
+        Ok(Self {
+            folder,
+            verifier,
+            head,
+            note,
+        })
     }
 
     /// The content of a tile.
@@ -88,9 +107,11 @@ impl LogFiles {
     /// The root of a complete subtree of the published tree.
     fn subtree(&self, level: u8, index: u64) -> Result<Hash, Failure> {
         let what = "the published files do not hold what the checkpoint says";
-        let tile = Tile::holding(level, index, self.head.size).ok_or_else(|| Failure::new(WireCode::BadProof, what))?;
+        let tile = Tile::holding(level, index, self.head.size)
+            .ok_or_else(|| Failure::new(WireCode::BadProof, what))?;
         let content = self.tile(&tile)?;
-        tile.subtree(&content, level, index).or_code(WireCode::BadProof, what)
+        tile.subtree(&content, level, index)
+            .or_code(WireCode::BadProof, what)
     }
 
     /// One entry.
@@ -100,7 +121,9 @@ impl LogFiles {
         let content = self.tile(&bundle)?;
         let entries = tile::entries(&content, bundle.width).or_code(WireCode::BadProof, what)?;
         let place = usize::try_from(index % WIDTH).unwrap_or_default();
-        let entry = entries.get(place).ok_or_else(|| Failure::new(WireCode::BadProof, what))?;
+        let entry = entries
+            .get(place)
+            .ok_or_else(|| Failure::new(WireCode::BadProof, what))?;
         Ok(entry.to_vec())
     }
 }
@@ -108,7 +131,11 @@ impl LogFiles {
 /// The entry bundle of a log of `size` entries that is the `index`-th.
 pub fn entry_tile(index: u64, size: u64) -> Tile {
     let width = WIDTH.min(size.saturating_sub(index * WIDTH));
-    Tile { kind: TileKind::Entries, index, width: u16::try_from(width).unwrap_or(256) }
+    Tile {
+        kind: TileKind::Entries,
+        index,
+        width: u16::try_from(width).unwrap_or(256),
+    }
 }
 
 /// Prints the newest published checkpoint as it is.
@@ -132,13 +159,25 @@ pub fn prove(args: &LogProveArgs, json: bool) -> Done {
     let (index, size) = (args.index, log.head.size);
     if index >= size {
         let what = format!("there is no entry #{index}: the published log has {size}");
-        return Err(Failure::new(WireCode::NotFound, what).advise(format!("frex log checkpoint {}", args.dir.display())));
+        return Err(Failure::new(WireCode::NotFound, what)
+            .advise(format!("frex log checkpoint {}", args.dir.display())));
     }
     let entry = log.entry(index)?;
     let hashes = inclusion_proof(index, size, |level, position| log.subtree(level, position))?;
-    log::verify_inclusion(&log::leaf_hash(&entry), index, size, &hashes, &log.head.root)
-        .or_fail("the published files do not make the tree that was signed")?;
-    let proof = TlogProof { extra: None, index, hashes, checkpoint: log.note.clone() };
+    log::verify_inclusion(
+        &log::leaf_hash(&entry),
+        index,
+        size,
+        &hashes,
+        &log.head.root,
+    )
+    .or_fail("the published files do not make the tree that was signed")?;
+    let proof = TlogProof {
+        extra: None,
+        index,
+        hashes,
+        checkpoint: log.note.clone(),
+    };
     let text = proof.to_text().or_fail("the proof cannot be written")?;
     if json {
         output::document(json!({
@@ -171,13 +210,21 @@ pub fn export(args: &LogExportArgs, json: bool) -> Done {
     }
     fs::create_dir_all(&folder).map_err(failed)?;
     fs::write(folder.join("checkpoint"), &log.note).map_err(failed)?;
-    let node = Origin::parse(&log.head.origin).map_or("log", |origin| origin.node).to_owned();
+    let node = Origin::parse(&log.head.origin)
+        .map_or("log", |origin| origin.node)
+        .to_owned();
     let vkey = args.out.join(format!("{node}.vkey"));
     fs::write(&vkey, format!("{}\n", log.verifier.vkey())).map_err(failed)?;
     if json {
-        output::document(json!({ "folder": folder, "vkey": vkey, "size": log.head.size, "tiles": copied }));
+        output::document(
+            json!({ "folder": folder, "vkey": vkey, "size": log.head.size, "tiles": copied }),
+        );
     } else {
-        output::data(format_args!("exported  {}   {} entries, {copied} tiles", folder.display(), log.head.size));
+        output::data(format_args!(
+            "exported  {}   {} entries, {copied} tiles",
+            folder.display(),
+            log.head.size
+        ));
         output::data(format_args!("vkey      {}", vkey.display()));
         output::data(format_args!("Next: frex log verify {}", args.out.display()));
     }
@@ -192,17 +239,30 @@ fn published(root: &Path) -> Result<Vec<(String, PathBuf)>, Failure> {
     for _ in 0..DEPTH {
         let mut next = Vec::new();
         for (name, folder) in level {
-            let Ok(entries) = fs::read_dir(&folder) else { continue };
+            let Ok(entries) = fs::read_dir(&folder) else {
+                continue;
+            };
             for entry in entries {
-                let path = entry.map_err(|error| Failure::file("list", &folder, &error))?.path();
-                let Some(part) = path.file_name().and_then(|part| part.to_str()) else { continue };
-                let name = if name.is_empty() { part.to_owned() } else { format!("{name}/{part}") };
+                let path = entry
+                    .map_err(|error| Failure::file("list", &folder, &error))?
+                    .path();
+                let Some(part) = path.file_name().and_then(|part| part.to_str()) else {
+                    continue;
+                };
+                let name = if name.is_empty() {
+                    part.to_owned()
+                } else {
+                    format!("{name}/{part}")
+                };
                 next.push((name, path));
             }
         }
         level = next;
     }
-    Ok(level.into_iter().filter(|(_, folder)| folder.join("checkpoint").is_file()).collect())
+    Ok(level
+        .into_iter()
+        .filter(|(_, folder)| folder.join("checkpoint").is_file())
+        .collect())
 }
 
 /// The log that was exported into `dir`, with the key beside it; none unless it is exactly one.
@@ -211,10 +271,14 @@ fn exported(dir: &Path) -> Result<Option<(PathBuf, LogVerifier)>, Failure> {
     let (Some((origin, folder)), true) = (found.pop(), found.is_empty()) else {
         return Ok(None);
     };
-    let Ok(parts) = Origin::parse(&origin) else { return Ok(None) };
+    let Ok(parts) = Origin::parse(&origin) else {
+        return Ok(None);
+    };
     let path = dir.join(format!("{}.vkey", parts.node));
     let text = String::from_utf8_lossy(&files::read(&path, 4096)?).into_owned();
-    let verifier = LogVerifier::from_vkey(text.trim())
-        .or_code(WireCode::BadInput, format_args!("{} is no verifier key", path.display()))?;
+    let verifier = LogVerifier::from_vkey(text.trim()).or_code(
+        WireCode::BadInput,
+        format_args!("{} is no verifier key", path.display()),
+    )?;
     Ok(Some((folder, verifier)))
 }

@@ -12,10 +12,11 @@ use frex_client::{
 };
 use frex_proto::{
     error::WireCode,
+    label,
     log::{Checkpoint, LogVerifier, Origin, SignedNote},
     receipt,
     roster::Roster,
-    sign, label,
+    sign,
     v1::{self, Event, Stage},
 };
 use prost::Message;
@@ -40,7 +41,8 @@ pub fn roster(home: &MemberHome) -> Result<Roster, Failure> {
             home.dir().display()
         )));
     }
-    home.roster(Clock::System.now_ms()).or_fail("the roster in force cannot be used")
+    home.roster(Clock::System.now_ms())
+        .or_fail("the roster in force cannot be used")
 }
 
 /// What a command that talks to the node runs on.
@@ -51,12 +53,15 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .or_code(WireCode::Files, "cannot start the runtime")
 }
 
-/// Connects to the member's home node; gives up after `patience`.
+/// A client that connects when it is first needed, and gives up after `patience`.
 pub async fn client(home: &MemberHome, patience: Duration) -> Result<Client, Failure> {
-    let mut config = ClientConfig::of_home(home).or_fail("the member's keys or roster cannot be used")?;
+    let mut config =
+        ClientConfig::of_home(home).or_fail("the member's keys or roster cannot be used")?;
     config.patience = patience;
     let node = &home.settings().home_node;
-    Client::connect(config).await.or_fail(format_args!("cannot connect to {node}"))
+    Client::new(config)
+        .await
+        .or_fail(format_args!("cannot connect to {node}"))
 }
 
 /// A kind in lower case.
@@ -105,9 +110,14 @@ pub fn stage_of(statement: &v1::Statement) -> Option<v1::StageStatement> {
 pub fn stage_is_signed(statement: &v1::Statement, roster: &Roster) -> bool {
     let signed = v1::Signed::decode(statement.member_statement.clone()).ok();
     let stage = stage_of(statement);
-    let (Some(signed), Some(stage)) = (signed, stage) else { return false };
-    let about_this = stage.envelope_id == statement.envelope_id && stage.federation == roster.federation();
-    let Some(member) = roster.member(&stage.member) else { return false };
+    let (Some(signed), Some(stage)) = (signed, stage) else {
+        return false;
+    };
+    let about_this =
+        stage.envelope_id == statement.envelope_id && stage.federation == roster.federation();
+    let Some(member) = roster.member(&stage.member) else {
+        return false;
+    };
     let keys = member.identity_keys_at(stage.time_ms);
     about_this && sign::verify(&signed, label::TYPE_STAGE, &keys, 1).is_ok()
 }
@@ -137,9 +147,14 @@ pub fn origin_of(receipt: &v1::Receipt) -> Option<String> {
 
 /// Keeps a receipt as a proof file with its leaf and the log's verifier key beside it; one that
 /// is kept already stays as it is. Gives the proof file's path.
-pub fn keep_receipt(folder: &Path, receipt: &v1::Receipt, roster: &Roster) -> Result<PathBuf, Failure> {
-    let statement = v1::Statement::decode(receipt.statement.clone())
-        .map_err(|error| Failure::new(WireCode::BadReceipt, "a receipt does not decode").because(&error))?;
+pub fn keep_receipt(
+    folder: &Path,
+    receipt: &v1::Receipt,
+    roster: &Roster,
+) -> Result<PathBuf, Failure> {
+    let statement = v1::Statement::decode(receipt.statement.clone()).map_err(|error| {
+        Failure::new(WireCode::BadReceipt, "a receipt does not decode").because(&error)
+    })?;
     let message = hex::encode(&statement.message_id);
     let name = format!("{message}-{}-{}", statement.node, event_label(&statement));
     let path = folder.join(format!("{name}.tlog-proof"));
@@ -149,7 +164,10 @@ pub fn keep_receipt(folder: &Path, receipt: &v1::Receipt, roster: &Roster) -> Re
     let text = receipt::to_tlog_proof_text(receipt).or_fail("a receipt cannot be kept")?;
     files::replace(&folder.join(format!("{name}.leaf")), &receipt.leaf)?;
     if let Some(log) = log_of(receipt, roster) {
-        files::replace(&folder.join(format!("{name}.vkey")), format!("{}\n", log.vkey()).as_bytes())?;
+        files::replace(
+            &folder.join(format!("{name}.vkey")),
+            format!("{}\n", log.vkey()).as_bytes(),
+        )?;
     }
     files::replace(&path, text.as_bytes())?;
     Ok(path)

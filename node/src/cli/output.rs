@@ -34,7 +34,9 @@ pub fn document(mut document: Value) {
 #[must_use]
 pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(TableStyle::new()).set_header(header.to_vec());
+    table
+        .load_style(TableStyle::new())
+        .set_header(header.to_vec());
     table
 }
 
@@ -61,9 +63,12 @@ pub fn bad(text: &str) -> String {
 #[must_use]
 pub fn clean(text: &str) -> String {
     let harmless = |c: char| {
-        !(c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'))
+        !(c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'))
     };
-    text.chars().map(|c| if harmless(c) { c } else { '\u{fffd}' }).collect()
+    text.chars()
+        .map(|c| if harmless(c) { c } else { '\u{fffd}' })
+        .collect()
 }
 
 /// A progress bar in bytes: only on a terminal, gone when done.

@@ -34,8 +34,10 @@ pub struct Judged {
 /// The failure names the file and what is wrong.
 pub fn read_root(path: &Path) -> Result<(Vec<u8>, TrustAnchor), Failure> {
     let bytes = files::read(path, limits::SIGNED_BYTES_MAX)?;
-    let anchor = TrustAnchor::of_root(&bytes)
-        .or_fail(format_args!("{} is not the root of a federation", path.display()))?;
+    let anchor = TrustAnchor::of_root(&bytes).or_fail(format_args!(
+        "{} is not the root of a federation",
+        path.display()
+    ))?;
     Ok((bytes, anchor))
 }
 
@@ -51,14 +53,26 @@ pub fn read_bundle(path: &Path) -> Result<Vec<u8>, Failure> {
 ///
 /// # Errors
 /// What is wrong now, unless it is only that the end has passed.
-pub fn judge_even_expired(bundle: &[u8], anchor: &TrustAnchor, then_ms: Option<u64>) -> Result<Judged, RosterError> {
+pub fn judge_even_expired(
+    bundle: &[u8],
+    anchor: &TrustAnchor,
+    then_ms: Option<u64>,
+) -> Result<Judged, RosterError> {
     let now_ms = Clock::System.now_ms();
     match Roster::judge(bundle, anchor, now_ms) {
-        Ok(roster) => Ok(Judged { roster, expired: false }),
+        Ok(roster) => Ok(Judged {
+            roster,
+            expired: false,
+        }),
         Err(error) if error.fault == Fault::Expired => {
-            let then_ms = then_ms.or_else(|| issued_ms(bundle)).filter(|then_ms| *then_ms <= now_ms);
+            let then_ms = then_ms
+                .or_else(|| issued_ms(bundle))
+                .filter(|then_ms| *then_ms <= now_ms);
             let roster = Roster::judge(bundle, anchor, then_ms.ok_or(error)?)?;
-            Ok(Judged { roster, expired: true })
+            Ok(Judged {
+                roster,
+                expired: true,
+            })
         }
         Err(error) => Err(error),
     }
@@ -70,10 +84,12 @@ pub fn refused(path: &Path, error: RosterError) -> Failure {
     let failure = Failure::new(WireCode::from(error), what).because(&error);
     match error.fault {
         Fault::Expired => failure.advise("Ask the governance for the roster in force now"),
-        Fault::WrongRoot => failure.advise("Compare the root's fingerprint with the governance by telephone"),
-        Fault::RolledBack | Fault::Forked => {
-            failure.advise("Keep the roster in force; send both files to the governance: they are evidence")
+        Fault::WrongRoot => {
+            failure.advise("Compare the root's fingerprint with the governance by telephone")
         }
+        Fault::RolledBack | Fault::Forked => failure.advise(
+            "Keep the roster in force; send both files to the governance: they are evidence",
+        ),
         _ => failure.advise("Ask the governance for the file again"),
     }
 }

@@ -46,7 +46,8 @@ pub fn run(args: &RunArgs, json: bool) -> Done {
     let dir = files::home(&args.dir, "node", CONFIG_FILE)?;
     // Before anything is read: a second process must not even look.
     let lock = DirLock::take(&dir).or_fail("the node cannot start")?;
-    let home = NodeHome::open(&dir, Clock::System.now_ms()).map_err(|error| not_ready(&args.dir, error))?;
+    let home = NodeHome::open(&dir, Clock::System.now_ms())
+        .map_err(|error| not_ready(&args.dir, error))?;
     // The endpoint belongs on a runtime of its own thread; checks and disk have theirs.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -61,7 +62,10 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
     let mut stop = Stop::new(args.stop_with_stdin)?;
     let metrics = Arc::new(Metrics::new());
     let metrics_address = home.config.metrics;
-    let operator = home.roster.node(&home.config.node).map(|node| node.operator.clone());
+    let operator = home
+        .roster
+        .node(&home.config.node)
+        .map(|node| node.operator.clone());
     let parts = NodeParts {
         environment: Environment::default(),
         disk: Arc::new(RealDisk),
@@ -104,9 +108,12 @@ async fn serve_metrics(
     status: impl Fn() -> Option<NodeStatus> + Send + Sync + 'static,
 ) -> Result<std::net::SocketAddr, Failure> {
     let refused = |error: io::Error| {
-        Failure::new(WireCode::BadConfig, format!("cannot listen on {address} for metrics"))
-            .because(&error)
-            .advise("choose another `metrics` address in frex.toml")
+        Failure::new(
+            WireCode::BadConfig,
+            format!("cannot listen on {address} for metrics"),
+        )
+        .because(&error)
+        .advise("choose another `metrics` address in frex.toml")
     };
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let bound = listener.local_addr().map_err(refused)?;
@@ -193,24 +200,32 @@ fn start_log(args: &RunArgs) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&args.log)
         .or_code(WireCode::BadInput, "--log is no filter")
         .map_err(|failure| failure.advise("frex run --log info"))?;
-    let builder = tracing_subscriber::fmt().with_writer(io::stderr).with_env_filter(filter);
+    let builder = tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_env_filter(filter);
     let started = match args.log_format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),
     };
-    started.map_err(|error| Failure::new(WireCode::Files, "cannot start the log").because(error.as_ref()))
+    started.map_err(|error| {
+        Failure::new(WireCode::Files, "cannot start the log").because(error.as_ref())
+    })
 }
 
 fn not_ready(dir: &Path, error: NodeHomeError) -> Failure {
     let advice = match &error {
-        NodeHomeError::NoRoster { .. } => {
-            Some(format!("frex roster install roster.frex --root root.frex {}", dir.display()))
-        }
-        NodeHomeError::Roster { .. } => Some("Get the roster in force from the governance, then: frex roster install".to_owned()),
+        NodeHomeError::NoRoster { .. } => Some(format!(
+            "frex roster install roster.frex --root root.frex {}",
+            dir.display()
+        )),
+        NodeHomeError::Roster { .. } => Some(
+            "Get the roster in force from the governance, then: frex roster install".to_owned(),
+        ),
         _ => None,
     };
     let failure = Err::<(), _>(error).or_fail("the node cannot start").err();
-    let failure = failure.unwrap_or_else(|| Failure::new(WireCode::Unknown, "the node cannot start"));
+    let failure =
+        failure.unwrap_or_else(|| Failure::new(WireCode::Unknown, "the node cannot start"));
     match advice {
         Some(advice) => failure.advise(advice),
         None => failure,
@@ -220,7 +235,9 @@ fn not_ready(dir: &Path, error: NodeHomeError) -> Failure {
 fn not_started(error: &StartError) -> Failure {
     let failure = Failure::new(error.into(), "the node cannot start").because(error);
     match error {
-        StartError::NotListed => failure.advise("Hand the .card file to the governance, then install the new roster"),
+        StartError::NotListed => {
+            failure.advise("Hand the .card file to the governance, then install the new roster")
+        }
         StartError::Listen(_) => failure.advise("Choose another `listen` address in frex.toml"),
         _ => failure,
     }

@@ -3,12 +3,12 @@
 use std::{
     collections::BTreeMap,
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use frex_client::{
-    client::{Client, News, Submission, Unproven},
+    client::{Client, News, ProvenReceipt, Submission, Unproven},
     environment::Clock,
     keys::MemberHome,
     report,
@@ -18,7 +18,6 @@ use frex_proto::{
     error::WireCode,
     limits,
     roster::Roster,
-    v1,
 };
 use serde_json::{Value, json};
 
@@ -61,11 +60,17 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
         let started = Instant::now();
         let client = member::client(&home, args.wait.0.max(PATIENCE_MIN)).await?;
         let draft = draft(&client, args, &content_type, data)?;
-        let envelope = client.sealer().seal(&draft).or_fail("the report cannot be sealed")?;
+        let envelope = client
+            .sealer()
+            .seal(&draft)
+            .or_fail("the report cannot be sealed")?;
         // Before it leaves: whatever happens next, the ids of what was sent are known.
         remember(&home, &draft, &envelope, &content_type)?;
-        let submission = client.submit(vec![envelope.clone()], args.wait.0).await.or_fail("nothing was submitted")?;
-        let heard = listen(submission, &home, &roster, &draft, started).await?;
+        let submission = client
+            .submit(vec![envelope.clone()], args.wait.0)
+            .await
+            .or_fail("nothing was submitted")?;
+        let heard = listen(submission, Ear::new(&home, &roster, &draft, started)).await?;
         client.close().await;
         conclude(&draft, &envelope, &heard, json)
     })
@@ -74,10 +79,17 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
 fn content(args: &SendArgs) -> Result<(String, Vec<u8>), Failure> {
     let data = if args.file == Path::new("-") {
         let mut data = Vec::new();
-        let mut input = io::stdin().lock().take(limits::CONTENT_BYTES_MAX as u64 + 1);
-        input.read_to_end(&mut data).or_code(WireCode::Files, "cannot read standard input")?;
+        let mut input = io::stdin()
+            .lock()
+            .take(limits::CONTENT_BYTES_MAX as u64 + 1);
+        input
+            .read_to_end(&mut data)
+            .or_code(WireCode::Files, "cannot read standard input")?;
         if data.len() > limits::CONTENT_BYTES_MAX {
-            return Err(Failure::new(WireCode::TooLarge, "the report on standard input is too large"));
+            return Err(Failure::new(
+                WireCode::TooLarge,
+                "the report on standard input is too large",
+            ));
         }
         data
     } else {
@@ -87,14 +99,22 @@ fn content(args: &SendArgs) -> Result<(String, Vec<u8>), Failure> {
         return Ok((content_type.clone(), data));
     }
     parse_report(&data).map_err(|error| {
-        Failure::new(WireCode::BadInput, format!("{} is no report", args.file.display()))
-            .because(&error)
-            .advise("Mend the field named above, or send any other content with --content-type TYPE")
+        Failure::new(
+            WireCode::BadInput,
+            format!("{} is no report", args.file.display()),
+        )
+        .because(&error)
+        .advise("Mend the field named above, or send any other content with --content-type TYPE")
     })?;
     Ok((report::CONTENT_TYPE.to_owned(), data))
 }
 
-fn draft(client: &Client, args: &SendArgs, content_type: &str, data: Vec<u8>) -> Result<Draft, Failure> {
+fn draft(
+    client: &Client,
+    args: &SendArgs,
+    content_type: &str,
+    data: Vec<u8>,
+) -> Result<Draft, Failure> {
     let now_ms = Clock::System.now_ms();
     let until = |ms: u64| Duration::from_millis(ms.saturating_sub(now_ms));
     let to: Vec<&str> = args.to.iter().map(String::as_str).collect();
@@ -109,11 +129,18 @@ fn draft(client: &Client, args: &SendArgs, content_type: &str, data: Vec<u8>) ->
     if let Some(reply_by) = args.reply_by {
         draft = draft.reply_within(until(reply_by.after(now_ms)));
     }
-    client.finish(draft).or_fail("a recipient cannot be sent to")
+    client
+        .finish(draft)
+        .or_fail("a recipient cannot be sent to")
 }
 
 /// Keeps the ids of what is sent; the content stays where its owner has it.
-fn remember(home: &MemberHome, draft: &Draft, envelope: &SignedEnvelope, content_type: &str) -> Result<(), Failure> {
+fn remember(
+    home: &MemberHome,
+    draft: &Draft,
+    envelope: &SignedEnvelope,
+    content_type: &str,
+) -> Result<(), Failure> {
     let folder = home.dir().join("sent");
     files::ensure_folder(&folder)?;
     let kept = json!({
@@ -123,65 +150,132 @@ fn remember(home: &MemberHome, draft: &Draft, envelope: &SignedEnvelope, content
         "content_type": content_type, "bytes": draft.data.len(),
         "created_ms": draft.created_ms, "expires_ms": draft.expires_ms, "reply_by_ms": draft.reply_by_ms,
     });
-    files::write_new(&folder.join(format!("{}.json", draft.message_id)), format!("{kept:#}\n").as_bytes())
+    files::write_new(
+        &folder.join(format!("{}.json", draft.message_id)),
+        format!("{kept:#}\n").as_bytes(),
+    )
 }
 
-async fn listen(
-    mut submission: Submission,
-    home: &MemberHome,
-    roster: &Roster,
-    draft: &Draft,
-    started: Instant,
-) -> Result<Heard, Failure> {
-    let node_of = |member: &str| roster.home_node(member).map(|node| node.id.clone()).unwrap_or_default();
-    let waiting = |member: &str| Fate { state: "waiting", node: node_of(member), code: None, ms: None, receipt: None };
-    let fates = draft.recipients.iter().map(|(member, _)| (member.clone(), waiting(member))).collect();
-    let mut heard = Heard { fates, submitted: None, refused: None, notes: Vec::new() };
-    let folder = home.receipts_dir();
+/// Hears the submission out and keeps every receipt as it comes.
+async fn listen(mut submission: Submission, mut ear: Ear<'_>) -> Result<Heard, Failure> {
     while let Some(event) = submission.next().await {
-        let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let keep = |receipt: &v1::Receipt| {
-            member::keep_receipt(&folder, receipt, roster).map(|path| path.display().to_string())
+        ear.hear(event.news)?;
+    }
+    Ok(ear.heard)
+}
+
+/// Where news of one envelope goes.
+struct Ear<'a> {
+    folder: PathBuf,
+    roster: &'a Roster,
+    started: Instant,
+    heard: Heard,
+}
+
+impl<'a> Ear<'a> {
+    fn new(home: &MemberHome, roster: &'a Roster, draft: &Draft, started: Instant) -> Self {
+        let waiting = |member: &str| Fate {
+            state: "waiting",
+            node: node_of(roster, member),
+            code: None,
+            ms: None,
+            receipt: None,
         };
-        match event.news {
-            News::Submitted(receipt) => heard.submitted = Some(keep(&receipt.receipt)?),
-            News::Accepted { node, members, receipt } => {
-                let path = keep(&receipt.receipt)?;
-                heard.set(&members, &Fate { state: "accepted", node, code: None, ms: Some(ms), receipt: Some(path) });
-            }
-            News::Rejected { node, code, receipt, .. } => {
-                let path = keep(&receipt.receipt)?;
-                let members = heard.members_at(&node);
-                heard.set(&members, &Fate { state: "rejected", node, code: Some(code), ms: Some(ms), receipt: Some(path) });
-            }
-            News::Stage { member, stage, receipt } => {
-                let (path, node) = (keep(&receipt.receipt)?, node_of(&member));
-                let state = member::stage_name(stage);
-                heard.set(&[member], &Fate { state, node, code: None, ms: Some(ms), receipt: Some(path) });
-            }
-            News::Undeliverable { code } => heard.notes.push(format!("delivery to a node was given up: {code}")),
-            News::Refused { code } | News::Unanswered { code } => heard.refused = Some(code),
-            News::Unproven(unproven) => heard.notes.push(unproven_text(&unproven)),
-            _ => {}
+        let recipients = draft.recipients.iter();
+        let fates = recipients.map(|(member, _)| (member.clone(), waiting(member)));
+        Self {
+            folder: home.receipts_dir(),
+            roster,
+            started,
+            heard: Heard {
+                fates: fates.collect(),
+                submitted: None,
+                refused: None,
+                notes: Vec::new(),
+            },
         }
     }
-    Ok(heard)
+
+    fn hear(&mut self, news: News) -> Result<(), Failure> {
+        match news {
+            News::Submitted(receipt) => self.heard.submitted = Some(self.keep(&receipt)?),
+            News::Accepted {
+                node,
+                members,
+                receipt,
+            } => self.set(&members, "accepted", node, None, &receipt)?,
+            News::Rejected {
+                node,
+                code,
+                receipt,
+                ..
+            } => {
+                let members = self.heard.members_at(&node);
+                self.set(&members, "rejected", node, Some(code), &receipt)?;
+            }
+            News::Stage {
+                member,
+                stage,
+                receipt,
+            } => {
+                let node = node_of(self.roster, &member);
+                self.set(&[member], member::stage_name(stage), node, None, &receipt)?;
+            }
+            News::Undeliverable { code } => {
+                let note = format!("delivery to a node was given up: {code}");
+                self.heard.notes.push(note);
+            }
+            News::Refused { code } | News::Unanswered { code } => self.heard.refused = Some(code),
+            News::Unproven(unproven) => self.heard.notes.push(unproven_text(&unproven)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn set(
+        &mut self,
+        members: &[String],
+        state: &'static str,
+        node: String,
+        code: Option<WireCode>,
+        receipt: &ProvenReceipt,
+    ) -> Result<(), Failure> {
+        let fate = Fate {
+            state,
+            node,
+            code,
+            ms: u64::try_from(self.started.elapsed().as_millis()).ok(),
+            receipt: Some(self.keep(receipt)?),
+        };
+        for member in members {
+            if let Some(held) = self.heard.fates.get_mut(member) {
+                *held = fate.clone();
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&self, receipt: &ProvenReceipt) -> Result<String, Failure> {
+        let path = member::keep_receipt(&self.folder, &receipt.receipt, self.roster)?;
+        Ok(path.display().to_string())
+    }
+}
+
+fn node_of(roster: &Roster, member: &str) -> String {
+    let node = roster.home_node(member);
+    node.map(|node| node.id.clone()).unwrap_or_default()
 }
 
 fn unproven_text(unproven: &Unproven) -> String {
     let node = unproven.node.as_deref().unwrap_or("a node");
-    format!("a receipt of {} does not hold and is not believed: {}", output::clean(node), unproven.error)
+    format!(
+        "a receipt of {} does not hold and is not believed: {}",
+        output::clean(node),
+        unproven.error
+    )
 }
 
 impl Heard {
-    fn set(&mut self, members: &[String], fate: &Fate) {
-        for member in members {
-            if let Some(held) = self.fates.get_mut(member) {
-                *held = fate.clone();
-            }
-        }
-    }
-
     fn members_at(&self, node: &str) -> Vec<String> {
         let served = self.fates.iter().filter(|(_, fate)| fate.node == node);
         served.map(|(member, _)| member.clone()).collect()
@@ -207,9 +301,15 @@ fn conclude(draft: &Draft, envelope: &SignedEnvelope, heard: &Heard, json: bool)
     } else {
         print(draft, envelope, heard);
     }
-    heard.notes.iter().for_each(|note| output::message(format_args!("note: {note}")));
+    heard
+        .notes
+        .iter()
+        .for_each(|note| output::message(format_args!("note: {note}")));
     match heard.fates.values().find_map(|fate| fate.code) {
-        Some(code) if none => Err(Failure::new(code, "every recipient's node rejected the report")),
+        Some(code) if none => Err(Failure::new(
+            code,
+            "every recipient's node rejected the report",
+        )),
         _ if all => Ok(0),
         _ => Ok(PARTIAL),
     }
@@ -217,7 +317,10 @@ fn conclude(draft: &Draft, envelope: &SignedEnvelope, heard: &Heard, json: bool)
 
 fn print(draft: &Draft, envelope: &SignedEnvelope, heard: &Heard) {
     let count = heard.fates.len();
-    output::data(format_args!("sealed   {} bytes for {count} recipients", draft.data.len()));
+    output::data(format_args!(
+        "sealed   {} bytes for {count} recipients",
+        draft.data.len()
+    ));
     output::data(format_args!("message  {}", draft.message_id));
     output::data(format_args!("envelope {}", envelope.id));
     output::data("");
@@ -254,4 +357,6 @@ fn to_json(draft: &Draft, envelope: &SignedEnvelope, heard: &Heard) -> Value {
         "submitted": heard.submitted, "recipients": recipients, "notes": heard.notes,
     })
 }
-fn parse_report(data: &[u8]) -> Result<Value, serde_json::Error> { serde_json::from_slice(data) }
+fn parse_report(data: &[u8]) -> Result<Value, serde_json::Error> {
+    serde_json::from_slice(data)
+}

@@ -25,34 +25,57 @@ pub fn show(args: &ShowArgs, json: bool) -> Done {
     let home = member::open(&args.dir)?;
     let wanted = args.id.to_ascii_lowercase();
     if wanted.len() < PREFIX_MIN || !wanted.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(Failure::new(WireCode::BadInput, "an id is hexadecimal; give at least 4 letters of it"));
+        return Err(Failure::new(
+            WireCode::BadInput,
+            "an id is hexadecimal; give at least 4 letters of it",
+        ));
     }
     let found = find(&home, &wanted)?;
     let (direction, about) = match &found[..] {
         [one] => one,
         [] => {
-            return Err(Failure::new(WireCode::NotFound, format!("nothing is kept under {wanted}"))
-                .advise("frex receipt ls, or frex inbox"));
+            return Err(Failure::new(
+                WireCode::NotFound,
+                format!("nothing is kept under {wanted}"),
+            )
+            .advise("frex receipt ls, or frex inbox"));
         }
-        _ => return Err(Failure::new(WireCode::BadInput, format!("{wanted} fits {} ids: give more letters", found.len()))),
+        _ => {
+            return Err(Failure::new(
+                WireCode::BadInput,
+                format!("{wanted} fits {} ids: give more letters", found.len()),
+            ));
+        }
     };
     let receipts = receipts(&home, about["message"].as_str().unwrap_or_default())?;
-    let content = content(about)?;
+    let content = content(&home, about)?;
     if json {
-        output::document(json!({ "direction": direction, "about": about, "content": content, "receipts": receipts }));
+        output::document(
+            json!({ "direction": direction, "about": about, "content": content, "receipts": receipts }),
+        );
         return Ok(0);
     }
     output::data(direction);
     if let Value::Object(fields) = about {
-        for (name, value) in fields.iter().filter(|(name, value)| *name != "v" && !value.is_null()) {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        for (name, value) in fields
+            .iter()
+            .filter(|(name, value)| *name != "v" && !value.is_null())
+        {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
             output::data(format_args!("  {name:<14} {}", output::clean(&text)));
         }
     }
     output::data("receipts (as they say; check them with frex receipt verify)");
     for receipt in &receipts {
         let text = |field: &str| output::clean(receipt[field].as_str().unwrap_or_default());
-        output::data(format_args!("  {:<24} {:<20} {}", text("event"), text("node"), text("file")));
+        output::data(format_args!(
+            "  {:<24} {:<20} {}",
+            text("event"),
+            text("node"),
+            text("file")
+        ));
     }
     if let Some(content) = content {
         output::data("content");
@@ -66,11 +89,19 @@ pub fn show(args: &ShowArgs, json: bool) -> Done {
 /// What is kept of envelopes whose envelope or message id begins so.
 fn find(home: &MemberHome, wanted: &str) -> Result<Vec<(&'static str, Value)>, Failure> {
     let mut found = Vec::new();
-    for (direction, folder, extension) in [("sent", "sent", "json"), ("received", "inbox", "about")] {
+    for (direction, folder, extension) in [("sent", "sent", "json"), ("received", "inbox", "about")]
+    {
         for path in with_extension(&home.dir().join(folder), extension)? {
             let about: Value = serde_json::from_slice(&files::read(&path, ABOUT_BYTES_MAX)?)
-                .or_code(WireCode::Files, format_args!("{} is damaged", path.display()))?;
-            let begins = |field: &str| about[field].as_str().is_some_and(|id| id.starts_with(wanted));
+                .or_code(
+                    WireCode::Files,
+                    format_args!("{} is damaged", path.display()),
+                )?;
+            let begins = |field: &str| {
+                about[field]
+                    .as_str()
+                    .is_some_and(|id| id.starts_with(wanted))
+            };
             if begins("envelope") || begins("message") {
                 found.push((direction, about));
             }
@@ -95,12 +126,17 @@ fn receipts(home: &MemberHome, message: &str) -> Result<Vec<Value>, Failure> {
 }
 
 /// The report itself, if it was received and is text of ours.
-fn content(about: &Value) -> Result<Option<Value>, Failure> {
+fn content(home: &MemberHome, about: &Value) -> Result<Option<Value>, Failure> {
     let is_report = about["content_type"] == report::CONTENT_TYPE;
-    let Some(path) = about["file"].as_str().filter(|_| is_report) else {
+    // By its name: the folder may have moved since.
+    let name = about["file"]
+        .as_str()
+        .and_then(|path| Path::new(path).file_name());
+    let Some(name) = name.filter(|_| is_report) else {
         return Ok(None);
     };
-    let bytes = files::read(Path::new(path), limits::CONTENT_BYTES_MAX)?;
+    let path = home.dir().join("inbox").join(name);
+    let bytes = files::read(&path, limits::CONTENT_BYTES_MAX)?;
     Ok(serde_json::from_slice(&bytes).ok())
 }
 

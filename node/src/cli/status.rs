@@ -96,14 +96,19 @@ fn ask(address: SocketAddr) -> Option<Value> {
     let request = format!("GET /status HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
-    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer).ok()?;
+    stream
+        .take(ANSWER_BYTES_MAX)
+        .read_to_string(&mut answer)
+        .ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let ok = head.starts_with("HTTP/1.1 200");
     ok.then(|| serde_json::from_str(body).ok())?
 }
 
 fn print(title: &str, fields: Option<&Value>) {
-    let Some(Value::Object(fields)) = fields else { return };
+    let Some(Value::Object(fields)) = fields else {
+        return;
+    };
     output::data(title);
     for (name, value) in fields {
         if let (Value::Object(live), "live") = (value, name.as_str()) {

@@ -66,7 +66,9 @@ impl FromStr for Moment {
         }
         let wrong = || format!("{text:?} is no time: write 7d, or 2026-11-26T16:00:00Z");
         let time: Timestamp = text.parse().map_err(|_| wrong())?;
-        u64::try_from(time.as_millisecond()).map(Self::At).map_err(|_| wrong())
+        u64::try_from(time.as_millisecond())
+            .map(Self::At)
+            .map_err(|_| wrong())
     }
 }
 
@@ -88,7 +90,10 @@ mod tests {
         assert_eq!("7d".parse(), Ok(Span(Duration::from_secs(7 * 86_400))));
         assert_eq!("250ms".parse(), Ok(Span(Duration::from_millis(250))));
         assert_eq!("1970-01-01T00:00:01Z".parse(), Ok(Moment::At(1000)));
-        assert_eq!("1h".parse::<Moment>().map(|moment| moment.after(5)), Ok(3_600_005));
+        assert_eq!(
+            "1h".parse::<Moment>().map(|moment| moment.after(5)),
+            Ok(3_600_005)
+        );
         for wrong in ["", "7", "d", "7 d", "-1s", "1w", "99999999999999999999s"] {
             assert!(wrong.parse::<Moment>().is_err(), "{wrong}");
         }

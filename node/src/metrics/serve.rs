@@ -130,7 +130,9 @@ mod tests {
             let mut stream = TcpStream::connect(address).expect("listening");
             stream.write_all(request.as_bytes()).expect("open");
             let mut answer = String::new();
-            stream.read_to_string(&mut answer).expect("closes after the answer");
+            stream
+                .read_to_string(&mut answer)
+                .expect("closes after the answer");
             answer
         });
         let answer = answer.await.expect("no panic");

@@ -13,7 +13,8 @@ RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH
 TO TR TT TV TW TZ UA UG UM UN US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW";
 
 /// Whether `code` is a country code, in capitals. Spec: ROS-12.
-pub(crate) fn is_country(code: &str) -> bool {
+#[must_use]
+pub fn is_country(code: &str) -> bool {
     code.len() == 2 && CODES.split(' ').any(|known| known == code)
 }
 

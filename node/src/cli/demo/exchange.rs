@@ -2,11 +2,12 @@
 
 use std::fs;
 
+use frex_client::environment::Clock;
 use frex_proto::error::WireCode;
 use serde_json::{Value, json};
 
 use super::{PARTIES, Party, Row, Stage};
-use crate::cli::failure::Failure;
+use crate::cli::{failure::Failure, time::rfc3339};
 
 /// Files one report to every other party; gives the message id.
 pub fn file(stage: &mut Stage) -> Result<String, Failure> {
@@ -20,7 +21,13 @@ pub fn file(stage: &mut Stage) -> Result<String, Failure> {
     }
     let sent = stage.expect(0, &args)?;
     let message = sent["message"].as_str().unwrap_or_default().to_owned();
-    stage.done("send", &format!("{} filed one report once; 3 nodes accepted it and logged that", PARTIES[0].id));
+    stage.done(
+        "send",
+        &format!(
+            "{} filed one report once; 3 nodes accepted it and logged that",
+            PARTIES[0].id
+        ),
+    );
     Ok(message)
 }
 
@@ -31,41 +38,70 @@ pub fn open(stage: &mut Stage) -> Result<(), Failure> {
         let dir = Stage::member_dir(party);
         let read = stage.expect(0, &["inbox", &dir, "--wait", "10s", "--confirm", "opened"])?;
         let items = read["items"].as_array().cloned().unwrap_or_default();
-        let file = items.first().and_then(|item| item["file"].as_str()).unwrap_or_default();
+        let file = items
+            .first()
+            .and_then(|item| item["file"].as_str())
+            .unwrap_or_default();
         let opened = fs::read(stage.dir.join(file)).unwrap_or_default();
         if items.len() != 1 || opened != sent {
             let what = format!("{} did not get the report that was sent", party.id);
             return Err(Failure::new(WireCode::CannotOpen, what));
         }
     }
-    stage.done("inbox", "hotline, police and clearing house opened it; each stated OPENED under its own key");
+    stage.done(
+        "inbox",
+        "hotline, police and clearing house opened it; each stated OPENED under its own key",
+    );
     Ok(())
 }
 
 /// The platform learns that all have opened it.
 pub fn acknowledged(stage: &mut Stage, message: &str) -> Result<Vec<(Party, Row)>, Failure> {
     let dir = Stage::member_dir(&PARTIES[0]);
-    let fetched = stage.expect(0, &["receipt", "fetch", message, &dir, "--opened", "3", "--wait", "10s"])?;
+    let fetched = stage.expect(
+        0,
+        &[
+            "receipt", "fetch", message, &dir, "--opened", "3", "--wait", "10s",
+        ],
+    )?;
     let empty = Vec::new();
     let receipts = fetched["receipts"].as_array().unwrap_or(&empty);
-    let rows = PARTIES[1..].iter().map(|party| (*party, row(party, receipts))).collect();
-    stage.done("acknowledged", &format!("{} holds 3 signed statements that it was opened", PARTIES[0].id));
+    let rows = PARTIES[1..]
+        .iter()
+        .map(|party| (*party, row(party, receipts)))
+        .collect();
+    stage.done(
+        "acknowledged",
+        &format!(
+            "{} holds 3 signed statements that it was opened",
+            PARTIES[0].id
+        ),
+    );
     Ok(rows)
 }
 
 fn row(party: &Party, receipts: &[Value]) -> Row {
     let of = |wanted: &dyn Fn(&Value) -> bool| receipts.iter().find(|receipt| wanted(receipt));
     let time = |receipt: Option<&Value>| {
-        let time = receipt.and_then(|receipt| receipt["time"].as_str()).unwrap_or_default();
+        let time = receipt
+            .and_then(|receipt| receipt["time"].as_str())
+            .unwrap_or_default();
         // The date is today's for every row.
-        time.split_once('T').map_or(time, |(_, time)| time).to_owned()
+        time.split_once('T')
+            .map_or(time, |(_, time)| time)
+            .to_owned()
     };
     let accepted = of(&|receipt| {
         let recipients = receipt["recipients"].as_array();
-        receipt["event"] == "accepted" && recipients.is_some_and(|list| list.iter().any(|member| member == party.id))
+        receipt["event"] == "accepted"
+            && recipients.is_some_and(|list| list.iter().any(|member| member == party.id))
     });
     let opened = of(&|receipt| receipt["member"] == party.id);
-    let index = |receipt: Option<&Value>| receipt.map(|receipt| format!("#{}", receipt["index"])).unwrap_or_default();
+    let index = |receipt: Option<&Value>| {
+        receipt
+            .map(|receipt| format!("#{}", receipt["index"]))
+            .unwrap_or_default()
+    };
     Row {
         accepted: time(accepted),
         opened: time(opened),
@@ -76,12 +112,16 @@ fn row(party: &Party, receipts: &[Value]) -> Row {
 /// A report as a platform files it. Everything in it is made up, and says so.
 fn report() -> Value {
     let digest = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    let jurisdiction = |country: &str| json!({ "country": country, "basis": "user-location" });
     json!({
-        "reference": "EXAMPLE-2026-0001",
-        "category": { "scheme": "example", "version": "1", "code": "synthetic" },
-        "jurisdiction": ["FR", "ES", "DE"],
-        "urls": ["https://example.invalid/item/1"],
+        "reference": "EXAMPLE-0001",
+        "created": rfc3339(Clock::System.now_ms()),
+        "urgency": { "level": "normal" },
+        "language": "en",
+        "categories": [{ "scheme": "example", "version": "1", "code": "synthetic" }],
+        "description": "A made-up report of the demonstration. It describes nothing that exists.",
+        "urls": [{ "url": "https://example.invalid/item/1" }],
         "hashes": [{ "algorithm": "sha256", "value": digest }],
-        "text": "A made-up report of the demonstration. It describes nothing that exists.",
+        "jurisdictions": [jurisdiction("FR"), jurisdiction("ES"), jurisdiction("DE")],
     })
 }

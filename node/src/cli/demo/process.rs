@@ -54,13 +54,22 @@ impl Stage {
                 // Killing fails only if it has just ended by itself.
                 let _ = child.kill();
                 let _ = child.wait();
-                return Err(Failure::new(WireCode::TimedOut, format!("frex {} did not end", args.join(" "))));
+                return Err(Failure::new(
+                    WireCode::TimedOut,
+                    format!("frex {} did not end", args.join(" ")),
+                ));
             }
         };
         let text = |reader: Option<thread::JoinHandle<String>>| {
-            reader.and_then(|reader| reader.join().ok()).unwrap_or_default()
+            reader
+                .and_then(|reader| reader.join().ok())
+                .unwrap_or_default()
         };
-        Ok(Ended { exit, out: text(out), err: text(err) })
+        Ok(Ended {
+            exit,
+            out: text(out),
+            err: text(err),
+        })
     }
 
     /// Runs a command that must end with `exit` and print one JSON document.
@@ -71,7 +80,10 @@ impl Stage {
             (Some(found), Ok(document)) if found == exit => Ok(document),
             (found, _) => {
                 let code = found.map_or_else(|| "a signal".to_owned(), |code| code.to_string());
-                let what = format!("frex {} ended with {code} where {exit} was due", args.join(" "));
+                let what = format!(
+                    "frex {} ended with {code} where {exit} was due",
+                    args.join(" ")
+                );
                 Err(Failure::new(WireCode::Unknown, what).cause(ended.err.trim().to_owned()))
             }
         }
@@ -79,7 +91,10 @@ impl Stage {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
-        command.current_dir(&self.dir).args(args).env("NO_COLOR", "1");
+        command
+            .current_dir(&self.dir)
+            .args(args)
+            .env("NO_COLOR", "1");
         for name in ["FREX_DIR", "FREX_LOG", "FREX_LOG_FORMAT"] {
             command.env_remove(name);
         }
@@ -90,7 +105,9 @@ impl Stage {
 impl Nodes {
     /// Starts every node and waits until all are ready.
     pub fn start(stage: &mut Stage, ports: &[u16]) -> Result<Self, Failure> {
-        let mut nodes = Self { children: Vec::new() };
+        let mut nodes = Self {
+            children: Vec::new(),
+        };
         let mut lines = Vec::new();
         for party in PARTIES {
             let dir = Stage::member_dir(&party);
@@ -102,22 +119,36 @@ impl Nodes {
                 .stdout(Stdio::piped())
                 .stderr(log)
                 .spawn()
-                .or_code(WireCode::Files, format_args!("cannot start the node of {}", party.id))?;
+                .or_code(
+                    WireCode::Files,
+                    format_args!("cannot start the node of {}", party.id),
+                )?;
             lines.push(child.stdout.take().map(first_line));
             nodes.children.push((party, child));
         }
         for ((party, _), line) in nodes.children.iter().zip(lines) {
-            let line = line.and_then(|line| line.recv_timeout(DEADLINE).ok()).unwrap_or_default();
+            let line = line
+                .and_then(|line| line.recv_timeout(DEADLINE).ok())
+                .unwrap_or_default();
             let ready: Value = serde_json::from_str(&line).unwrap_or_default();
             if ready["ready"] != true {
                 let log = stage.dir.join(Stage::member_dir(party)).join("node.log");
                 let log = std::fs::read_to_string(log).unwrap_or_default();
-                return Err(Failure::new(WireCode::Unreachable, format!("the node of {} did not get ready", party.id))
-                    .cause(log.trim().to_owned()));
+                return Err(Failure::new(
+                    WireCode::Unreachable,
+                    format!("the node of {} did not get ready", party.id),
+                )
+                .cause(log.trim().to_owned()));
             }
         }
         let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
-        stage.done("start", &format!("4 nodes run as processes of their own, on udp {} of 127.0.0.1", ports.join(", ")));
+        stage.done(
+            "start",
+            &format!(
+                "4 nodes run as processes of their own, on udp {} of 127.0.0.1",
+                ports.join(", ")
+            ),
+        );
         Ok(nodes)
     }
 
@@ -147,7 +178,10 @@ impl Drop for Nodes {
     }
 }
 
-fn wait(child: &mut Child, deadline: Duration) -> std::io::Result<Option<std::process::ExitStatus>> {
+fn wait(
+    child: &mut Child,
+    deadline: Duration,
+) -> std::io::Result<Option<std::process::ExitStatus>> {
     let started = Instant::now();
     loop {
         let ended = child.try_wait()?;

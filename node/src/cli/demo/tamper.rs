@@ -34,20 +34,37 @@ pub fn envelope(stage: &mut Stage) -> Result<(), Failure> {
     let home = member::open(&stage.dir.join(Stage::member_dir(&PARTIES[0])))?;
     let keys = home.keys().or_fail("cannot read the platform's keys")?;
     let roster = member::roster(&home)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let runtime = runtime.or_code(WireCode::Files, "cannot start the runtime")?;
     let codes = runtime.block_on(submit_forgeries(&home, &keys, roster))?;
-    let due = [WireCode::BadEnvelope, WireCode::BadSignature, WireCode::BadEnvelope];
+    let due = [
+        WireCode::BadEnvelope,
+        WireCode::BadSignature,
+        WireCode::BadEnvelope,
+    ];
     if codes != due {
         let what = "a forged envelope was not refused as it should be";
-        return Err(Failure::new(WireCode::BadEnvelope, what).cause(format!("{codes:?} where {due:?} were due")));
+        return Err(Failure::new(WireCode::BadEnvelope, what)
+            .cause(format!("{codes:?} where {due:?} were due")));
     }
     let names: Vec<&str> = codes.iter().map(|code| code.info().name).collect();
-    stage.done("forged envelopes", &format!("envelopes changed in one bit of body, signature, wrap: refused with {}", names.join(", ")));
+    stage.done(
+        "forged envelopes",
+        &format!(
+            "envelopes changed in one bit of body, signature, wrap: refused with {}",
+            names.join(", ")
+        ),
+    );
     Ok(())
 }
 
-async fn submit_forgeries(home: &MemberHome, keys: &MemberKeys, roster: Roster) -> Result<Vec<WireCode>, Failure> {
+async fn submit_forgeries(
+    home: &MemberHome,
+    keys: &MemberKeys,
+    roster: Roster,
+) -> Result<Vec<WireCode>, Failure> {
     let signed = seal(home, keys, &roster)?;
     let good = signed.to_wire(None);
     let mut body = good.clone();
@@ -71,7 +88,10 @@ fn seal(home: &MemberHome, keys: &MemberKeys, roster: &Roster) -> Result<SignedE
     let (now_ms, settings) = (Clock::System.now_ms(), home.settings());
     let mut rng = Random::System.rng();
     let recipients = PARTIES[1..].iter().filter_map(|party| {
-        Some((party.id.to_owned(), roster.sealing_key(party.id, now_ms)?.clone()))
+        Some((
+            party.id.to_owned(),
+            roster.sealing_key(party.id, now_ms)?.clone(),
+        ))
     });
     let mut message_id = [0; 16];
     rng.fill_bytes(&mut message_id);
@@ -114,7 +134,9 @@ async fn dial(home: &MemberHome, keys: &MemberKeys, roster: Roster) -> Result<Se
     let greeter = Greeter::new(us, RosterHandle::new(roster), Environment::default());
     let endpoint = Endpoint::bind(EndpointConfig {
         socket: Socket::toward(address),
-        identity: keys.transport_identity().or_fail("the platform's transport key is no identity")?,
+        identity: keys
+            .transport_identity()
+            .or_fail("the platform's transport key is no identity")?,
         key_check: greeter.key_check(),
         key_exchange: greeter.key_exchange(),
         limits: Limits::default(),
@@ -122,20 +144,35 @@ async fn dial(home: &MemberHome, keys: &MemberKeys, roster: Roster) -> Result<Se
         rng_seed: None,
     });
     let endpoint = endpoint.or_fail("cannot open a socket")?;
-    endpoint.dial(address, &greeter.dialling(&settings.home_node)).await.or_fail("cannot reach the platform's node")
+    endpoint
+        .dial(address, &greeter.dialling(&settings.home_node))
+        .await
+        .or_fail("cannot reach the platform's node")
 }
 
 async fn submit(session: &Session, envelope: &v1::Envelope) -> Result<WireCode, Failure> {
     let what = "the platform's node does not answer";
-    let submit = v1::Submit { envelopes: 1, wait_ms: 0 };
-    let request = v1::Request { request: Some(v1::request::Request::Submit(submit)) };
+    let submit = v1::Submit {
+        envelopes: 1,
+        wait_ms: 0,
+    };
+    let request = v1::Request {
+        request: Some(v1::request::Request::Submit(submit)),
+    };
     let mut stream = session.request(&request, 0).await.or_fail(what)?;
     stream.writer.put_message(FrameType::Envelope, envelope);
     stream.writer.finish().await.or_fail(what)?;
-    let answer: v1::Answer = stream.reader.message(FrameType::Answer, ANSWER_TIMEOUT).await.or_fail(what)?;
+    let answer: v1::Answer = stream
+        .reader
+        .message(FrameType::Answer, ANSWER_TIMEOUT)
+        .await
+        .or_fail(what)?;
     match answer.answer {
         Some(Outcome::Refusal(refusal)) => Ok(WireCode::from_number(refusal.code)),
-        _ => Err(Failure::new(WireCode::BadEnvelope, "a forged envelope was not refused")),
+        _ => Err(Failure::new(
+            WireCode::BadEnvelope,
+            "a forged envelope was not refused",
+        )),
     }
 }
 
@@ -148,17 +185,31 @@ pub fn receipt(stage: &mut Stage) -> Result<(), Failure> {
         .ok_or_else(|| Failure::new(WireCode::NotFound, "there is no receipt to change"))?;
     let text = fs::read_to_string(&path).map_err(|error| Failure::file("read", &path, &error))?;
     let forged = stage.dir.join("forged.tlog-proof");
-    for (place, part) in [("extra ", "statement"), ("index ", "place in the log"), ("\u{2014} ", "log's signature")] {
+    for (place, part) in [
+        ("extra ", "statement"),
+        ("index ", "place in the log"),
+        ("\u{2014} ", "log's signature"),
+    ] {
         let Some(start) = text.find(place) else {
             return Err(Failure::new(WireCode::BadReceipt, "a receipt lacks a part"));
         };
-        let line = text[start..].find('\n').map_or(text.len(), |end| start + end);
+        let line = text[start..]
+            .find('\n')
+            .map_or(text.len(), |end| start + end);
         // Well inside the line's last word, clear of padding.
         let target = line - if place == "index " { 1 } else { 12 };
         let mut bytes = text.clone().into_bytes();
         bytes[target] = if bytes[target] == b'7' { b'8' } else { b'7' };
         fs::write(&forged, bytes).map_err(|error| Failure::file("write", &forged, &error))?;
-        let args = ["receipt", "verify", "forged.tlog-proof", "--roster", "roster.frex", "--root", "root.frex"];
+        let args = [
+            "receipt",
+            "verify",
+            "forged.tlog-proof",
+            "--roster",
+            "roster.frex",
+            "--root",
+            "root.frex",
+        ];
         let report = stage.expect(20, &args)?;
         if report["verified"] != false {
             let what = format!("a receipt with a changed {part} was taken for good");
@@ -166,6 +217,9 @@ pub fn receipt(stage: &mut Stage) -> Result<(), Failure> {
         }
     }
     fs::remove_file(&forged).map_err(|error| Failure::file("remove", &forged, &error))?;
-    stage.done("forged receipts", "copies with one character changed (statement, index, signature): refused, exit code 20");
+    stage.done(
+        "forged receipts",
+        "copies with one character changed (statement, index, signature): refused, exit code 20",
+    );
     Ok(())
 }

@@ -12,7 +12,10 @@ use crate::cli::{failure::Failure, files};
 
 /// Collects the platform's receipts and verifies every one offline.
 pub fn receipts(stage: &mut Stage) -> Result<(), Failure> {
-    let kept = stage.dir.join(Stage::member_dir(&PARTIES[0])).join("member/receipts");
+    let kept = stage
+        .dir
+        .join(Stage::member_dir(&PARTIES[0]))
+        .join("member/receipts");
     let folder = stage.dir.join("receipts");
     files::ensure_folder(&folder)?;
     let failed = |error| Failure::file("copy receipts to", &folder, &error);
@@ -21,8 +24,18 @@ pub fn receipts(stage: &mut Stage) -> Result<(), Failure> {
         fs::copy(entry.path(), folder.join(entry.file_name())).map_err(failed)?;
     }
     let files = proof_files(&folder)?;
-    let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-    let mut args = vec!["receipt", "verify", "--roster", "roster.frex", "--root", "root.frex"];
+    let names: Vec<String> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    let mut args = vec![
+        "receipt",
+        "verify",
+        "--roster",
+        "roster.frex",
+        "--root",
+        "root.frex",
+    ];
     args.extend(names.iter().map(String::as_str));
     let report = stage.expect(0, &args)?;
     let found = report["receipts"].as_array().map_or(0, Vec::len);
@@ -37,7 +50,10 @@ pub fn receipts(stage: &mut Stage) -> Result<(), Failure> {
         let vkey = file.with_extension("vkey").display().to_string();
         stage.expect(0, &["receipt", "verify", name, "--vkey", &vkey])?;
     }
-    stage.done("receipts", &format!("{found} receipts verified offline: 1 submitted, 3 accepted, 3 opened"));
+    stage.done(
+        "receipts",
+        &format!("{found} receipts verified offline: 1 submitted, 3 accepted, 3 opened"),
+    );
     Ok(())
 }
 
@@ -52,7 +68,10 @@ pub fn logs(stage: &mut Stage) -> Result<(), Failure> {
         stage.expect(0, &["log", "prove", "0", &dir])?;
         stage.expect(0, &["fsck", &dir])?;
     }
-    stage.done("logs", &format!("4 logs with {entries} entries recomputed from their files; journals check out"));
+    stage.done(
+        "logs",
+        &format!("4 logs with {entries} entries recomputed from their files; journals check out"),
+    );
     Ok(())
 }
 
@@ -62,7 +81,10 @@ pub fn proof_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        if path.extension().is_some_and(|extension| extension == "tlog-proof") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "tlog-proof")
+        {
             found.push(path);
         }
     }

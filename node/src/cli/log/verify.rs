@@ -28,9 +28,14 @@ pub fn verify(dir: &Path, json: bool) -> Done {
         output::data(format_args!("log  {}", log.head.origin));
         output::data("  checks performed:");
         output::data("    ok           checkpoint is signed by the log");
-        output::data(format_args!("    ok           {size} entries are leaves of the known format"));
+        output::data(format_args!(
+            "    ok           {size} entries are leaves of the known format"
+        ));
         output::data("    ok           every hash tile is what its entries make it");
-        output::data(format_args!("    ok           the entries make the signed root {}", hex::encode(log.head.root)));
+        output::data(format_args!(
+            "    ok           the entries make the signed root {}",
+            hex::encode(log.head.root)
+        ));
         output::data(format_args!("  {}", output::good("VERIFIED")));
     }
     Ok(0)
@@ -40,15 +45,23 @@ pub fn verify(dir: &Path, json: bool) -> Done {
 pub fn check(log: &LogFiles) -> Result<(), Failure> {
     let size = log.head.size;
     let mut frontier = Frontier::new();
-    let mut tiles = TileCheck { log, rows: Vec::new() };
+    let mut tiles = TileCheck {
+        log,
+        rows: Vec::new(),
+    };
     let bar = output::progress("entries");
     for index in 0..size.div_ceil(WIDTH) {
         let bundle = entry_tile(index, size);
         let content = log.tile(&bundle)?;
-        let entries = tile::entries(&content, bundle.width)
-            .or_code(WireCode::BadProof, format_args!("{} does not decode", bundle.path()))?;
+        let entries = tile::entries(&content, bundle.width).or_code(
+            WireCode::BadProof,
+            format_args!("{} does not decode", bundle.path()),
+        )?;
         for entry in entries {
-            Leaf::parse(entry).or_code(WireCode::BadProof, format_args!("{} holds what is no leaf", bundle.path()))?;
+            Leaf::parse(entry).or_code(
+                WireCode::BadProof,
+                format_args!("{} holds what is no leaf", bundle.path()),
+            )?;
             let hash = log::leaf_hash(entry);
             frontier.append(hash);
             tiles.push(0, hash)?;
@@ -58,8 +71,15 @@ pub fn check(log: &LogFiles) -> Result<(), Failure> {
     tiles.finish()?;
     bar.finish_and_clear();
     if frontier.root() != log.head.root {
-        return Err(Failure::new(WireCode::BadProof, "the entries do not make the root that was signed")
-            .cause(format!("computed {}, signed {}", hex::encode(frontier.root()), hex::encode(log.head.root))));
+        return Err(Failure::new(
+            WireCode::BadProof,
+            "the entries do not make the root that was signed",
+        )
+        .cause(format!(
+            "computed {}, signed {}",
+            hex::encode(frontier.root()),
+            hex::encode(log.head.root)
+        )));
     }
     Ok(())
 }
@@ -106,7 +126,10 @@ impl TileCheck<'_> {
         if self.log.tile(&tile)? == hashes.as_flattened() {
             return Ok(());
         }
-        Err(Failure::new(WireCode::BadProof, format!("{} is not what the entries make it", tile.path())))
+        Err(Failure::new(
+            WireCode::BadProof,
+            format!("{} is not what the entries make it", tile.path()),
+        ))
     }
 }
 
@@ -114,7 +137,12 @@ impl TileCheck<'_> {
 fn fold(hashes: &[Hash]) -> Hash {
     let mut row = hashes.to_vec();
     while let [_, _, ..] = row[..] {
-        row = row.as_chunks::<2>().0.iter().map(|[left, right]| node_hash(left, right)).collect();
+        row = row
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .map(|[left, right]| node_hash(left, right))
+            .collect();
     }
     row.first().copied().unwrap_or_else(log::empty_root)
 }

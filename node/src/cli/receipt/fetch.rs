@@ -61,14 +61,36 @@ pub fn fetch(args: &ReceiptFetchArgs, json: bool) -> Done {
         output::print_table(&table);
     }
     if fetched.unproven > 0 {
-        return Err(Failure::new(WireCode::BadReceipt, format!("{} receipts do not hold and were not kept", fetched.unproven)));
+        return Err(Failure::new(
+            WireCode::BadReceipt,
+            format!(
+                "{} receipts do not hold and were not kept",
+                fetched.unproven
+            ),
+        ));
     }
-    Ok(if fetched.opened.len() >= args.opened { 0 } else { PARTIAL })
+    Ok(if fetched.opened.len() >= args.opened {
+        0
+    } else {
+        PARTIAL
+    })
 }
 
-async fn ask(client: &Client, message: MessageId, folder: &std::path::Path, roster: &Roster) -> Result<Fetched, Failure> {
-    let answers = client.receipts(message).await.or_fail("the receipts cannot be fetched")?;
-    let mut fetched = Fetched { rows: Vec::new(), opened: BTreeSet::new(), unproven: 0 };
+async fn ask(
+    client: &Client,
+    message: MessageId,
+    folder: &std::path::Path,
+    roster: &Roster,
+) -> Result<Fetched, Failure> {
+    let answers = client
+        .receipts(message)
+        .await
+        .or_fail("the receipts cannot be fetched")?;
+    let mut fetched = Fetched {
+        rows: Vec::new(),
+        opened: BTreeSet::new(),
+        unproven: 0,
+    };
     for answer in answers {
         let Ok(proven) = answer else {
             fetched.unproven += 1;
@@ -76,7 +98,11 @@ async fn ask(client: &Client, message: MessageId, folder: &std::path::Path, rost
         };
         let path = member::keep_receipt(folder, &proven.receipt, roster)?;
         let statement = v1::Statement::decode(proven.receipt.statement.clone()).unwrap_or_default();
-        if let Some(stage) = proven.stage.as_ref().filter(|stage| stage.stage() >= v1::Stage::Opened) {
+        if let Some(stage) = proven
+            .stage
+            .as_ref()
+            .filter(|stage| stage.stage() >= v1::Stage::Opened)
+        {
             fetched.opened.insert(stage.member.clone());
         }
         fetched.rows.push(json!({

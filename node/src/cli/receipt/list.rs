@@ -20,7 +20,10 @@ pub fn list(dir: &Path, json: bool) -> Done {
     let mut rows = Vec::new();
     for entry in fs::read_dir(&folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        if path.extension().is_none_or(|extension| extension != "tlog-proof") {
+        if path
+            .extension()
+            .is_none_or(|extension| extension != "tlog-proof")
+        {
             continue;
         }
         let receipt = super::read(&path)?;

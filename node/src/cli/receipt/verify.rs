@@ -25,13 +25,20 @@ use crate::cli::{
 /// Where the key of a log comes from.
 enum Trust {
     Vkey(Box<LogVerifier>),
-    Roster { bundle: Vec<u8>, anchor: TrustAnchor, file: std::path::PathBuf },
+    Roster {
+        bundle: Vec<u8>,
+        anchor: TrustAnchor,
+        file: std::path::PathBuf,
+    },
 }
+
+/// A check: its name, its outcome, and why it failed.
+type Row = (String, &'static str, Option<String>);
 
 /// One file with what was found.
 struct Finding {
     file: String,
-    checks: Vec<(String, &'static str, Option<String>)>,
+    checks: Vec<Row>,
     verified: bool,
     summary: Option<Value>,
 }
@@ -59,10 +66,14 @@ pub fn verify(args: &ReceiptVerifyArgs, json: bool) -> Done {
     if failed == 0 {
         return Ok(0);
     }
-    let what = format!("{failed} of {} receipts failed verification", findings.len());
+    let what = format!(
+        "{failed} of {} receipts failed verification",
+        findings.len()
+    );
     let first = findings.iter().find(|finding| !finding.verified);
     let cause = first.and_then(|finding| finding.checks.iter().find_map(|(_, _, why)| why.clone()));
-    Err(Failure::new(WireCode::BadReceipt, what).cause(cause.unwrap_or_else(|| "a check failed".to_owned())))
+    Err(Failure::new(WireCode::BadReceipt, what)
+        .cause(cause.unwrap_or_else(|| "a check failed".to_owned())))
 }
 
 fn trust(args: &ReceiptVerifyArgs) -> Result<Trust, Failure> {
@@ -72,63 +83,112 @@ fn trust(args: &ReceiptVerifyArgs) -> Result<Trust, Failure> {
             0 | 1 => String::from_utf8_lossy(&files::read(Path::new(vkey), 4096)?).into_owned(),
             _ => vkey.clone(),
         };
-        let log = LogVerifier::from_vkey(text.trim()).or_code(WireCode::BadInput, "--vkey is no verifier key")?;
+        let log = LogVerifier::from_vkey(text.trim())
+            .or_code(WireCode::BadInput, "--vkey is no verifier key")?;
         return Ok(Trust::Vkey(Box::new(log)));
     }
     if let (Some(roster), Some(root)) = (&args.roster, &args.root) {
         let (_, anchor) = read_root(root)?;
-        return Ok(Trust::Roster { bundle: read_bundle(roster)?, anchor, file: roster.clone() });
+        return Ok(Trust::Roster {
+            bundle: read_bundle(roster)?,
+            anchor,
+            file: roster.clone(),
+        });
     }
     let folder = files::home(&args.dir, "member", MEMBER_FILE).map_err(|failure| {
-        failure.advise("frex receipt verify FILE --roster roster.frex --root root.frex (or --vkey FILE)")
+        failure.advise(
+            "frex receipt verify FILE --roster roster.frex --root root.frex (or --vkey FILE)",
+        )
     })?;
     let home = MemberHome::open(&folder).or_fail("cannot open the member")?;
     let anchor = home.anchor().or_fail("no root is pinned here")?;
     let file = home.roster_path();
-    Ok(Trust::Roster { bundle: read_bundle(&file)?, anchor, file })
+    Ok(Trust::Roster {
+        bundle: read_bundle(&file)?,
+        anchor,
+        file,
+    })
 }
 
 fn examine(file: &Path, trust: &Trust, envelope: Option<EnvelopeId>) -> Result<Finding, Failure> {
-    let name = file.display().to_string();
-    let receipt = match super::read(file) {
-        Ok(receipt) => receipt,
-        Err(failure) if failure.code() == WireCode::BadReceipt => {
-            let why = failure.cause_text();
-            let checks = vec![("file is a receipt".to_owned(), "failed", Some(why))];
-            return Ok(Finding { file: name, checks, verified: false, summary: None });
-        }
-        Err(failure) => return Err(failure),
+    let mut finding = Finding {
+        file: file.display().to_string(),
+        checks: Vec::new(),
+        verified: false,
+        summary: None,
     };
-    let mut checks = vec![("file is a receipt".to_owned(), "ok", None)];
-    let time_ms = Leaf::parse(&receipt.leaf).ok().map(|leaf| leaf.time_ms());
-    let (log, judged) = match trust {
-        Trust::Vkey(log) => (Some(log.as_ref().clone()), None),
-        Trust::Roster { bundle, anchor, file } => {
-            let judged = judge_even_expired(bundle, anchor, time_ms).map_err(|error| refused(file, error))?;
-            let ended = if judged.expired { ", in force at that time" } else { "" };
-            let version = judged.roster.version();
-            checks.push((format!("roster version {version} is signed under the root you gave{ended}"), "ok", None));
-            (member::log_of(&receipt, &judged.roster), Some(judged))
+    let receipt = match super::read(file) {
+        Err(failure) if failure.code() == WireCode::BadReceipt => {
+            finding.fail("file is a receipt", failure.cause_text());
+            return Ok(finding);
         }
+        other => other?,
+    };
+    finding.hold("file is a receipt");
+    let time_ms = Leaf::parse(&receipt.leaf).map_or(0, |leaf| leaf.time_ms());
+    let judged = trust.judged(time_ms)?;
+    let log = match (trust, &judged) {
+        (Trust::Vkey(log), _) => Some(log.as_ref().clone()),
+        (_, Some(judged)) => {
+            let (version, expired) = (judged.roster.version(), judged.expired);
+            let ended = if expired {
+                ", in force at that time"
+            } else {
+                ""
+            };
+            finding.hold(&format!(
+                "roster version {version} is signed under the root you gave{ended}"
+            ));
+            member::log_of(&receipt, &judged.roster)
+        }
+        _ => None,
     };
     let Some(log) = log else {
-        let why = "the receipt names a log that the roster does not list".to_owned();
-        checks.push(("log is one of the roster".to_owned(), "failed", Some(why)));
-        return Ok(Finding { file: name, checks, verified: false, summary: None });
+        let why = "the receipt names a log that the roster does not list";
+        finding.fail("log is one of the roster", why.to_owned());
+        return Ok(finding);
     };
-    checks.extend(receipt::checks(&receipt, &log, envelope).iter().map(check_row));
+    let checks = receipt::checks(&receipt, &log, envelope);
+    finding.checks.extend(checks.iter().map(check_row));
     let verified = receipt::verify(&receipt, &log, envelope).is_ok();
-    let summary = v1::Statement::decode(receipt.statement.clone()).ok();
-    let statement = summary.as_ref().filter(|statement| statement.event() == Event::Stage);
-    if let Some(statement) = statement {
-        checks.push(stage_row(statement, judged.as_ref()));
+    if let Ok(statement) = v1::Statement::decode(receipt.statement.clone()) {
+        if statement.event() == Event::Stage {
+            finding.checks.push(stage_row(&statement, judged.as_ref()));
+        }
+        finding.summary = Some(summarise(&statement, &receipt, time_ms));
     }
-    let verified = verified && checks.iter().all(|(_, outcome, _)| matches!(*outcome, "ok" | "not checked"));
-    let summary = summary.map(|statement| summarise(&statement, &receipt, time_ms.unwrap_or_default()));
-    Ok(Finding { file: name, checks, verified, summary })
+    let holds = |row: &Row| matches!(row.1, "ok" | "not checked");
+    finding.verified = verified && finding.checks.iter().all(holds);
+    Ok(finding)
 }
 
-fn check_row(check: &Check) -> (String, &'static str, Option<String>) {
+impl Trust {
+    /// The roster as of the receipt's time, if that is where the key comes from.
+    fn judged(&self, time_ms: u64) -> Result<Option<Judged>, Failure> {
+        match self {
+            Self::Vkey(_) => Ok(None),
+            Self::Roster {
+                bundle,
+                anchor,
+                file,
+            } => judge_even_expired(bundle, anchor, Some(time_ms))
+                .map(Some)
+                .map_err(|error| refused(file, error)),
+        }
+    }
+}
+
+impl Finding {
+    fn hold(&mut self, name: &str) {
+        self.checks.push((name.to_owned(), "ok", None));
+    }
+
+    fn fail(&mut self, name: &str, why: String) {
+        self.checks.push((name.to_owned(), "failed", Some(why)));
+    }
+}
+
+fn check_row(check: &Check) -> Row {
     let why = match &check.outcome {
         Outcome::Fails(error) => Some(error.to_string()),
         Outcome::Holds | Outcome::NotReached => None,
@@ -137,13 +197,19 @@ fn check_row(check: &Check) -> (String, &'static str, Option<String>) {
 }
 
 /// A stage is the member's word: its own signature counts, not only the node's.
-fn stage_row(statement: &v1::Statement, judged: Option<&Judged>) -> (String, &'static str, Option<String>) {
-    let who = member::stage_of(statement).map(|stage| stage.member).unwrap_or_default();
+fn stage_row(statement: &v1::Statement, judged: Option<&Judged>) -> Row {
+    let who = member::stage_of(statement)
+        .map(|stage| stage.member)
+        .unwrap_or_default();
     let name = format!("stage is signed by {}", output::clean(&who));
     match judged {
         None => (format!("{name} (needs --roster)"), "not checked", None),
         Some(judged) if member::stage_is_signed(statement, &judged.roster) => (name, "ok", None),
-        Some(_) => (name, "failed", Some("the member's signature does not hold".to_owned())),
+        Some(_) => (
+            name,
+            "failed",
+            Some("the member's signature does not hold".to_owned()),
+        ),
     }
 }
 
@@ -181,14 +247,27 @@ fn print(finding: &Finding) {
             let text = |field: &str| summary[field].as_str().unwrap_or_default().to_owned();
             output::data(format_args!(
                 "  {} by {} at {}, entry #{}, envelope {}",
-                text("event"), text("node"), text("time"), summary["index"], text("envelope")
+                text("event"),
+                text("node"),
+                text("time"),
+                summary["index"],
+                text("envelope")
             ));
         }
         output::data(format_args!("  {}", output::good("VERIFIED")));
         return;
     }
     let code = WireCode::BadReceipt;
-    let why = finding.checks.iter().find_map(|(_, _, why)| why.as_deref()).unwrap_or("a check failed");
-    output::data(format_args!("  {}  {why}  [{} {}]", output::bad("FAILED"), code.info().name, code as u16));
+    let why = finding
+        .checks
+        .iter()
+        .find_map(|(_, _, why)| why.as_deref())
+        .unwrap_or("a check failed");
+    output::data(format_args!(
+        "  {}  {why}  [{} {}]",
+        output::bad("FAILED"),
+        code.info().name,
+        code as u16
+    ));
     output::data(format_args!("  try: {}", code.info().advice));
 }

@@ -76,20 +76,31 @@ fn trusted_root<'a>(
     let (_, pinned) = read_root(&path)?;
     match given {
         Some((_, anchor)) if *anchor != pinned => {
-            let error = RosterError { part: Part::Root, fault: Fault::WrongRoot };
+            let error = RosterError {
+                part: Part::Root,
+                fault: Fault::WrongRoot,
+            };
             Err(refused(&path, error))
         }
         _ => Ok((None, pinned)),
     }
 }
 
-fn check_newer(home: &Path, anchor: &TrustAnchor, roster: &Roster, file: &Path) -> Result<(), Failure> {
+fn check_newer(
+    home: &Path,
+    anchor: &TrustAnchor,
+    roster: &Roster,
+    file: &Path,
+) -> Result<(), Failure> {
     let path = home.join(ROSTER_FILE);
     if !path.exists() {
         return Ok(());
     }
-    let held = judge_even_expired(&read_bundle(&path)?, anchor, None).map_err(|error| refused(&path, error))?;
-    roster.is_newer_than(held.roster.reference()).map_err(|error| refused(file, error))?;
+    let held = judge_even_expired(&read_bundle(&path)?, anchor, None)
+        .map_err(|error| refused(&path, error))?;
+    roster
+        .is_newer_than(held.roster.reference())
+        .map_err(|error| refused(file, error))?;
     Ok(())
 }
 
@@ -98,7 +109,10 @@ fn report(dir: &Path, homes: &[PathBuf], version: u64, json: bool) {
         return output::document(json!({ "version": version, "installed": homes }));
     }
     for home in homes {
-        output::data(format_args!("installed  roster version {version} in {}", home.display()));
+        output::data(format_args!(
+            "installed  roster version {version} in {}",
+            home.display()
+        ));
     }
     output::data("Next (a node that runs takes the new roster when it is started again):");
     output::data(format_args!("  frex run {}", dir.display()));

@@ -33,19 +33,29 @@ pub fn make(args: &RosterMakeArgs, json: bool) -> Done {
     let expires_ms = now_ms.saturating_add(args.expires.as_ms());
     let (mut roster, mut docs) = match &args.previous {
         Some(path) => follow(path, &anchor, now_ms, expires_ms)?,
-        None => (build::first_roster(&root, now_ms, expires_ms), BTreeMap::new()),
+        None => (
+            build::first_roster(&root, now_ms, expires_ms),
+            BTreeMap::new(),
+        ),
     };
     for path in &args.cards {
         let bytes = files::read(path, limits::SIGNED_BYTES_MAX)?;
-        let card = Card::judge(&bytes, &anchor.federation, now_ms)
-            .or_fail(format_args!("{} is no card that can be listed", path.display()))?;
+        let card = Card::judge(&bytes, &anchor.federation, now_ms).or_fail(format_args!(
+            "{} is no card that can be listed",
+            path.display()
+        ))?;
         announce(&card, json);
         build::list_card(&mut roster, &card.wire);
         docs.insert(card.member.id, card.wire.member_doc);
     }
     let signers: Vec<&SigningKey> = keys.iter().collect();
     let signed = build::sign_roster(&roster, &signers);
-    let bundle = build::bundle(&Bytes::from(root_bytes), &signed, docs.into_values().collect(), None);
+    let bundle = build::bundle(
+        &Bytes::from(root_bytes),
+        &signed,
+        docs.into_values().collect(),
+        None,
+    );
     finish(&bundle, &anchor, &args.out, &args.root, json)
 }
 
@@ -55,7 +65,11 @@ pub fn sign(args: &RosterSignArgs, json: bool) -> Done {
     let root = decode_root(&root_bytes)?;
     let keys = read_keys(&args.keys, &root)?;
     let malformed = |error: prost::DecodeError| {
-        Failure::new(WireCode::BadRoster, format!("{} is no roster", args.file.display())).because(&error)
+        Failure::new(
+            WireCode::BadRoster,
+            format!("{} is no roster", args.file.display()),
+        )
+        .because(&error)
     };
     let bytes = read_bundle(&args.file)?;
     let mut bundle = v1::RosterBundle::decode(&bytes[..]).map_err(malformed)?;
@@ -63,11 +77,19 @@ pub fn sign(args: &RosterSignArgs, json: bool) -> Done {
     for key in &keys {
         let own = key.key_id();
         let added = sign::sign(label::TYPE_ROSTER, signed.payload.clone(), &[key]);
-        signed.signatures.retain(|signature| signature.key_id != own.as_ref());
+        signed
+            .signatures
+            .retain(|signature| signature.key_id != own.as_ref());
         signed.signatures.extend(added.signatures);
     }
     bundle.roster = signed.encode_to_vec().into();
-    finish(&bundle.encode_to_vec(), &anchor, &args.file, &args.root, json)
+    finish(
+        &bundle.encode_to_vec(),
+        &anchor,
+        &args.file,
+        &args.root,
+        json,
+    )
 }
 
 /// The next roster after the one in `path`, with its documents by member.
@@ -79,14 +101,22 @@ fn follow(
 ) -> Result<(v1::Roster, BTreeMap<String, Bytes>), Failure> {
     let bytes = read_bundle(path)?;
     let held = judge_even_expired(&bytes, anchor, None).map_err(|error| refused(path, error))?;
-    let bundle = v1::RosterBundle::decode(&bytes[..])
-        .or_code(WireCode::BadRoster, format_args!("{} is no roster", path.display()))?;
+    let bundle = v1::RosterBundle::decode(&bytes[..]).or_code(
+        WireCode::BadRoster,
+        format_args!("{} is no roster", path.display()),
+    )?;
     let member_of = |signed: &Bytes| {
         let signed = v1::Signed::decode(signed.clone()).ok()?;
         Some(v1::MemberDoc::decode(signed.payload).ok()?.member)
     };
-    let docs = bundle.member_docs.into_iter().filter_map(|doc| Some((member_of(&doc)?, doc)));
-    Ok((build::next_roster(&held.roster, now_ms, expires_ms), docs.collect()))
+    let docs = bundle
+        .member_docs
+        .into_iter()
+        .filter_map(|doc| Some((member_of(&doc)?, doc)));
+    Ok((
+        build::next_roster(&held.roster, now_ms, expires_ms),
+        docs.collect(),
+    ))
 }
 
 fn decode_root(signed: &[u8]) -> Result<v1::Root, Failure> {
@@ -99,7 +129,10 @@ fn read_keys(paths: &[std::path::PathBuf], root: &v1::Root) -> Result<Vec<Signin
     let mut keys = Vec::new();
     for path in paths {
         let key = file::read_signing_key(path).or_fail("cannot read a governance key")?;
-        let listed = root.roster_keys.iter().any(|listed| listed.key == key.verifying_key().as_bytes()[..]);
+        let listed = root
+            .roster_keys
+            .iter()
+            .any(|listed| listed.key == key.verifying_key().as_bytes()[..]);
         if !listed {
             let what = format!("{} is no roster key of this federation", path.display());
             return Err(Failure::new(WireCode::NotTrusted, what)
@@ -112,7 +145,9 @@ fn read_keys(paths: &[std::path::PathBuf], root: &v1::Root) -> Result<Vec<Signin
 }
 
 fn announce(card: &Card, json: bool) {
-    let Some(key) = card.member.identity_keys.first() else { return };
+    let Some(key) = card.member.identity_keys.first() else {
+        return;
+    };
     if !json {
         let print = fingerprint::of(&label::sha256(&[key.key.as_bytes()]));
         output::data(format_args!("lists  {}  {}", card.member.id, print));
@@ -137,13 +172,22 @@ fn finish(bundle: &[u8], anchor: &TrustAnchor, out: &Path, root: &Path, json: bo
             "sha256": roster.as_ref().map(|roster| hex::encode(roster.sha256())),
         }));
     } else if let Some(roster) = &roster {
-        output::data(format_args!("wrote  {out}   version {}   {} members   {} nodes", roster.version(), roster.members().len(), roster.nodes().len()));
+        output::data(format_args!(
+            "wrote  {out}   version {}   {} members   {} nodes",
+            roster.version(),
+            roster.members().len(),
+            roster.nodes().len()
+        ));
         output::data("Next, on every member's machine:");
-        output::data(format_args!("  frex roster install {out} --root {root} DIR"));
+        output::data(format_args!(
+            "  frex roster install {out} --root {root} DIR"
+        ));
     } else {
         output::data(format_args!("wrote  {out}   more holders must sign"));
         output::data("Next, by another holder:");
-        output::data(format_args!("  frex roster sign {out} --root {root} --key roster.key"));
+        output::data(format_args!(
+            "  frex roster sign {out} --root {root} --key roster.key"
+        ));
     }
     Ok(if roster.is_some() { 0 } else { PARTIAL })
 }

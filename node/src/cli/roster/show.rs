@@ -24,7 +24,8 @@ pub fn show(args: &RosterShowArgs, json: bool) -> Done {
         Some(path) => read_root(path)?.1,
         None => own_root(&bundle)?,
     };
-    let judged = judge_even_expired(&bundle, &anchor, None).map_err(|error| refused(&args.file, error))?;
+    let judged =
+        judge_even_expired(&bundle, &anchor, None).map_err(|error| refused(&args.file, error))?;
     let (roster, pinned) = (&judged.roster, args.root.is_some());
     if json {
         output::document(json!({
@@ -57,15 +58,27 @@ fn own_root(bundle: &[u8]) -> Result<TrustAnchor, Failure> {
 }
 
 fn print(roster: &Roster, anchor: &TrustAnchor, pinned: bool, expired: bool) {
-    output::data(format_args!("federation  {}   version {}", roster.federation(), roster.version()));
+    output::data(format_args!(
+        "federation  {}   version {}",
+        roster.federation(),
+        roster.version()
+    ));
     output::data(format_args!("issued      {}", rfc3339(roster.issued_ms())));
     let ended = if expired { "   EXPIRED" } else { "" };
-    output::data(format_args!("expires     {}{ended}", rfc3339(roster.expires_ms())));
-    output::data(format_args!("root        {}", fingerprint::of(&anchor.root_sha256)));
+    output::data(format_args!(
+        "expires     {}{ended}",
+        rfc3339(roster.expires_ms())
+    ));
+    output::data(format_args!(
+        "root        {}",
+        fingerprint::of(&anchor.root_sha256)
+    ));
     if pinned {
         output::data("            ok: the root you gave signed for it");
     } else {
-        output::message("note: judged by the root inside the file; give --root to check it against yours");
+        output::message(
+            "note: judged by the root inside the file; give --root to check it against yours",
+        );
     }
     output::data("");
     let mut members = output::table(&["MEMBER", "NAME", "COUNTRY", "ROLE", "STATE", "NODE"]);
