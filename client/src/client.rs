@@ -6,7 +6,7 @@
 //! it. Every receipt is verified against the roster before anybody sees it, so a node can be
 //! late or silent, but it cannot make its member believe what did not happen.
 //!
-//! The session is made when it is first needed and again whenever it was lost. Spec: chapter CLI.
+//! The session is made when it is first needed and again whenever it was lost. Spec: chapter MBR.
 
 use std::{fmt, sync::Arc, time::Duration};
 

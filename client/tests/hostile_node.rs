@@ -124,7 +124,7 @@ async fn submit(client: &Client, count: usize) -> Vec<News> {
     events.into_iter().map(|event| event.news).collect()
 }
 
-// CLI-3: silence is not acceptance.
+// MBR-3: silence is not acceptance.
 #[tokio::test]
 async fn node_that_says_only_done_has_answered_nothing() {
     let client = client_of(done).await;
@@ -136,7 +136,7 @@ async fn node_that_says_only_done_has_answered_nothing() {
     );
 }
 
-// CLI-4: a receipt that proves nothing is shown as that.
+// MBR-4: a receipt that proves nothing is shown as that.
 #[tokio::test]
 async fn forged_receipts_are_not_news_of_success() {
     let client = client_of(|stream| {
@@ -169,7 +169,7 @@ async fn forged_receipts_are_not_news_of_success() {
     assert_eq!(forged.node.as_deref(), Some(NODE));
 }
 
-// CLI-3: one refusal of a whole request counts for every envelope in it.
+// MBR-3: one refusal of a whole request counts for every envelope in it.
 #[tokio::test]
 async fn refusal_of_the_request_is_told_for_every_envelope() {
     let client = client_of(|stream| {
@@ -190,7 +190,7 @@ async fn refusal_of_the_request_is_told_for_every_envelope() {
     assert!(news.iter().all(refused), "{news:?}");
 }
 
-// CLI-3, WIR-4: answers that belong nowhere, wrong frames and cut streams end the wait in time.
+// MBR-3, WIR-4: answers that belong nowhere, wrong frames and cut streams end the wait in time.
 #[tokio::test]
 async fn senseless_answers_end_a_submission() {
     let scripts: [Reply; 4] = [
@@ -209,7 +209,7 @@ async fn senseless_answers_end_a_submission() {
     }
 }
 
-// CLI-3: a node that is always about to stop is asked again until patience ends.
+// MBR-3: a node that is always about to stop is asked again until patience ends.
 #[tokio::test]
 async fn node_that_always_stops_is_given_up_in_time() {
     let client = client_of(|stream| {
@@ -225,7 +225,7 @@ async fn node_that_always_stops_is_given_up_in_time() {
     );
 }
 
-// CLI-5, CLI-6: items that are none come as failures, one by one.
+// MBR-5, MBR-6: items that are none come as failures, one by one.
 #[tokio::test]
 async fn senseless_items_are_failures_and_not_messages() {
     let client = client_of(|stream| {
@@ -258,7 +258,7 @@ async fn senseless_items_are_failures_and_not_messages() {
     assert!(inbox.next().await.is_none());
 }
 
-// CLI-5: an inbox that is refused or answered with nonsense ends with the reason.
+// MBR-5: an inbox that is refused or answered with nonsense ends with the reason.
 #[tokio::test]
 async fn refused_inbox_ends_with_the_reason() {
     let scripts: [(Reply, WireCode); 2] = [
@@ -283,7 +283,7 @@ async fn refused_inbox_ends_with_the_reason() {
     }
 }
 
-// CLI-8, CLI-9: nothing that a node says about its log is believed unproved.
+// MBR-8, MBR-9: nothing that a node says about its log is believed unproved.
 #[tokio::test]
 async fn unproved_answers_to_questions_are_errors() {
     let client = client_of(|stream| {

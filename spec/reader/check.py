@@ -52,11 +52,7 @@ class Inputs:
 
     def envelope(self):
         message = protobuf.decode(protobuf.ENVELOPE, self.hex("envelope"))
-        return message, message.body or self.hex("body")
-
-
-def padme(inputs):
-    return envelope.padded(inputs["length"])
+        return message, message.body
 
 
 def pae(inputs):
@@ -177,7 +173,7 @@ def judge_roster(inputs):
 OPERATIONS = {
     run.__name__: run
     for run in (
-        padme, pae, parse_frame_header, read_content, admit_key, sealing_key_of_seed,
+        pae, parse_frame_header, read_content, admit_key, sealing_key_of_seed,
         verify_ed25519, verify_signed, verify_envelope, open_envelope, open_forward,
         verify_inclusion, verify_consistency, verify_checkpoint, parse_vkey, verify_receipt,
         read_receipt_file, judge_roster,

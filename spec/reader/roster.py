@@ -15,7 +15,7 @@ ED25519, SEALING = 1, 3
 LIVE = 1
 BUNDLE_BYTES_MAX, ROSTER_BYTES_MAX, SIGNED_BYTES_MAX = 16 << 20, 4 << 20, 64 << 10
 MEMBERS_MAX, KEYS_MAX, GOVERNANCE_KEYS_MAX, SIGNATURES_MAX = 4096, 16, 64, 64
-FEATURES_MAX, ADDRESSES_MAX, ADDRESS_BYTES_MAX, NAME_BYTES_MAX = 64, 16, 262, 256
+ADDRESSES_MAX, ADDRESS_BYTES_MAX, NAME_BYTES_MAX = 16, 262, 256
 COUNTRIES = set(
     "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR "
     "BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ "
@@ -94,7 +94,8 @@ def verify(signed, kind, keys, threshold):
     try:
         return dsse.verify(signed, dsse.TYPES[kind], keys, threshold)[1]
     except Refused as cause:
-        raise Refused("TooFewSignatures") from cause
+        bad = cause.name == "BadSignature"
+        raise Refused("BadSignature" if bad else "TooFewSignatures") from cause
 
 
 def check_times(issued_ms, expires_ms, now_ms, expiry=True):
@@ -144,7 +145,6 @@ def check_member(member, ledger):
     require(member.identity_keys, "KeyMissing")
     require(member.status in range(1, 4), "BadStatus")
     ledger.keys(member.identity_keys, ED25519)
-    require(len(member.accepts) <= FEATURES_MAX, "TooLarge")
     pairs = set()
     for one in member.accepts:
         require(one.kind in range(1, 8) and one.lanes, "BadAccepts")

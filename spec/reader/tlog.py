@@ -116,6 +116,10 @@ def note_key_id(name, kind, key):
     return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + key).digest()[:4]
 
 
+def check_text(text):
+    require(not any(one < " " and one != "\n" for one in text), "NotText")
+
+
 def check_key_name(name):
     require(name and "+" not in name and not any(one.isspace() for one in name), "KeyName")
 
@@ -125,6 +129,7 @@ def parse_vkey(text):
     parts = text.split("+", 2)
     require(len(parts) == 3, "VerifierKey")
     name, key_id, data = parts
+    check_text(name)
     check_key_name(name)
     try:
         data = from_base64(data)
@@ -143,7 +148,7 @@ def parse_note(data):
         text = data.decode("utf-8")
     except UnicodeDecodeError as cause:
         raise Refused("NotText") from cause
-    require(not any(one < " " and one != "\n" for one in text), "NotText")
+    check_text(text)
     at = text.rfind("\n\n")
     require(at >= 0 and text.endswith("\n") and at + 2 < len(text), "Shape")
     body, lines = text[: at + 1], text[at + 2 : -1].split("\n")

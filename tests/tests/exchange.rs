@@ -228,7 +228,7 @@ async fn one_report_reaches_three_countries_and_their_word_comes_back() {
     world.shutdown().await;
 }
 
-/// RCP, CLI-4: a receipt that was changed, or is about something else, is never handed out as one.
+/// RCP-6, MBR-4: a receipt that was changed, or is about something else, is never handed out as one.
 fn refuses_what_receipts_do_not_prove(client: &Client, proof: &ProvenReceipt) {
     let verifier = client.verifier();
     let id = proof.statement().envelope_id;
@@ -249,7 +249,7 @@ fn refuses_what_receipts_do_not_prove(client: &Client, proof: &ProvenReceipt) {
     assert_eq!(WireCode::from(wrong.error), WireCode::NotTrusted);
 }
 
-// DEL, LIM-2: 64 envelopes under one signature and one HPKE context per recipient.
+// SIG-4, LIM-2: 64 envelopes under one signature and one HPKE context per recipient.
 #[tokio::test]
 async fn batch_of_sixty_four_arrives_whole() {
     let world = World::new().await;
@@ -383,7 +383,7 @@ async fn restarted_nodes_keep_everything_and_clients_return() {
     world.shutdown().await;
 }
 
-// CLI-5: what is released, or held by a program that goes away, comes again.
+// MBR-5: what is released, or held by a program that goes away, comes again.
 #[tokio::test]
 async fn released_and_abandoned_items_come_again() {
     let world = World::new().await;

@@ -227,7 +227,7 @@ fn history(seed: u64) -> (String, u64, u64) {
     })
 }
 
-// NOD-1, DEL-4: an acknowledged report survives and arrives once.
+// NOD-1, DEL-10: an acknowledged report survives and arrives once.
 #[test]
 fn acknowledged_reports_survive_loss_partition_and_power_cuts() {
     let seeds = match std::env::var("FREX_SEED") {

@@ -64,7 +64,7 @@ impl Link {
 
     /// The present session, or a new one. Looks for the node for as long as `patience` says, with
     /// growing pauses, unless waiting cannot help. Callers that come meanwhile wait for the same
-    /// attempt. Spec: CLI-1.
+    /// attempt. Spec: MBR-1.
     pub(super) async fn session(&self, patience: Duration) -> Result<Session, ConnectError> {
         let deadline = Instant::now() + patience;
         let mut held = self.session.lock().await;

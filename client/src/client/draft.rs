@@ -172,7 +172,7 @@ impl DraftBuilder {
         self.content(report::CONTENT_TYPE, json)
     }
 
-    /// The draft, with the sealing keys of `roster`. Spec: CLI-2.
+    /// The draft, with the sealing keys of `roster`. Spec: MBR-2.
     ///
     /// # Errors
     /// [`DraftError`] names the recipient that cannot be sent to.

@@ -186,7 +186,7 @@ struct Hold {
 
 impl Client {
     /// Reads the inbox: up to `credit` (1 to 256) items are held at once, and reading ends when
-    /// nothing has come for `wait`; with no wait at all, when nothing waits. Spec: CLI-5.
+    /// nothing has come for `wait`; with no wait at all, when nothing waits. Spec: MBR-5.
     ///
     /// # Errors
     /// [`InboxError::Connect`].
@@ -212,7 +212,7 @@ impl Client {
 
 impl Inbox {
     /// The next item, or nothing when nothing has come for as long as this inbox waits. A lost
-    /// session is made again; items that were held then come again. Spec: CLI-5.
+    /// session is made again; items that were held then come again. Spec: MBR-5.
     ///
     /// # Errors
     /// The outer error ends the inbox. The inner one is an item that is no message.
@@ -321,7 +321,7 @@ impl Inbox {
         }
     }
 
-    /// The receipt first: it fixes when the sender's keys must have been good. Spec: CLI-6.
+    /// The receipt first: it fixes when the sender's keys must have been good. Spec: MBR-6.
     fn read(
         &mut self,
         wire: &v1::Envelope,
@@ -371,7 +371,7 @@ impl InboxItem {
 
     /// States, signed, what the member did with it, and waits until the node has logged that.
     /// The item is then gone from the inbox. `outcome` is a code that goes with ACTED only, and
-    /// empty otherwise. Spec: CLI-7.
+    /// empty otherwise. Spec: MBR-7.
     ///
     /// # Errors
     /// [`ConfirmError`]; unless it is [`ConfirmError::TimedOut`], the item comes again.

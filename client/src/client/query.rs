@@ -72,7 +72,7 @@ pub struct LogHead {
 
 impl Client {
     /// Every receipt that the home node holds on a message that this member sent, in the order
-    /// of its log, each verified; those that do not hold say why. Spec: CLI-8.
+    /// of its log, each verified; those that do not hold say why. Spec: MBR-8.
     ///
     /// # Errors
     /// [`QueryError`]; [`WireCode::NotFound`] inside if the node knows no such message.
@@ -103,7 +103,7 @@ impl Client {
     }
 
     /// The newest head of the home node's log, proved to extend `known` if one is given.
-    /// Spec: CLI-9.
+    /// Spec: MBR-9.
     ///
     /// # Errors
     /// [`QueryError`]; a failed proof is evidence against the node.
@@ -129,7 +129,7 @@ impl Client {
         })
     }
 
-    /// The newest head of the home node's log, proved to hold `leaf` at `index`. Spec: CLI-9.
+    /// The newest head of the home node's log, proved to hold `leaf` at `index`. Spec: MBR-9.
     ///
     /// # Errors
     /// [`QueryError`]; a failed proof is evidence against the node.

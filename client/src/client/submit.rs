@@ -160,7 +160,7 @@ impl Client {
     /// Submits sealed envelopes and listens for what becomes of them: for `wait` to the
     /// recipients' nodes, and for as long as the client's patience to the home node. If the
     /// session is lost, the same envelopes are submitted again, which has no effect on those that
-    /// the node already has. Spec: CLI-3.
+    /// the node already has. Spec: MBR-3.
     ///
     /// # Errors
     /// [`SubmitError`]; nothing was submitted.

@@ -1,4 +1,4 @@
-//! What a receipt is worth: nothing, until it has proved what it says. Spec: CLI-4.
+//! What a receipt is worth: nothing, until it has proved what it says. Spec: MBR-4.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -69,7 +69,7 @@ impl Verifier {
     }
 
     /// Verifies that the log of the node that the receipt names holds what it states, that the
-    /// node may state it, and that it covers `envelope` if one is given. Spec: CLI-4.
+    /// node may state it, and that it covers `envelope` if one is given. Spec: MBR-4.
     ///
     /// # Errors
     /// [`Unproven`] names the node and keeps the receipt.

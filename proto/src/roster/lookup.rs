@@ -77,7 +77,7 @@ impl Roster {
         &self.payload
     }
 
-    /// Whether plain X25519 is tolerated as key exchange. Spec: SES-3.
+    /// Whether plain X25519 is tolerated as key exchange. Spec: TLS-6.
     #[must_use]
     pub fn allow_classical(&self) -> bool {
         self.allow_classical
@@ -145,7 +145,7 @@ impl Roster {
         }
     }
 
-    /// The live owner of a connection's Ed25519 key that is good at `now_ms`. Spec: SES-2.
+    /// The live owner of a connection's Ed25519 key that is good at `now_ms`. Spec: TLS-3.
     #[must_use]
     pub fn owner_of_tls_key(&self, key: &[u8; 32], now_ms: u64) -> Option<&Peer> {
         let listed = self.tls.get(key)?;

@@ -1,0 +1,221 @@
+//! Receipts and proof files.
+
+use bytes::Bytes;
+use frex_proto::{
+    error::WireCode,
+    id::{EnvelopeId, MessageId},
+    log::{Checkpoint, Frontier, Leaf, LogVerifier, batch_append, checkpoint, leaf_hash, origin},
+    receipt,
+    v1::{self, Event},
+};
+use prost::Message;
+
+use crate::{
+    Vector,
+    fixtures::{FEDERATION, NOW_MS, POLICE, SENDER, stranger},
+    notes::{log_key, log_origin, vkey},
+};
+
+const SALT: [u8; 32] = [41; 32];
+const ENVELOPE: [u8; 32] = [42; 32];
+
+pub(crate) fn make() -> Vec<Vector> {
+    let mut vectors = good();
+    vectors.extend(proofs());
+    vectors.extend(logs());
+    vectors.extend(statements());
+    vectors.extend(files());
+    vectors
+}
+
+fn statement(event: Event) -> v1::Statement {
+    v1::Statement {
+        event: event.into(),
+        envelope_id: Bytes::from_static(&ENVELOPE),
+        message_id: Bytes::copy_from_slice(&MessageId([3; 16]).0),
+        sender: SENDER.to_owned(),
+        recipients: vec![POLICE.to_owned()],
+        node: "node.example-a".to_owned(),
+        ..v1::Statement::default()
+    }
+}
+
+/// A receipt of a log of 11 entries in which `statement` is number 4, under a leaf of `event`.
+fn logged(event: Event, statement: &v1::Statement) -> v1::Receipt {
+    let statement = Bytes::from(statement.encode_to_vec());
+    let leaf = Leaf::build(event, NOW_MS, &SALT, &statement);
+    let hashes: Vec<_> = (0..11_u8)
+        .map(|number| {
+            if number == 4 {
+                leaf.hash()
+            } else {
+                leaf_hash(&[number; 48])
+            }
+        })
+        .collect();
+    let grown = batch_append(&Frontier::new(), &hashes);
+    let head = Checkpoint {
+        origin: log_origin(),
+        size: 11,
+        root: grown.root,
+    };
+    let signed = checkpoint::sign(&head, &log_key()).expect("a head");
+    receipt::build(statement, &SALT, &leaf, 4, &grown.proofs[4], signed)
+}
+
+fn accepted() -> v1::Receipt {
+    logged(Event::Accepted, &statement(Event::Accepted))
+}
+
+fn vector(name: &str, spec: &str, what: &str, receipt: &v1::Receipt, expect: &str) -> Vector {
+    Vector::new("receipt", name, spec, what, "verify_receipt")
+        .set("vkey", vkey())
+        .hex("receipt", receipt.encode_to_vec())
+        .expect(expect)
+}
+
+#[rustfmt::skip] // A table: one row a vector.
+fn good() -> Vec<Vector> {
+    let row = |name: &str, what: &str, event: Event, change: &dyn Fn(&mut v1::Statement)| {
+        let mut stated = statement(event);
+        change(&mut stated);
+        vector(name, "RCP-2", what, &logged(event, &stated), "ok")
+    };
+    vec![
+        row("submitted", "SUBMITTED", Event::Submitted, &|_| ()),
+        row("accepted", "ACCEPTED", Event::Accepted, &|_| ()),
+        row("rejected", "REJECTED with a code", Event::Rejected, &|s| s.code = WireCode::NotAccepted as u32),
+        row("rejected-id-reuse", "REJECTED for a reused id, with the envelope held", Event::Rejected, &|s| { s.code = WireCode::IdReuse as u32; s.other_envelope_id = Bytes::from_static(&[7; 32]); }),
+        row("stage", "STAGE with the member's word", Event::Stage, &|s| s.member_statement = Bytes::from_static(b"signed")),
+        row("operator", "OPERATOR about nothing", Event::Operator, &|s| *s = v1::Statement { event: s.event, node: s.node.clone(), ..v1::Statement::default() }),
+        vector("accepted-of-an-envelope", "RCP-8", "a receipt of the envelope in question", &accepted(), "ok").hex("envelope_id", ENVELOPE),
+        vector("accepted-of-another-envelope", "RCP-8", "a receipt of another envelope", &accepted(), "WrongEnvelope").hex("envelope_id", EnvelopeId([1; 32]).0),
+    ]
+}
+
+fn flip(bytes: &mut Bytes, at: usize) {
+    let mut copy = bytes.to_vec();
+    copy[at] ^= 1;
+    *bytes = copy.into();
+}
+
+#[rustfmt::skip] // A table: one row a vector.
+fn proofs() -> Vec<Vector> {
+    let row = |name: &str, spec: &str, what: &str, change: &dyn Fn(&mut v1::Receipt), expect: &str| {
+        let mut receipt = accepted();
+        change(&mut receipt);
+        vector(name, spec, what, &receipt, expect)
+    };
+    vec![
+        row("statement-changed", "RCP-3", "another sender in the statement", &|r| { let mut s = statement(Event::Accepted); s.sender.push('x'); r.statement = s.encode_to_vec().into(); }, "Leaf(Mismatch)"),
+        row("statement-recoded", "RCP-3", "the same statement with an unknown field", &|r| r.statement = [&r.statement[..], b"\x78\x01"].concat().into(), "Leaf(Mismatch)"),
+        row("salt-changed", "RCP-3", "one bit of the salt changed", &|r| flip(&mut r.salt, 0), "Leaf(Mismatch)"),
+        row("salt-31-bytes", "RCP-1", "a salt cut short", &|r| r.salt.truncate(31), "Salt"),
+        row("leaf-time-changed", "RCP-3", "another time in the leaf", &|r| flip(&mut r.leaf, 15), "Leaf(Mismatch)"),
+        row("leaf-event-changed", "RCP-3", "another event in the leaf", &|r| flip(&mut r.leaf, 5), "Leaf(Mismatch)"),
+        row("leaf-event-unknown", "LOG-2", "event 11", &|r| { let mut leaf = r.leaf.to_vec(); leaf[5] = 11; r.leaf = leaf.into(); }, "Leaf(Event)"),
+        row("leaf-version", "LOG-2", "a leaf of another version", &|r| flip(&mut r.leaf, 4), "Leaf(Format)"),
+        row("leaf-reserved", "LOG-2", "reserved bytes that are not zero", &|r| flip(&mut r.leaf, 7), "Leaf(Format)"),
+        row("leaf-47-bytes", "LOG-2", "a leaf cut short", &|r| r.leaf.truncate(47), "Leaf(Length)"),
+        row("index-of-a-neighbour", "RCP-7", "the index of a neighbour", &|r| r.index = 5, "Proof(RootMismatch)"),
+        row("index-outside", "RCP-7", "index 11 of 11", &|r| r.index = 11, "Proof(IndexOutside)"),
+        row("hash-changed", "RCP-7", "one bit of a hash changed", &|r| flip(&mut r.hashes[2], 0), "Proof(RootMismatch)"),
+        row("hash-missing", "RCP-7", "a hash too few", &|r| { r.hashes.pop(); }, "Proof(WrongLength)"),
+        row("hash-31-bytes", "RCP-1", "a hash cut short", &|r| r.hashes[0].truncate(31), "Hash"),
+        row("hashes-64", "LIM-21", "64 hashes", &|r| r.hashes = vec![Bytes::from_static(&[0; 32]); 64], "TooLarge"),
+        row("checkpoint-over-the-limit", "LIM-22", "a checkpoint of 8193 bytes", &|r| r.checkpoint = vec![b'x'; 8193].into(), "TooLarge"),
+        row("checkpoint-changed", "RCP-5", "another size in the checkpoint", &|r| r.checkpoint = String::from_utf8(r.checkpoint.to_vec()).expect("text").replace("\n11\n", "\n12\n").into(), "Checkpoint(Note(BadSignature))"),
+        row("checkpoint-missing", "RCP-5", "no checkpoint", &|r| r.checkpoint.clear(), "Checkpoint(Note(Shape))"),
+    ]
+}
+
+#[rustfmt::skip] // A table: one row a vector.
+fn logs() -> Vec<Vector> {
+    let mut event = statement(Event::Submitted);
+    let mismatched = logged(Event::Accepted, &event);
+    "node.example-b".clone_into(&mut event.node);
+    let other_node = logged(Event::Submitted, &event);
+    let other = |log: &LogVerifier, name: &str, what: &str, expect: &str| {
+        Vector::new("receipt", name, "RCP-5", what, "verify_receipt")
+            .set("vkey", log.vkey())
+            .hex("receipt", accepted().encode_to_vec())
+            .expect(expect)
+    };
+    let by_stranger = LogVerifier { origin: log_origin(), key: stranger().verifying_key() };
+    let of_other = LogVerifier { origin: origin(FEDERATION, "node.example-b", 1), key: log_key().verifying_key() };
+    vec![
+        vector("event-differs", "RCP-4", "a leaf of ACCEPTED that commits to a statement of SUBMITTED", &mismatched, "EventMismatch"),
+        vector("node-differs", "RCP-6", "a statement of another node in this node's log", &other_node, "WrongNode"),
+        other(&by_stranger, "key-of-another", "another key under the same name", "Checkpoint(Note(Unsigned))"),
+        other(&of_other, "log-of-another", "the same key under another name", "Checkpoint(Origin)"),
+    ]
+}
+
+#[rustfmt::skip] // A table: one row a vector.
+fn statements() -> Vec<Vector> {
+    let row = |name: &str, what: &str, event: Event, change: &dyn Fn(&mut v1::Statement), expect: &str| {
+        let mut stated = statement(event);
+        change(&mut stated);
+        vector(name, "RCP-2", what, &logged(event, &stated), &format!("Statement({expect})"))
+    };
+    vec![
+        row("statement-event-missing", "no event", Event::Accepted, &|s| s.event = 0, "Event"),
+        row("statement-event-unknown", "an event of a later version", Event::Accepted, &|s| s.event = 11, "Event"),
+        row("statement-without-envelope", "ACCEPTED without an envelope id", Event::Accepted, &|s| s.envelope_id.clear(), "Id"),
+        row("statement-envelope-31-bytes", "an envelope id cut short", Event::Accepted, &|s| s.envelope_id.truncate(31), "Id"),
+        row("statement-without-message", "ACCEPTED without a message id", Event::Accepted, &|s| s.message_id.clear(), "Id"),
+        row("statement-without-sender", "ACCEPTED without a sender", Event::Accepted, &|s| s.sender.clear(), "Id"),
+        row("statement-without-node", "no node", Event::Accepted, &|s| s.node.clear(), "Id"),
+        row("statement-without-recipients", "ACCEPTED for nobody", Event::Accepted, &|s| s.recipients.clear(), "Recipients"),
+        row("statement-recipient-twice", "one recipient twice", Event::Accepted, &|s| s.recipients.push(POLICE.to_owned()), "Recipients"),
+        row("statement-recipient-name", "a recipient with a capital", Event::Accepted, &|s| s.recipients.push("Police".to_owned()), "Recipients"),
+        row("statement-65-recipients", "65 recipients", Event::Accepted, &|s| s.recipients = (0..65).map(|n| format!("m{n}")).collect(), "Recipients"),
+        row("statement-accepted-with-a-code", "ACCEPTED with a code", Event::Accepted, &|s| s.code = 1001, "Code"),
+        row("statement-rejected-without-a-code", "REJECTED without a code", Event::Rejected, &|_| (), "Code"),
+        row("statement-id-reuse-without-the-other", "ID_REUSE without the envelope held", Event::Rejected, &|s| s.code = WireCode::IdReuse as u32, "Field"),
+        row("statement-other-without-id-reuse", "the other envelope under another code", Event::Rejected, &|s| { s.code = WireCode::Expired as u32; s.other_envelope_id = Bytes::from_static(&[7; 32]); }, "Field"),
+        row("statement-stage-without-a-word", "STAGE without the member's word", Event::Stage, &|_| (), "Field"),
+        row("statement-accepted-with-a-word", "ACCEPTED with a member's word", Event::Accepted, &|s| s.member_statement = Bytes::from_static(b"x"), "Field"),
+        row("statement-over-the-limit", "a statement of more than 16 KiB", Event::Stage, &|s| s.member_statement = vec![0; 16_384].into(), "TooLarge"),
+    ]
+}
+
+#[rustfmt::skip] // A table: one row a vector.
+fn files() -> Vec<Vector> {
+    let good = receipt::to_tlog_proof_text(&accepted()).expect("a good receipt");
+    let extra = good.lines().find(|line| line.starts_with("extra ")).expect("an extra line").to_owned();
+    let row = |name: &str, spec: &str, what: &str, file: &str, expect: &str| {
+        Vector::new("receipt", name, spec, what, "read_receipt_file").set("vkey", vkey()).set("file", file).expect(expect)
+    };
+    let hash = good.lines().nth(3).expect("a hash line").to_owned();
+    vec![
+        row("file", "RCP-10", "a receipt as a file", &good, "ok"),
+        row("file-first-line", "LOG-13", "another version", &good.replace("proof@v1", "proof@v2"), "FirstLine"),
+        row("file-without-extra", "RCP-10", "no extra line", &good.replace(&format!("{extra}\n"), ""), "Extra"),
+        row("file-extra-not-base64", "LOG-13", "an extra line that is not base64", &good.replace(&extra, "extra ****"), "Extra"),
+        row("file-extra-empty", "LOG-13", "an extra line with nothing", &good.replace(&extra, "extra "), "Extra"),
+        row("file-extra-with-more", "RCP-10", "an extra that holds an index too", &good.replace(&extra, &extra_with_index()), "Extra"),
+        row("file-extra-twice", "LOG-13", "two extra lines", &good.replace(&extra, &format!("{extra}\n{extra}")), "Index"),
+        row("file-index-leading-zero", "LOG-13", "an index of 04", &good.replace("index 4", "index 04"), "Index"),
+        row("file-index-negative", "LOG-13", "an index of -4", &good.replace("index 4", "index -4"), "Index"),
+        row("file-without-index", "LOG-13", "no index line", &good.replace("index 4\n", ""), "Index"),
+        row("file-other-index", "RCP-7", "the index of a neighbour", &good.replace("index 4", "index 5"), "Proof(RootMismatch)"),
+        row("file-hash-31-bytes", "LOG-13", "a hash cut short", &good.replace(&hash, "AAAA"), "Hash"),
+        row("file-hash-missing", "RCP-7", "a hash too few", &good.replace(&format!("{hash}\n"), ""), "Proof(WrongLength)"),
+        row("file-64-hashes", "LIM-21", "64 hashes", &good.replace(&hash, &vec![hash.clone(); 64].join("\n")), "TooManyHashes"),
+        row("file-without-an-empty-line", "LOG-13", "no empty line at all", &good.replace("\n\n", "\n"), "Divider"),
+        row("file-checkpoint-cut-off", "LOG-13", "a checkpoint without its signatures", good.rsplit_once("\n\n").expect("two parts").0, "Checkpoint(Note(Shape))"),
+        row("file-with-carriage-returns", "LOG-13", "lines that end as on another system", &good.replace('\n', "\r\n"), "FirstLine"),
+    ]
+}
+
+fn extra_with_index() -> String {
+    use base64::Engine as _;
+    let receipt = v1::Receipt {
+        hashes: Vec::new(),
+        checkpoint: Bytes::new(),
+        ..accepted()
+    };
+    let data = base64::engine::general_purpose::STANDARD.encode(receipt.encode_to_vec());
+    format!("extra {data}")
+}

@@ -1,0 +1,258 @@
+//! Runs one vector through this implementation.
+
+use bytes::Bytes;
+use frex_proto::{
+    envelope::{self, Parsed},
+    id::EnvelopeId,
+    keys::{SealingPublicKey, SealingSecretKey, VerifyingKey},
+    label,
+    log::{self, Hash, LogVerifier, checkpoint},
+    receipt,
+    roster::{Roster, TrustAnchor},
+    sign::{self, BatchCache},
+    v1, wire,
+};
+use prost::Message;
+use serde_json::{Map, Value};
+
+type Outcome = Result<Option<String>, String>;
+
+/// Runs the operation that `inputs` names.
+pub(crate) fn run(inputs: &Map<String, Value>) -> Outcome {
+    let inputs = Inputs(inputs);
+    match inputs.text("op") {
+        "pae" => Ok(Some(pae(&inputs))),
+        "parse_frame_header" => parse_frame_header(&inputs),
+        "read_content" => read_content(&inputs),
+        "admit_key" => admit_key(&inputs),
+        "sealing_key_of_seed" => Ok(Some(sha(inputs.secrets()[0].public().as_bytes()))),
+        "verify_ed25519" => verify_ed25519(&inputs),
+        "verify_signed" => verify_signed(&inputs),
+        "verify_envelope" => judge(&inputs).map(|(parsed, _)| Some(parsed.id.to_string())),
+        "open_envelope" => open_envelope(&inputs),
+        "open_forward" => open_forward(&inputs),
+        "verify_inclusion" => verify_inclusion(&inputs),
+        "verify_consistency" => verify_consistency(&inputs),
+        "verify_checkpoint" => verify_checkpoint(&inputs),
+        "parse_vkey" => parse_vkey(&inputs),
+        "verify_receipt" => verify_receipt(&inputs),
+        "read_receipt_file" => read_receipt_file(&inputs),
+        "judge_roster" => judge_roster(&inputs),
+        other => panic!("no such operation: {other}"),
+    }
+}
+
+struct Inputs<'a>(&'a Map<String, Value>);
+
+impl Inputs<'_> {
+    fn text(&self, name: &str) -> &str {
+        self.0[name].as_str().expect("text")
+    }
+
+    fn number(&self, name: &str) -> u64 {
+        self.0[name].as_u64().expect("a number")
+    }
+
+    fn bytes(&self, name: &str) -> Vec<u8> {
+        hex::decode(self.text(name)).expect("hexadecimal")
+    }
+
+    fn hash(&self, name: &str) -> Hash {
+        self.bytes(name).try_into().expect("32 bytes")
+    }
+
+    fn list(&self, name: &str) -> Vec<Vec<u8>> {
+        let list = self.0[name].as_array().expect("a list");
+        list.iter()
+            .map(|one| hex::decode(one.as_str().expect("text")).expect("hexadecimal"))
+            .collect()
+    }
+
+    fn hashes(&self, name: &str) -> Vec<Hash> {
+        let list = self.list(name).into_iter();
+        list.map(|one| one.try_into().expect("32 bytes")).collect()
+    }
+
+    fn keys(&self, name: &str) -> Vec<VerifyingKey> {
+        let list = self.list(name);
+        list.iter()
+            .map(|key| VerifyingKey::admit(key).expect("a good key"))
+            .collect()
+    }
+
+    fn secrets(&self) -> Vec<SealingSecretKey> {
+        let list = self.list("secrets").into_iter();
+        list.map(|seed| SealingSecretKey::from_seed(&seed.try_into().expect("32 bytes")))
+            .collect()
+    }
+
+    /// The envelope and its body, which in vectors is always inside.
+    fn envelope(&self) -> Result<(v1::Envelope, Bytes), String> {
+        let envelope = v1::Envelope::decode(Bytes::from(self.bytes("envelope")))
+            .map_err(|_| "Malformed".to_owned())?;
+        let body = envelope.body.clone();
+        Ok((envelope, body))
+    }
+
+    fn log(&self) -> Result<LogVerifier, String> {
+        LogVerifier::from_vkey(self.text("vkey")).map_err(name)
+    }
+}
+
+/// The name of a failure: what its type calls it, with what it holds.
+fn name(error: impl std::fmt::Debug) -> String {
+    format!("{error:?}")
+}
+
+fn sha(bytes: &[u8]) -> String {
+    hex::encode(label::sha256(&[bytes]))
+}
+
+fn pae(inputs: &Inputs<'_>) -> String {
+    hex::encode(sign::pae(
+        inputs.text("payload_type"),
+        &inputs.bytes("payload"),
+    ))
+}
+
+fn parse_frame_header(inputs: &Inputs<'_>) -> Outcome {
+    let header = inputs.bytes("header").try_into().expect("five bytes");
+    let (_, length) = wire::parse_header(header).map_err(name)?;
+    Ok(Some(length.to_string()))
+}
+
+fn read_content(inputs: &Inputs<'_>) -> Outcome {
+    let content: v1::Content = wire::decode(inputs.bytes("content").into()).map_err(name)?;
+    let data = hex::encode(&content.data);
+    Ok(Some(format!("{} {data}", content.content_type)))
+}
+
+fn admit_key(inputs: &Inputs<'_>) -> Outcome {
+    let key = inputs.bytes("key");
+    let id = if inputs.text("algorithm") == "ed25519" {
+        VerifyingKey::admit(&key).map_err(name)?.key_id()
+    } else {
+        SealingPublicKey::admit(&key).map_err(name)?.key_id()
+    };
+    Ok(Some(id.to_string()))
+}
+
+fn verify_ed25519(inputs: &Inputs<'_>) -> Outcome {
+    let key = VerifyingKey::admit(&inputs.bytes("key")).map_err(name)?;
+    let verdict = key.verify(&inputs.bytes("message"), &inputs.bytes("signature"));
+    verdict.map(|()| None).map_err(name)
+}
+
+fn verify_signed(inputs: &Inputs<'_>) -> Outcome {
+    let signed = v1::Signed::decode(Bytes::from(inputs.bytes("signed")))
+        .map_err(|_| "Malformed".to_owned())?;
+    let threshold = usize::try_from(inputs.number("threshold")).expect("small");
+    let (kind, keys) = (inputs.text("payload_type"), inputs.keys("keys"));
+    let verified = sign::verify(&signed, kind, &keys, threshold).map_err(name)?;
+    Ok(Some(sha(&verified.payload)))
+}
+
+fn judge(inputs: &Inputs<'_>) -> Result<(Parsed, Bytes), String> {
+    let (message, body) = inputs.envelope()?;
+    let parsed = envelope::parse(&message).map_err(name)?;
+    let keys = inputs.keys("sender_keys");
+    envelope::verify(&parsed, &keys, &mut BatchCache::new()).map_err(name)?;
+    envelope::check_body(&parsed, &body).map_err(name)?;
+    envelope::check_time(&parsed.core, inputs.number("now_ms")).map_err(name)?;
+    Ok((parsed, body))
+}
+
+fn open_envelope(inputs: &Inputs<'_>) -> Outcome {
+    let (parsed, body) = judge(inputs)?;
+    let secrets = inputs.secrets();
+    let secrets: Vec<&SealingSecretKey> = secrets.iter().collect();
+    let opened = envelope::open(&parsed, &body, inputs.text("member"), &secrets)
+        .map_err(|error| name(error.cause()))?;
+    let data = sha(&opened.data);
+    Ok(Some(format!("{} {data}", opened.content_type)))
+}
+
+fn open_forward(inputs: &Inputs<'_>) -> Outcome {
+    let (message, body) = inputs.envelope()?;
+    let forward = envelope::parse_forward(&message).map_err(name)?;
+    let (forwarder, author) = (inputs.keys("forwarder_keys"), inputs.keys("author_keys"));
+    envelope::verify_forward(&forward, &forwarder, &author, &mut BatchCache::new())
+        .map_err(name)?;
+    envelope::check_body(&forward.original, &body).map_err(name)?;
+    envelope::check_times(
+        forward.created_ms,
+        forward.expires_ms,
+        inputs.number("now_ms"),
+    )
+    .map_err(name)?;
+    let secrets = inputs.secrets();
+    let secrets: Vec<&SealingSecretKey> = secrets.iter().collect();
+    let opened = envelope::open_forward(&forward, &body, inputs.text("member"), &secrets)
+        .map_err(|error| name(error.cause()))?;
+    let data = sha(&opened.data);
+    Ok(Some(format!("{} {data}", opened.content_type)))
+}
+
+fn verify_inclusion(inputs: &Inputs<'_>) -> Outcome {
+    log::verify_inclusion(
+        &inputs.hash("leaf_hash"),
+        inputs.number("index"),
+        inputs.number("size"),
+        &inputs.hashes("hashes"),
+        &inputs.hash("root"),
+    )
+    .map(|()| None)
+    .map_err(name)
+}
+
+fn verify_consistency(inputs: &Inputs<'_>) -> Outcome {
+    log::verify_consistency(
+        inputs.number("old_size"),
+        &inputs.hash("old_root"),
+        inputs.number("new_size"),
+        &inputs.hash("new_root"),
+        &inputs.hashes("hashes"),
+    )
+    .map(|()| None)
+    .map_err(name)
+}
+
+fn verify_checkpoint(inputs: &Inputs<'_>) -> Outcome {
+    let note = inputs.text("checkpoint").as_bytes();
+    let head = checkpoint::parse_and_verify(note, &inputs.log()?).map_err(name)?;
+    Ok(Some(format!("{} {}", head.size, hex::encode(head.root))))
+}
+
+fn parse_vkey(inputs: &Inputs<'_>) -> Outcome {
+    Ok(Some(hex::encode(inputs.log()?.key.as_bytes())))
+}
+
+fn verify_receipt(inputs: &Inputs<'_>) -> Outcome {
+    let message = v1::Receipt::decode(Bytes::from(inputs.bytes("receipt")))
+        .map_err(|_| "Malformed".to_owned())?;
+    judge_receipt(&message, inputs)
+}
+
+fn read_receipt_file(inputs: &Inputs<'_>) -> Outcome {
+    let message = receipt::from_tlog_proof_text(inputs.text("file")).map_err(name)?;
+    judge_receipt(&message, inputs)
+}
+
+fn judge_receipt(message: &v1::Receipt, inputs: &Inputs<'_>) -> Outcome {
+    let expected = inputs.0.contains_key("envelope_id");
+    let expected = expected.then(|| EnvelopeId(inputs.hash("envelope_id")));
+    let verified = receipt::verify(message, &inputs.log()?, expected).map_err(name)?;
+    let event = verified.statement.event.as_str_name();
+    let event = event.strip_prefix("EVENT_").unwrap_or(event);
+    Ok(Some(format!("{event} {}", verified.time_ms)))
+}
+
+fn judge_roster(inputs: &Inputs<'_>) -> Outcome {
+    let anchor = TrustAnchor {
+        federation: inputs.text("federation").to_owned(),
+        root_sha256: inputs.hash("root_sha256"),
+    };
+    let roster = Roster::judge(&inputs.bytes("bundle"), &anchor, inputs.number("now_ms"))
+        .map_err(|error| name(error.fault))?;
+    Ok(Some(roster.version().to_string()))
+}
