@@ -196,4 +196,3 @@ pub fn files_below(dir: &Path) -> Vec<PathBuf> {
         })
         .collect()
 }
-
