@@ -166,7 +166,9 @@ async fn drain(client: &Client) -> BTreeMap<EnvelopeId, usize> {
     let mut seen = BTreeMap::new();
     let mut inbox = client.inbox(8, Duration::from_secs(900)).await.unwrap();
     while let Some(item) = inbox.next().await {
-        let Ok(item) = item.unwrap() else { panic!("an item that cannot be opened") };
+        let Ok(item) = item.unwrap() else {
+            panic!("an item that cannot be opened")
+        };
         *seen.entry(item.id()).or_default() += 1;
         item.confirm(v1::Stage::Opened, "").await.unwrap();
         if seen.len() == REPORTS {
