@@ -97,6 +97,28 @@ pub trait Disk: Send + Sync {
     fn free_bytes(&self, path: &Path) -> io::Result<u64>;
 }
 
+/// Makes a directory and its parents, so that a power cut does not take them away again.
+///
+/// Parents that this process may not read were there before it and are left alone.
+///
+/// # Errors
+/// Whatever the disk says.
+pub fn create_dir_durable(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    disk.create_dir_all(path)?;
+    for parent in path.ancestors().skip(1) {
+        let parent = if parent.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            parent
+        };
+        match disk.sync_dir(parent) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(()),
+            synced => synced?,
+        }
+    }
+    Ok(())
+}
+
 /// Reads a whole file of at most `bytes_max`.
 ///
 /// # Errors

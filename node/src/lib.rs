@@ -9,7 +9,6 @@
 #![forbid(unsafe_code)]
 
 pub mod bells;
-pub mod cli;
 pub mod config;
 pub mod delivery;
 pub mod disk;

@@ -34,11 +34,12 @@ pub async fn accept(shared: Arc<Shared>, greeter: Greeter) {
     let mut serving = JoinSet::new();
     loop {
         tokio::select! {
+            biased;
+            () = shared.stopped() => break,
             session = sessions.recv() => match session {
                 Some(session) => { serving.spawn(serve(shared.clone(), session)); }
                 None => break,
             },
-            () = shared.stopped() => break,
             Some(_) = serving.join_next() => {}
         }
     }
@@ -54,11 +55,12 @@ async fn serve(shared: Arc<Shared>, session: Session) {
     let mut streams = JoinSet::new();
     loop {
         tokio::select! {
+            biased;
+            () = shared.stopped() => break,
             stream = session.accept() => match stream {
                 Ok(stream) => { streams.spawn(answer(shared.clone(), session.clone(), stream)); }
                 Err(_) => break,
             },
-            () = shared.stopped() => break,
             Some(_) = streams.join_next() => {}
         }
     }

@@ -2,6 +2,4 @@
 
 #![forbid(unsafe_code)]
 
-fn main() -> std::process::ExitCode {
-    frex_node::cli::main()
-}
+fn main() {}

@@ -1,8 +1,8 @@
 //! What the tests and benchmarks of FREX share.
 //!
-//! [`federation`] makes members, nodes and rosters; [`sim`] is a world in one process: a network that loses and a disk that forgets, both decided
-//! by one seed. [`pinned_tls`] is the plainest mutual TLS, for what is measured or tested without
-//! FREX's own transport.
+//! [`federation`] makes members, nodes and rosters. [`sim`] is a world in one process: a network
+//! that loses and a disk that forgets, both decided by one seed. [`pinned_tls`] is the plainest
+//! mutual TLS, for what is measured or tested without FREX's own transport.
 
 #![forbid(unsafe_code)]
 

@@ -72,7 +72,7 @@ impl Checker {
         };
         if !["description", "urls", "hashes", "subjects"]
             .iter()
-            .any(|name| says(&name))
+            .any(says)
         {
             let expected = "at least one of description, urls, hashes and subjects";
             self.fault("", "says nothing", expected);

@@ -153,6 +153,7 @@ impl Endpoint {
         };
         loop {
             let incoming = tokio::select! {
+                biased;
                 incoming = self.quinn.accept() => incoming,
                 () = sessions.closed() => None,
             };

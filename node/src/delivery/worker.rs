@@ -45,8 +45,9 @@ pub async fn run(shared: Arc<Shared>, greeter: Greeter, node: String) {
     };
     let shared = worker.shared.clone();
     tokio::select! {
-        () = worker.work() => {}
+        biased;
         () = shared.stopped() => {}
+        () = worker.work() => {}
     }
 }
 
@@ -175,6 +176,8 @@ impl Worker {
             let wake = self.resting.values().map(|resting| resting.until).min();
             let wake = wake.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
             tokio::select! {
+                biased;
+                reason = session.closed() => return reason,
                 Some(done) = requests.join_next() => {
                     for tried in done.unwrap_or_default() {
                         self.settle(tried);
@@ -183,7 +186,6 @@ impl Worker {
                 changed = self.bell.changed() => if changed.is_err() {
                     std::future::pending::<()>().await;
                 },
-                reason = session.closed() => return reason,
                 () = tokio::time::sleep_until(wake) => {}
             }
         }

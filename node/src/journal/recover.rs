@@ -14,7 +14,7 @@ use super::{
     scan::{Chain, Segment, Tail, Visit},
     segment::{self, FIRST_OFFSET, SegmentHeader},
 };
-use crate::disk::Disk;
+use crate::disk::{Disk, create_dir_durable};
 
 const PROGRESS_STEP_BYTES: u64 = 4 * 1024 * 1024;
 const FILL_STEP_BYTES_MIN: u64 = 4096;
@@ -38,7 +38,7 @@ impl Journal {
         replay: &mut dyn FnMut(Replayed) -> Result<(), JournalError>,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Self, JournalError> {
-        disk.create_dir_all(dir)?;
+        create_dir_durable(&*disk, dir)?;
         segment::remove_unfinished(&*disk, dir)?;
         let chain = match Chain::open(&*disk, dir)? {
             Some(chain) => chain,

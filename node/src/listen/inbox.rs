@@ -69,6 +69,8 @@ pub(super) async fn serve(
         }
         let idle = held.items.is_empty();
         tokio::select! {
+            biased;
+            () = shared.stopped() => return Err(Refused(WireCode::ShuttingDown)),
             frame = reader.next(Duration::from_millis(limits::WAIT_MS_MAX.into())) => {
                 let Some(frame) = frame? else { return Ok(()) };
                 if frame.kind != FrameType::Confirm {
@@ -81,7 +83,6 @@ pub(super) async fn serve(
             }
             _ = bell.changed() => {}
             () = tokio::time::sleep_until(idle_until), if idle => return Ok(()),
-            () = shared.stopped() => return Err(Refused(WireCode::ShuttingDown)),
         }
     }
 }

@@ -116,8 +116,9 @@ impl<'a> Open<'a> {
     ) -> Result<(), Refused> {
         while !self.waiting.is_empty() {
             let notice = tokio::select! {
-                notice = tokio::time::timeout_at(deadline, notices.recv()) => notice,
+                biased;
                 () = self.shared.stopped() => return Ok(()),
+                notice = tokio::time::timeout_at(deadline, notices.recv()) => notice,
             };
             let Ok(Some(notice)) = notice else {
                 return Ok(());

@@ -113,11 +113,13 @@ impl SimDisk {
     }
 
     /// Loses power. Of what was not synced, `seed` keeps nothing, everything, or some 512-byte
-    /// sectors and some name changes. Handles of before answer EIO from now on.
+    /// sectors and some name changes. Handles of before answer EIO from now on, and faults that
+    /// were still to come are forgotten.
     pub fn crash(&self, seed: u64) {
         let mut state = self.lock();
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         state.life += 1;
+        state.faults.clear();
         state.lose_names(&mut rng);
         for contents in state.files.values_mut() {
             contents.lose(&mut rng);

@@ -163,13 +163,13 @@ impl Check {
         for chunk in chunks {
             self.arrived.extend_from_slice(&std::mem::take(chunk));
             while let Some(frame) = receipts::next_frame(&mut self.arrived) {
-                accepted.push(self.one(frame.freeze())?);
+                accepted.push(self.one(&frame.freeze())?);
             }
         }
         Ok(accepted)
     }
 
-    fn one(&mut self, frame: Bytes) -> anyhow::Result<Accepted> {
+    fn one(&mut self, frame: &Bytes) -> anyhow::Result<Accepted> {
         let (sequence, rest) = frame.split_first_chunk().context("short")?;
         let (wrap, rest) = rest.split_first_chunk::<WRAP_BYTES>().context("short")?;
         let (signature, rest) = rest.split_first_chunk().context("short")?;

@@ -65,12 +65,12 @@ impl Sealer {
 
     /// Seals `count` envelopes under one signature, or each under its own.
     pub fn seal(&mut self, first: u64, count: usize) -> anyhow::Result<Vec<Sealed>> {
-        let mut shared = match self.mode {
+        let shared = match self.mode {
             Mode::Shared => Some(self.context()?),
             Mode::Single | Mode::Batch => None,
         };
         let unsigned = (first..first + count as u64)
-            .map(|sequence| self.one(sequence, shared.as_mut()))
+            .map(|sequence| self.one(sequence, shared.as_ref()))
             .collect::<anyhow::Result<Vec<_>>>()?;
         // A batch of one is a single signature: there is nothing to share it with.
         if self.mode == Mode::Single || count == 1 {
@@ -94,7 +94,7 @@ impl Sealer {
     fn one(
         &mut self,
         sequence: u64,
-        shared: Option<&mut (Vec<u8>, Context)>,
+        shared: Option<&(Vec<u8>, Context)>,
     ) -> anyhow::Result<Unsigned> {
         let mut content_key = [0; 32];
         self.rng.fill_bytes(&mut content_key);
@@ -108,7 +108,7 @@ impl Sealer {
                 context
                     .export(&aad, &mut wrap_key)
                     .map_err(|_| anyhow!("32 bytes can be exported"))?;
-                frame.extend(&*encapsulated);
+                frame.extend(encapsulated);
                 frame.extend(encrypted(&wrap_key, &content_key)?);
             }
             None => {

@@ -1,0 +1,372 @@
+//! A home node that answers anything: the client believes none of it and never panics.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use frex_client::{
+    client::{Client, ClientConfig, ItemError, News, QueryError},
+    environment::Environment,
+    tls::{Identity, config::Limits},
+    transport::{Endpoint, EndpointConfig, Greeter, RosterHandle, Socket, Stream},
+};
+use frex_proto::{
+    envelope::SignedEnvelope,
+    error::WireCode,
+    id::MessageId,
+    keys::{SealingSecretKey, SigningKey},
+    roster::{Peer, Roster, TrustAnchor, build},
+    v1::{self, answer::Answer},
+    wire::FrameType,
+};
+use tokio::sync::mpsc;
+
+const MEMBER: &str = "member";
+const NODE: &str = "node";
+const SECOND: Duration = Duration::from_secs(1);
+const YEAR_MS: u64 = 365 * 24 * 60 * 60 * 1000;
+
+/// What the node does on one stream after the request was read.
+type Script = Arc<dyn Fn(&mut Stream) + Send + Sync>;
+
+/// A client whose home node follows `script` on every stream.
+async fn client_of(script: impl Fn(&mut Stream) + Send + Sync + 'static) -> Client {
+    let node = Endpoint::bind(endpoint_config(address())).unwrap();
+    let roster = RosterHandle::new(roster(node.local_addr().unwrap()));
+    // The roster names the port, so the node is bound before the roster is known to it.
+    let greeter = Greeter::new(
+        Peer::Node(NODE.to_owned()),
+        roster.clone(),
+        Environment::default(),
+    );
+    let (sender, mut sessions) = mpsc::channel(4);
+    let serving = node.clone();
+    tokio::spawn(async move { serving.serve(greeter.listening(), sender).await });
+    let script: Script = Arc::new(script);
+    tokio::spawn(async move {
+        while let Some(session) = sessions.recv().await {
+            let script = Arc::clone(&script);
+            tokio::spawn(async move {
+                while let Ok(stream) = session.accept().await {
+                    tokio::spawn(follow(stream, Arc::clone(&script)));
+                }
+            });
+        }
+    });
+    let config = ClientConfig {
+        member: MEMBER.to_owned(),
+        roster,
+        identity: key(1),
+        tls: key(2),
+        sealing: vec![SealingSecretKey::from_seed(&[9; 32])],
+        environment: Environment::default(),
+        socket: None,
+        limits: Limits::default(),
+        patience: SECOND,
+    };
+    Client::connect(config).await.unwrap()
+}
+
+async fn follow(mut stream: Stream, script: Script) {
+    let request: v1::Request = stream
+        .reader
+        .message(FrameType::Request, SECOND)
+        .await
+        .unwrap();
+    if let Some(v1::request::Request::Submit(submit)) = request.request {
+        for _ in 0..submit.envelopes {
+            let frame = stream.reader.expect(FrameType::Envelope, SECOND).await;
+            frame.unwrap();
+        }
+    }
+    script(&mut stream);
+    // The client may be gone already.
+    let _ = stream.writer.finish().await;
+}
+
+fn put(stream: &mut Stream, envelope: u32, answer: Answer) {
+    let answer = v1::Answer {
+        envelope,
+        answer: Some(answer),
+    };
+    stream.writer.put_message(FrameType::Answer, &answer);
+}
+
+fn done(stream: &mut Stream) {
+    put(stream, 0, Answer::Done(v1::Done {}));
+}
+
+fn refusal(code: WireCode) -> Answer {
+    Answer::Refusal(v1::Refusal {
+        code: code as u32,
+        retry_after_ms: 0,
+    })
+}
+
+fn envelopes(client: &Client, count: usize) -> Vec<SignedEnvelope> {
+    let seal = |_| {
+        let draft = client.draft(&[MEMBER]).content("text/plain", "words");
+        client.seal(&client.finish(draft).unwrap()).unwrap()
+    };
+    (0..count).map(seal).collect()
+}
+
+async fn submit(client: &Client, count: usize) -> Vec<News> {
+    let submission = client.submit(envelopes(client, count), SECOND).await;
+    let events = submission.unwrap().finish().await;
+    events.into_iter().map(|event| event.news).collect()
+}
+
+// CLI-3: silence is not acceptance.
+#[tokio::test]
+async fn node_that_says_only_done_has_answered_nothing() {
+    let client = client_of(done).await;
+    let news = submit(&client, 2).await;
+    assert_eq!(news.len(), 2);
+    assert!(
+        news.iter()
+            .all(|news| matches!(news, News::Unanswered { .. }))
+    );
+}
+
+// CLI-4: a receipt that proves nothing is shown as that.
+#[tokio::test]
+async fn forged_receipts_are_not_news_of_success() {
+    let client = client_of(|stream| {
+        put(stream, 0, Answer::Receipt(v1::Receipt::default()));
+        let statement = frex_proto::receipt::Statement {
+            sender: MEMBER.to_owned(),
+            recipients: vec![MEMBER.to_owned()],
+            envelope_id: Some(frex_proto::id::EnvelopeId([1; 32])),
+            message_id: Some(MessageId([1; 16])),
+            ..frex_proto::receipt::Statement::new(v1::Event::Submitted, NODE)
+        };
+        let receipt = v1::Receipt {
+            statement: statement.encode().unwrap(),
+            ..v1::Receipt::default()
+        };
+        put(stream, 0, Answer::Receipt(receipt));
+        done(stream);
+    })
+    .await;
+    let news = submit(&client, 1).await;
+    let [
+        News::Unproven(shapeless),
+        News::Unproven(forged),
+        News::Unanswered { .. },
+    ] = news.as_slice()
+    else {
+        panic!("{news:?}")
+    };
+    assert_eq!(shapeless.node, None);
+    assert_eq!(forged.node.as_deref(), Some(NODE));
+}
+
+// CLI-3: one refusal of a whole request counts for every envelope in it.
+#[tokio::test]
+async fn refusal_of_the_request_is_told_for_every_envelope() {
+    let client = client_of(|stream| {
+        put(stream, 0, refusal(WireCode::DiskFull));
+        done(stream);
+    })
+    .await;
+    let news = submit(&client, 3).await;
+    assert_eq!(news.len(), 3);
+    let refused = |news: &News| {
+        matches!(
+            news,
+            News::Refused {
+                code: WireCode::DiskFull
+            }
+        )
+    };
+    assert!(news.iter().all(refused), "{news:?}");
+}
+
+// CLI-3, WIR-4: answers that belong nowhere, wrong frames and cut streams end the wait in time.
+#[tokio::test]
+async fn senseless_answers_end_a_submission() {
+    let scripts: [fn(&mut Stream); 4] = [
+        |stream| put(stream, 99, refusal(WireCode::Expired)),
+        |stream| put(stream, 0, Answer::Proof(v1::Proof::default())),
+        |stream| stream.writer.put_bytes(FrameType::Answer, &[0xff; 100]),
+        |stream| stream.writer.put_bytes(FrameType::Body, &[0; 100]),
+    ];
+    for script in scripts {
+        let client = client_of(script).await;
+        let news = submit(&client, 1).await;
+        let [News::Unanswered { code }] = news.as_slice() else {
+            panic!("{news:?}")
+        };
+        assert_eq!(*code, WireCode::Malformed);
+    }
+}
+
+// CLI-3: a node that is always about to stop is asked again until patience ends.
+#[tokio::test]
+async fn node_that_always_stops_is_given_up_in_time() {
+    let client = client_of(|stream| {
+        put(stream, 0, refusal(WireCode::ShuttingDown));
+        done(stream);
+    })
+    .await;
+    let waited = tokio::time::timeout(10 * SECOND, submit(&client, 1)).await;
+    let news = waited.unwrap();
+    assert!(
+        matches!(news.as_slice(), [News::Unanswered { .. }]),
+        "{news:?}"
+    );
+}
+
+// CLI-5, CLI-6: items that are none come as failures, one by one.
+#[tokio::test]
+async fn senseless_items_are_failures_and_not_messages() {
+    let client = client_of(|stream| {
+        let unsigned = v1::Envelope {
+            signed: Bytes::from_static(&[10, 0]),
+            ..v1::Envelope::default()
+        };
+        for envelope in [None, Some(v1::Envelope::default()), Some(unsigned)] {
+            let item = v1::Item {
+                lease: 1,
+                envelope,
+                receipt: Some(v1::Receipt::default()),
+            };
+            stream.writer.put_message(FrameType::Item, &item);
+        }
+        let item = v1::Item::default();
+        stream.writer.put_message(FrameType::Item, &item);
+        done(stream);
+    })
+    .await;
+    let mut inbox = client.inbox(4, Duration::ZERO).await.unwrap();
+    for number in 0..4 {
+        let item = inbox.next().await.unwrap().unwrap();
+        let failed = item.err().unwrap();
+        let incomplete = matches!(failed.error, ItemError::Incomplete);
+        assert_eq!(incomplete, number == 3, "{}", failed.error);
+        assert_eq!(failed.id(), None);
+        failed.release();
+    }
+    assert!(inbox.next().await.is_none());
+}
+
+// CLI-5: an inbox that is refused or answered with nonsense ends with the reason.
+#[tokio::test]
+async fn refused_inbox_ends_with_the_reason() {
+    let scripts: [(fn(&mut Stream), WireCode); 2] = [
+        (
+            |stream| {
+                put(stream, 0, refusal(WireCode::WrongNode));
+                done(stream);
+            },
+            WireCode::WrongNode,
+        ),
+        (
+            |stream| stream.writer.put_bytes(FrameType::Item, &[0xff; 9]),
+            WireCode::Malformed,
+        ),
+    ];
+    for (script, expected) in scripts {
+        let client = client_of(script).await;
+        let mut inbox = client.inbox(4, SECOND).await.unwrap();
+        let error = inbox.next().await.unwrap().err().unwrap();
+        assert_eq!(WireCode::from(error), expected);
+        assert!(inbox.next().await.is_none());
+    }
+}
+
+// CLI-8, CLI-9: nothing that a node says about its log is believed unproved.
+#[tokio::test]
+async fn unproved_answers_to_questions_are_errors() {
+    let client = client_of(|stream| {
+        let note = Bytes::from_static(b"frex/f/node/log/1\n1\nAAAA\n\n");
+        put(
+            stream,
+            0,
+            Answer::Checkpoint(v1::Checkpoint {
+                checkpoint: note,
+                consistency: Vec::new(),
+            }),
+        );
+        done(stream);
+    })
+    .await;
+    let error = client.checkpoint(None).await.unwrap_err();
+    assert!(matches!(error, QueryError::Checkpoint(_)), "{error}");
+    let error = client.prove_entry(0, &[0; 32]).await.unwrap_err();
+    assert!(matches!(error, QueryError::Transport(_)), "{error}");
+    let error = client.receipts(MessageId([1; 16])).await.unwrap_err();
+    assert_eq!(WireCode::from(error), WireCode::Malformed);
+}
+
+fn endpoint_config(address: SocketAddr) -> EndpointConfig {
+    let listed = [key(1), key(2)].map(|key| *key.verifying_key().as_bytes());
+    EndpointConfig {
+        socket: Socket::Udp(address),
+        identity: Identity::new(&key(3)).unwrap(),
+        key_check: Arc::new(move |key| listed.contains(key)),
+        key_exchange: frex_client::tls::KeyExchange::HybridOnly,
+        limits: Limits::default(),
+        listen: true,
+        rng_seed: None,
+    }
+}
+
+fn roster(address: SocketAddr) -> Roster {
+    let now_ms = now_ms();
+    let (root_key, issuer) = (key(5), key(6));
+    let root = build::root(&build::RootDraft {
+        federation: "f",
+        version: 1,
+        expires_ms: now_ms + YEAR_MS,
+        root_keys: &[root_key.verifying_key()],
+        root_threshold: 1,
+        roster_keys: &[issuer.verifying_key()],
+        roster_threshold: 1,
+    });
+    let card = build::card(&build::CardDraft {
+        federation: "f",
+        id: MEMBER,
+        name: "Member",
+        role: v1::Role::Hotline,
+        country: "NO",
+        home_node: NODE,
+        identity: &key(1),
+        client_tls: &[key(2).verifying_key()],
+        sealing: &[SealingSecretKey::from_seed(&[9; 32]).public()],
+        node: Some(build::NodeDraft {
+            id: NODE,
+            log_key: &key(4).verifying_key(),
+            witness_key: None,
+            tls_keys: &[key(3).verifying_key()],
+            addresses: &[address.to_string()],
+        }),
+        issued_ms: now_ms,
+        expires_ms: now_ms + YEAR_MS,
+    });
+    let mut listed = build::first_roster(&root, now_ms, now_ms + YEAR_MS);
+    build::list_card(&mut listed, &card);
+    let signed_root = build::sign_root(&root, &[&root_key]);
+    let signed = build::sign_roster(&listed, &[&issuer]);
+    let bundle = build::bundle(&signed_root, &signed, vec![card.member_doc], None);
+    let anchor = TrustAnchor::of_root(&signed_root).unwrap();
+    Roster::judge(&bundle, &anchor, now_ms).unwrap()
+}
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_seed(&[seed; 32])
+}
+
+fn address() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 0).into()
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(now.as_millis()).unwrap()
+}
