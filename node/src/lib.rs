@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bells;
+pub mod cli;
 pub mod config;
 pub mod delivery;
 pub mod disk;
