@@ -39,7 +39,8 @@ fn a_report_is_delivered_opened_and_acknowledged_once() {
         let item = &read["items"][0];
         assert_eq!(
             (&item["state"], &item["from"]),
-            (&state.into(), &"hotline.fr".into())
+            (&state.into(), &"hotline.fr".into()),
+            "{confirm}: {read}"
         );
         let file = item["file"].as_str().expect("a path");
         assert_eq!(
