@@ -2,7 +2,7 @@
 //! opened. Ends when nothing has come for five seconds.
 //!
 //! ```text
-//! cargo run -p frex-client --example read_inbox -- MEMBER-DIR
+//! cargo run -p frex-client --example read_inbox -- DIR/members/hotline.fr/member
 //! ```
 
 use std::{env, path::Path, time::Duration};

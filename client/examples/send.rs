@@ -1,10 +1,14 @@
 //! Seals a file to members of the federation, submits it and prints what becomes of it.
 //!
-//! Make a federation to try it on and start its nodes, then send from one of its members:
+//! Make a federation to try it on, start its nodes, each in a terminal of its own, and send from
+//! one of its members:
 //!
 //! ```text
 //! frex demo --keep DIR
-//! cargo run -p frex-client --example send -- MEMBER-DIR client/schema/report.v1.example.json MEMBER...
+//! frex run DIR/members/platform.ie/node
+//! frex run DIR/members/hotline.fr/node
+//! cargo run -p frex-client --example send -- \
+//!     DIR/members/platform.ie/member client/schema/report.v1.example.json hotline.fr
 //! ```
 //!
 //! A `.json` file is checked as a report first and refused with every mistake in it.

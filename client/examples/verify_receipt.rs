@@ -1,7 +1,7 @@
 //! Verifies a receipt file offline, against the roster that a member holds, and prints each check.
 //!
 //! ```text
-//! cargo run -p frex-client --example verify_receipt -- MEMBER-DIR RECEIPT.tlog-proof
+//! cargo run -p frex-client --example verify_receipt -- DIR/members/police.es/member RECEIPT.tlog-proof
 //! ```
 
 use std::{env, fs, path::Path, process::ExitCode};

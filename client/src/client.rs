@@ -177,7 +177,7 @@ pub enum ConnectError {
     #[error("the roster names no usable address of the home node")]
     NoAddress,
     /// Socket, handshake or Hello.
-    #[error("the home node cannot be reached: {0}")]
+    #[error("there is no session with the home node")]
     Transport(#[from] TransportError),
 }
 

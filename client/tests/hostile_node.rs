@@ -33,6 +33,9 @@ const YEAR_MS: u64 = 365 * 24 * 60 * 60 * 1000;
 /// What the node does on one stream after the request was read.
 type Script = Arc<dyn Fn(&mut Stream) + Send + Sync>;
 
+/// A script that needs nothing from its surroundings.
+type Reply = fn(&mut Stream);
+
 /// A client whose home node follows `script` on every stream.
 async fn client_of(script: impl Fn(&mut Stream) + Send + Sync + 'static) -> Client {
     let node = Endpoint::bind(endpoint_config(address())).unwrap();
@@ -190,7 +193,7 @@ async fn refusal_of_the_request_is_told_for_every_envelope() {
 // MBR-3, WIR-4: answers that belong nowhere, wrong frames and cut streams end the wait in time.
 #[tokio::test]
 async fn senseless_answers_end_a_submission() {
-    let scripts: [fn(&mut Stream); 4] = [
+    let scripts: [Reply; 4] = [
         |stream| put(stream, 99, refusal(WireCode::Expired)),
         |stream| put(stream, 0, Answer::Proof(v1::Proof::default())),
         |stream| stream.writer.put_bytes(FrameType::Answer, &[0xff; 100]),
@@ -258,7 +261,7 @@ async fn senseless_items_are_failures_and_not_messages() {
 // MBR-5: an inbox that is refused or answered with nonsense ends with the reason.
 #[tokio::test]
 async fn refused_inbox_ends_with_the_reason() {
-    let scripts: [(fn(&mut Stream), WireCode); 2] = [
+    let scripts: [(Reply, WireCode); 2] = [
         (
             |stream| {
                 put(stream, 0, refusal(WireCode::WrongNode));

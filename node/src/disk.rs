@@ -8,8 +8,11 @@ use std::{
     io,
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
+
+/// How old the known amount of free space may be.
+const SPACE_AGE_MS_MAX: u64 = 1_000;
 
 /// One open file, addressed by offset. Shared between one writer and many readers.
 pub trait DiskFile: Send + Sync {
@@ -149,13 +152,46 @@ pub fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_at(bytes, 0)?;
     file.sync_data()?;
     disk.rename(&temporary, path)?;
-    disk.sync_dir(path.parent().unwrap_or(Path::new(".")))
+    disk.sync_dir(parent_of(path))
+}
+
+/// The folder of a path; a bare name is in the present one.
+fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 fn temporary_beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".new");
     path.with_file_name(name)
+}
+
+/// The space left where the data is, asked for at most once a second: it is wanted for every
+/// request, and asking costs a system call.
+#[derive(Debug)]
+pub struct Space(Mutex<(u64, u64)>);
+
+impl Default for Space {
+    fn default() -> Self {
+        Self(Mutex::new((0, 0)))
+    }
+}
+
+impl Space {
+    /// Free bytes for this process where `path` is; 0 if the disk does not say.
+    pub fn free_bytes(&self, disk: &dyn Disk, path: &Path, now_ms: u64) -> u64 {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (asked_ms, bytes) = *known;
+        if asked_ms != 0 && now_ms.saturating_sub(asked_ms) < SPACE_AGE_MS_MAX {
+            return bytes;
+        }
+        let bytes = disk.free_bytes(path).unwrap_or(0);
+        *known = (now_ms, bytes);
+        bytes
+    }
 }
 
 /// The operating system's files.

@@ -179,7 +179,10 @@ async fn read_envelopes(
     if count == 0 || count > limits::BATCH_ENVELOPES_MAX {
         return Err(Refused(WireCode::TooLarge));
     }
-    if shared.disk.free_bytes(&shared.data).unwrap_or(0) < shared.config.disk_reserve_bytes {
+    let free_bytes = shared
+        .space
+        .free_bytes(shared.disk.as_ref(), &shared.data, shared.now_ms());
+    if free_bytes < shared.config.disk_reserve_bytes {
         return Err(Refused(WireCode::DiskFull));
     }
     let mut batch = Batch {

@@ -14,7 +14,7 @@ use tokio::{sync::watch, task::JoinSet};
 use crate::{
     bells::Bells,
     config::NodeConfig,
-    disk::Disk,
+    disk::{Disk, Space},
     intake::Intake,
     ledger::{LedgerError, query::Ledger},
     listen::Leases,
@@ -90,6 +90,8 @@ pub struct Shared {
     pub started_ms: u64,
     /// Bytes of large bodies that may be in memory at once.
     pub body_budget: Arc<tokio::sync::Semaphore>,
+    /// Space left for the data.
+    pub space: Space,
     /// Inbox items that some stream holds.
     pub leases: Leases,
 }

@@ -11,7 +11,7 @@ use frex_client::{
     client::{Client, News, ProvenReceipt, Submission, Unproven},
     environment::Clock,
     keys::MemberHome,
-    report,
+    report::{self, Report},
 };
 use frex_proto::{
     envelope::{Draft, SignedEnvelope},
@@ -98,7 +98,7 @@ fn content(args: &SendArgs) -> Result<(String, Vec<u8>), Failure> {
     if let Some(content_type) = &args.content_type {
         return Ok((content_type.clone(), data));
     }
-    parse_report(&data).map_err(|error| {
+    Report::parse(&data).map_err(|error| {
         Failure::new(
             WireCode::BadInput,
             format!("{} is no report", args.file.display()),
@@ -356,7 +356,4 @@ fn to_json(draft: &Draft, envelope: &SignedEnvelope, heard: &Heard) -> Value {
         "message": draft.message_id.to_string(), "envelope": envelope.id.to_string(),
         "submitted": heard.submitted, "recipients": recipients, "notes": heard.notes,
     })
-}
-fn parse_report(data: &[u8]) -> Result<Value, serde_json::Error> {
-    serde_json::from_slice(data)
 }

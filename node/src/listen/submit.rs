@@ -70,10 +70,11 @@ pub(super) async fn serve(
     let outcomes = shared.ledger.record_all(entries).await;
     drop(granted);
     for (number, outcome) in numbers.into_iter().zip(outcomes) {
-        if !matches!(outcome, Outcome::Receipt(_)) {
+        let fresh = matches!(outcome, Outcome::Receipt(_));
+        put_outcome(writer, number, outcome.clone());
+        if !fresh {
             open.catch_up(number, &outcome, writer);
         }
-        put_outcome(writer, number, outcome);
     }
     writer.flush().await?;
     open.wait(notices, deadline, writer).await

@@ -22,6 +22,7 @@ use super::{Execution, Node, NodeParts, Shared, StartError};
 use crate::{
     bells::Bells,
     delivery,
+    disk::Space,
     index::Index,
     intake::Intake,
     journal::JournalConfig,
@@ -89,6 +90,7 @@ pub(super) async fn start(
         endpoint,
         stopping,
         body_budget: Arc::new(Semaphore::new(BODY_BUDGET_BYTES)),
+        space: Space::default(),
         leases: Leases::default(),
     });
     tasks.spawn(listen::accept(shared.clone(), greeter.clone()));

@@ -11,26 +11,45 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Runs `frex` in `dir` with colour and environment settings of the outside taken away.
-pub fn frex(dir: &Path, args: &[&str]) -> Output {
-    command(dir, args).output().expect("the program starts")
+/// Runs `frex` in `dir`; the words of `line` are its arguments.
+pub fn frex(dir: &Path, line: &str) -> Output {
+    command(dir, line).output().expect("the program starts")
 }
 
-pub fn command(dir: &Path, args: &[&str]) -> Command {
+/// The command, without what the environment outside would change.
+pub fn command(dir: &Path, line: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_frex"));
-    command
-        .current_dir(dir)
-        .args(args)
-        .env_remove("FREX_DIR")
-        .env_remove("FREX_LOG");
-    command.env_remove("FREX_LOG_FORMAT").env("NO_COLOR", "1");
+    command.current_dir(dir).args(line.split_whitespace());
+    command.env("NO_COLOR", "1");
+    for name in ["FREX_DIR", "FREX_LOG", "FREX_LOG_FORMAT"] {
+        command.env_remove(name);
+    }
     command
 }
 
-pub fn ok(dir: &Path, args: &[&str]) -> String {
-    let output = frex(dir, args);
-    assert!(output.status.success(), "{args:?}: {}", stderr(&output));
+/// Must end with 0; gives what it printed.
+pub fn ok(dir: &Path, line: &str) -> String {
+    exits(dir, line, 0)
+}
+
+/// Must end with `exit`; gives what it printed.
+pub fn exits(dir: &Path, line: &str, exit: i32) -> String {
+    let output = frex(dir, line);
+    assert_eq!(
+        output.status.code(),
+        Some(exit),
+        "{line}: {}",
+        stderr(&output)
+    );
     stdout(&output)
+}
+
+/// Must end with `exit` and print one document of version 1.
+pub fn json(dir: &Path, line: &str, exit: i32) -> Value {
+    let text = exits(dir, &format!("{line} --json"), exit);
+    let document: Value = serde_json::from_str(&text).expect("one JSON document");
+    assert_eq!(document["v"], 1, "{line}");
+    document
 }
 
 pub fn stdout(output: &Output) -> String {
@@ -41,56 +60,46 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Fails with `exit` and names `code`; says what happened, why, and what to do. Gives the text.
-pub fn refused(output: &Output, exit: i32, code: &str) -> String {
-    let text = stderr(output);
-    assert_eq!(output.status.code(), Some(exit), "{text}");
-    let lines: Vec<&str> = text.lines().filter(|line| !line.contains("INFO")).collect();
+/// Must fail with `exit` and name `code`, what happened, why, and what to do. Gives the text.
+pub fn refused(dir: &Path, line: &str, exit: i32, code: &str) -> String {
+    let output = frex(dir, line);
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(exit), "{line}: {text}");
+    let said = |start: &str| text.lines().find(|line| line.starts_with(start));
     assert!(
-        lines[0].starts_with("error: ") && lines[0].contains(code),
+        said("error: ").is_some_and(|line| line.contains(code)),
         "{text}"
     );
-    assert!(lines[1].starts_with("cause: "), "{text}");
     assert!(
-        text.lines().any(|line| line.starts_with("try:   ")),
+        said("cause: ").is_some() && said("try:   ").is_some(),
         "{text}"
     );
     text
 }
 
-/// A federation of one member with its node on `port`, roster made and installed.
+/// A federation of two members, each with a node, roster made and installed.
 pub struct World {
     dir: TempDir,
 }
 
 impl World {
-    pub fn new(port: u16) -> Self {
-        let world = Self {
-            dir: tempfile::tempdir().expect("a folder"),
-        };
-        ok(
-            world.path(),
-            &["federation", "init", "--name", "test", "gov"],
-        );
-        ok(
-            world.path(),
-            &init("fr", "hotline.fr", port)
-                .iter()
-                .map(String::as_str)
-                .collect::<Vec<_>>(),
-        );
-        world.make_roster("roster.frex", &[]);
-        ok(
-            world.path(),
-            &[
-                "roster",
-                "install",
-                "roster.frex",
-                "--root",
-                "gov/root.frex",
-                "fr",
-            ],
-        );
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        ok(dir.path(), "federation init --name test gov");
+        for (place, member) in [("fr", "hotline.fr"), ("es", "police.es")] {
+            ok(
+                dir.path(),
+                &init(place, member, &format!("127.0.0.1:{}", free_port())),
+            );
+        }
+        let world = Self { dir };
+        world.make_roster("roster.frex", "");
+        for place in ["fr", "es"] {
+            ok(
+                world.path(),
+                &format!("roster install roster.frex --root gov/root.frex {place}"),
+            );
+        }
         world
     }
 
@@ -98,40 +107,31 @@ impl World {
         self.dir.path()
     }
 
-    pub fn make_roster(&self, out: &str, more: &[&str]) {
-        let args = [
-            "roster",
-            "make",
-            "--root",
-            "gov/root.frex",
-            "--key",
-            "gov/holder-1/roster.key",
-        ];
-        let rest = [
-            "--key",
-            "gov/holder-3/roster.key",
-            "--out",
-            out,
-            "fr/hotline.fr.card",
-        ];
-        ok(self.path(), &[&args[..], &rest, more].concat());
+    pub fn make_roster(&self, out: &str, more: &str) {
+        let keys = "--key gov/holder-1/roster.key --key gov/holder-3/roster.key";
+        let cards = "fr/hotline.fr.card es/police.es.card";
+        let line = format!("roster make --root gov/root.frex {keys} --out {out} {cards} {more}");
+        ok(self.path(), &line);
     }
 
-    /// Starts the node and waits until it says that it is ready.
-    pub fn start(&self) -> Running {
-        let mut child = command(self.path(), &["run", "--stop-with-stdin", "--json", "fr"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program starts");
+    /// Starts the node in `place` and waits until it says that it is ready.
+    pub fn start(&self, place: &str) -> Running {
+        let mut child = command(
+            self.path(),
+            &format!("run --stop-with-stdin --json {place}"),
+        )
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts");
         let mut line = String::new();
         let out = child.stdout.take().expect("piped");
         BufReader::new(out).read_line(&mut line).expect("a line");
         let ready: Value = serde_json::from_str(&line).expect("one document");
         assert_eq!(
-            (ready["v"].as_u64(), ready["ready"].as_bool()),
-            (Some(1), Some(true)),
+            (&ready["v"], &ready["ready"]),
+            (&1.into(), &true.into()),
             "{line}"
         );
         Running(child)
@@ -157,23 +157,10 @@ impl Drop for Running {
     }
 }
 
-pub fn init(dir: &str, member: &str, port: u16) -> Vec<String> {
-    let listen = format!("127.0.0.1:{port}");
-    [
-        "init",
-        "--member",
-        member,
-        "--name",
-        "Hotline",
-        "--country",
-        "FR",
-        "--role",
-        "hotline",
-    ]
-    .into_iter()
-    .chain(["--federation", "test", "--listen", &listen, dir])
-    .map(str::to_owned)
-    .collect()
+/// The command that makes a member with a node.
+pub fn init(place: &str, member: &str, listen: &str) -> String {
+    let what = "--name Example --country FR --role hotline --federation test";
+    format!("init --member {member} {what} --listen {listen} {place}")
 }
 
 /// A port that was free a moment ago.
@@ -183,10 +170,9 @@ pub fn free_port() -> u16 {
 }
 
 pub fn files_below(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir)
-        .expect("a folder")
-        .map(|entry| entry.expect("an entry").path());
+    let entries = fs::read_dir(dir).expect("a folder");
     entries
+        .map(|entry| entry.expect("an entry").path())
         .flat_map(|path| {
             if path.is_dir() {
                 files_below(&path)
@@ -196,4 +182,3 @@ pub fn files_below(dir: &Path) -> Vec<PathBuf> {
         })
         .collect()
 }
-

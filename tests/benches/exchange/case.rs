@@ -59,8 +59,12 @@ impl fmt::Display for Case {
         let Self {
             size, concurrency, ..
         } = self;
-        let mode = self.mode.name();
-        write!(f, "size={size} concurrency={concurrency} mode={mode}")
+        write!(f, "size={size} concurrency={concurrency}")?;
+        // Single signatures are what is meant where nothing is said.
+        match self.mode {
+            Mode::Single => Ok(()),
+            mode => write!(f, " mode={}", mode.name()),
+        }
     }
 }
 

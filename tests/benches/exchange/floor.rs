@@ -29,8 +29,8 @@ mod tree;
 /// Encapsulated X-Wing key, then the sealed content key with its tag.
 const WRAP_BYTES: usize = 1120 + 48;
 const SIGNATURE_BYTES: usize = 64;
-/// Length, sequence number, wrap, signature, place in the batch.
-const HEAD_BYTES: usize = 4 + 8 + WRAP_BYTES + SIGNATURE_BYTES + 3;
+/// Length, sequence number and wrap before the body; path, signature and place behind it.
+const AROUND_BODY_BYTES_MAX: usize = 4 + 8 + WRAP_BYTES + 6 * 32 + SIGNATURE_BYTES + 3;
 const RECEIVER_FILE_BYTES: u64 = 256 * 1024 * 1024;
 const SENDER_FILE_BYTES: u64 = 32 * 1024 * 1024;
 const WINDOW_BYTES: u32 = 32 * 1024 * 1024;

@@ -15,12 +15,13 @@ use case::{Case, Figures, Mode};
 mod case;
 mod floor;
 mod measure;
+mod real;
 
 /// Runs a case once, with its files in the given directory.
 type Run = fn(&Case, &Path) -> anyhow::Result<Figures>;
 
 /// In the order in which they alternate; ratios are taken to the first.
-const CONTESTANTS: &[(&str, Run)] = &[("floor", floor::run)];
+const CONTESTANTS: &[(&str, Run)] = &[("floor", floor::run), ("real", real::run)];
 
 const SIZES: [usize; 5] = [200, 2048, 16 * 1024, 256 * 1024, 1024 * 1024];
 const CONCURRENCIES: [usize; 3] = [1, 64, 256];
@@ -45,6 +46,12 @@ fn main() -> anyhow::Result<()> {
         ),
         ["--role", "floor-receiver", case, directory] => {
             floor::receiver::main(&case.parse()?, Path::new(directory))
+        }
+        ["--role", "real-sender", case, scene, directory, peer] => {
+            real::sender::main(&case.parse()?, scene, Path::new(directory), peer.parse()?)
+        }
+        ["--role", "real-receiver", scene, directory] => {
+            real::receiver(scene, Path::new(directory))
         }
         ["--role", ..] => bail!("unknown role"),
         // `cargo test --all-targets` starts benchmarks too, without this word.

@@ -21,7 +21,7 @@ fuzz_target!(
             .find(|(known, _)| *known == name)
             .expect("FREX_FUZZ_TARGET is one of the targets in targets.rs");
         if let Ok(directory) = std::env::var("FREX_FUZZ_SAMPLES") {
-            samples::write(&name, directory.as_ref());
+            samples::write(&name, *target, directory.as_ref());
         }
         TARGET.set(*target).expect("initialised once");
     },

@@ -7,9 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use frex_node::{
-    journal::{Journal, JournalConfig, RecordKind},
-};
+use frex_node::journal::{Journal, JournalConfig, RecordKind};
 use frex_proto::{
     envelope::{self, Draft, ForwardDraft},
     id::MessageId,
@@ -30,6 +28,8 @@ use frex_tests::{
 };
 use prost::Message;
 use rand_chacha::{rand_core::SeedableRng, ChaCha20Rng};
+
+use crate::targets;
 
 /// When all samples are made and judged.
 pub const NOW_MS: u64 = 1_790_000_000_000;
@@ -73,14 +73,19 @@ pub fn federation() -> &'static Federation {
         node: Ok(SocketAddr::from(([127, 0, 0, 1], port))),
     };
     FEDERATION.get_or_init(|| {
-        Federation::new(1, NOW_MS - 1000, &[organisation("a", 1), organisation("b", 2)])
+        Federation::new(
+            1,
+            NOW_MS - 1000,
+            &[organisation("a", 1), organisation("b", 2)],
+        )
     })
 }
 
-/// Writes the samples of a target as files.
-pub fn write(target: &str, directory: &Path) {
+/// Writes the samples of a target as files, once the target has found them sound.
+pub fn write(name: &str, target: targets::Target, directory: &Path) {
     std::fs::create_dir_all(directory).expect("the samples' directory");
-    for (number, sample) in of(target).into_iter().enumerate() {
+    for (number, sample) in of(name).into_iter().enumerate() {
+        assert!(target(&sample), "sample {number} of {name} is not sound");
         std::fs::write(directory.join(format!("sample-{number}")), sample).expect("a sample");
     }
 }
@@ -88,13 +93,20 @@ pub fn write(target: &str, directory: &Path) {
 fn of(target: &str) -> Vec<Vec<u8>> {
     match target {
         "frame" => frames(),
-        "signed" => envelopes().iter().map(|wire| wire.signed.to_vec()).collect(),
+        "signed" => envelopes()
+            .iter()
+            .map(|wire| wire.signed.to_vec())
+            .collect(),
         "envelope" => envelopes().iter().map(Message::encode_to_vec).collect(),
         "forward" => vec![forwarded().encode_to_vec()],
         "receipt" => vec![receipt().encode_to_vec()],
         "statement" => vec![receipt().statement.to_vec()],
         "tlog_proof" => vec![proof_text().into_bytes()],
-        "checkpoint" => vec![receipt().checkpoint.to_vec(), vkey().into_bytes(), head_text()],
+        "checkpoint" => vec![
+            receipt().checkpoint.to_vec(),
+            vkey().into_bytes(),
+            head_text(),
+        ],
         "leaf" => vec![receipt().leaf.to_vec()],
         "roster" => vec![federation().bundle.to_vec()],
         "member_card" => vec![card()],
@@ -268,20 +280,32 @@ fn frames() -> Vec<Vec<u8>> {
         statement: Bytes::from_static(b"x"),
     };
     vec![
-        frame(FrameType::Hello, &|out, kind| wire::put_message(out, kind, &hello())),
-        frame(FrameType::Request, &|out, kind| wire::put_message(out, kind, &request)),
-        frame(FrameType::Answer, &|out, kind| wire::put_message(out, kind, &answer)),
-        frame(FrameType::Item, &|out, kind| wire::put_message(out, kind, &item)),
-        frame(FrameType::Confirm, &|out, kind| wire::put_message(out, kind, &confirm)),
+        frame(FrameType::Hello, &|out, kind| {
+            wire::put_message(out, kind, &hello())
+        }),
+        frame(FrameType::Request, &|out, kind| {
+            wire::put_message(out, kind, &request)
+        }),
+        frame(FrameType::Answer, &|out, kind| {
+            wire::put_message(out, kind, &answer)
+        }),
+        frame(FrameType::Item, &|out, kind| {
+            wire::put_message(out, kind, &item)
+        }),
+        frame(FrameType::Confirm, &|out, kind| {
+            wire::put_message(out, kind, &confirm)
+        }),
     ]
 }
 
 fn key_files() -> Vec<Vec<u8>> {
-    let directory = tempfile::tempdir().expect("a scratch directory");
-    let (one, two) = (directory.path().join("1"), directory.path().join("2"));
+    let directory = targets::closed_directory();
+    let (one, two) = (directory.join("1"), directory.join("2"));
     frex_client::keys::file::write_signing_key(&one, &author()).expect("a new file");
     frex_client::keys::file::write_sealing_key(&two, sealing()).expect("a new file");
-    [one, two].map(|path| std::fs::read(path).expect("just written")).into()
+    [one, two]
+        .map(|path| std::fs::read(path).expect("just written"))
+        .into()
 }
 
 /// The files of a small sound journal.

@@ -172,11 +172,10 @@ impl Check {
     fn one(&mut self, frame: &Bytes) -> anyhow::Result<Accepted> {
         let (sequence, rest) = frame.split_first_chunk().context("short")?;
         let (wrap, rest) = rest.split_first_chunk::<WRAP_BYTES>().context("short")?;
-        let (signature, rest) = rest.split_first_chunk().context("short")?;
-        let ([index, size, hashes], rest) = rest.split_first_chunk().context("short")?;
-        let (path, body) = rest
-            .split_at_checked(usize::from(*hashes) * 32)
-            .context("short")?;
+        let (rest, [index, size, hashes]) = rest.split_last_chunk().context("short")?;
+        let (rest, signature) = rest.split_last_chunk().context("short")?;
+        let body = rest.len().checked_sub(usize::from(*hashes) * 32);
+        let (body, path) = rest.split_at(body.context("short")?);
         let digest = digest(wrap, body);
         if *size == 1 && path.is_empty() {
             self.key

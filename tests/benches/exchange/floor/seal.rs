@@ -13,7 +13,7 @@ use rand_core::{Rng, SeedableRng};
 use ring::aead;
 
 use super::{
-    HEAD_BYTES, SIGNATURE_BYTES, WRAP_BYTES, sender_key,
+    AROUND_BODY_BYTES_MAX, SIGNATURE_BYTES, WRAP_BYTES, sender_key,
     tree::{Tree, leaf_hash},
 };
 use crate::case::{Case, Mode};
@@ -41,7 +41,6 @@ pub struct Sealed {
 struct Unsigned {
     sequence: u64,
     frame: Vec<u8>,
-    body: Vec<u8>,
     digest: Hash,
 }
 
@@ -98,7 +97,7 @@ impl Sealer {
     ) -> anyhow::Result<Unsigned> {
         let mut content_key = [0; 32];
         self.rng.fill_bytes(&mut content_key);
-        let mut frame = Vec::with_capacity(HEAD_BYTES + 6 * 32 + self.report.len() + 16);
+        let mut frame = Vec::with_capacity(AROUND_BODY_BYTES_MAX + self.report.len() + 16);
         frame.extend([0; 4]);
         frame.extend(sequence.to_be_bytes());
         let aad = sequence.to_be_bytes();
@@ -109,7 +108,7 @@ impl Sealer {
                     .export(&aad, &mut wrap_key)
                     .map_err(|_| anyhow!("32 bytes can be exported"))?;
                 frame.extend(encapsulated);
-                frame.extend(encrypted(&wrap_key, &content_key)?);
+                encrypt(&wrap_key, &content_key, &mut frame)?;
             }
             None => {
                 let (encapsulated, mut context) = self.context()?;
@@ -118,12 +117,12 @@ impl Sealer {
                 frame.extend(sealed.map_err(|_| anyhow!("a fresh context seals"))?);
             }
         }
-        let body = encrypted(&content_key, &self.report)?;
-        let digest = digest(&frame[12..], &body);
+        encrypt(&content_key, &self.report, &mut frame)?;
+        let (wrap, body) = frame[12..].split_at(WRAP_BYTES);
+        let digest = digest(wrap, body);
         Ok(Unsigned {
             sequence,
             frame,
-            body,
             digest,
         })
     }
@@ -161,12 +160,10 @@ impl Unsigned {
         of: u8,
         path: &[Hash],
     ) -> Sealed {
-        self.frame.extend(signature);
-        self.frame.extend([at, of]);
-        self.frame
-            .push(u8::try_from(path.len()).expect("six levels for 64"));
+        let hashes = u8::try_from(path.len()).expect("six levels for 64");
         self.frame.extend(path.as_flattened());
-        self.frame.extend(&self.body);
+        self.frame.extend(signature);
+        self.frame.extend([at, of, hashes]);
         let length = u32::try_from(self.frame.len() - 4).expect("a body of one MiB");
         self.frame[..4].copy_from_slice(&length.to_be_bytes());
         Sealed {
@@ -183,15 +180,16 @@ pub fn digest(wrap: &[u8], body: &[u8]) -> Hash {
     sha256(&[wrap, &sha256(&[body])])
 }
 
-/// AES-256-GCM under a key that is used once.
-fn encrypted(key: &[u8; 32], plaintext: &[u8]) -> anyhow::Result<Vec<u8>> {
+/// Appends the AES-256-GCM ciphertext and tag under a key that is used once.
+fn encrypt(key: &[u8; 32], plaintext: &[u8], out: &mut Vec<u8>) -> anyhow::Result<()> {
     let key = aead::UnboundKey::new(&aead::AES_256_GCM, key)
         .map_err(|_| anyhow!("the key is 32 bytes"))?;
-    let mut bytes = Vec::with_capacity(plaintext.len() + 16);
-    bytes.extend(plaintext);
+    let start = out.len();
+    out.extend(plaintext);
     let nonce = aead::Nonce::assume_unique_for_key([0; 12]);
-    aead::LessSafeKey::new(key)
-        .seal_in_place_append_tag(nonce, aead::Aad::empty(), &mut bytes)
+    let tag = aead::LessSafeKey::new(key)
+        .seal_in_place_separate_tag(nonce, aead::Aad::empty(), &mut out[start..])
         .map_err(|_| anyhow!("a body is far below the cipher's limit"))?;
-    Ok(bytes)
+    out.extend(tag.as_ref());
+    Ok(())
 }

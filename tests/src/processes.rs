@@ -1,0 +1,319 @@
+//! The `frex` command as real processes: commands that end, nodes that run and are killed.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufRead, BufReader},
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+/// No node takes nearly as long to get ready or to stop; a machine may be busy.
+const DEADLINE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(2);
+/// Where a federation's files lie below its folder.
+const ROOT: &str = "governance/root.frex";
+const ROSTER: &str = "roster.frex";
+
+/// The program, run in one folder.
+#[derive(Debug, Clone)]
+pub struct Frex {
+    program: PathBuf,
+    dir: PathBuf,
+}
+
+/// What a command said.
+#[derive(Debug)]
+pub struct Ended {
+    /// Exit code; none if a signal ended it.
+    pub exit: Option<i32>,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Ended {
+    /// The one JSON document on standard output.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The number of the code that the error on standard error names, as `--json` writes it.
+    #[must_use]
+    pub fn code(&self) -> Option<u64> {
+        let report: Value = serde_json::from_str(self.err.lines().last()?).ok()?;
+        report["error"]["code"].as_u64()
+    }
+}
+
+impl Frex {
+    /// The program at `program`, started in `dir`.
+    #[must_use]
+    pub fn new(program: &str, dir: &Path) -> Self {
+        Self {
+            program: program.into(),
+            dir: dir.to_owned(),
+        }
+    }
+
+    /// Where it runs.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Runs a command to its end, with `--json`.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[must_use]
+    pub fn run(&self, args: &[&str]) -> Ended {
+        let output = self
+            .command(args)
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program starts");
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = output;
+        Ended {
+            exit: status.code(),
+            out: String::from_utf8_lossy(&stdout).into_owned(),
+            err: String::from_utf8_lossy(&stderr).into_owned(),
+        }
+    }
+
+    /// Runs a command that must succeed; gives its document.
+    ///
+    /// # Panics
+    /// If it does not.
+    #[must_use]
+    pub fn done(&self, args: &[&str]) -> Value {
+        let ended = self.run(args);
+        assert_eq!(ended.exit, Some(0), "frex {}: {ended:?}", args.join(" "));
+        ended.json()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.current_dir(&self.dir).args(args).arg("--json");
+        command.env("NO_COLOR", "1");
+        for name in ["FREX_DIR", "FREX_LOG", "FREX_LOG_FORMAT"] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Makes the federation `example` of members that each run a node, with folders named after
+    /// them. `settings` replaces lines of every node's settings file.
+    ///
+    /// # Panics
+    /// If a step fails.
+    pub fn federation(&self, members: &[&str], settings: &[(&str, &str)]) {
+        let _ = self.done(&[
+            "federation",
+            "init",
+            "--name",
+            "example",
+            "--keys",
+            "1",
+            "--threshold",
+            "1",
+            "governance",
+        ]);
+        let cards: Vec<String> = members
+            .iter()
+            .zip(free_addresses(members.len()))
+            .map(|(member, address)| self.member(member, address, settings))
+            .collect();
+        let key = "governance/holder-1/roster.key";
+        let make = [
+            "roster", "make", "--out", ROSTER, "--root", ROOT, "--key", key,
+        ];
+        let cards: Vec<&str> = cards.iter().map(String::as_str).collect();
+        let _ = self.done(&[&make[..], &cards].concat());
+        for member in members {
+            let _ = self.done(&["roster", "install", ROSTER, "--root", ROOT, member]);
+        }
+    }
+
+    fn member(&self, id: &str, address: SocketAddr, settings: &[(&str, &str)]) -> String {
+        let listen = address.to_string();
+        let made = self.done(&[
+            "init",
+            "--member",
+            id,
+            "--name",
+            id,
+            "--country",
+            "FR",
+            "--role",
+            "hotline",
+            "--federation",
+            "example",
+            "--listen",
+            &listen,
+            id,
+        ]);
+        let path = self.dir.join(id).join("node/frex.toml");
+        let mut text = fs::read_to_string(&path).expect("the settings were just written");
+        for (key, value) in settings {
+            text.push_str(&format!("{key} = {value}\n"));
+        }
+        fs::write(&path, text).expect("the settings are ours");
+        made["card"].as_str().expect("a card was made").to_owned()
+    }
+
+    /// Starts the node in `dir`, without waiting for it. Its log goes to `<dir>.log`.
+    ///
+    /// # Panics
+    /// If the program cannot be started.
+    #[must_use]
+    pub fn node(&self, dir: &str) -> NodeProcess {
+        let log = self.dir.join(format!("{dir}.log"));
+        let stderr = File::create(&log).expect("the folder is ours");
+        let mut child = self
+            .command(&["run", "--stop-with-stdin", "--log", "warn", dir])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn()
+            .expect("the program starts");
+        let stdout = child.stdout.take().expect("the output is piped");
+        let (sender, first_line) = mpsc::channel();
+        thread::spawn(move || {
+            let mut line = String::new();
+            if BufReader::new(stdout).read_line(&mut line).is_ok() {
+                // Whoever waits may have killed the node meanwhile.
+                let _ = sender.send(line);
+            }
+        });
+        NodeProcess {
+            child,
+            first_line,
+            ready: None,
+            log,
+        }
+    }
+}
+
+/// A node that runs. Dropping kills it.
+#[derive(Debug)]
+pub struct NodeProcess {
+    child: Child,
+    first_line: mpsc::Receiver<String>,
+    ready: Option<Value>,
+    log: PathBuf,
+}
+
+impl NodeProcess {
+    /// Waits until the node is ready; gives the line that says so.
+    ///
+    /// # Errors
+    /// The exit code and the log of a node that ended instead.
+    ///
+    /// # Panics
+    /// If it does neither in time.
+    pub fn ready(&mut self) -> Result<Value, (Option<i32>, String)> {
+        if self.ready.is_none() {
+            let line = self.first_line.recv_timeout(DEADLINE).unwrap_or_default();
+            self.ready = serde_json::from_str(&line).ok();
+        }
+        if let Some(ready) = &self.ready {
+            return Ok(ready.clone());
+        }
+        let exit = self.wait();
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        Err((exit, log))
+    }
+
+    /// Ends it as a power cut of the process does: SIGKILL.
+    ///
+    /// # Errors
+    /// The node had ended by itself: its exit code and its log.
+    pub fn kill(&mut self) -> Result<(), (Option<i32>, String)> {
+        if let Ok(Some(status)) = self.child.try_wait() {
+            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            return Err((status.code(), log));
+        }
+        // It may end by itself in this very moment, which the wait shows.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        Ok(())
+    }
+
+    /// Tells it to stop and waits for its end; gives its exit code.
+    #[must_use]
+    pub fn stop(mut self) -> Option<i32> {
+        drop(self.child.stdin.take());
+        self.wait()
+    }
+
+    fn wait(&mut self) -> Option<i32> {
+        let started = Instant::now();
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return status.code(),
+                Ok(None) if started.elapsed() < DEADLINE => thread::sleep(POLL),
+                _ => panic!(
+                    "the node neither got ready nor ended: {}",
+                    self.log.display()
+                ),
+            }
+        }
+    }
+}
+
+impl Drop for NodeProcess {
+    fn drop(&mut self) {
+        // After an orderly stop there is nothing left to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Addresses that were free a moment ago, all different.
+///
+/// # Panics
+/// If the loopback interface has no free port.
+#[must_use]
+pub fn free_addresses(count: usize) -> Vec<SocketAddr> {
+    let sockets: Vec<UdpSocket> = (0..count)
+        .map(|_| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"))
+        .collect();
+    sockets
+        .iter()
+        .map(|socket| socket.local_addr().expect("a bound socket has an address"))
+        .collect()
+}
+
+/// Copies a folder with everything in it.
+///
+/// # Errors
+/// What the file system says.
+pub fn copy_dir(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    fs::set_permissions(to, fs::metadata(from)?.permissions())?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_dir(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
