@@ -48,7 +48,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(world: World) -> Self {
+    fn new(world: &World) -> Self {
         let organisations = [
             Organisation {
                 id: "platform",
@@ -184,7 +184,7 @@ async fn drain(client: &Client) -> BTreeMap<EnvelopeId, usize> {
 /// One history: reports flow while the link is bad and both nodes lose power once.
 fn history(seed: u64) -> (String, u64, u64) {
     world::run(seed, |world| async move {
-        let scene = Scene::new(world.clone());
+        let scene = Scene::new(&world);
         let mut rng = world.rng("scenario");
         let platform = scene.node("platform").await;
         let hotline = scene.node("hotline").await;
