@@ -18,6 +18,7 @@ mod accept;
 mod endpoint;
 mod frames;
 mod greeting;
+mod seeded;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -208,7 +209,10 @@ fn by_quic_code(code: TransportErrorCode) -> TransportError {
     }
     // On a slow and lossy way the listener gives up a handshake that takes too long, and the
     // address token of a Retry comes back too late: the next dial may do better.
-    if matches!(code, TransportErrorCode::APPLICATION_ERROR | TransportErrorCode::INVALID_TOKEN) {
+    if matches!(
+        code,
+        TransportErrorCode::APPLICATION_ERROR | TransportErrorCode::INVALID_TOKEN
+    ) {
         return TransportError::Lost;
     }
     match u64::from(code).checked_sub(0x100) {
