@@ -18,6 +18,7 @@ mod accept;
 mod endpoint;
 mod frames;
 mod greeting;
+mod seeded;
 mod session;
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,9 @@ use tokio::{
 use super::{
     Greeting, Session, TransportError,
     accept::{Counters, Doorkeeper},
-    close_code, session,
+    close_code,
+    seeded::Seeded,
+    session,
 };
 use crate::tls::{
     Identity, KeyCheck, KeyExchange,
@@ -63,7 +65,7 @@ pub struct EndpointConfig {
     pub limits: Limits,
     /// Whether connections are taken, or only dialled.
     pub listen: bool,
-    /// Fixes the endpoint's own random choices. For simulations only.
+    /// Fixes the endpoint's own random choices, and its keys but those of TLS. For simulations only.
     pub rng_seed: Option<[u8; 32]>,
 }
 
@@ -99,14 +101,21 @@ impl Endpoint {
         };
         let (identity, key_exchange) = (&config.identity, config.key_exchange);
         let check = Arc::clone(&config.key_check);
-        let client = config::client(identity, check, key_exchange, &limits)?;
-        let server = config
+        let mut client = config::client(identity, check, key_exchange, &limits)?;
+        let mut server = config
             .listen
             .then(|| config::server(identity, config.key_check, key_exchange, &limits))
             .transpose()?;
         let mut settings = quinn::EndpointConfig::default();
+        if let Some(seed) = config.rng_seed {
+            let mut seeded = Seeded::new(seed);
+            seeded.endpoint(&mut settings);
+            seeded.client(&mut client);
+            if let Some(server) = &mut server {
+                seeded.server(server);
+            }
+        }
         settings
-            .rng_seed(config.rng_seed)
             .max_udp_payload_size(limits.mtu_bytes_max.clamp(PAYLOAD_BYTES_MIN, MTU_BYTES_MAX))
             .map_err(|_| TransportError::Tls(crate::tls::TlsError::Configuration))?;
         let quinn = quinn::Endpoint::new_with_abstract_socket(settings, server, socket, runtime)
