@@ -77,6 +77,13 @@ impl Tail {
         }
     }
 
+    /// Puts leaves that could not be published before those that came meanwhile.
+    fn give_back(&mut self, mut leaves: Vec<[u8; 48]>) {
+        leaves.append(&mut self.leaves);
+        self.leaves = leaves;
+        self.dirty = true;
+    }
+
     /// Leaves that wait.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -209,17 +216,37 @@ impl Publisher {
             };
             (std::mem::take(&mut tail.leaves), state)
         };
-        for leaf in &leaves {
+        // Equal bytes are written again after a failure, so trying anew starts from here.
+        let edge = (self.edge.clone(), self.entries.clone(), self.size);
+        if let Err(error) = self.extend(&leaves, &state.checkpoint) {
+            (self.edge, self.entries, self.size) = edge;
+            tail.lock()
+                .expect("no holder of the tail panics")
+                .give_back(leaves);
+            return Err(error);
+        }
+        index.flush(&state.encode_to_vec()).map_err(|error| {
+            // The files are ahead of the index then; the next call brings it up to them.
+            tail.lock()
+                .expect("no holder of the tail panics")
+                .give_back(Vec::new());
+            error.into()
+        })
+    }
+
+    /// Adds leaves to the files, then their checkpoint.
+    fn extend(&mut self, leaves: &[[u8; 48]], checkpoint: &Bytes) -> Result<(), LedgerError> {
+        if leaves.is_empty() {
+            return Ok(());
+        }
+        for leaf in leaves {
             self.push_entry(*leaf)?;
             self.push_hash(0, log::leaf_hash(leaf))?;
             self.size += 1;
         }
-        if !leaves.is_empty() {
-            self.write_partials()?;
-            self.write("checkpoint", &state.checkpoint, true)?;
-            self.checkpoint = state.checkpoint.clone();
-        }
-        index.flush(&state.encode_to_vec())?;
+        self.write_partials()?;
+        self.write("checkpoint", checkpoint, true)?;
+        self.checkpoint = checkpoint.clone();
         Ok(())
     }
 
