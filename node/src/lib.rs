@@ -3,7 +3,7 @@
 //! [`disk`] is the only door to files, [`journal`] the only truth kept behind it, [`index`]
 //! whatever can be derived from the journal again, [`ledger`] the three together. [`listen`] and
 //! [`intake`] take envelopes in, [`delivery`] brings them to their recipients' nodes, and
-//! [`node`] starts and stops the whole. [`config`] and [`home`] are what an operator sets up,
+//! [`shared`] is what their tasks have in common; [`node`] starts and stops the whole. [`config`] and [`home`] are what an operator sets up,
 //! [`metrics`] what is counted, and [`cli`] is the command line on top.
 
 #![forbid(unsafe_code)]
@@ -13,12 +13,15 @@ pub mod cli;
 pub mod config;
 pub mod delivery;
 pub mod disk;
+pub mod frames;
 pub mod home;
 pub mod index;
 pub mod intake;
 pub mod journal;
+pub mod leases;
 pub mod ledger;
 pub mod listen;
 pub mod metrics;
 pub mod node;
+pub mod shared;
 pub mod workers;

@@ -1,17 +1,22 @@
 //! Takes sessions and serves their requests, one task per stream.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use frex_client::transport::{FrameReader, FrameWriter, Greeter, Session, Stream, TransportError};
-use frex_proto::{error::WireCode, limits, v1, wire::FrameType};
+use frex_proto::{error::WireCode, limits, sign::BatchCache, v1, wire::FrameType};
 use prost::Message;
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc},
     task::JoinSet,
 };
 
-use crate::{intake, intake::Arrived, ledger::Outcome, node::Shared};
+use crate::{
+    frames::FRAME_WAIT,
+    intake::{self, Arrived, Intake, Verdict},
+    ledger::Outcome,
+    shared::Shared,
+};
 
 mod deliver;
 mod inbox;
@@ -19,10 +24,6 @@ mod query;
 mod relay;
 mod submit;
 
-pub use inbox::Leases;
-
-/// How long a peer may take to send the next frame that is due.
-pub const FRAME_WAIT: Duration = Duration::from_secs(20);
 /// Sessions that wait to be served.
 const SESSIONS_WAITING_MAX: usize = 64;
 
@@ -227,15 +228,20 @@ async fn read_envelope(
     Ok(Arrived { envelope, bytes })
 }
 
-/// Adds an envelope as it travels: a large body in a frame of its own. Spec: WIR-5.
-pub(crate) fn put_envelope(writer: &mut FrameWriter, mut envelope: v1::Envelope) {
-    let body = if envelope.body.len() > limits::INLINE_BODY_BYTES_MAX {
-        std::mem::take(&mut envelope.body)
-    } else {
-        Bytes::new()
+/// Judges envelopes off the network thread, with one cache for their batch signatures.
+async fn judge(
+    shared: &Shared,
+    arrived: Vec<Arrived>,
+    verdict: impl Fn(&Intake, Arrived, u64, &mut BatchCache) -> Verdict + Send + 'static,
+) -> Result<Vec<Verdict>, Refused> {
+    let (intake, now_ms) = (shared.intake.clone(), shared.now_ms());
+    let work = move || {
+        let mut cache = BatchCache::new();
+        let judged = arrived
+            .into_iter()
+            .map(|arrived| verdict(&intake, arrived, now_ms, &mut cache));
+        judged.collect()
     };
-    writer.put_message(FrameType::Envelope, &envelope);
-    if !body.is_empty() {
-        writer.put_bytes(FrameType::Body, &body);
-    }
+    let judged = shared.workers.run(work).await;
+    judged.ok_or(Refused(WireCode::ShuttingDown))
 }

@@ -1,25 +1,18 @@
-//! A running node: what its parts share, how it starts and how it stops.
+//! A running node: what it is made of, how it starts and how it stops.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use frex_client::{
     environment::Environment,
-    transport::{Endpoint, RosterHandle, Socket, TransportError},
+    transport::{RosterHandle, Socket, TransportError},
 };
-use frex_proto::{error::WireCode, keys::SigningKey, roster::Roster};
+use frex_proto::{error::WireCode, keys::SigningKey};
 use serde::Serialize;
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
-    bells::Bells,
-    config::NodeConfig,
-    disk::{Disk, Space},
-    intake::Intake,
-    ledger::{LedgerError, query::Ledger},
-    listen::Leases,
-    metrics::Metrics,
-    workers::Workers,
+    config::NodeConfig, disk::Disk, ledger::LedgerError, metrics::Metrics, shared::Shared,
 };
 
 mod start;
@@ -56,59 +49,6 @@ pub struct NodeParts {
     pub execution: Execution,
     /// Counters.
     pub metrics: Arc<Metrics>,
-}
-
-/// What every task of the node sees.
-pub struct Shared {
-    /// This node's id.
-    pub id: String,
-    /// Settings.
-    pub config: NodeConfig,
-    /// Clock and randomness.
-    pub environment: Environment,
-    /// Files, for the space that is left.
-    pub disk: Arc<dyn Disk>,
-    /// The data directory.
-    pub data: PathBuf,
-    /// Who belongs to the federation.
-    pub roster: Arc<Roster>,
-    /// Records and reads.
-    pub ledger: Ledger,
-    /// Judges envelopes.
-    pub intake: Intake,
-    /// Runs checks off the network thread.
-    pub workers: Workers,
-    /// Wakes those who wait for something to be recorded.
-    pub bells: Arc<Bells>,
-    /// Counters.
-    pub metrics: Arc<Metrics>,
-    /// The QUIC endpoint.
-    pub endpoint: Endpoint,
-    /// True once the node stops.
-    pub stopping: watch::Receiver<bool>,
-    /// When it started.
-    pub started_ms: u64,
-    /// Bytes of large bodies that may be in memory at once.
-    pub body_budget: Arc<tokio::sync::Semaphore>,
-    /// Space left for the data.
-    pub space: Space,
-    /// Inbox items that some stream holds.
-    pub leases: Leases,
-}
-
-impl Shared {
-    /// The present, milliseconds.
-    #[must_use]
-    pub fn now_ms(&self) -> u64 {
-        self.environment.clock.now_ms()
-    }
-
-    /// Resolves when the node stops.
-    pub async fn stopped(&self) {
-        let mut stopping = self.stopping.clone();
-        // A dropped sender means that the node is gone, which is as good as stopping.
-        let _ = stopping.wait_for(|stopping| *stopping).await;
-    }
 }
 
 /// Why a node does not start. The operator or the environment must act.

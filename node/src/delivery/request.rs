@@ -18,9 +18,9 @@ use prost::Message;
 
 use super::{Attempt, Tried};
 use crate::{
+    frames::{FRAME_WAIT, put_envelope},
     ledger::{Entry, LedgerError, Outcome, PeerReceiptEntry, records, records::OutboxItem},
-    listen::{FRAME_WAIT, put_envelope},
-    node::Shared,
+    shared::Shared,
 };
 
 /// Items taken up together.

@@ -15,7 +15,7 @@ use tokio::{sync::watch, task::JoinSet, time::Instant};
 use super::{Attempt, Tried, request};
 use crate::{
     ledger::{LedgerError, records::OutboxItem},
-    node::Shared,
+    shared::Shared,
 };
 
 /// Lane slots of an outbox, in the order in which they are served.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use frex_client::transport::{FrameReader, FrameWriter};
-use frex_proto::{error::WireCode, sign::BatchCache, v1};
+use frex_proto::v1;
 
-use super::{Batch, Refused, put_outcome, put_refusal, read_envelopes};
-use crate::{intake::Verdict, node::Shared};
+use super::{Batch, Refused, judge, put_outcome, put_refusal, read_envelopes};
+use crate::{intake::Verdict, shared::Shared};
 
 pub(super) async fn serve(
     shared: &Arc<Shared>,
@@ -16,19 +16,11 @@ pub(super) async fn serve(
     writer: &mut FrameWriter,
 ) -> Result<(), Refused> {
     let Batch { arrived, granted } = read_envelopes(shared, reader, request.envelopes).await?;
-    let (intake, peer, now_ms) = (shared.intake.clone(), peer.to_owned(), shared.now_ms());
-    let judge = move || {
-        let mut cache = BatchCache::new();
-        let judged = arrived
-            .into_iter()
-            .map(|arrived| intake.delivery(arrived, &peer, now_ms, &mut cache));
-        judged.collect::<Vec<_>>()
-    };
-    let verdicts = shared
-        .workers
-        .run(judge)
-        .await
-        .ok_or(WireCode::ShuttingDown)?;
+    let owner = peer.to_owned();
+    let verdicts = judge(shared, arrived, move |intake, arrived, now_ms, cache| {
+        intake.delivery(arrived, &owner, now_ms, cache)
+    })
+    .await?;
     let mut entries = Vec::new();
     let mut numbers = Vec::new();
     for (number, verdict) in (0_u32..).zip(verdicts) {

@@ -1,10 +1,6 @@
 //! A member reads its inbox: items are leased to one stream at a time and gone once confirmed.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use frex_client::transport::{FrameReader, FrameWriter};
@@ -18,16 +14,13 @@ use super::{Refused, put_outcome, put_refusal};
 use crate::{
     bells::Bells,
     journal::Position,
+    leases::Leases,
     ledger::{Entry, LedgerError, StageEntry, records},
-    node::Shared,
+    shared::Shared,
 };
 
 /// Rows looked at in one step.
 const PAGE_ROWS: usize = 64;
-
-/// Which inbox items some stream holds.
-#[derive(Debug, Default)]
-pub struct Leases(Mutex<BTreeSet<Bytes>>);
 
 /// Items that this stream holds; given back when it ends.
 struct Held<'a> {
@@ -187,22 +180,6 @@ impl Drop for Held<'_> {
         if !self.items.is_empty() {
             self.bells.ring_inbox(self.member);
         }
-    }
-}
-
-impl Leases {
-    fn take(&self, key: &Bytes) -> bool {
-        self.0
-            .lock()
-            .expect("no holder of the leases panics")
-            .insert(key.clone())
-    }
-
-    fn give_back(&self, key: &Bytes) {
-        self.0
-            .lock()
-            .expect("no holder of the leases panics")
-            .remove(key);
     }
 }
 

@@ -7,7 +7,7 @@ use frex_proto::{error::WireCode, id::MessageId, label::Hash, v1};
 use super::{Refused, put_answer, put_receipt, put_refusal};
 use crate::{
     ledger::{LedgerError, MessageKey, records},
-    node::Shared,
+    shared::Shared,
 };
 
 /// Every receipt that this node holds on a message of the asking member.

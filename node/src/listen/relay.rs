@@ -9,7 +9,7 @@ use prost::Message;
 use super::{Refused, put_outcome};
 use crate::{
     ledger::{Entry, PeerReceiptEntry, records, sequencer},
-    node::Shared,
+    shared::Shared,
 };
 
 pub(super) async fn serve(

@@ -3,16 +3,16 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use frex_client::transport::{FrameReader, FrameWriter};
-use frex_proto::{error::WireCode, limits, sign::BatchCache, v1};
+use frex_proto::{limits, v1};
 use prost::Message;
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Batch, Refused, put_outcome, put_receipt, put_refusal, read_envelopes};
+use super::{Batch, Refused, judge, put_outcome, put_receipt, put_refusal, read_envelopes};
 use crate::{
     bells::{Bells, Ear, Listener, Notice},
     intake::Verdict,
     ledger::{Entry, MessageKey, Outcome},
-    node::Shared,
+    shared::Shared,
 };
 
 /// One envelope of the request while its recipients' nodes are waited for.
@@ -29,19 +29,11 @@ pub(super) async fn serve(
     writer: &mut FrameWriter,
 ) -> Result<(), Refused> {
     let Batch { arrived, granted } = read_envelopes(shared, reader, request.envelopes).await?;
-    let (intake, owner, now_ms) = (shared.intake.clone(), member.to_owned(), shared.now_ms());
-    let judge = move || {
-        let mut cache = BatchCache::new();
-        let judged = arrived
-            .into_iter()
-            .map(|arrived| intake.submission(arrived, &owner, now_ms, &mut cache));
-        judged.collect::<Vec<_>>()
-    };
-    let verdicts = shared
-        .workers
-        .run(judge)
-        .await
-        .ok_or(WireCode::ShuttingDown)?;
+    let owner = member.to_owned();
+    let verdicts = judge(shared, arrived, move |intake, arrived, now_ms, cache| {
+        intake.submission(arrived, &owner, now_ms, cache)
+    })
+    .await?;
     let wait_ms = request.wait_ms.min(limits::WAIT_MS_MAX);
     let deadline = Instant::now() + Duration::from_millis(wait_ms.into());
 

@@ -18,7 +18,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Execution, Node, NodeParts, Shared, StartError};
+use super::{Execution, Node, NodeParts, StartError};
 use crate::{
     bells::Bells,
     delivery,
@@ -26,13 +26,15 @@ use crate::{
     index::Index,
     intake::Intake,
     journal::JournalConfig,
+    leases::Leases,
     ledger::{
         Job, LedgerError,
         query::Ledger,
         replay::{self, Folders},
         sequencer::{QUEUE_ENTRIES_MAX, Sequencer},
     },
-    listen::{self, Leases},
+    listen,
+    shared::Shared,
     workers::Workers,
 };
 

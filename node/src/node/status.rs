@@ -1,7 +1,7 @@
 //! What an operator reads about a running node.
 
-use super::{NodeStatus, Shared, Waiting};
-use crate::{index::Table, ledger::records};
+use super::{NodeStatus, Waiting};
+use crate::{index::Table, ledger::records, shared::Shared};
 
 /// Waiting things are counted up to here.
 const COUNT_MAX: usize = 10_000;

@@ -1,0 +1,71 @@
+//! What every task of a running node sees.
+
+use std::{path::PathBuf, sync::Arc};
+
+use frex_client::{environment::Environment, transport::Endpoint};
+use frex_proto::roster::Roster;
+use tokio::sync::{Semaphore, watch};
+
+use crate::{
+    bells::Bells,
+    config::NodeConfig,
+    disk::{Disk, Space},
+    intake::Intake,
+    leases::Leases,
+    ledger::query::Ledger,
+    metrics::Metrics,
+    workers::Workers,
+};
+
+/// What every task of the node sees.
+pub struct Shared {
+    /// This node's id.
+    pub id: String,
+    /// Settings.
+    pub config: NodeConfig,
+    /// Clock and randomness.
+    pub environment: Environment,
+    /// Files, for the space that is left.
+    pub disk: Arc<dyn Disk>,
+    /// The data directory.
+    pub data: PathBuf,
+    /// Who belongs to the federation.
+    pub roster: Arc<Roster>,
+    /// Records and reads.
+    pub ledger: Ledger,
+    /// Judges envelopes.
+    pub intake: Intake,
+    /// Runs checks off the network thread.
+    pub workers: Workers,
+    /// Wakes those who wait for something to be recorded.
+    pub bells: Arc<Bells>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// The QUIC endpoint.
+    pub endpoint: Endpoint,
+    /// True once the node stops.
+    pub stopping: watch::Receiver<bool>,
+    /// When it started.
+    pub started_ms: u64,
+    /// Bytes of large bodies that may be in memory at once.
+    pub body_budget: Arc<Semaphore>,
+    /// Space left for the data.
+    pub space: Space,
+    /// Inbox items that some stream holds.
+    pub leases: Leases,
+}
+
+impl Shared {
+    /// The present, milliseconds.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.environment.clock.now_ms()
+    }
+
+    /// Resolves when the node stops.
+    pub async fn stopped(&self) {
+        let mut stopping = self.stopping.clone();
+        // A dropped sender means that the node is gone, which is as good as stopping.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    }
+}
