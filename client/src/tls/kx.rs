@@ -25,12 +25,17 @@ const INVALID_SHARE: Error = Error::PeerMisbehaved(PeerMisbehaved::InvalidKeySha
 /// X25519MLKEM768, group 0x11ec.
 #[derive(Debug)]
 pub(super) struct X25519MlKem768 {
-    /// Where the ML-KEM part comes from. ring draws the X25519 part by itself.
+    /// Where the ML-KEM part comes from.
     pub(super) random: &'static dyn SecureRandom,
+    /// X25519, which has randomness of its own.
+    pub(super) classical: &'static dyn SupportedKxGroup,
 }
 
 /// The group as every program uses it: the operating system gives all randomness.
-pub(super) static SYSTEM: X25519MlKem768 = X25519MlKem768 { random: &System };
+pub(super) static SYSTEM: X25519MlKem768 = X25519MlKem768 {
+    random: &System,
+    classical: X25519,
+};
 
 impl X25519MlKem768 {
     /// A generator for one key exchange.
@@ -43,7 +48,7 @@ impl X25519MlKem768 {
 
 impl SupportedKxGroup for X25519MlKem768 {
     fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
-        let classical = X25519.start()?;
+        let classical = self.classical.start()?;
         let (decapsulation, encapsulation) = MlKem768::generate_keypair_from_rng(&mut self.rng()?);
         let share = [encapsulation.to_bytes().as_slice(), classical.pub_key()].concat();
         Ok(Box::new(Active {
@@ -58,7 +63,7 @@ impl SupportedKxGroup for X25519MlKem768 {
         // Reading the key is the modulus check that FIPS 203 §7.2 demands.
         let key = key.try_into().map_err(|_| INVALID_SHARE)?;
         let key = EncapsulationKey::<MlKem768>::new(key).map_err(|_| INVALID_SHARE)?;
-        let classical = X25519.start_and_complete(classical_share)?;
+        let classical = self.classical.start_and_complete(classical_share)?;
         let (ciphertext, secret) = key.encapsulate_with_rng(&mut self.rng()?);
         Ok(CompletedKeyExchange {
             group: self.name(),

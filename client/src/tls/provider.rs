@@ -1,17 +1,16 @@
 //! The cryptography that TLS may use: ring, AES-GCM first, the hybrid key exchange.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use rand_chacha::ChaCha20Rng;
-use rand_core::{Rng, SeedableRng};
 use rustls::crypto::{
-    CryptoProvider, GetRandomFailed, SecureRandom,
-    ring::{self, cipher_suite, kx_group},
+    CryptoProvider,
+    ring::{self, cipher_suite},
 };
 
 use super::{
     KeyExchange,
     kx::{self, X25519MlKem768},
+    repeatable::{Repeatable, X25519},
 };
 
 /// The provider for a key-exchange policy. Spec: TLS-6, TLS-7.
@@ -23,17 +22,16 @@ pub fn provider(key_exchange: KeyExchange) -> Arc<CryptoProvider> {
     Arc::new(with(key_exchange, &kx::SYSTEM))
 }
 
-/// The same for simulations only: all but the X25519 keys repeats itself from `seed`.
+/// The same for simulations only: every key repeats itself from `seed`.
 ///
 /// It shows in the packet flow: a listener unmasks the header of an Initial that comes too late
 /// with the wrong key, and the ciphertext decides whether what results looks like a header.
 #[must_use]
 pub fn repeatable(key_exchange: KeyExchange, seed: [u8; 32]) -> Arc<CryptoProvider> {
     // rustls wants what lives as long as the program, which for a simulation is not long.
-    let random: &'static Repeatable = Box::leak(Box::new(Repeatable(Mutex::new(
-        ChaCha20Rng::from_seed(seed),
-    ))));
-    let hybrid = Box::leak(Box::new(X25519MlKem768 { random }));
+    let random: &'static Repeatable = Box::leak(Box::new(Repeatable::new(seed)));
+    let classical = Box::leak(Box::new(X25519 { random }));
+    let hybrid = Box::leak(Box::new(X25519MlKem768 { random, classical }));
     Arc::new(CryptoProvider {
         secure_random: random,
         ..with(key_exchange, hybrid)
@@ -49,23 +47,7 @@ fn with(key_exchange: KeyExchange, hybrid: &'static X25519MlKem768) -> CryptoPro
     ];
     provider.kx_groups = match key_exchange {
         KeyExchange::HybridOnly => vec![hybrid],
-        KeyExchange::ClassicalTolerated => vec![hybrid, kx_group::X25519],
+        KeyExchange::ClassicalTolerated => vec![hybrid, hybrid.classical],
     };
     provider
-}
-
-struct Repeatable(Mutex<ChaCha20Rng>);
-
-impl SecureRandom for Repeatable {
-    fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
-        let mut rng = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        rng.fill_bytes(bytes);
-        Ok(())
-    }
-}
-
-impl std::fmt::Debug for Repeatable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Repeatable")
-    }
 }

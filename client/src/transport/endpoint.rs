@@ -66,7 +66,7 @@ pub struct EndpointConfig {
     pub limits: Limits,
     /// Whether connections are taken, or only dialled.
     pub listen: bool,
-    /// Fixes the endpoint's own random choices, and its keys but those of X25519. For simulations only.
+    /// Fixes the endpoint's own random choices and keys. For simulations only.
     pub rng_seed: Option<[u8; 32]>,
 }
 
