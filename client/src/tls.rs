@@ -14,6 +14,7 @@ pub mod cert;
 pub mod config;
 mod kx;
 pub mod provider;
+mod repeatable;
 pub mod verifier;
 
 /// The one application protocol. Spec: TLS-5.

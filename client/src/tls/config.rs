@@ -11,7 +11,7 @@ use rustls::{
     client::Resumption, crypto::CryptoProvider, server::NoServerSessionStorage, version::TLS13,
 };
 
-use super::{ALPN, Identity, KeyCheck, KeyExchange, TlsError, provider, verifier::PinnedKeys};
+use super::{ALPN, Identity, KeyCheck, TlsError, verifier::PinnedKeys};
 
 /// Largest QUIC packet that is ever probed for. quinn sends ten packets per system call and the
 /// kernel takes at most 64 KiB at once. Spec: TLS-9.
@@ -80,10 +80,10 @@ const CRYPTO_BUFFER_BYTES: usize = 16 * 1024;
 pub fn client(
     identity: &Identity,
     check: KeyCheck,
-    key_exchange: KeyExchange,
+    provider: Arc<CryptoProvider>,
     limits: &Limits,
 ) -> Result<quinn::ClientConfig, TlsError> {
-    let tls = client_tls(identity, check, provider::provider(key_exchange))?;
+    let tls = client_tls(identity, check, provider)?;
     quic_client(tls, limits)
 }
 
@@ -94,10 +94,10 @@ pub fn client(
 pub fn server(
     identity: &Identity,
     check: KeyCheck,
-    key_exchange: KeyExchange,
+    provider: Arc<CryptoProvider>,
     limits: &Limits,
 ) -> Result<quinn::ServerConfig, TlsError> {
-    let tls = server_tls(identity, check, provider::provider(key_exchange))?;
+    let tls = server_tls(identity, check, provider)?;
     let crypto = QuicServerConfig::try_from(tls).map_err(|_| TlsError::Configuration)?;
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
     let waiting = u64::try_from(limits.incoming_max).map_err(|_| TlsError::Configuration)?;
@@ -206,7 +206,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::tls::cert;
+    use crate::tls::{KeyExchange, cert, provider::provider};
 
     const CLIENT: [u8; 32] = [1; 32];
     const SERVER: [u8; 32] = [2; 32];
@@ -218,13 +218,13 @@ mod tests {
         let server = server(
             &identity(SERVER),
             only(CLIENT),
-            KeyExchange::HybridOnly,
+            provider(KeyExchange::HybridOnly),
             &limits,
         );
         let client = client(
             &identity(CLIENT),
             only(SERVER),
-            KeyExchange::HybridOnly,
+            provider(KeyExchange::HybridOnly),
             &limits,
         );
         let (client, server) = connect(client.unwrap(), server.unwrap()).await;
@@ -244,13 +244,13 @@ mod tests {
         let server = server(
             &identity([9; 32]),
             anyone(),
-            KeyExchange::HybridOnly,
+            provider(KeyExchange::HybridOnly),
             &limits,
         );
         let client = client(
             &identity(CLIENT),
             only(SERVER),
-            KeyExchange::HybridOnly,
+            provider(KeyExchange::HybridOnly),
             &limits,
         );
         let (client, _) = connect(client.unwrap(), server.unwrap()).await;
@@ -264,13 +264,13 @@ mod tests {
         let server = server(
             &identity(SERVER),
             only(CLIENT),
-            KeyExchange::HybridOnly,
+            provider(KeyExchange::HybridOnly),
             &limits,
         );
         let client = client(
             &identity([9; 32]),
             only(SERVER),
-            KeyExchange::HybridOnly,
+            provider(KeyExchange::HybridOnly),
             &limits,
         );
         let (client, server) = connect(client.unwrap(), server.unwrap()).await;
@@ -287,7 +287,8 @@ mod tests {
             (KeyExchange::HybridOnly, false),
             (KeyExchange::ClassicalTolerated, true),
         ] {
-            let server = server(&identity(SERVER), only(CLIENT), policy, &limits).unwrap();
+            let server =
+                server(&identity(SERVER), only(CLIENT), provider(policy), &limits).unwrap();
             let tls = client_tls(&identity(CLIENT), only(SERVER), classical_provider()).unwrap();
             let (_, server) = connect(quic_client(tls, &limits).unwrap(), server).await;
             match server {
@@ -307,11 +308,11 @@ mod tests {
         let server = server(
             &identity(SERVER),
             only(CLIENT),
-            KeyExchange::HybridOnly,
+            provider(KeyExchange::HybridOnly),
             &limits,
         );
-        let provider = provider::provider(KeyExchange::HybridOnly);
-        let mut tls = client_tls(&identity(CLIENT), only(SERVER), provider).unwrap();
+        let hybrid = provider(KeyExchange::HybridOnly);
+        let mut tls = client_tls(&identity(CLIENT), only(SERVER), hybrid).unwrap();
         tls.alpn_protocols = vec![b"other/1".to_vec()];
         let (client, _) = connect(quic_client(tls, &limits).unwrap(), server.unwrap()).await;
         assert!(client.is_err());
@@ -324,22 +325,21 @@ mod tests {
         let server = server(
             &identity(SERVER),
             only(CLIENT),
-            KeyExchange::HybridOnly,
+            provider(KeyExchange::HybridOnly),
             &limits,
         );
         let me = identity(CLIENT);
-        let mut tls = rustls::ClientConfig::builder_with_provider(provider::provider(
-            KeyExchange::HybridOnly,
-        ))
-        .with_protocol_versions(&[&TLS13])
-        .unwrap()
-        .dangerous()
-        .with_custom_certificate_verifier(PinnedKeys::new(only(SERVER)))
-        .with_client_auth_cert(
-            vec![me.certificate.clone(), identity([9; 32]).certificate],
-            me.private_key.clone_key(),
-        )
-        .unwrap();
+        let mut tls =
+            rustls::ClientConfig::builder_with_provider(provider(KeyExchange::HybridOnly))
+                .with_protocol_versions(&[&TLS13])
+                .unwrap()
+                .dangerous()
+                .with_custom_certificate_verifier(PinnedKeys::new(only(SERVER)))
+                .with_client_auth_cert(
+                    vec![me.certificate.clone(), identity([9; 32]).certificate],
+                    me.private_key.clone_key(),
+                )
+                .unwrap();
         tls.alpn_protocols = vec![ALPN.to_vec()];
         let (_, server) = connect(quic_client(tls, &limits).unwrap(), server.unwrap()).await;
         assert!(server.is_err());
@@ -352,17 +352,17 @@ mod tests {
         let server = server(
             &identity(SERVER),
             only(CLIENT),
-            KeyExchange::HybridOnly,
+            provider(KeyExchange::HybridOnly),
             &limits,
         );
-        let provider = provider::provider(KeyExchange::HybridOnly);
+        let hybrid = provider(KeyExchange::HybridOnly);
         let thief = identity([9; 32]);
-        let key = provider
+        let key = hybrid
             .key_provider
             .load_private_key(thief.private_key.clone_key())
             .unwrap();
         let stolen = rustls::sign::CertifiedKey::new(vec![identity(CLIENT).certificate], key);
-        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+        let mut tls = rustls::ClientConfig::builder_with_provider(hybrid)
             .with_protocol_versions(&[&TLS13])
             .unwrap()
             .dangerous()

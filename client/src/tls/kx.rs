@@ -6,12 +6,12 @@
 use ml_kem::{Decapsulate, Encapsulate, EncapsulationKey, Kem, KeyExport, MlKem768};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-use ring::rand::{SecureRandom, SystemRandom};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use rustls::{
     Error, NamedGroup, PeerMisbehaved, ProtocolVersion,
     crypto::{
-        ActiveKeyExchange, CompletedKeyExchange, SharedSecret, SupportedKxGroup,
-        ring::kx_group::X25519,
+        ActiveKeyExchange, CompletedKeyExchange, GetRandomFailed, SecureRandom, SharedSecret,
+        SupportedKxGroup, ring::kx_group::X25519,
     },
     ffdhe_groups::FfdheGroup,
 };
@@ -24,12 +24,32 @@ const INVALID_SHARE: Error = Error::PeerMisbehaved(PeerMisbehaved::InvalidKeySha
 
 /// X25519MLKEM768, group 0x11ec.
 #[derive(Debug)]
-pub(super) struct X25519MlKem768;
+pub(super) struct X25519MlKem768 {
+    /// Where the ML-KEM part comes from.
+    pub(super) random: &'static dyn SecureRandom,
+    /// X25519, which has randomness of its own.
+    pub(super) classical: &'static dyn SupportedKxGroup,
+}
+
+/// The group as every program uses it: the operating system gives all randomness.
+pub(super) static SYSTEM: X25519MlKem768 = X25519MlKem768 {
+    random: &System,
+    classical: X25519,
+};
+
+impl X25519MlKem768 {
+    /// A generator for one key exchange.
+    fn rng(&self) -> Result<ChaCha20Rng, Error> {
+        let mut seed = Zeroizing::new([0; 32]);
+        self.random.fill(seed.as_mut())?;
+        Ok(ChaCha20Rng::from_seed(*seed))
+    }
+}
 
 impl SupportedKxGroup for X25519MlKem768 {
     fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
-        let classical = X25519.start()?;
-        let (decapsulation, encapsulation) = MlKem768::generate_keypair_from_rng(&mut rng()?);
+        let classical = self.classical.start()?;
+        let (decapsulation, encapsulation) = MlKem768::generate_keypair_from_rng(&mut self.rng()?);
         let share = [encapsulation.to_bytes().as_slice(), classical.pub_key()].concat();
         Ok(Box::new(Active {
             classical,
@@ -43,8 +63,8 @@ impl SupportedKxGroup for X25519MlKem768 {
         // Reading the key is the modulus check that FIPS 203 §7.2 demands.
         let key = key.try_into().map_err(|_| INVALID_SHARE)?;
         let key = EncapsulationKey::<MlKem768>::new(key).map_err(|_| INVALID_SHARE)?;
-        let classical = X25519.start_and_complete(classical_share)?;
-        let (ciphertext, secret) = key.encapsulate_with_rng(&mut rng()?);
+        let classical = self.classical.start_and_complete(classical_share)?;
+        let (ciphertext, secret) = key.encapsulate_with_rng(&mut self.rng()?);
         Ok(CompletedKeyExchange {
             group: self.name(),
             pub_key: [ciphertext.as_slice(), &classical.pub_key].concat(),
@@ -117,13 +137,13 @@ fn join(post_quantum: &[u8], classical: &[u8]) -> SharedSecret {
     SharedSecret::from(joined.as_slice())
 }
 
-/// A generator for one key exchange, seeded by the operating system.
-fn rng() -> Result<ChaCha20Rng, Error> {
-    let mut seed = Zeroizing::new([0; 32]);
-    SystemRandom::new()
-        .fill(seed.as_mut())
-        .map_err(|_| Error::FailedToGetRandomBytes)?;
-    Ok(ChaCha20Rng::from_seed(*seed))
+#[derive(Debug)]
+struct System;
+
+impl SecureRandom for System {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
+        SystemRandom::new().fill(bytes).map_err(|_| GetRandomFailed)
+    }
 }
 
 #[cfg(test)]
@@ -133,9 +153,9 @@ mod tests {
     // TLS-6
     #[test]
     fn both_ends_of_the_hybrid_exchange_hold_the_same_secret() {
-        let client = X25519MlKem768.start().unwrap();
+        let client = SYSTEM.start().unwrap();
         assert_eq!(client.pub_key().len(), 1216);
-        let server = X25519MlKem768.start_and_complete(client.pub_key()).unwrap();
+        let server = SYSTEM.start_and_complete(client.pub_key()).unwrap();
         assert_eq!(server.pub_key.len(), 1120);
         let secret = client.complete(&server.pub_key).unwrap();
         assert_eq!(secret.secret_bytes(), server.secret.secret_bytes());
@@ -145,20 +165,20 @@ mod tests {
     // TLS-6: a key with coefficients over the modulus is a peer's fault, not a secret.
     #[test]
     fn malformed_shares_are_refused() {
-        let client = X25519MlKem768.start().unwrap();
+        let client = SYSTEM.start().unwrap();
         let mut share = client.pub_key().to_vec();
         share[..8].fill(0xff);
-        assert!(X25519MlKem768.start_and_complete(&share).is_err());
-        assert!(X25519MlKem768.start_and_complete(&share[1..]).is_err());
+        assert!(SYSTEM.start_and_complete(&share).is_err());
+        assert!(SYSTEM.start_and_complete(&share[1..]).is_err());
         assert!(client.complete(&[0; 1119]).is_err());
     }
 
     // TLS-6: an X25519 key of small order gives no secret.
     #[test]
     fn small_order_classical_share_is_refused() {
-        let client = X25519MlKem768.start().unwrap();
+        let client = SYSTEM.start().unwrap();
         let mut share = client.pub_key().to_vec();
         share[1184..].fill(0);
-        assert!(X25519MlKem768.start_and_complete(&share).is_err());
+        assert!(SYSTEM.start_and_complete(&share).is_err());
     }
 }

@@ -22,6 +22,7 @@ use super::{
 use crate::tls::{
     Identity, KeyCheck, KeyExchange,
     config::{self, Limits, MTU_BYTES_MAX},
+    provider,
 };
 
 /// Smallest receive buffer per packet: what fits an Ethernet frame.
@@ -65,7 +66,7 @@ pub struct EndpointConfig {
     pub limits: Limits,
     /// Whether connections are taken, or only dialled.
     pub listen: bool,
-    /// Fixes the endpoint's own random choices, and its keys but those of TLS. For simulations only.
+    /// Fixes the endpoint's own random choices and keys. For simulations only.
     pub rng_seed: Option<[u8; 32]>,
 }
 
@@ -99,21 +100,21 @@ impl Endpoint {
                     .map_err(TransportError::Bind)?
             }
         };
-        let (identity, key_exchange) = (&config.identity, config.key_exchange);
+        let mut seeded = config.rng_seed.map(Seeded::new);
+        let provider = match &mut seeded {
+            Some(seeded) => seeded.provider(config.key_exchange),
+            None => provider::provider(config.key_exchange),
+        };
+        let identity = &config.identity;
         let check = Arc::clone(&config.key_check);
-        let mut client = config::client(identity, check, key_exchange, &limits)?;
+        let mut client = config::client(identity, check, provider.clone(), &limits)?;
         let mut server = config
             .listen
-            .then(|| config::server(identity, config.key_check, key_exchange, &limits))
+            .then(|| config::server(identity, config.key_check, provider, &limits))
             .transpose()?;
         let mut settings = quinn::EndpointConfig::default();
-        if let Some(seed) = config.rng_seed {
-            let mut seeded = Seeded::new(seed);
-            seeded.endpoint(&mut settings);
-            seeded.client(&mut client);
-            if let Some(server) = &mut server {
-                seeded.server(server);
-            }
+        if let Some(seeded) = &mut seeded {
+            seeded.apply(&mut settings, &mut client, server.as_mut());
         }
         settings
             .max_udp_payload_size(limits.mtu_bytes_max.clamp(PAYLOAD_BYTES_MIN, MTU_BYTES_MAX))

@@ -1,4 +1,4 @@
-//! Makes every choice of quinn's that shows on the wire follow from a seed.
+//! Makes every choice of quinn's and TLS's that shows in the packet flow follow from a seed.
 //!
 //! A seed for quinn's own generator is not enough: keys, connection ids and the time in a Retry
 //! token come from elsewhere. They decide more than bytes: a closed dialler reads a late Retry as
@@ -13,7 +13,10 @@ use quinn::{ConnectionId, ConnectionIdGenerator, TimeSource};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use ring::{hkdf, hmac};
+use rustls::crypto::CryptoProvider;
 use tokio::time::Instant;
+
+use crate::tls::{KeyExchange, provider};
 
 /// Bytes of the ids that the peers of an endpoint address it by, as quinn chooses it.
 const CID_BYTES: usize = 8;
@@ -28,7 +31,24 @@ impl Seeded {
         Self(ChaCha20Rng::from_seed(seed))
     }
 
-    pub(super) fn endpoint(&mut self, config: &mut quinn::EndpointConfig) {
+    pub(super) fn provider(&mut self, key_exchange: KeyExchange) -> Arc<CryptoProvider> {
+        provider::repeatable(key_exchange, self.draw())
+    }
+
+    pub(super) fn apply(
+        &mut self,
+        endpoint: &mut quinn::EndpointConfig,
+        client: &mut quinn::ClientConfig,
+        server: Option<&mut quinn::ServerConfig>,
+    ) {
+        self.endpoint(endpoint);
+        self.client(client);
+        if let Some(server) = server {
+            self.server(server);
+        }
+    }
+
+    fn endpoint(&mut self, config: &mut quinn::EndpointConfig) {
         let ids = self.draw();
         config
             .rng_seed(Some(self.draw()))
@@ -36,7 +56,7 @@ impl Seeded {
             .cid_generator(move || Box::new(Ids(ChaCha20Rng::from_seed(ids))));
     }
 
-    pub(super) fn client(&mut self, config: &mut quinn::ClientConfig) {
+    fn client(&mut self, config: &mut quinn::ClientConfig) {
         let ids = Mutex::new(ChaCha20Rng::from_seed(self.draw()));
         config.initial_dst_cid_provider(Arc::new(move || {
             let mut ids = ids.lock().unwrap_or_else(PoisonError::into_inner);
@@ -44,7 +64,7 @@ impl Seeded {
         }));
     }
 
-    pub(super) fn server(&mut self, config: &mut quinn::ServerConfig) {
+    fn server(&mut self, config: &mut quinn::ServerConfig) {
         let key = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(&self.draw());
         config
             .token_key(Arc::new(key))

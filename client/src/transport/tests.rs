@@ -403,8 +403,12 @@ fn endpoint(seed: u8, listed: [u8; 1], limits: Limits) -> Endpoint {
 /// A peer that speaks TLS and QUIC but not the protocol above them.
 fn raw_client(limits: &Limits) -> quinn::Endpoint {
     let check: KeyCheck = Arc::new(|_| true);
-    let config =
-        crate::tls::config::client(&identity(CLIENT), check, KeyExchange::HybridOnly, limits);
+    let config = crate::tls::config::client(
+        &identity(CLIENT),
+        check,
+        crate::tls::provider::provider(KeyExchange::HybridOnly),
+        limits,
+    );
     let mut raw = quinn::Endpoint::client((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     raw.set_default_client_config(config.unwrap());
     raw
