@@ -225,7 +225,7 @@ async fn node_that_always_stops_is_given_up_in_time() {
     );
 }
 
-// MBR-5, MBR-6: items that are none come as failures, one by one.
+// MBR-5, MBR-6, DEL-26: items that are none come as failures, one by one; what failed can only be released or set aside.
 #[tokio::test]
 async fn senseless_items_are_failures_and_not_messages() {
     let client = client_of(|stream| {

@@ -55,6 +55,7 @@ fn a_wrong_configuration_is_refused_by_line_and_key() {
     }
 }
 
+// KEY-12, FIL-2: neither a node nor a member starts with a loose key.
 #[test]
 fn a_key_file_that_others_can_read_is_refused() {
     let world = World::new();
@@ -176,7 +177,7 @@ fn a_roster_with_a_flipped_byte_is_refused() {
     }
 }
 
-// CLI-4
+// CLI-4, CLI-1: the verdict is one JSON document on standard output, the error stands on the other.
 #[test]
 fn what_is_no_receipt_is_refused_as_unverified() {
     let world = World::new();

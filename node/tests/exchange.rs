@@ -71,7 +71,8 @@ fn a_report_is_delivered_opened_and_acknowledged_once() {
     ok(world.path(), "log verify es");
 }
 
-// CLI-2: done in part is 3, and what is missing comes by itself when the other node is back.
+// CLI-2, DEL-11: done in part is 3, and what is missing comes by itself when the other node is
+// back.
 #[test]
 fn a_recipient_whose_node_is_down_gets_the_report_later() {
     let world = world();
@@ -145,7 +146,8 @@ fn any_bytes_travel_under_a_content_type() {
     assert_eq!(fs::read(world.path().join(file)).expect("kept"), bytes);
 }
 
-// RCP-6, CLI-4: a receipt proves what it says to anyone, and nothing once a letter is changed.
+// RCP-6, CLI-4, RCP-13: a receipt proves what it says to anyone, and nothing once a letter is changed;
+// no node runs by then.
 #[test]
 fn a_tampered_receipt_fails_by_the_name_of_the_check() {
     let world = world();

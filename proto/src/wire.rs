@@ -131,7 +131,7 @@ fn put_header(out: &mut BytesMut, kind: FrameType, length: usize) {
 mod tests {
     use super::*;
 
-    // WIR-3: the cap is judged from the header alone.
+    // WIR-3, LIM-40: the cap is judged from the header alone.
     #[test]
     fn header_over_the_cap_is_refused_before_its_payload() {
         let mut header = [FrameType::Hello as u8, 0, 0, 0, 0];

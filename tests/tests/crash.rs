@@ -266,7 +266,8 @@ impl Log {
     }
 }
 
-// NOD-1, NOD-3, DEL-10, DEL-15, DEL-17: SIGKILL at any moment loses and doubles nothing.
+// NOD-1, NOD-3, DEL-10, DEL-15, DEL-17, LOG-17, LOG-18, LOG-19, LOG-20, RCP-11: SIGKILL at any
+// moment loses and doubles nothing, and every head ever seen is of the one log.
 #[tokio::test]
 async fn what_was_acknowledged_survives_fifty_kills_and_is_there_once() {
     let seed = seed();
@@ -419,7 +420,7 @@ impl Kept {
     }
 }
 
-// The check finds rot and lost tails, and no node runs with less than was acknowledged. A node that
+// NOD-4, NOD-8: The check finds rot and lost tails, and no node runs with less than was acknowledged. A node that
 // starts reads no further back than to the segment where its index stands (NOD-4 asks for more).
 #[tokio::test]
 async fn damaged_journals_are_found_and_never_served_short() {

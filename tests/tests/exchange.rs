@@ -293,7 +293,7 @@ async fn content_of_a_mebibyte_arrives_unchanged() {
     world.shutdown().await;
 }
 
-// DEL: the same bytes again have no effect and are answered with the same receipts.
+// DEL-17, RCP-11: the same bytes again have no effect and are answered with the same receipts.
 #[tokio::test]
 async fn duplicate_submission_is_answered_with_the_stored_receipt() {
     let world = World::new().await;
@@ -310,7 +310,7 @@ async fn duplicate_submission_is_answered_with_the_stored_receipt() {
     world.shutdown().await;
 }
 
-// DEL: other bytes under a used message id earn a signed refusal that names the first envelope.
+// DEL-18: other bytes under a used message id earn a signed refusal that names the first envelope.
 #[tokio::test]
 async fn reused_message_id_is_rejected_on_the_record() {
     let world = World::new().await;

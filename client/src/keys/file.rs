@@ -268,7 +268,7 @@ mod tests {
         );
     }
 
-    // FIL-2: a key that others can read is refused, and the refusal names the path.
+    // FIL-2, KEY-12: a key that others can read is refused, and the refusal names the path.
     #[test]
     fn loose_file_and_loose_folder_are_refused_by_name() {
         let dir = private_dir();

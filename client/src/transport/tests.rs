@@ -118,7 +118,7 @@ async fn strangers_are_refused_on_both_sides() {
     assert_code(dial(&client, &impostor).await, WireCode::NotTrusted);
 }
 
-// SES-4, TRN-7: the dialler learns why its Hello was refused.
+// SES-4, TRN-7, SES-21: the dialler learns why its Hello was refused.
 #[tokio::test]
 async fn suspended_member_is_told_so() {
     let server = endpoint(NODE, [CLIENT], Limits::default());
@@ -199,7 +199,8 @@ async fn long_checkpoint_stays_out_of_the_hello() {
     assert_eq!(&(greeter.listening().make)(None).checkpoint[..], b"short");
 }
 
-// TRN-4: a peer that shakes hands and then says nothing holds its place only for a moment.
+// TRN-4, TRN-3: a peer that shakes hands and then says nothing holds its place only for a moment;
+// every address had to prove itself first.
 #[tokio::test]
 async fn silent_peer_is_dropped_and_holds_no_place() {
     let limits = Limits {
@@ -241,7 +242,8 @@ async fn silent_listener_is_given_up() {
     assert_code(outcome, WireCode::Unreachable);
 }
 
-// WIR-1, WIR-2, WIR-3: what is not a frame, or not the one that is due, is refused by its header.
+// WIR-1, WIR-2, WIR-3, SES-16: what is not a frame, or not the one that is due, is refused by its
+// header.
 #[tokio::test]
 async fn bad_frames_are_refused_by_their_header() {
     let cases: [(&[u8], TransportError); 5] = [

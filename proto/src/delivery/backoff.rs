@@ -71,7 +71,7 @@ mod tests {
 
     use super::*;
 
-    // DEL-1
+    // DEL-1, DEL-3
     #[test]
     fn ceilings_double_up_to_the_cap_of_the_lane() {
         let mut rng = ChaCha20Rng::seed_from_u64(1);

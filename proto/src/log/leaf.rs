@@ -120,7 +120,7 @@ fn number(event: Event) -> u8 {
 mod tests {
     use super::*;
 
-    // LOG-2: the layout, byte for byte.
+    // LOG-2, LBL-1: the layout, byte for byte.
     #[test]
     fn a_leaf_is_laid_out_as_specified() {
         let leaf = Leaf::build(Event::Accepted, 0x0102_0304_0506_0708, &[9; 32], b"word");

@@ -212,7 +212,7 @@ mod tests {
         checks.iter().map(|check| check.outcome).collect()
     }
 
-    // RCP-1 to RCP-9
+    // RCP-1 to RCP-9, RCP-12
     #[test]
     fn a_receipt_verifies_and_every_check_is_named() {
         let (receipt, log) = good();

@@ -289,7 +289,8 @@ const DOCUMENTS: &[Case] = &[
     ("freshness signed as a roster", Part::Freshness, Fault::WrongType, |w| w.tamper = |b| b.freshness = b.roster.clone()),
 ];
 
-// ROS-1 to ROS-20: each refusal is its own fault at its own place.
+// ROS-1 to ROS-20, LIM-8, LIM-9, LIM-10, LIM-12, KEY-9, SIG-12, WIR-9: each refusal is its own fault
+// at its own place.
 #[test]
 fn each_unsound_roster_is_refused_for_its_own_reason() {
     for (name, part, fault, spoil) in [SIGNATURES, FIELDS, ENTRIES, DOCUMENTS].concat() {
@@ -442,7 +443,7 @@ fn who_is_not_live_is_listed_but_may_nothing() {
     }
 }
 
-// ROS-8, ROS-17: keys end with themselves, with their document and with the key that signed it.
+// ROS-8, ROS-17, KEY-10: keys end with themselves, with their document and with the key that signed it.
 #[test]
 fn keys_are_good_only_in_their_time() {
     let mut world = World::new();

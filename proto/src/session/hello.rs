@@ -296,7 +296,7 @@ mod tests {
         }
     }
 
-    // SES-4 to SES-11
+    // SES-4 to SES-11, LIM-24, LIM-31
     #[test]
     fn each_wrong_hello_is_refused_for_its_own_reason() {
         type Spoil = fn(&mut v1::Hello);

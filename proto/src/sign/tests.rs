@@ -158,7 +158,7 @@ fn batch_paths_of_the_wrong_shape_are_refused() {
     }
 }
 
-// SIG-5: what the cache holds is the whole message, so it excuses nothing.
+// SIG-5, SIG-11: what the cache holds is the whole message, so it excuses nothing.
 #[test]
 fn cache_accepts_nothing_that_verification_would_refuse() {
     let mut cache = BatchCache::new();

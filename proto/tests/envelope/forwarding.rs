@@ -46,7 +46,7 @@ fn forwarded() -> SignedEnvelope {
     .unwrap()
 }
 
-// ENV-23, ENV-24, ENV-25
+// ENV-23, ENV-24, ENV-25, ENV-32
 #[test]
 fn forward_opens_for_its_recipients_and_keeps_the_author_provable() {
     let envelope = forwarded().to_wire(None);

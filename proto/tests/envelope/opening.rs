@@ -92,7 +92,7 @@ fn contents_of_like_size_have_bodies_of_one_size() {
     assert_eq!(length(1950), length(1960));
 }
 
-// ENV-18, SIG-4: a batch with shared contexts, opened with and without kept contexts.
+// ENV-18, SIG-4, ENV-29: a batch with shared contexts, opened with and without kept contexts.
 #[test]
 fn shared_wraps_in_a_batch_open_like_single_ones() {
     let mut contexts = SharedContexts::new();

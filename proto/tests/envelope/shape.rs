@@ -119,7 +119,7 @@ fn manifests_that_break_a_rule_are_refused_by_name() {
     }
 }
 
-// ENV-21
+// ENV-21, LIM-24
 #[test]
 fn envelopes_out_of_their_time_are_refused_by_name() {
     let mut core = parse(&envelope_for_two()).unwrap().core;
@@ -137,7 +137,7 @@ fn envelopes_out_of_their_time_are_refused_by_name() {
     assert_eq!(check_time(&core, NOW), Err(EnvelopeError::LifeTooLong));
 }
 
-// ENV-4..ENV-6, LIM-1, LIM-14, LIM-25: what would be refused is not sealed.
+// ENV-4..ENV-6, LIM-1, LIM-14, LIM-25, LIM-41: what would be refused is not sealed.
 #[test]
 fn drafts_that_break_a_rule_are_refused_by_name() {
     use SealError as E;

@@ -47,7 +47,7 @@ fn shared_wraps_do_not_open_elsewhere() {
     assert_eq!(cause(&reattributed, &parsed, 0), Some(OpenCause::Wrap));
 }
 
-// ENV-19, ENV-20: who holds no key of the sender changes nothing unnoticed.
+// ENV-19, ENV-20, ENV-28: who holds no key of the sender changes nothing unnoticed.
 #[test]
 fn changes_on_the_way_are_refused_by_name() {
     let forged = EnvelopeError::Signature(SignError::BadSignature);
@@ -176,7 +176,7 @@ fn parts_under_another_header_do_not_open() {
     }
 }
 
-// ENV-15, ENV-16: a sender cannot sign a body that is not the header's.
+// ENV-15, ENV-16, ENV-31: a sender cannot sign a body that is not the header's; the refusal holds no content
 #[test]
 fn signed_bodies_that_are_not_the_headers_do_not_open() {
     let other = seal(&draft(2, "tHe content"), &mut rng(9)).unwrap();
@@ -245,7 +245,7 @@ fn manifest_signed_as_another_type_is_refused() {
     );
 }
 
-// ENV-19: unknown fields that the signer wrote stay signed and change nothing else.
+// ENV-19, WIR-8: unknown fields that the signer wrote stay signed and change nothing else.
 #[test]
 fn unknown_fields_are_kept_in_what_is_signed_and_hashed() {
     let mut sealed = sealed_for_two();

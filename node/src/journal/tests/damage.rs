@@ -40,7 +40,7 @@ fn right_or_refused(disk: &Arc<MemoryDisk>, kept: &[Kept], why: &str) -> bool {
     }
 }
 
-// JRN-3, JRN-4: one flipped bit anywhere never changes or hides an acknowledged record.
+// JRN-3, JRN-4, NOD-5: one flipped bit anywhere never changes or hides an acknowledged record.
 #[test]
 fn flipped_bit_is_harmless_or_refused() {
     let (whole, kept) = written(11, 40);

@@ -59,7 +59,7 @@ fn failed_write_or_sync_stops_the_journal_for_good() {
     );
 }
 
-// JRN-5: without space nothing is written and nothing breaks; with space it goes on.
+// JRN-5, NOD-7: without space nothing is written and nothing breaks; with space it goes on.
 #[test]
 fn full_disk_refuses_and_resumes() {
     let mut refused = 0;
