@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use frex_client::{
     environment::{Clock, Environment},
-    tls::{ALPN, Identity, KeyExchange, cert, config, verifier::PinnedKeys},
+    tls::{ALPN, Identity, KeyExchange, cert, config, provider, verifier::PinnedKeys},
     transport::{Socket, TransportError},
 };
 use frex_node::{
@@ -250,7 +250,7 @@ impl Scene {
             config::client(
                 &identity,
                 Arc::new(|_| true),
-                KeyExchange::HybridOnly,
+                provider::provider(KeyExchange::HybridOnly),
                 &limits,
             )
             .unwrap()
