@@ -222,3 +222,6 @@ pub fn body_follows(envelope: &v1::Envelope) -> Result<Option<usize>, EnvelopeEr
     let length = usize::try_from(length).map_err(|_| EnvelopeError::TooLarge)?;
     Ok((length > frex_proto::limits::INLINE_BODY_BYTES_MAX).then_some(length))
 }
+
+#[cfg(test)]
+mod tests;
