@@ -3,7 +3,7 @@
 //! A worker reads its destination's outbox, urgent lane first, keeps a few requests in flight and
 //! takes an item off only when the answer is durable here. Whatever else happens, the item stays
 //! and is tried again, so a crash on either side costs a repetition and never a report: the
-//! receiver answers a repetition with the receipt it already gave. Spec: DEL.
+//! receiver answers a repetition with the receipt it already gave. Spec: DEL-1, DEL-12.
 
 use bytes::Bytes;
 use frex_proto::error::WireCode;
@@ -16,8 +16,13 @@ pub mod worker;
 pub enum Attempt {
     /// Recorded as answered or given up; the outbox no longer holds it.
     Settled,
-    /// To be tried again.
-    Again(WireCode),
+    /// To be tried again, after the time that the peer asks for.
+    Again {
+        /// What it said.
+        code: WireCode,
+        /// How long it wants to be left alone; 0 if it did not say.
+        retry_after_ms: u64,
+    },
 }
 
 /// One outbox item and what became of it.

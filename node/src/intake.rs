@@ -3,7 +3,7 @@
 //! The order of checks is the order of the spec: shape, then who signed it, then whether it is in
 //! time and for whom. Only an envelope whose signature holds can earn a signed, logged refusal;
 //! anything else is answered without a trace in the log, so strangers cannot make it grow.
-//! Spec: DEL, section intake.
+//! Spec: DEL-7 to DEL-9, DEL-13 to DEL-16.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -222,3 +222,6 @@ pub fn body_follows(envelope: &v1::Envelope) -> Result<Option<usize>, EnvelopeEr
     let length = usize::try_from(length).map_err(|_| EnvelopeError::TooLarge)?;
     Ok((length > frex_proto::limits::INLINE_BODY_BYTES_MAX).then_some(length))
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,8 @@ mod query;
 mod relay;
 mod submit;
 
+/// How long a busy node asks to be left alone.
+const BUSY_MS: u64 = 1_000;
 /// Sessions that wait to be served.
 const SESSIONS_WAITING_MAX: usize = 64;
 
@@ -139,9 +141,14 @@ fn put_answer(writer: &mut FrameWriter, envelope: u32, answer: v1::answer::Answe
 }
 
 fn put_refusal(writer: &mut FrameWriter, envelope: u32, code: WireCode) {
+    let retry_after_ms = if code == WireCode::RetryAfter {
+        BUSY_MS
+    } else {
+        0
+    };
     let refusal = v1::Refusal {
         code: code as u32,
-        retry_after_ms: 0,
+        retry_after_ms,
     };
     put_answer(writer, envelope, v1::answer::Answer::Refusal(refusal));
 }

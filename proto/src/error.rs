@@ -162,6 +162,15 @@ impl std::fmt::Display for WireCode {
 mod tests {
     use super::*;
 
+    // ERR-2: what a later version may say is a refusal for good.
+    #[test]
+    fn an_unknown_number_is_unknown_and_not_tried_again() {
+        for number in [0, 2, 1004, 9999, 70_000, u32::MAX] {
+            assert_eq!(WireCode::from_number(number), WireCode::Unknown);
+        }
+        assert_eq!(WireCode::Unknown.info().retry, Retry::Never);
+    }
+
     // ERR-1: numbers and names are unique and map back.
     #[test]
     fn every_code_maps_back_to_itself() {

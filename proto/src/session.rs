@@ -63,7 +63,7 @@ pub struct SessionPeer {
     pub checkpoint: Bytes,
 }
 
-/// Why a Hello makes no session. Spec: SES-11.
+/// Why a Hello makes no session. Spec: SES-4 to SES-11.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {

@@ -49,3 +49,14 @@ fn every_exit_code_is_documented() {
         assert!(text.contains(&row), "{code}");
     }
 }
+
+// ERR-3: a refusal has room for two numbers, and a third field would not compile here.
+#[test]
+fn a_refusal_is_two_numbers() {
+    let refusal = frex_proto::v1::Refusal::default();
+    let frex_proto::v1::Refusal {
+        code,
+        retry_after_ms,
+    } = refusal;
+    let (_, _): (u32, u64) = (code, retry_after_ms.into());
+}

@@ -209,7 +209,8 @@ fn message_id(envelope: &SignedEnvelope) -> frex_proto::id::MessageId {
     parsed.core.message_id
 }
 
-// DEL, RCP: one report to three countries; what they did comes back, all of it proved.
+// DEL-12: one report to three countries; what they did comes back, all of it proved.
+// A node refuses wraps of members that are not its own (DEL-14), so each got exactly its own.
 #[tokio::test]
 async fn one_report_reaches_three_countries_and_their_word_comes_back() {
     let world = World::new().await;
@@ -346,7 +347,7 @@ async fn reused_message_id_is_rejected_on_the_record() {
     world.shutdown().await;
 }
 
-// JNL, CLI: restarts lose nothing, and the clients find their node again by themselves.
+// DEL-19, DEL-20: restarts lose nothing, and the clients find their node again by themselves.
 #[tokio::test]
 async fn restarted_nodes_keep_everything_and_clients_return() {
     let mut world = World::new().await;
@@ -383,28 +384,37 @@ async fn restarted_nodes_keep_everything_and_clients_return() {
     world.shutdown().await;
 }
 
-// MBR-5: what is released, or held by a program that goes away, comes again.
+// MBR-5, DEL-22, DEL-23, DEL-24: what is released, or held by a program that goes away, comes again.
 #[tokio::test]
 async fn released_and_abandoned_items_come_again() {
     let world = World::new().await;
     let platform = world.client(PLATFORM).await;
-    send(
-        &platform,
-        vec![seal(&platform, &MEMBERS[1..2], b"again".to_vec())],
-    )
-    .await;
+    for words in [b"again", b"later"] {
+        let envelope = seal(&platform, &MEMBERS[1..2], words.to_vec());
+        send(&platform, vec![envelope]).await;
+    }
     let police = world.client(MEMBERS[1]).await;
     let mut inbox = police.inbox(1, WAIT).await.unwrap();
     let item = inbox.next().await.unwrap().unwrap().ok().unwrap();
+    assert_eq!(item.opened.data, "again", "the older first");
+    let moment = Duration::from_millis(300);
+    let more = tokio::time::timeout(moment, inbox.next()).await;
+    assert!(more.is_err(), "no more than the credit");
+    let mut other = police.inbox(8, moment).await.unwrap();
+    let second = other.next().await.unwrap().unwrap().ok().unwrap();
+    assert_eq!(second.opened.data, "later", "the first is leased");
+    drop((second, other));
     item.release();
     let item = inbox.next().await.unwrap().unwrap().ok().unwrap();
+    assert_eq!(item.opened.data, "again");
     drop((item, inbox));
-    assert_eq!(read_all(&police).await, [Bytes::from_static(b"again")]);
+    let both = [b"again", b"later"].map(|words| Bytes::from_static(words));
+    assert_eq!(read_all(&police).await, both);
     assert!(read_all(&police).await.is_empty());
     world.shutdown().await;
 }
 
-// ROS, DEL: what cannot arrive is refused before it is sealed, or by the node in one word.
+// MBR-2, SES-18, SES-20: what cannot arrive is refused before it is sealed, or by the node in one word.
 #[tokio::test]
 async fn unknown_recipients_and_expired_envelopes_are_refused() {
     let world = World::new().await;
@@ -430,6 +440,17 @@ async fn unknown_recipients_and_expired_envelopes_are_refused() {
         }]
     );
     assert!(refused, "{events:?}");
+    let draft = platform
+        .draft(&MEMBERS[1..2])
+        .life(Duration::from_millis(1));
+    let expired = platform.seal(&platform.finish(draft).unwrap()).unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let good = seal(&platform, &MEMBERS[1..2], b"good".to_vec());
+    let events = send(&platform, vec![expired, good]).await;
+    assert_eq!(submitted(&events).len(), 1, "{events:?}");
+    let of = |place: usize| events.iter().filter(move |event| event.envelope == place);
+    assert!(of(0).all(|event| matches!(event.news, News::Refused { .. })));
+    assert_eq!(of(1).count(), 2, "SUBMITTED and ACCEPTED");
     let own = world.client(MEMBERS[1]).await;
     let foreign = seal(&platform, &MEMBERS[2..], b"not mine".to_vec());
     let events = send(&own, vec![foreign]).await;

@@ -510,3 +510,26 @@ fn in_place(fits: bool, proven: ProvenReceipt) -> Result<ProvenReceipt, Unproven
 fn returns(error: &TransportError) -> bool {
     WireCode::from(error).info().retry == Retry::Later
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // MBR-7: an outcome is a code, and stands beside ACTED only.
+    #[test]
+    fn an_outcome_goes_with_acted_only() {
+        let states = |stage: v1::Stage, outcome: &str| {
+            is_statement(&v1::StageStatement {
+                stage: stage.into(),
+                outcome: outcome.to_owned(),
+                ..v1::StageStatement::default()
+            })
+        };
+        for stage in [v1::Stage::Delivered, v1::Stage::Opened] {
+            assert!(states(stage, "") && !states(stage, "removed"));
+        }
+        assert!(states(v1::Stage::Acted, "removed") && states(v1::Stage::Acted, ""));
+        assert!(!states(v1::Stage::Acted, "in so many words"));
+        assert!(!states(v1::Stage::Unspecified, ""));
+    }
+}

@@ -41,13 +41,38 @@ struct Outgoing {
     envelope: v1::Envelope,
 }
 
-/// What a reply is worth: what the peer states and the encoded receipt, or a code.
-type Verdict = Result<(v1::Event, Bytes), WireCode>;
+/// A code, and how long the peer wants to be left alone; 0 if it does not say.
+#[derive(Clone, Copy)]
+struct Refusal {
+    code: WireCode,
+    retry_after_ms: u64,
+}
+
+/// What a reply is worth: what the peer states and the encoded receipt, or a refusal.
+type Verdict = Result<(v1::Event, Bytes), Refusal>;
+
+impl Refusal {
+    fn of(wire: &v1::Refusal) -> Self {
+        Self {
+            code: WireCode::from_number(wire.code),
+            retry_after_ms: wire.retry_after_ms,
+        }
+    }
+}
+
+impl From<WireCode> for Refusal {
+    fn from(code: WireCode) -> Self {
+        Self {
+            code,
+            retry_after_ms: 0,
+        }
+    }
+}
 
 /// What came back for one envelope.
 enum Reply {
     Receipt(v1::Receipt),
-    Refusal(WireCode),
+    Refusal(Refusal),
 }
 
 impl Verifier {
@@ -235,7 +260,7 @@ async fn exchange(
                 *place = Some(Reply::Receipt(receipt));
             }
             (Some(v1::answer::Answer::Refusal(refusal)), Some(place)) => {
-                *place = Some(Reply::Refusal(WireCode::from_number(refusal.code)));
+                *place = Some(Reply::Refusal(Refusal::of(&refusal)));
             }
             (Some(v1::answer::Answer::Done(_)), _) => return Ok(replies),
             _ => return Err(frex_proto::wire::FrameError::Malformed.into()),
@@ -252,11 +277,11 @@ fn judge(verifier: &Verifier, id: EnvelopeId, reply: Option<Reply>) -> Verdict {
                 event @ (v1::Event::Accepted | v1::Event::Rejected) => {
                     Ok((event, wire.encode_to_vec().into()))
                 }
-                _ => Err(WireCode::BadReceipt),
+                _ => Err(WireCode::BadReceipt.into()),
             }
         }
-        Some(Reply::Refusal(code)) => Err(code),
-        None => Err(WireCode::TimedOut),
+        Some(Reply::Refusal(refusal)) => Err(refusal),
+        None => Err(WireCode::TimedOut.into()),
     }
 }
 
@@ -277,8 +302,10 @@ async fn record(shared: &Shared, node: &str, judged: Vec<(OutboxItem, Verdict)>)
                     outbox_key: Some(item.key),
                 }));
             }
-            Err(code) if gives_up(code) => tried.push(give_up(shared, node, &item, code).await),
-            Err(code) => tried.push(again(item.key, code)),
+            Err(Refusal { code, .. }) if gives_up(code) => {
+                tried.push(give_up(shared, node, &item, code).await)
+            }
+            Err(refusal) => tried.push(again(item.key, refusal)),
         }
     }
     let outcomes = shared.ledger.record_all(entries).await;
@@ -316,7 +343,7 @@ async fn relay(
         writer.finish().await?;
         let answer: v1::Answer = reader.message(FrameType::Answer, FRAME_WAIT).await?;
         Ok::<_, TransportError>(match answer.answer {
-            Some(v1::answer::Answer::Refusal(refusal)) => Some(WireCode::from_number(refusal.code)),
+            Some(v1::answer::Answer::Refusal(refusal)) => Some(Refusal::of(&refusal)),
             _ => None,
         })
     };
@@ -331,8 +358,10 @@ async fn relay(
                 _ => settled(item.key),
             }
         }
-        Ok(Some(code)) if gives_up(code) => give_up(shared, node, &item, code).await,
-        Ok(Some(code)) => again(item.key, code),
+        Ok(Some(Refusal { code, .. })) if gives_up(code) => {
+            give_up(shared, node, &item, code).await
+        }
+        Ok(Some(refusal)) => again(item.key, refusal),
         Err(error) => again(item.key, WireCode::from(&error)),
     }
 }
@@ -344,9 +373,16 @@ fn settled(key: Bytes) -> Tried {
     }
 }
 
-fn again(key: Bytes, code: WireCode) -> Tried {
+fn again(key: Bytes, refusal: impl Into<Refusal>) -> Tried {
+    let Refusal {
+        code,
+        retry_after_ms,
+    } = refusal.into();
     Tried {
         key,
-        attempt: Attempt::Again(code),
+        attempt: Attempt::Again {
+            code,
+            retry_after_ms,
+        },
     }
 }

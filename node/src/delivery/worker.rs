@@ -261,7 +261,10 @@ impl Worker {
             Attempt::Settled => {
                 self.resting.remove(&tried.key);
             }
-            Attempt::Again(code) => {
+            Attempt::Again {
+                code,
+                retry_after_ms,
+            } => {
                 let slot = tried
                     .key
                     .len()
@@ -273,9 +276,8 @@ impl Worker {
                     until: Instant::now(),
                     backoff: Backoff::default(),
                 });
-                let wait_ms = resting
-                    .backoff
-                    .failed(lane.unwrap_or(v1::Lane::Normal), &mut rng);
+                let lane = lane.unwrap_or(v1::Lane::Normal);
+                let wait_ms = resting.backoff.refused(lane, retry_after_ms, &mut rng);
                 resting.until = Instant::now() + Duration::from_millis(wait_ms);
                 tracing::info!(node = %self.node, code = %code, wait_ms, "refused, will be tried again");
             }

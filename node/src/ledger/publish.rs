@@ -3,7 +3,7 @@
 //! Tiles and entry bundles are derived from the journal and written off the acknowledgement path.
 //! They serve three readers with one set of bytes: proofs for old entries, auditors with any web
 //! server, and the check at start that the journal still holds what was published.
-//! Spec: LOG, section tiles.
+//! Spec: LOG-14, LOG-15.
 
 use std::{
     io,

@@ -207,7 +207,7 @@ fn item(
     ))
 }
 
-/// Judges a member's stage statement on an item it holds. Spec: RCP, section stages.
+/// Judges a member's stage statement on an item it holds. Spec: RCP-14, DEL-25.
 fn stage(
     shared: &Shared,
     member: &str,

@@ -16,3 +16,22 @@ pub fn default_life_ms(lane: Lane) -> u64 {
 }
 
 const _: () = assert!(30 * DAY_MS <= LIFE_MS_MAX);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // DEL-4: what a program's draft lives by when its caller names no life.
+    #[test]
+    fn every_lane_has_the_life_of_its_row() {
+        let rows = [
+            (Lane::Urgent, 24),
+            (Lane::Control, 24),
+            (Lane::Normal, 7 * 24),
+            (Lane::Bulk, 30 * 24),
+        ];
+        for (lane, hours) in rows {
+            assert_eq!(default_life_ms(lane), hours * HOUR_MS);
+        }
+    }
+}

@@ -180,7 +180,7 @@ pub(super) fn check_federation(part: Part, federation: &str) -> Result<(), Roste
 mod tests {
     use super::*;
 
-    // ROS-18
+    // ROS-18, LIM-30: 262 bytes are the most.
     #[test]
     fn addresses_are_a_host_and_a_port() {
         for good in [
@@ -191,7 +191,11 @@ mod tests {
         ] {
             assert!(is_host_port(good), "{good}");
         }
+        let host = ["a"; 129].join(".");
+        assert!(is_host_port(&format!("{host}:4433")));
+        let long = format!("{host}:44330");
         for bad in [
+            long.as_str(),
             "",
             "host",
             "host:",

@@ -189,6 +189,9 @@ const SIGNATURES: &[Case] = &[
     ("a changed byte of the roster", Part::Roster, Fault::BadSignature, |w| w.tamper = |b| retouch(&mut b.roster, |s| { let mut p = s.payload.to_vec(); p[3] ^= 1; s.payload = p.into(); })),
     ("a root in place of the roster", Part::Roster, Fault::WrongType, |w| w.tamper = |b| b.roster = b.root.clone()),
     ("a roster under a batch signature", Part::Roster, Fault::Malformed, |w| w.tamper = |b| retouch(&mut b.roster, |s| s.batch = Some(v1::BatchPath::default()))),
+    ("a root under a batch signature", Part::Root, Fault::Malformed, |w| w.tamper = |b| retouch(&mut b.root, |s| s.batch = Some(v1::BatchPath::default()))),
+    ("a document under a batch signature", Part::MemberDoc(0), Fault::Malformed, |w| w.tamper = |b| retouch(&mut b.member_docs[0], |s| s.batch = Some(v1::BatchPath::default()))),
+    ("freshness under a batch signature", Part::Freshness, Fault::Malformed, |w| { w.fresh(); w.tamper = |b| retouch(&mut b.freshness, |s| s.batch = Some(v1::BatchPath::default())); }),
     ("a document by another member's key", Part::MemberDoc(1), Fault::TooFewSignatures, |w| w.docs[1].1 = 20),
     ("a document by a governance key", Part::MemberDoc(0), Fault::TooFewSignatures, |w| w.docs[0].1 = 11),
 ];
@@ -200,6 +203,7 @@ const FIELDS: &[Case] = &[
     ("roster threshold of zero", Part::Root, Fault::BadThreshold, |w| w.root.roster_threshold = 0),
     ("root key that is also a roster key", Part::Root, Fault::KeyReused, |w| w.root.roster_keys[0] = w.root.root_keys[0].clone()),
     ("weak root key", Part::Root, Fault::Key(KeyError::Weak), |w| w.root.root_keys[2] = weak_key()),
+    ("too many root keys", Part::Root, Fault::TooLarge, |w| w.root.root_keys = vec![w.root.root_keys[0].clone(); limits::GOVERNANCE_KEYS_MAX + 1]),
     ("root version zero", Part::Root, Fault::BadVersion, |w| w.root.version = 0),
     ("roster of another federation", Part::Roster, Fault::WrongFederation, |w| w.roster.federation = "other".into()),
     ("roster version zero", Part::Roster, Fault::BadVersion, |w| w.roster.version = 0),
@@ -411,7 +415,7 @@ fn a_sound_roster_answers_who_is_who() {
     assert!(roster.sender_keys("nobody", NOW).is_empty());
 }
 
-// ROS-14: no key of a suspended or revoked member or node opens anything.
+// ROS-14, MBR-2: no key of a suspended or revoked member or node opens anything.
 #[test]
 fn who_is_not_live_is_listed_but_may_nothing() {
     for status in [v1::Status::Suspended, v1::Status::Revoked] {

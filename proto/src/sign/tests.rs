@@ -40,7 +40,7 @@ fn signatures_of_enough_keys_are_accepted_and_named() {
     assert_eq!(verified.key_ids, [key(1).key_id(), key(2).key_id()]);
 }
 
-// SIG-3: each rule refuses by its own name.
+// SIG-3, SIG-7, SIG-8, SIG-9: each rule refuses by its own name.
 #[test]
 fn signed_objects_that_break_a_rule_are_refused() {
     let good = sign(TYPE, Bytes::from("payload"), &[&key(1)]);
@@ -85,7 +85,7 @@ fn signed_objects_that_break_a_rule_are_refused() {
     assert_eq!(stranger, Err(SignError::UnknownKey));
 }
 
-// SIG-1: bytes signed as one type are nothing as another.
+// SIG-1, SIG-10: bytes signed as one type are nothing as another.
 #[test]
 fn signature_does_not_carry_over_to_another_type() {
     let mut signed = sign(label::TYPE_STAGE, Bytes::from("payload"), &[&key(1)]);

@@ -7,7 +7,7 @@ use crate::{keys::VerifyingKey, label, limits::SIGNATURES_MAX, v1};
 ///
 /// The algorithm and the key come from `candidates`, never from the message: a key id is only
 /// looked up. Signatures by other keys are passed over, a second one under the same key id is not
-/// counted, and one that does not hold under a candidate's id refuses the whole. Spec: SIG-3.
+/// counted, and one that does not hold under a candidate's id refuses the whole. Spec: SIG-8, SIG-9.
 ///
 /// # Errors
 /// [`SignError`] names the first rule that is broken.

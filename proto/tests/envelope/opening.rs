@@ -92,6 +92,27 @@ fn contents_of_like_size_have_bodies_of_one_size() {
     assert_eq!(length(1950), length(1960));
 }
 
+// ENV-29, ENV-30: the same draft twice shares no secret and no salt, nor do wraps share a context.
+#[test]
+fn every_envelope_draws_its_own_secrets() {
+    let (mut contexts, mut rng, draft) = (SharedContexts::new(), rng(1), draft(2, "content"));
+    let mut sealed: Vec<Sealed> = (0..2).map(|_| seal(&draft, &mut rng).unwrap()).collect();
+    sealed.extend((0..2).map(|_| seal_shared(&draft, &mut contexts, &mut rng).unwrap()));
+    let context = |index: usize, wrap: usize| sealed[index].wraps[wrap].slice(1..1121);
+    assert_ne!(context(0, 0), context(1, 0));
+    assert_ne!(context(2, 0), context(2, 1), "one recipient, one context");
+    let mut drawn = std::collections::BTreeSet::new();
+    for sealed in sealed {
+        assert!(drawn.insert(sealed.body[..24].to_vec()));
+        let envelope = sign_one(sealed, &author()).to_wire(None);
+        let parsed = parse(&envelope).unwrap();
+        let opened = open(&parsed, &envelope.body, &member(0), &[&sealing(0)]).unwrap();
+        assert!(drawn.insert(opened.content_key.to_vec()));
+        assert!(drawn.insert(opened.salt.to_vec()));
+    }
+    assert_eq!(drawn.len(), 12);
+}
+
 // ENV-18, SIG-4, ENV-29: a batch with shared contexts, opened with and without kept contexts.
 #[test]
 fn shared_wraps_in_a_batch_open_like_single_ones() {

@@ -224,7 +224,7 @@ fn strangers_and_old_keys_do_not_open() {
     );
 }
 
-// SIG-1: a manifest signed as something else is no envelope.
+// SIG-1, SIG-10: a manifest signed as something else is no envelope.
 #[test]
 fn manifest_signed_as_another_type_is_refused() {
     let mut envelope = envelope_for_two();

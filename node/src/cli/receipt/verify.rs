@@ -1,4 +1,4 @@
-//! `frex receipt verify`: each check by name, then the verdict. Asks nobody. Spec: CLI-4, RCP-8.
+//! `frex receipt verify`: each check by name, then the verdict. Asks nobody. Spec: CLI-4, RCP-9, RCP-13.
 
 use std::path::Path;
 

@@ -1,0 +1,244 @@
+//! Whom an envelope may come from and whom it may be for, one refusal after the other.
+
+use frex_proto::{
+    envelope::{Draft, SignedEnvelope, seal, sign_one},
+    id::MessageId,
+    keys::{SealingSecretKey, SigningKey, VerifyingKey},
+    roster::{TrustAnchor, build},
+};
+use prost::Message;
+use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
+
+use super::*;
+
+const NOW: u64 = 1_900_000_000_000;
+const DAY: u64 = 24 * 60 * 60 * 1000;
+/// Members with the node that serves them; `gone` is revoked, `choosy` takes no reports.
+const MEMBERS: [(&str, &str); 5] = [
+    ("a", "node-a"),
+    ("b", "node-b"),
+    ("c", "node-b"),
+    ("gone", "node-b"),
+    ("choosy", "node-b"),
+];
+
+fn key(seed: usize) -> SigningKey {
+    SigningKey::from_seed(&[u8::try_from(seed).expect("small"); 32])
+}
+
+fn public(seed: usize) -> VerifyingKey {
+    key(seed).verifying_key()
+}
+
+fn sealing(place: usize) -> SealingSecretKey {
+    SealingSecretKey::from_seed(&[u8::try_from(place).expect("small"); 32])
+}
+
+fn roster() -> Roster {
+    let root = build::root(&build::RootDraft {
+        federation: "f",
+        version: 1,
+        expires_ms: NOW + 90 * DAY,
+        root_keys: &[public(1)],
+        root_threshold: 1,
+        roster_keys: &[public(2)],
+        roster_threshold: 1,
+    });
+    let mut listed = build::first_roster(&root, NOW, NOW + 90 * DAY);
+    for (place, (id, home)) in MEMBERS.into_iter().enumerate() {
+        let seed = 10 * (place + 1);
+        let runs = home.ends_with(id);
+        let card = build::card(&build::CardDraft {
+            federation: "f",
+            id,
+            name: id,
+            role: v1::Role::Hotline,
+            country: "NO",
+            home_node: home,
+            identity: &key(seed),
+            client_tls: &[public(seed + 1)],
+            sealing: &[sealing(place).public()],
+            node: runs.then_some(build::NodeDraft {
+                id: home,
+                log_key: &public(seed + 2),
+                witness_key: None,
+                tls_keys: &[public(seed + 3)],
+                addresses: &[],
+            }),
+            issued_ms: NOW,
+            expires_ms: NOW + 90 * DAY,
+        });
+        build::list_card(&mut listed, &card);
+    }
+    listed.members[3].status = v1::Status::Revoked.into();
+    listed.members[4].accepts = vec![v1::Accepts {
+        kind: v1::Kind::Notice.into(),
+        lanes: vec![v1::Lane::Normal.into()],
+    }];
+    let root = build::sign_root(&root, &[&key(1)]);
+    let signed = build::sign_roster(&listed, &[&key(2)]);
+    let anchor = TrustAnchor::of_root(&root).expect("sound");
+    Roster::judge(&build::bundle(&root, &signed, vec![], None), &anchor, NOW).expect("sound")
+}
+
+fn intake(node: &str) -> Intake {
+    Intake {
+        roster: Arc::new(roster()),
+        node: node.to_owned(),
+    }
+}
+
+fn draft(to: &[&str]) -> Draft {
+    let recipients = to.iter().enumerate();
+    Draft {
+        federation: "f".to_owned(),
+        sender: "a".to_owned(),
+        recipients: recipients
+            .map(|(place, member)| ((*member).to_owned(), sealing(place).public()))
+            .collect(),
+        kind: v1::Kind::Report,
+        lane: v1::Lane::Normal,
+        created_ms: NOW,
+        expires_ms: NOW + DAY,
+        reply_by_ms: None,
+        message_id: MessageId([5; 16]),
+        conversation: None,
+        in_reply_to: None,
+        content_type: "text/plain".to_owned(),
+        data: Bytes::from_static(b"words"),
+    }
+}
+
+fn signed(draft: &Draft, signer: usize) -> SignedEnvelope {
+    let sealed = seal(draft, &mut ChaCha20Rng::seed_from_u64(1)).expect("sound");
+    sign_one(sealed, &key(signer))
+}
+
+fn arrived(envelope: v1::Envelope) -> Arrived {
+    let bytes = envelope.encode_to_vec().into();
+    Arrived { envelope, bytes }
+}
+
+/// What the node of `a` makes of what a client of `member` submits.
+fn submit(envelope: v1::Envelope, member: &str) -> Result<Entry, WireCode> {
+    let mut cache = BatchCache::new();
+    match intake("node-a").submission(arrived(envelope), member, NOW, &mut cache) {
+        Verdict::Record(entry) => Ok(entry),
+        Verdict::Refuse(code) => Err(code),
+    }
+}
+
+/// What the node of `b` makes of what `peer` delivers.
+fn deliver(envelope: v1::Envelope, peer: &str, now_ms: u64) -> Result<Entry, WireCode> {
+    let mut cache = BatchCache::new();
+    match intake("node-b").delivery(arrived(envelope), peer, now_ms, &mut cache) {
+        Verdict::Record(entry) => Ok(entry),
+        Verdict::Refuse(code) => Err(code),
+    }
+}
+
+// DEL-7, DEL-8, DEL-9: each refusal has its code, and nothing of it is recorded.
+#[test]
+fn a_submission_that_breaks_a_rule_is_refused() {
+    let wire = |draft: &Draft| signed(draft, 10).to_wire(None);
+    let good = wire(&draft(&["b", "a"]));
+    assert!(matches!(
+        submit(good.clone(), "a"),
+        Ok(Entry::Submit { .. })
+    ));
+    let mut cut = good.clone();
+    cut.body = cut.body.slice(1..);
+    let mut elsewhere = draft(&["b"]);
+    elsewhere.federation = "g".to_owned();
+    let from = |sender: &str| Draft {
+        sender: sender.to_owned(),
+        ..draft(&["b"])
+    };
+    let late = Draft {
+        created_ms: NOW - DAY,
+        expires_ms: NOW,
+        ..draft(&["b"])
+    };
+    let early = Draft {
+        created_ms: NOW + DAY,
+        expires_ms: NOW + 2 * DAY,
+        ..draft(&["b"])
+    };
+    let cases = [
+        (good, "b", WireCode::WrongSender),
+        (v1::Envelope::default(), "a", WireCode::Malformed),
+        (cut, "a", WireCode::BadEnvelope),
+        (
+            signed(&draft(&["b"]), 20).to_wire(None),
+            "a",
+            WireCode::NotTrusted,
+        ),
+        (wire(&elsewhere), "a", WireCode::WrongFederation),
+        (wire(&from("nobody")), "nobody", WireCode::NotTrusted),
+        (wire(&from("gone")), "gone", WireCode::Revoked),
+        (wire(&late), "a", WireCode::Expired),
+        (wire(&early), "a", WireCode::FutureDated),
+        (
+            wire(&draft(&["b", "nobody"])),
+            "a",
+            WireCode::UnknownRecipient,
+        ),
+        (wire(&draft(&["gone"])), "a", WireCode::UnknownRecipient),
+        (wire(&draft(&["choosy"])), "a", WireCode::NotAccepted),
+        (
+            signed(&draft(&["b", "c"]), 10).to_wire(Some(&["b"])),
+            "a",
+            WireCode::BadEnvelope,
+        ),
+    ];
+    for (row, (envelope, member, code)) in cases.into_iter().enumerate() {
+        assert_eq!(submit(envelope, member).err(), Some(code), "row {row}");
+    }
+}
+
+// DEL-13, DEL-16: without the sender's node and signature nothing of a delivery is recorded.
+#[test]
+fn a_delivery_that_cannot_be_attributed_is_refused_without_a_trace() {
+    let good = signed(&draft(&["b"]), 10).to_wire(None);
+    assert!(matches!(
+        deliver(good.clone(), "node-a", NOW),
+        Ok(Entry::Deliver { .. })
+    ));
+    let forged = signed(&draft(&["b"]), 20).to_wire(None);
+    let refused = [
+        (deliver(good.clone(), "node-b", NOW), WireCode::WrongSender),
+        (deliver(good.clone(), "node-c", NOW), WireCode::WrongSender),
+        (deliver(forged, "node-a", NOW), WireCode::NotTrusted),
+        // Waiting mends it.
+        (deliver(good, "node-a", NOW - DAY), WireCode::FutureDated),
+    ];
+    for (judged, code) in refused {
+        assert_eq!(judged.err(), Some(code));
+    }
+}
+
+// DEL-14, DEL-16: who is meant tells the wraps; what its sender signed is refused for the record.
+#[test]
+fn a_delivery_for_the_wrong_members_is_rejected_on_the_record() {
+    let rejected = |to: &[&str], wraps: &[&str], now_ms: u64| {
+        let envelope = signed(&draft(to), 10).to_wire(Some(wraps));
+        match deliver(envelope, "node-a", now_ms) {
+            Ok(Entry::Reject { code, .. }) => code,
+            other => panic!("{other:?}"),
+        }
+    };
+    let unknown = WireCode::UnknownRecipient;
+    assert_eq!(rejected(&["b", "a"], &["b", "a"], NOW), unknown);
+    assert_eq!(rejected(&["b", "a"], &[], NOW), unknown);
+    assert_eq!(rejected(&["gone"], &["gone"], NOW), unknown);
+    assert_eq!(
+        rejected(&["choosy"], &["choosy"], NOW),
+        WireCode::NotAccepted
+    );
+    assert_eq!(rejected(&["b"], &["b"], NOW + DAY), WireCode::Expired);
+    let part = signed(&draft(&["b", "a", "c"]), 10).to_wire(Some(&["b", "c"]));
+    match deliver(part, "node-a", NOW) {
+        Ok(Entry::Deliver { members, .. }) => assert_eq!(members, ["b", "c"]),
+        other => panic!("{other:?}"),
+    }
+}
