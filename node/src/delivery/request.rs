@@ -303,7 +303,7 @@ async fn record(shared: &Shared, node: &str, judged: Vec<(OutboxItem, Verdict)>)
                 }));
             }
             Err(Refusal { code, .. }) if gives_up(code) => {
-                tried.push(give_up(shared, node, &item, code).await)
+                tried.push(give_up(shared, node, &item, code).await);
             }
             Err(refusal) => tried.push(again(item.key, refusal)),
         }
