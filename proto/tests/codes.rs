@@ -58,5 +58,5 @@ fn a_refusal_is_two_numbers() {
         code,
         retry_after_ms,
     } = refusal;
-    let (_, _): (u32, u64) = (code, retry_after_ms.into());
+    let (_, _): (u32, u64) = (code, retry_after_ms);
 }
