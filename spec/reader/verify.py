@@ -47,7 +47,7 @@ def judged_roster(path, arguments):
 
 
 def verify_receipt(arguments):
-    message = receipt.read_file(Path(arguments.file).read_text("utf-8"))
+    message = receipt.read_file(Path(arguments.file).read_bytes().decode("utf-8"))
     origin, key = log_key(arguments, message.checkpoint)
     expected = bytes.fromhex(arguments.envelope) if arguments.envelope else None
     found, results = receipt.checks(message, origin, key, expected)
@@ -161,7 +161,7 @@ def verify_kept(arguments):
         verify_receipt(arguments)
         arguments.roster, arguments.vkey_file = None, path.with_suffix(".vkey")
         verify_receipt(arguments)
-        message = receipt.read_file(path.read_text("utf-8"))
+        message = receipt.read_file(path.read_bytes().decode("utf-8"))
         require(path.with_suffix(".leaf").read_bytes() == message.leaf, "leaf file")
     logs = sorted((folder / "log").glob("*.vkey"))
     require(logs, "no logs")
