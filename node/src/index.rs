@@ -10,7 +10,8 @@
 //! count and checksum of all entries are kept and compared at open. Whatever does not agree is
 //! moved aside, and the index starts empty ([`Index::moved_aside`]).
 //!
-//! Spec: chapter IDX.
+//! Nothing of it shows outside the node, so the specification has no chapter on it; the IDX
+//! numbers in its tests are its own.
 
 use std::{
     collections::BTreeMap,

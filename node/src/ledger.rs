@@ -142,8 +142,6 @@ pub struct PeerReceiptEntry {
     pub message: MessageKey,
     /// The node that issued it.
     pub node: String,
-    /// What it states.
-    pub event: v1::Event,
     /// Empty, or the member and stage of a relayed stage statement.
     pub detail: String,
     /// The encoded receipt, as received.

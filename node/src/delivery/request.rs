@@ -48,8 +48,8 @@ struct Refusal {
     retry_after_ms: u64,
 }
 
-/// What a reply is worth: what the peer states and the encoded receipt, or a refusal.
-type Verdict = Result<(v1::Event, Bytes), Refusal>;
+/// What a reply is worth: the encoded receipt, or a refusal.
+type Verdict = Result<Bytes, Refusal>;
 
 impl Refusal {
     fn of(wire: &v1::Refusal) -> Self {
@@ -274,9 +274,7 @@ fn judge(verifier: &Verifier, id: EnvelopeId, reply: Option<Reply>) -> Verdict {
         Some(Reply::Receipt(wire)) => {
             let verified = verifier.verify(&wire, id)?;
             match verified.statement.event {
-                event @ (v1::Event::Accepted | v1::Event::Rejected) => {
-                    Ok((event, wire.encode_to_vec().into()))
-                }
+                v1::Event::Accepted | v1::Event::Rejected => Ok(wire.encode_to_vec().into()),
                 _ => Err(WireCode::BadReceipt.into()),
             }
         }
@@ -291,12 +289,11 @@ async fn record(shared: &Shared, node: &str, judged: Vec<(OutboxItem, Verdict)>)
     let mut entries = Vec::with_capacity(judged.len());
     for (item, verdict) in judged {
         match verdict {
-            Ok((event, receipt)) => {
+            Ok(receipt) => {
                 keys.push(item.key.clone());
                 entries.push(Entry::PeerReceipt(PeerReceiptEntry {
                     message: item.message,
                     node: node.to_owned(),
-                    event,
                     detail: String::new(),
                     receipt,
                     outbox_key: Some(item.key),

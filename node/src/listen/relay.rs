@@ -70,7 +70,6 @@ fn judge(shared: &Shared, peer: &str, wire: &v1::Receipt) -> Result<PeerReceiptE
     Ok(PeerReceiptEntry {
         message,
         node: peer.to_owned(),
-        event: v1::Event::Stage,
         detail: sequencer::stage_detail(member, said.stage()),
         receipt: wire.encode_to_vec().into(),
         outbox_key: None,
