@@ -24,7 +24,7 @@ mod session;
 mod tests;
 
 pub use accept::Counters;
-pub use endpoint::{Endpoint, EndpointConfig, Socket};
+pub use endpoint::{Endpoint, EndpointConfig, Socket, udp_socket};
 pub use frames::{FrameReader, FrameWriter};
 pub use greeting::{Greeter, RosterHandle};
 pub use session::{Session, Stream};

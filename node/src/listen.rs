@@ -174,7 +174,7 @@ fn put_outcome(writer: &mut FrameWriter, envelope: u32, outcome: Outcome) {
 /// The envelopes of a request, and the memory their bodies were granted until this is dropped.
 struct Batch {
     arrived: Vec<Arrived>,
-    granted: Vec<OwnedSemaphorePermit>,
+    granted: Option<OwnedSemaphorePermit>,
 }
 
 /// Reads the envelopes of a request, with the bodies that follow them.
@@ -195,44 +195,61 @@ async fn read_envelopes(
     }
     let mut batch = Batch {
         arrived: Vec::with_capacity(count),
-        granted: Vec::new(),
+        granted: None,
     };
-    let mut body_bytes = 0;
-    for _ in 0..count {
-        let arrived = read_envelope(shared, reader, &mut batch.granted).await?;
-        body_bytes += arrived.envelope.body.len();
+    let (mut body_bytes, mut large_bytes) = (0, 0);
+    for number in 0..count {
+        let (arrived, large) =
+            read_envelope(shared, reader, count - number, &mut batch.granted).await?;
+        let length = arrived.envelope.body.len();
+        body_bytes += length;
+        large_bytes += if large { length } else { 0 };
         if body_bytes > limits::REQUEST_BODY_BYTES_MAX {
             return Err(Refused(WireCode::TooLarge));
         }
         batch.arrived.push(arrived);
     }
+    if let Some(granted) = &mut batch.granted {
+        // What the request turned out not to need is free for others.
+        drop(granted.split(granted.num_permits().saturating_sub(large_bytes)));
+    }
     Ok(batch)
 }
 
+/// One envelope, of so many that are still `due`, and whether its body came in a frame of its own.
 async fn read_envelope(
     shared: &Shared,
     reader: &mut FrameReader,
-    granted: &mut Vec<OwnedSemaphorePermit>,
-) -> Result<Arrived, Refused> {
+    due: usize,
+    granted: &mut Option<OwnedSemaphorePermit>,
+) -> Result<(Arrived, bool), Refused> {
     let bytes = reader.expect(FrameType::Envelope, FRAME_WAIT).await?;
     let mut envelope: v1::Envelope =
         v1::Envelope::decode(bytes.clone()).map_err(|_| WireCode::Malformed)?;
     let Some(length) = intake::body_follows(&envelope).map_err(WireCode::from)? else {
-        return Ok(Arrived { envelope, bytes });
+        return Ok((Arrived { envelope, bytes }, false));
     };
     if !envelope.body.is_empty() || length > limits::BODY_BYTES_MAX {
         return Err(Refused(WireCode::Malformed));
     }
-    let permits = u32::try_from(length).map_err(|_| WireCode::TooLarge)?;
+    if granted.is_none() {
+        *granted = Some(grant(shared, due).await?);
+    }
+    envelope.body = reader.expect(FrameType::Body, FRAME_WAIT).await?;
+    let bytes = envelope.encode_to_vec().into();
+    Ok((Arrived { envelope, bytes }, true))
+}
+
+/// Memory for all bodies that a request may still bring, at once: requests that each held a part
+/// and waited for the rest would wait for each other.
+async fn grant(shared: &Shared, due: usize) -> Result<OwnedSemaphorePermit, Refused> {
+    let bytes = (due * limits::BODY_BYTES_MAX).min(limits::REQUEST_BODY_BYTES_MAX);
+    let permits = u32::try_from(bytes).map_err(|_| WireCode::TooLarge)?;
     let budget = shared.body_budget.clone().acquire_many_owned(permits);
-    // Two requests that each hold a part would wait for each other for ever.
     let budget = tokio::time::timeout(FRAME_WAIT, budget)
         .await
         .map_err(|_| WireCode::RetryAfter)?;
-    granted.push(budget.map_err(|_| WireCode::ShuttingDown)?);
-    envelope.body = reader.expect(FrameType::Body, FRAME_WAIT).await?;
-    let bytes = envelope.encode_to_vec().into();
-    Ok(Arrived { envelope, bytes })
+    Ok(budget.map_err(|_| WireCode::ShuttingDown)?)
 }
 
 /// Judges envelopes off the network thread, with one cache for their batch signatures.

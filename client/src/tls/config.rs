@@ -41,6 +41,9 @@ pub struct Limits {
     pub connections_max: usize,
     /// Frames over [`LARGE_FRAME_BYTES`] that one session reads at the same time.
     pub large_frames_max: usize,
+    /// Requests with such a frame that one session sends at the same time. Fewer than the node at
+    /// the other end reads at once, so that one of those it reads is always whole. Spec: TRN-8.
+    pub large_requests_max: usize,
     /// How long a TLS handshake, and then the exchange of Hellos, may take.
     pub handshake_timeout: Duration,
     /// Silence after which a connection is given up.
@@ -61,6 +64,7 @@ impl Default for Limits {
             half_open_max: 256,
             connections_max: 1024,
             large_frames_max: 16,
+            large_requests_max: 3,
             handshake_timeout: Duration::from_secs(3),
             idle_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(10),

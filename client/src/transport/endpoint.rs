@@ -1,12 +1,14 @@
 //! The local end of all connections: one socket, one identity, one policy.
 
 use std::{
+    io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     sync::Arc,
 };
 
 use frex_proto::error::WireCode;
 use quinn::{AsyncUdpSocket, Runtime, TokioRuntime};
+use socket2::SockRef;
 use tokio::{
     sync::{Semaphore, mpsc},
     time::timeout,
@@ -27,6 +29,10 @@ use crate::tls::{
 
 /// Smallest receive buffer per packet: what fits an Ethernet frame.
 const PAYLOAD_BYTES_MIN: u16 = 1472;
+
+/// Asked of the system for each socket and direction; it may give less. The usual default holds
+/// some twenty packets: a request with a body overflows it at once, and each loss costs a timeout.
+const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
 /// Where packets go out and come in.
 #[derive(Debug, Clone)]
@@ -95,7 +101,7 @@ impl Endpoint {
                 if address.ip().is_loopback() {
                     limits.mtu_bytes_max = MTU_BYTES_MAX;
                 }
-                UdpSocket::bind(address)
+                udp_socket(address)
                     .and_then(|socket| runtime.wrap_udp_socket(socket))
                     .map_err(TransportError::Bind)?
             }
@@ -202,4 +208,17 @@ impl Endpoint {
     pub async fn wait_idle(&self) {
         self.quinn.wait_idle().await;
     }
+}
+
+/// A UDP socket at this address with room for bursts.
+///
+/// # Errors
+/// The address cannot be bound.
+pub fn udp_socket(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind(address)?;
+    let buffers = SockRef::from(&socket);
+    // A system that gives less, or nothing, costs speed and nothing else.
+    let _ = buffers.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
+    let _ = buffers.set_send_buffer_size(SOCKET_BUFFER_BYTES);
+    Ok(socket)
 }

@@ -9,7 +9,10 @@ use frex_proto::{
 };
 use prost::Message;
 use quinn::{RecvStream, SendStream};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 
 use super::{Frame, TransportError, close_code};
 use crate::tls::config::LARGE_FRAME_BYTES;
@@ -145,14 +148,41 @@ pub struct FrameWriter {
     stream: SendStream,
     buffer: BytesMut,
     finished: bool,
+    /// Where a request with a large frame takes its turn; answers take none.
+    turns: Option<Arc<Semaphore>>,
+    turn: Turn,
+}
+
+/// Whether a writer may send large frames.
+#[derive(Debug)]
+enum Turn {
+    /// There are none so far.
+    NotNeeded,
+    /// With the next flush, which waits for it.
+    Needed,
+    /// Until the peer has all of the request.
+    Held(OwnedSemaphorePermit),
 }
 
 impl FrameWriter {
+    /// For an answer, whose reader has asked for it.
     pub(super) fn new(stream: SendStream) -> Self {
+        Self::with_turns(stream, None)
+    }
+
+    /// For a request: one with a large frame waits for its turn among those of its session, so
+    /// that parts of many never fill the connection's window while none is whole. Spec: TRN-8.
+    pub(super) fn in_turn(stream: SendStream, turns: Arc<Semaphore>) -> Self {
+        Self::with_turns(stream, Some(turns))
+    }
+
+    fn with_turns(stream: SendStream, turns: Option<Arc<Semaphore>>) -> Self {
         Self {
             stream,
             buffer: BytesMut::new(),
             finished: false,
+            turns,
+            turn: Turn::NotNeeded,
         }
     }
 
@@ -161,7 +191,9 @@ impl FrameWriter {
     /// # Panics
     /// If the message exceeds its type's cap: callers build messages from checked parts.
     pub fn put_message(&mut self, kind: FrameType, message: &impl Message) {
+        let before = self.buffer.len();
         wire::put_message(&mut self.buffer, kind, message);
+        self.note_frame(before);
     }
 
     /// Adds a frame of raw bytes to what the next [`flush`](Self::flush) sends.
@@ -169,7 +201,16 @@ impl FrameWriter {
     /// # Panics
     /// If the bytes exceed the type's cap.
     pub fn put_bytes(&mut self, kind: FrameType, payload: &[u8]) {
+        let before = self.buffer.len();
         wire::put_bytes(&mut self.buffer, kind, payload);
+        self.note_frame(before);
+    }
+
+    fn note_frame(&mut self, before: usize) {
+        let large = self.buffer.len() - before > LARGE_FRAME_BYTES;
+        if large && matches!(self.turn, Turn::NotNeeded) {
+            self.turn = Turn::Needed;
+        }
     }
 
     /// Bytes that wait for [`flush`](Self::flush).
@@ -186,6 +227,11 @@ impl FrameWriter {
         if self.buffer.is_empty() {
             return Ok(());
         }
+        if let (Turn::Needed, Some(turns)) = (&self.turn, &self.turns) {
+            // Nobody closes the turns; those of a lost session come back as its streams fail.
+            let turn = Arc::clone(turns).acquire_owned().await;
+            self.turn = turn.map_or(Turn::NotNeeded, Turn::Held);
+        }
         let bytes = self.buffer.split().freeze();
         let allowed = allowance(bytes.len());
         within(allowed, async { Ok(self.stream.write_chunk(bytes).await?) }).await
@@ -200,7 +246,16 @@ impl FrameWriter {
         self.finished = true;
         self.stream
             .finish()
-            .map_err(|_| TransportError::StreamClosed)
+            .map_err(|_| TransportError::StreamClosed)?;
+        if let Turn::Held(turn) = std::mem::replace(&mut self.turn, Turn::NotNeeded) {
+            let received = self.stream.stopped();
+            tokio::spawn(async move {
+                // Received, refused or lost: the turn is over.
+                let _ = received.await;
+                drop(turn);
+            });
+        }
+        Ok(())
     }
 
     /// Gives the stream up; what was not sent is lost.

@@ -18,6 +18,7 @@ pub struct Session {
     hello: Arc<v1::Hello>,
     connection: Connection,
     large_frames: Arc<Semaphore>,
+    large_requests: Arc<Semaphore>,
 }
 
 /// One request with its answers: a stream both ways.
@@ -61,7 +62,10 @@ impl Session {
             // A new stream is open, so its priority can be set.
             let _ = send.set_priority(priority);
         }
-        let mut stream = self.stream(send, receive);
+        let mut stream = Stream {
+            writer: FrameWriter::in_turn(send, Arc::clone(&self.large_requests)),
+            reader: self.reader(receive),
+        };
         stream.writer.put_message(FrameType::Request, request);
         Ok(stream)
     }
@@ -72,7 +76,10 @@ impl Session {
     /// [`TransportError`] when the session has ended.
     pub async fn accept(&self) -> Result<Stream, TransportError> {
         let (send, receive) = self.connection.accept_bi().await?;
-        Ok(self.stream(send, receive))
+        Ok(Stream {
+            writer: FrameWriter::new(send),
+            reader: self.reader(receive),
+        })
     }
 
     /// Ends the session for both sides. Spec: TRN-7.
@@ -102,11 +109,8 @@ impl Session {
         self.connection.clone()
     }
 
-    fn stream(&self, send: quinn::SendStream, receive: quinn::RecvStream) -> Stream {
-        Stream {
-            writer: FrameWriter::new(send),
-            reader: FrameReader::new(receive, Arc::clone(&self.large_frames)),
-        }
+    fn reader(&self, receive: quinn::RecvStream) -> FrameReader {
+        FrameReader::new(receive, Arc::clone(&self.large_frames))
     }
 }
 
@@ -167,6 +171,7 @@ async fn settle(
             hello: Arc::new(hello),
             connection: connection.clone(),
             large_frames: Arc::new(Semaphore::new(limits.large_frames_max)),
+            large_requests: Arc::new(Semaphore::new(limits.large_requests_max)),
         }),
         Err(error) => {
             close(connection, WireCode::from(&error));

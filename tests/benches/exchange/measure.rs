@@ -40,6 +40,11 @@ pub fn rss_mib(pid: u32) -> anyhow::Result<f64> {
     Ok(kib / 1024.0)
 }
 
+/// Envelopes that must complete before a window closes, however long it takes to have them.
+const COMPLETED_MIN: u64 = 8;
+/// How long the slowest case is waited for before the benchmark fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Counts what completes while the case's window is open.
 pub struct Meter {
     open: AtomicBool,
@@ -59,36 +64,37 @@ impl Meter {
 
     /// Notes envelopes that completed at one moment, by when their sealing began.
     pub fn complete(&self, starts: impl Iterator<Item = Instant>) {
-        if !self.open.load(Ordering::Relaxed) {
-            return;
-        }
         let now = Instant::now();
         let mut latencies = self.latencies_us.lock().expect("no thread panics with it");
-        let before = latencies.len();
-        latencies.extend(
-            starts.map(|start| {
-                u32::try_from(now.duration_since(start).as_micros()).unwrap_or(u32::MAX)
-            }),
-        );
-        let added = latencies.len() - before;
-        self.completed.fetch_add(added as u64, Ordering::Relaxed);
+        let mut added = 0;
+        for start in starts {
+            added += 1;
+            if self.open.load(Ordering::Relaxed) {
+                let taken = now.duration_since(start).as_micros();
+                latencies.push(u32::try_from(taken).unwrap_or(u32::MAX));
+            }
+        }
+        self.completed.fetch_add(added, Ordering::Relaxed);
     }
 
     /// Waits for the warm-up, opens the window, closes it, and reckons. Sender and receiver are
     /// processes of this machine.
     pub fn run(&self, case: &Case, sender: u32, receiver: u32) -> anyhow::Result<Figures> {
         thread::sleep(case.warm_up);
+        // The first envelopes of a large case take longer than a short warm-up.
+        self.wait_for(1)?;
         let cpu_before = (cpu_time(sender)?, cpu_time(receiver)?);
+        let before = self.completed.load(Ordering::Relaxed);
         let start = Instant::now();
         self.open.store(true, Ordering::Relaxed);
         thread::sleep(case.measured);
+        self.wait_for(before + COMPLETED_MIN)?;
         self.open.store(false, Ordering::Relaxed);
         let elapsed = start.elapsed();
         let cpu_after = (cpu_time(sender)?, cpu_time(receiver)?);
-        let completed = self.completed.load(Ordering::Relaxed);
-        anyhow::ensure!(completed > 0, "nothing completed within the window");
-        let completed = count(completed);
+        let completed = count(self.completed.load(Ordering::Relaxed) - before);
         let mut latencies = self.latencies_us.lock().expect("no thread panics with it");
+        anyhow::ensure!(!latencies.is_empty(), "nothing completed within the window");
         latencies.sort_unstable();
         let at = |per_mille: usize| {
             let place = (latencies.len() * per_mille / 1000).min(latencies.len() - 1);
@@ -106,6 +112,20 @@ impl Meter {
             rss_mib_sender: rss_mib(sender)?,
             rss_mib_receiver: rss_mib(receiver)?,
         })
+    }
+
+    /// Waits until so many envelopes have completed since the start.
+    fn wait_for(&self, completed: u64) -> anyhow::Result<()> {
+        let until = Instant::now() + PATIENCE;
+        while self.completed.load(Ordering::Relaxed) < completed {
+            anyhow::ensure!(
+                Instant::now() < until,
+                "fewer than {completed} envelopes completed in {} s",
+                PATIENCE.as_secs()
+            );
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The receiving process.
 
 use std::{
-    net::{Ipv4Addr, UdpSocket},
+    net::Ipv4Addr,
     path::Path,
     sync::{Arc, mpsc},
     thread,
@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, ensure};
 use bytes::{Bytes, BytesMut};
 use ed25519_dalek::{Signature, SigningKey, VerifyingKey};
+use frex_client::transport::udp_socket;
 use frex_proto::label::Hash;
 use frex_tests::pinned_tls;
 use quinn::{Endpoint, RecvStream, SendStream, ServerConfig, TokioRuntime};
@@ -40,7 +41,7 @@ pub fn main(case: &Case, directory: &Path) -> anyhow::Result<()> {
         let tls = pinned_tls::server(&receiver_tls_key(), &sender_tls_key())?;
         let mut server = ServerConfig::with_crypto(Arc::new(tls));
         server.transport_config(transport());
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let socket = udp_socket((Ipv4Addr::LOCALHOST, 0).into())?;
         let runtime = Arc::new(TokioRuntime);
         let endpoint = Endpoint::new(endpoint_config()?, Some(server), socket, runtime)?;
         println!("{}", endpoint.local_addr()?.port());

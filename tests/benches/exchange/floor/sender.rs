@@ -1,7 +1,7 @@
 //! The sending process.
 
 use std::{
-    net::{Ipv4Addr, UdpSocket},
+    net::Ipv4Addr,
     path::Path,
     sync::{
         Arc, Condvar, Mutex,
@@ -15,6 +15,7 @@ use std::{
 use anyhow::Context;
 use bytes::{Bytes, BytesMut};
 use ed25519_dalek::VerifyingKey;
+use frex_client::transport::udp_socket;
 use frex_proto::label::Hash;
 use frex_tests::pinned_tls;
 use quinn::{ClientConfig, Connection, Endpoint, RecvStream, SendStream, TokioRuntime};
@@ -72,7 +73,7 @@ async fn connect(port: u16) -> anyhow::Result<Connection> {
     let tls = pinned_tls::client(&sender_tls_key(), &receiver_tls_key())?;
     let mut client = ClientConfig::new(Arc::new(tls));
     client.transport_config(transport());
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let socket = udp_socket((Ipv4Addr::LOCALHOST, 0).into())?;
     let endpoint = Endpoint::new(endpoint_config()?, None, socket, Arc::new(TokioRuntime))?;
     let address = (Ipv4Addr::LOCALHOST, port).into();
     Ok(endpoint.connect_with(client, address, "peer")?.await?)
