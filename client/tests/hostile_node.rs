@@ -196,8 +196,16 @@ async fn senseless_answers_end_a_submission() {
     let scripts: [Reply; 4] = [
         |stream| put(stream, 99, refusal(WireCode::Expired)),
         |stream| put(stream, 0, Answer::Proof(v1::Proof::default())),
-        |stream| stream.writer.put_bytes(FrameType::Answer, &[0xff; 100]),
-        |stream| stream.writer.put_bytes(FrameType::Body, &[0; 100]),
+        |stream| {
+            stream
+                .writer
+                .put_bytes(FrameType::Answer, vec![0xff; 100].into());
+        },
+        |stream| {
+            stream
+                .writer
+                .put_bytes(FrameType::Body, vec![0; 100].into());
+        },
     ];
     for script in scripts {
         let client = client_of(script).await;
@@ -270,7 +278,11 @@ async fn refused_inbox_ends_with_the_reason() {
             WireCode::WrongNode,
         ),
         (
-            |stream| stream.writer.put_bytes(FrameType::Item, &[0xff; 9]),
+            |stream| {
+                stream
+                    .writer
+                    .put_bytes(FrameType::Item, vec![0xff; 9].into());
+            },
             WireCode::Malformed,
         ),
     ];

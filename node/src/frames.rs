@@ -18,6 +18,6 @@ pub fn put_envelope(writer: &mut FrameWriter, mut envelope: v1::Envelope) {
     };
     writer.put_message(FrameType::Envelope, &envelope);
     if !body.is_empty() {
-        writer.put_bytes(FrameType::Body, &body);
+        writer.put_bytes(FrameType::Body, body);
     }
 }

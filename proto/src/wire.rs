@@ -111,18 +111,12 @@ pub fn put_message(out: &mut BytesMut, kind: FrameType, message: &impl Message) 
         .expect("BytesMut grows to what the message needs");
 }
 
-/// Appends one frame of raw bytes to `out`.
+/// Appends the header of a frame to `out`; so many bytes of payload must follow.
 ///
 /// # Panics
-/// If `payload` exceeds the type's cap.
-pub fn put_bytes(out: &mut BytesMut, kind: FrameType, payload: &[u8]) {
-    put_header(out, kind, payload.len());
-    out.extend_from_slice(payload);
-}
-
-fn put_header(out: &mut BytesMut, kind: FrameType, length: usize) {
+/// If `length` exceeds the type's cap.
+pub fn put_header(out: &mut BytesMut, kind: FrameType, length: usize) {
     assert!(length <= kind.payload_bytes_max(), "frame over its own cap");
-    out.reserve(HEADER_BYTES + length);
     out.put_u8(kind as u8);
     out.put_u32(u32::try_from(length).expect("caps are below 4 GiB"));
 }

@@ -278,7 +278,7 @@ impl Submission {
             let envelope = &self.envelopes[*place].envelope;
             writer.put_message(FrameType::Envelope, &envelope.to_wire(None));
             if envelope.body.len() > limits::INLINE_BODY_BYTES_MAX {
-                writer.put_bytes(FrameType::Body, &envelope.body);
+                writer.put_bytes(FrameType::Body, envelope.body.clone());
             }
             if writer.pending_bytes() > FLUSH_BYTES {
                 writer.flush().await?;

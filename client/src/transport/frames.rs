@@ -19,6 +19,8 @@ use crate::tls::config::LARGE_FRAME_BYTES;
 
 /// Pieces taken from the connection at once: its lock is taken once for all of them.
 const CHUNKS_AT_ONCE: usize = 16;
+/// Longer payloads are sent from where they are.
+const COPIED_BYTES_MAX: usize = 4 * 1024;
 /// What every started frame gets, however small.
 const FRAME_TIMEOUT: Duration = Duration::from_secs(20);
 /// The slowest progress that is waited for, bytes per second.
@@ -146,6 +148,9 @@ impl FrameReader {
 #[derive(Debug)]
 pub struct FrameWriter {
     stream: SendStream,
+    /// Whole pieces in front of what the buffer collects.
+    pieces: Vec<Bytes>,
+    pieces_bytes: usize,
     buffer: BytesMut,
     finished: bool,
     /// Where a request with a large frame takes its turn; answers take none.
@@ -179,6 +184,8 @@ impl FrameWriter {
     fn with_turns(stream: SendStream, turns: Option<Arc<Semaphore>>) -> Self {
         Self {
             stream,
+            pieces: Vec::new(),
+            pieces_bytes: 0,
             buffer: BytesMut::new(),
             finished: false,
             turns,
@@ -193,22 +200,29 @@ impl FrameWriter {
     pub fn put_message(&mut self, kind: FrameType, message: &impl Message) {
         let before = self.buffer.len();
         wire::put_message(&mut self.buffer, kind, message);
-        self.note_frame(before);
+        self.note_frame(self.buffer.len() - before);
     }
 
-    /// Adds a frame of raw bytes to what the next [`flush`](Self::flush) sends.
+    /// Adds a frame of raw bytes to what the next [`flush`](Self::flush) sends. Long ones are not
+    /// copied.
     ///
     /// # Panics
     /// If the bytes exceed the type's cap.
-    pub fn put_bytes(&mut self, kind: FrameType, payload: &[u8]) {
-        let before = self.buffer.len();
-        wire::put_bytes(&mut self.buffer, kind, payload);
-        self.note_frame(before);
+    pub fn put_bytes(&mut self, kind: FrameType, payload: Bytes) {
+        let length = payload.len();
+        wire::put_header(&mut self.buffer, kind, length);
+        if length > COPIED_BYTES_MAX {
+            let before = self.buffer.split().freeze();
+            self.pieces_bytes += before.len() + length;
+            self.pieces.extend([before, payload]);
+        } else {
+            self.buffer.extend_from_slice(&payload);
+        }
+        self.note_frame(length);
     }
 
-    fn note_frame(&mut self, before: usize) {
-        let large = self.buffer.len() - before > LARGE_FRAME_BYTES;
-        if large && matches!(self.turn, Turn::NotNeeded) {
+    fn note_frame(&mut self, length: usize) {
+        if length > LARGE_FRAME_BYTES && matches!(self.turn, Turn::NotNeeded) {
             self.turn = Turn::Needed;
         }
     }
@@ -216,7 +230,7 @@ impl FrameWriter {
     /// Bytes that wait for [`flush`](Self::flush).
     #[must_use]
     pub fn pending_bytes(&self) -> usize {
-        self.buffer.len()
+        self.pieces_bytes + self.buffer.len()
     }
 
     /// Hands everything collected to the connection, at the speed at which the peer takes it.
@@ -224,7 +238,8 @@ impl FrameWriter {
     /// # Errors
     /// [`TransportError::TimedOut`] if the peer does not read; the stream is then of no use.
     pub async fn flush(&mut self) -> Result<(), TransportError> {
-        if self.buffer.is_empty() {
+        let length = self.pending_bytes();
+        if length == 0 {
             return Ok(());
         }
         if let (Turn::Needed, Some(turns)) = (&self.turn, &self.turns) {
@@ -232,9 +247,13 @@ impl FrameWriter {
             let turn = Arc::clone(turns).acquire_owned().await;
             self.turn = turn.map_or(Turn::NotNeeded, Turn::Held);
         }
-        let bytes = self.buffer.split().freeze();
-        let allowed = allowance(bytes.len());
-        within(allowed, async { Ok(self.stream.write_chunk(bytes).await?) }).await
+        let mut pieces = std::mem::take(&mut self.pieces);
+        self.pieces_bytes = 0;
+        if !self.buffer.is_empty() {
+            pieces.push(self.buffer.split().freeze());
+        }
+        let write = async { Ok(self.stream.write_all_chunks(&mut pieces).await?) };
+        within(allowance(length), write).await
     }
 
     /// Sends what is collected and says that nothing follows.

@@ -40,8 +40,8 @@ async fn thousand_streams_are_answered_over_one_session() {
                     .unwrap();
                 let body = stream.reader.expect(FrameType::Body, WAIT).await.unwrap();
                 assert!(stream.reader.next(WAIT).await.unwrap().is_none());
-                stream.writer.put_bytes(FrameType::Answer, &request);
-                stream.writer.put_bytes(FrameType::Body, &body);
+                stream.writer.put_bytes(FrameType::Answer, request);
+                stream.writer.put_bytes(FrameType::Body, body);
                 stream.writer.finish().await.unwrap();
             });
         }
@@ -55,7 +55,7 @@ async fn thousand_streams_are_answered_over_one_session() {
                 .request(&request, priority(v1::Lane::Urgent))
                 .await
                 .unwrap();
-            stream.writer.put_bytes(FrameType::Body, &body(index));
+            stream.writer.put_bytes(FrameType::Body, body(index).into());
             stream.writer.finish().await.unwrap();
             let answer: v1::Request = stream
                 .reader
@@ -309,7 +309,7 @@ async fn largest_bodies_pass_many_at_a_time() {
         let (session, large) = (session.clone(), large.clone());
         writers.spawn(async move {
             let mut stream = session.request(&get_proof(index), 0).await.unwrap();
-            stream.writer.put_bytes(FrameType::Body, &large);
+            stream.writer.put_bytes(FrameType::Body, large);
             stream.writer.finish().await.unwrap();
             stream.reader.next(WAIT).await
         });
@@ -328,6 +328,44 @@ async fn largest_bodies_pass_many_at_a_time() {
     assert!(writers.join_all().await.iter().all(Result::is_ok));
 }
 
+// TRN-8: parts of many large requests never fill the window while none of them is whole.
+#[tokio::test]
+async fn many_large_requests_share_a_small_window() {
+    const REQUESTS: u64 = 48;
+    let (session, served) = pair(Limits {
+        large_frames_max: 3,
+        stream_window_bytes: 256 * 1024,
+        connection_window_bytes: 1024 * 1024,
+        ..Limits::default()
+    })
+    .await;
+    let large = Bytes::from(vec![5; FrameType::Body.payload_bytes_max()]);
+    let mut tasks = JoinSet::new();
+    for index in 0..REQUESTS {
+        let (session, large) = (session.clone(), large.clone());
+        tasks.spawn(async move {
+            let mut stream = session.request(&get_proof(index), 0).await.unwrap();
+            stream.writer.put_bytes(FrameType::Body, large.clone());
+            stream.writer.put_bytes(FrameType::Body, large);
+            stream.writer.finish().await.unwrap();
+            assert!(stream.reader.next(WAIT).await.unwrap().is_none());
+        });
+    }
+    let served = async {
+        for _ in 0..REQUESTS {
+            let mut stream = served.accept().await.unwrap();
+            tasks.spawn(async move {
+                for kind in [FrameType::Request, FrameType::Body, FrameType::Body] {
+                    stream.reader.expect(kind, WAIT).await.unwrap();
+                }
+                stream.writer.finish().await.unwrap();
+            });
+        }
+        tasks.join_all().await;
+    };
+    timeout(4 * WAIT, served).await.unwrap();
+}
+
 const BLOCK_BYTES: usize = 16 * 1024;
 
 /// Answers every request with blocks for as long as the peer takes them; counts what it took.
@@ -339,7 +377,9 @@ fn answer_without_end(session: Session) -> Arc<AtomicUsize> {
             let written = Arc::clone(&counter);
             tokio::spawn(async move {
                 loop {
-                    stream.writer.put_bytes(FrameType::Body, &[0; BLOCK_BYTES]);
+                    stream
+                        .writer
+                        .put_bytes(FrameType::Body, vec![0; BLOCK_BYTES].into());
                     if stream.writer.flush().await.is_err() {
                         return;
                     }

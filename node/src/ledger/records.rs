@@ -5,7 +5,7 @@ use frex_proto::{
     id::{EnvelopeId, MessageId},
     label, receipt, v1,
 };
-use prost::Message;
+use prost::{Message, encoding};
 
 use crate::{
     index::{Change, Table},
@@ -71,6 +71,21 @@ pub struct Record {
     /// Member and stage of a stage statement (4, 5).
     #[prost(string, tag = "12")]
     pub detail: String,
+}
+
+impl Record {
+    /// The record's bytes, in two parts to be written one after another: the envelope comes last
+    /// and is not copied.
+    #[must_use]
+    pub fn encode_in_parts(mut self) -> (Vec<u8>, Bytes) {
+        let envelope = std::mem::take(&mut self.envelope);
+        let mut head = self.encode_to_vec();
+        if !envelope.is_empty() {
+            encoding::encode_key(2, encoding::WireType::LengthDelimited, &mut head);
+            encoding::encode_varint(envelope.len() as u64, &mut head);
+        }
+        (head, envelope)
+    }
 }
 
 /// What the index keeps of an envelope: where it is and which one it was.
@@ -293,4 +308,26 @@ fn delete(table: Table, key: Vec<u8>) -> Change {
 pub fn message_of_statement(statement: &receipt::Statement) -> Result<MessageKey, LedgerError> {
     let id: MessageId = statement.message_id.ok_or(LedgerError::Record)?;
     Ok(MessageKey::new(&statement.sender, id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn record_written_in_parts_reads_as_the_whole() {
+        for envelope in [Bytes::new(), Bytes::from(vec![7; 70_000])] {
+            let record = Record {
+                receipt: Bytes::from_static(b"receipt"),
+                envelope,
+                members: vec!["police.es".to_owned()],
+                expires_ms: 5,
+                detail: "detail".to_owned(),
+                ..Record::default()
+            };
+            let (head, envelope) = record.clone().encode_in_parts();
+            let written = [head, envelope.to_vec()].concat();
+            assert_eq!(Record::decode(written.as_slice()), Ok(record));
+        }
+    }
 }

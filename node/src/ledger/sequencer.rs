@@ -39,7 +39,7 @@ mod plan;
 /// Entries of one block.
 pub const BLOCK_ENTRIES_MAX: usize = 1024;
 /// Bytes of one block, after which no further entry is added to it.
-pub const BLOCK_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub const BLOCK_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// How often the journal's marker is synced at most.
 const MARKER_INTERVAL: Duration = Duration::from_secs(1);
 /// Entries that may wait for the sequencer before callers wait too.
@@ -227,11 +227,14 @@ impl Sequencer {
         planned: &[Planned],
         note: Option<&Bytes>,
     ) -> Result<Vec<Position>, JournalError> {
-        let encoded: Vec<Vec<u8>> = planned
+        let encoded: Vec<(Vec<u8>, Bytes)> = planned
             .iter()
-            .map(|planned| planned.record.encode_to_vec())
+            .map(|planned| planned.record.clone().encode_in_parts())
             .collect();
-        let parts: Vec<[&[u8]; 1]> = encoded.iter().map(|bytes| [bytes.as_slice()]).collect();
+        let parts: Vec<[&[u8]; 2]> = encoded
+            .iter()
+            .map(|(head, envelope)| [head.as_slice(), envelope.as_ref()])
+            .collect();
         let mut block: Vec<(RecordKind, &[&[u8]])> = planned
             .iter()
             .zip(&parts)

@@ -131,7 +131,7 @@ impl Held<'_> {
                 };
                 writer.put_message(FrameType::Item, &item);
                 if large {
-                    writer.put_bytes(FrameType::Body, &body);
+                    writer.put_bytes(FrameType::Body, body);
                 }
                 Ok(true)
             }

@@ -81,8 +81,8 @@ impl Meter {
     /// processes of this machine.
     pub fn run(&self, case: &Case, sender: u32, receiver: u32) -> anyhow::Result<Figures> {
         thread::sleep(case.warm_up);
-        // The first envelopes of a large case take longer than a short warm-up.
-        self.wait_for(1)?;
+        // In a large case everything in flight takes longer than a short warm-up to go round once.
+        self.wait_for(case.concurrency as u64)?;
         let cpu_before = (cpu_time(sender)?, cpu_time(receiver)?);
         let before = self.completed.load(Ordering::Relaxed);
         let start = Instant::now();
