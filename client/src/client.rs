@@ -19,6 +19,7 @@ use frex_proto::{
 use crate::{
     environment::Environment,
     keys::{HomeError, MemberHome},
+    membership::{Membership, store::HomeStore},
     tls::config::Limits,
     transport::{RosterHandle, Socket, TransportError},
 };
@@ -48,6 +49,8 @@ pub struct ClientConfig {
     pub member: String,
     /// Who belongs to the federation; the home node's addresses are in it.
     pub roster: RosterHandle,
+    /// How a newer roster is learned of and kept; none: the roster stays as it is.
+    pub membership: Option<Membership>,
     /// Signs envelopes and stage statements.
     pub identity: SigningKey,
     /// Authenticates the connection.
@@ -71,11 +74,19 @@ impl ClientConfig {
     /// [`HomeError`]: the keys or the roster cannot be read or do not verify.
     pub fn of_home(home: &MemberHome) -> Result<Self, HomeError> {
         let environment = Environment::default();
-        let roster = home.roster(environment.clock.now_ms())?;
+        let roster = RosterHandle::new(home.roster(environment.clock.now_ms())?);
+        let membership = Membership::new(
+            roster.clone(),
+            home.anchor()?,
+            environment.clock.clone(),
+            Arc::new(HomeStore::new(home)),
+            Arc::new(|work| work()),
+        );
         let keys = home.keys()?;
         Ok(Self {
             member: home.settings().member.clone(),
-            roster: RosterHandle::new(roster),
+            roster,
+            membership: Some(membership),
             identity: keys.identity,
             tls: keys.tls,
             sealing: vec![keys.sealing],

@@ -63,6 +63,7 @@ async fn client_of(script: impl Fn(&mut Stream) + Send + Sync + 'static) -> Clie
     let config = ClientConfig {
         member: MEMBER.to_owned(),
         roster,
+        membership: None,
         identity: key(1),
         tls: key(2),
         sealing: vec![SealingSecretKey::from_seed(&[9; 32])],

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use frex_proto::{error::WireCode, roster::Roster};
+use frex_proto::error::WireCode;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
@@ -67,11 +67,16 @@ pub type Ear = mpsc::UnboundedSender<(MessageKey, Notice)>;
 /// One bell per queue, and the submitters who listen for their message.
 pub struct Bells {
     node: String,
-    outbox: BTreeMap<String, watch::Sender<()>>,
-    inbox: BTreeMap<String, watch::Sender<()>>,
+    outbox: Queues,
+    inbox: Queues,
     listeners: Mutex<BTreeMap<MessageKey, Vec<(u64, Ear)>>>,
     next: AtomicU64,
 }
+
+/// The bells of queues that somebody waits for. The roster names the owners, so there are no
+/// more of them than it has had entries.
+#[derive(Default)]
+struct Queues(Mutex<BTreeMap<String, watch::Sender<()>>>);
 
 /// A submitter's ear; taken off the list when dropped.
 pub struct Listener<'a> {
@@ -81,18 +86,13 @@ pub struct Listener<'a> {
 }
 
 impl Bells {
-    /// Bells for every node of the roster and every member served by `node`.
+    /// The bells of `node`.
     #[must_use]
-    pub fn new(roster: &Roster, node: &str) -> Self {
-        let outbox = roster
-            .nodes()
-            .map(|node| (node.id.clone(), watch::Sender::new(())));
-        let served = roster.members().filter(|member| member.home_node == node);
-        let inbox = served.map(|member| (member.id.clone(), watch::Sender::new(())));
+    pub fn new(node: &str) -> Self {
         Self {
             node: node.to_owned(),
-            outbox: outbox.collect(),
-            inbox: inbox.collect(),
+            outbox: Queues::default(),
+            inbox: Queues::default(),
             listeners: Mutex::default(),
             next: AtomicU64::new(0),
         }
@@ -100,21 +100,19 @@ impl Bells {
 
     /// Rings when something new waits for `node`.
     #[must_use]
-    pub fn outbox(&self, node: &str) -> Option<watch::Receiver<()>> {
-        self.outbox.get(node).map(watch::Sender::subscribe)
+    pub fn outbox(&self, node: &str) -> watch::Receiver<()> {
+        self.outbox.subscribe(node)
     }
 
     /// Rings when something new waits for `member`.
     #[must_use]
-    pub fn inbox(&self, member: &str) -> Option<watch::Receiver<()>> {
-        self.inbox.get(member).map(watch::Sender::subscribe)
+    pub fn inbox(&self, member: &str) -> watch::Receiver<()> {
+        self.inbox.subscribe(member)
     }
 
     /// Rings an inbox again: a lease was given back.
     pub fn ring_inbox(&self, member: &str) {
-        if let Some(bell) = self.inbox.get(member) {
-            bell.send_replace(());
-        }
+        self.inbox.ring(member);
     }
 
     /// Sends what becomes of `message` to `ear` from now on.
@@ -134,6 +132,20 @@ impl Bells {
         for (_, ear) in listeners.get(&message).into_iter().flatten() {
             // Whoever went away is taken off the list by its own guard.
             let _ = ear.send((message, notice.clone()));
+        }
+    }
+}
+
+impl Queues {
+    fn subscribe(&self, owner: &str) -> watch::Receiver<()> {
+        let mut bells = self.0.lock().expect("no holder of the bells panics");
+        bells.entry(owner.to_owned()).or_default().subscribe()
+    }
+
+    fn ring(&self, owner: &str) {
+        let bells = self.0.lock().expect("no holder of the bells panics");
+        if let Some(bell) = bells.get(owner) {
+            bell.send_replace(());
         }
     }
 }
@@ -162,9 +174,7 @@ impl Bells {
         };
         if kind == records::SENT || kind == records::STAGE {
             for node in &record.nodes {
-                if let Some(bell) = self.outbox.get(node) {
-                    bell.send_replace(());
-                }
+                self.outbox.ring(node);
             }
         }
         if kind == records::ACCEPTED {

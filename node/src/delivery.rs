@@ -5,8 +5,13 @@
 //! and is tried again, so a crash on either side costs a repetition and never a report: the
 //! receiver answers a repetition with the receipt it already gave. Spec: DEL-1, DEL-12.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use bytes::Bytes;
 use frex_proto::error::WireCode;
+use tokio::task::JoinSet;
+
+use crate::shared::Shared;
 
 pub mod request;
 pub mod worker;
@@ -32,4 +37,27 @@ pub struct Tried {
     pub key: Bytes,
     /// What became of it.
     pub attempt: Attempt,
+}
+
+/// Keeps one worker for every node of the roster but the own, until the node stops.
+pub async fn run(shared: Arc<Shared>) {
+    let mut changes = shared.membership.roster().changes();
+    let mut workers = JoinSet::new();
+    let mut served = BTreeSet::new();
+    loop {
+        let roster = changes.borrow_and_update().clone();
+        for node in roster.nodes() {
+            if node.id != shared.id && served.insert(node.id.clone()) {
+                workers.spawn(worker::run(shared.clone(), node.id.clone()));
+            }
+        }
+        tokio::select! {
+            biased;
+            () = shared.stopped() => break,
+            changed = changes.changed() => if changed.is_err() {
+                break;
+            },
+        }
+    }
+    while workers.join_next().await.is_some() {}
 }

@@ -5,13 +5,14 @@
 //! anything else is answered without a trace in the log, so strangers cannot make it grow.
 //! Spec: DEL-7 to DEL-9, DEL-13 to DEL-16.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use frex_client::transport::RosterHandle;
 use frex_proto::{
     envelope::{self, EnvelopeError, Parsed},
     error::{Retry, WireCode},
-    roster::Roster,
+    roster::{Roster, Standing},
     sign::BatchCache,
     v1,
 };
@@ -36,13 +37,19 @@ pub struct Arrived {
     pub bytes: Bytes,
 }
 
-/// Judges under one roster, for one node.
+/// Judges for one node, each envelope under the roster of the moment.
 #[derive(Clone)]
 pub struct Intake {
     /// Who belongs to the federation.
-    pub roster: Arc<Roster>,
+    pub roster: RosterHandle,
     /// This node's id.
     pub node: String,
+}
+
+/// One judgement, under one roster from beginning to end.
+struct Judge<'a> {
+    roster: &'a Roster,
+    node: &'a str,
 }
 
 impl Intake {
@@ -54,7 +61,12 @@ impl Intake {
         now_ms: u64,
         cache: &mut BatchCache,
     ) -> Verdict {
-        self.judge_submission(arrived, member, now_ms, cache)
+        let judge = Judge {
+            roster: &self.roster.current(),
+            node: &self.node,
+        };
+        judge
+            .submission(arrived, member, now_ms, cache)
             .unwrap_or_else(Verdict::Refuse)
     }
 
@@ -66,17 +78,27 @@ impl Intake {
         now_ms: u64,
         cache: &mut BatchCache,
     ) -> Verdict {
-        self.judge_delivery(arrived, peer, now_ms, cache)
+        let judge = Judge {
+            roster: &self.roster.current(),
+            node: &self.node,
+        };
+        judge
+            .delivery(arrived, peer, now_ms, cache)
             .unwrap_or_else(Verdict::Refuse)
     }
+}
 
-    fn judge_submission(
+impl Judge<'_> {
+    fn submission(
         &self,
         arrived: Arrived,
         member: &str,
         now_ms: u64,
         cache: &mut BatchCache,
     ) -> Result<Verdict, WireCode> {
+        if self.roster.standing(now_ms) >= Standing::Unconfirmed {
+            return Err(WireCode::RosterStale);
+        }
         let parsed = self.authentic(&arrived, now_ms, cache)?;
         let core = &parsed.core;
         if core.sender != member {
@@ -109,13 +131,16 @@ impl Intake {
         }))
     }
 
-    fn judge_delivery(
+    fn delivery(
         &self,
         arrived: Arrived,
         peer: &str,
         now_ms: u64,
         cache: &mut BatchCache,
     ) -> Result<Verdict, WireCode> {
+        if self.roster.standing(now_ms) >= Standing::Void {
+            return Err(WireCode::RosterStale);
+        }
         let parsed = self.authentic(&arrived, now_ms, cache)?;
         let core = &parsed.core;
         let home = self

@@ -9,7 +9,9 @@ use bytes::Bytes;
 use frex_proto::{
     error::WireCode,
     id::{EnvelopeId, MessageId},
-    label, log, v1,
+    label, log,
+    roster::RosterRef,
+    v1,
 };
 use tokio::sync::oneshot;
 
@@ -35,6 +37,15 @@ impl MessageKey {
             b"\0",
             &message_id.0,
         ]);
+        let mut key = [0; 16];
+        key.copy_from_slice(&hash[..16]);
+        Self(key)
+    }
+
+    /// The key of what concerns the roster in force.
+    #[must_use]
+    pub fn of_trust() -> Self {
+        let hash = label::sha256(&[b"frex/node/trust\0"]);
         let mut key = [0; 16];
         key.copy_from_slice(&hash[..16]);
         Self(key)
@@ -90,6 +101,8 @@ pub enum Entry {
     Stage(StageEntry),
     /// Another node's receipt for something this node sent.
     PeerReceipt(PeerReceiptEntry),
+    /// A roster came into force.
+    Trust(RosterRef),
     /// A relayed stage reached the sender's node.
     Relayed {
         /// The outbox key that is done.

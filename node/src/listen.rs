@@ -1,14 +1,15 @@
 //! Takes sessions and serves their requests, one task per stream.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use frex_client::transport::{FrameReader, FrameWriter, Greeter, Session, Stream, TransportError};
-use frex_proto::{error::WireCode, limits, sign::BatchCache, v1, wire::FrameType};
+use frex_proto::{error::WireCode, limits, roster::Roster, sign::BatchCache, v1, wire::FrameType};
 use prost::Message;
 use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc},
+    sync::{OwnedSemaphorePermit, mpsc, watch},
     task::JoinSet,
+    time::{Instant, Sleep},
 };
 
 use crate::{
@@ -22,12 +23,16 @@ mod deliver;
 mod inbox;
 mod query;
 mod relay;
+mod roster;
 mod submit;
 
 /// How long a busy node asks to be left alone.
 const BUSY_MS: u64 = 1_000;
 /// Sessions that wait to be served.
 const SESSIONS_WAITING_MAX: usize = 64;
+
+/// How often the keys of a session are looked at where no roster changes.
+const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
 /// Takes sessions until the node stops; waits for those it serves.
 pub async fn accept(shared: Arc<Shared>, greeter: Greeter) {
@@ -56,10 +61,18 @@ async fn serve(shared: Arc<Shared>, session: Session) {
     shared.metrics.session(true);
     tracing::debug!(peer = %session.peer().peer.id(), role = session.peer().peer.role().as_str_name(), "session opened");
     let mut streams = JoinSet::new();
+    let mut changes = shared.membership.roster().changes();
     loop {
+        // A roster that came while the peer shook hands counts too, and keys end by themselves.
+        let look_again = tokio::time::sleep(LOOK_AGAIN);
         tokio::select! {
             biased;
             () = shared.stopped() => break,
+            refused = distrusted(&shared, &session, &mut changes, look_again) => {
+                tracing::info!(peer = %session.peer().peer.id(), code = %refused, "session cut");
+                session.close(refused);
+                break;
+            }
             stream = session.accept() => match stream {
                 Ok(stream) => { streams.spawn(answer(shared.clone(), session.clone(), stream)); }
                 Err(_) => break,
@@ -73,6 +86,27 @@ async fn serve(shared: Arc<Shared>, session: Session) {
         session.close(WireCode::ShuttingDown);
     }
     shared.metrics.session(false);
+}
+
+/// Resolves with a code once the peer may not act any more. Spec: DIS-9.
+async fn distrusted(
+    shared: &Shared,
+    session: &Session,
+    changes: &mut watch::Receiver<Arc<Roster>>,
+    look_again: Sleep,
+) -> WireCode {
+    tokio::pin!(look_again);
+    loop {
+        changes.mark_unchanged();
+        if let Err(code) = shared.greeter.check(session) {
+            return code;
+        }
+        tokio::select! {
+            biased;
+            _ = changes.changed() => {}
+            () = &mut look_again => look_again.as_mut().reset(Instant::now() + LOOK_AGAIN),
+        }
+    }
 }
 
 /// One request; its failure ends its stream and nothing else.
@@ -102,6 +136,10 @@ async fn answer(shared: Arc<Shared>, session: Session, stream: Stream) {
             (R::Relay(relay), Node) => relay::serve(&shared, id, relay, &mut writer).await,
             (R::GetProof(get), _) => query::proof(&shared, &get, &mut writer),
             (R::GetCheckpoint(get), _) => query::checkpoint(&shared, &get, &mut writer),
+            (R::GetRoster(get), _) => roster::tell(&shared, &get, &mut writer).await,
+            (R::OfferRoster(offer), _) => {
+                roster::hear(&shared, &offer, &mut reader, &mut writer).await
+            }
             _ => Err(Refused(WireCode::WrongRole)),
         }
     }

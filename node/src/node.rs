@@ -5,9 +5,10 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use bytes::Bytes;
 use frex_client::{
     environment::Environment,
+    membership::Membership,
     transport::{RosterHandle, Socket, TransportError},
 };
-use frex_proto::{error::WireCode, keys::SigningKey};
+use frex_proto::{error::WireCode, keys::SigningKey, roster::TrustAnchor};
 use serde::Serialize;
 use tokio::{sync::watch, task::JoinSet};
 
@@ -17,6 +18,7 @@ use crate::{
 
 mod start;
 mod status;
+mod trust;
 
 /// Where work runs that would hold up the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub struct NodeParts {
     pub log_key: SigningKey,
     /// Who belongs to the federation.
     pub roster: RosterHandle,
+    /// What every later roster is judged from.
+    pub anchor: TrustAnchor,
     /// Threads or none.
     pub execution: Execution,
     /// Counters.
@@ -98,6 +102,10 @@ pub struct NodeStatus {
     pub federation: String,
     /// Version of the roster in use.
     pub roster_version: u64,
+    /// How far that roster may be relied on: current, stale, unconfirmed, expired or void.
+    pub roster_standing: &'static str,
+    /// When it ends.
+    pub roster_expires_ms: u64,
     /// Name of its log.
     pub log_origin: String,
     /// Entries in its log.
@@ -163,6 +171,12 @@ impl Node {
     #[must_use]
     pub fn checkpoint(&self) -> Bytes {
         self.shared.ledger.checkpoint.borrow().clone()
+    }
+
+    /// The roster in force, for who brings a newer one.
+    #[must_use]
+    pub fn membership(&self) -> &Membership {
+        &self.shared.membership
     }
 
     /// Resolves when storage failed: the process must exit, and nothing more is signed.

@@ -2,7 +2,11 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use frex_client::{environment::Environment, transport::Endpoint};
+use frex_client::{
+    environment::Environment,
+    membership::Membership,
+    transport::{Endpoint, Greeter},
+};
 use frex_proto::roster::Roster;
 use tokio::sync::{Semaphore, watch};
 
@@ -29,8 +33,10 @@ pub struct Shared {
     pub disk: Arc<dyn Disk>,
     /// The data directory.
     pub data: PathBuf,
-    /// Who belongs to the federation.
-    pub roster: Arc<Roster>,
+    /// Who belongs to the federation, now and later.
+    pub membership: Membership,
+    /// Judges those who are connected.
+    pub greeter: Greeter,
     /// Records and reads.
     pub ledger: Ledger,
     /// Judges envelopes.
@@ -60,6 +66,12 @@ impl Shared {
     #[must_use]
     pub fn now_ms(&self) -> u64 {
         self.environment.clock.now_ms()
+    }
+
+    /// The roster in force.
+    #[must_use]
+    pub fn roster(&self) -> Arc<Roster> {
+        self.membership.roster().current()
     }
 
     /// Resolves when the node stops.

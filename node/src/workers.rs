@@ -32,6 +32,17 @@ impl Workers {
         Ok(Self::Pool(sender))
     }
 
+    /// Runs `work` without waiting for its end; it is lost only while the process ends.
+    pub fn start(&self, work: Box<dyn FnOnce() + Send>) {
+        match self {
+            Self::Inline => work(),
+            Self::Pool(sender) => {
+                // The threads are gone only when the node is.
+                let _ = sender.send(work);
+            }
+        }
+    }
+
     /// Runs `work` and returns what it made; `None` only while the process ends.
     pub async fn run<T: Send + 'static>(
         &self,

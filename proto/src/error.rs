@@ -105,6 +105,8 @@ codes! {
     BadRoster = 3006, "BAD_ROSTER", 21, Peer, AfterRosterUpdate, "the roster does not verify", "Get the roster again from the governance: frex roster show FILE lists what fails";
     /// The peer is not the node it was expected to be.
     WrongNode = 3007, "WRONG_NODE", 21, Peer, AfterRosterUpdate, "the peer is not the node that was asked for", "Check the addresses in the roster: frex roster show";
+    /// The roster's end or its freshness has passed.
+    RosterStale = 3008, "ROSTER_STALE", 22, Environment, AfterRosterUpdate, "the roster in force has ended, or nobody has vouched for it for too long", "Ask the governance for the roster in force now: frex roster install FILE";
     /// Not a recipient served here.
     UnknownRecipient = 4001, "UNKNOWN_RECIPIENT", 22, Caller, AfterRosterUpdate, "a recipient is not in the roster or not served by this node", "List the members with: frex roster show";
     /// Past its expiry.

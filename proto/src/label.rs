@@ -32,6 +32,8 @@ pub const MANIFEST: &[u8] = b"frex/v1/manifest\0";
 pub const SIGNATURE_KEY: &[u8] = b"frex/v1/sig-key\0";
 /// Commitment of a log leaf.
 pub const LEAF: &[u8] = b"frex/v1/leaf\0";
+/// State of what a holder knows of the roster.
+pub const ROSTER_STATE: &[u8] = b"frex/v1/roster-state\0";
 
 /// Payload type of a manifest.
 pub const TYPE_MANIFEST: &str = "application/vnd.frex.manifest.v1+protobuf";

@@ -67,6 +67,17 @@ pub const ADDRESS_BYTES_MAX: usize = 262;
 pub const FEATURES_MAX: usize = 64;
 /// Bodies of one request together. Spec: LIM-32.
 pub const REQUEST_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Documents of an offered roster that are tried one by one where they do not all fit together.
+/// Spec: LIM-33.
+pub const MERGE_TRIES_MAX: usize = 64;
+/// Bytes of a roster in one BODY frame. Spec: LIM-34.
+pub const ROSTER_CHUNK_BYTES_MAX: usize = 1024 * 1024;
+/// How long after its end a freshness statement still lets a node take new submissions,
+/// milliseconds: 7 days. Spec: LIM-35.
+pub const FRESHNESS_GRACE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// How long after its end a roster still lets nodes finish what was submitted before,
+/// milliseconds: 14 days. Spec: LIM-36.
+pub const ROSTER_GRACE_MS: u64 = 14 * 24 * 60 * 60 * 1000;
 
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte

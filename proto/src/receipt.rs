@@ -25,6 +25,7 @@ use crate::{
     error::WireCode,
     id::{EnvelopeId, MessageId},
     log::{Checkpoint, CheckpointError, Hash, Leaf, LeafError, ProofError, SALT_BYTES},
+    roster::RosterRef,
     v1::Event,
 };
 
@@ -49,6 +50,8 @@ pub struct Statement {
     pub other_envelope_id: Option<EnvelopeId>,
     /// Stage: the member's own signed statement; empty for every other event.
     pub member_statement: Bytes,
+    /// The roster that came into force, with a change of trust.
+    pub roster: Option<RosterRef>,
 }
 
 /// A receipt of the right shape, not believed. Spec: RCP-1.

@@ -26,6 +26,7 @@ mod entry;
 mod judge;
 mod ledger;
 mod lookup;
+mod merge;
 mod scan;
 pub mod succession;
 
@@ -106,6 +107,7 @@ pub struct Roster {
     tls: BTreeMap<[u8; 32], TlsKey>,
     payload: Bytes,
     bytes: Bytes,
+    state_sha256: Hash,
 }
 
 #[derive(Debug, Clone)]
@@ -181,6 +183,22 @@ pub struct Node {
     pub addresses: Vec<String>,
     /// Keys of its connections.
     pub tls_keys: Vec<Timed<VerifyingKey>>,
+}
+
+/// How far a roster may be relied on. Spec: DIS-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// In force, and vouched for as the newest if it ever was.
+    Current,
+    /// In force; nobody has vouched for it lately.
+    Stale,
+    /// In force; nobody has vouched for it for so long that a newer one may be withheld:
+    /// nothing new is submitted under it.
+    Unconfirmed,
+    /// Its end has passed: what was submitted before is still delivered.
+    Expired,
+    /// Its end has long passed: nothing is done under it.
+    Void,
 }
 
 /// The owner of a connection's key.

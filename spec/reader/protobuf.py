@@ -37,6 +37,7 @@ STATEMENT = {
     1: ("event", "uint32"), 2: ("envelope_id", "bytes"), 3: ("message_id", "bytes"),
     4: ("sender", "string"), 5: ("recipients", ["string"]), 6: ("node", "string"),
     7: ("code", "uint32"), 8: ("other_envelope_id", "bytes"), 9: ("member_statement", "bytes"),
+    10: ("roster_version", "uint64"), 11: ("roster_sha256", "bytes"),
 }
 STAGE_STATEMENT = {
     1: ("envelope_id", "bytes"), 2: ("federation", "string"), 3: ("member", "string"),

@@ -6,7 +6,7 @@ from envelope import NAME
 from refused import Refused, inside, require
 
 STATEMENT_BYTES_MAX = 16 * 1024
-SUBMITTED, ACCEPTED, REJECTED, STAGE, FORWARDED, ERASED = range(1, 7)
+SUBMITTED, ACCEPTED, REJECTED, STAGE, FORWARDED, ERASED, TRUST_CHANGE = range(1, 8)
 EVENTS = {
     1: "SUBMITTED", 2: "ACCEPTED", 3: "REJECTED", 4: "STAGE", 5: "FORWARDED", 6: "ERASED",
     7: "TRUST_CHANGE", 8: "PEER_SEEN", 9: "OPERATOR", 10: "FORK_EVIDENCE",
@@ -23,6 +23,8 @@ def parse_statement(data):
     for one in (statement.envelope_id, statement.other_envelope_id):
         require(len(one) in (0, 32), "Id")
     require(len(statement.message_id) in (0, 16), "Id")
+    require((statement.roster_version, len(statement.roster_sha256)) == (0, 0)
+            or statement.roster_version and len(statement.roster_sha256) == 32, "Field")
     require(event != 0, "Event")
     require(NAME.fullmatch(statement.node), "Id")
     require(not statement.sender or NAME.fullmatch(statement.sender), "Id")
@@ -36,6 +38,7 @@ def parse_statement(data):
     require((event == REJECTED) == (statement.code != 0), "Code")
     require((statement.code == ID_REUSE) == bool(statement.other_envelope_id), "Field")
     require((event == STAGE) == bool(statement.member_statement), "Field")
+    require((event == TRUST_CHANGE) == bool(statement.roster_version), "Field")
     return statement
 
 

@@ -171,6 +171,7 @@ impl Federation {
         config.crypto_threads = 2;
         let parts = NodeParts {
             roster: RosterHandle::new(self.roster(place.environment.clock.now_ms())),
+            anchor: self.anchor.clone(),
             environment: place.environment,
             disk: place.disk,
             socket: place.socket,

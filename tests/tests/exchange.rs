@@ -118,6 +118,7 @@ impl World {
         ClientConfig {
             member: member.to_owned(),
             roster: RosterHandle::new(self.federation.roster(now_ms())),
+            membership: None,
             identity: SigningKey::from_seed(&seat.identity.seed()),
             tls: SigningKey::from_seed(&seat.tls.seed()),
             sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())],

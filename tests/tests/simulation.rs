@@ -113,6 +113,7 @@ impl Scene {
         let config = ClientConfig {
             member: id.clone(),
             roster: RosterHandle::new(self.federation.roster(environment.clock.now_ms())),
+            membership: None,
             identity: SigningKey::from_seed(&identity.seed()),
             tls: SigningKey::from_seed(&tls.seed()),
             sealing: vec![SealingSecretKey::from_seed(&sealing.seed())],

@@ -6,16 +6,21 @@ use frex_proto::{
     delivery::Backoff,
     error::{Retry, WireCode},
     roster::Peer,
+    session::RosterNews,
     v1::Lane,
 };
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{sync::Mutex, task::JoinHandle, time::Instant};
 
 use super::{ClientConfig, ConnectError};
 use crate::{
     environment::Environment,
+    membership::Membership,
     tls::Identity,
     transport::{Endpoint, EndpointConfig, Greeter, Session, Socket, TransportError},
 };
+
+/// How long a call waits for a newer roster before it goes on with the one it has.
+const FETCH_WAIT: Duration = Duration::from_secs(5);
 
 /// The way to the home node.
 pub(super) struct Link {
@@ -23,7 +28,23 @@ pub(super) struct Link {
     greeter: Greeter,
     member: String,
     environment: Environment,
-    session: Arc<Mutex<Option<Session>>>,
+    membership: Option<Membership>,
+    session: Arc<Mutex<Option<Held>>>,
+}
+
+/// A session, and the task that learns of news of the roster over it.
+struct Held {
+    session: Session,
+    _following: Option<Following>,
+}
+
+/// Ends its task when it is dropped: the task holds the session open.
+struct Following(JoinHandle<()>);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Link {
@@ -58,6 +79,7 @@ impl Link {
             greeter,
             member: config.member.clone(),
             environment: config.environment.clone(),
+            membership: config.membership.clone(),
             session: Arc::default(),
         })
     }
@@ -68,14 +90,14 @@ impl Link {
     pub(super) async fn session(&self, patience: Duration) -> Result<Session, ConnectError> {
         let deadline = Instant::now() + patience;
         let mut held = self.session.lock().await;
-        if let Some(session) = held.as_ref().filter(|session| !session.is_closed()) {
-            return Ok(session.clone());
+        if let Some(held) = held.as_ref().filter(|held| !held.session.is_closed()) {
+            return Ok(held.session.clone());
         }
         let mut backoff = Backoff::default();
         loop {
             let error = match self.dial().await {
                 Ok(session) => {
-                    *held = Some(session.clone());
+                    *held = Some(self.hold(session.clone()).await);
                     return Ok(session);
                 }
                 Err(error) => error,
@@ -88,6 +110,33 @@ impl Link {
                 return Err(error);
             }
             tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Takes a newer roster first if the node says that it has one, and stays informed.
+    /// Spec: DIS-4.
+    async fn hold(&self, session: Session) -> Held {
+        let Some(membership) = self.membership.clone() else {
+            return Held {
+                session,
+                _following: None,
+            };
+        };
+        if session.peer().roster == RosterNews::PeerIsAhead {
+            let fetched = tokio::time::timeout(FETCH_WAIT, membership.refresh(&session)).await;
+            if let Ok(Err(error)) = fetched {
+                tracing::warn!(%error, "the newer roster cannot be fetched");
+            }
+        }
+        let (followed, mut rng) = (session.clone(), self.environment.random.rng());
+        let following = tokio::spawn(async move {
+            if let Err(error) = membership.follow(&followed, &mut rng).await {
+                tracing::debug!(%error, "no more news of the roster over this session");
+            }
+        });
+        Held {
+            session,
+            _following: Some(Following(following)),
         }
     }
 

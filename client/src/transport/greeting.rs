@@ -1,6 +1,6 @@
 //! Greetings by the roster: who we are, and whether the peer is who it says.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use frex_proto::{
@@ -9,8 +9,9 @@ use frex_proto::{
     session::{self, SessionLimits, SessionPeer},
     v1,
 };
+use tokio::sync::watch;
 
-use super::Greeting;
+use super::{Greeting, Session};
 use crate::{
     environment::Environment,
     tls::{KeyCheck, KeyExchange},
@@ -22,24 +23,30 @@ const CHECKPOINT_IN_HELLO_BYTES_MAX: usize = 2048;
 
 /// The roster in force. Clones share it, and it is replaced whole.
 #[derive(Debug, Clone)]
-pub struct RosterHandle(Arc<RwLock<Arc<Roster>>>);
+pub struct RosterHandle(Arc<watch::Sender<Arc<Roster>>>);
 
 impl RosterHandle {
     /// A handle on a judged roster.
     #[must_use]
     pub fn new(roster: Roster) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(roster))))
+        Self(Arc::new(watch::Sender::new(Arc::new(roster))))
     }
 
     /// The roster at this moment.
     #[must_use]
     pub fn current(&self) -> Arc<Roster> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.borrow())
     }
 
     /// Puts another roster in force. Whether it may follow the present one is judged before.
     pub fn replace(&self, roster: Roster) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(roster);
+        self.0.send_replace(Arc::new(roster));
+    }
+
+    /// Tells whenever another roster comes into force.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<Arc<Roster>> {
+        self.0.subscribe()
     }
 }
 
@@ -118,6 +125,33 @@ impl Greeter {
                 }
             }),
         }
+    }
+
+    /// Whether the peer of a session may still act by the roster of this moment. Spec: DIS-9.
+    ///
+    /// # Errors
+    /// The code with which the session is to be closed.
+    pub fn check(&self, session: &Session) -> Result<(), WireCode> {
+        let roster = self.roster.current();
+        let peer = &session.peer().peer;
+        let now_ms = self.environment.clock.now_ms();
+        if roster.owner_of_tls_key(session.peer_key(), now_ms) == Some(peer) {
+            return match peer {
+                Peer::Client(member) if !roster.is_served_by(member, self.us.id()) => {
+                    Err(WireCode::WrongNode)
+                }
+                _ => Ok(()),
+            };
+        }
+        let listed = match peer {
+            Peer::Node(node) => roster.node(node).is_some(),
+            Peer::Client(member) => roster.member(member).is_some(),
+        };
+        Err(if listed && !roster.is_live(peer) {
+            WireCode::Revoked
+        } else {
+            WireCode::NotTrusted
+        })
     }
 
     fn hello(&self, receiver: &str) -> v1::Hello {

@@ -15,6 +15,7 @@ use crate::tls::{cert, config::Limits};
 #[derive(Clone)]
 pub struct Session {
     peer: Arc<SessionPeer>,
+    peer_key: [u8; 32],
     hello: Arc<v1::Hello>,
     connection: Connection,
     large_frames: Arc<Semaphore>,
@@ -35,6 +36,12 @@ impl Session {
     #[must_use]
     pub fn peer(&self) -> &SessionPeer {
         &self.peer
+    }
+
+    /// The Ed25519 key that the peer has proved to hold.
+    #[must_use]
+    pub fn peer_key(&self) -> &[u8; 32] {
+        &self.peer_key
     }
 
     /// What the peer said of itself.
@@ -133,8 +140,8 @@ pub(super) async fn greet(
         write_hello(send, &(greeting.make)(None)).await?;
         let mut reader = FrameReader::new(receive, Arc::new(Semaphore::new(0)));
         let hello = read_hello(&mut reader, limits).await?;
-        let peer = judge(&connection, greeting, &hello)?;
-        Ok((peer, hello))
+        let (peer, key) = judge(&connection, greeting, &hello)?;
+        Ok((peer, key, hello))
     };
     settle(&connection, limits, exchange).await
 }
@@ -149,9 +156,9 @@ pub(super) async fn welcome(
         let (send, receive) = connection.accept_bi().await?;
         let mut reader = FrameReader::new(receive, Arc::new(Semaphore::new(0)));
         let hello = read_hello(&mut reader, limits).await?;
-        let peer = judge(&connection, greeting, &hello)?;
+        let (peer, key) = judge(&connection, greeting, &hello)?;
         write_hello(send, &(greeting.make)(Some(&peer))).await?;
-        Ok((peer, hello))
+        Ok((peer, key, hello))
     };
     settle(&connection, limits, exchange).await
 }
@@ -160,14 +167,15 @@ pub(super) async fn welcome(
 async fn settle(
     connection: &Connection,
     limits: &Limits,
-    exchange: impl Future<Output = Result<(SessionPeer, v1::Hello), TransportError>>,
+    exchange: impl Future<Output = Result<(SessionPeer, [u8; 32], v1::Hello), TransportError>>,
 ) -> Result<Session, TransportError> {
     let outcome = timeout(limits.handshake_timeout, exchange)
         .await
         .unwrap_or(Err(TransportError::TimedOut));
     match outcome {
-        Ok((peer, hello)) => Ok(Session {
+        Ok((peer, peer_key, hello)) => Ok(Session {
             peer: Arc::new(peer),
+            peer_key,
             hello: Arc::new(hello),
             connection: connection.clone(),
             large_frames: Arc::new(Semaphore::new(limits.large_frames_max)),
@@ -202,9 +210,10 @@ fn judge(
     connection: &Connection,
     greeting: &Greeting,
     hello: &v1::Hello,
-) -> Result<SessionPeer, TransportError> {
+) -> Result<(SessionPeer, [u8; 32]), TransportError> {
     let key = peer_key(connection).ok_or(TransportError::NotTrusted)?;
-    (greeting.judge)(hello, &key).map_err(TransportError::HelloRefused)
+    let peer = (greeting.judge)(hello, &key).map_err(TransportError::HelloRefused)?;
+    Ok((peer, key))
 }
 
 /// The Ed25519 key that the handshake has proved the peer to hold.

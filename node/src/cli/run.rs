@@ -1,16 +1,20 @@
 //! `frex run`: a node as a process. One line on standard output says that it is ready.
 
 use std::{
+    convert::Infallible,
+    fs,
     io::{self, Read},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use frex_client::{
     environment::{Clock, Environment},
+    keys::{ROSTER_FILE, file},
     transport::{RosterHandle, Socket},
 };
-use frex_proto::error::WireCode;
+use frex_proto::{error::WireCode, limits};
 use serde_json::json;
 use tokio::{
     net::TcpListener,
@@ -32,6 +36,8 @@ use crate::{
 };
 
 const CANCELLED: u8 = 130;
+/// How often the directory is looked at for a roster that was installed.
+const INSTALLED_PAUSE: Duration = Duration::from_millis(500);
 
 /// What asks a node to stop, and with which exit code it then ends.
 struct Stop {
@@ -61,6 +67,8 @@ pub fn run(args: &RunArgs, json: bool) -> Done {
 async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
     let mut stop = Stop::new(args.stop_with_stdin)?;
     let metrics = Arc::new(Metrics::new());
+    let anchor = NodeHome::anchor(&home.dir).or_fail("the node cannot start")?;
+    let file = home.dir.join(ROSTER_FILE);
     let metrics_address = home.config.metrics;
     let operator = home
         .roster
@@ -75,6 +83,7 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
         tls_key: home.tls_key,
         log_key: home.log_key,
         roster: RosterHandle::new(home.roster),
+        anchor,
         execution: Execution::Threads,
         metrics: Arc::clone(&metrics),
     };
@@ -89,6 +98,7 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
     };
     ready(&node, operator.as_deref(), address, json)?;
     let ended = tokio::select! {
+        never = take_installed(&node, &file) => match never {},
         code = stop.asked() => Ok(code),
         () = node.failed() => Err(Failure::new(WireCode::StorageFailed, "the node's storage failed")
             .cause("a write or sync failed or its outcome is unknown; nothing more was accepted or signed")),
@@ -100,6 +110,31 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
         code = stop.asked() => return Ok(code),
     }
     ended
+}
+
+/// Takes the roster that `frex roster install` puts into the directory of a running node.
+/// Spec: DIS-11.
+async fn take_installed(node: &Node, file: &Path) -> Infallible {
+    let seen = || fs::metadata(file).and_then(|meta| meta.modified()).ok();
+    let mut known = None;
+    loop {
+        let now = seen();
+        if now != known && now.is_some() {
+            known = now;
+            let bytes_max = limits::ROSTER_BUNDLE_BYTES_MAX as u64;
+            let taken = match file::read_capped(file, bytes_max, "roster file") {
+                Ok(bundle) => node.membership().take(bundle.to_vec().into()).await,
+                Err(error) => {
+                    tracing::error!(%error, "the installed roster cannot be read");
+                    continue;
+                }
+            };
+            if let Err(error) = taken {
+                tracing::error!(%error, "the installed roster is not taken");
+            }
+        }
+        tokio::time::sleep(INSTALLED_PAUSE).await;
+    }
 }
 
 async fn serve_metrics(

@@ -80,7 +80,7 @@ impl Verifier {
     #[must_use]
     pub fn new(shared: &Shared, node: &str) -> Self {
         Self {
-            log: shared.roster.log_verifier(node),
+            log: shared.roster().log_verifier(node),
             cache: Mutex::default(),
         }
     }
@@ -180,10 +180,11 @@ fn load(shared: &Shared, node: &str, item: &OutboxItem) -> Result<Loaded, Ledger
         v1::Envelope::decode(stored.record.envelope).map_err(|_| LedgerError::Record)?;
     if envelope.wraps.len() > 1 {
         let parsed = envelope::parse(&envelope).map_err(|_| LedgerError::Record)?;
+        let roster = shared.roster();
         envelope.wraps.retain(|wrap| {
             let number = usize::try_from(wrap.recipient).ok();
             let recipient = number.and_then(|number| parsed.core.recipients.get(number));
-            recipient.is_some_and(|recipient| shared.roster.is_served_by(&recipient.member, node))
+            recipient.is_some_and(|recipient| roster.is_served_by(&recipient.member, node))
         });
     }
     Ok(Loaded::Envelope(Box::new(Outgoing {

@@ -3,13 +3,19 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
 
 use bytes::Bytes;
-use frex_client::transport::{Greeter, Session, TransportError};
-use frex_proto::{delivery::Backoff, error::WireCode, v1};
+use frex_client::transport::{Session, TransportError};
+use frex_proto::{
+    delivery::Backoff,
+    error::WireCode,
+    roster::{Peer, Roster},
+    v1,
+};
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
 use super::{Attempt, Tried, request};
@@ -25,23 +31,26 @@ const LANES: [v1::Lane; 4] = [
     v1::Lane::Normal,
     v1::Lane::Bulk,
 ];
+/// How often the keys of a session are looked at where nothing else happens.
+const LOOK_AGAIN: Duration = Duration::from_secs(3);
+/// A session that ends sooner is not made anew at once.
+const SHORT: Duration = Duration::from_secs(1);
+/// How often the outbox of a node that may not act is looked through.
+const NOT_LIVE_PAUSE: Duration = Duration::from_secs(10);
 /// How long to wait before looking again when the own index cannot be read.
 const INDEX_PAUSE: Duration = Duration::from_secs(1);
 
 /// Delivers to `node` until the node stops.
-pub async fn run(shared: Arc<Shared>, greeter: Greeter, node: String) {
-    let Some(bell) = shared.bells.outbox(&node) else {
-        return;
-    };
+pub async fn run(shared: Arc<Shared>, node: String) {
     let mut worker = Worker {
         cursors: Default::default(),
         in_flight: BTreeSet::new(),
         resting: BTreeMap::new(),
         backoff: Backoff::default(),
+        bell: shared.bells.outbox(&node),
+        changes: shared.membership.roster().changes(),
         shared,
-        greeter,
         node,
-        bell,
     };
     let shared = worker.shared.clone();
     tokio::select! {
@@ -53,9 +62,9 @@ pub async fn run(shared: Arc<Shared>, greeter: Greeter, node: String) {
 
 struct Worker {
     shared: Arc<Shared>,
-    greeter: Greeter,
     node: String,
     bell: watch::Receiver<()>,
+    changes: watch::Receiver<Arc<Roster>>,
     /// Per lane, the last key that was taken up in this session.
     cursors: [Option<Bytes>; LANES.len()],
     in_flight: BTreeSet<Bytes>,
@@ -73,13 +82,20 @@ struct Resting {
 impl Worker {
     async fn work(&mut self) {
         loop {
-            let lane = self.wait_for_work().await;
+            self.until_live().await;
+            let Some(lane) = self.wait_for_work().await else {
+                continue;
+            };
             match self.connect().await {
                 Ok(session) => {
                     self.backoff.alive();
                     tracing::info!(node = %self.node, "connected");
+                    let began = Instant::now();
                     let ended = self.exchange(&session).await;
                     tracing::info!(node = %self.node, reason = %ended, "connection ended");
+                    if began.elapsed() < SHORT {
+                        self.pause(lane).await;
+                    }
                 }
                 Err(error) => {
                     self.shared.metrics.delivery(false);
@@ -90,19 +106,55 @@ impl Worker {
         }
     }
 
-    /// Waits until something is in the outbox; tells the most urgent lane that waits.
-    async fn wait_for_work(&mut self) -> v1::Lane {
+    /// Waits while the destination may not act. What was meant for a revoked one is given up,
+    /// and its senders are told; a suspended one may come back. Spec: DIS-9.
+    async fn until_live(&mut self) {
+        loop {
+            let roster = self.changes.borrow_and_update().clone();
+            if roster.is_live(&Peer::Node(self.node.clone())) {
+                return;
+            }
+            let revoked = roster.is_revoked(&self.node);
+            self.give_up_where(|item, now_ms| {
+                if item.expires_ms <= now_ms {
+                    Some(WireCode::Expired)
+                } else {
+                    revoked.then_some(WireCode::Revoked)
+                }
+            })
+            .await;
+            tokio::select! {
+                biased;
+                _ = self.changes.changed() => {}
+                _ = self.bell.changed() => {}
+                () = tokio::time::sleep(NOT_LIVE_PAUSE) => {}
+            }
+        }
+    }
+
+    /// Waits until something is in the outbox, and tells the most urgent lane that waits; a
+    /// neighbour is connected to even so. Nothing if the roster changed meanwhile.
+    async fn wait_for_work(&mut self) -> Option<v1::Lane> {
         loop {
             self.bell.mark_unchanged();
             for (slot, lane) in (0..).zip(LANES) {
                 match self.shared.ledger.outbox(&self.node, slot, None, 1) {
                     Ok(items) if items.is_empty() => {}
-                    Ok(_) => return lane,
+                    Ok(_) => return Some(lane),
                     Err(error) => self.index_failed(&error).await,
                 }
             }
-            if self.bell.changed().await.is_err() {
-                std::future::pending::<()>().await;
+            let roster = self.changes.borrow_and_update().clone();
+            if roster
+                .neighbours(&self.shared.id)
+                .contains(&self.node.as_str())
+            {
+                return Some(v1::Lane::Normal);
+            }
+            tokio::select! {
+                biased;
+                _ = self.changes.changed() => return None,
+                _ = self.bell.changed() => {}
             }
         }
     }
@@ -116,6 +168,12 @@ impl Worker {
 
     /// Gives up what has expired while the destination could not be reached.
     async fn expire(&self) {
+        self.give_up_where(|item, now_ms| (item.expires_ms <= now_ms).then_some(WireCode::Expired))
+            .await;
+    }
+
+    /// Gives up the items for which there is a reason, so many at a time.
+    async fn give_up_where(&self, reason: impl Fn(&OutboxItem, u64) -> Option<WireCode>) {
         let now_ms = self.shared.now_ms();
         for slot in 0..LANES.len() {
             let slot = u8::try_from(slot).unwrap_or(0);
@@ -123,23 +181,18 @@ impl Worker {
                 .shared
                 .ledger
                 .outbox(&self.node, slot, None, request::ITEMS_MAX);
-            let expired = items
-                .unwrap_or_default()
-                .into_iter()
-                .filter(|item| item.expires_ms <= now_ms);
-            for item in expired {
-                request::give_up(&self.shared, &self.node, &item, WireCode::Expired).await;
+            for item in items.unwrap_or_default() {
+                if let Some(code) = reason(&item, now_ms) {
+                    request::give_up(&self.shared, &self.node, &item, code).await;
+                }
             }
         }
     }
 
     async fn connect(&self) -> Result<Session, TransportError> {
-        let node = self
-            .shared
-            .roster
-            .node(&self.node)
-            .ok_or(TransportError::NotTrusted)?;
-        let greeting = self.greeter.dialling(&self.node);
+        let roster = self.shared.roster();
+        let node = roster.node(&self.node).ok_or(TransportError::NotTrusted)?;
+        let greeting = self.shared.greeter.dialling(&self.node);
         let mut failure = TransportError::Unreachable;
         for address in &node.addresses {
             for address in resolve(address).await {
@@ -157,8 +210,17 @@ impl Worker {
         self.cursors = Default::default();
         self.in_flight.clear();
         let mut requests = JoinSet::new();
-        let attempts = Arc::new(request::Verifier::new(&self.shared, &self.node));
+        let mut attempts = Arc::new(request::Verifier::new(&self.shared, &self.node));
+        let mut rng = self.shared.environment.random.rng();
+        let membership = self.shared.membership.clone();
+        let mut news = pin!(membership.follow(session, &mut rng));
+        let mut following = true;
+        self.changes.mark_unchanged();
         loop {
+            if let Err(code) = self.shared.greeter.check(session) {
+                session.close(code);
+                return TransportError::Closed(code);
+            }
             self.bell.mark_unchanged();
             while requests.len() < self.shared.config.requests_in_flight_max {
                 match self.next_batch() {
@@ -174,10 +236,21 @@ impl Worker {
                 }
             }
             let wake = self.resting.values().map(|resting| resting.until).min();
-            let wake = wake.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+            let wake = wake
+                .unwrap_or_else(|| Instant::now() + LOOK_AGAIN)
+                .min(Instant::now() + LOOK_AGAIN);
             tokio::select! {
                 biased;
                 reason = session.closed() => return reason,
+                _ = self.changes.changed() => {
+                    attempts = Arc::new(request::Verifier::new(&self.shared, &self.node));
+                }
+                told = &mut news, if following => {
+                    following = false;
+                    if let Err(error) = told {
+                        tracing::debug!(node = %self.node, %error, "no more news of the roster");
+                    }
+                }
                 Some(done) = requests.join_next() => {
                     for tried in done.unwrap_or_default() {
                         self.settle(tried);

@@ -83,7 +83,7 @@ fn roster() -> Roster {
 
 fn intake(node: &str) -> Intake {
     Intake {
-        roster: Arc::new(roster()),
+        roster: RosterHandle::new(roster()),
         node: node.to_owned(),
     }
 }

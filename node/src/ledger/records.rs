@@ -29,19 +29,29 @@ pub const CHECKPOINT: RecordKind = RecordKind(6);
 pub const RELAYED: RecordKind = RecordKind(7);
 /// An outbox item was given up.
 pub const UNDELIVERABLE: RecordKind = RecordKind(8);
+/// The first roster of a journal: known, and no change to be logged.
+pub const TRUST_HELD: RecordKind = RecordKind(9);
+/// Another roster came into force.
+pub const TRUST: RecordKind = RecordKind(10);
+
+/// Whether a record of this kind stands for an entry of the log.
+#[must_use]
+pub fn has_leaf(kind: RecordKind) -> bool {
+    matches!(kind, SENT | ACCEPTED | REJECTED | STAGE | TRUST)
+}
 
 /// Body of every record kind but [`CHECKPOINT`], which is the note itself.
 ///
 /// One shape for all kinds keeps replay in one place; a kind uses the fields it needs.
 #[derive(Clone, PartialEq, Message)]
 pub struct Record {
-    /// Own receipt with its leaf (1–4), or the other node's (5).
+    /// Own receipt with its leaf (1–4, 10), or the other node's (5).
     #[prost(bytes = "bytes", tag = "1")]
     pub receipt: Bytes,
     /// Encoded [`v1::Envelope`] (1–3).
     #[prost(bytes = "bytes", tag = "2")]
     pub envelope: Bytes,
-    /// Envelope id (1–4).
+    /// Envelope id (1–4), or the hash of a roster (9, 10).
     #[prost(bytes = "bytes", tag = "3")]
     pub envelope_id: Bytes,
     /// Message key (all).
@@ -122,6 +132,8 @@ pub const STAGE_SUFFIX: u8 = b'T';
 pub const PEER_SUFFIX: u8 = b'R';
 /// Suffix of a given-up delivery; the node follows.
 pub const UNDELIVERABLE_SUFFIX: u8 = b'U';
+/// Suffix of the roster in force.
+pub const TRUST_SUFFIX: u8 = b'F';
 
 /// Index key of something that concerns a message; details are hashed, so that it stays short.
 #[must_use]
@@ -264,6 +276,10 @@ pub fn changes(
         UNDELIVERABLE => {
             let key = message_key(message, UNDELIVERABLE_SUFFIX, &[node.as_bytes()]);
             changes.push(put(Table::Message, key, place));
+        }
+        TRUST_HELD | TRUST => {
+            let key = message_key(message, TRUST_SUFFIX, &[]);
+            changes.push(put(Table::Message, key, kept));
         }
         RELAYED => {}
         _ => return Err(LedgerError::Record),

@@ -212,7 +212,7 @@ impl<'a> Replayer<'a> {
         let record = Record::decode(bytes).map_err(|_| LedgerError::Record)?;
         self.index
             .apply(records::changes(replayed.kind, replayed.position, &record)?);
-        if replayed.kind.0 <= records::STAGE.0 {
+        if records::has_leaf(replayed.kind) {
             let receipt = v1::Receipt::decode(record.receipt).map_err(|_| LedgerError::Record)?;
             let leaf = Leaf::parse(&receipt.leaf).map_err(|_| LedgerError::Record)?;
             if receipt.index != self.frontier.size() {

@@ -45,7 +45,7 @@ pub(super) async fn serve(
 ) -> Result<(), Refused> {
     let credit = request.credit.clamp(1, limits::INBOX_CREDIT_MAX) as usize;
     let wait = Duration::from_millis(request.wait_ms.min(limits::WAIT_MS_MAX).into());
-    let mut bell = shared.bells.inbox(member).ok_or(WireCode::WrongNode)?;
+    let mut bell = shared.bells.inbox(member);
     let mut held = Held {
         leases: &shared.leases,
         bells: &shared.bells,
@@ -218,12 +218,13 @@ fn stage(
         return Err(Refused(WireCode::TooLarge));
     }
     let signed = v1::Signed::decode(statement.clone()).map_err(|_| WireCode::Malformed)?;
-    let keys = shared.roster.sender_keys(member, shared.now_ms());
+    let roster = shared.roster();
+    let keys = roster.sender_keys(member, shared.now_ms());
     let verified =
         sign::verify(&signed, label::TYPE_STAGE, &keys, 1).map_err(|_| WireCode::BadSignature)?;
     let said = v1::StageStatement::decode(verified.payload).map_err(|_| WireCode::Malformed)?;
     let matches = said.member == member
-        && said.federation == shared.roster.federation()
+        && said.federation == roster.federation()
         && said.envelope_id.as_ref() == item.id.0
         && said.stage() != v1::Stage::Unspecified;
     if !matches {
@@ -245,7 +246,7 @@ fn stage_entry(
     let kept = v1::Envelope::decode(record.envelope).map_err(|_| LedgerError::Record)?;
     let parsed = envelope::parse(&kept).map_err(|_| LedgerError::Record)?;
     let home = shared
-        .roster
+        .roster()
         .member(&parsed.core.sender)
         .map(|sender| sender.home_node.clone());
     Ok(StageEntry {

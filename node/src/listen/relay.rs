@@ -27,17 +27,14 @@ pub(super) async fn serve(
 
 /// The receipt proves that the peer logged it; the statement inside proves who said it.
 fn judge(shared: &Shared, peer: &str, wire: &v1::Receipt) -> Result<PeerReceiptEntry, Refused> {
-    let log = shared
-        .roster
-        .log_verifier(peer)
-        .ok_or(WireCode::NotTrusted)?;
+    let roster = shared.roster();
+    let log = roster.log_verifier(peer).ok_or(WireCode::NotTrusted)?;
     let verified = receipt::verify(wire, &log, None).map_err(WireCode::from)?;
     let statement = verified.statement;
     if statement.event != v1::Event::Stage {
         return Err(Refused(WireCode::Malformed));
     }
-    if shared
-        .roster
+    if roster
         .member(&statement.sender)
         .is_none_or(|sender| sender.home_node != shared.id)
     {
@@ -46,20 +43,19 @@ fn judge(shared: &Shared, peer: &str, wire: &v1::Receipt) -> Result<PeerReceiptE
     let signed =
         v1::Signed::decode(statement.member_statement.clone()).map_err(|_| WireCode::Malformed)?;
     let member = statement.recipients.first().ok_or(WireCode::Malformed)?;
-    if shared
-        .roster
+    if roster
         .member(member)
         .is_none_or(|member| member.home_node != peer)
     {
         return Err(Refused(WireCode::WrongSender));
     }
-    let keys = shared.roster.sender_keys(member, shared.now_ms());
+    let keys = roster.sender_keys(member, shared.now_ms());
     let said =
         sign::verify(&signed, label::TYPE_STAGE, &keys, 1).map_err(|_| WireCode::BadSignature)?;
     let said = v1::StageStatement::decode(said.payload).map_err(|_| WireCode::Malformed)?;
     let id = statement.envelope_id.ok_or(WireCode::Malformed)?;
     let matches = said.member == *member
-        && said.federation == shared.roster.federation()
+        && said.federation == roster.federation()
         && said.envelope_id.as_ref() == id.0
         && said.stage() != v1::Stage::Unspecified;
     if !matches {

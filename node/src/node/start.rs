@@ -8,6 +8,7 @@ use std::{
 };
 
 use frex_client::{
+    membership::Membership,
     tls::{Identity, config::Limits},
     transport::{Endpoint, EndpointConfig, Greeter},
 };
@@ -18,7 +19,10 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Execution, Node, NodeParts, StartError};
+use super::{
+    Execution, Node, NodeParts, StartError,
+    trust::{self, DataStore},
+};
 use crate::{
     bells::Bells,
     delivery,
@@ -54,7 +58,7 @@ pub(super) async fn start(
     let (stop, stopping) = watch::channel(false);
     let (fail, failed) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    let bells = Arc::new(Bells::new(&roster, &id));
+    let bells = Arc::new(Bells::new(&id));
     let (ledger, sequencer, jobs) = open_ledger(&parts, &log, bells.clone(), progress)?;
 
     let writers = (
@@ -75,16 +79,17 @@ pub(super) async fn start(
     let endpoint = bind(&parts, &greeter)?;
     let shared = Arc::new(Shared {
         intake: Intake {
-            roster: roster.clone(),
+            roster: parts.roster.clone(),
             node: id.clone(),
         },
+        membership: membership(&parts, &workers),
+        greeter: greeter.clone(),
         started_ms: parts.environment.clock.now_ms(),
         id,
         config: parts.config,
         environment: parts.environment,
         disk: parts.disk,
         data: parts.data,
-        roster,
         ledger,
         workers,
         bells,
@@ -96,7 +101,8 @@ pub(super) async fn start(
         leases: Leases::default(),
     });
     tasks.spawn(listen::accept(shared.clone(), greeter.clone()));
-    run_deliveries(&shared, &greeter, &mut tasks);
+    tasks.spawn(delivery::run(shared.clone()));
+    tasks.spawn(trust::log_changes(shared.clone()));
     Ok(Node {
         shared,
         stop,
@@ -129,13 +135,15 @@ fn run_writers(
     }
 }
 
-fn run_deliveries(shared: &Arc<Shared>, greeter: &Greeter, tasks: &mut JoinSet<()>) {
-    for node in shared.roster.nodes() {
-        if node.id != shared.id && shared.roster.is_live(&Peer::Node(node.id.clone())) {
-            let (shared, greeter) = (shared.clone(), greeter.clone());
-            tasks.spawn(delivery::worker::run(shared, greeter, node.id.clone()));
-        }
-    }
+fn membership(parts: &NodeParts, workers: &Workers) -> Membership {
+    let workers = workers.clone();
+    Membership::new(
+        parts.roster.clone(),
+        parts.anchor.clone(),
+        parts.environment.clock.clone(),
+        Arc::new(DataStore::new(parts.disk.clone(), &parts.data)),
+        Arc::new(move |work| workers.start(work)),
+    )
 }
 
 fn open_ledger(

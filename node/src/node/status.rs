@@ -1,5 +1,7 @@
 //! What an operator reads about a running node.
 
+use frex_proto::roster::Standing;
+
 use super::{NodeStatus, Waiting};
 use crate::{index::Table, ledger::records, shared::Shared};
 
@@ -7,7 +9,7 @@ use crate::{index::Table, ledger::records, shared::Shared};
 const COUNT_MAX: usize = 10_000;
 
 pub(super) fn of(shared: &Shared) -> NodeStatus {
-    let roster = &shared.roster;
+    let roster = &shared.roster();
     let origin = roster
         .log_verifier(&shared.id)
         .map(|log| log.origin)
@@ -22,6 +24,8 @@ pub(super) fn of(shared: &Shared) -> NodeStatus {
         node: shared.id.clone(),
         federation: roster.federation().to_owned(),
         roster_version: roster.version(),
+        roster_standing: standing_name(roster.standing(shared.now_ms())),
+        roster_expires_ms: roster.expires_ms(),
         log_origin: origin,
         log_size,
         checkpoint: String::from_utf8_lossy(&checkpoint).into_owned(),
@@ -41,6 +45,16 @@ pub(super) fn of(shared: &Shared) -> NodeStatus {
         sessions: shared.endpoint.open_connections(),
         disk_free_bytes: shared.disk.free_bytes(&shared.data).unwrap_or(0),
         uptime_ms: shared.now_ms().saturating_sub(shared.started_ms),
+    }
+}
+
+fn standing_name(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Current => "current",
+        Standing::Stale => "stale",
+        Standing::Unconfirmed => "unconfirmed",
+        Standing::Expired => "expired",
+        Standing::Void => "void",
     }
 }
 

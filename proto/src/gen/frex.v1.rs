@@ -255,6 +255,12 @@ pub struct Statement {
     /// STAGE: Signed StageStatement
     #[prost(bytes = "bytes", tag = "9")]
     pub member_statement: ::prost::bytes::Bytes,
+    /// TRUST_CHANGE: the roster that came into force
+    #[prost(uint64, tag = "10")]
+    pub roster_version: u64,
+    /// TRUST_CHANGE: the hash of its payload
+    #[prost(bytes = "bytes", tag = "11")]
+    pub roster_sha256: ::prost::bytes::Bytes,
 }
 /// A member's own word on what became of an envelope; signed by its identity key.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -721,7 +727,7 @@ pub struct Hello {
 /// Opens every stream but the first.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Request {
-    #[prost(oneof = "request::Request", tags = "1, 2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "request::Request", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
     pub request: ::core::option::Option<request::Request>,
 }
 /// Nested message and enum types in `Request`.
@@ -742,6 +748,10 @@ pub mod request {
         GetProof(super::GetProof),
         #[prost(message, tag = "7")]
         GetCheckpoint(super::GetCheckpoint),
+        #[prost(message, tag = "8")]
+        GetRoster(super::GetRoster),
+        #[prost(message, tag = "9")]
+        OfferRoster(super::OfferRoster),
     }
 }
 /// Client to home node: `envelopes` ENVELOPE frames follow.
@@ -796,6 +806,25 @@ pub struct GetCheckpoint {
     #[prost(uint64, tag = "1")]
     pub consistent_with: u64,
 }
+/// To a node: tell me of a roster state other than mine, as soon as there is one.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetRoster {
+    /// what the asker holds
+    #[prost(bytes = "bytes", tag = "1")]
+    pub state_sha256: ::prost::bytes::Bytes,
+    /// how long to wait for another; 0: answer and end
+    #[prost(uint32, tag = "2")]
+    pub wait_ms: u32,
+}
+/// To a node: I hold this. The node answers with what it holds, and `bundle_bytes` bytes of the
+/// offered bundle follow in BODY frames, or with `done` if it holds the same.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OfferRoster {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub state_sha256: ::prost::bytes::Bytes,
+    #[prost(uint64, tag = "2")]
+    pub bundle_bytes: u64,
+}
 /// A typed refusal that is not logged: nothing was accepted, nothing is owed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Refusal {
@@ -811,7 +840,7 @@ pub struct Answer {
     /// position in the request
     #[prost(uint32, tag = "1")]
     pub envelope: u32,
-    #[prost(oneof = "answer::Answer", tags = "2, 3, 4, 5, 6")]
+    #[prost(oneof = "answer::Answer", tags = "2, 3, 4, 5, 6, 7")]
     pub answer: ::core::option::Option<answer::Answer>,
 }
 /// Nested message and enum types in `Answer`.
@@ -828,11 +857,22 @@ pub mod answer {
         Checkpoint(super::Checkpoint),
         #[prost(message, tag = "6")]
         Done(super::Done),
+        #[prost(message, tag = "7")]
+        Roster(super::RosterState),
     }
 }
 /// No further answer follows on this stream.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Done {
+}
+/// What the node holds: `bundle_bytes` bytes of its bundle follow in BODY frames.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RosterState {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub state_sha256: ::prost::bytes::Bytes,
+    /// 0: nothing follows
+    #[prost(uint64, tag = "2")]
+    pub bundle_bytes: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Proof {

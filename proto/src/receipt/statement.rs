@@ -8,6 +8,7 @@ use crate::{
     error::WireCode,
     id::{self, EnvelopeId, MessageId},
     limits,
+    roster::RosterRef,
     v1::{self, Event},
 };
 
@@ -25,6 +26,7 @@ impl Statement {
             code: 0,
             other_envelope_id: None,
             member_statement: Bytes::new(),
+            roster: None,
         }
     }
 
@@ -47,6 +49,7 @@ impl Statement {
             code: wire.code,
             other_envelope_id: optional(&wire.other_envelope_id, EnvelopeId::from_slice)?,
             member_statement: wire.member_statement,
+            roster: roster_ref(wire.roster_version, &wire.roster_sha256)?,
         };
         statement.judge()?;
         Ok(statement)
@@ -68,6 +71,10 @@ impl Statement {
             code: self.code,
             other_envelope_id: bytes_of(self.other_envelope_id.as_ref()),
             member_statement: self.member_statement.clone(),
+            roster_version: self.roster.map_or(0, |roster| roster.version),
+            roster_sha256: self
+                .roster
+                .map_or_else(Bytes::new, |roster| Bytes::copy_from_slice(&roster.sha256)),
         };
         let bytes = wire.encode_to_vec();
         if bytes.len() > limits::STATEMENT_BYTES_MAX {
@@ -94,6 +101,9 @@ impl Statement {
         let reuse = self.code == WireCode::IdReuse as u32;
         let staged = self.event == Event::Stage;
         if reuse != self.other_envelope_id.is_some() || staged == self.member_statement.is_empty() {
+            return Err(StatementError::Field);
+        }
+        if (self.event == Event::TrustChange) != self.roster.is_some() {
             return Err(StatementError::Field);
         }
         Ok(())
@@ -136,6 +146,14 @@ fn optional<T>(
     id.map_err(|_| StatementError::Id)
 }
 
+fn roster_ref(version: u64, sha256: &[u8]) -> Result<Option<RosterRef>, StatementError> {
+    match (version, sha256.try_into()) {
+        (0, _) if sha256.is_empty() => Ok(None),
+        (1.., Ok(sha256)) => Ok(Some(RosterRef { version, sha256 })),
+        _ => Err(StatementError::Field),
+    }
+}
+
 fn bytes_of(id: Option<&impl AsRef<[u8]>>) -> Bytes {
     id.map_or_else(Bytes::new, |id| Bytes::copy_from_slice(id.as_ref()))
 }
@@ -143,6 +161,11 @@ fn bytes_of(id: Option<&impl AsRef<[u8]>>) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ROSTER: RosterRef = RosterRef {
+        version: 2,
+        sha256: [4; 32],
+    };
 
     fn accepted() -> Statement {
         Statement {
@@ -179,6 +202,10 @@ mod tests {
             member_statement: Bytes::from_static(b"signed"),
             ..about(Event::Stage)
         };
+        let trusted = Statement {
+            roster: Some(ROSTER),
+            ..Statement::new(Event::TrustChange, "node-b")
+        };
         assert_eq!(reused.wire_code(), Some(WireCode::IdReuse));
         for statement in [
             submitted,
@@ -188,7 +215,7 @@ mod tests {
             staged,
             about(Event::Forwarded),
             about(Event::Erased),
-            Statement::new(Event::TrustChange, "node-b"),
+            trusted,
             Statement::new(Event::PeerSeen, "node-b"),
             Statement::new(Event::Operator, "node-b"),
             Statement::new(Event::ForkEvidence, "node-b"),
@@ -202,7 +229,7 @@ mod tests {
     #[test]
     fn a_statement_with_fields_that_do_not_fit_is_refused_by_its_reason() {
         type Change = fn(&mut Statement);
-        let cases: [(Change, StatementError); 14] = [
+        let cases: [(Change, StatementError); 15] = [
             (|s| s.event = Event::Unspecified, StatementError::Event),
             (|s| s.node.clear(), StatementError::Id),
             (|s| s.node.push('/'), StatementError::Id),
@@ -229,6 +256,7 @@ mod tests {
                 |s| s.member_statement = Bytes::from_static(b"x"),
                 StatementError::Field,
             ),
+            (|s| s.roster = Some(ROSTER), StatementError::Field),
         ];
         for (change, error) in cases {
             let mut statement = accepted();
@@ -240,6 +268,8 @@ mod tests {
         assert_eq!(rejected.encode(), Err(StatementError::Code));
         rejected.code = WireCode::IdReuse as u32;
         assert_eq!(rejected.encode(), Err(StatementError::Field));
+        let without = Statement::new(Event::TrustChange, "node-b");
+        assert_eq!(without.encode(), Err(StatementError::Field));
         let mut staged = accepted();
         staged.event = Event::Stage;
         assert_eq!(staged.encode(), Err(StatementError::Field));

@@ -6,6 +6,7 @@ use prost::Message;
 use super::{
     Fault, Part, Root, Roster, RosterError, RosterRef, Timed, TlsKey, TrustAnchor, docs, entry,
     ledger::{KeyLedger, check_count},
+    merge,
     scan::count_field,
 };
 use crate::{
@@ -71,6 +72,7 @@ impl Roster {
             tls,
             payload,
             bytes,
+            state_sha256: merge::state_sha256(&bundle, &reference.sha256),
         })
     }
 }

@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 
-use super::{Accepts, Member, Node, Peer, Root, Roster, RosterRef};
+use super::{Accepts, Member, Node, Peer, Root, Roster, RosterRef, Standing};
 use crate::{
     keys::{SealingPublicKey, VerifyingKey},
     label::Hash,
+    limits,
     log::{self, LogVerifier},
     v1,
 };
@@ -63,6 +64,46 @@ impl Roster {
     #[must_use]
     pub fn fresh_until_ms(&self) -> Option<u64> {
         self.fresh_until_ms
+    }
+
+    /// How far this roster may be relied on at `now_ms`. Spec: DIS-8.
+    #[must_use]
+    pub fn standing(&self, now_ms: u64) -> Standing {
+        let end_ms = self.expires_ms();
+        if now_ms >= end_ms {
+            return if now_ms < end_ms.saturating_add(limits::ROSTER_GRACE_MS) {
+                Standing::Expired
+            } else {
+                Standing::Void
+            };
+        }
+        match self.fresh_until_ms {
+            Some(fresh_ms) if now_ms >= fresh_ms.saturating_add(limits::FRESHNESS_GRACE_MS) => {
+                Standing::Unconfirmed
+            }
+            Some(fresh_ms) if now_ms >= fresh_ms => Standing::Stale,
+            _ => Standing::Current,
+        }
+    }
+
+    /// The nodes with which `node` keeps a session even when nothing is to be delivered, so that
+    /// news reach everyone: of the live ones in order of id, those 1, 2, 4, … places after it.
+    /// Spec: DIS-6.
+    #[must_use]
+    pub fn neighbours(&self, node: &str) -> Vec<&str> {
+        let live: Vec<&str> = self
+            .nodes
+            .keys()
+            .map(String::as_str)
+            .filter(|id| self.is_live(&Peer::Node((*id).to_owned())))
+            .collect();
+        let Ok(own) = live.binary_search(&node) else {
+            return Vec::new();
+        };
+        std::iter::successors(Some(1_usize), |step| step.checked_mul(2))
+            .take_while(|step| *step < live.len())
+            .map(|step| live[(own + step) % live.len()])
+            .collect()
     }
 
     /// The bundle as it was read, to keep and to serve.
@@ -143,6 +184,16 @@ impl Roster {
                         .is_some_and(Member::is_live)
             }),
         }
+    }
+
+    /// Whether a node will never act again: it or its operator is revoked. Spec: ROS-14.
+    #[must_use]
+    pub fn is_revoked(&self, node: &str) -> bool {
+        self.nodes.get(node).is_some_and(|node| {
+            let operator = self.members.get(&node.operator);
+            node.status == v1::Status::Revoked
+                || operator.is_some_and(|member| member.status == v1::Status::Revoked)
+        })
     }
 
     /// The live owner of a connection's Ed25519 key that is good at `now_ms`. Spec: TLS-3.

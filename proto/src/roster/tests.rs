@@ -12,6 +12,8 @@ use crate::{
     roster::build,
 };
 
+mod merge;
+
 const NOW: u64 = 1_900_000_000_000;
 const DAY: u64 = 24 * 60 * 60 * 1000;
 

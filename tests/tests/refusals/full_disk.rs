@@ -54,6 +54,7 @@ impl Scene {
         let client = Client::new(ClientConfig {
             member: MEMBER.to_owned(),
             roster: RosterHandle::new(federation.roster(EPOCH_MS)),
+            membership: None,
             identity: SigningKey::from_seed(&seat.identity.seed()),
             tls: SigningKey::from_seed(&seat.tls.seed()),
             sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())],

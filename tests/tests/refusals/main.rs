@@ -153,6 +153,7 @@ async fn a_stolen_body_under_another_name_cannot_be_opened() {
     let client = Client::connect(ClientConfig {
         member: HOME.to_owned(),
         roster: RosterHandle::new(scene.federation.roster(now_ms())),
+        membership: None,
         identity: SigningKey::from_seed(&seat.identity.seed()),
         tls: SigningKey::from_seed(&seat.tls.seed()),
         sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())],

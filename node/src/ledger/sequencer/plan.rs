@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use frex_proto::{error::WireCode, id::EnvelopeId, log::Leaf, receipt::Statement, v1};
+use frex_proto::{
+    error::WireCode, id::EnvelopeId, log::Leaf, receipt::Statement, roster::RosterRef, v1,
+};
 use prost::Message;
 use rand_chacha::rand_core::Rng;
 
@@ -43,6 +45,7 @@ impl Sequencer {
             }
             Entry::Stage(stage) => self.plan_stage(job, stage, now_ms, seen),
             Entry::PeerReceipt(receipt) => self.plan_peer_receipt(job, receipt),
+            Entry::Trust(roster) => self.plan_trust(job, *roster, now_ms, seen),
             Entry::Relayed {
                 outbox_key,
                 message,
@@ -240,6 +243,41 @@ impl Sequencer {
 
     /// What is due if the message id was used before: the stored receipt for the same envelope, a
     /// signed `ID_REUSE` for another one, the next block if the first use is in this one.
+    /// The first roster that a journal sees is no change; every other one is logged once.
+    /// Spec: DIS-10.
+    fn plan_trust(
+        &mut self,
+        job: usize,
+        roster: RosterRef,
+        now_ms: u64,
+        seen: &mut Taken,
+    ) -> Result<Plan, LedgerError> {
+        let message = MessageKey::of_trust();
+        let key = records::message_key(message, records::TRUST_SUFFIX, &[]);
+        if !seen.insert(key.clone()) {
+            return Ok(Plan::NextBlock);
+        }
+        let record = Record {
+            envelope_id: Bytes::copy_from_slice(&roster.sha256),
+            ..Record::about(message)
+        };
+        let planned = match self.index.get(Table::Message, &key)? {
+            None => Planned::plain(job, records::TRUST_HELD, record),
+            Some(kept) => {
+                let kept = records::parse_kept(&kept).ok_or(LedgerError::Record)?;
+                if kept.id.0 == roster.sha256 {
+                    return Ok(Plan::Answer(Outcome::Done));
+                }
+                let statement = Statement {
+                    roster: Some(roster),
+                    ..Statement::new(v1::Event::TrustChange, &self.node)
+                };
+                self.leaf(job, records::TRUST, record, &statement, now_ms)?
+            }
+        };
+        Ok(Plan::Records(vec![planned]))
+    }
+
     fn known(
         &mut self,
         job: usize,
@@ -360,7 +398,7 @@ impl Entry {
             | Self::Reject { admitted, .. } => admitted.envelope.len(),
             Self::Stage(stage) => stage.statement.len(),
             Self::PeerReceipt(receipt) => receipt.receipt.len(),
-            Self::Relayed { .. } | Self::Undeliverable { .. } => 64,
+            Self::Relayed { .. } | Self::Undeliverable { .. } | Self::Trust(_) => 64,
         }
     }
 }

@@ -74,6 +74,7 @@ async fn exchange(case: &Case, scene: &Scene, meter: &Arc<Meter>) -> anyhow::Res
     let client = Client::connect(ClientConfig {
         member: SENDER.to_owned(),
         roster: RosterHandle::new(federation.roster(scene.now_ms)),
+        membership: None,
         identity: SigningKey::from_seed(&seat.identity.seed()),
         tls: SigningKey::from_seed(&seat.tls.seed()),
         sealing: Vec::new(),

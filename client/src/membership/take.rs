@@ -1,0 +1,63 @@
+//! Judge, keep, then put in force.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use frex_proto::roster::{Fault, Roster};
+use tokio::sync::oneshot;
+
+use super::{Membership, TakeError};
+
+impl Membership {
+    /// Takes from an offered bundle what is newer than what is held; false if nothing is.
+    /// Spec: DIS-2, DIS-3, DIS-4.
+    ///
+    /// # Errors
+    /// [`TakeError`]; the roster in force stays.
+    pub async fn take(&self, bundle: Bytes) -> Result<bool, TakeError> {
+        let parts = &self.0;
+        let _turn = parts.turn.lock().await;
+        let held = parts.roster.current();
+        let (reply, judged) = oneshot::channel();
+        let (offered, anchor) = (bundle.clone(), parts.anchor.clone());
+        let now_ms = parts.clock.now_ms();
+        let judging = held.clone();
+        (parts.run)(Box::new(move || {
+            // Whoever asked may have gone away.
+            let _ = reply.send(judging.merge(&offered, &anchor, now_ms));
+        }));
+        let merged = match judged.await.map_err(|_| TakeError::Ending)? {
+            Ok(Some(merged)) => merged,
+            Ok(None) => return Ok(false),
+            Err(error) => {
+                if matches!(error.fault, Fault::Forked | Fault::BrokenChain) {
+                    self.keep_evidence(&bundle, error);
+                }
+                return Err(error.into());
+            }
+        };
+        parts.store.keep(merged.bytes()).map_err(TakeError::Store)?;
+        announce(&held, &merged);
+        parts.roster.replace(merged);
+        Ok(true)
+    }
+
+    fn keep_evidence(&self, bundle: &[u8], error: frex_proto::roster::RosterError) {
+        tracing::error!(%error, "a signed roster contradicts the one in force: both are kept");
+        if let Err(error) = self.0.store.keep_evidence(bundle) {
+            tracing::error!(%error, "the evidence cannot be kept");
+        }
+    }
+}
+
+fn announce(held: &Arc<Roster>, merged: &Roster) {
+    if held.reference() == merged.reference() {
+        tracing::info!("newer documents or freshness of the roster in force");
+    } else {
+        tracing::info!(
+            from = held.version(),
+            to = merged.version(),
+            "a newer roster is in force"
+        );
+    }
+}

@@ -1,0 +1,165 @@
+//! What two holders of rosters learn from one another: the newer roster, the newer documents.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::{Fault, Roster, RosterError, TrustAnchor};
+use crate::{
+    label::{self, Hash, sha256},
+    limits, v1,
+};
+
+/// A member's document as a bundle carries it, already judged there.
+struct Doc {
+    version: u64,
+    sha256: Hash,
+    bytes: Bytes,
+}
+
+impl Roster {
+    /// One hash of all that this holder knows: roster, documents, freshness. Two holders of the
+    /// same state have nothing to tell each other. Spec: DIS-1.
+    #[must_use]
+    pub fn state_sha256(&self) -> &Hash {
+        &self.state_sha256
+    }
+
+    /// Takes from an offered bundle what is newer than what is held: the roster by its
+    /// succession, each document by its version, freshness by its end. Nothing if all is known.
+    /// Spec: DIS-2, DIS-3.
+    ///
+    /// # Errors
+    /// [`RosterError`] if the offered bundle does not verify, forks or does not follow. One that
+    /// is merely older is no error: it may still bring a document.
+    pub fn merge(
+        &self,
+        offered: &[u8],
+        anchor: &TrustAnchor,
+        now_ms: u64,
+    ) -> Result<Option<Self>, RosterError> {
+        let theirs = Self::judge(offered, anchor, now_ms)?;
+        let newer = match theirs.is_newer_than(self.reference) {
+            Err(error) if error.fault == Fault::RolledBack => false,
+            judged => judged?,
+        };
+        if theirs.state_sha256 == self.state_sha256 {
+            return Ok(None);
+        }
+        let (base, other) = if newer {
+            (&theirs, self)
+        } else {
+            (self, &theirs)
+        };
+        let merged = base.with_news_of(other, anchor, now_ms)?;
+        Ok((merged.state_sha256 != self.state_sha256).then_some(merged))
+    }
+
+    /// This roster with the documents and the freshness of `other` where those are newer.
+    fn with_news_of(
+        &self,
+        other: &Self,
+        anchor: &TrustAnchor,
+        now_ms: u64,
+    ) -> Result<Self, RosterError> {
+        let mut bundle = decoded(self);
+        if other.reference == self.reference && other.fresh_until_ms > self.fresh_until_ms {
+            bundle.freshness = decoded(other).freshness;
+        }
+        let held = docs_of(&bundle);
+        let news: BTreeMap<String, Doc> = docs_of(&decoded(other))
+            .into_iter()
+            .filter(|(member, doc)| {
+                self.members.contains_key(member)
+                    && held.get(member).is_none_or(|held| doc.replaces(held))
+            })
+            .collect();
+        if news.is_empty() {
+            return Self::judge(&bundle.encode_to_vec(), anchor, now_ms);
+        }
+        let all = with_docs(&bundle, &held, news.iter());
+        if let Ok(merged) = Self::judge(&all.encode_to_vec(), anchor, now_ms) {
+            return Ok(merged);
+        }
+        // One of them does not fit, say for a key that somebody else states too: it must not
+        // keep the others from spreading.
+        let mut fitting: BTreeMap<&String, &Doc> = BTreeMap::new();
+        for (member, doc) in news.iter().take(limits::MERGE_TRIES_MAX) {
+            fitting.insert(member, doc);
+            let tried = with_docs(
+                &bundle,
+                &held,
+                fitting.iter().map(|(key, doc)| (*key, *doc)),
+            );
+            if Self::judge(&tried.encode_to_vec(), anchor, now_ms).is_err() {
+                fitting.remove(member);
+            }
+        }
+        let merged = with_docs(&bundle, &held, fitting.into_iter());
+        Self::judge(&merged.encode_to_vec(), anchor, now_ms)
+    }
+}
+
+impl Doc {
+    /// A higher version wins. Of two documents of one version, with which a member contradicts
+    /// itself, everyone keeps the same one: that of the lower hash.
+    fn replaces(&self, held: &Self) -> bool {
+        (self.version, std::cmp::Reverse(self.sha256))
+            > (held.version, std::cmp::Reverse(held.sha256))
+    }
+}
+
+/// The state of a judged bundle. Spec: DIS-1.
+pub(super) fn state_sha256(bundle: &v1::RosterBundle, roster_sha256: &Hash) -> Hash {
+    let freshness = match payload(&bundle.freshness) {
+        Some(payload) => sha256(&[&payload]),
+        None => [0; 32],
+    };
+    let mut docs: Vec<Hash> = bundle
+        .member_docs
+        .iter()
+        .filter_map(|doc| Some(sha256(&[&payload(doc)?])))
+        .collect();
+    docs.sort_unstable();
+    let mut parts: Vec<&[u8]> = vec![label::ROSTER_STATE, roster_sha256, &freshness];
+    parts.extend(docs.iter().map(<[u8; 32]>::as_slice));
+    sha256(&parts)
+}
+
+fn with_docs<'a>(
+    bundle: &v1::RosterBundle,
+    held: &'a BTreeMap<String, Doc>,
+    news: impl Iterator<Item = (&'a String, &'a Doc)>,
+) -> v1::RosterBundle {
+    let mut docs: BTreeMap<&String, &Doc> = held.iter().collect();
+    docs.extend(news);
+    v1::RosterBundle {
+        member_docs: docs.into_values().map(|doc| doc.bytes.clone()).collect(),
+        ..bundle.clone()
+    }
+}
+
+fn decoded(roster: &Roster) -> v1::RosterBundle {
+    v1::RosterBundle::decode(roster.bytes.clone())
+        .expect("a judged roster's bundle has been decoded before")
+}
+
+fn docs_of(bundle: &v1::RosterBundle) -> BTreeMap<String, Doc> {
+    let docs = bundle.member_docs.iter().filter_map(|bytes| {
+        let payload = payload(bytes)?;
+        let doc = v1::MemberDoc::decode(payload.clone()).ok()?;
+        let entry = Doc {
+            version: doc.version,
+            sha256: sha256(&[&payload]),
+            bytes: bytes.clone(),
+        };
+        Some((doc.member, entry))
+    });
+    docs.collect()
+}
+
+fn payload(signed: &Bytes) -> Option<Bytes> {
+    (!signed.is_empty()).then_some(())?;
+    Some(v1::Signed::decode(signed.clone()).ok()?.payload)
+}
