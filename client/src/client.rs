@@ -157,6 +157,12 @@ impl Client {
         &self.0.roster
     }
 
+    /// How a newer roster is learned of; none: the roster stays as it is.
+    #[must_use]
+    pub fn membership(&self) -> Option<&Membership> {
+        self.0.link.membership()
+    }
+
     /// Verifies receipts against the roster.
     #[must_use]
     pub fn verifier(&self) -> &Verifier {

@@ -20,6 +20,7 @@ use frex_proto::{
     },
     v1,
 };
+use prost::Message;
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 
 /// The federation's id.
@@ -134,6 +135,58 @@ impl Federation {
         Roster::judge(&self.bundle, &self.anchor, now_ms).expect("the roster is sound")
     }
 
+    /// The bundle that follows `held`: its entries after `change`, signed by two of three, with
+    /// the documents that are held and those in `cards`.
+    ///
+    /// # Panics
+    /// If `held` is not of this federation.
+    #[must_use]
+    pub fn revised(
+        &self,
+        held: &Roster,
+        cards: &[v1::MemberCard],
+        change: impl FnOnce(&mut v1::Roster),
+    ) -> bytes::Bytes {
+        let issued_ms = held.issued_ms() + 1;
+        let mut listed = build::next_roster(held, issued_ms, held.expires_ms());
+        let bundle = v1::RosterBundle::decode(held.bytes().clone()).expect("a judged bundle");
+        let mut docs = bundle.member_docs;
+        for card in cards {
+            build::list_card(&mut listed, card);
+            docs.push(card.member_doc.clone());
+        }
+        change(&mut listed);
+        let signers = [&self.governance[1], &self.governance[2]];
+        build::bundle(
+            &bundle.root,
+            &build::sign_roster(&listed, &signers),
+            docs,
+            None,
+        )
+    }
+
+    /// Makes the keys of one more organisation, which no roster lists yet.
+    ///
+    /// # Panics
+    /// If its id is taken.
+    pub fn found(
+        &mut self,
+        seed: u64,
+        now_ms: u64,
+        organisation: &Organisation<'_>,
+    ) -> v1::MemberCard {
+        assert!(
+            self.members
+                .iter()
+                .all(|member| member.id != organisation.id)
+        );
+        let (member, node, card) =
+            seats(organisation, now_ms, &mut ChaCha20Rng::seed_from_u64(seed));
+        self.members.push(member);
+        self.nodes.extend(node);
+        card
+    }
+
     /// The seat of a member.
     ///
     /// # Panics
@@ -163,6 +216,20 @@ impl Federation {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(&self, id: &str, place: Place) -> Result<Node, StartError> {
+        let roster = self.roster(place.environment.clock.now_ms());
+        self.start_with(id, place, roster).await
+    }
+
+    /// Starts one of its nodes under another roster than the first.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start_with(
+        &self,
+        id: &str,
+        place: Place,
+        roster: Roster,
+    ) -> Result<Node, StartError> {
         let seat = self.node(id);
         let mut config = NodeConfig::new(id);
         config.listen = seat.address;
@@ -170,7 +237,7 @@ impl Federation {
         config.fill_ahead_bytes = 1024 * 1024;
         config.crypto_threads = 2;
         let parts = NodeParts {
-            roster: RosterHandle::new(self.roster(place.environment.clock.now_ms())),
+            roster: RosterHandle::new(roster),
             anchor: self.anchor.clone(),
             environment: place.environment,
             disk: place.disk,

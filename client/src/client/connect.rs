@@ -84,6 +84,10 @@ impl Link {
         })
     }
 
+    pub(super) fn membership(&self) -> Option<&Membership> {
+        self.membership.as_ref()
+    }
+
     /// The present session, or a new one. Looks for the node for as long as `patience` says, with
     /// growing pauses, unless waiting cannot help. Callers that come meanwhile wait for the same
     /// attempt. Spec: MBR-1.

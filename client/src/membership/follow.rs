@@ -34,12 +34,13 @@ impl Membership {
         let mut changes = self.roster().changes();
         let ours = *changes.borrow_and_update().state_sha256();
         // A peer that says nothing holds what we hold.
-        let (mut theirs, mut offered) = (ours, ours);
+        let mut theirs = ours;
+        let mut offered = None;
         let mut useless = Backoff::default();
         loop {
             let ours = *changes.borrow_and_update().state_sha256();
-            if ours != theirs && ours != offered {
-                offered = ours;
+            if ours != theirs && offered != Some(ours) {
+                offered = Some(ours);
                 theirs = self.offer(session).await?;
                 continue;
             }

@@ -47,6 +47,9 @@ impl Membership {
         reader: &mut FrameReader,
         writer: &mut FrameWriter,
     ) -> Result<(), WireCode> {
+        if request.bundle_bytes > limits::ROSTER_BUNDLE_BYTES_MAX as u64 {
+            return Err(WireCode::TooLarge);
+        }
         let held = self.roster().current();
         put_state(writer, &held, 0);
         if held.state_sha256()[..] == request.state_sha256[..] {

@@ -35,6 +35,9 @@ pub(super) async fn receive(
     let mut bundle = BytesMut::new();
     while bundle.len() < due {
         let chunk = reader.expect(FrameType::Body, FRAME_WAIT).await?;
+        if chunk.len() > limits::ROSTER_CHUNK_BYTES_MAX {
+            return Err(FrameError::TooLong.into());
+        }
         if chunk.is_empty() || bundle.len() + chunk.len() > due {
             return Err(FrameError::Malformed.into());
         }

@@ -258,16 +258,7 @@ pub fn changes(
             let key = message_key(message, REJECTED_SUFFIX, &[&record.envelope_id]);
             changes.push(put(Table::Message, key, kept));
         }
-        STAGE => {
-            let member = record.members.first().ok_or(LedgerError::Record)?;
-            let item = queue_key(member, record.lane, Position::from_u64(record.item));
-            changes.push(delete(Table::Inbox, item));
-            let key = message_key(message, STAGE_SUFFIX, &[record.detail.as_bytes()]);
-            changes.push(put(Table::Message, key, kept));
-            for node in &record.nodes {
-                changes.push(outbox_put(node, record, message, position));
-            }
-        }
+        STAGE => stage_changes(&mut changes, record, message, position, kept)?,
         PEER_RECEIPT => {
             let detail = [node.as_bytes(), b"\0", record.detail.as_bytes()];
             let key = message_key(message, PEER_SUFFIX, &detail);
@@ -288,6 +279,24 @@ pub fn changes(
         changes.push(delete(Table::Outbox, record.outbox_key.to_vec()));
     }
     Ok(changes)
+}
+
+fn stage_changes(
+    changes: &mut Vec<Change>,
+    record: &Record,
+    message: MessageKey,
+    position: Position,
+    kept: Bytes,
+) -> Result<(), LedgerError> {
+    let member = record.members.first().ok_or(LedgerError::Record)?;
+    let item = queue_key(member, record.lane, Position::from_u64(record.item));
+    changes.push(delete(Table::Inbox, item));
+    let key = message_key(message, STAGE_SUFFIX, &[record.detail.as_bytes()]);
+    changes.push(put(Table::Message, key, kept));
+    for node in &record.nodes {
+        changes.push(outbox_put(node, record, message, position));
+    }
+    Ok(())
 }
 
 fn outbox_put(node: &str, record: &Record, message: MessageKey, position: Position) -> Change {

@@ -7,6 +7,7 @@ use frex_proto::{
     v1::request::Request,
     wire::FrameType,
 };
+use prost::Message;
 
 use super::{
     Row,
@@ -27,6 +28,7 @@ pub fn rows() -> Vec<Row> {
         addressees(),
         deliveries(),
         roles(),
+        rosters(),
     ];
     tables.into_iter().flatten().collect()
 }
@@ -168,6 +170,52 @@ fn bodies() -> Vec<Row> {
         client("a manifest that states no body", BadEnvelope, |scene| {
             submit(&[envelopes::remade(scene, |manifest| manifest.body_len = 0)])
         }),
+    ]
+}
+
+fn offer(bundle_bytes: u64, bodies: &[&[u8]]) -> Vec<u8> {
+    let promised = request(Request::OfferRoster(v1::OfferRoster {
+        state_sha256: Bytes::from_static(&[1; 32]),
+        bundle_bytes,
+    }));
+    let bodies = bodies.iter().flat_map(|body| frame(4, body));
+    promised.into_iter().chain(bodies).collect()
+}
+
+// DIS-2, DIS-5, LIM-34
+/// Offered rosters that are none, or do not come as they should.
+fn rosters() -> Vec<Row> {
+    vec![
+        client("a roster longer than any", TooLarge, |_| {
+            offer(limits::ROSTER_BUNDLE_BYTES_MAX as u64 + 1, &[])
+        }),
+        client("a roster that never comes", Malformed, |_| offer(9, &[])),
+        client("a roster in empty pieces", Malformed, |_| offer(9, &[&[]])),
+        client("a roster longer than announced", Malformed, |_| {
+            offer(9, &[&[0; 10]])
+        }),
+        client("a roster in pieces over their cap", TooLarge, |_| {
+            let piece = vec![0; limits::ROSTER_CHUNK_BYTES_MAX + 1];
+            offer(piece.len() as u64, &[&piece])
+        }),
+        client("a roster that does not decode", BadRoster, |_| {
+            offer(9, &[&[0xff; 9]])
+        }),
+        client("a roster of nobody", BadRoster, |_| offer(0, &[])),
+        node(
+            "a roster under another root",
+            Said::Refused(BadRoster),
+            |scene| {
+                let bundle = v1::RosterBundle::decode(scene.federation.bundle.clone());
+                let mut bundle = bundle.expect("our own bundle");
+                let mut root = v1::Signed::decode(bundle.root).expect("our own root");
+                root.signatures.reverse();
+                root.signatures.pop();
+                bundle.root = root.encode_to_vec().into();
+                let bytes = bundle.encode_to_vec();
+                offer(bytes.len() as u64, &[&bytes])
+            },
+        ),
     ]
 }
 

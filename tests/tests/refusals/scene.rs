@@ -269,7 +269,9 @@ impl Scene {
     }
 
     /// The one thing that the node said.
-    pub fn said(&self, answers: Vec<v1::answer::Answer>) -> Said {
+    pub fn said(&self, mut answers: Vec<v1::answer::Answer>) -> Said {
+        // What a node holds is no judgement on what it is offered.
+        answers.retain(|answer| !matches!(answer, v1::answer::Answer::Roster(_)));
         let [answer] = <[_; 1]>::try_from(answers).unwrap_or_else(|other| panic!("{other:?}"));
         match answer {
             v1::answer::Answer::Refusal(refusal) => {

@@ -114,6 +114,6 @@ fn report(dir: &Path, homes: &[PathBuf], version: u64, json: bool) {
             home.display()
         ));
     }
-    output::data("Next (a node that runs takes the new roster when it is started again):");
+    output::data("A node that runs takes it within a second and passes it on. If none runs here:");
     output::data(format_args!("  frex run {}", dir.display()));
 }

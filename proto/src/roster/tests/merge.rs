@@ -144,7 +144,7 @@ fn the_later_freshness_is_kept() {
     );
 }
 
-// DIS-8
+// DIS-8, LIM-35, LIM-36
 #[test]
 fn a_roster_stands_as_long_as_it_is_vouched_for_and_not_ended() {
     let mut world = World::new();
@@ -169,32 +169,80 @@ fn a_roster_stands_as_long_as_it_is_vouched_for_and_not_ended() {
     }
 }
 
+/// So many members that each run a node; none has put out a document.
+fn crowd(count: u8) -> World {
+    let mut world = World::new();
+    world.roster.nodes.clear();
+    world.roster.members.clear();
+    world.docs.clear();
+    for place in 0..count {
+        let seed = 80 + 2 * place;
+        let (id, key) = (format!("m{place}"), build::signing_key(&public(seed)));
+        world.roster.members.push(v1::Member {
+            home_node: id.clone(),
+            identity_keys: vec![key],
+            id: id.clone(),
+            ..World::new().roster.members[0].clone()
+        });
+        world.roster.nodes.push(v1::Node {
+            operator: id.clone(),
+            log_key: Some(build::signing_key(&public(seed + 1))),
+            witness_key: None,
+            id,
+            ..World::new().roster.nodes[0].clone()
+        });
+    }
+    world
+}
+
+// LIM-33: however many documents come with one that does not fit, a bounded number is tried; the
+// next offer brings the rest.
+#[test]
+fn many_documents_beside_one_that_does_not_fit_come_in_turns() {
+    let doc = |place: u8, key: VerifyingKey| {
+        let doc = v1::MemberDoc {
+            federation: "example".to_owned(),
+            member: format!("m{place}"),
+            version: 1,
+            issued_ms: NOW - DAY,
+            expires_ms: NOW + DAY,
+            client_tls_keys: vec![build::signing_key(&key)],
+            ..v1::MemberDoc::default()
+        };
+        (doc, 80 + 2 * place)
+    };
+    let stolen = SigningKey::from_seed(&[255; 32]).verifying_key();
+    let own = |place: u8| {
+        let mut seed = [254; 32];
+        seed[0] = place;
+        SigningKey::from_seed(&seed).verifying_key()
+    };
+    let mut held = crowd(70);
+    held.docs.push(doc(69, stolen));
+    let mut held = held.judge().unwrap();
+    let mut offered = crowd(70);
+    offered.docs.push(doc(0, stolen));
+    offered
+        .docs
+        .extend((1..69).map(|place| doc(place, own(place))));
+    let documents = |roster: &Roster| {
+        let members = roster.members();
+        members
+            .filter(|member| member.doc_version.is_some())
+            .count()
+    };
+    held = taken(&held, &offered);
+    assert_eq!(documents(&held), limits::MERGE_TRIES_MAX);
+    held = taken(&held, &offered);
+    assert_eq!(documents(&held), 69);
+    assert!(merge(&held, &offered).unwrap().is_none());
+}
+
 // DIS-6: whoever has news, everyone hears of it in as many steps as the number of nodes has bits.
 #[test]
 fn news_reach_every_node_in_few_steps() {
     for count in 1..=20_u8 {
-        let mut world = World::new();
-        world.roster.nodes.clear();
-        world.roster.members.clear();
-        world.docs.clear();
-        for place in 0..count {
-            let seed = 100 + 3 * place;
-            let (id, key) = (format!("m{place}"), build::signing_key(&public(seed)));
-            world.roster.members.push(v1::Member {
-                home_node: id.clone(),
-                identity_keys: vec![key],
-                id: id.clone(),
-                ..World::new().roster.members[0].clone()
-            });
-            world.roster.nodes.push(v1::Node {
-                operator: id.clone(),
-                log_key: Some(build::signing_key(&public(seed + 1))),
-                witness_key: None,
-                id,
-                ..World::new().roster.nodes[0].clone()
-            });
-        }
-        let roster = world.judge().unwrap();
+        let roster = crowd(count).judge().unwrap();
         let mut reached = BTreeSet::from(["m0"]);
         let mut steps = 0;
         while reached.len() < usize::from(count) {
