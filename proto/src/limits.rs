@@ -67,6 +67,12 @@ pub const ADDRESS_BYTES_MAX: usize = 262;
 pub const FEATURES_MAX: usize = 64;
 /// Bodies of one request together. Spec: LIM-32.
 pub const REQUEST_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Roots before the one in force in one roster bundle. Spec: LIM-33.
+pub const EARLIER_ROOTS_MAX: usize = 64;
+/// Fields that a member's minimum report profile lists. Spec: LIM-34.
+pub const REPORT_FIELDS_MAX: usize = 32;
+/// Countries that a member is competent for. Spec: LIM-35.
+pub const JURISDICTIONS_MAX: usize = 256;
 
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte
