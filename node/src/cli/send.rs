@@ -8,7 +8,7 @@ use std::{
 };
 
 use frex_client::{
-    client::{Client, News, ProvenReceipt, Submission, Unproven},
+    client::{Client, DraftError, News, ProvenReceipt, Submission, Unproven},
     environment::Clock,
     keys::MemberHome,
     report::{self, Report},
@@ -129,9 +129,16 @@ fn draft(
     if let Some(reply_by) = args.reply_by {
         draft = draft.reply_within(until(reply_by.after(now_ms)));
     }
-    client
-        .finish(draft)
-        .or_fail("a recipient cannot be sent to")
+    client.finish(draft).map_err(|error| {
+        let failure = Failure::new(WireCode::from(&error), "a recipient cannot be sent to");
+        let failure = failure.because(&error);
+        match error {
+            DraftError::LacksFields { .. } => failure.advise(
+                "Add the fields named above to the report, or leave that recipient out of --to",
+            ),
+            _ => failure,
+        }
+    })
 }
 
 /// Keeps the ids of what is sent; the content stays where its owner has it.

@@ -35,18 +35,22 @@ pub fn install(args: &RosterInstallArgs, json: bool) -> Done {
         let (root, anchor) = trusted_root(home, given.as_ref())?;
         let roster = Roster::judge(&bundle, &anchor, Clock::System.now_ms())
             .map_err(|error| refused(&args.file, error))?;
-        check_newer(home, &anchor, &roster, &args.file)?;
-        plans.push((home, root, roster));
+        let wanted = is_wanted(home, &anchor, &roster, &args.file)?;
+        plans.push((home, root, roster, wanted));
     }
     let mut version = 0;
-    for (home, root, roster) in plans {
+    let mut done = Vec::new();
+    for (home, root, roster, wanted) in plans {
         if let Some(root) = root {
             files::replace(&home.join(ROOT_FILE), root)?;
         }
-        files::replace(&home.join(ROSTER_FILE), &bundle)?;
+        if wanted {
+            files::replace(&home.join(ROSTER_FILE), &bundle)?;
+        }
         version = roster.version();
+        done.push((home, wanted));
     }
-    report(&args.dir, &homes, version, json);
+    report(&args.dir, &done, version, json);
     Ok(0)
 }
 
@@ -86,33 +90,64 @@ fn trusted_root<'a>(
     }
 }
 
-fn check_newer(
+/// Whether the roster replaces the one held: it follows it, or it is the same with news of how
+/// fresh it is. Spec: ROS-21, ROS-27, ROS-31, ROS-33.
+fn is_wanted(
     home: &Path,
     anchor: &TrustAnchor,
     roster: &Roster,
     file: &Path,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let path = home.join(ROSTER_FILE);
     if !path.exists() {
-        return Ok(());
+        return Ok(true);
     }
     let held = judge_even_expired(&read_bundle(&path)?, anchor, None)
         .map_err(|error| refused(&path, error))?;
-    roster
-        .is_newer_than(held.roster.reference())
-        .map_err(|error| refused(file, error))?;
-    Ok(())
+    match roster.succeeds(&held.roster) {
+        Ok(true) => Ok(true),
+        Ok(false) => Ok(!roster.is_staler_than(&held.roster)),
+        Err(error) if error.fault == Fault::Forked => {
+            let folder = keep_evidence(home, &[&held.roster, roster])?;
+            Err(refused(file, error).advise(format!(
+                "Keep the roster in force; both are kept in {}: send them to the governance and to other members",
+                folder.display()
+            )))
+        }
+        Err(error) => Err(refused(file, error)),
+    }
 }
 
-fn report(dir: &Path, homes: &[PathBuf], version: u64, json: bool) {
-    if json {
-        return output::document(json!({ "version": version, "installed": homes }));
+/// Keeps rosters that contradict each other. Spec: ROS-21.
+fn keep_evidence(home: &Path, rosters: &[&Roster]) -> Result<PathBuf, Failure> {
+    let folder = home.join("evidence");
+    files::ensure_folder(&folder)?;
+    for roster in rosters {
+        let (version, hash) = (roster.version(), hex::encode(&roster.sha256()[..8]));
+        files::replace(
+            &folder.join(format!("roster-v{version}-{hash}.frex")),
+            roster.bytes(),
+        )?;
     }
-    for home in homes {
-        output::data(format_args!(
-            "installed  roster version {version} in {}",
-            home.display()
-        ));
+    Ok(folder)
+}
+
+fn report(dir: &Path, homes: &[(&PathBuf, bool)], version: u64, json: bool) {
+    if json {
+        let installed = homes.iter().filter(|(_, wanted)| *wanted);
+        let installed: Vec<&PathBuf> = installed.map(|(home, _)| *home).collect();
+        return output::document(json!({ "version": version, "installed": installed }));
+    }
+    for (home, wanted) in homes {
+        let home = home.display();
+        match wanted {
+            true => output::data(format_args!(
+                "installed  roster version {version} in {home}"
+            )),
+            false => output::data(format_args!(
+                "kept       roster version {version} in {home}: what is there is stated to be fresh for longer"
+            )),
+        }
     }
     output::data("Next (a node that runs takes the new roster when it is started again):");
     output::data(format_args!("  frex run {}", dir.display()));
