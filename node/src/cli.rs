@@ -176,7 +176,7 @@ pub struct FederationInitArgs {
 #[derive(Debug, Subcommand)]
 pub enum RosterCommand {
     /// Plan the next roster and write it for its holders to sign
-    Propose(roster::propose::RosterProposeArgs),
+    Propose(Box<roster::propose::RosterProposeArgs>),
     /// Sign a proposed roster, into a file of its own
     Sign(roster::sign::RosterSignArgs),
     /// Put the signatures of several holders together into a roster

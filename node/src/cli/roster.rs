@@ -6,7 +6,7 @@ use frex_client::environment::Clock;
 use frex_proto::{
     error::WireCode,
     limits,
-    roster::{Fault, Proposal, Roster, RosterError, TrustAnchor},
+    roster::{Fault, Part, Proposal, Roster, RosterError, TrustAnchor},
     v1,
 };
 use prost::Message;
@@ -185,6 +185,9 @@ pub fn refused(path: &Path, error: RosterError) -> Failure {
         }
         Fault::RolledBack | Fault::Forked => failure.advise(
             "Keep the roster in force; send both files to the governance: they are evidence",
+        ),
+        Fault::TooFewSignatures if error.part == Part::Roster => failure.advise(
+            "A proposal is seen with frex roster diff, and put in force with frex roster combine; anything else: ask the governance for the file again",
         ),
         Fault::EntryMissing | Fault::Revived | Fault::TombstoneChanged => failure
             .advise("Keep the roster in force; ask the governance why it was signed like this"),

@@ -171,6 +171,17 @@ fn list(draft: &mut Draft, path: &Path, anchor: &TrustAnchor, now_ms: u64) -> Re
         "{} is no card that can be listed",
         path.display()
     ))?;
+    let held = draft
+        .held
+        .as_ref()
+        .and_then(|held| held.roster.member(&card.member.id));
+    let newest = held.and_then(|member| member.doc_version);
+    if newest > card.member.doc_version {
+        let what = format!("{} is an old card", path.display());
+        return Err(Failure::new(WireCode::BadInput, what)
+            .cause("the roster in force has a newer document of this member")
+            .advise("Ask the member for a card with its newest document, or leave the card out"));
+    }
     build::list_card(&mut draft.roster, &card.wire);
     draft.docs.insert(card.member.id, card.wire.member_doc);
     Ok(())

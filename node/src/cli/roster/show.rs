@@ -99,6 +99,10 @@ fn print(roster: &Roster, anchor: &TrustAnchor, pinned: bool, expired: bool) {
             "note: judged by the root inside the file; give --root to check it against yours",
         );
     }
+    print_entries(roster);
+}
+
+fn print_entries(roster: &Roster) {
     output::data("");
     let mut members = output::table(&["MEMBER", "NAME", "COUNTRY", "ROLE", "STATE", "NODE"]);
     for member in roster.members() {
