@@ -114,7 +114,7 @@ impl Rooms {
     }
 }
 
-// ROS-26, ROS-29, ROS-30, CLI-6, CLI-7: nobody has more than their own keys, and a forged, foreign
+// ROS-26, ROS-29, ROS-30, CLI-8, CLI-9: nobody has more than their own keys, and a forged, foreign
 // or repeated signature does not count.
 #[test]
 fn three_people_make_a_root_and_a_roster_by_exchanging_files() {

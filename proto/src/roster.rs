@@ -24,6 +24,7 @@ pub mod ceremony;
 mod country;
 mod docs;
 mod entry;
+mod held;
 mod judge;
 mod ledger;
 mod lookup;

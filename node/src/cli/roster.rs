@@ -161,10 +161,11 @@ pub fn judge_even_expired(
             expired: false,
         }),
         Err(error) if error.fault == Fault::Expired => {
-            let then_ms = then_ms
-                .or_else(|| issued_ms(bundle))
-                .filter(|then_ms| *then_ms <= now_ms);
-            let roster = Roster::judge(&past(bundle), anchor, then_ms.ok_or(error)?)?;
+            let roster = match then_ms {
+                Some(then_ms) if then_ms > now_ms => return Err(error),
+                Some(then_ms) => Roster::judge(&past(bundle), anchor, then_ms)?,
+                None => Roster::judge_held(bundle, anchor, now_ms)?,
+            };
             Ok(Judged {
                 roster,
                 expired: true,
@@ -204,10 +205,4 @@ fn past(bundle: &[u8]) -> Vec<u8> {
         }
         Err(_) => bundle.to_vec(),
     }
-}
-
-fn issued_ms(bundle: &[u8]) -> Option<u64> {
-    let bundle = v1::RosterBundle::decode(bundle).ok()?;
-    let signed = v1::Signed::decode(bundle.roster).ok()?;
-    Some(v1::Roster::decode(signed.payload).ok()?.issued_ms)
 }

@@ -73,14 +73,6 @@ impl Roster {
         check_entries(&listed(held)?, &listed(self)?)?;
         Ok(true)
     }
-
-    /// Whether this is a copy of `held` that knows less of how new it is: its freshness statement
-    /// is the older one, or it has none. Spec: ROS-31.
-    #[must_use]
-    pub fn is_staler_than(&self, held: &Self) -> bool {
-        let issued = |roster: &Self| roster.freshness.map(|stated| stated.issued_ms);
-        self.reference == held.reference && issued(self) < issued(held)
-    }
 }
 
 impl Root {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use frex_client::{
     environment::Clock,
     keys::{MEMBER_FILE, ROOT_FILE, ROSTER_FILE},
@@ -35,7 +36,7 @@ pub fn install(args: &RosterInstallArgs, json: bool) -> Done {
         let (root, anchor) = trusted_root(home, given.as_ref())?;
         let roster = Roster::judge(&bundle, &anchor, Clock::System.now_ms())
             .map_err(|error| refused(&args.file, error))?;
-        let wanted = is_wanted(home, &anchor, &roster, &args.file)?;
+        let wanted = wanted(home, &anchor, &roster, &args.file)?;
         plans.push((home, root, roster, wanted));
     }
     let mut version = 0;
@@ -44,11 +45,11 @@ pub fn install(args: &RosterInstallArgs, json: bool) -> Done {
         if let Some(root) = root {
             files::replace(&home.join(ROOT_FILE), root)?;
         }
-        if wanted {
-            files::replace(&home.join(ROSTER_FILE), &bundle)?;
+        if let Some(bytes) = &wanted {
+            files::replace(&home.join(ROSTER_FILE), bytes)?;
         }
         version = roster.version();
-        done.push((home, wanted));
+        done.push((home, wanted.is_some()));
     }
     report(&args.dir, &done, version, json);
     Ok(0)
@@ -90,23 +91,23 @@ fn trusted_root<'a>(
     }
 }
 
-/// Whether the roster replaces the one held: it follows it, or it is the same with news of how
-/// fresh it is. Spec: ROS-21, ROS-27, ROS-31, ROS-33.
-fn is_wanted(
+/// What is to be kept in place of the roster held: one that follows it, or the same with newer
+/// documents or freshness; none if there is nothing newer. Spec: ROS-21, ROS-27, ROS-31, ROS-33.
+fn wanted(
     home: &Path,
     anchor: &TrustAnchor,
     roster: &Roster,
     file: &Path,
-) -> Result<bool, Failure> {
+) -> Result<Option<Bytes>, Failure> {
     let path = home.join(ROSTER_FILE);
     if !path.exists() {
-        return Ok(true);
+        return Ok(Some(roster.bytes().clone()));
     }
     let held = judge_even_expired(&read_bundle(&path)?, anchor, None)
         .map_err(|error| refused(&path, error))?;
     match roster.succeeds(&held.roster) {
-        Ok(true) => Ok(true),
-        Ok(false) => Ok(!roster.is_staler_than(&held.roster)),
+        Ok(true) => Ok(Some(roster.bytes().clone())),
+        Ok(false) => Ok(held.roster.newest_copy(roster)),
         Err(error) if error.fault == Fault::Forked => {
             let folder = keep_evidence(home, &[&held.roster, roster])?;
             Err(refused(file, error).advise(format!(
@@ -145,7 +146,7 @@ fn report(dir: &Path, homes: &[(&PathBuf, bool)], version: u64, json: bool) {
                 "installed  roster version {version} in {home}"
             )),
             false => output::data(format_args!(
-                "kept       roster version {version} in {home}: what is there is stated to be fresh for longer"
+                "kept       roster version {version} in {home}: it is as new as the file, or newer"
             )),
         }
     }

@@ -200,18 +200,48 @@ fn who_was_suspended_may_come_back() {
     assert!(next.member("police-fr").unwrap().is_live());
 }
 
-// ROS-31
+// ROS-31: of two copies the later freshness and the newer documents are kept, from either.
 #[test]
-fn a_newer_freshness_replaces_an_older_one() {
+fn the_newest_of_two_copies_is_kept() {
     let mut world = World::new();
     let bare = world.judge().unwrap();
     world.fresh();
     let fresh = world.judge().unwrap();
-    world.fresh().issued_ms += 1;
-    let fresher = world.judge().unwrap();
-    assert!(bare.is_staler_than(&fresh) && fresh.is_staler_than(&fresher));
-    assert!(!fresher.is_staler_than(&fresh) && !fresh.is_staler_than(&fresh));
-    assert_eq!(fresher.is_newer_than(fresh.reference()), Ok(false));
+    let mut renewed = World::new();
+    renewed.docs[0].0.version = 2;
+    renewed.docs[0].0.issued_ms = NOW;
+    let renewed = renewed.judge().unwrap();
+    assert_eq!(bare.newest_copy(&bare), None);
+    assert_eq!(fresh.newest_copy(&bare), None);
+    assert_eq!(renewed.newest_copy(&bare), None);
+    for (held, offered) in [(&fresh, &renewed), (&renewed, &fresh)] {
+        let kept = held.newest_copy(offered).unwrap();
+        let kept = Roster::judge(&kept, &world.anchor(), NOW).unwrap();
+        assert_eq!(kept.freshness(), fresh.freshness());
+        assert_eq!(kept.member("hotline-de").unwrap().doc_version, Some(2));
+        assert_eq!(kept.newest_copy(offered), None);
+    }
+    world.roster.expires_ms += 1;
+    world.freshness = None;
+    assert_eq!(bare.newest_copy(&world.judge().unwrap()), None);
+}
+
+// ROS-21: a roster that has ended still holds back an older one, with what was stated later.
+#[test]
+fn a_held_roster_is_judged_as_of_its_last_moment() {
+    let mut world = World::new();
+    world.fresh();
+    world.docs[0].0.version = 2;
+    world.docs[0].0.issued_ms = NOW;
+    let bundle = world.bundle();
+    let later = NOW + 900 * DAY;
+    let judge = |now| Roster::judge(&bundle, &world.anchor(), now);
+    assert_eq!(judge(later).unwrap_err().fault, Fault::Expired);
+    let held = Roster::judge_held(&bundle, &world.anchor(), later).unwrap();
+    assert_eq!(held.reference(), judge(NOW).unwrap().reference());
+    world.roster_signers = vec![11];
+    let unsound = Roster::judge_held(&world.bundle(), &world.anchor(), later);
+    assert_eq!(unsound.unwrap_err().fault, Fault::TooFewSignatures);
 }
 
 // ROS-32: two rosters of one version name whoever signed both, also long after.
