@@ -18,8 +18,11 @@ mod check;
 mod format;
 mod json;
 mod no_files;
+mod profile;
 #[cfg(test)]
 mod tests;
+
+pub use profile::missing_fields;
 
 /// The type of the content that holds a report. Spec: REP-1.
 pub const CONTENT_TYPE: &str = "application/vnd.frex.report.v1+json";

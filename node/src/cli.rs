@@ -10,6 +10,8 @@ use frex_proto::v1;
 
 use self::time::{Moment, Span};
 
+mod ceremony;
+mod change;
 mod completions;
 mod demo;
 mod dispatch;
@@ -57,10 +59,10 @@ pub struct Cli {
 pub enum Command {
     /// Make the keys and folders of a member and its node
     Init(InitArgs),
-    /// Make the governance of a new federation
+    /// Make and change the governance of a federation
     #[command(subcommand)]
     Federation(FederationCommand),
-    /// Make, read and install the list of members
+    /// Propose, sign, read and install the list of members
     #[command(subcommand)]
     Roster(RosterCommand),
     /// Run a node until it is told to stop
@@ -137,8 +139,18 @@ pub struct InitArgs {
 /// `frex federation …`.
 #[derive(Debug, Subcommand)]
 pub enum FederationCommand {
-    /// Make the governance keys, one folder for each holder, and the root that pins them
+    /// Make all governance keys in one place: for a trial on one machine
     Init(FederationInitArgs),
+    /// Make one holder's own keys and the card about them
+    Key(federation::key::FederationKeyArgs),
+    /// Propose the first root, or a change of it, for its holders to sign
+    Propose(federation::propose::FederationProposeArgs),
+    /// Sign a proposed root, into a file of its own
+    Sign(federation::sign::FederationSignArgs),
+    /// Put the signatures of several holders together into a root
+    Combine(federation::combine::FederationCombineArgs),
+    /// Show a root, a proposal of one, or a holder's card
+    Show(federation::show::FederationShowArgs),
 }
 
 /// `frex federation init`.
@@ -163,50 +175,22 @@ pub struct FederationInitArgs {
 /// `frex roster …`.
 #[derive(Debug, Subcommand)]
 pub enum RosterCommand {
-    /// Sign member cards into a roster
-    Make(RosterMakeArgs),
-    /// Add another holder's signature to a roster
-    Sign(RosterSignArgs),
+    /// Plan the next roster and write it for its holders to sign
+    Propose(Box<roster::propose::RosterProposeArgs>),
+    /// Sign a proposed roster, into a file of its own
+    Sign(roster::sign::RosterSignArgs),
+    /// Put the signatures of several holders together into a roster
+    Combine(roster::combine::RosterCombineArgs),
+    /// State that a roster is the newest there is
+    Freshness(roster::freshness::RosterFreshnessArgs),
     /// Judge a roster and list its members
     Show(RosterShowArgs),
+    /// List what one roster changes in another
+    Diff(roster::diff::RosterDiffArgs),
+    /// Verify rosters, check by check, and against each other
+    Verify(roster::verify::RosterVerifyArgs),
     /// Judge a roster and install it for member and node
     Install(RosterInstallArgs),
-}
-
-/// `frex roster make`.
-#[derive(Debug, Args)]
-pub struct RosterMakeArgs {
-    /// The federation's root
-    #[arg(long, value_name = "FILE")]
-    pub root: PathBuf,
-    /// A holder's roster key; repeat for each
-    #[arg(long = "key", value_name = "FILE", required = true)]
-    pub keys: Vec<PathBuf>,
-    /// The roster that this one follows
-    #[arg(long, value_name = "FILE")]
-    pub previous: Option<PathBuf>,
-    /// Life of the roster
-    #[arg(long, default_value = "365d")]
-    pub expires: Span,
-    /// Cards of members to list, or to list anew
-    #[arg(value_name = "CARD")]
-    pub cards: Vec<PathBuf>,
-    /// Where to write the roster
-    #[arg(long, value_name = "FILE")]
-    pub out: PathBuf,
-}
-
-/// `frex roster sign`.
-#[derive(Debug, Args)]
-pub struct RosterSignArgs {
-    /// The roster; the signature is added to it
-    pub file: PathBuf,
-    /// The federation's root
-    #[arg(long, value_name = "FILE")]
-    pub root: PathBuf,
-    /// A holder's roster key; repeat for each
-    #[arg(long = "key", value_name = "FILE", required = true)]
-    pub keys: Vec<PathBuf>,
 }
 
 /// `frex roster show`.

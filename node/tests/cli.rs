@@ -125,19 +125,26 @@ fn init_writes_nothing_for_an_argument_that_no_roster_would_list() {
 fn a_roster_waits_for_its_second_signature() {
     let world = World::new();
     let root = "--root gov/root.frex";
-    let one = format!(
-        "roster make {root} --key gov/holder-2/roster.key --out one.frex fr/hotline.fr.card"
-    );
-    assert!(exits(world.path(), &one, 3).contains("frex roster sign one.frex"));
-    refused(
+    let propose = format!("roster propose {root} --out one.proposal fr/hotline.fr.card");
+    assert!(ok(world.path(), &propose).contains("frex roster sign one.proposal"));
+    let show = format!("roster show one.proposal {root}");
+    refused(world.path(), &show, 21, "BAD_ROSTER 3006");
+    let sign = |key: &str| format!("roster sign one.proposal {root} --key gov/{key}");
+    let wrong = sign("holder-1/root.key");
+    refused(world.path(), &wrong, 21, "NOT_TRUSTED 3001");
+    ok(world.path(), &sign("holder-2/roster.key"));
+    let combine = |signatures: &str| {
+        format!("roster combine one.proposal {signatures} {root} --out one.frex")
+    };
+    // ROS-30: the same holder twice is one.
+    let twice = combine("one.proposal.holder-2.sig one.proposal.holder-2.sig");
+    assert!(exits(world.path(), &twice, 3).contains("1 more must sign"));
+    assert!(!world.path().join("one.frex").exists());
+    ok(world.path(), &sign("holder-1/roster.key"));
+    ok(
         world.path(),
-        &format!("roster show one.frex {root}"),
-        21,
-        "BAD_ROSTER 3006",
+        &combine("one.proposal.holder-2.sig one.proposal.holder-1.sig"),
     );
-    let sign = |key: &str| format!("roster sign one.frex {root} --key gov/holder-1/{key}");
-    refused(world.path(), &sign("root.key"), 21, "NOT_TRUSTED 3001");
-    ok(world.path(), &sign("roster.key"));
     let shown = json(world.path(), &format!("roster show one.frex {root}"), 0);
     assert_eq!(shown["members"][0]["id"], "hotline.fr");
     assert_eq!(shown["root_pinned"], true);
@@ -151,6 +158,8 @@ fn an_older_or_another_roster_is_not_installed() {
     world.make_roster("fork.frex", "");
     let text = refused(world.path(), &install("fork.frex"), 21, "BAD_ROSTER 3006");
     assert!(text.contains("evidence"), "{text}");
+    let kept = files_below(&world.path().join("fr/member/evidence"));
+    assert_eq!(kept.len(), 2, "{kept:?}");
     world.make_roster("next.frex", "--previous roster.frex");
     ok(world.path(), &install("next.frex"));
     refused(world.path(), &install("roster.frex"), 21, "BAD_ROSTER 3006");
@@ -265,7 +274,10 @@ fn no_option_takes_a_secret() {
         "run",
         "send",
         "inbox",
-        "roster make",
+        "roster propose",
+        "roster sign",
+        "federation key",
+        "federation sign",
         "federation init",
     ] {
         let help = ok(dir.path(), &format!("{verb} --help")).to_lowercase();

@@ -49,6 +49,8 @@ pub const TYPE_ROSTER: &str = "application/vnd.frex.roster.v1+protobuf";
 pub const TYPE_MEMBER_DOC: &str = "application/vnd.frex.memberdoc.v1+protobuf";
 /// Payload type of a freshness statement.
 pub const TYPE_FRESHNESS: &str = "application/vnd.frex.freshness.v1+protobuf";
+/// Payload type of a governance holder's card.
+pub const TYPE_HOLDER: &str = "application/vnd.frex.holder.v1+protobuf";
 /// Payload type of a member's stage statement.
 pub const TYPE_STAGE: &str = "application/vnd.frex.stage.v1+protobuf";
 

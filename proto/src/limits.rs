@@ -67,16 +67,22 @@ pub const ADDRESS_BYTES_MAX: usize = 262;
 pub const FEATURES_MAX: usize = 64;
 /// Bodies of one request together. Spec: LIM-32.
 pub const REQUEST_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Roots before the one in force in one roster bundle. Spec: LIM-33.
+pub const EARLIER_ROOTS_MAX: usize = 64;
+/// Fields that a member's minimum report profile lists. Spec: LIM-34.
+pub const REPORT_FIELDS_MAX: usize = 32;
+/// Countries that a member is competent for. Spec: LIM-35.
+pub const JURISDICTIONS_MAX: usize = 256;
 /// Documents of an offered roster that are tried one by one where they do not all fit together.
-/// Spec: LIM-33.
+/// Spec: LIM-36.
 pub const MERGE_TRIES_MAX: usize = 64;
-/// Bytes of a roster in one BODY frame. Spec: LIM-34.
+/// Bytes of a roster in one BODY frame. Spec: LIM-37.
 pub const ROSTER_CHUNK_BYTES_MAX: usize = 1024 * 1024;
 /// How long after its end a freshness statement still lets a node take new submissions,
-/// milliseconds: 7 days. Spec: LIM-35.
+/// milliseconds: 7 days. Spec: LIM-38.
 pub const FRESHNESS_GRACE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 /// How long after its end a roster still lets nodes finish what was submitted before,
-/// milliseconds: 14 days. Spec: LIM-36.
+/// milliseconds: 14 days. Spec: LIM-39.
 pub const ROSTER_GRACE_MS: u64 = 14 * 24 * 60 * 60 * 1000;
 
 const _: () = {

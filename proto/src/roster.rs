@@ -20,18 +20,22 @@ use crate::{
 
 pub mod build;
 mod card;
+pub mod ceremony;
 mod country;
 mod docs;
 mod entry;
+mod held;
 mod judge;
 mod ledger;
 mod lookup;
 mod merge;
+mod proposal;
 mod scan;
 pub mod succession;
 
 pub use card::Card;
 pub use country::is_country;
+pub use proposal::Proposal;
 
 /// What a federation's trust starts from: the hash of the root that was checked by hand.
 /// Spec: ROS-1.
@@ -79,6 +83,17 @@ pub struct Root {
     pub roster_keys: Vec<Timed<VerifyingKey>>,
     /// How many of them must agree.
     pub roster_threshold: usize,
+    /// Names of who holds the keys, in the order of both lists; or none. Spec: ROS-25.
+    pub holders: Vec<String>,
+    /// SHA-256 of the payload.
+    pub sha256: Hash,
+}
+
+/// Names one root: its version and the hash of its payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RootRef {
+    /// Counts from 1.
+    pub version: u64,
     /// SHA-256 of the payload.
     pub sha256: Hash,
 }
@@ -100,7 +115,8 @@ pub struct Roster {
     root: Root,
     issued_ms: u64,
     expires_ms: u64,
-    fresh_until_ms: Option<u64>,
+    root_chain: Vec<RootRef>,
+    freshness: Option<Freshness>,
     allow_classical: bool,
     members: BTreeMap<String, Member>,
     nodes: BTreeMap<String, Node>,
@@ -108,6 +124,15 @@ pub struct Roster {
     payload: Bytes,
     bytes: Bytes,
     state_sha256: Hash,
+}
+
+/// A statement that no newer roster exists. Spec: ROS-10.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Freshness {
+    /// When it was made.
+    pub issued_ms: u64,
+    /// When it ends.
+    pub until_ms: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -140,6 +165,10 @@ pub struct Member {
     pub quota: Quota,
     /// Whether it takes attachments.
     pub attachments: bool,
+    /// What a report to it must say: fields by name. Spec: ROS-28.
+    pub report_fields: Vec<String>,
+    /// Countries that it is competent for; empty: its own. Spec: ROS-12.
+    pub jurisdictions: Vec<String>,
     /// Version of its document; none: it has not given one.
     pub doc_version: Option<u64>,
     /// Keys of its clients' connections.
@@ -230,6 +259,8 @@ pub enum Part {
     Freshness,
     /// A member's application.
     Card,
+    /// A governance holder's public keys.
+    HolderCard,
 }
 
 /// What is wrong with a roster, and where. Spec: ROS-20.
@@ -330,6 +361,12 @@ pub enum Fault {
     /// Epoch zero.
     #[error("the log epoch is zero")]
     BadEpoch,
+    /// A minimum report profile names a field twice, or something that is no field's name.
+    #[error("a report profile names a field twice or what is no name of a field")]
+    BadProfile,
+    /// The names of the holders do not go with the keys.
+    #[error("the names of the holders do not go with the keys, or stand twice")]
+    BadHolders,
     /// A document of someone who is not a member.
     #[error("its member is not listed")]
     UnknownMember,
@@ -354,6 +391,15 @@ pub enum Fault {
     /// A freshness statement about a newer roster.
     #[error("a newer roster exists: this one was held back")]
     Superseded,
+    /// Who was listed is listed no more.
+    #[error("a member or node is no longer listed: who leaves stays listed as revoked")]
+    EntryMissing,
+    /// Revoked, and listed as another again.
+    #[error("a revoked member or node is listed as something else: revoked is for good")]
+    Revived,
+    /// Revoked, and its keys are not what they were.
+    #[error("the keys of a revoked member or node were changed")]
+    TombstoneChanged,
 }
 
 impl TrustAnchor {
@@ -434,6 +480,7 @@ impl fmt::Display for Part {
             Self::MemberDoc(entry) => write!(f, "member document {}", entry + 1),
             Self::Freshness => f.write_str("freshness statement"),
             Self::Card => f.write_str("member card"),
+            Self::HolderCard => f.write_str("holder card"),
         }
     }
 }

@@ -164,10 +164,18 @@ def judge_receipt(message, inputs):
     return f"{receipt.EVENTS[verified.event]} {verified.time_ms}"
 
 
+def roster_in(inputs, field):
+    return roster.Roster(inputs.hex(field), inputs["federation"],
+                         inputs.hex("root_sha256"), inputs["now_ms"])
+
+
 def judge_roster(inputs):
-    judged = roster.Roster(inputs.hex("bundle"), inputs["federation"],
-                           inputs.hex("root_sha256"), inputs["now_ms"])
-    return judged.listed.version
+    return roster_in(inputs, "bundle").listed.version
+
+
+def succeed_roster(inputs):
+    held = roster_in(inputs, "held")
+    return "newer" if roster_in(inputs, "bundle").succeeds(held) else "same"
 
 
 OPERATIONS = {
@@ -176,7 +184,7 @@ OPERATIONS = {
         pae, parse_frame_header, read_content, admit_key, sealing_key_of_seed,
         verify_ed25519, verify_signed, verify_envelope, open_envelope, open_forward,
         verify_inclusion, verify_consistency, verify_checkpoint, parse_vkey, verify_receipt,
-        read_receipt_file, judge_roster,
+        read_receipt_file, judge_roster, succeed_roster,
     )
 }
 

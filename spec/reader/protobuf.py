@@ -54,7 +54,7 @@ PUBLIC_KEY = {
 ROOT = {
     1: ("federation", "string"), 2: ("version", "uint64"), 3: ("expires_ms", "uint64"),
     4: ("root_keys", [PUBLIC_KEY]), 5: ("root_threshold", "uint32"),
-    6: ("roster_keys", [PUBLIC_KEY]), 7: ("roster_threshold", "uint32"),
+    6: ("roster_keys", [PUBLIC_KEY]), 7: ("roster_threshold", "uint32"), 8: ("holders", ["string"]),
 }
 ACCEPTS = {1: ("kind", "uint32"), 2: ("lanes", ["uint32"])}
 QUOTA = {1: ("envelopes_per_minute", "uint32"), 2: ("urgent_per_minute", "uint32")}
@@ -62,6 +62,7 @@ MEMBER = {
     1: ("id", "string"), 2: ("name", "string"), 3: ("role", "uint32"), 4: ("country", "string"),
     5: ("status", "uint32"), 6: ("home_node", "string"), 7: ("identity_keys", [PUBLIC_KEY]),
     8: ("accepts", [ACCEPTS]), 9: ("quota", QUOTA), 10: ("attachments", "bool"),
+    11: ("report_fields", ["string"]), 12: ("jurisdictions", ["string"]),
 }
 NODE = {
     1: ("id", "string"), 2: ("operator", "string"), 3: ("status", "uint32"),
@@ -89,7 +90,7 @@ FRESHNESS = {
 }
 ROSTER_BUNDLE = {
     1: ("root", "bytes"), 2: ("roster", "bytes"), 3: ("member_docs", ["bytes"]),
-    4: ("freshness", "bytes"),
+    4: ("freshness", "bytes"), 5: ("earlier_roots", ["bytes"]),
 }
 
 DEFAULTS = {"uint32": 0, "uint64": 0, "bool": False, "string": "", "bytes": b""}

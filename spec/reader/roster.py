@@ -12,9 +12,10 @@ from envelope import CLOCK_SKEW_MS, NAME
 from refused import Refused, inside, require
 
 ED25519, SEALING = 1, 3
-LIVE = 1
+LIVE, REVOKED = 1, 3
 BUNDLE_BYTES_MAX, ROSTER_BYTES_MAX, SIGNED_BYTES_MAX = 16 << 20, 4 << 20, 64 << 10
 MEMBERS_MAX, KEYS_MAX, GOVERNANCE_KEYS_MAX, SIGNATURES_MAX = 4096, 16, 64, 64
+EARLIER_ROOTS_MAX, REPORT_FIELDS_MAX, JURISDICTIONS_MAX = 64, 32, 256
 ADDRESSES_MAX, ADDRESS_BYTES_MAX, NAME_BYTES_MAX = 16, 262, 256
 COUNTRIES = set(
     "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR "
@@ -104,8 +105,14 @@ def check_times(issued_ms, expires_ms, now_ms, expiry=True):
     require(not expiry or expires_ms > now_ms, "Expired")
 
 
-def read_root(data, federation, root_sha256, now_ms):
-    """ROS-1, ROS-2."""
+def check_name(name):
+    """ROS-11."""
+    require(1 <= len(name.encode()) <= NAME_BYTES_MAX and name == name.strip(), "BadName")
+    require(not any(is_deceptive(one) for one in name), "BadName")
+
+
+def read_root(data):
+    """ROS-2, ROS-25. The root, the keys it lists, and the signed object."""
     signed = read_signed(data, "root")
     root = protobuf.decode(protobuf.ROOT, signed.payload)
     require(NAME.fullmatch(root.federation), "BadId")
@@ -118,11 +125,42 @@ def read_root(data, federation, root_sha256, now_ms):
         for one in keys:
             ledger.key(one, ED25519)
         require(1 <= threshold <= len(keys), "BadThreshold")
+    names = root.holders
+    if names:
+        require(len(names) == len(root.root_keys) == len(root.roster_keys), "BadHolders")
+        require(len(set(names)) == len(names), "BadHolders")
+    for name in names:
+        check_name(name)
     verify(signed, "root", [one.key for one in root.root_keys], root.root_threshold)
-    require(root.federation == federation, "WrongFederation")
-    require(sha256(signed.payload) == root_sha256, "WrongRoot")
-    require(root.expires_ms > now_ms, "Expired")
-    return root, ledger
+    return root, ledger, signed
+
+
+def check_next_root(before, root, signed, now_ms):
+    """ROS-22: `before` is the older root with its hash."""
+    old, old_sha256 = before
+    require(root.federation == old.federation, "WrongFederation")
+    forked = root.version == old.version and sha256(signed.payload) != old_sha256
+    require(not forked, "Forked")
+    require(root.version >= old.version, "RolledBack")
+    require(root.version == old.version + 1, "BadVersion")
+    verify(signed, "root", good_at(old.root_keys, now_ms), old.root_threshold)
+
+
+def root_in_force(bundle, federation, root_sha256, now_ms):
+    """ROS-1, ROS-24: from the pinned root to the one in force; gives the chain of hashes too."""
+    before, chain, found = None, [], None
+    for data in [*bundle.earlier_roots, bundle.root]:
+        root, ledger, signed = read_root(data)
+        if before is not None:
+            check_next_root(before, root, signed, now_ms)
+        require(root.federation == federation, "WrongFederation")
+        if before is not None or sha256(signed.payload) == root_sha256:
+            before = root, sha256(signed.payload)
+            chain.append(before[1])
+            found = root, ledger
+    require(found is not None, "WrongRoot")
+    require(found[0].expires_ms > now_ms, "Expired")
+    return found[0], found[1], chain
 
 
 def check_header(roster, root, now_ms):
@@ -135,11 +173,9 @@ def check_header(roster, root, now_ms):
 
 
 def check_member(member, ledger):
-    """ROS-11 to ROS-14, ROS-16."""
+    """ROS-11 to ROS-14, ROS-16, ROS-28."""
     require(NAME.fullmatch(member.id) and NAME.fullmatch(member.home_node), "BadId")
-    name = member.name
-    require(1 <= len(name.encode()) <= NAME_BYTES_MAX and name == name.strip(), "BadName")
-    require(not any(is_deceptive(one) for one in name), "BadName")
+    check_name(member.name)
     require(member.country in COUNTRIES, "BadCountry")
     require(member.role in range(1, 7), "BadRole")
     require(member.identity_keys, "KeyMissing")
@@ -151,6 +187,14 @@ def check_member(member, ledger):
         for lane in one.lanes:
             require(lane in range(1, 5) and (one.kind, lane) not in pairs, "BadAccepts")
             pairs.add((one.kind, lane))
+    fields = member.report_fields
+    require(len(fields) <= REPORT_FIELDS_MAX, "TooLarge")
+    require(len(set(fields)) == len(fields), "BadProfile")
+    require(all(re.fullmatch("[a-z_]{1,32}", one) for one in fields), "BadProfile")
+    countries = member.jurisdictions
+    require(len(countries) <= JURISDICTIONS_MAX, "TooLarge")
+    require(len(set(countries)) == len(countries), "BadCountry")
+    require(all(one in COUNTRIES for one in countries), "BadCountry")
 
 
 def is_deceptive(one):
@@ -229,9 +273,12 @@ class Roster:
         require(len(data) <= BUNDLE_BYTES_MAX, "TooLarge")
         bundle = protobuf.decode(protobuf.ROSTER_BUNDLE, data)
         require(len(bundle.member_docs) <= MEMBERS_MAX, "TooLarge")
-        root, ledger = read_root(bundle.root, federation, root_sha256, now_ms)
+        require(len(bundle.earlier_roots) <= EARLIER_ROOTS_MAX, "TooLarge")
+        root, ledger, self.chain = root_in_force(bundle, federation, root_sha256, now_ms)
+        self.root = root
         signed = read_signed(bundle.roster, "roster")
         verify(signed, "roster", good_at(root.roster_keys, now_ms), root.roster_threshold)
+        self.sha256 = sha256(signed.payload)
         self.listed = protobuf.decode(protobuf.ROSTER, signed.payload)
         require(len(self.listed.members) <= MEMBERS_MAX, "TooLarge")
         require(len(self.listed.nodes) <= MEMBERS_MAX, "TooLarge")
@@ -255,11 +302,45 @@ class Roster:
         if bundle.freshness:
             check_freshness(bundle.freshness, self.listed, sha256(signed.payload), root, now_ms)
 
+    def succeeds(self, held):
+        """ROS-21, ROS-24, ROS-27: whether this one replaces `held`, which may be the same."""
+        ours, theirs = self.listed, held.listed
+        require(self.root.version >= held.root.version, "RolledBack")
+        require(held.chain[-1] in self.chain, "Forked")
+        require(ours.version >= theirs.version, "RolledBack")
+        if ours.version == theirs.version:
+            require(self.sha256 == held.sha256, "Forked")
+            return False
+        at_once = ours.version == theirs.version + 1
+        require(not at_once or ours.prev_sha256 == held.sha256, "BrokenChain")
+        for old in theirs.members:
+            new = self.members.get(old.id)
+            require(new is not None, "EntryMissing")
+            check_tombstone(old, new, lambda one: keys_of(one.identity_keys))
+        for old in theirs.nodes:
+            new = self.nodes.get(old.id)
+            require(new is not None, "EntryMissing")
+            check_tombstone(old, new, lambda one: (
+                keys_of([one.log_key]), one.witness_key and keys_of([one.witness_key]),
+                one.operator, one.log_epoch))
+        return True
+
     def log(self, node):
         """Origin and key of a node's log."""
         entry = self.nodes[node]
         origin = f"frex/{self.listed.federation}/{entry.id}/log/{entry.log_epoch}"
         return origin, entry.log_key.key
+
+
+def keys_of(listed):
+    return [(one.algorithm, one.key, one.not_before_ms, one.not_after_ms) for one in listed]
+
+
+def check_tombstone(old, new, stays):
+    """ROS-27."""
+    if old.status == REVOKED:
+        require(new.status == REVOKED, "Revived")
+        require(stays(old) == stays(new), "TombstoneChanged")
 
 
 def pin_of_root(data):

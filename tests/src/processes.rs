@@ -138,15 +138,38 @@ impl Frex {
             .zip(free_addresses(members.len()))
             .map(|(member, address)| self.member(member, address, settings))
             .collect();
-        let key = "governance/holder-1/roster.key";
-        let make = [
-            "roster", "make", "--out", ROSTER, "--root", ROOT, "--key", key,
-        ];
         let cards: Vec<&str> = cards.iter().map(String::as_str).collect();
-        let _ = self.done(&[&make[..], &cards].concat());
+        self.roster(ROSTER, &cards);
         for member in members {
             let _ = self.done(&["roster", "install", ROSTER, "--root", ROOT, member]);
         }
+    }
+
+    /// Makes a roster under the governance of [`federation`](Self::federation): proposed with
+    /// these arguments, signed, put together.
+    ///
+    /// # Panics
+    /// If a step fails.
+    pub fn roster(&self, out: &str, arguments: &[&str]) {
+        let propose = [
+            "roster",
+            "propose",
+            "--root",
+            ROOT,
+            "--out",
+            "roster.proposal",
+        ];
+        let _ = self.done(&[&propose[..], arguments].concat());
+        let key = [
+            "--key",
+            "governance/holder-1/roster.key",
+            "--out",
+            "one.sig",
+        ];
+        let sign = ["roster", "sign", "roster.proposal", "--root", ROOT];
+        let _ = self.done(&[&sign[..], &key].concat());
+        let combine = ["roster", "combine", "roster.proposal", "one.sig"];
+        let _ = self.done(&[&combine[..], &["--root", ROOT, "--out", out]].concat());
     }
 
     fn member(&self, id: &str, address: SocketAddr, settings: &[(&str, &str)]) -> String {

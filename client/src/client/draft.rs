@@ -44,12 +44,20 @@ pub enum DraftError {
         /// Whom the caller named.
         member: String,
     },
+    /// The report does not say what this recipient needs.
+    #[error("{member} needs a report to say more, it lacks: {}", fields.join(", "))]
+    LacksFields {
+        /// Whom the caller named.
+        member: String,
+        /// What is missing or empty.
+        fields: Vec<String>,
+    },
 }
 
 impl From<&DraftError> for WireCode {
     fn from(error: &DraftError) -> Self {
         match error {
-            DraftError::NotAccepted { .. } => Self::NotAccepted,
+            DraftError::NotAccepted { .. } | DraftError::LacksFields { .. } => Self::NotAccepted,
             DraftError::UnknownRecipient { .. }
             | DraftError::NotLive { .. }
             | DraftError::NoSealingKey { .. } => Self::UnknownRecipient,
@@ -172,7 +180,7 @@ impl DraftBuilder {
         self.content(report::CONTENT_TYPE, json)
     }
 
-    /// The draft, with the sealing keys of `roster`. Spec: MBR-2.
+    /// The draft, with the sealing keys of `roster`. Spec: MBR-2, ROS-28.
     ///
     /// # Errors
     /// [`DraftError`] names the recipient that cannot be sent to.
@@ -188,6 +196,12 @@ impl DraftBuilder {
             }
             if !entry.accepts(draft.kind, draft.lane) {
                 return Err(DraftError::NotAccepted { member });
+            }
+            if draft.content_type == report::CONTENT_TYPE {
+                let fields = report::missing_fields(&draft.data, &entry.report_fields);
+                if !fields.is_empty() {
+                    return Err(DraftError::LacksFields { member, fields });
+                }
             }
             let Some(key) = roster.sealing_key(&member, draft.created_ms) else {
                 return Err(DraftError::NoSealingKey { member });

@@ -34,11 +34,8 @@ pub fn main() -> ExitCode {
 fn run_command(command: Command, json: bool) -> Done {
     match command {
         Command::Init(args) => init::init(&args, json),
-        Command::Federation(FederationCommand::Init(args)) => federation::init(&args, json),
-        Command::Roster(RosterCommand::Make(args)) => roster::make::make(&args, json),
-        Command::Roster(RosterCommand::Sign(args)) => roster::make::sign(&args, json),
-        Command::Roster(RosterCommand::Show(args)) => roster::show::show(&args, json),
-        Command::Roster(RosterCommand::Install(args)) => roster::install::install(&args, json),
+        Command::Federation(command) => federation(command, json),
+        Command::Roster(command) => roster(command, json),
         Command::Run(args) => run::run(&args, json),
         Command::Send(args) => send::send(&args, json),
         Command::Inbox(args) => inbox::inbox(&args, json),
@@ -55,5 +52,29 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Errors(args) => errors::errors(args.code.as_deref(), json),
         Command::Completions(args) => Ok(completions::completions(args.shell)),
         Command::Demo(args) => demo::demo(&args, json),
+    }
+}
+
+fn federation(command: FederationCommand, json: bool) -> Done {
+    match command {
+        FederationCommand::Init(args) => federation::init(&args, json),
+        FederationCommand::Key(args) => federation::key::key(&args, json),
+        FederationCommand::Propose(args) => federation::propose::propose(&args, json),
+        FederationCommand::Sign(args) => federation::sign::sign(&args, json),
+        FederationCommand::Combine(args) => federation::combine::combine(&args, json),
+        FederationCommand::Show(args) => federation::show::show(&args, json),
+    }
+}
+
+fn roster(command: RosterCommand, json: bool) -> Done {
+    match command {
+        RosterCommand::Propose(args) => roster::propose::propose(&args, json),
+        RosterCommand::Sign(args) => roster::sign::sign(&args, json),
+        RosterCommand::Combine(args) => roster::combine::combine(&args, json),
+        RosterCommand::Freshness(args) => roster::freshness::freshness(&args, json),
+        RosterCommand::Show(args) => roster::show::show(&args, json),
+        RosterCommand::Diff(args) => roster::diff::diff(&args, json),
+        RosterCommand::Verify(args) => roster::verify::verify(&args, json),
+        RosterCommand::Install(args) => roster::install::install(&args, json),
     }
 }

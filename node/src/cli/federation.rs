@@ -1,5 +1,9 @@
-//! `frex federation init`: the keys that decide who belongs, and the root that names them.
+//! `frex federation …`: who governs. What the commands about roots share, and `init`, which makes
+//! all keys in one place: for trials on one machine.
 
+use std::path::Path;
+
+use bytes::Bytes;
 use frex_client::{
     environment::{Clock, Random},
     keys::file,
@@ -8,18 +12,30 @@ use frex_proto::{
     error::WireCode,
     id,
     keys::{SigningKey, VerifyingKey},
+    limits,
     roster::{
-        TrustAnchor,
+        Root, RosterError, TrustAnchor,
         build::{self, RootDraft},
     },
+    v1,
 };
+use prost::Message;
 use serde_json::json;
 
 use super::{
     FederationInitArgs,
+    ceremony::Quorum,
+    change::{self, Change},
     failure::{Done, Failure, OrCode, OrFail},
     files, fingerprint, output,
+    time::rfc3339,
 };
+
+pub mod combine;
+pub mod key;
+pub mod propose;
+pub mod show;
+pub mod sign;
 
 /// One person's keys: one changes the root, the other issues rosters.
 struct Holder {
@@ -64,14 +80,141 @@ pub fn init(args: &FederationInitArgs, json: bool) -> Done {
     Ok(0)
 }
 
-fn signed_root(args: &FederationInitArgs, holders: &[Holder]) -> bytes::Bytes {
+/// Reads a root that its quorum has signed.
+///
+/// # Errors
+/// The failure names the file and what is wrong.
+pub fn read_root_in_force(path: &Path) -> Result<(Vec<u8>, Root), Failure> {
+    let bytes = files::read(path, limits::SIGNED_BYTES_MAX)?;
+    let root = Root::parse(&bytes).or_fail(format_args!(
+        "{} is not the root of a federation",
+        path.display()
+    ))?;
+    Ok((bytes, root))
+}
+
+/// Reads a proposal and, if it changes a root, the one in force.
+fn read_proposal(
+    path: &Path,
+    old: Option<&Path>,
+) -> Result<(v1::Signed, Root, Option<Root>), Failure> {
+    let what = format!("{} is no proposal of a root", path.display());
+    let bytes = files::read(path, limits::SIGNED_BYTES_MAX)?;
+    let root = Root::read_proposal(&bytes).or_fail(&what)?;
+    let signed = v1::Signed::decode(&bytes[..]).or_code(WireCode::Malformed, &what)?;
+    let old = old.map(read_root_in_force).transpose()?.map(|(_, old)| old);
+    match &old {
+        Some(old) => old
+            .check_follower(&root)
+            .or_fail("the proposal does not follow the root that you gave")?,
+        None if root.version != 1 => {
+            return Err(Failure::new(
+                WireCode::BadInput,
+                "the proposal changes a root, and the one in force was not given",
+            )
+            .cause(format!("it is version {}", root.version))
+            .advise("Add --root root.frex: your own copy of the root in force"));
+        }
+        None => (),
+    }
+    Ok((signed, root, old))
+}
+
+/// Who must agree on `root`: its own holders, and those of the one it follows. Spec: ROS-22.
+fn quorums(root: &Root, old: Option<&Root>) -> Vec<Quorum> {
+    let before = old.map(|old| Quorum::of_root("root keys of the root in force", old));
+    let own = match before.is_some() {
+        true => "root keys of the new root",
+        false => "root keys",
+    };
+    before
+        .into_iter()
+        .chain([Quorum::of_root(own, root)])
+        .collect()
+}
+
+/// What `root` changes.
+fn changes(root: &Root, old: Option<&Root>) -> Vec<Change> {
+    let seats = |root: &Root| -> Vec<(String, Vec<change::Field>)> {
+        let pairs = root.root_keys.iter().zip(&root.roster_keys).enumerate();
+        pairs
+            .map(|(place, (root_key, roster_key))| {
+                let keys = [
+                    root_key.key.as_bytes().as_slice(),
+                    roster_key.key.as_bytes(),
+                ];
+                let print = fingerprint::of(&frex_proto::label::sha256(&keys));
+                (root.holder(place), vec![("fingerprint", print)])
+            })
+            .collect()
+    };
+    let fields = |root: &Root| {
+        let of = |threshold: usize, keys: usize| format!("{threshold} of {keys}");
+        vec![
+            ("expires", rfc3339(root.expires_ms)),
+            (
+                "change the root",
+                of(root.root_threshold, root.root_keys.len()),
+            ),
+            (
+                "issue rosters",
+                of(root.roster_threshold, root.roster_keys.len()),
+            ),
+        ]
+    };
+    let own = old.map(fields);
+    let mut found =
+        change::between_entries("holder", &old.map(seats).unwrap_or_default(), &seats(root));
+    found.extend(change::between_fields(
+        "root",
+        &root.federation,
+        own.as_deref(),
+        &fields(root),
+    ));
+    found
+}
+
+/// Says what a proposal is about before anything is written.
+fn announce(root: &Root, old: Option<&Root>) {
+    let from = old.map_or(String::new(), |old| format!("{} -> ", old.version));
+    output::data(format_args!(
+        "proposal     root of {}, version {from}{}",
+        root.federation, root.version
+    ));
+    change::print(&changes(root, old));
+    output::data(format_args!(
+        "fingerprint  {}",
+        fingerprint::of(&root.sha256)
+    ));
+}
+
+/// Writes a root that its quorums have signed, after judging it once more as anybody would.
+fn write_root(path: &Path, signed: &v1::Signed, old: Option<&Root>) -> Result<(), Failure> {
+    let bytes = Bytes::from(signed.encode_to_vec());
+    let judged: Result<Root, RosterError> = match old {
+        Some(old) => old.judge_successor(&bytes, Clock::System.now_ms()),
+        None => Root::parse(&bytes),
+    };
+    judged.or_fail("the root does not verify, so nothing was written")?;
+    files::write_new(path, &bytes)
+}
+
+/// What a root of this version is called where nobody says otherwise.
+fn file_name(version: u64) -> String {
+    match version {
+        1 => "root.frex".to_owned(),
+        _ => format!("root-{version}.frex"),
+    }
+}
+
+fn signed_root(args: &FederationInitArgs, holders: &[Holder]) -> Bytes {
     let keys = |pick: fn(&Holder) -> &SigningKey| -> Vec<VerifyingKey> {
         holders
             .iter()
             .map(|holder| pick(holder).verifying_key())
             .collect()
     };
-    let root = build::root(&RootDraft {
+    let mut root = build::root(&RootDraft {
         federation: &args.name,
         version: 1,
         expires_ms: Clock::System.now_ms().saturating_add(args.expires.as_ms()),
@@ -80,6 +223,9 @@ fn signed_root(args: &FederationInitArgs, holders: &[Holder]) -> bytes::Bytes {
         roster_keys: &keys(|holder| &holder.roster),
         roster_threshold: args.threshold,
     });
+    root.holders = (1..=holders.len())
+        .map(|number| format!("holder-{number}"))
+        .collect();
     let signers: Vec<&SigningKey> = holders.iter().map(|holder| &holder.root).collect();
     build::sign_root(&root, &signers)
 }
@@ -103,10 +249,13 @@ fn report(args: &FederationInitArgs, root: &str, json: bool) {
     output::data(format_args!("fingerprint  {root}"));
     output::data("");
     output::data(
-        "Give each folder to another person and delete it here. Give root.frex to every member.",
+        "All keys were made in one place: good for a trial on one machine, and only for that.",
+    );
+    output::data(
+        "For people who do not trust one machine, each makes their own: frex federation key --help",
     );
     output::data("Next, with the cards of members:");
     output::data(format_args!(
-        "  frex roster make --root {dir}/root.frex --key {dir}/holder-1/roster.key --key {dir}/holder-2/roster.key CARD… --out roster.frex"
+        "  frex roster propose --root {dir}/root.frex --out roster.proposal CARD…"
     ));
 }

@@ -8,9 +8,9 @@ use std::{
 };
 
 use frex_client::{
-    client::{Client, News, ProvenReceipt, Submission, Unproven},
-    environment::Clock,
-    keys::MemberHome,
+    client::{DraftBuilder, DraftError, News, ProvenReceipt, Submission, Unproven},
+    environment::{Clock, Environment},
+    keys::{MemberHome, MemberSettings},
     report::{self, Report},
 };
 use frex_proto::{
@@ -55,11 +55,11 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
     let (content_type, data) = content(args)?;
     let home = member::open(&args.from)?;
     let roster = member::roster(&home)?;
+    let draft = draft(&roster, home.settings(), args, &content_type, data)?;
     let runtime = member::runtime()?;
     runtime.block_on(async {
         let started = Instant::now();
         let client = member::client(&home, args.wait.0.max(PATIENCE_MIN)).await?;
-        let draft = draft(&client, args, &content_type, data)?;
         let envelope = client
             .sealer()
             .seal(&draft)
@@ -109,8 +109,10 @@ fn content(args: &SendArgs) -> Result<(String, Vec<u8>), Failure> {
     Ok((report::CONTENT_TYPE.to_owned(), data))
 }
 
+/// The draft, made before anybody is dialled: what cannot be sent needs no connection.
 fn draft(
-    client: &Client,
+    roster: &Roster,
+    sender: &MemberSettings,
     args: &SendArgs,
     content_type: &str,
     data: Vec<u8>,
@@ -118,8 +120,7 @@ fn draft(
     let now_ms = Clock::System.now_ms();
     let until = |ms: u64| Duration::from_millis(ms.saturating_sub(now_ms));
     let to: Vec<&str> = args.to.iter().map(String::as_str).collect();
-    let mut draft = client
-        .draft(&to)
+    let mut draft = DraftBuilder::new(roster, &sender.member, &to, &Environment::default())
         .kind(args.kind.into())
         .lane(args.lane.into())
         .content(content_type, data);
@@ -129,9 +130,16 @@ fn draft(
     if let Some(reply_by) = args.reply_by {
         draft = draft.reply_within(until(reply_by.after(now_ms)));
     }
-    client
-        .finish(draft)
-        .or_fail("a recipient cannot be sent to")
+    draft.build(roster).map_err(|error| {
+        let failure = Failure::new(WireCode::from(&error), "a recipient cannot be sent to");
+        let failure = failure.because(&error);
+        match error {
+            DraftError::LacksFields { .. } => failure.advise(
+                "Add the fields named above to the report, or leave that recipient out of --to",
+            ),
+            _ => failure,
+        }
+    })
 }
 
 /// Keeps the ids of what is sent; the content stays where its owner has it.

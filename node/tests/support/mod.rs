@@ -107,11 +107,35 @@ impl World {
         self.dir.path()
     }
 
-    pub fn make_roster(&self, out: &str, more: &str) {
-        let keys = "--key gov/holder-1/roster.key --key gov/holder-3/roster.key";
-        let cards = "fr/hotline.fr.card es/police.es.card";
-        let line = format!("roster make --root gov/root.frex {keys} --out {out} {cards} {more}");
-        ok(self.path(), &line);
+    pub fn make_roster(&self, out: &str, previous: &str) {
+        self.propose(
+            out,
+            &format!("fr/hotline.fr.card es/police.es.card {previous}"),
+            previous,
+        );
+    }
+
+    /// Makes the roster that the options of `propose` ask for: proposed, signed by two of three,
+    /// put together.
+    pub fn propose(&self, out: &str, options: &str, previous: &str) {
+        let root = "--root gov/root.frex";
+        let proposal = format!("{out}.proposal");
+        ok(
+            self.path(),
+            &format!("roster propose {root} --out {proposal} {options}"),
+        );
+        for holder in ["holder-1", "holder-3"] {
+            let key = format!("--key gov/{holder}/roster.key");
+            ok(
+                self.path(),
+                &format!("roster sign {proposal} {root} {key} {previous}"),
+            );
+        }
+        let files = format!("{proposal} {proposal}.holder-1.sig {proposal}.holder-3.sig");
+        ok(
+            self.path(),
+            &format!("roster combine {files} {root} {previous} --out {out}"),
+        );
     }
 
     /// Starts the node in `place` and waits until it says that it is ready.

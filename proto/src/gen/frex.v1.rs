@@ -228,6 +228,337 @@ impl Lane {
         }
     }
 }
+/// A public key with the time it is good for.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PublicKey {
+    #[prost(enumeration = "KeyAlgorithm", tag = "1")]
+    pub algorithm: i32,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub key: ::prost::bytes::Bytes,
+    #[prost(uint64, tag = "3")]
+    pub not_before_ms: u64,
+    /// 0: until withdrawn
+    #[prost(uint64, tag = "4")]
+    pub not_after_ms: u64,
+}
+/// The governance keys and how many of them must agree.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Root {
+    #[prost(string, tag = "1")]
+    pub federation: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub version: u64,
+    #[prost(uint64, tag = "3")]
+    pub expires_ms: u64,
+    #[prost(message, repeated, tag = "4")]
+    pub root_keys: ::prost::alloc::vec::Vec<PublicKey>,
+    #[prost(uint32, tag = "5")]
+    pub root_threshold: u32,
+    #[prost(message, repeated, tag = "6")]
+    pub roster_keys: ::prost::alloc::vec::Vec<PublicKey>,
+    #[prost(uint32, tag = "7")]
+    pub roster_threshold: u32,
+    /// names, in the order of root_keys and of roster_keys; or none
+    #[prost(string, repeated, tag = "8")]
+    pub holders: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TransportPolicy {
+    /// plain X25519 tolerated
+    #[prost(bool, tag = "1")]
+    pub allow_classical_key_exchange: bool,
+}
+/// Which kinds of envelope a member takes in which lane.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Accepts {
+    #[prost(enumeration = "Kind", tag = "1")]
+    pub kind: i32,
+    #[prost(enumeration = "Lane", repeated, tag = "2")]
+    pub lanes: ::prost::alloc::vec::Vec<i32>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Quota {
+    /// 0: no limit
+    #[prost(uint32, tag = "1")]
+    pub envelopes_per_minute: u32,
+    /// 0: no limit
+    #[prost(uint32, tag = "2")]
+    pub urgent_per_minute: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Member {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(enumeration = "Role", tag = "3")]
+    pub role: i32,
+    /// ISO 3166-1 alpha-2
+    #[prost(string, tag = "4")]
+    pub country: ::prost::alloc::string::String,
+    #[prost(enumeration = "Status", tag = "5")]
+    pub status: i32,
+    #[prost(string, tag = "6")]
+    pub home_node: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "7")]
+    pub identity_keys: ::prost::alloc::vec::Vec<PublicKey>,
+    /// empty: every kind in every lane
+    #[prost(message, repeated, tag = "8")]
+    pub accepts: ::prost::alloc::vec::Vec<Accepts>,
+    #[prost(message, optional, tag = "9")]
+    pub quota: ::core::option::Option<Quota>,
+    #[prost(bool, tag = "10")]
+    pub attachments: bool,
+    /// what a report to it must say
+    #[prost(string, repeated, tag = "11")]
+    pub report_fields: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// ISO 3166-1 alpha-2; empty: its country
+    #[prost(string, repeated, tag = "12")]
+    pub jurisdictions: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Node {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// member id
+    #[prost(string, tag = "2")]
+    pub operator: ::prost::alloc::string::String,
+    #[prost(enumeration = "Status", tag = "3")]
+    pub status: i32,
+    #[prost(message, optional, tag = "4")]
+    pub log_key: ::core::option::Option<PublicKey>,
+    /// from 1
+    #[prost(uint32, tag = "5")]
+    pub log_epoch: u32,
+    #[prost(message, optional, tag = "6")]
+    pub witness_key: ::core::option::Option<PublicKey>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Roster {
+    #[prost(string, tag = "1")]
+    pub federation: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub version: u64,
+    /// hash of the previous roster's payload; empty for version 1
+    #[prost(bytes = "bytes", tag = "3")]
+    pub prev_sha256: ::prost::bytes::Bytes,
+    #[prost(uint64, tag = "4")]
+    pub root_version: u64,
+    #[prost(uint64, tag = "5")]
+    pub issued_ms: u64,
+    #[prost(uint64, tag = "6")]
+    pub expires_ms: u64,
+    #[prost(message, repeated, tag = "7")]
+    pub members: ::prost::alloc::vec::Vec<Member>,
+    #[prost(message, repeated, tag = "8")]
+    pub nodes: ::prost::alloc::vec::Vec<Node>,
+    #[prost(message, optional, tag = "9")]
+    pub transport: ::core::option::Option<TransportPolicy>,
+    #[prost(uint32, repeated, tag = "10")]
+    pub critical: ::prost::alloc::vec::Vec<u32>,
+}
+/// A node's addresses and transport keys, as its operator states them.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NodeEndpoint {
+    #[prost(string, tag = "1")]
+    pub node: ::prost::alloc::string::String,
+    /// host:port
+    #[prost(string, repeated, tag = "2")]
+    pub addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "3")]
+    pub tls_keys: ::prost::alloc::vec::Vec<PublicKey>,
+}
+/// What a member changes without ceremony; signed by its identity key.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MemberDoc {
+    #[prost(string, tag = "1")]
+    pub federation: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub member: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub version: u64,
+    #[prost(uint64, tag = "4")]
+    pub issued_ms: u64,
+    #[prost(uint64, tag = "5")]
+    pub expires_ms: u64,
+    #[prost(message, repeated, tag = "6")]
+    pub client_tls_keys: ::prost::alloc::vec::Vec<PublicKey>,
+    #[prost(message, repeated, tag = "7")]
+    pub sealing_keys: ::prost::alloc::vec::Vec<PublicKey>,
+    #[prost(message, repeated, tag = "8")]
+    pub nodes: ::prost::alloc::vec::Vec<NodeEndpoint>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Freshness {
+    #[prost(string, tag = "1")]
+    pub federation: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub roster_version: u64,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub roster_sha256: ::prost::bytes::Bytes,
+    #[prost(uint64, tag = "4")]
+    pub issued_ms: u64,
+    #[prost(uint64, tag = "5")]
+    pub expires_ms: u64,
+}
+/// The roster as a file: everything needed to judge it from a pinned root.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RosterBundle {
+    /// Signed
+    #[prost(bytes = "bytes", tag = "1")]
+    pub root: ::prost::bytes::Bytes,
+    /// Signed
+    #[prost(bytes = "bytes", tag = "2")]
+    pub roster: ::prost::bytes::Bytes,
+    /// Signed
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    pub member_docs: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// Signed, or empty
+    #[prost(bytes = "bytes", tag = "4")]
+    pub freshness: ::prost::bytes::Bytes,
+    /// Signed, one after the other, up to the one before `root`
+    #[prost(bytes = "bytes", repeated, tag = "5")]
+    pub earlier_roots: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+/// What an organisation hands to the governance to be listed.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MemberCard {
+    #[prost(message, optional, tag = "1")]
+    pub member: ::core::option::Option<Member>,
+    /// absent for a member hosted by another's node
+    #[prost(message, optional, tag = "2")]
+    pub node: ::core::option::Option<Node>,
+    /// Signed
+    #[prost(bytes = "bytes", tag = "3")]
+    pub member_doc: ::prost::bytes::Bytes,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum KeyAlgorithm {
+    Unspecified = 0,
+    Ed25519 = 1,
+    MlDsa65 = 2,
+    Mlkem768X25519 = 3,
+}
+impl KeyAlgorithm {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "KEY_ALGORITHM_UNSPECIFIED",
+            Self::Ed25519 => "KEY_ALGORITHM_ED25519",
+            Self::MlDsa65 => "KEY_ALGORITHM_ML_DSA_65",
+            Self::Mlkem768X25519 => "KEY_ALGORITHM_MLKEM768_X25519",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "KEY_ALGORITHM_UNSPECIFIED" => Some(Self::Unspecified),
+            "KEY_ALGORITHM_ED25519" => Some(Self::Ed25519),
+            "KEY_ALGORITHM_ML_DSA_65" => Some(Self::MlDsa65),
+            "KEY_ALGORITHM_MLKEM768_X25519" => Some(Self::Mlkem768X25519),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Role {
+    Unspecified = 0,
+    Hotline = 1,
+    Platform = 2,
+    Police = 3,
+    Prosecutor = 4,
+    ClearingHouse = 5,
+    Oversight = 6,
+}
+impl Role {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ROLE_UNSPECIFIED",
+            Self::Hotline => "ROLE_HOTLINE",
+            Self::Platform => "ROLE_PLATFORM",
+            Self::Police => "ROLE_POLICE",
+            Self::Prosecutor => "ROLE_PROSECUTOR",
+            Self::ClearingHouse => "ROLE_CLEARING_HOUSE",
+            Self::Oversight => "ROLE_OVERSIGHT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ROLE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ROLE_HOTLINE" => Some(Self::Hotline),
+            "ROLE_PLATFORM" => Some(Self::Platform),
+            "ROLE_POLICE" => Some(Self::Police),
+            "ROLE_PROSECUTOR" => Some(Self::Prosecutor),
+            "ROLE_CLEARING_HOUSE" => Some(Self::ClearingHouse),
+            "ROLE_OVERSIGHT" => Some(Self::Oversight),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Status {
+    Unspecified = 0,
+    Live = 1,
+    Suspended = 2,
+    Revoked = 3,
+}
+impl Status {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "STATUS_UNSPECIFIED",
+            Self::Live => "STATUS_LIVE",
+            Self::Suspended => "STATUS_SUSPENDED",
+            Self::Revoked => "STATUS_REVOKED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "STATUS_UNSPECIFIED" => Some(Self::Unspecified),
+            "STATUS_LIVE" => Some(Self::Live),
+            "STATUS_SUSPENDED" => Some(Self::Suspended),
+            "STATUS_REVOKED" => Some(Self::Revoked),
+            _ => None,
+        }
+    }
+}
+/// One holder's public keys; signed by both of them.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Holder {
+    #[prost(string, tag = "1")]
+    pub federation: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub root_key: ::core::option::Option<PublicKey>,
+    #[prost(message, optional, tag = "4")]
+    pub roster_key: ::core::option::Option<PublicKey>,
+}
+/// Signatures on a proposal, apart from it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DetachedSignatures {
+    #[prost(string, tag = "1")]
+    pub payload_type: ::prost::alloc::string::String,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub payload_sha256: ::prost::bytes::Bytes,
+    #[prost(message, repeated, tag = "3")]
+    pub signatures: ::prost::alloc::vec::Vec<Signature>,
+}
 /// What a node states it did. Its salted commitment is the log leaf.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Statement {
@@ -381,303 +712,6 @@ impl Stage {
             "STAGE_DELIVERED" => Some(Self::Delivered),
             "STAGE_OPENED" => Some(Self::Opened),
             "STAGE_ACTED" => Some(Self::Acted),
-            _ => None,
-        }
-    }
-}
-/// A public key with the time it is good for.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct PublicKey {
-    #[prost(enumeration = "KeyAlgorithm", tag = "1")]
-    pub algorithm: i32,
-    #[prost(bytes = "bytes", tag = "2")]
-    pub key: ::prost::bytes::Bytes,
-    #[prost(uint64, tag = "3")]
-    pub not_before_ms: u64,
-    /// 0: until withdrawn
-    #[prost(uint64, tag = "4")]
-    pub not_after_ms: u64,
-}
-/// The governance keys and how many of them must agree.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Root {
-    #[prost(string, tag = "1")]
-    pub federation: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "2")]
-    pub version: u64,
-    #[prost(uint64, tag = "3")]
-    pub expires_ms: u64,
-    #[prost(message, repeated, tag = "4")]
-    pub root_keys: ::prost::alloc::vec::Vec<PublicKey>,
-    #[prost(uint32, tag = "5")]
-    pub root_threshold: u32,
-    #[prost(message, repeated, tag = "6")]
-    pub roster_keys: ::prost::alloc::vec::Vec<PublicKey>,
-    #[prost(uint32, tag = "7")]
-    pub roster_threshold: u32,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct TransportPolicy {
-    /// plain X25519 tolerated
-    #[prost(bool, tag = "1")]
-    pub allow_classical_key_exchange: bool,
-}
-/// Which kinds of envelope a member takes in which lane.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Accepts {
-    #[prost(enumeration = "Kind", tag = "1")]
-    pub kind: i32,
-    #[prost(enumeration = "Lane", repeated, tag = "2")]
-    pub lanes: ::prost::alloc::vec::Vec<i32>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Quota {
-    /// 0: no limit
-    #[prost(uint32, tag = "1")]
-    pub envelopes_per_minute: u32,
-    /// 0: no limit
-    #[prost(uint32, tag = "2")]
-    pub urgent_per_minute: u32,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Member {
-    #[prost(string, tag = "1")]
-    pub id: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub name: ::prost::alloc::string::String,
-    #[prost(enumeration = "Role", tag = "3")]
-    pub role: i32,
-    /// ISO 3166-1 alpha-2
-    #[prost(string, tag = "4")]
-    pub country: ::prost::alloc::string::String,
-    #[prost(enumeration = "Status", tag = "5")]
-    pub status: i32,
-    #[prost(string, tag = "6")]
-    pub home_node: ::prost::alloc::string::String,
-    #[prost(message, repeated, tag = "7")]
-    pub identity_keys: ::prost::alloc::vec::Vec<PublicKey>,
-    /// empty: every kind in every lane
-    #[prost(message, repeated, tag = "8")]
-    pub accepts: ::prost::alloc::vec::Vec<Accepts>,
-    #[prost(message, optional, tag = "9")]
-    pub quota: ::core::option::Option<Quota>,
-    #[prost(bool, tag = "10")]
-    pub attachments: bool,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Node {
-    #[prost(string, tag = "1")]
-    pub id: ::prost::alloc::string::String,
-    /// member id
-    #[prost(string, tag = "2")]
-    pub operator: ::prost::alloc::string::String,
-    #[prost(enumeration = "Status", tag = "3")]
-    pub status: i32,
-    #[prost(message, optional, tag = "4")]
-    pub log_key: ::core::option::Option<PublicKey>,
-    /// from 1
-    #[prost(uint32, tag = "5")]
-    pub log_epoch: u32,
-    #[prost(message, optional, tag = "6")]
-    pub witness_key: ::core::option::Option<PublicKey>,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Roster {
-    #[prost(string, tag = "1")]
-    pub federation: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "2")]
-    pub version: u64,
-    /// hash of the previous roster's payload; empty for version 1
-    #[prost(bytes = "bytes", tag = "3")]
-    pub prev_sha256: ::prost::bytes::Bytes,
-    #[prost(uint64, tag = "4")]
-    pub root_version: u64,
-    #[prost(uint64, tag = "5")]
-    pub issued_ms: u64,
-    #[prost(uint64, tag = "6")]
-    pub expires_ms: u64,
-    #[prost(message, repeated, tag = "7")]
-    pub members: ::prost::alloc::vec::Vec<Member>,
-    #[prost(message, repeated, tag = "8")]
-    pub nodes: ::prost::alloc::vec::Vec<Node>,
-    #[prost(message, optional, tag = "9")]
-    pub transport: ::core::option::Option<TransportPolicy>,
-    #[prost(uint32, repeated, tag = "10")]
-    pub critical: ::prost::alloc::vec::Vec<u32>,
-}
-/// A node's addresses and transport keys, as its operator states them.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct NodeEndpoint {
-    #[prost(string, tag = "1")]
-    pub node: ::prost::alloc::string::String,
-    /// host:port
-    #[prost(string, repeated, tag = "2")]
-    pub addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(message, repeated, tag = "3")]
-    pub tls_keys: ::prost::alloc::vec::Vec<PublicKey>,
-}
-/// What a member changes without ceremony; signed by its identity key.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct MemberDoc {
-    #[prost(string, tag = "1")]
-    pub federation: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub member: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "3")]
-    pub version: u64,
-    #[prost(uint64, tag = "4")]
-    pub issued_ms: u64,
-    #[prost(uint64, tag = "5")]
-    pub expires_ms: u64,
-    #[prost(message, repeated, tag = "6")]
-    pub client_tls_keys: ::prost::alloc::vec::Vec<PublicKey>,
-    #[prost(message, repeated, tag = "7")]
-    pub sealing_keys: ::prost::alloc::vec::Vec<PublicKey>,
-    #[prost(message, repeated, tag = "8")]
-    pub nodes: ::prost::alloc::vec::Vec<NodeEndpoint>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Freshness {
-    #[prost(string, tag = "1")]
-    pub federation: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "2")]
-    pub roster_version: u64,
-    #[prost(bytes = "bytes", tag = "3")]
-    pub roster_sha256: ::prost::bytes::Bytes,
-    #[prost(uint64, tag = "4")]
-    pub issued_ms: u64,
-    #[prost(uint64, tag = "5")]
-    pub expires_ms: u64,
-}
-/// The roster as a file: everything needed to judge it from a pinned root.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RosterBundle {
-    /// Signed
-    #[prost(bytes = "bytes", tag = "1")]
-    pub root: ::prost::bytes::Bytes,
-    /// Signed
-    #[prost(bytes = "bytes", tag = "2")]
-    pub roster: ::prost::bytes::Bytes,
-    /// Signed
-    #[prost(bytes = "bytes", repeated, tag = "3")]
-    pub member_docs: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
-    /// Signed, or empty
-    #[prost(bytes = "bytes", tag = "4")]
-    pub freshness: ::prost::bytes::Bytes,
-}
-/// What an organisation hands to the governance to be listed.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct MemberCard {
-    #[prost(message, optional, tag = "1")]
-    pub member: ::core::option::Option<Member>,
-    /// absent for a member hosted by another's node
-    #[prost(message, optional, tag = "2")]
-    pub node: ::core::option::Option<Node>,
-    /// Signed
-    #[prost(bytes = "bytes", tag = "3")]
-    pub member_doc: ::prost::bytes::Bytes,
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum KeyAlgorithm {
-    Unspecified = 0,
-    Ed25519 = 1,
-    MlDsa65 = 2,
-    Mlkem768X25519 = 3,
-}
-impl KeyAlgorithm {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "KEY_ALGORITHM_UNSPECIFIED",
-            Self::Ed25519 => "KEY_ALGORITHM_ED25519",
-            Self::MlDsa65 => "KEY_ALGORITHM_ML_DSA_65",
-            Self::Mlkem768X25519 => "KEY_ALGORITHM_MLKEM768_X25519",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "KEY_ALGORITHM_UNSPECIFIED" => Some(Self::Unspecified),
-            "KEY_ALGORITHM_ED25519" => Some(Self::Ed25519),
-            "KEY_ALGORITHM_ML_DSA_65" => Some(Self::MlDsa65),
-            "KEY_ALGORITHM_MLKEM768_X25519" => Some(Self::Mlkem768X25519),
-            _ => None,
-        }
-    }
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum Role {
-    Unspecified = 0,
-    Hotline = 1,
-    Platform = 2,
-    Police = 3,
-    Prosecutor = 4,
-    ClearingHouse = 5,
-    Oversight = 6,
-}
-impl Role {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "ROLE_UNSPECIFIED",
-            Self::Hotline => "ROLE_HOTLINE",
-            Self::Platform => "ROLE_PLATFORM",
-            Self::Police => "ROLE_POLICE",
-            Self::Prosecutor => "ROLE_PROSECUTOR",
-            Self::ClearingHouse => "ROLE_CLEARING_HOUSE",
-            Self::Oversight => "ROLE_OVERSIGHT",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "ROLE_UNSPECIFIED" => Some(Self::Unspecified),
-            "ROLE_HOTLINE" => Some(Self::Hotline),
-            "ROLE_PLATFORM" => Some(Self::Platform),
-            "ROLE_POLICE" => Some(Self::Police),
-            "ROLE_PROSECUTOR" => Some(Self::Prosecutor),
-            "ROLE_CLEARING_HOUSE" => Some(Self::ClearingHouse),
-            "ROLE_OVERSIGHT" => Some(Self::Oversight),
-            _ => None,
-        }
-    }
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum Status {
-    Unspecified = 0,
-    Live = 1,
-    Suspended = 2,
-    Revoked = 3,
-}
-impl Status {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "STATUS_UNSPECIFIED",
-            Self::Live => "STATUS_LIVE",
-            Self::Suspended => "STATUS_SUSPENDED",
-            Self::Revoked => "STATUS_REVOKED",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "STATUS_UNSPECIFIED" => Some(Self::Unspecified),
-            "STATUS_LIVE" => Some(Self::Live),
-            "STATUS_SUSPENDED" => Some(Self::Suspended),
-            "STATUS_REVOKED" => Some(Self::Revoked),
             _ => None,
         }
     }

@@ -95,6 +95,7 @@ pub fn root(draft: &RootDraft<'_>) -> v1::Root {
         root_threshold: draft.root_threshold,
         roster_keys: draft.roster_keys.iter().map(signing_key).collect(),
         roster_threshold: draft.roster_threshold,
+        holders: Vec::new(),
     }
 }
 
@@ -125,15 +126,35 @@ pub fn next_roster(current: &Roster, issued_ms: u64, expires_ms: u64) -> v1::Ros
     }
 }
 
-/// Lists a card's member and node, in place of entries of the same ids.
+/// Lists a card's member and node, in place of entries of the same ids. Of one that is listed
+/// already the card changes what the member decides: name, keys and node. Status, quota and what
+/// may be sent to it stay as the governance has them.
 pub fn list_card(roster: &mut v1::Roster, card: &v1::MemberCard) {
     if let Some(member) = &card.member {
-        roster.members.retain(|listed| listed.id != member.id);
-        roster.members.push(member.clone());
+        match roster.members.iter_mut().find(|old| old.id == member.id) {
+            Some(old) => {
+                *old = v1::Member {
+                    name: member.name.clone(),
+                    role: member.role,
+                    country: member.country.clone(),
+                    home_node: member.home_node.clone(),
+                    identity_keys: member.identity_keys.clone(),
+                    ..std::mem::take(old)
+                }
+            }
+            None => roster.members.push(member.clone()),
+        }
     }
     if let Some(node) = &card.node {
-        roster.nodes.retain(|listed| listed.id != node.id);
-        roster.nodes.push(node.clone());
+        match roster.nodes.iter_mut().find(|old| old.id == node.id) {
+            Some(old) => {
+                *old = v1::Node {
+                    status: old.status,
+                    ..node.clone()
+                }
+            }
+            None => roster.nodes.push(node.clone()),
+        }
     }
 }
 
@@ -215,6 +236,7 @@ pub fn bundle(
         roster: roster.clone(),
         member_docs,
         freshness: freshness.unwrap_or_default(),
+        earlier_roots: Vec::new(),
     };
     bundle.encode_to_vec().into()
 }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Accepts, Fault, Member, Node, Part, Quota, RosterError, country::is_country, ledger::KeyLedger,
+    Accepts, Fault, Member, Node, Part, Quota, RosterError,
+    country::is_country,
+    ledger::{KeyLedger, check_count},
 };
 use crate::{id::check_name, limits, v1};
 
@@ -91,6 +93,8 @@ pub(super) fn member(
             urgent_per_minute: non_zero(quota.urgent_per_minute),
         },
         attachments: entry.attachments,
+        report_fields: report_fields(part, &entry.report_fields)?,
+        jurisdictions: jurisdictions(part, &entry.jurisdictions)?,
         doc_version: None,
         client_tls_keys: Vec::new(),
         sealing_keys: Vec::new(),
@@ -129,7 +133,7 @@ pub(super) fn node(
     })
 }
 
-fn check_display_name(part: Part, name: &str) -> Result<(), RosterError> {
+pub(super) fn check_display_name(part: Part, name: &str) -> Result<(), RosterError> {
     let fits = (1..=limits::DISPLAY_NAME_BYTES_MAX).contains(&name.len());
     if !fits || name.trim() != name || name.chars().any(is_deceptive) {
         return Err(part.fault(Fault::BadName));
@@ -170,6 +174,28 @@ fn accepts(part: Part, listed: &[v1::Accepts]) -> Result<Accepts, RosterError> {
         }
     }
     Ok(Accepts { pairs: Some(pairs) })
+}
+
+/// Names of a report's fields, whether known here or not. Spec: ROS-28.
+fn report_fields(part: Part, listed: &[String]) -> Result<Vec<String>, RosterError> {
+    check_count(part, listed.len(), limits::REPORT_FIELDS_MAX)?;
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    let is_name = |field: &String| (1..=32).contains(&field.len()) && field.bytes().all(letter);
+    let distinct: BTreeSet<&String> = listed.iter().collect();
+    if distinct.len() != listed.len() || !listed.iter().all(is_name) {
+        return Err(part.fault(Fault::BadProfile));
+    }
+    Ok(listed.to_vec())
+}
+
+/// Countries, each once. Spec: ROS-12.
+fn jurisdictions(part: Part, listed: &[String]) -> Result<Vec<String>, RosterError> {
+    check_count(part, listed.len(), limits::JURISDICTIONS_MAX)?;
+    let distinct: BTreeSet<&String> = listed.iter().collect();
+    if distinct.len() != listed.len() || !listed.iter().all(|country| is_country(country)) {
+        return Err(part.fault(Fault::BadCountry));
+    }
+    Ok(listed.to_vec())
 }
 
 fn non_zero(limit: u32) -> Option<u32> {

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::{
-    Fault, Part, Root, Roster, RosterError, RosterRef, Timed, TlsKey, TrustAnchor, docs, entry,
+    Fault, Freshness, Part, Root, RootRef, Roster, RosterError, RosterRef, Timed, TlsKey,
+    TrustAnchor, docs, entry,
     ledger::{KeyLedger, check_count},
     merge,
     scan::count_field,
@@ -18,6 +19,14 @@ use crate::{
     v1,
 };
 
+/// Whether the signatures of the quorum must be there already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quorum {
+    Needed,
+    /// A proposal: people are yet to sign it.
+    Waived,
+}
+
 impl Roster {
     /// Judges a roster file from a pinned root. Spec: ROS-1 to ROS-20.
     ///
@@ -27,10 +36,20 @@ impl Roster {
     /// # Errors
     /// [`RosterError`] with the first part that fails and why.
     pub fn judge(bundle: &[u8], anchor: &TrustAnchor, now_ms: u64) -> Result<Self, RosterError> {
+        Self::judge_signed(bundle, anchor, now_ms, Quorum::Needed)
+    }
+
+    /// As [`judge`](Self::judge); a proposal is judged before anybody has signed it.
+    pub(super) fn judge_signed(
+        bundle: &[u8],
+        anchor: &TrustAnchor,
+        now_ms: u64,
+        quorum: Quorum,
+    ) -> Result<Self, RosterError> {
         let bytes = Bytes::copy_from_slice(bundle);
         let bundle = parse_bundle(bytes.clone())?;
-        let root = pinned_root(&bundle.root, anchor, now_ms)?;
-        let payload = verified_roster(&bundle.roster, &root, now_ms)?;
+        let (root, root_chain) = root_in_force(&bundle, anchor, now_ms)?;
+        let payload = verified_roster(&bundle.roster, &root, now_ms, quorum)?;
         let listed = v1::Roster::decode(payload.clone())
             .map_err(|_| Part::Roster.fault(Fault::Malformed))?;
         let prev_sha256 = check_header(&listed, &root, now_ms)?;
@@ -56,14 +75,15 @@ impl Roster {
             version: listed.version,
             sha256: sha256(&[&payload]),
         };
-        let fresh_until_ms = fresh_until(&bundle.freshness, reference, &root, now_ms)?;
+        let freshness = freshness(&bundle.freshness, reference, &root, now_ms)?;
         Ok(Self {
             reference,
             prev_sha256,
             root,
+            root_chain,
             issued_ms: listed.issued_ms,
             expires_ms: listed.expires_ms,
-            fresh_until_ms,
+            freshness,
             allow_classical: listed
                 .transport
                 .is_some_and(|policy| policy.allow_classical_key_exchange),
@@ -88,6 +108,25 @@ impl Root {
     pub fn parse(signed_root: &[u8]) -> Result<Self, RosterError> {
         let part = Part::Root;
         let signed = parse_signed(part, signed_root)?;
+        let root = Self::read(&signed)?;
+        verify(part, &signed, &root.every_root_key(), root.root_threshold)?;
+        Ok(root)
+    }
+
+    /// Reads a root that nobody may have signed yet: what it would say. Spec: ROS-2.
+    ///
+    /// # Errors
+    /// [`RosterError`].
+    pub fn read_proposal(signed_root: &[u8]) -> Result<Self, RosterError> {
+        Self::read(&parse_signed(Part::Root, signed_root)?)
+    }
+
+    fn every_root_key(&self) -> Vec<VerifyingKey> {
+        self.root_keys.iter().map(|timed| timed.key).collect()
+    }
+
+    fn read(signed: &v1::Signed) -> Result<Self, RosterError> {
+        let part = Part::Root;
         let listed =
             v1::Root::decode(signed.payload.clone()).map_err(|_| part.fault(Fault::Malformed))?;
         check_name(&listed.federation).map_err(|_| part.fault(Fault::BadId))?;
@@ -95,19 +134,17 @@ impl Root {
             return Err(part.fault(Fault::BadVersion));
         }
         let mut keys = KeyLedger::default();
-        let root = Self {
+        Ok(Self {
             root_keys: governance_keys(&listed.root_keys, &mut keys)?,
             root_threshold: threshold(listed.root_threshold, listed.root_keys.len())?,
             roster_keys: governance_keys(&listed.roster_keys, &mut keys)?,
             roster_threshold: threshold(listed.roster_threshold, listed.roster_keys.len())?,
+            holders: holders(&listed)?,
             sha256: sha256(&[&signed.payload]),
             federation: listed.federation,
             version: listed.version,
             expires_ms: listed.expires_ms,
-        };
-        let every_key: Vec<_> = root.root_keys.iter().map(|timed| timed.key).collect();
-        verify(part, &signed, &every_key, root.root_threshold)?;
-        Ok(root)
+        })
     }
 }
 
@@ -179,6 +216,7 @@ fn payload_type(part: Part) -> &'static str {
         Part::Root => label::TYPE_ROOT,
         Part::MemberDoc(_) | Part::Card => label::TYPE_MEMBER_DOC,
         Part::Freshness => label::TYPE_FRESHNESS,
+        Part::HolderCard => label::TYPE_HOLDER,
         Part::Bundle | Part::Roster | Part::Member(_) | Part::Node(_) => label::TYPE_ROSTER,
     }
 }
@@ -188,28 +226,53 @@ fn parse_bundle(bytes: Bytes) -> Result<v1::RosterBundle, RosterError> {
     check_count(part, bytes.len(), limits::ROSTER_BUNDLE_BYTES_MAX)?;
     let docs = count_field(&bytes, 3).ok_or(part.fault(Fault::Malformed))?;
     check_count(part, docs, limits::MEMBERS_MAX)?;
+    let roots = count_field(&bytes, 5).ok_or(part.fault(Fault::Malformed))?;
+    check_count(part, roots, limits::EARLIER_ROOTS_MAX)?;
     v1::RosterBundle::decode(bytes).map_err(|_| part.fault(Fault::Malformed))
 }
 
-fn pinned_root(signed: &[u8], anchor: &TrustAnchor, now_ms: u64) -> Result<Root, RosterError> {
+/// Walks from the pinned root to the one in force, each signed by the quorum of the one before.
+/// Those before the pin prove nothing to its owner and are only read. Only the last must not have
+/// ended: the others have done their part. Spec: ROS-1, ROS-24.
+fn root_in_force(
+    bundle: &v1::RosterBundle,
+    anchor: &TrustAnchor,
+    now_ms: u64,
+) -> Result<(Root, Vec<RootRef>), RosterError> {
     let part = Part::Root;
-    let root = Root::parse(signed)?;
-    if root.federation != anchor.federation {
-        return Err(part.fault(Fault::WrongFederation));
+    let mut walked: Option<Root> = None;
+    let mut chain = Vec::new();
+    for signed in bundle.earlier_roots.iter().chain([&bundle.root]) {
+        let root = match &walked {
+            Some(trusted) => trusted.judge_next(signed, now_ms)?,
+            None => Root::parse(signed)?,
+        };
+        if root.federation != anchor.federation {
+            return Err(part.fault(Fault::WrongFederation));
+        }
+        if walked.is_some() || root.sha256 == anchor.root_sha256 {
+            chain.push(root.reference());
+            walked = Some(root);
+        }
     }
-    if root.sha256 != anchor.root_sha256 {
-        return Err(part.fault(Fault::WrongRoot));
-    }
+    let root = walked.ok_or(part.fault(Fault::WrongRoot))?;
     if root.expires_ms <= now_ms {
         return Err(part.fault(Fault::Expired));
     }
-    Ok(root)
+    Ok((root, chain))
 }
 
-fn verified_roster(bytes: &[u8], root: &Root, now_ms: u64) -> Result<Bytes, RosterError> {
+fn verified_roster(
+    bytes: &[u8],
+    root: &Root,
+    now_ms: u64,
+    quorum: Quorum,
+) -> Result<Bytes, RosterError> {
     let signed = parse_signed(Part::Roster, bytes)?;
-    let candidates = good_at(&root.roster_keys, now_ms);
-    verify(Part::Roster, &signed, &candidates, root.roster_threshold)?;
+    if quorum == Quorum::Needed {
+        let candidates = good_at(&root.roster_keys, now_ms);
+        verify(Part::Roster, &signed, &candidates, root.roster_threshold)?;
+    }
     let members = count_field(&signed.payload, 7).ok_or(Part::Roster.fault(Fault::Malformed))?;
     let nodes = count_field(&signed.payload, 8).ok_or(Part::Roster.fault(Fault::Malformed))?;
     check_count(Part::Roster, members.max(nodes), limits::MEMBERS_MAX)?;
@@ -255,6 +318,21 @@ fn governance_keys(
         .collect()
 }
 
+/// The names of the holders: one for each place of both lists, each once. Spec: ROS-25.
+fn holders(listed: &v1::Root) -> Result<Vec<String>, RosterError> {
+    let part = Part::Root;
+    let names: std::collections::BTreeSet<&String> = listed.holders.iter().collect();
+    let count = listed.holders.len();
+    let fits = count == listed.root_keys.len() && count == listed.roster_keys.len();
+    if count != 0 && (!fits || names.len() != count) {
+        return Err(part.fault(Fault::BadHolders));
+    }
+    for name in &listed.holders {
+        entry::check_display_name(part, name)?;
+    }
+    Ok(listed.holders.clone())
+}
+
 /// A ledger that holds the governance keys, so that no entry can list one of them.
 fn governance_ledger(root: &Root) -> Result<KeyLedger, RosterError> {
     let mut keys = KeyLedger::default();
@@ -271,14 +349,14 @@ fn threshold(listed: u32, keys: usize) -> Result<usize, RosterError> {
         .ok_or(Part::Root.fault(Fault::BadThreshold))
 }
 
-/// Until when the freshness statement vouches for this roster; none if there is no statement.
+/// The statement that this roster is the newest; none if there is no statement.
 /// One roster key is enough: the statement only says that nothing newer exists. Spec: ROS-10.
-fn fresh_until(
+fn freshness(
     bytes: &[u8],
     reference: RosterRef,
     root: &Root,
     now_ms: u64,
-) -> Result<Option<u64>, RosterError> {
+) -> Result<Option<Freshness>, RosterError> {
     if bytes.is_empty() {
         return Ok(None);
     }
@@ -301,6 +379,9 @@ fn fresh_until(
         std::cmp::Ordering::Equal if stated.roster_sha256[..] != reference.sha256[..] => {
             Err(part.fault(Fault::Forked))
         }
-        std::cmp::Ordering::Equal => Ok(Some(stated.expires_ms)),
+        std::cmp::Ordering::Equal => Ok(Some(Freshness {
+            issued_ms: stated.issued_ms,
+            until_ms: stated.expires_ms,
+        })),
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Accepts, Member, Node, Peer, Root, Roster, RosterRef, Standing};
+use super::{Accepts, Freshness, Member, Node, Peer, Root, RootRef, Roster, RosterRef, Standing};
 use crate::{
     keys::{SealingPublicKey, VerifyingKey},
     label::Hash,
@@ -63,7 +63,19 @@ impl Roster {
     /// Until when a freshness statement vouches that nothing newer exists; none without one.
     #[must_use]
     pub fn fresh_until_ms(&self) -> Option<u64> {
-        self.fresh_until_ms
+        self.freshness.map(|stated| stated.until_ms)
+    }
+
+    /// The freshness statement that came with it.
+    #[must_use]
+    pub fn freshness(&self) -> Option<Freshness> {
+        self.freshness
+    }
+
+    /// The roots from the pinned one to the one in force. Spec: ROS-24.
+    #[must_use]
+    pub fn root_chain(&self) -> &[RootRef] {
+        &self.root_chain
     }
 
     /// How far this roster may be relied on at `now_ms`. Spec: DIS-8.
@@ -77,7 +89,7 @@ impl Roster {
                 Standing::Void
             };
         }
-        match self.fresh_until_ms {
+        match self.fresh_until_ms() {
             Some(fresh_ms) if now_ms >= fresh_ms.saturating_add(limits::FRESHNESS_GRACE_MS) => {
                 Standing::Unconfirmed
             }
@@ -257,7 +269,37 @@ impl Member {
     }
 }
 
+impl Root {
+    /// Version and hash.
+    #[must_use]
+    pub fn reference(&self) -> RootRef {
+        RootRef {
+            version: self.version,
+            sha256: self.sha256,
+        }
+    }
+
+    /// Who holds the key in this place of either list, as the root names them.
+    #[must_use]
+    pub fn holder(&self, place: usize) -> String {
+        let unnamed = || format!("holder {}", place + 1);
+        self.holders.get(place).cloned().unwrap_or_else(unnamed)
+    }
+}
+
 impl Accepts {
+    /// The kinds and lanes taken; none: every kind in every lane.
+    #[must_use]
+    pub fn pairs(&self) -> Option<Vec<(v1::Kind, v1::Lane)>> {
+        let known = |(kind, lane): &(i32, i32)| {
+            Some((
+                v1::Kind::try_from(*kind).ok()?,
+                v1::Lane::try_from(*lane).ok()?,
+            ))
+        };
+        Some(self.pairs.as_ref()?.iter().filter_map(known).collect())
+    }
+
     /// Whether `kind` is taken in `lane`. A ping always is: it shows that the way is open.
     /// Spec: ROS-16.
     #[must_use]

@@ -40,7 +40,7 @@ impl Roster {
         now_ms: u64,
     ) -> Result<Option<Self>, RosterError> {
         let theirs = Self::judge(offered, anchor, now_ms)?;
-        let newer = match theirs.is_newer_than(self.reference) {
+        let newer = match theirs.succeeds(self) {
             Err(error) if error.fault == Fault::RolledBack => false,
             judged => judged?,
         };
@@ -64,7 +64,12 @@ impl Roster {
         now_ms: u64,
     ) -> Result<Self, RosterError> {
         let mut bundle = decoded(self);
-        if other.reference == self.reference && other.fresh_until_ms > self.fresh_until_ms {
+        let stated = |roster: &Self| {
+            roster
+                .freshness
+                .map(|fresh| (fresh.issued_ms, fresh.until_ms))
+        };
+        if other.reference == self.reference && stated(other) > stated(self) {
             bundle.freshness = decoded(other).freshness;
         }
         let held = docs_of(&bundle);

@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod merge;
+mod succession;
 
 const NOW: u64 = 1_900_000_000_000;
 const DAY: u64 = 24 * 60 * 60 * 1000;
@@ -26,6 +27,7 @@ fn public(seed: u8) -> VerifyingKey {
 }
 
 /// A federation before it is signed, so that a test can spoil one thing and sign the rest.
+#[derive(Clone)]
 struct World {
     root: v1::Root,
     roster: v1::Roster,

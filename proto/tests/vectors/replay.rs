@@ -38,6 +38,7 @@ pub(crate) fn run(inputs: &Map<String, Value>) -> Outcome {
         "verify_receipt" => verify_receipt(&inputs),
         "read_receipt_file" => read_receipt_file(&inputs),
         "judge_roster" => judge_roster(&inputs),
+        "succeed_roster" => succeed_roster(&inputs),
         other => panic!("no such operation: {other}"),
     }
 }
@@ -248,11 +249,23 @@ fn judge_receipt(message: &v1::Receipt, inputs: &Inputs<'_>) -> Outcome {
 }
 
 fn judge_roster(inputs: &Inputs<'_>) -> Outcome {
+    let roster = roster_in(inputs, "bundle")?;
+    Ok(Some(roster.version().to_string()))
+}
+
+fn succeed_roster(inputs: &Inputs<'_>) -> Outcome {
+    let held = roster_in(inputs, "held")?;
+    let newer = roster_in(inputs, "bundle")?
+        .succeeds(&held)
+        .map_err(|error| name(error.fault))?;
+    Ok(Some(if newer { "newer" } else { "same" }.to_owned()))
+}
+
+fn roster_in(inputs: &Inputs<'_>, field: &str) -> Result<Roster, String> {
     let anchor = TrustAnchor {
         federation: inputs.text("federation").to_owned(),
         root_sha256: inputs.hash("root_sha256"),
     };
-    let roster = Roster::judge(&inputs.bytes("bundle"), &anchor, inputs.number("now_ms"))
-        .map_err(|error| name(error.fault))?;
-    Ok(Some(roster.version().to_string()))
+    Roster::judge(&inputs.bytes(field), &anchor, inputs.number("now_ms"))
+        .map_err(|error| name(error.fault))
 }

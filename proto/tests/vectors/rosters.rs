@@ -9,6 +9,8 @@ use frex_proto::{
 };
 use prost::Message;
 
+mod succession;
+
 use crate::{
     Vector,
     fixtures::{DAY_MS, FEDERATION, NOW_MS, POLICE, SENDER},
@@ -22,6 +24,7 @@ pub(crate) fn make() -> Vec<Vector> {
     vectors.extend(nodes());
     vectors.extend(docs());
     vectors.extend(freshness());
+    vectors.extend(succession::make());
     vectors
 }
 
@@ -65,6 +68,8 @@ fn card(id: &str, node: &str, number: u8) -> v1::MemberCard {
 /// Everything a roster file is made of, before it is signed.
 #[derive(Clone)]
 struct Parts {
+    /// Those before the one in force.
+    earlier: Vec<(v1::Root, Vec<u8>)>,
     root: v1::Root,
     root_signers: Vec<u8>,
     root_type: &'static str,
@@ -101,6 +106,7 @@ impl Parts {
             docs.push((doc, number));
         }
         Self {
+            earlier: Vec::new(),
             root,
             root_signers: vec![1, 3],
             root_type: label::TYPE_ROOT,
@@ -139,16 +145,28 @@ impl Parts {
         let freshness = self.freshness.as_ref();
         let freshness =
             freshness.map(|(stated, signer)| signed(label::TYPE_FRESHNESS, stated, &[*signer]));
-        build::bundle(&root, &roster, docs.collect(), freshness)
+        let earlier = self.earlier.iter();
+        let earlier = earlier.map(|(root, signers)| signed(label::TYPE_ROOT, root, signers));
+        let bundle = v1::RosterBundle {
+            root,
+            roster,
+            member_docs: docs.collect(),
+            freshness: freshness.unwrap_or_default(),
+            earlier_roots: earlier.collect(),
+        };
+        bundle.encode_to_vec().into()
+    }
+
+    fn pinned(&self) -> [u8; 32] {
+        let first = self.earlier.first().map_or(&self.root, |(root, _)| root);
+        self.pin
+            .unwrap_or_else(|| sha256(&[&first.encode_to_vec()]))
     }
 
     fn vector(&self, name: &str, spec: &str, what: &str, expect: &str) -> Vector {
-        let pin = self
-            .pin
-            .unwrap_or_else(|| sha256(&[&self.root.encode_to_vec()]));
         Vector::new("roster", name, spec, what, "judge_roster")
             .set("federation", FEDERATION)
-            .hex("root_sha256", pin)
+            .hex("root_sha256", self.pinned())
             .set("now_ms", NOW_MS)
             .hex("bundle", self.bundle())
             .expect(expect)

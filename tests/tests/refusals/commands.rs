@@ -95,19 +95,7 @@ fn prepare_files(frex: &Frex) {
     fs::write(dir.join("cut.tlog-proof"), &text[..text.len() / 2]).unwrap();
     every_changed_letter_is_found(frex, &text);
 
-    let key = "governance/holder-1/roster.key";
-    let card = "beta/beta.card";
-    let make = [
-        "roster",
-        "make",
-        "--root",
-        ROOT,
-        "--key",
-        key,
-        "--expires",
-        "1s",
-    ];
-    let _ = frex.done(&[&make[..], &["--out", "expired.frex", card]].concat());
+    frex.roster("expired.frex", &["--expires", "3s", "beta/beta.card"]);
     let other = [
         "federation",
         "init",
@@ -123,7 +111,7 @@ fn prepare_files(frex: &Frex) {
     let middle = roster.len() / 2;
     roster[middle] ^= 1;
     fs::write(dir.join("tampered.frex"), roster).unwrap();
-    thread::sleep(Duration::from_millis(1100));
+    thread::sleep(Duration::from_millis(3100));
 }
 
 fn receipt_of(member: &Path) -> PathBuf {

@@ -182,7 +182,7 @@ fn offer(bundle_bytes: u64, bodies: &[&[u8]]) -> Vec<u8> {
     promised.into_iter().chain(bodies).collect()
 }
 
-// DIS-2, DIS-5, LIM-34
+// DIS-2, DIS-5, LIM-37
 /// Offered rosters that are none, or do not come as they should.
 fn rosters() -> Vec<Row> {
     vec![

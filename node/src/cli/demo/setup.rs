@@ -45,13 +45,21 @@ fn member(stage: &Stage, party: &Party, port: u16) -> Result<String, Failure> {
 /// Signs the roster by two holders, one after the other, and installs it everywhere.
 fn roster(stage: &Stage, cards: &[String]) -> Result<(), Failure> {
     let cards: Vec<&str> = cards.iter().map(String::as_str).collect();
-    let key = ["--key", "governance/holder-1/roster.key"];
-    let make = ["roster", "make", "--out", "roster.frex", "--root", ROOT];
+    let file = ["roster.proposal", "--root", ROOT];
+    let out = ["--out", "roster.proposal", "--root", ROOT];
+    stage.expect(0, &[&["roster", "propose"][..], &out, &cards].concat())?;
+    let mut signatures = Vec::new();
     // One holder's signature is not enough: done in part.
-    stage.expect(3, &[&make[..], &key, &cards].concat())?;
-    let key = ["--key", "governance/holder-3/roster.key"];
-    let sign = ["roster", "sign", "roster.frex", "--root", ROOT];
-    stage.expect(0, &[&sign[..], &key].concat())?;
+    for (holder, exit) in [("holder-1", 3), ("holder-3", 0)] {
+        let key = format!("governance/{holder}/roster.key");
+        let signature = format!("{holder}.sig");
+        let sign = ["--key", &key, "--out", &signature];
+        stage.expect(0, &[&["roster", "sign"][..], &file, &sign].concat())?;
+        signatures.push(signature);
+        let signatures: Vec<&str> = signatures.iter().map(String::as_str).collect();
+        let combine = [&["roster", "combine"][..], &file, &signatures].concat();
+        stage.expect(exit, &[&combine[..], &["--out", "roster.frex"]].concat())?;
+    }
     let root = stage.dir.join("root.frex");
     std::fs::copy(stage.dir.join(ROOT), &root)
         .map_err(|error| Failure::file("write", &root, &error))?;

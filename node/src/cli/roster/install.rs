@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use frex_client::{
     environment::Clock,
     keys::{MEMBER_FILE, ROOT_FILE, ROSTER_FILE},
@@ -35,18 +36,22 @@ pub fn install(args: &RosterInstallArgs, json: bool) -> Done {
         let (root, anchor) = trusted_root(home, given.as_ref())?;
         let roster = Roster::judge(&bundle, &anchor, Clock::System.now_ms())
             .map_err(|error| refused(&args.file, error))?;
-        check_newer(home, &anchor, &roster, &args.file)?;
-        plans.push((home, root, roster));
+        let wanted = wanted(home, &anchor, &roster, &args.file)?;
+        plans.push((home, root, roster, wanted));
     }
     let mut version = 0;
-    for (home, root, roster) in plans {
+    let mut done = Vec::new();
+    for (home, root, roster, wanted) in plans {
         if let Some(root) = root {
             files::replace(&home.join(ROOT_FILE), root)?;
         }
-        files::replace(&home.join(ROSTER_FILE), &bundle)?;
+        if let Some(bytes) = &wanted {
+            files::replace(&home.join(ROSTER_FILE), bytes)?;
+        }
         version = roster.version();
+        done.push((home, wanted.is_some()));
     }
-    report(&args.dir, &homes, version, json);
+    report(&args.dir, &done, version, json);
     Ok(0)
 }
 
@@ -86,33 +91,64 @@ fn trusted_root<'a>(
     }
 }
 
-fn check_newer(
+/// What is to be kept in place of the roster held: one that follows it, or the same with newer
+/// documents or freshness; none if there is nothing newer. Spec: ROS-21, ROS-27, ROS-31, ROS-33.
+fn wanted(
     home: &Path,
     anchor: &TrustAnchor,
     roster: &Roster,
     file: &Path,
-) -> Result<(), Failure> {
+) -> Result<Option<Bytes>, Failure> {
     let path = home.join(ROSTER_FILE);
     if !path.exists() {
-        return Ok(());
+        return Ok(Some(roster.bytes().clone()));
     }
     let held = judge_even_expired(&read_bundle(&path)?, anchor, None)
         .map_err(|error| refused(&path, error))?;
-    roster
-        .is_newer_than(held.roster.reference())
-        .map_err(|error| refused(file, error))?;
-    Ok(())
+    match roster.succeeds(&held.roster) {
+        Ok(true) => Ok(Some(roster.bytes().clone())),
+        Ok(false) => Ok(held.roster.newest_copy(roster)),
+        Err(error) if error.fault == Fault::Forked => {
+            let folder = keep_evidence(home, &[&held.roster, roster])?;
+            Err(refused(file, error).advise(format!(
+                "Keep the roster in force; both are kept in {}: send them to the governance and to other members",
+                folder.display()
+            )))
+        }
+        Err(error) => Err(refused(file, error)),
+    }
 }
 
-fn report(dir: &Path, homes: &[PathBuf], version: u64, json: bool) {
-    if json {
-        return output::document(json!({ "version": version, "installed": homes }));
+/// Keeps rosters that contradict each other. Spec: ROS-21.
+fn keep_evidence(home: &Path, rosters: &[&Roster]) -> Result<PathBuf, Failure> {
+    let folder = home.join("evidence");
+    files::ensure_folder(&folder)?;
+    for roster in rosters {
+        let (version, hash) = (roster.version(), hex::encode(&roster.sha256()[..8]));
+        files::replace(
+            &folder.join(format!("roster-v{version}-{hash}.frex")),
+            roster.bytes(),
+        )?;
     }
-    for home in homes {
-        output::data(format_args!(
-            "installed  roster version {version} in {}",
-            home.display()
-        ));
+    Ok(folder)
+}
+
+fn report(dir: &Path, homes: &[(&PathBuf, bool)], version: u64, json: bool) {
+    if json {
+        let installed = homes.iter().filter(|(_, wanted)| *wanted);
+        let installed: Vec<&PathBuf> = installed.map(|(home, _)| *home).collect();
+        return output::document(json!({ "version": version, "installed": installed }));
+    }
+    for (home, wanted) in homes {
+        let home = home.display();
+        match wanted {
+            true => output::data(format_args!(
+                "installed  roster version {version} in {home}"
+            )),
+            false => output::data(format_args!(
+                "kept       roster version {version} in {home}: it is as new as the file, or newer"
+            )),
+        }
     }
     output::data("A node that runs takes it within a second and passes it on. If none runs here:");
     output::data(format_args!("  frex run {}", dir.display()));

@@ -1,5 +1,6 @@
 //! `frex roster show`: who belongs, after judging that the file may say so.
 
+use frex_client::environment::Clock;
 use frex_proto::{
     error::WireCode,
     limits,
@@ -9,7 +10,10 @@ use frex_proto::{
 use prost::Message;
 use serde_json::{Value, json};
 
-use super::{judge_even_expired, read_bundle, read_root, refused};
+use super::{
+    fresh, judge_even_expired, read_bundle, read_root, refused,
+    words::{self, role_name, status_name},
+};
 use crate::cli::{
     RosterShowArgs,
     failure::{Done, Failure, OrCode, OrFail},
@@ -33,6 +37,10 @@ pub fn show(args: &RosterShowArgs, json: bool) -> Done {
             "sha256": hex::encode(roster.sha256()), "issued": rfc3339(roster.issued_ms()),
             "expires": rfc3339(roster.expires_ms()), "expired": judged.expired, "root_pinned": pinned,
             "root_fingerprint": fingerprint::of(&anchor.root_sha256),
+            "root_version": roster.root().version, "root_chain": roster.root_chain().len(),
+            "fresh_until": roster.fresh_until_ms().map(rfc3339),
+            "fresh": roster.fresh_until_ms().is_some_and(|until| Clock::System.now_ms() < until),
+            "allow_classical": roster.allow_classical(),
             "members": roster.members().map(member_json).collect::<Vec<_>>(),
             "nodes": roster.nodes().map(node_json).collect::<Vec<_>>(),
         }));
@@ -70,9 +78,20 @@ fn print(roster: &Roster, anchor: &TrustAnchor, pinned: bool, expired: bool) {
         rfc3339(roster.expires_ms())
     ));
     output::data(format_args!(
+        "freshness   {}",
+        fresh(roster, Clock::System.now_ms())
+    ));
+    output::data(format_args!("transport   {}", words::transport(roster)));
+    output::data(format_args!(
         "root        {}",
         fingerprint::of(&anchor.root_sha256)
     ));
+    if roster.root_chain().len() > 1 {
+        let version = roster.root().version;
+        output::data(format_args!(
+            "            followed, step by step, by version {version}, now in force"
+        ));
+    }
     if pinned {
         output::data("            ok: the root you gave signed for it");
     } else {
@@ -80,6 +99,10 @@ fn print(roster: &Roster, anchor: &TrustAnchor, pinned: bool, expired: bool) {
             "note: judged by the root inside the file; give --root to check it against yours",
         );
     }
+    print_entries(roster);
+}
+
+fn print_entries(roster: &Roster) {
     output::data("");
     let mut members = output::table(&["MEMBER", "NAME", "COUNTRY", "ROLE", "STATE", "NODE"]);
     for member in roster.members() {
@@ -94,6 +117,19 @@ fn print(roster: &Roster, anchor: &TrustAnchor, pinned: bool, expired: bool) {
     }
     output::print_table(&members);
     output::data("");
+    let mut rules = output::table(&[
+        "MEMBER",
+        "TAKES",
+        "NEEDS IN A REPORT",
+        "QUOTA/MIN",
+        "ATTACHMENTS",
+        "COMPETENT FOR",
+    ]);
+    for member in roster.members() {
+        rules.add_row(rules_of(member));
+    }
+    output::print_table(&rules);
+    output::data("");
     let mut nodes = output::table(&["NODE", "OPERATOR", "STATE", "LOG", "ADDRESSES"]);
     for node in roster.nodes() {
         nodes.add_row([
@@ -107,11 +143,31 @@ fn print(roster: &Roster, anchor: &TrustAnchor, pinned: bool, expired: bool) {
     output::print_table(&nodes);
 }
 
+/// What may be sent to a member, and how much it may send.
+fn rules_of(member: &Member) -> [String; 6] {
+    let or = |text: String, otherwise: &str| match text.is_empty() {
+        true => otherwise.to_owned(),
+        false => text,
+    };
+    [
+        member.id.clone(),
+        words::accepts(&member.accepts),
+        or(member.report_fields.join(","), "-"),
+        or(words::quota(member.quota), "-"),
+        if member.attachments { "yes" } else { "no" }.to_owned(),
+        or(member.jurisdictions.join(","), &member.country),
+    ]
+}
+
 fn member_json(member: &Member) -> Value {
     json!({
         "id": member.id, "name": member.name, "country": member.country,
         "role": role_name(member.role), "state": status_name(member.status),
-        "home_node": member.home_node,
+        "home_node": member.home_node, "accepts": words::accepts(&member.accepts),
+        "needs": member.report_fields, "attachments": member.attachments,
+        "jurisdictions": member.jurisdictions,
+        "envelopes_per_minute": member.quota.envelopes_per_minute,
+        "urgent_per_minute": member.quota.urgent_per_minute,
         "identity_keys": member.identity_keys.iter().map(|timed| hex::encode(timed.key.as_bytes())).collect::<Vec<_>>(),
         "sealing_keys": member.sealing_keys.iter().map(|timed| timed.key.key_id().to_string()).collect::<Vec<_>>(),
     })
@@ -123,25 +179,4 @@ fn node_json(node: &Node) -> Value {
         "log_key": hex::encode(node.log_key.as_bytes()), "log_epoch": node.log_epoch,
         "addresses": node.addresses,
     })
-}
-
-fn role_name(role: v1::Role) -> &'static str {
-    match role {
-        v1::Role::Unspecified => "unspecified",
-        v1::Role::Hotline => "hotline",
-        v1::Role::Platform => "platform",
-        v1::Role::Police => "police",
-        v1::Role::Prosecutor => "prosecutor",
-        v1::Role::ClearingHouse => "clearing-house",
-        v1::Role::Oversight => "oversight",
-    }
-}
-
-fn status_name(status: v1::Status) -> &'static str {
-    match status {
-        v1::Status::Unspecified => "unspecified",
-        v1::Status::Live => "live",
-        v1::Status::Suspended => "suspended",
-        v1::Status::Revoked => "revoked",
-    }
 }

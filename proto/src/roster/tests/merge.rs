@@ -144,7 +144,7 @@ fn the_later_freshness_is_kept() {
     );
 }
 
-// DIS-8, LIM-35, LIM-36
+// DIS-8, LIM-38, LIM-39
 #[test]
 fn a_roster_stands_as_long_as_it_is_vouched_for_and_not_ended() {
     let mut world = World::new();
@@ -195,7 +195,7 @@ fn crowd(count: u8) -> World {
     world
 }
 
-// LIM-33: however many documents come with one that does not fit, a bounded number is tried; the
+// LIM-36: however many documents come with one that does not fit, a bounded number is tried; the
 // next offer brings the rest.
 #[test]
 fn many_documents_beside_one_that_does_not_fit_come_in_turns() {

@@ -1,0 +1,163 @@
+//! A roster's entries in words: the same words in `show`, `diff`, `propose` and `sign`.
+
+use frex_proto::{
+    keys::VerifyingKey,
+    label::sha256,
+    roster::{Accepts, Member, Node, Quota, Roster, Timed},
+    v1,
+};
+
+use crate::cli::{
+    change::{self, Change, Field},
+    fingerprint, member,
+    time::rfc3339,
+};
+
+/// Lanes there are: a kind that is taken in all of them is named alone.
+const EVERY_LANE: usize = 4;
+
+/// What `new` changes in the roster before it.
+#[must_use]
+pub fn changes(old: Option<&Roster>, new: &Roster) -> Vec<Change> {
+    let members = |roster: &Roster| roster.members().map(member_entry).collect::<Vec<_>>();
+    let nodes = |roster: &Roster| roster.nodes().map(node_entry).collect::<Vec<_>>();
+    let before = old.map(roster_fields);
+    let mut found = change::between_entries(
+        "member",
+        &old.map(members).unwrap_or_default(),
+        &members(new),
+    );
+    found.extend(change::between_entries(
+        "node",
+        &old.map(nodes).unwrap_or_default(),
+        &nodes(new),
+    ));
+    found.extend(change::between_fields(
+        "roster",
+        new.federation(),
+        before.as_deref(),
+        &roster_fields(new),
+    ));
+    found
+}
+
+fn roster_fields(roster: &Roster) -> Vec<Field> {
+    vec![
+        ("expires", rfc3339(roster.expires_ms())),
+        ("root", format!("version {}", roster.root().version)),
+        ("key exchange", transport(roster).to_owned()),
+    ]
+}
+
+fn member_entry(member: &Member) -> (String, Vec<Field>) {
+    let doc = member
+        .doc_version
+        .map(|version| format!("version {version}"));
+    let attachments = if member.attachments { "yes" } else { "" };
+    let fields = vec![
+        ("name", member.name.clone()),
+        ("role", role_name(member.role).to_owned()),
+        ("country", member.country.clone()),
+        ("competent for", member.jurisdictions.join(",")),
+        ("status", status_name(member.status).to_owned()),
+        ("served by", member.home_node.clone()),
+        ("takes", accepts(&member.accepts)),
+        ("needs in a report", member.report_fields.join(",")),
+        ("quota", quota(member.quota)),
+        ("attachments", attachments.to_owned()),
+        ("document", doc.unwrap_or_default()),
+        ("fingerprint", prints(&member.identity_keys)),
+    ];
+    (member.id.clone(), fields)
+}
+
+fn node_entry(node: &Node) -> (String, Vec<Field>) {
+    let print = |key: &VerifyingKey| key.key_id().to_string();
+    let fields = vec![
+        ("run by", node.operator.clone()),
+        ("status", status_name(node.status).to_owned()),
+        (
+            "log",
+            format!("{} under key {}", node.log_epoch, print(&node.log_key)),
+        ),
+        (
+            "witness key",
+            node.witness_key.as_ref().map(print).unwrap_or_default(),
+        ),
+        ("addresses", node.addresses.join(" ")),
+    ];
+    (node.id.clone(), fields)
+}
+
+fn prints(keys: &[Timed<VerifyingKey>]) -> String {
+    let prints: Vec<String> = keys
+        .iter()
+        .map(|timed| fingerprint::of(&sha256(&[timed.key.as_bytes()])))
+        .collect();
+    prints.join(" ")
+}
+
+/// How connections may be keyed.
+#[must_use]
+pub fn transport(roster: &Roster) -> &'static str {
+    match roster.allow_classical() {
+        true => "hybrid, or classical where a peer has nothing better",
+        false => "hybrid only",
+    }
+}
+
+/// What a member takes, as `--accepts` reads it.
+#[must_use]
+pub fn accepts(accepts: &Accepts) -> String {
+    let Some(pairs) = accepts.pairs() else {
+        return "all".to_owned();
+    };
+    let mut kinds: Vec<(v1::Kind, Vec<&str>)> = Vec::new();
+    for (kind, lane) in pairs {
+        let lane = member::lane_name(lane);
+        match kinds.last_mut().filter(|(last, _)| *last == kind) {
+            Some((_, lanes)) => lanes.push(lane),
+            None => kinds.push((kind, vec![lane])),
+        }
+    }
+    let words = kinds.iter().map(|(kind, lanes)| match lanes.len() {
+        EVERY_LANE => member::kind_name(*kind).to_owned(),
+        _ => format!("{}:{}", member::kind_name(*kind), lanes.join("+")),
+    });
+    words.collect::<Vec<_>>().join(",")
+}
+
+/// How much a member may send in a minute, as `--quota` reads it; nothing without a limit.
+#[must_use]
+pub fn quota(quota: Quota) -> String {
+    let limit = |limit: Option<u32>| limit.map_or("none".to_owned(), |limit| limit.to_string());
+    match (quota.envelopes_per_minute, quota.urgent_per_minute) {
+        (None, None) => String::new(),
+        (all, urgent) => format!("{}/{}", limit(all), limit(urgent)),
+    }
+}
+
+/// The role as `frex init --role` reads it.
+#[must_use]
+pub fn role_name(role: v1::Role) -> &'static str {
+    match role {
+        v1::Role::Unspecified => "unspecified",
+        v1::Role::Hotline => "hotline",
+        v1::Role::Platform => "platform",
+        v1::Role::Police => "police",
+        v1::Role::Prosecutor => "prosecutor",
+        v1::Role::ClearingHouse => "clearing-house",
+        v1::Role::Oversight => "oversight",
+    }
+}
+
+/// The status in a word.
+#[must_use]
+pub fn status_name(status: v1::Status) -> &'static str {
+    match status {
+        v1::Status::Unspecified => "unspecified",
+        v1::Status::Live => "live",
+        v1::Status::Suspended => "suspended",
+        v1::Status::Revoked => "revoked",
+    }
+}

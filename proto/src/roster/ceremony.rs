@@ -1,0 +1,207 @@
+//! How k people on k machines agree on one thing by exchanging files.
+//!
+//! Each makes keys that never leave their machine and hands out a card. A proposal goes round;
+//! each hands back a small file of signatures; whoever collects them can neither change what was
+//! signed nor count anybody twice. Spec: ROS-29, ROS-30.
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::{
+    Fault, Part, RosterError, entry,
+    judge::{parse_signed, verify},
+    ledger::KeyLedger,
+};
+use crate::{
+    error::WireCode,
+    id::{KeyId, check_name},
+    keys::{SigningKey, VerifyingKey},
+    label::{self, sha256},
+    limits, sign, v1,
+};
+
+/// A judged holder card: who it names has both secret keys. Who they are is for people to check.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Holder {
+    /// The person, or the office.
+    pub name: String,
+    /// Changes the root.
+    pub root_key: VerifyingKey,
+    /// Issues rosters.
+    pub roster_key: VerifyingKey,
+}
+
+/// Signatures gathered for one proposal.
+#[derive(Debug, Clone)]
+pub struct Collection {
+    signed: v1::Signed,
+}
+
+/// Why a file of signatures is not taken. Whoever made it is at fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CollectError {
+    /// Not the message it should be, or over its limits.
+    #[error("the bytes are no signature file")]
+    Malformed,
+    /// It signs something else.
+    #[error("the signatures are for another proposal")]
+    OtherProposal,
+    /// A key that has no say here.
+    #[error("a signature is by a key that may not sign this")]
+    UnknownKey,
+    /// A signature that does not hold.
+    #[error("a signature does not verify")]
+    BadSignature,
+}
+
+impl From<CollectError> for WireCode {
+    fn from(error: CollectError) -> Self {
+        match error {
+            CollectError::Malformed => Self::Malformed,
+            CollectError::UnknownKey => Self::NotTrusted,
+            CollectError::OtherProposal | CollectError::BadSignature => Self::BadSignature,
+        }
+    }
+}
+
+impl Holder {
+    /// Judges the bytes of a holder card: both keys admitted, and both have signed it. Spec:
+    /// ROS-26.
+    ///
+    /// # Errors
+    /// [`RosterError`] by the first rule that is broken.
+    pub fn judge(bytes: &[u8], federation: &str) -> Result<Self, RosterError> {
+        let part = Part::HolderCard;
+        let signed = parse_signed(part, bytes)?;
+        let stated =
+            v1::Holder::decode(signed.payload.clone()).map_err(|_| part.fault(Fault::Malformed))?;
+        check_name(&stated.federation).map_err(|_| part.fault(Fault::BadId))?;
+        if stated.federation != federation {
+            return Err(part.fault(Fault::WrongFederation));
+        }
+        entry::check_display_name(part, &stated.name)?;
+        let mut ledger = KeyLedger::default();
+        let mut admit = |listed: &Option<v1::PublicKey>| {
+            let listed = listed.as_ref().ok_or(part.fault(Fault::KeyMissing))?;
+            ledger.signing_key(part, listed).map(|timed| timed.key)
+        };
+        let (root_key, roster_key) = (admit(&stated.root_key)?, admit(&stated.roster_key)?);
+        verify(part, &signed, &[root_key, roster_key], 2)?;
+        Ok(Self {
+            name: stated.name,
+            root_key,
+            roster_key,
+        })
+    }
+
+    /// The hash whose fingerprint people compare: of both keys.
+    #[must_use]
+    pub fn sha256(&self) -> label::Hash {
+        sha256(&[self.root_key.as_bytes(), self.roster_key.as_bytes()])
+    }
+}
+
+/// A holder's card: name and public keys, signed by both secret keys.
+#[must_use]
+pub fn holder_card(federation: &str, name: &str, root: &SigningKey, roster: &SigningKey) -> Bytes {
+    let stated = v1::Holder {
+        federation: federation.to_owned(),
+        name: name.to_owned(),
+        root_key: Some(super::build::signing_key(&root.verifying_key())),
+        roster_key: Some(super::build::signing_key(&roster.verifying_key())),
+    };
+    sign::sign(
+        label::TYPE_HOLDER,
+        stated.encode_to_vec().into(),
+        &[root, roster],
+    )
+    .encode_to_vec()
+    .into()
+}
+
+/// The file of signatures by `keys` on a proposal. Spec: ROS-30.
+#[must_use]
+pub fn detached(proposal: &v1::Signed, keys: &[&SigningKey]) -> Bytes {
+    let signed = sign::sign(&proposal.payload_type, proposal.payload.clone(), keys);
+    let detached = v1::DetachedSignatures {
+        payload_type: signed.payload_type,
+        payload_sha256: Bytes::copy_from_slice(&sha256(&[&signed.payload])),
+        signatures: signed.signatures,
+    };
+    detached.encode_to_vec().into()
+}
+
+impl Collection {
+    /// Nothing collected yet. Signatures that stand in the proposal itself are left out.
+    #[must_use]
+    pub fn new(proposal: &v1::Signed) -> Self {
+        let mut signed = proposal.clone();
+        signed.signatures.clear();
+        Self { signed }
+    }
+
+    /// Adds a file of signatures; gives the keys it signs with. A key counts once, however many
+    /// files it comes in. Spec: ROS-30.
+    ///
+    /// # Errors
+    /// [`CollectError`]; nothing of the file is then kept.
+    pub fn add(
+        &mut self,
+        file: &[u8],
+        candidates: &[VerifyingKey],
+    ) -> Result<Vec<KeyId>, CollectError> {
+        if file.len() > limits::SIGNED_BYTES_MAX {
+            return Err(CollectError::Malformed);
+        }
+        let file = v1::DetachedSignatures::decode(file).map_err(|_| CollectError::Malformed)?;
+        if file.signatures.is_empty() || file.signatures.len() > limits::SIGNATURES_MAX {
+            return Err(CollectError::Malformed);
+        }
+        if file.payload_type != self.signed.payload_type
+            || file.payload_sha256[..] != sha256(&[&self.signed.payload])
+        {
+            return Err(CollectError::OtherProposal);
+        }
+        let message = sign::pae(&self.signed.payload_type, &self.signed.payload);
+        let mut by = Vec::new();
+        for signature in &file.signatures {
+            let key = candidates
+                .iter()
+                .find(|key| key.key_id().as_ref() == &signature.key_id[..])
+                .ok_or(CollectError::UnknownKey)?;
+            key.verify(&message, &signature.signature)
+                .map_err(|_| CollectError::BadSignature)?;
+            by.push(key.key_id());
+        }
+        for signature in file.signatures {
+            let have = &self.signed.signatures;
+            if have.iter().all(|known| known.key_id != signature.key_id) {
+                self.signed.signatures.push(signature);
+            }
+        }
+        Ok(by)
+    }
+
+    /// How many of `keys` have signed.
+    #[must_use]
+    pub fn count(&self, keys: &[VerifyingKey]) -> usize {
+        keys.iter().filter(|key| self.has(key)).count()
+    }
+
+    /// Whether `key` has signed.
+    #[must_use]
+    pub fn has(&self, key: &VerifyingKey) -> bool {
+        let signatures = &self.signed.signatures;
+        signatures
+            .iter()
+            .any(|signature| &signature.key_id[..] == key.key_id().as_ref())
+    }
+
+    /// The proposal with the signatures collected.
+    #[must_use]
+    pub fn signed(&self) -> &v1::Signed {
+        &self.signed
+    }
+}
