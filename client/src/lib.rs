@@ -1,8 +1,8 @@
 //! What a FREX member's program needs: keys, connection, submit, inbox.
 //!
 //! Read in this order: [`environment`] (time and randomness), [`tls`] (who may talk),
-//! [`transport`] (how bytes travel), [`keys`] (what a member keeps on disk), [`client`] (submit
-//! and inbox), [`report`] (what is said inside).
+//! [`transport`] (how bytes travel), [`passphrase`] and [`keys`] (what a member keeps on disk),
+//! [`client`] (submit and inbox), [`report`] (what is said inside).
 
 #![forbid(unsafe_code)]
 
@@ -11,6 +11,7 @@ pub mod environment;
 #[cfg(test)]
 mod fixture;
 pub mod keys;
+pub mod passphrase;
 pub mod report;
 pub mod tls;
 pub mod transport;

@@ -256,7 +256,7 @@ fn completions_are_printed_for_every_shell() {
     }
 }
 
-// CLI-5: no option takes a secret; keys are files.
+// CLI-5: no option takes a secret; keys are files, and a passphrase is named by its descriptor.
 #[test]
 fn no_option_takes_a_secret() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -267,10 +267,19 @@ fn no_option_takes_a_secret() {
         "inbox",
         "roster make",
         "federation init",
+        "key encrypt",
+        "key passphrase",
     ] {
         let help = ok(dir.path(), &format!("{verb} --help")).to_lowercase();
-        for word in ["passphrase", "password", "secret", "seed"] {
-            assert!(!help.contains(word), "{verb}: {word}");
+        let options = help
+            .lines()
+            .filter(|line| line.trim_start().starts_with('-'));
+        for option in options.filter(|line| !line.contains("passphrase-fd <n>")) {
+            for word in ["passphrase", "password", "secret", "seed"] {
+                assert!(!option.contains(word), "{verb}: {option}");
+            }
         }
+        let line = format!("{verb} --passphrase-fd hunter2");
+        assert_eq!(frex(dir.path(), &line).status.code(), Some(2), "{verb}");
     }
 }

@@ -18,7 +18,7 @@ use super::{judge_even_expired, read_bundle, read_root, refused};
 use crate::cli::{
     RosterMakeArgs, RosterSignArgs,
     failure::{Done, Failure, OrCode, OrFail},
-    files, fingerprint, output,
+    files, fingerprint, output, passphrase,
 };
 
 /// Exit code of a roster that waits for further signatures.
@@ -128,7 +128,8 @@ fn decode_root(signed: &[u8]) -> Result<v1::Root, Failure> {
 fn read_keys(paths: &[std::path::PathBuf], root: &v1::Root) -> Result<Vec<SigningKey>, Failure> {
     let mut keys = Vec::new();
     for path in paths {
-        let key = file::read_signing_key(path).or_fail("cannot read a governance key")?;
+        let key = file::read_signing_key(path, &passphrase::unlock())
+            .or_fail("cannot read a governance key")?;
         let listed = root
             .roster_keys
             .iter()
