@@ -50,7 +50,7 @@ pub struct Cli {
     #[arg(long, global = true)]
     pub json: bool,
     /// Read the passphrase of encrypted keys from this file descriptor, one line: 3 with 3<FILE
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, value_name = "N", display_order = 900)]
     pub passphrase_fd: Option<u32>,
     /// What to do
     #[command(subcommand)]

@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -123,6 +124,14 @@ fn init_writes_encrypted_keys_and_says_how_to_give_a_passphrase() {
         ok(dir.path(), &format!("{line} --encrypt-keys {GIVEN}"));
         assert_closed(&dir.path().join(place), count);
     }
+    // A descriptor that is not open is no passphrase.
+    let text = refused(
+        dir.path(),
+        "key decrypt gov --passphrase-fd 9",
+        12,
+        "SEALED 6010",
+    );
+    assert!(text.contains("cannot be read"), "{text}");
     let moved =
         "key passphrase gov/holder-1 --passphrase-fd 3 --new-passphrase-fd 4 3<secret 4<new";
     let moved = json(dir.path(), moved, 0);
@@ -199,6 +208,72 @@ fn keys_are_listed_encrypted_moved_and_decrypted() {
     assert_eq!(fingerprints(&before), fingerprints(&listed("fr")));
     let node = world.start("fr");
     assert_eq!(node.stop(), Some(0));
+}
+
+// FIL-11: killed at any moment, the command loses no key, and run again it ends what it began.
+#[test]
+fn a_change_that_is_killed_loses_no_key() {
+    let dir = tempfile::tempdir().expect("a folder");
+    passphrases(dir.path());
+    ok(
+        dir.path(),
+        "federation init --name test --keys 1 --threshold 1 gov",
+    );
+    let paths = ["root.key", "roster.key"].map(|name| dir.path().join("gov/holder-1").join(name));
+    let read = || {
+        paths
+            .each_ref()
+            .map(|path| fs::read(path).expect("a key file"))
+    };
+    let before = read();
+    ok(dir.path(), &format!("key encrypt gov {GIVEN}"));
+    let (mut from, mut to) = ("secret", "new");
+    // Killed before the first write, during one, and between the two.
+    for moment in ["start", "draft", "changed"] {
+        let both = "--passphrase-fd 3 --new-passphrase-fd 4";
+        let line = format!("key passphrase gov {both} 3<{from} 4<{to}");
+        let old = read();
+        let changed = || {
+            let pairs = read().into_iter().zip(&old);
+            pairs.filter(|(new, old)| new != *old).count()
+        };
+        let draft = || {
+            paths
+                .iter()
+                .any(|path| path.with_extension("key.new").exists())
+        };
+        let mut child = command(dir.path(), &line)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let come = || match moment {
+            "start" => true,
+            "draft" => draft() || changed() > 0,
+            _ => changed() > 0,
+        };
+        while !come() && child.try_wait().expect("a child").is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // It may have ended in this very moment.
+        let _ = child.kill();
+        child.wait().expect("a child");
+        let changed = changed();
+        println!("killed at {moment}: {changed} of 2 keys changed");
+        let done = json(dir.path(), &line, 0);
+        let count = |name: &str| done[name].as_array().map_or(0, Vec::len);
+        assert_eq!(
+            (count("changed"), count("unchanged")),
+            (2 - changed, changed)
+        );
+        assert_closed(dir.path(), 2);
+        (from, to) = (to, from);
+    }
+    ok(
+        dir.path(),
+        &format!("key decrypt gov --passphrase-fd 3 3<{from}"),
+    );
+    assert_eq!(read(), before);
 }
 
 // FIL-12, FIL-9: each cause has its own words, and `key ls` finds it without a passphrase.
