@@ -303,6 +303,38 @@ mod tests {
         assert_eq!(public.sealing, Some(keys.sealing.public()));
     }
 
+    // FIL-13: the member's own folder is not looked at when the credentials are named.
+    #[test]
+    fn member_takes_its_keys_from_the_credentials_if_its_settings_say_so() {
+        let (dir, given) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::set_permissions(given.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let mut from_credentials = settings();
+        from_credentials.keys_from_credentials = true;
+        let mut rng = Random::seeded([1; 32]).rng();
+        MemberHome::create(dir.path(), from_credentials, None, &mut rng).unwrap();
+        let open = |folder: Option<&Path>| {
+            let unlock = Unlock::none().with_credentials(folder.map(Path::to_owned));
+            let home = MemberHome::open(dir.path()).unwrap();
+            home.unlocked_by(Arc::new(unlock))
+        };
+        let none = open(None).keys().unwrap_err();
+        assert!(matches!(none, KeyFileError::NoCredentials { .. }));
+        let given = given.path();
+        let other = SigningKey::from_seed(&[7; 32]);
+        for name in ["frex-member-identity.key", "frex-member-tls.key"] {
+            file::write_signing_key(&given.join(name), &other).unwrap();
+        }
+        let missing = open(Some(given)).keys().unwrap_err();
+        assert!(matches!(missing, KeyFileError::Missing { .. }));
+        let sealing = SealingSecretKey::from_seed(&[8; 32]);
+        file::write_sealing_key(&given.join("frex-member-sealing.key"), &sealing).unwrap();
+        let keys = open(Some(given)).keys().unwrap();
+        assert_eq!(keys.identity.key_id(), other.key_id());
+        assert_eq!(keys.sealing.key_id(), sealing.key_id());
+        let public = open(Some(given)).public_keys().unwrap();
+        assert_eq!(public.identity, Some(other.verifying_key()));
+    }
+
     // FIL-3: initialising twice changes nothing.
     #[test]
     fn second_creation_is_refused_and_keeps_the_keys() {
