@@ -5,6 +5,8 @@
 //! can be named without opening it, and a checksum, so that damage is not taken for a wrong
 //! passphrase.
 
+use std::fmt;
+
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
 use frex_proto::{
     error::WireCode,
@@ -122,7 +124,6 @@ enum Body {
     Encrypted(Encrypted),
 }
 
-#[derive(Debug)]
 struct Encrypted {
     sealing: bool,
     scheme: EncryptionScheme,
@@ -299,6 +300,15 @@ impl KeyText {
             Some(stated) if stated != key.as_ref().public() => Err(KeyTextError::Damaged),
             _ => Ok(key),
         }
+    }
+}
+
+impl fmt::Debug for Encrypted {
+    /// Without the document, at which a passphrase could be guessed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encrypted")
+            .field("sealing", &self.sealing)
+            .finish_non_exhaustive()
     }
 }
 

@@ -87,6 +87,24 @@ fn salt_and_vector_are_new_each_time() {
     assert_ne!(*text(), *text());
 }
 
+// FIL-8: a passphrase costs whoever guesses it what it should.
+#[test]
+fn guessing_costs_what_it_should() {
+    let text = encrypted(SecretKeyRef::from(&signing()));
+    let pem = &text[text.find("-----BEGIN").unwrap()..];
+    let (_, document) = decode_vec(pem.as_bytes()).unwrap();
+    let info = EncryptedPrivateKeyInfoRef::from_der(&document).unwrap();
+    let parameters = info.encryption_algorithm.pbes2().unwrap();
+    let scrypt = parameters.kdf.scrypt().unwrap();
+    let asked = (
+        scrypt.cost_parameter,
+        scrypt.block_size,
+        scrypt.parallelization,
+    );
+    assert_eq!(asked, (16_384, 8, 5));
+    assert_eq!(scrypt.salt.as_ref().len(), 16);
+}
+
 // FIL-12: each cause is told from the others.
 #[test]
 fn wrong_missing_and_damaged_are_told_apart() {
