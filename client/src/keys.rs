@@ -10,25 +10,32 @@
 //! <dir>/receipts/              proofs of what nodes took on
 //! ```
 //!
-//! Secrets are readable by their owner alone, or not used at all. Spec: chapter FIL.
+//! Secrets are readable by their owner alone, or not used at all. They may be encrypted under a
+//! passphrase, or come from the credentials of a service manager. Spec: chapter FIL.
 
 use std::{
     fmt, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use frex_proto::{
     error::WireCode,
-    keys::{SealingSecretKey, SigningKey},
+    keys::{SealingPublicKey, SealingSecretKey, SigningKey, VerifyingKey},
     roster::RosterError,
     v1,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::tls::{Identity, TlsError};
+use crate::{
+    passphrase::{PassphraseError, Unlock},
+    tls::{Identity, TlsError},
+};
 
+pub mod change;
 pub mod file;
 mod home;
+pub mod text;
 
 /// The settings file of a member's directory.
 pub const MEMBER_FILE: &str = "member.toml";
@@ -73,6 +80,46 @@ pub enum KeyFileError {
         /// What it should be.
         kind: &'static str,
     },
+    /// What was written is not what is there.
+    #[error("{} is damaged: its checksum does not fit", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Encrypted by another program, in a way that is not read here.
+    #[error("{} is encrypted in another way than scrypt with AES-256-CBC", path.display())]
+    OtherCipher {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Opening it would take more memory or time than any key file needs.
+    #[error("{} asks for more memory or work than a key file may", path.display())]
+    TooCostly {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The passphrase does not fit.
+    #[error("the passphrase does not open {}", path.display())]
+    WrongPassphrase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key is encrypted, and there is no passphrase.
+    #[error("{} is encrypted: {source}", path.display())]
+    Sealed {
+        /// The file.
+        path: PathBuf,
+        /// Why there is none.
+        source: PassphraseError,
+    },
+    /// The key is due from the service manager, which has handed over none.
+    #[error(
+        "{name} is due as a credential (keys_from_credentials = true), and $CREDENTIALS_DIRECTORY is not set"
+    )]
+    NoCredentials {
+        /// The credential.
+        name: String,
+    },
     /// The system refuses.
     #[error("{} cannot be used: {source}", path.display())]
     Io {
@@ -88,8 +135,14 @@ impl From<&KeyFileError> for WireCode {
         match error {
             KeyFileError::LooseMode { .. } => Self::LooseMode,
             KeyFileError::Missing { .. } => Self::NotInitialised,
+            KeyFileError::Sealed { source, .. } => (*source).into(),
+            KeyFileError::WrongPassphrase { .. } => Self::Sealed,
+            KeyFileError::Damaged { .. }
+            | KeyFileError::OtherCipher { .. }
+            | KeyFileError::TooCostly { .. } => Self::KeyUnusable,
             KeyFileError::Exists { .. }
             | KeyFileError::Malformed { .. }
+            | KeyFileError::NoCredentials { .. }
             | KeyFileError::Io { .. } => Self::BadConfig,
         }
     }
@@ -196,6 +249,9 @@ pub struct MemberSettings {
     pub name: String,
     /// What kind of organisation it is.
     pub role: MemberRole,
+    /// The secret keys come from the service manager and not from the folder. Spec: FIL-13.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keys_from_credentials: bool,
 }
 
 /// The secret keys of a member. Printing them prints only their public ids.
@@ -219,14 +275,31 @@ impl MemberKeys {
     }
 }
 
+/// The public halves of a member's keys, as far as they can be read without a passphrase.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberPublicKeys {
+    /// Verifies what the member signs.
+    pub identity: Option<VerifyingKey>,
+    /// What others seal to.
+    pub sealing: Option<SealingPublicKey>,
+}
+
 /// A member's directory.
 #[derive(Clone)]
 pub struct MemberHome {
     dir: PathBuf,
     settings: MemberSettings,
+    unlock: Arc<Unlock>,
 }
 
 impl MemberHome {
+    /// The same directory, with what opens its keys. Without it only plain keys are read.
+    #[must_use]
+    pub fn unlocked_by(mut self, unlock: Arc<Unlock>) -> Self {
+        self.unlock = unlock;
+        self
+    }
+
     /// The directory.
     #[must_use]
     pub fn dir(&self) -> &Path {

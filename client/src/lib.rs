@@ -1,8 +1,9 @@
 //! What a FREX member's program needs: keys, connection, submit, inbox.
 //!
 //! Read in this order: [`environment`] (time and randomness), [`tls`] (who may talk),
-//! [`transport`] (how bytes travel), [`membership`] (how news of the roster come), [`keys`] (what
-//! a member keeps on disk), [`client`] (submit and inbox), [`report`] (what is said inside).
+//! [`transport`] (how bytes travel), [`membership`] (how news of the roster come), [`passphrase`]
+//! and [`keys`] (what a member keeps on disk), [`client`] (submit and inbox), [`report`] (what is
+//! said inside).
 
 #![forbid(unsafe_code)]
 
@@ -12,6 +13,7 @@ pub mod environment;
 mod fixture;
 pub mod keys;
 pub mod membership;
+pub mod passphrase;
 pub mod report;
 pub mod tls;
 pub mod transport;

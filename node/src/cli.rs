@@ -23,9 +23,11 @@ mod fingerprint;
 mod fsck;
 mod inbox;
 mod init;
+mod key;
 mod log;
 mod member;
 mod output;
+mod passphrase;
 mod receipt;
 mod roster;
 mod run;
@@ -49,6 +51,9 @@ pub struct Cli {
     /// Print JSON (one document with "v": 1) instead of text; errors become one line of JSON
     #[arg(long, global = true)]
     pub json: bool,
+    /// Read the passphrase of encrypted keys from this file descriptor, one line: 3 with 3<FILE
+    #[arg(long, global = true, value_name = "N", display_order = 900)]
+    pub passphrase_fd: Option<u32>,
     /// What to do
     #[command(subcommand)]
     pub command: Command,
@@ -65,6 +70,9 @@ pub enum Command {
     /// Propose, sign, read and install the list of members
     #[command(subcommand)]
     Roster(RosterCommand),
+    /// List secret keys; encrypt them, decrypt them, change their passphrase
+    #[command(subcommand)]
+    Key(key::KeyCommand),
     /// Run a node until it is told to stop
     Run(RunArgs),
     /// Seal a report to members and hand it to the node
@@ -132,6 +140,9 @@ pub struct InitArgs {
     /// The node that serves this member
     #[arg(long, value_name = "ID", requires = "no_node")]
     pub home_node: Option<String>,
+    /// Write the keys encrypted: by --passphrase-fd, or asked for at the terminal
+    #[arg(long)]
+    pub encrypt_keys: bool,
     /// Folder to make everything in
     pub dir: PathBuf,
 }
@@ -168,6 +179,9 @@ pub struct FederationInitArgs {
     /// Life of the root
     #[arg(long, default_value = "1825d")]
     pub expires: Span,
+    /// Write the keys encrypted: by --passphrase-fd, or asked for at the terminal
+    #[arg(long)]
+    pub encrypt_keys: bool,
     /// Folder to make
     pub dir: PathBuf,
 }

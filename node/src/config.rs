@@ -46,6 +46,9 @@ pub struct NodeConfig {
     /// Requests of one peer that are worked on at once.
     #[serde(default = "default_requests_in_flight_max")]
     pub requests_in_flight_max: usize,
+    /// The secret keys come from the service manager and not from the folder.
+    #[serde(default)]
+    pub keys_from_credentials: bool,
 }
 
 /// Why settings cannot be used. The operator must act.
@@ -86,6 +89,7 @@ impl NodeConfig {
             crypto_threads: 0,
             delivery_batch_max: default_delivery_batch_max(),
             requests_in_flight_max: default_requests_in_flight_max(),
+            keys_from_credentials: false,
         }
     }
 
@@ -172,6 +176,7 @@ impl fmt::Display for NodeConfig {
             crypto_threads,
             delivery_batch_max,
             requests_in_flight_max,
+            keys_from_credentials,
             ..
         } = self;
         write!(
@@ -204,6 +209,10 @@ listen = "{listen}"
 # Envelopes of one delivery request (1 to 64), and requests of one peer worked on at once.
 # delivery_batch_max = {delivery_batch_max}
 # requests_in_flight_max = {requests_in_flight_max}
+
+# Keys come from the service manager ($CREDENTIALS_DIRECTORY/frex-node-tls.key and
+# frex-node-log.key), not from the folder.
+# keys_from_credentials = {keys_from_credentials}
 "#
         )
     }

@@ -19,13 +19,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use frex_client::keys::{KEYS_DIR, KeyFileError, ROOT_FILE, ROSTER_FILE, file};
+use frex_client::{
+    keys::{KEYS_DIR, KeyFileError, ROOT_FILE, ROSTER_FILE, file, file::KeyPlace, text::PublicKey},
+    passphrase::{Passphrase, Unlock},
+};
 use frex_proto::{
     error::WireCode,
-    keys::SigningKey,
+    keys::{SigningKey, VerifyingKey},
     limits,
     roster::{Roster, RosterError, TrustAnchor},
 };
+use rand_core::CryptoRng;
 
 use crate::config::{ConfigError, NodeConfig};
 
@@ -40,6 +44,8 @@ pub const LOG_DIR: &str = "log";
 const LOCK_FILE: &str = "lock";
 const TLS_FILE: &str = "tls.key";
 const LOG_KEY_FILE: &str = "log.key";
+/// What the name of a credential begins with; the name of the file follows.
+const CREDENTIAL: &str = "frex-node-";
 const CONFIG_BYTES_MAX: u64 = 64 * 1024;
 
 /// Everything that a node needs from its directory, checked.
@@ -137,7 +143,7 @@ impl From<NodeHomeError> for WireCode {
 
 impl NodeHome {
     /// Makes the node of `config` in the existing folder `dir`: keys, then settings, so that a
-    /// directory that has settings is complete.
+    /// directory that has settings is complete. With a passphrase the keys are written encrypted.
     ///
     /// # Errors
     /// [`NodeHomeError::File`], also if something is there: keys are never overwritten.
@@ -146,6 +152,8 @@ impl NodeHome {
         config: &NodeConfig,
         tls_key: &SigningKey,
         log_key: &SigningKey,
+        passphrase: Option<&Passphrase>,
+        rng: &mut dyn CryptoRng,
     ) -> Result<(), NodeHomeError> {
         let path = dir.join(CONFIG_FILE);
         config.check().map_err(|source| NodeHomeError::Config {
@@ -156,24 +164,48 @@ impl NodeHome {
         for folder in [KEYS_DIR, JOURNAL_DIR, INDEX_DIR, LOG_DIR] {
             file::create_private_dir(&dir.join(folder))?;
         }
-        file::write_signing_key(&keys.join(TLS_FILE), tls_key)?;
-        file::write_signing_key(&keys.join(LOG_KEY_FILE), log_key)?;
+        for (name, key) in [(TLS_FILE, tls_key), (LOG_KEY_FILE, log_key)] {
+            file::write_key(&keys.join(name), key.into(), passphrase, rng)?;
+        }
         Ok(file::write_new(&path, config.to_string().as_bytes())?)
     }
 
     /// Opens a node's directory.
     ///
     /// # Errors
-    /// [`NodeHomeError`] by what is missing, loose or wrong.
-    pub fn open(dir: &Path, now_ms: u64) -> Result<Self, NodeHomeError> {
-        let keys = dir.join(KEYS_DIR);
+    /// [`NodeHomeError`] by what is missing, loose, sealed or wrong.
+    pub fn open(dir: &Path, now_ms: u64, unlock: &Unlock) -> Result<Self, NodeHomeError> {
+        let config = Self::config(dir)?;
+        let read = |name| key_place(dir, name, &config, unlock)?.read_signing_key(unlock);
+        // Whatever can be wrong without a passphrase comes first: nobody should type one in vain.
+        for name in [TLS_FILE, LOG_KEY_FILE] {
+            key_place(dir, name, &config, unlock)?.read()?;
+        }
+        let roster = Self::roster(dir, now_ms)?;
         Ok(Self {
             dir: dir.to_owned(),
-            config: Self::config(dir)?,
-            tls_key: file::read_signing_key(&keys.join(TLS_FILE))?,
-            log_key: file::read_signing_key(&keys.join(LOG_KEY_FILE))?,
-            roster: Self::roster(dir, now_ms)?,
+            tls_key: read(TLS_FILE)?,
+            log_key: read(LOG_KEY_FILE)?,
+            config,
+            roster,
         })
+    }
+
+    /// The public half of the key that signs the log, for which no passphrase is needed; none if
+    /// its file does not state it.
+    ///
+    /// # Errors
+    /// [`NodeHomeError::File`].
+    pub fn log_public_key(
+        dir: &Path,
+        config: &NodeConfig,
+        unlock: &Unlock,
+    ) -> Result<Option<VerifyingKey>, NodeHomeError> {
+        let text = key_place(dir, LOG_KEY_FILE, config, unlock)?.read()?;
+        match text.public() {
+            Some(PublicKey::Signing(key)) => Ok(Some(*key)),
+            _ => Ok(None),
+        }
     }
 
     /// The settings alone.
@@ -219,6 +251,16 @@ impl NodeHome {
     }
 }
 
+fn key_place(
+    dir: &Path,
+    name: &str,
+    config: &NodeConfig,
+    unlock: &Unlock,
+) -> Result<KeyPlace, KeyFileError> {
+    let credentials = config.keys_from_credentials.then_some(CREDENTIAL);
+    KeyPlace::find(&dir.join(KEYS_DIR), name, credentials, unlock)
+}
+
 fn read_trust(dir: &Path, path: &Path, bytes_max: usize) -> Result<Vec<u8>, NodeHomeError> {
     match file::read_capped(path, bytes_max as u64, "roster file") {
         Err(KeyFileError::Missing { .. }) => Err(NodeHomeError::NoRoster {
@@ -260,16 +302,20 @@ impl DirLock {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
+    use frex_client::environment::Random;
+
     use super::*;
 
-    fn made(dir: &Path) -> (SigningKey, SigningKey) {
-        let keys = (
-            SigningKey::from_seed(&[1; 32]),
-            SigningKey::from_seed(&[2; 32]),
-        );
-        NodeHome::create(dir, &NodeConfig::new("node.fr"), &keys.0, &keys.1)
-            .expect("an empty folder");
-        keys
+    fn make(dir: &Path, passphrase: Option<&Passphrase>) -> Result<(), NodeHomeError> {
+        let mut rng = Random::seeded([3; 32]).rng();
+        let (tls, log) = keys();
+        let config = NodeConfig::new("node.fr");
+        NodeHome::create(dir, &config, &tls, &log, passphrase, &mut rng)
+    }
+
+    fn keys() -> (SigningKey, SigningKey) {
+        let key = |seed| SigningKey::from_seed(&[seed; 32]);
+        (key(1), key(2))
     }
 
     fn code(error: NodeHomeError) -> WireCode {
@@ -279,14 +325,14 @@ mod tests {
     #[test]
     fn a_new_node_waits_for_its_roster_and_is_not_made_twice() {
         let dir = tempfile::tempdir().expect("a folder");
-        let (tls, log) = made(dir.path());
-        let error = NodeHome::open(dir.path(), 1).expect_err("no roster");
+        make(dir.path(), None).expect("an empty folder");
+        let error = NodeHome::open(dir.path(), 1, &Unlock::none()).expect_err("no roster");
         assert!(matches!(error, NodeHomeError::NoRoster { .. }), "{error}");
         assert_eq!(
             NodeHome::config(dir.path()).expect("just written"),
             NodeConfig::new("node.fr")
         );
-        let again = NodeHome::create(dir.path(), &NodeConfig::new("node.fr"), &tls, &log);
+        let again = make(dir.path(), None);
         assert!(matches!(
             again,
             Err(NodeHomeError::File(KeyFileError::Exists { .. }))
@@ -296,14 +342,57 @@ mod tests {
     #[test]
     fn each_broken_directory_gives_its_code() {
         let dir = tempfile::tempdir().expect("a folder");
-        let open = || code(NodeHome::open(dir.path(), 1).expect_err("broken"));
+        let open = || code(NodeHome::open(dir.path(), 1, &Unlock::none()).expect_err("broken"));
         assert_eq!(open(), WireCode::NotInitialised);
-        made(dir.path());
+        make(dir.path(), None).expect("an empty folder");
         let key = dir.path().join("keys/log.key");
         std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).expect("own file");
         assert_eq!(open(), WireCode::LooseMode);
         std::fs::write(dir.path().join(CONFIG_FILE), "node = 7").expect("own file");
         assert_eq!(open(), WireCode::BadConfig);
+    }
+
+    // FIL-7, FIL-12: the log's public key is known without the passphrase, its secret is not.
+    #[test]
+    fn an_encrypted_node_states_its_public_key_alone() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let passphrase = Passphrase::read(&mut &b"open sesame"[..]).expect("one line");
+        make(dir.path(), Some(&passphrase)).expect("an empty folder");
+        let config = NodeConfig::new("node.fr");
+        let public = NodeHome::log_public_key(dir.path(), &config, &Unlock::none());
+        assert_eq!(public.expect("stated"), Some(keys().1.verifying_key()));
+        let place = |unlock: &Unlock| {
+            key_place(dir.path(), TLS_FILE, &config, unlock)?.read_signing_key(unlock)
+        };
+        assert!(place(&Unlock::with(passphrase)).is_ok());
+        let sealed = place(&Unlock::none()).expect_err("no passphrase");
+        assert_eq!(WireCode::from(sealed), WireCode::Sealed);
+    }
+
+    // FIL-13: nothing is taken from the folder when the settings name the credentials.
+    #[test]
+    fn a_node_takes_its_keys_from_the_credentials_if_its_settings_say_so() {
+        let (dir, given) = (tempfile::tempdir(), tempfile::tempdir());
+        let (dir, given) = (dir.expect("a folder"), given.expect("a folder"));
+        let closed = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(given.path(), closed).expect("own folder");
+        make(dir.path(), None).expect("an empty folder");
+        let path = dir.path().join(CONFIG_FILE);
+        std::fs::write(path, "node = \"node.fr\"\nkeys_from_credentials = true\n")
+            .expect("own file");
+        let open = |unlock: &Unlock| NodeHome::open(dir.path(), 1, unlock).expect_err("no roster");
+        let error = open(&Unlock::none());
+        assert!(error.to_string().contains("frex-node-tls.key"), "{error}");
+        for (name, key) in [
+            ("frex-node-tls.key", keys().0),
+            ("frex-node-log.key", keys().1),
+        ] {
+            file::write_signing_key(&given.path().join(name), &key).expect("a new file");
+        }
+        let unlock = Unlock::none().with_credentials(Some(given.path().to_owned()));
+        let error = open(&unlock);
+        // The keys are good: only the roster is missing.
+        assert!(matches!(error, NodeHomeError::NoRoster { .. }), "{error}");
     }
 
     // NOD-6

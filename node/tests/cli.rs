@@ -265,7 +265,7 @@ fn completions_are_printed_for_every_shell() {
     }
 }
 
-// CLI-5: no option takes a secret; keys are files.
+// CLI-5: no option takes a secret; keys are files, and a passphrase is named by its descriptor.
 #[test]
 fn no_option_takes_a_secret() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -279,10 +279,22 @@ fn no_option_takes_a_secret() {
         "federation key",
         "federation sign",
         "federation init",
+        "key encrypt",
+        "key passphrase",
     ] {
         let help = ok(dir.path(), &format!("{verb} --help")).to_lowercase();
-        for word in ["passphrase", "password", "secret", "seed"] {
-            assert!(!help.contains(word), "{verb}: {word}");
+        for line in help
+            .lines()
+            .filter(|line| line.trim_start().starts_with('-'))
+        {
+            // The name and what it takes, without the explanation behind it.
+            let option = line.trim_start().split("  ").next().unwrap_or_default();
+            for word in ["passphrase", "password", "secret", "seed"] {
+                let named = option.contains(word) && !option.ends_with("passphrase-fd <n>");
+                assert!(!named, "{verb}: {option}");
+            }
         }
+        let line = format!("{verb} --passphrase-fd hunter2");
+        assert_eq!(frex(dir.path(), &line).status.code(), Some(2), "{verb}");
     }
 }

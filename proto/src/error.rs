@@ -151,6 +151,10 @@ codes! {
     BadInput = 6008, "BAD_INPUT", 2, Caller, Never, "the input is not what this command takes", "Mend what is named above";
     /// Stopped by whoever started it.
     Cancelled = 6009, "CANCELLED", 130, Caller, Later, "stopped before the end", "Start it again";
+    /// A key is encrypted, and there is no passphrase that opens it.
+    Sealed = 6010, "SEALED", 12, Caller, Never, "a key is encrypted and no passphrase opens it", "Give the passphrase: --passphrase-fd 3 3<FILE, the systemd credential frex-passphrase, or at a terminal";
+    /// A key file is damaged, or asks for what no key file of ours asks for.
+    KeyUnusable = 6011, "KEY_UNUSABLE", 78, Caller, Never, "a key file cannot be used", "Restore it from a backup; see how the others are: frex key ls DIR";
 }
 
 impl std::fmt::Display for WireCode {

@@ -16,6 +16,7 @@ use frex_client::{
     environment::Environment,
     keys::{ROSTER_FILE, file},
     membership::{Membership, RosterStore},
+    passphrase::Unlock,
     report::CONTENT_TYPE,
     tls::config::Limits,
     transport::{RosterHandle, Socket},
@@ -363,7 +364,7 @@ fn a_roster_installed_at_one_running_node_is_everywhere() {
     let held = std::fs::read(dir.path().join("roster.frex")).unwrap();
     let held = Roster::judge(&held, &anchor, now_ms()).unwrap();
     let key = dir.path().join("governance/holder-1/roster.key");
-    let key = file::read_signing_key(&key).unwrap();
+    let key = file::read_signing_key(&key, &Unlock::none()).unwrap();
     let listed = build::next_roster(&held, now_ms(), held.expires_ms());
     let bundle = v1::RosterBundle {
         roster: build::sign_roster(&listed, &[&key]),

@@ -4,51 +4,172 @@ use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{ErrorKind, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-use ed25519_dalek::pkcs8::{
-    DecodePrivateKey, EncodePrivateKey, KeypairBytes,
-    spki::der::pem::{LineEnding, decode_vec, encode_string},
-};
 use frex_proto::keys::{SealingSecretKey, SigningKey};
+use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::KeyFileError;
+use super::{
+    KeyFileError,
+    text::{KeyText, KeyTextError, SecretKey, SecretKeyRef},
+};
+use crate::passphrase::{Passphrase, PassphraseError, Unlock};
 
-const SEALING_LABEL: &str = "FREX SEALING KEY";
 const SIGNING_KIND: &str = "PKCS#8 Ed25519 key file";
 const SEALING_KIND: &str = "FREX sealing key file";
+const ANY_KIND: &str = "key file";
 const KEY_FILE_BYTES_MAX: u64 = 4096;
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_DIR: u32 = 0o700;
 const OTHERS: u32 = 0o077;
+/// A service manager grants its service access by a list, which shows as reading by the group.
+const CREDENTIAL_OTHERS: u32 = 0o037;
+const CREDENTIAL_DIR_OTHERS: u32 = 0o027;
+
+/// Where a key is read from.
+#[derive(Debug)]
+pub struct KeyPlace {
+    path: PathBuf,
+    credential: bool,
+}
+
+impl KeyPlace {
+    /// A key file of our own.
+    #[must_use]
+    pub fn file(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            credential: false,
+        }
+    }
+
+    /// The key file `name` in `dir`; or, if the settings name the `credentials` that stand for
+    /// the folder, the credential of that prefix and name. Spec: FIL-13.
+    ///
+    /// # Errors
+    /// [`KeyFileError::NoCredentials`].
+    pub fn find(
+        dir: &Path,
+        name: &str,
+        credentials: Option<&str>,
+        unlock: &Unlock,
+    ) -> Result<Self, KeyFileError> {
+        let Some(prefix) = credentials else {
+            return Ok(Self::file(&dir.join(name)));
+        };
+        let name = format!("{prefix}{name}");
+        match unlock.credentials() {
+            Some(folder) => Ok(Self {
+                path: folder.join(name),
+                credential: true,
+            }),
+            None => Err(KeyFileError::NoCredentials { name }),
+        }
+    }
+
+    /// Reads the file and takes it apart; nothing is decrypted.
+    ///
+    /// # Errors
+    /// [`KeyFileError`]; a file or folder open to others is refused unread.
+    pub fn read(&self) -> Result<KeyText, KeyFileError> {
+        self.read_as(ANY_KIND)
+    }
+
+    /// Reads the key, of whichever kind.
+    ///
+    /// # Errors
+    /// [`KeyFileError`].
+    pub fn read_key(&self, unlock: &Unlock) -> Result<SecretKey, KeyFileError> {
+        self.open(self.read()?, ANY_KIND, unlock)
+    }
+
+    /// Reads a signing key.
+    ///
+    /// # Errors
+    /// [`KeyFileError`].
+    pub fn read_signing_key(&self, unlock: &Unlock) -> Result<SigningKey, KeyFileError> {
+        let text = self.read_as(SIGNING_KIND)?;
+        // The kind first: nobody should type a passphrase for the wrong file.
+        if text.is_sealing() {
+            return Err(malformed(&self.path, SIGNING_KIND));
+        }
+        match self.open(text, SIGNING_KIND, unlock)? {
+            SecretKey::Signing(key) => Ok(*key),
+            SecretKey::Sealing(_) => Err(malformed(&self.path, SIGNING_KIND)),
+        }
+    }
+
+    /// Reads a sealing key.
+    ///
+    /// # Errors
+    /// [`KeyFileError`].
+    pub fn read_sealing_key(&self, unlock: &Unlock) -> Result<SealingSecretKey, KeyFileError> {
+        let text = self.read_as(SEALING_KIND)?;
+        if !text.is_sealing() {
+            return Err(malformed(&self.path, SEALING_KIND));
+        }
+        match self.open(text, SEALING_KIND, unlock)? {
+            SecretKey::Sealing(key) => Ok(key),
+            SecretKey::Signing(_) => Err(malformed(&self.path, SEALING_KIND)),
+        }
+    }
+
+    fn read_as(&self, kind: &'static str) -> Result<KeyText, KeyFileError> {
+        let masks = match self.credential {
+            true => (CREDENTIAL_DIR_OTHERS, CREDENTIAL_OTHERS),
+            false => (OTHERS, OTHERS),
+        };
+        let text = read_private(&self.path, masks, kind)?;
+        KeyText::parse(&text).map_err(|error| refused(&self.path, kind, error))
+    }
+
+    fn open(
+        &self,
+        text: KeyText,
+        kind: &'static str,
+        unlock: &Unlock,
+    ) -> Result<SecretKey, KeyFileError> {
+        let sealed = |source| KeyFileError::Sealed {
+            path: self.path.clone(),
+            source,
+        };
+        let passphrase = match text.is_encrypted() {
+            true => Some(unlock.passphrase().map_err(sealed)?),
+            false => None,
+        };
+        text.open(passphrase)
+            .map_err(|error| refused(&self.path, kind, error))
+    }
+}
+
+/// Writes a new key file, encrypted if there is a passphrase.
+///
+/// # Errors
+/// [`KeyFileError::Exists`], [`KeyFileError::LooseMode`], [`KeyFileError::Io`].
+pub fn write_key(
+    path: &Path,
+    key: SecretKeyRef<'_>,
+    passphrase: Option<&Passphrase>,
+    rng: &mut dyn CryptoRng,
+) -> Result<(), KeyFileError> {
+    let text = match passphrase {
+        Some(passphrase) => key.to_encrypted_text(passphrase, rng),
+        None => key.to_text(),
+    };
+    let text = text.map_err(|error| refused(path, ANY_KIND, error))?;
+    write_private(path, text.as_bytes())
+}
 
 /// Writes a signing key as PKCS#8 version 1 PEM, which OpenSSL 3 reads too.
 ///
 /// # Errors
 /// [`KeyFileError::Exists`], [`KeyFileError::LooseMode`], [`KeyFileError::Io`].
 pub fn write_signing_key(path: &Path, key: &SigningKey) -> Result<(), KeyFileError> {
-    let document = KeypairBytes {
-        secret_key: *key.seed(),
-        // Without the public half the document is version 1.
-        public_key: None,
-    };
-    let text = document
-        .to_pkcs8_pem(LineEnding::LF)
-        .map_err(|_| malformed(path, SIGNING_KIND))?;
+    let text = SecretKeyRef::from(key).to_text();
+    let text = text.map_err(|error| refused(path, SIGNING_KIND, error))?;
     write_private(path, text.as_bytes())
-}
-
-/// Reads a signing key.
-///
-/// # Errors
-/// [`KeyFileError`]; a file or folder open to others is refused unread.
-pub fn read_signing_key(path: &Path) -> Result<SigningKey, KeyFileError> {
-    let text = read_private(path, SIGNING_KIND)?;
-    let key = ed25519_dalek::SigningKey::from_pkcs8_pem(&text)
-        .map_err(|_| malformed(path, SIGNING_KIND))?;
-    Ok(SigningKey::from_seed(key.as_bytes()))
 }
 
 /// Writes the seed of a sealing key under a PEM label of its own.
@@ -56,26 +177,36 @@ pub fn read_signing_key(path: &Path) -> Result<SigningKey, KeyFileError> {
 /// # Errors
 /// [`KeyFileError::Exists`], [`KeyFileError::LooseMode`], [`KeyFileError::Io`].
 pub fn write_sealing_key(path: &Path, key: &SealingSecretKey) -> Result<(), KeyFileError> {
-    let text = encode_string(SEALING_LABEL, LineEnding::LF, key.seed().as_slice())
-        .map(Zeroizing::new)
-        .map_err(|_| malformed(path, SEALING_KIND))?;
+    let text = SecretKeyRef::from(key).to_text();
+    let text = text.map_err(|error| refused(path, SEALING_KIND, error))?;
     write_private(path, text.as_bytes())
 }
 
-/// Reads a sealing key.
+/// Reads a signing key from a file of our own.
 ///
 /// # Errors
 /// [`KeyFileError`]; a file or folder open to others is refused unread.
-pub fn read_sealing_key(path: &Path) -> Result<SealingSecretKey, KeyFileError> {
-    let text = read_private(path, SEALING_KIND)?;
-    let refused = || malformed(path, SEALING_KIND);
-    let (label, seed) = decode_vec(text.as_bytes()).map_err(|_| refused())?;
-    let seed = Zeroizing::new(seed);
-    let seed: &[u8; 32] = seed.as_slice().try_into().map_err(|_| refused())?;
-    if label == SEALING_LABEL {
-        Ok(SealingSecretKey::from_seed(seed))
-    } else {
-        Err(refused())
+pub fn read_signing_key(path: &Path, unlock: &Unlock) -> Result<SigningKey, KeyFileError> {
+    KeyPlace::file(path).read_signing_key(unlock)
+}
+
+/// Reads a sealing key from a file of our own.
+///
+/// # Errors
+/// [`KeyFileError`]; a file or folder open to others is refused unread.
+pub fn read_sealing_key(path: &Path, unlock: &Unlock) -> Result<SealingSecretKey, KeyFileError> {
+    KeyPlace::file(path).read_sealing_key(unlock)
+}
+
+/// Opens a credential that is no key, if there is one. Spec: FIL-13.
+///
+/// # Errors
+/// [`KeyFileError::LooseMode`], [`KeyFileError::Io`].
+pub fn open_credential(path: &Path) -> Result<Option<File>, KeyFileError> {
+    match open_private(path, (CREDENTIAL_DIR_OTHERS, CREDENTIAL_OTHERS)) {
+        Ok(file) => Ok(Some(file)),
+        Err(KeyFileError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -90,7 +221,7 @@ pub fn create_private_dir(path: &Path) -> Result<(), KeyFileError> {
         .mode(PRIVATE_DIR)
         .create(path)
         .map_err(|source| io(path, source))?;
-    check_dir(path)
+    check_dir(path, OTHERS)
 }
 
 /// Writes a new file that only its owner can read, and does not return before it would survive a
@@ -124,17 +255,31 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
 /// # Errors
 /// [`KeyFileError::Io`].
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
+    let draft = draft_of(path);
+    remove_draft(path)?;
+    write_new(&draft, bytes)?;
+    fs::rename(&draft, path).map_err(|source| io(path, source))?;
+    sync_parent(path)
+}
+
+/// Where [`replace`] writes before it renames.
+#[must_use]
+pub fn draft_of(path: &Path) -> PathBuf {
     let mut draft = path.as_os_str().to_owned();
     draft.push(".new");
-    let draft = Path::new(&draft);
-    if let Err(source) = fs::remove_file(draft)
-        && source.kind() != ErrorKind::NotFound
-    {
-        return Err(io(draft, source));
+    draft.into()
+}
+
+/// Removes what a replacement left that did not come to its end: the file itself is whole.
+///
+/// # Errors
+/// [`KeyFileError::Io`].
+pub fn remove_draft(path: &Path) -> Result<(), KeyFileError> {
+    let draft = draft_of(path);
+    match fs::remove_file(&draft) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(io(&draft, source)),
+        _ => Ok(()),
     }
-    write_new(draft, bytes)?;
-    fs::rename(draft, path).map_err(|source| io(path, source))?;
-    sync_parent(path)
 }
 
 /// Reads a file of at most so many bytes; a longer one is not what it should be.
@@ -156,21 +301,47 @@ pub(super) fn io(path: &Path, source: std::io::Error) -> KeyFileError {
     }
 }
 
+/// The text's own refusal, with the file that it is about.
+pub(super) fn refused(path: &Path, kind: &'static str, error: KeyTextError) -> KeyFileError {
+    let path = path.to_owned();
+    match error {
+        KeyTextError::Malformed => KeyFileError::Malformed { path, kind },
+        KeyTextError::Damaged => KeyFileError::Damaged { path },
+        KeyTextError::OtherCipher => KeyFileError::OtherCipher { path },
+        KeyTextError::TooCostly => KeyFileError::TooCostly { path },
+        KeyTextError::WrongPassphrase => KeyFileError::WrongPassphrase { path },
+        KeyTextError::Sealed => KeyFileError::Sealed {
+            path,
+            source: PassphraseError::NotGiven,
+        },
+    }
+}
+
 fn write_private(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
-    check_parent(path)?;
+    check_parent(path, OTHERS)?;
     write_new(path, bytes)
 }
 
-fn read_private(path: &Path, kind: &'static str) -> Result<Zeroizing<String>, KeyFileError> {
-    // Existence first: a missing key is better news than its loose folder.
-    let file = open(path)?;
-    check_parent(path)?;
-    // The open file is judged, not its name, which could come to mean another file meanwhile.
-    let metadata = file.metadata().map_err(|source| io(path, source))?;
-    check_mode(path, metadata.permissions().mode())?;
+fn read_private(
+    path: &Path,
+    others: (u32, u32),
+    kind: &'static str,
+) -> Result<Zeroizing<String>, KeyFileError> {
+    let file = open_private(path, others)?;
     let bytes = read_open(file, path, KEY_FILE_BYTES_MAX, kind)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| malformed(path, kind))?;
     Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// Opens a file if neither its folder nor itself grants others one of these bits.
+fn open_private(path: &Path, (dir_others, file_others): (u32, u32)) -> Result<File, KeyFileError> {
+    // Existence first: a missing key is better news than its loose folder.
+    let file = open(path)?;
+    check_parent(path, dir_others)?;
+    // The open file is judged, not its name, which could come to mean another file meanwhile.
+    let metadata = file.metadata().map_err(|source| io(path, source))?;
+    check_mode(path, metadata.permissions().mode(), file_others)?;
+    Ok(file)
 }
 
 fn open(path: &Path) -> Result<File, KeyFileError> {
@@ -198,20 +369,20 @@ fn read_open(
     Ok(bytes)
 }
 
-fn check_parent(path: &Path) -> Result<(), KeyFileError> {
+fn check_parent(path: &Path, others: u32) -> Result<(), KeyFileError> {
     match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => check_dir(parent),
-        _ => check_dir(Path::new(".")),
+        Some(parent) if !parent.as_os_str().is_empty() => check_dir(parent, others),
+        _ => check_dir(Path::new("."), others),
     }
 }
 
-fn check_dir(path: &Path) -> Result<(), KeyFileError> {
+fn check_dir(path: &Path, others: u32) -> Result<(), KeyFileError> {
     let metadata = fs::metadata(path).map_err(|source| io(path, source))?;
-    check_mode(path, metadata.permissions().mode())
+    check_mode(path, metadata.permissions().mode(), others)
 }
 
-fn check_mode(path: &Path, mode: u32) -> Result<(), KeyFileError> {
-    if mode & OTHERS == 0 {
+fn check_mode(path: &Path, mode: u32, others: u32) -> Result<(), KeyFileError> {
+    if mode & others == 0 {
         return Ok(());
     }
     Err(KeyFileError::LooseMode {
@@ -239,97 +410,4 @@ fn malformed(path: &Path, kind: &'static str) -> KeyFileError {
 }
 
 #[cfg(test)]
-mod tests {
-    use frex_proto::error::WireCode;
-
-    use super::*;
-
-    // FIL-1: written keys read back, as text that begins as other tools expect.
-    #[test]
-    fn keys_read_back_as_written() {
-        let dir = private_dir();
-        let (signing, sealing) = (dir.path().join("a.key"), dir.path().join("b.key"));
-        write_signing_key(&signing, &SigningKey::from_seed(&[1; 32])).unwrap();
-        write_sealing_key(&sealing, &SealingSecretKey::from_seed(&[2; 32])).unwrap();
-        assert_eq!(*read_signing_key(&signing).unwrap().seed(), [1; 32]);
-        assert_eq!(*read_sealing_key(&sealing).unwrap().seed(), [2; 32]);
-        let text = fs::read_to_string(&signing).unwrap();
-        // The 48-byte version 1 document, which OpenSSL 3 writes and reads.
-        assert_eq!(
-            text,
-            "-----BEGIN PRIVATE KEY-----\n\
-             MC4CAQAwBQYDK2VwBCIEIAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB\n\
-             -----END PRIVATE KEY-----\n"
-        );
-        assert!(
-            fs::read_to_string(&sealing)
-                .unwrap()
-                .contains(SEALING_LABEL)
-        );
-    }
-
-    // FIL-2, KEY-12: a key that others can read is refused, and the refusal names the path.
-    #[test]
-    fn loose_file_and_loose_folder_are_refused_by_name() {
-        let dir = private_dir();
-        let path = dir.path().join("a.key");
-        write_signing_key(&path, &SigningKey::from_seed(&[1; 32])).unwrap();
-        set_mode(&path, 0o640);
-        let error = read_signing_key(&path).unwrap_err();
-        assert!(
-            matches!(&error, KeyFileError::LooseMode { path: named, mode: 0o640 } if *named == path)
-        );
-        assert_eq!(WireCode::from(error), WireCode::LooseMode);
-        set_mode(&path, 0o600);
-        set_mode(dir.path(), 0o750);
-        let error = read_signing_key(&path).unwrap_err();
-        assert!(matches!(&error, KeyFileError::LooseMode { path, .. } if path == dir.path()));
-        assert!(
-            write_signing_key(&dir.path().join("b.key"), &SigningKey::from_seed(&[1; 32])).is_err()
-        );
-        set_mode(dir.path(), 0o700);
-        read_signing_key(&path).unwrap();
-    }
-
-    // FIL-3: no key is ever overwritten.
-    #[test]
-    fn existing_key_is_kept() {
-        let dir = private_dir();
-        let path = dir.path().join("a.key");
-        write_signing_key(&path, &SigningKey::from_seed(&[1; 32])).unwrap();
-        let error = write_signing_key(&path, &SigningKey::from_seed(&[2; 32])).unwrap_err();
-        assert!(matches!(error, KeyFileError::Exists { .. }));
-        assert_eq!(*read_signing_key(&path).unwrap().seed(), [1; 32]);
-    }
-
-    // FIL-4: what is not the key that is due is refused without a panic.
-    #[test]
-    fn files_of_other_kinds_are_refused() {
-        let dir = private_dir();
-        let path = dir.path().join("a.key");
-        let missing = read_signing_key(&path).unwrap_err();
-        assert_eq!(WireCode::from(missing), WireCode::NotInitialised);
-        write_sealing_key(&path, &SealingSecretKey::from_seed(&[2; 32])).unwrap();
-        assert!(matches!(
-            read_signing_key(&path).unwrap_err(),
-            KeyFileError::Malformed { .. }
-        ));
-        let good = fs::read(&path).unwrap();
-        for length in 0..good.len() - 1 {
-            fs::write(&path, &good[..length]).unwrap();
-            assert!(read_sealing_key(&path).is_err());
-        }
-        fs::write(&path, vec![b'-'; 5000]).unwrap();
-        assert!(read_sealing_key(&path).is_err());
-    }
-
-    fn private_dir() -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
-        set_mode(dir.path(), 0o700);
-        dir
-    }
-
-    fn set_mode(path: &Path, mode: u32) {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! A member's directory: made once, opened often.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use frex_proto::{
     id::check_name,
@@ -15,24 +15,28 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::{
-    HomeError, KEYS_DIR, KeyFileError, MEMBER_FILE, MemberHome, MemberKeys, MemberSettings,
-    RECEIPTS_DIR, file,
+    HomeError, KEYS_DIR, KeyFileError, MEMBER_FILE, MemberHome, MemberKeys, MemberPublicKeys,
+    MemberSettings, RECEIPTS_DIR, file, file::KeyPlace, text::PublicKey,
 };
+use crate::passphrase::{Passphrase, Unlock};
 
 const SETTINGS_BYTES_MAX: u64 = 64 * 1024;
 const IDENTITY_FILE: &str = "identity.key";
 const SEALING_FILE: &str = "sealing.key";
 const TLS_FILE: &str = "tls.key";
+/// What the name of a credential begins with; the name of the file follows.
+const CREDENTIAL: &str = "frex-member-";
 
 impl MemberHome {
     /// Makes a member: new keys, folders and settings. The settings come last, so a directory
-    /// that has them is complete.
+    /// that has them is complete. With a passphrase the keys are written encrypted.
     ///
     /// # Errors
     /// [`HomeError`]; nothing that exists is overwritten.
     pub fn create(
         dir: &Path,
         settings: MemberSettings,
+        passphrase: Option<&Passphrase>,
         rng: &mut dyn CryptoRng,
     ) -> Result<(Self, MemberKeys), HomeError> {
         let path = dir.join(MEMBER_FILE);
@@ -43,6 +47,9 @@ impl MemberHome {
         let home = Self {
             dir: dir.to_owned(),
             settings,
+            unlock: Arc::new(
+                passphrase.map_or_else(Unlock::none, |passphrase| Unlock::with(passphrase.clone())),
+            ),
         };
         let keys = MemberKeys {
             identity: SigningKey::generate(rng),
@@ -53,9 +60,13 @@ impl MemberHome {
         let keys_dir = dir.join(KEYS_DIR);
         file::create_private_dir(&keys_dir)?;
         file::create_private_dir(&dir.join(RECEIPTS_DIR))?;
-        file::write_signing_key(&keys_dir.join(IDENTITY_FILE), &keys.identity)?;
-        file::write_sealing_key(&keys_dir.join(SEALING_FILE), &keys.sealing)?;
-        file::write_signing_key(&keys_dir.join(TLS_FILE), &keys.tls)?;
+        for (name, key) in [
+            (IDENTITY_FILE, (&keys.identity).into()),
+            (SEALING_FILE, (&keys.sealing).into()),
+            (TLS_FILE, (&keys.tls).into()),
+        ] {
+            file::write_key(&keys_dir.join(name), key, passphrase, rng)?;
+        }
         let text = toml::to_string(&home.settings).map_err(|error| bad(&path, &error))?;
         file::write_new(&path, text.as_bytes())?;
         Ok((home, keys))
@@ -80,19 +91,48 @@ impl MemberHome {
         Ok(Self {
             dir: dir.to_owned(),
             settings,
+            unlock: Arc::new(Unlock::none()),
         })
     }
 
     /// Reads the secret keys.
     ///
     /// # Errors
-    /// [`KeyFileError`]; keys that others could read are refused.
+    /// [`KeyFileError`]; keys that others could read are refused, and encrypted ones that
+    /// [`unlocked_by`](Self::unlocked_by) was given no passphrase for.
     pub fn keys(&self) -> Result<MemberKeys, KeyFileError> {
-        let dir = self.keys_dir();
+        let (dir, unlock) = (self.keys_dir(), &*self.unlock);
+        let place = |name| {
+            let from_credentials = self.settings.keys_from_credentials;
+            KeyPlace::find(&dir, name, from_credentials.then_some(CREDENTIAL), unlock)
+        };
         Ok(MemberKeys {
-            identity: file::read_signing_key(&dir.join(IDENTITY_FILE))?,
-            sealing: file::read_sealing_key(&dir.join(SEALING_FILE))?,
-            tls: file::read_signing_key(&dir.join(TLS_FILE))?,
+            identity: place(IDENTITY_FILE)?.read_signing_key(unlock)?,
+            sealing: place(SEALING_FILE)?.read_sealing_key(unlock)?,
+            tls: place(TLS_FILE)?.read_signing_key(unlock)?,
+        })
+    }
+
+    /// Reads the public halves, for which no passphrase is needed.
+    ///
+    /// # Errors
+    /// [`KeyFileError`]
+    pub fn public_keys(&self) -> Result<MemberPublicKeys, KeyFileError> {
+        let dir = self.keys_dir();
+        let credentials = self.settings.keys_from_credentials.then_some(CREDENTIAL);
+        let public = |name| -> Result<Option<PublicKey>, KeyFileError> {
+            let text = KeyPlace::find(&dir, name, credentials, &self.unlock)?.read()?;
+            Ok(text.public().cloned())
+        };
+        Ok(MemberPublicKeys {
+            identity: match public(IDENTITY_FILE)? {
+                Some(PublicKey::Signing(key)) => Some(key),
+                _ => None,
+            },
+            sealing: match public(SEALING_FILE)? {
+                Some(PublicKey::Sealing(key)) => Some(key),
+                _ => None,
+            },
         })
     }
 
@@ -250,6 +290,62 @@ mod tests {
         }
     }
 
+    // FIL-7, FIL-12: an encrypted member opens with its passphrase alone, and is named without.
+    #[test]
+    fn encrypted_member_opens_only_with_its_passphrase() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = |text: &str| Passphrase::read(&mut text.as_bytes()).unwrap();
+        let (right, mut rng) = (text("right"), Random::seeded([1; 32]).rng());
+        let (_, keys) = MemberHome::create(dir.path(), settings(), Some(&right), &mut rng).unwrap();
+        let open = |unlock| {
+            let home = MemberHome::open(dir.path()).unwrap();
+            home.unlocked_by(Arc::new(unlock)).keys()
+        };
+        let opened = open(Unlock::with(right)).unwrap();
+        assert_eq!(opened.sealing.key_id(), keys.sealing.key_id());
+        let wrong = open(Unlock::with(text("wrong"))).unwrap_err();
+        assert!(matches!(wrong, KeyFileError::WrongPassphrase { .. }));
+        assert_eq!(WireCode::from(wrong), WireCode::Sealed);
+        let none = open(Unlock::none()).unwrap_err();
+        assert!(matches!(none, KeyFileError::Sealed { .. }));
+        assert_eq!(WireCode::from(none), WireCode::Sealed);
+        let public = MemberHome::open(dir.path()).unwrap().public_keys().unwrap();
+        assert_eq!(public.identity, Some(keys.identity.verifying_key()));
+        assert_eq!(public.sealing, Some(keys.sealing.public()));
+    }
+
+    // FIL-13: the member's own folder is not looked at when the credentials are named.
+    #[test]
+    fn member_takes_its_keys_from_the_credentials_if_its_settings_say_so() {
+        let (dir, given) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::set_permissions(given.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let mut from_credentials = settings();
+        from_credentials.keys_from_credentials = true;
+        let mut rng = Random::seeded([1; 32]).rng();
+        MemberHome::create(dir.path(), from_credentials, None, &mut rng).unwrap();
+        let open = |folder: Option<&Path>| {
+            let unlock = Unlock::none().with_credentials(folder.map(Path::to_owned));
+            let home = MemberHome::open(dir.path()).unwrap();
+            home.unlocked_by(Arc::new(unlock))
+        };
+        let none = open(None).keys().unwrap_err();
+        assert!(matches!(none, KeyFileError::NoCredentials { .. }));
+        let given = given.path();
+        let other = SigningKey::from_seed(&[7; 32]);
+        for name in ["frex-member-identity.key", "frex-member-tls.key"] {
+            file::write_signing_key(&given.join(name), &other).unwrap();
+        }
+        let missing = open(Some(given)).keys().unwrap_err();
+        assert!(matches!(missing, KeyFileError::Missing { .. }));
+        let sealing = SealingSecretKey::from_seed(&[8; 32]);
+        file::write_sealing_key(&given.join("frex-member-sealing.key"), &sealing).unwrap();
+        let keys = open(Some(given)).keys().unwrap();
+        assert_eq!(keys.identity.key_id(), other.key_id());
+        assert_eq!(keys.sealing.key_id(), sealing.key_id());
+        let public = open(Some(given)).public_keys().unwrap();
+        assert_eq!(public.identity, Some(other.verifying_key()));
+    }
+
     // FIL-3: initialising twice changes nothing.
     #[test]
     fn second_creation_is_refused_and_keeps_the_keys() {
@@ -294,7 +390,7 @@ mod tests {
         ] {
             let mut settings = settings();
             change(&mut settings);
-            let refused = MemberHome::create(dir.path(), settings, &mut rng);
+            let refused = MemberHome::create(dir.path(), settings, None, &mut rng);
             assert_eq!(WireCode::from(refused.unwrap_err()), WireCode::BadConfig);
         }
         assert!(!dir.path().join(KEYS_DIR).exists());
@@ -344,7 +440,7 @@ mod tests {
     }
 
     fn create(dir: &Path) -> Result<(MemberHome, MemberKeys), HomeError> {
-        MemberHome::create(dir, settings(), &mut Random::seeded([1; 32]).rng())
+        MemberHome::create(dir, settings(), None, &mut Random::seeded([1; 32]).rng())
     }
 
     fn settings() -> MemberSettings {
@@ -355,6 +451,7 @@ mod tests {
             country: "NO".to_owned(),
             name: "Hotline".to_owned(),
             role: MemberRole::Hotline,
+            keys_from_credentials: false,
         }
     }
 }

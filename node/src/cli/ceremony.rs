@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::{
     failure::{Failure, OrFail},
-    files, output,
+    files, output, passphrase,
 };
 
 /// Exit code of a proposal that waits for further signatures.
@@ -93,7 +93,8 @@ pub fn read_keys(
 ) -> Result<Vec<(SigningKey, String)>, Failure> {
     let mut keys = Vec::new();
     for path in paths {
-        let key = file::read_signing_key(path).or_fail("cannot read a governance key")?;
+        let key = file::read_signing_key(path, &passphrase::unlock())
+            .or_fail("cannot read a governance key")?;
         let voter = quorums
             .iter()
             .flat_map(|quorum| &quorum.voters)

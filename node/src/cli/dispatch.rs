@@ -6,8 +6,8 @@ use clap::Parser;
 
 use super::{
     Cli, Command, FederationCommand, LogCommand, ReceiptCommand, RosterCommand, completions, demo,
-    errors, failure::Done, federation, fsck, inbox, init, log, receipt, roster, run, send, show,
-    status,
+    errors, failure::Done, federation, fsck, inbox, init, key, log, passphrase, receipt, roster,
+    run, send, show, status,
 };
 
 /// Runs the command that the process was started with. Spec: CLI-2.
@@ -22,6 +22,7 @@ pub fn main() -> ExitCode {
         }
     };
     let json = cli.json;
+    passphrase::name_descriptor(cli.passphrase_fd);
     match run_command(cli.command, json) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
@@ -36,6 +37,7 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Init(args) => init::init(&args, json),
         Command::Federation(command) => federation(command, json),
         Command::Roster(command) => roster(command, json),
+        Command::Key(command) => key::key(&command, json),
         Command::Run(args) => run::run(&args, json),
         Command::Send(args) => send::send(&args, json),
         Command::Inbox(args) => inbox::inbox(&args, json),

@@ -27,7 +27,7 @@ use super::{
     ceremony::Quorum,
     change::{self, Change},
     failure::{Done, Failure, OrCode, OrFail},
-    files, fingerprint, output,
+    files, fingerprint, output, passphrase,
     time::rfc3339,
 };
 
@@ -56,6 +56,7 @@ pub fn init(args: &FederationInitArgs, json: bool) -> Done {
         );
         return Err(Failure::new(WireCode::BadInput, what));
     }
+    let passphrase = passphrase::of_new_keys(args.encrypt_keys, "frex federation init")?;
     files::make_folder(&args.dir)?;
     let mut rng = Random::System.rng();
     let mut holders = Vec::new();
@@ -68,7 +69,8 @@ pub fn init(args: &FederationInitArgs, json: bool) -> Done {
         files::make_folder(&folder)?;
         for (name, key) in [("root.key", &holder.root), ("roster.key", &holder.roster)] {
             let path = folder.join(name);
-            file::write_signing_key(&path, key).or_fail("cannot write a governance key")?;
+            file::write_key(&path, key.into(), passphrase.as_ref(), &mut rng)
+                .or_fail("cannot write a governance key")?;
         }
         holders.push(holder);
     }
@@ -235,7 +237,7 @@ fn report(args: &FederationInitArgs, root: &str, json: bool) {
     if json {
         return output::document(json!({
             "federation": args.name, "root": args.dir.join("root.frex"), "root_fingerprint": root,
-            "keys": args.keys, "threshold": args.threshold,
+            "keys": args.keys, "threshold": args.threshold, "encrypted": args.encrypt_keys,
         }));
     }
     output::data(format_args!(
@@ -254,6 +256,10 @@ fn report(args: &FederationInitArgs, root: &str, json: bool) {
     output::data(
         "For people who do not trust one machine, each makes their own: frex federation key --help",
     );
+    if args.encrypt_keys {
+        output::data("Next, by each holder, who then alone knows the passphrase:");
+        output::data(format_args!("  frex key passphrase {dir}/holder-1"));
+    }
     output::data("Next, with the cards of members:");
     output::data(format_args!(
         "  frex roster propose --root {dir}/root.frex --out roster.proposal CARD…"

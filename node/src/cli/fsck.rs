@@ -16,7 +16,7 @@ use super::{
     failure::{Done, Failure, OrFail},
     files,
     log::{LogFiles, verify},
-    output,
+    output, passphrase,
 };
 use crate::{
     disk::{Disk, RealDisk},
@@ -109,7 +109,8 @@ fn check_journal(dir: &Path) -> Result<Option<Summary>, Failure> {
 
 /// Makes index and published files from the journal; gives the size of the log.
 fn rebuild(dir: &Path) -> Result<u64, Failure> {
-    let home = NodeHome::open(dir, Clock::System.now_ms()).or_fail("the node cannot be opened")?;
+    let home = NodeHome::open(dir, Clock::System.now_ms(), &passphrase::unlock())
+        .or_fail("the node cannot be opened")?;
     let log = home
         .roster
         .log_verifier(&home.config.node)

@@ -22,7 +22,7 @@ use serde_json::json;
 use super::{
     InitArgs, RoleArg,
     failure::{Done, Failure, OrCode, OrFail},
-    files, fingerprint, output,
+    files, fingerprint, output, passphrase,
 };
 use crate::{config::NodeConfig, home::NodeHome};
 
@@ -46,11 +46,13 @@ struct Plan {
 pub fn init(args: &InitArgs, json: bool) -> Done {
     let plan = plan(args)?;
     check_before_writing(args, &plan)?;
+    let passphrase = passphrase::of_new_keys(args.encrypt_keys, "frex init")?;
+    let passphrase = passphrase.as_ref();
     let mut rng = Random::System.rng();
     files::ensure_folder(&args.dir)?;
     let member_dir = args.dir.join("member");
     files::make_folder(&member_dir)?;
-    let (_, keys) = MemberHome::create(&member_dir, settings(args, &plan), &mut rng)
+    let (_, keys) = MemberHome::create(&member_dir, settings(args, &plan), passphrase, &mut rng)
         .or_fail("cannot make the member")?;
     for folder in ["sent", "inbox"] {
         files::make_folder(&member_dir.join(folder))?;
@@ -62,8 +64,10 @@ pub fn init(args: &InitArgs, json: bool) -> Done {
     if let Some(config) = &plan.config {
         let node_dir = args.dir.join("node");
         files::make_folder(&node_dir)?;
-        NodeHome::create(&node_dir, config, &node.tls, &node.log)
-            .or_fail("cannot make the node")?;
+        NodeHome::create(
+            &node_dir, config, &node.tls, &node.log, passphrase, &mut rng,
+        )
+        .or_fail("cannot make the node")?;
     }
     files::write_new(&plan.card, &card(args, &plan, &keys, &node))?;
     report(args, &plan, &keys, json);
@@ -146,6 +150,7 @@ fn settings(args: &InitArgs, plan: &Plan) -> MemberSettings {
         country: args.country.clone(),
         name: args.name.clone(),
         role: args.role.into(),
+        keys_from_credentials: false,
     }
 }
 
@@ -183,15 +188,20 @@ fn report(args: &InitArgs, plan: &Plan, keys: &MemberKeys, json: bool) {
         return output::document(json!({
             "member": args.member, "federation": args.federation, "home_node": plan.node,
             "fingerprint": fingerprint, "card": plan.card, "dir": args.dir,
+            "encrypted": args.encrypt_keys,
             "listen": plan.config.as_ref().map(|config| config.listen), "addresses": plan.addresses,
         }));
     }
+    let keys = match args.encrypt_keys {
+        true => "keys (0600, encrypted)",
+        false => "keys (0600)",
+    };
     output::data(format_args!(
-        "created      {dir}/member   keys (0600), receipts, sent, inbox"
+        "created      {dir}/member   {keys}, receipts, sent, inbox"
     ));
     if let Some(config) = &plan.config {
         output::data(format_args!(
-            "             {dir}/node     frex.toml, keys (0600), empty log"
+            "             {dir}/node     frex.toml, {keys}, empty log"
         ));
         let reached = plan.addresses.join(", ");
         output::data(format_args!(

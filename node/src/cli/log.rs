@@ -6,9 +6,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use frex_client::keys::file;
+use frex_client::{environment::Clock, keys::KeyFileError};
 use frex_proto::{
     error::WireCode,
+    keys::VerifyingKey,
     label::Hash,
     limits,
     log::{
@@ -21,9 +22,12 @@ use serde_json::json;
 use super::{
     LogExportArgs, LogProveArgs,
     failure::{Done, Failure, OrCode, OrFail},
-    files, output,
+    files, output, passphrase,
 };
-use crate::home::{CONFIG_FILE, LOG_DIR, NodeHome};
+use crate::{
+    config::NodeConfig,
+    home::{CONFIG_FILE, LOG_DIR, NodeHome, NodeHomeError},
+};
 
 pub mod verify;
 
@@ -56,11 +60,9 @@ impl LogFiles {
     }
 
     fn of_node(home: &Path) -> Result<Self, Failure> {
-        let node = NodeHome::config(home)
-            .or_fail("cannot read the node's settings")?
-            .node;
-        let key = file::read_signing_key(&home.join("keys/log.key"))
-            .or_fail("cannot read the log's key")?;
+        let config = NodeHome::config(home).or_fail("cannot read the node's settings")?;
+        let key = public_key(home, &config)?;
+        let node = config.node;
         let newest = published(&home.join(LOG_DIR))?
             .into_iter()
             .filter_map(|(origin, folder)| {
@@ -73,13 +75,7 @@ impl LogFiles {
                 .cause("the log has no entry, or the node has not run")
                 .advise(format!("frex run {}", home.display()))
         })?;
-        Self::read(
-            folder,
-            LogVerifier {
-                origin,
-                key: key.verifying_key(),
-            },
-        )
+        Self::read(folder, LogVerifier { origin, key })
     }
 
     fn read(folder: PathBuf, verifier: LogVerifier) -> Result<Self, Failure> {
@@ -263,6 +259,21 @@ fn published(root: &Path) -> Result<Vec<(String, PathBuf)>, Failure> {
         .into_iter()
         .filter(|(_, folder)| folder.join("checkpoint").is_file())
         .collect())
+}
+
+/// The key that the node's checkpoints verify by: of its key file, or of the roster where that
+/// file does not say it or is handed to the service alone.
+fn public_key(home: &Path, config: &NodeConfig) -> Result<VerifyingKey, Failure> {
+    match NodeHome::log_public_key(home, config, &passphrase::unlock()) {
+        Ok(Some(key)) => return Ok(key),
+        Ok(None) | Err(NodeHomeError::File(KeyFileError::NoCredentials { .. })) => {}
+        Err(error) => return Err(error).or_fail("cannot read the log's key"),
+    }
+    let roster =
+        NodeHome::roster(home, Clock::System.now_ms()).or_fail("cannot read the log's key")?;
+    let log = roster.log_verifier(&config.node);
+    log.map(|log| log.key)
+        .ok_or_else(|| Failure::new(WireCode::NotTrusted, "the roster does not list this node"))
 }
 
 /// The log that was exported into `dir`, with the key beside it; none unless it is exactly one.

@@ -23,13 +23,14 @@ use prost::Message;
 
 use super::{
     failure::{Failure, OrCode, OrFail},
-    files,
+    files, passphrase,
 };
 
 /// Opens the member in `dir` or in its subfolder `member`.
 pub fn open(dir: &Path) -> Result<MemberHome, Failure> {
     let folder = files::home(dir, "member", MEMBER_FILE)?;
-    MemberHome::open(&folder).or_fail("cannot open the member")
+    let home = MemberHome::open(&folder).or_fail("cannot open the member")?;
+    Ok(home.unlocked_by(passphrase::unlock()))
 }
 
 /// The roster in force.

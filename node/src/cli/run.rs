@@ -26,7 +26,7 @@ use tracing_subscriber::EnvFilter;
 use super::{
     LogFormat, RunArgs,
     failure::{Done, Failure, OrCode, OrFail},
-    files, output,
+    files, output, passphrase,
 };
 use crate::{
     disk::RealDisk,
@@ -52,7 +52,7 @@ pub fn run(args: &RunArgs, json: bool) -> Done {
     let dir = files::home(&args.dir, "node", CONFIG_FILE)?;
     // Before anything is read: a second process must not even look.
     let lock = DirLock::take(&dir).or_fail("the node cannot start")?;
-    let home = NodeHome::open(&dir, Clock::System.now_ms())
+    let home = NodeHome::open(&dir, Clock::System.now_ms(), &passphrase::unlock())
         .map_err(|error| not_ready(&args.dir, error))?;
     // The endpoint belongs on a runtime of its own thread; checks and disk have theirs.
     let runtime = tokio::runtime::Builder::new_current_thread()

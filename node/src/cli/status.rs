@@ -9,7 +9,7 @@ use std::{
 
 use frex_client::{
     environment::Clock,
-    keys::{MEMBER_FILE, MemberHome},
+    keys::{KeyFileError, MEMBER_FILE, MemberHome},
 };
 use frex_proto::label;
 use serde_json::{Value, json};
@@ -47,7 +47,14 @@ pub fn status(dir: &Path, json: bool) -> Done {
 
 fn member_status(home: &Path) -> Result<Value, Failure> {
     let home = MemberHome::open(home).or_fail("cannot open the member")?;
-    let keys = home.keys().or_fail("cannot read the member's keys")?;
+    let keys = match home.public_keys() {
+        Ok(keys) => Some(keys),
+        // Only a service is handed credentials; whoever looks on is not.
+        Err(KeyFileError::NoCredentials { .. }) => None,
+        Err(error) => return Err(error).or_fail("cannot read the member's keys"),
+    };
+    let identity = keys.as_ref().and_then(|keys| keys.identity);
+    let sealing = keys.as_ref().and_then(|keys| keys.sealing.as_ref());
     let settings = home.settings();
     let roster = home.roster(Clock::System.now_ms());
     let roster = match &roster {
@@ -58,8 +65,8 @@ fn member_status(home: &Path) -> Result<Value, Failure> {
     Ok(json!({
         "id": settings.member, "name": settings.name, "federation": settings.federation,
         "home_node": settings.home_node, "roster": roster,
-        "fingerprint": fingerprint::of(&label::sha256(&[keys.identity.verifying_key().as_bytes()])),
-        "sealing_key": keys.sealing.key_id().to_string(),
+        "fingerprint": identity.map(|key| fingerprint::of(&label::sha256(&[key.as_bytes()]))),
+        "sealing_key": sealing.map(|key| key.key_id().to_string()),
     }))
 }
 

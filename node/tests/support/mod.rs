@@ -16,12 +16,28 @@ pub fn frex(dir: &Path, line: &str) -> Output {
     command(dir, line).output().expect("the program starts")
 }
 
-/// The command, without what the environment outside would change.
+/// The command, without what the environment outside would change. A word like `3<secret` opens
+/// that file as that descriptor.
 pub fn command(dir: &Path, line: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_frex"));
-    command.current_dir(dir).args(line.split_whitespace());
+    let (opened, words): (Vec<&str>, Vec<&str>) =
+        line.split_whitespace().partition(|word| word.contains('<'));
+    let program = env!("CARGO_BIN_EXE_frex");
+    let mut command = if opened.is_empty() {
+        Command::new(program)
+    } else {
+        let mut shell = Command::new("sh");
+        let script = format!("exec \"$0\" \"$@\" {}", opened.join(" "));
+        shell.args(["-c", &script, program]);
+        shell
+    };
+    command.current_dir(dir).args(words);
     command.env("NO_COLOR", "1");
-    for name in ["FREX_DIR", "FREX_LOG", "FREX_LOG_FORMAT"] {
+    for name in [
+        "FREX_DIR",
+        "FREX_LOG",
+        "FREX_LOG_FORMAT",
+        "CREDENTIALS_DIRECTORY",
+    ] {
         command.env_remove(name);
     }
     command

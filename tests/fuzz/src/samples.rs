@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use frex_client::{keys::text::SecretKeyRef, passphrase::Passphrase};
 use frex_node::journal::{Journal, JournalConfig, RecordKind};
 use frex_proto::{
     envelope::{self, Draft, ForwardDraft},
@@ -299,13 +300,19 @@ fn frames() -> Vec<Vec<u8>> {
 }
 
 fn key_files() -> Vec<Vec<u8>> {
-    let directory = targets::closed_directory();
-    let (one, two) = (directory.join("1"), directory.join("2"));
-    frex_client::keys::file::write_signing_key(&one, &author()).expect("a new file");
-    frex_client::keys::file::write_sealing_key(&two, sealing()).expect("a new file");
-    [one, two]
-        .map(|path| std::fs::read(path).expect("just written"))
-        .into()
+    let (author, mut rng) = (author(), ChaCha20Rng::from_seed([5; 32]));
+    let passphrase = Passphrase::read(&mut &b"open sesame"[..]).expect("one line");
+    let mut texts = Vec::new();
+    for key in [SecretKeyRef::from(&author), sealing().into()] {
+        let sealed = key.to_encrypted_text(&passphrase, &mut rng);
+        let sealed = sealed.expect("a sound key");
+        let pem = sealed.find("-----BEGIN").expect("PEM");
+        texts.push(key.to_text().expect("a sound key").as_bytes().to_vec());
+        // Without its checksum a changed document gets further.
+        texts.push(sealed[pem..].as_bytes().to_vec());
+        texts.push(sealed.as_bytes().to_vec());
+    }
+    texts
 }
 
 /// The files of a small sound journal.

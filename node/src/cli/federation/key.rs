@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::cli::{
     ceremony::slug,
     failure::{Done, OrFail},
-    files, fingerprint, output,
+    files, fingerprint, output, passphrase,
 };
 
 /// `frex federation key`.
@@ -25,6 +25,9 @@ pub struct FederationKeyArgs {
     /// The person or office that will hold the keys
     #[arg(long, value_name = "NAME")]
     pub holder: String,
+    /// Write the keys encrypted: by --passphrase-fd, or asked for at the terminal
+    #[arg(long)]
+    pub encrypt_keys: bool,
     /// Folder to make
     pub dir: PathBuf,
 }
@@ -36,9 +39,11 @@ pub fn key(args: &FederationKeyArgs, json: bool) -> Done {
     let card = holder_card(&args.federation, &args.holder, &keys[0], &keys[1]);
     // Before anything is written: a name that no root would list is refused here.
     let holder = Holder::judge(&card, &args.federation).or_fail("no holder can be called this")?;
+    let passphrase = passphrase::of_new_keys(args.encrypt_keys, "frex federation key")?;
     files::make_folder(&args.dir)?;
     for (name, key) in ["root.key", "roster.key"].iter().zip(&keys) {
-        file::write_signing_key(&args.dir.join(name), key)
+        let path = args.dir.join(name);
+        file::write_key(&path, key.into(), passphrase.as_ref(), &mut rng)
             .or_fail("cannot write a governance key")?;
     }
     let path = args.dir.join(format!("{}.holder", slug(&args.holder)));
