@@ -179,6 +179,8 @@ fn a_root_changes_hands_and_members_follow_without_pinning_it_anew() {
     rooms.hand("dora", "keys/dora.holder", "desk");
     rooms.hand("desk", "root.frex", "dora");
     let propose = "federation propose --root root.frex --remove chloe dora.holder --out root.2";
+    let twice = format!("{propose} dora.holder");
+    refused(&desk, &twice, 2, "BAD_INPUT 6008");
     let said = ok(&desk, propose);
     assert!(
         said.contains("- holder  chloe") && said.contains("+ holder  dora"),
@@ -239,6 +241,18 @@ fn who_is_revoked_never_comes_back_and_who_is_suspended_may() {
     assert!(!desk.join("p").exists());
     let plan = ok(&desk, &format!("{propose} --resume hotline.fr"));
     assert!(plan.contains("status: suspended -> live"), "{plan}");
+    // CLI-8: nobody signs a second version 2 who has seen the first.
+    ok(
+        &desk,
+        "roster propose --root root.frex --previous r1 --out q",
+    );
+    let sign = "roster sign q --root root.frex --previous r2 --key keys/roster.key";
+    for file in ["q", "r2"] {
+        rooms.hand("desk", file, "ben");
+    }
+    let text = refused(&rooms.at("ben"), sign, 21, "BAD_ROSTER 3006");
+    assert!(text.contains("the same version exists"), "{text}");
+    assert!(!rooms.at("ben").join("q.ben.sig").exists());
     let diff = json(&desk, "roster diff r1 r2 --root root.frex", 0);
     assert_eq!(diff["follows"], true);
     let back = json(&desk, "roster diff r2 r1 --root root.frex", 0);

@@ -1,6 +1,6 @@
 //! `frex federation propose`: the first root, or the next one, for its holders to sign.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use bytes::Bytes;
 use clap::Args;
@@ -123,12 +123,19 @@ fn seats(
                 .advise("List the holders with: frex federation show ROOT"));
         }
     }
+    let mut named = BTreeSet::new();
     for path in &args.cards {
         let bytes = files::read(path, limits::SIGNED_BYTES_MAX)?;
         let holder = Holder::judge(&bytes, federation).or_fail(format_args!(
             "{} is no card of a holder of {federation}",
             path.display()
         ))?;
+        if !named.insert(holder.name.clone()) {
+            let what = format!("{} is a second card of {:?}", path.display(), holder.name);
+            return Err(Failure::new(WireCode::BadInput, what)
+                .cause("holders are told apart by their names")
+                .advise("Leave one of the two cards out, or have it made under another name"));
+        }
         let seat = Seat {
             name: holder.name,
             root_key: holder.root_key,

@@ -42,9 +42,10 @@ pub fn changes(old: Option<&Roster>, new: &Roster) -> Vec<Change> {
 }
 
 fn roster_fields(roster: &Roster) -> Vec<Field> {
+    let root = fingerprint::of(&roster.root().sha256);
     vec![
         ("expires", rfc3339(roster.expires_ms())),
-        ("root", format!("version {}", roster.root().version)),
+        ("root", format!("version {}, {root}", roster.root().version)),
         ("key exchange", transport(roster).to_owned()),
     ]
 }
