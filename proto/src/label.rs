@@ -32,6 +32,8 @@ pub const MANIFEST: &[u8] = b"frex/v1/manifest\0";
 pub const SIGNATURE_KEY: &[u8] = b"frex/v1/sig-key\0";
 /// Commitment of a log leaf.
 pub const LEAF: &[u8] = b"frex/v1/leaf\0";
+/// Seed of the key that proves an invitation's secret. Spec: JOI-4.
+pub const JOIN_SECRET: &[u8] = b"frex/v1/join-secret\0";
 
 /// Payload type of a manifest.
 pub const TYPE_MANIFEST: &str = "application/vnd.frex.manifest.v1+protobuf";
@@ -49,6 +51,8 @@ pub const TYPE_MEMBER_DOC: &str = "application/vnd.frex.memberdoc.v1+protobuf";
 pub const TYPE_FRESHNESS: &str = "application/vnd.frex.freshness.v1+protobuf";
 /// Payload type of a member's stage statement.
 pub const TYPE_STAGE: &str = "application/vnd.frex.stage.v1+protobuf";
+/// Payload type of what newcomer and inviter state to each other.
+pub const TYPE_JOIN: &str = "application/vnd.frex.join.v1+protobuf";
 
 /// SHA-256 over the concatenation of `parts`.
 #[must_use]

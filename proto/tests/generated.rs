@@ -4,7 +4,7 @@
 
 use std::{fs, path::Path};
 
-const FILES: [&str; 4] = ["envelope", "log", "roster", "session"];
+const FILES: [&str; 5] = ["envelope", "join", "log", "roster", "session"];
 
 #[test]
 fn generated_code_matches_the_schema() {

@@ -379,6 +379,342 @@ impl Stage {
         }
     }
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Limits {
+    #[prost(uint32, tag = "1")]
+    pub batch_envelopes_max: u32,
+    #[prost(uint64, tag = "2")]
+    pub body_bytes_max: u64,
+    #[prost(uint32, tag = "3")]
+    pub requests_in_flight_max: u32,
+}
+/// First frame on the first stream, both ways. Nothing is trusted before it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Hello {
+    #[prost(uint32, tag = "1")]
+    pub version_min: u32,
+    #[prost(uint32, tag = "2")]
+    pub version_max: u32,
+    #[prost(uint32, repeated, tag = "3")]
+    pub features: ::prost::alloc::vec::Vec<u32>,
+    #[prost(uint32, repeated, tag = "4")]
+    pub critical: ::prost::alloc::vec::Vec<u32>,
+    #[prost(string, tag = "5")]
+    pub federation: ::prost::alloc::string::String,
+    #[prost(enumeration = "PeerRole", tag = "6")]
+    pub role: i32,
+    /// node id, or member id of a client
+    #[prost(string, tag = "7")]
+    pub sender: ::prost::alloc::string::String,
+    /// node id the sender believes to talk to
+    #[prost(string, tag = "8")]
+    pub receiver: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "9")]
+    pub roster_version: u64,
+    #[prost(bytes = "bytes", tag = "10")]
+    pub roster_sha256: ::prost::bytes::Bytes,
+    #[prost(uint64, tag = "11")]
+    pub clock_ms: u64,
+    /// the sender's newest signed checkpoint, or empty
+    #[prost(bytes = "bytes", tag = "12")]
+    pub checkpoint: ::prost::bytes::Bytes,
+    #[prost(message, optional, tag = "13")]
+    pub limits: ::core::option::Option<Limits>,
+}
+/// Opens every stream but the first.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Request {
+    #[prost(oneof = "request::Request", tags = "1, 2, 3, 4, 5, 6, 7")]
+    pub request: ::core::option::Option<request::Request>,
+}
+/// Nested message and enum types in `Request`.
+pub mod request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Request {
+        #[prost(message, tag = "1")]
+        Submit(super::Submit),
+        #[prost(message, tag = "2")]
+        Deliver(super::Deliver),
+        #[prost(message, tag = "3")]
+        Inbox(super::Inbox),
+        #[prost(message, tag = "4")]
+        Relay(super::Relay),
+        #[prost(message, tag = "5")]
+        GetReceipts(super::GetReceipts),
+        #[prost(message, tag = "6")]
+        GetProof(super::GetProof),
+        #[prost(message, tag = "7")]
+        GetCheckpoint(super::GetCheckpoint),
+    }
+}
+/// Client to home node: `envelopes` ENVELOPE frames follow.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Submit {
+    /// 1..64
+    #[prost(uint32, tag = "1")]
+    pub envelopes: u32,
+    /// how long to keep the stream for the recipients' receipts
+    #[prost(uint32, tag = "2")]
+    pub wait_ms: u32,
+}
+/// Node to node: `envelopes` ENVELOPE frames follow.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Deliver {
+    /// 1..64
+    #[prost(uint32, tag = "1")]
+    pub envelopes: u32,
+}
+/// Client to home node: lease what waits. ITEM frames come back, CONFIRM frames go out.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Inbox {
+    /// unconfirmed items the client takes at once, 1..256
+    #[prost(uint32, tag = "1")]
+    pub credit: u32,
+    /// how long to wait for a first or further item; 0: answer and end
+    #[prost(uint32, tag = "2")]
+    pub wait_ms: u32,
+}
+/// Node to node: a member's stage statement for the sender of the envelope, with its receipt.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Relay {
+    #[prost(message, optional, tag = "1")]
+    pub receipt: ::core::option::Option<Receipt>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetReceipts {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub message_id: ::prost::bytes::Bytes,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetProof {
+    #[prost(uint64, tag = "1")]
+    pub index: u64,
+    /// 0: the newest checkpoint
+    #[prost(uint64, tag = "2")]
+    pub size: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCheckpoint {
+    /// 0: no consistency proof asked
+    #[prost(uint64, tag = "1")]
+    pub consistent_with: u64,
+}
+/// A typed refusal that is not logged: nothing was accepted, nothing is owed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Refusal {
+    #[prost(uint32, tag = "1")]
+    pub code: u32,
+    /// 0: see the code
+    #[prost(uint64, tag = "2")]
+    pub retry_after_ms: u64,
+}
+/// An answer to one envelope of a request, or to the request.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Answer {
+    /// position in the request
+    #[prost(uint32, tag = "1")]
+    pub envelope: u32,
+    #[prost(oneof = "answer::Answer", tags = "2, 3, 4, 5, 6")]
+    pub answer: ::core::option::Option<answer::Answer>,
+}
+/// Nested message and enum types in `Answer`.
+pub mod answer {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Answer {
+        #[prost(message, tag = "2")]
+        Receipt(super::Receipt),
+        #[prost(message, tag = "3")]
+        Refusal(super::Refusal),
+        #[prost(message, tag = "4")]
+        Proof(super::Proof),
+        #[prost(message, tag = "5")]
+        Checkpoint(super::Checkpoint),
+        #[prost(message, tag = "6")]
+        Done(super::Done),
+    }
+}
+/// No further answer follows on this stream.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Done {
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Proof {
+    #[prost(uint64, tag = "1")]
+    pub index: u64,
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    pub hashes: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub checkpoint: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Checkpoint {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub checkpoint: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    pub consistency: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+/// One leased envelope of an inbox, with the node's ACCEPTED receipt.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Item {
+    #[prost(uint64, tag = "1")]
+    pub lease: u64,
+    #[prost(message, optional, tag = "2")]
+    pub envelope: ::core::option::Option<Envelope>,
+    #[prost(message, optional, tag = "3")]
+    pub receipt: ::core::option::Option<Receipt>,
+}
+/// The member's word on a leased item. A STAGE_UNSPECIFIED release gives the item back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Confirm {
+    #[prost(uint64, tag = "1")]
+    pub lease: u64,
+    /// Signed StageStatement, or empty to release
+    #[prost(bytes = "bytes", tag = "2")]
+    pub statement: ::prost::bytes::Bytes,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PeerRole {
+    Unspecified = 0,
+    Node = 1,
+    Client = 2,
+}
+impl PeerRole {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PEER_ROLE_UNSPECIFIED",
+            Self::Node => "PEER_ROLE_NODE",
+            Self::Client => "PEER_ROLE_CLIENT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PEER_ROLE_UNSPECIFIED" => Some(Self::Unspecified),
+            "PEER_ROLE_NODE" => Some(Self::Node),
+            "PEER_ROLE_CLIENT" => Some(Self::Client),
+            _ => None,
+        }
+    }
+}
+/// What a member hands to a newcomer, as a line of text.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Invitation {
+    #[prost(string, tag = "1")]
+    pub federation: ::prost::alloc::string::String,
+    /// of the root's payload
+    #[prost(bytes = "bytes", tag = "2")]
+    pub root_sha256: ::prost::bytes::Bytes,
+    /// who invites
+    #[prost(string, tag = "3")]
+    pub member: ::prost::alloc::string::String,
+    /// host:port
+    #[prost(string, tag = "4")]
+    pub address: ::prost::alloc::string::String,
+    /// Ed25519, of the listener's certificate
+    #[prost(bytes = "bytes", tag = "5")]
+    pub listener_key: ::prost::bytes::Bytes,
+    /// 16 random bytes, for one newcomer
+    #[prost(bytes = "bytes", tag = "6")]
+    pub secret: ::prost::bytes::Bytes,
+    #[prost(uint64, tag = "7")]
+    pub expires_ms: u64,
+}
+/// What either side says to the other, over this one connection.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct JoinStatement {
+    #[prost(string, tag = "1")]
+    pub federation: ::prost::alloc::string::String,
+    /// who speaks
+    #[prost(string, tag = "2")]
+    pub member: ::prost::alloc::string::String,
+    /// exported by TLS
+    #[prost(bytes = "bytes", tag = "3")]
+    pub channel: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "4")]
+    pub root_sha256: ::prost::bytes::Bytes,
+    /// of the newcomer's card
+    #[prost(bytes = "bytes", tag = "5")]
+    pub card_sha256: ::prost::bytes::Bytes,
+    #[prost(enumeration = "JoinState", tag = "6")]
+    pub state: i32,
+    #[prost(uint64, tag = "7")]
+    pub state_ms: u64,
+    /// for people; empty unless refused
+    #[prost(string, tag = "8")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// The one request of a connection. It may be made again as long as the invitation lasts.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct JoinRequest {
+    /// Signed by the invitation's key and by the newcomer's identity key
+    #[prost(bytes = "bytes", tag = "1")]
+    pub statement: ::prost::bytes::Bytes,
+    /// MemberCard
+    #[prost(bytes = "bytes", tag = "2")]
+    pub card: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct JoinWelcome {
+    /// Signed by the inviting member's identity key
+    #[prost(bytes = "bytes", tag = "1")]
+    pub statement: ::prost::bytes::Bytes,
+    /// RosterBundle
+    #[prost(bytes = "bytes", tag = "2")]
+    pub roster: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct JoinAnswer {
+    #[prost(oneof = "join_answer::Answer", tags = "1, 2")]
+    pub answer: ::core::option::Option<join_answer::Answer>,
+}
+/// Nested message and enum types in `JoinAnswer`.
+pub mod join_answer {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Answer {
+        #[prost(message, tag = "1")]
+        Welcome(super::JoinWelcome),
+        #[prost(message, tag = "2")]
+        Refusal(super::Refusal),
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum JoinState {
+    Unspecified = 0,
+    /// people have not decided yet
+    Pending = 1,
+    Accepted = 2,
+    Refused = 3,
+}
+impl JoinState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "JOIN_STATE_UNSPECIFIED",
+            Self::Pending => "JOIN_STATE_PENDING",
+            Self::Accepted => "JOIN_STATE_ACCEPTED",
+            Self::Refused => "JOIN_STATE_REFUSED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "JOIN_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "JOIN_STATE_PENDING" => Some(Self::Pending),
+            "JOIN_STATE_ACCEPTED" => Some(Self::Accepted),
+            "JOIN_STATE_REFUSED" => Some(Self::Refused),
+            _ => None,
+        }
+    }
+}
 /// A public key with the time it is good for.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PublicKey {
@@ -672,228 +1008,6 @@ impl Status {
             "STATUS_LIVE" => Some(Self::Live),
             "STATUS_SUSPENDED" => Some(Self::Suspended),
             "STATUS_REVOKED" => Some(Self::Revoked),
-            _ => None,
-        }
-    }
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Limits {
-    #[prost(uint32, tag = "1")]
-    pub batch_envelopes_max: u32,
-    #[prost(uint64, tag = "2")]
-    pub body_bytes_max: u64,
-    #[prost(uint32, tag = "3")]
-    pub requests_in_flight_max: u32,
-}
-/// First frame on the first stream, both ways. Nothing is trusted before it.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Hello {
-    #[prost(uint32, tag = "1")]
-    pub version_min: u32,
-    #[prost(uint32, tag = "2")]
-    pub version_max: u32,
-    #[prost(uint32, repeated, tag = "3")]
-    pub features: ::prost::alloc::vec::Vec<u32>,
-    #[prost(uint32, repeated, tag = "4")]
-    pub critical: ::prost::alloc::vec::Vec<u32>,
-    #[prost(string, tag = "5")]
-    pub federation: ::prost::alloc::string::String,
-    #[prost(enumeration = "PeerRole", tag = "6")]
-    pub role: i32,
-    /// node id, or member id of a client
-    #[prost(string, tag = "7")]
-    pub sender: ::prost::alloc::string::String,
-    /// node id the sender believes to talk to
-    #[prost(string, tag = "8")]
-    pub receiver: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "9")]
-    pub roster_version: u64,
-    #[prost(bytes = "bytes", tag = "10")]
-    pub roster_sha256: ::prost::bytes::Bytes,
-    #[prost(uint64, tag = "11")]
-    pub clock_ms: u64,
-    /// the sender's newest signed checkpoint, or empty
-    #[prost(bytes = "bytes", tag = "12")]
-    pub checkpoint: ::prost::bytes::Bytes,
-    #[prost(message, optional, tag = "13")]
-    pub limits: ::core::option::Option<Limits>,
-}
-/// Opens every stream but the first.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Request {
-    #[prost(oneof = "request::Request", tags = "1, 2, 3, 4, 5, 6, 7")]
-    pub request: ::core::option::Option<request::Request>,
-}
-/// Nested message and enum types in `Request`.
-pub mod request {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Request {
-        #[prost(message, tag = "1")]
-        Submit(super::Submit),
-        #[prost(message, tag = "2")]
-        Deliver(super::Deliver),
-        #[prost(message, tag = "3")]
-        Inbox(super::Inbox),
-        #[prost(message, tag = "4")]
-        Relay(super::Relay),
-        #[prost(message, tag = "5")]
-        GetReceipts(super::GetReceipts),
-        #[prost(message, tag = "6")]
-        GetProof(super::GetProof),
-        #[prost(message, tag = "7")]
-        GetCheckpoint(super::GetCheckpoint),
-    }
-}
-/// Client to home node: `envelopes` ENVELOPE frames follow.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Submit {
-    /// 1..64
-    #[prost(uint32, tag = "1")]
-    pub envelopes: u32,
-    /// how long to keep the stream for the recipients' receipts
-    #[prost(uint32, tag = "2")]
-    pub wait_ms: u32,
-}
-/// Node to node: `envelopes` ENVELOPE frames follow.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Deliver {
-    /// 1..64
-    #[prost(uint32, tag = "1")]
-    pub envelopes: u32,
-}
-/// Client to home node: lease what waits. ITEM frames come back, CONFIRM frames go out.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Inbox {
-    /// unconfirmed items the client takes at once, 1..256
-    #[prost(uint32, tag = "1")]
-    pub credit: u32,
-    /// how long to wait for a first or further item; 0: answer and end
-    #[prost(uint32, tag = "2")]
-    pub wait_ms: u32,
-}
-/// Node to node: a member's stage statement for the sender of the envelope, with its receipt.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Relay {
-    #[prost(message, optional, tag = "1")]
-    pub receipt: ::core::option::Option<Receipt>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetReceipts {
-    #[prost(bytes = "bytes", tag = "1")]
-    pub message_id: ::prost::bytes::Bytes,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetProof {
-    #[prost(uint64, tag = "1")]
-    pub index: u64,
-    /// 0: the newest checkpoint
-    #[prost(uint64, tag = "2")]
-    pub size: u64,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetCheckpoint {
-    /// 0: no consistency proof asked
-    #[prost(uint64, tag = "1")]
-    pub consistent_with: u64,
-}
-/// A typed refusal that is not logged: nothing was accepted, nothing is owed.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Refusal {
-    #[prost(uint32, tag = "1")]
-    pub code: u32,
-    /// 0: see the code
-    #[prost(uint64, tag = "2")]
-    pub retry_after_ms: u64,
-}
-/// An answer to one envelope of a request, or to the request.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Answer {
-    /// position in the request
-    #[prost(uint32, tag = "1")]
-    pub envelope: u32,
-    #[prost(oneof = "answer::Answer", tags = "2, 3, 4, 5, 6")]
-    pub answer: ::core::option::Option<answer::Answer>,
-}
-/// Nested message and enum types in `Answer`.
-pub mod answer {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Answer {
-        #[prost(message, tag = "2")]
-        Receipt(super::Receipt),
-        #[prost(message, tag = "3")]
-        Refusal(super::Refusal),
-        #[prost(message, tag = "4")]
-        Proof(super::Proof),
-        #[prost(message, tag = "5")]
-        Checkpoint(super::Checkpoint),
-        #[prost(message, tag = "6")]
-        Done(super::Done),
-    }
-}
-/// No further answer follows on this stream.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Done {
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Proof {
-    #[prost(uint64, tag = "1")]
-    pub index: u64,
-    #[prost(bytes = "bytes", repeated, tag = "2")]
-    pub hashes: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
-    #[prost(bytes = "bytes", tag = "3")]
-    pub checkpoint: ::prost::bytes::Bytes,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Checkpoint {
-    #[prost(bytes = "bytes", tag = "1")]
-    pub checkpoint: ::prost::bytes::Bytes,
-    #[prost(bytes = "bytes", repeated, tag = "2")]
-    pub consistency: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
-}
-/// One leased envelope of an inbox, with the node's ACCEPTED receipt.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Item {
-    #[prost(uint64, tag = "1")]
-    pub lease: u64,
-    #[prost(message, optional, tag = "2")]
-    pub envelope: ::core::option::Option<Envelope>,
-    #[prost(message, optional, tag = "3")]
-    pub receipt: ::core::option::Option<Receipt>,
-}
-/// The member's word on a leased item. A STAGE_UNSPECIFIED release gives the item back.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Confirm {
-    #[prost(uint64, tag = "1")]
-    pub lease: u64,
-    /// Signed StageStatement, or empty to release
-    #[prost(bytes = "bytes", tag = "2")]
-    pub statement: ::prost::bytes::Bytes,
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum PeerRole {
-    Unspecified = 0,
-    Node = 1,
-    Client = 2,
-}
-impl PeerRole {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "PEER_ROLE_UNSPECIFIED",
-            Self::Node => "PEER_ROLE_NODE",
-            Self::Client => "PEER_ROLE_CLIENT",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "PEER_ROLE_UNSPECIFIED" => Some(Self::Unspecified),
-            "PEER_ROLE_NODE" => Some(Self::Node),
-            "PEER_ROLE_CLIENT" => Some(Self::Client),
             _ => None,
         }
     }
