@@ -1,7 +1,7 @@
 //! What a FREX member's program needs: keys, connection, submit, inbox.
 //!
 //! Read in this order: [`environment`] (time and randomness), [`tls`] (who may talk),
-//! [`transport`] (how bytes travel), [`keys`] (what a member keeps on disk), [`client`] (submit
+//! [`transport`] (how bytes travel), [`join`] (how newcomers meet a member), [`keys`] (what a member keeps on disk), [`client`] (submit
 //! and inbox), [`report`] (what is said inside).
 
 #![forbid(unsafe_code)]
@@ -10,6 +10,7 @@ pub mod client;
 pub mod environment;
 #[cfg(test)]
 mod fixture;
+pub mod join;
 pub mod keys;
 pub mod report;
 pub mod tls;

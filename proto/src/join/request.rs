@@ -117,7 +117,9 @@ pub fn check_listing(applicant: &Applicant, roster: &Roster) -> Result<Listing, 
         }
     }
     if let Some(node) = &card.node
-        && roster.node(&node.id).is_some_and(|held| held.operator != *id)
+        && roster
+            .node(&node.id)
+            .is_some_and(|held| held.operator != *id)
     {
         return Err(RequestError::IdTaken);
     }
@@ -131,13 +133,15 @@ pub fn check_listing(applicant: &Applicant, roster: &Roster) -> Result<Listing, 
         .map(|timed| timed.key)
         .chain(logs.flatten())
         .any(|key| own.contains(key.as_bytes()));
-    let transport = own.iter().any(|key| match roster.listed_owner_of_tls_key(key) {
-        Some(Peer::Client(member)) => of_others(member),
-        Some(Peer::Node(node)) => roster
-            .node(node)
-            .is_some_and(|node| of_others(&node.operator)),
-        None => false,
-    });
+    let transport = own
+        .iter()
+        .any(|key| match roster.listed_owner_of_tls_key(key) {
+            Some(Peer::Client(member)) => of_others(member),
+            Some(Peer::Node(node)) => roster
+                .node(node)
+                .is_some_and(|node| of_others(&node.operator)),
+            None => false,
+        });
     if signing || transport {
         return Err(RequestError::KeyTaken);
     }

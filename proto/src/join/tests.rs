@@ -124,7 +124,10 @@ fn an_invitation_reads_back_and_no_letter_of_it_can_change() {
     for place in 0..line.len() {
         let mut slip = line.as_bytes().to_vec();
         slip[place] = if slip[place] == b'A' { b'B' } else { b'A' };
-        assert!(parse(std::str::from_utf8(&slip).unwrap()).is_err(), "{place}");
+        assert!(
+            parse(std::str::from_utf8(&slip).unwrap()).is_err(),
+            "{place}"
+        );
         assert!(parse(&line[..place]).is_err(), "{place}");
     }
     assert_eq!(parse("frex-jo").unwrap_err(), InvitationError::NotOne);
@@ -219,7 +222,10 @@ fn a_statement_about_something_else_is_refused() {
     use RequestError as E;
     let made = invitation(&roster("fed"));
     let cases: [(Vec<u8>, RequestError); 6] = [
-        (changed(|said| said.federation.push('x')), E::WrongFederation),
+        (
+            changed(|said| said.federation.push('x')),
+            E::WrongFederation,
+        ),
         (
             changed(|said| said.root_sha256 = Bytes::from_static(&[0; 32])),
             E::WrongFederation,
@@ -238,7 +244,11 @@ fn a_statement_about_something_else_is_refused() {
     for (bytes, due) in cases {
         assert_eq!(judge(&bytes, &made).unwrap_err(), due);
     }
-    judge(&changed(|said| said.reason = "x".repeat(limits::JOIN_REASON_BYTES_MAX)), &made).unwrap();
+    judge(
+        &changed(|said| said.reason = "x".repeat(limits::JOIN_REASON_BYTES_MAX)),
+        &made,
+    )
+    .unwrap();
 }
 
 // JOI-7: an id and a key have one owner.
@@ -282,7 +292,14 @@ fn hostile_answers_get_each_their_error() {
     assert_eq!(judge(&huge, &made), E::TooLarge);
     let said = refusal(WireCode::IdTaken);
     assert_eq!(judge(&said, &made), E::Refused(WireCode::IdTaken));
-    let relayed = welcome(&roster, "host", &key(HOST), &guest, &decision, &OTHER_CHANNEL);
+    let relayed = welcome(
+        &roster,
+        "host",
+        &key(HOST),
+        &guest,
+        &decision,
+        &OTHER_CHANNEL,
+    );
     assert_eq!(judge(&relayed, &made), E::Replayed);
     let unsigned = welcome(&roster, "host", &key(33), &guest, &decision, &CHANNEL);
     assert_eq!(judge(&unsigned, &made), E::NotIdentity);

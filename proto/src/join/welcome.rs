@@ -84,8 +84,7 @@ pub fn judge_answer(
     let host = host.filter(|host| host.is_live()).ok_or(E::UnknownHost)?;
     let signed = open_statement(&welcome.statement).ok_or(E::Malformed)?;
     let identity = signer(&signed, host, now_ms).ok_or(E::NotIdentity)?;
-    let statement =
-        v1::JoinStatement::decode(signed.payload.clone()).or(Err(E::Malformed))?;
+    let statement = v1::JoinStatement::decode(signed.payload.clone()).or(Err(E::Malformed))?;
     if statement.channel[..] != channel[..] {
         return Err(E::Replayed);
     }
