@@ -42,7 +42,7 @@ pub struct Newcomer {
     /// The card that it hands in.
     pub card: Bytes,
     /// The identity key of that card.
-    pub identity: SigningKey,
+    pub identity: Arc<SigningKey>,
     /// Clock and randomness.
     pub environment: Environment,
     /// Where packets go out; none: a socket toward the invitation's address.

@@ -10,7 +10,7 @@
 //! <member>/peers/<id>/theirs.json             what they decided, as far as they have told
 //! <member>/peers/<id>/card.frex               inviter: their card; newcomer: the card handed in
 //! <member>/peers/<id>/root.frex, roster.frex  newcomer: what came and is not trusted yet
-//! <member>/peers/<id>/invitation.code         newcomer: the invitation, until both have accepted
+//! <member>/peers/<id>/invitation.code         newcomer: the invitation, to ask again with
 //! ```
 //!
 //! Each file has one writer, so that a listener and a command may work at the same time. Nothing
@@ -38,7 +38,10 @@ mod peers;
 #[cfg(test)]
 mod tests;
 
+pub use guest::AskError;
 pub use host::Event;
+pub use invitations::InvitationDraft;
+pub use peers::Enclosure;
 
 /// The invitations of a member.
 #[derive(Debug, Clone)]

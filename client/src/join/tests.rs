@@ -44,7 +44,7 @@ fn newcomer(door: &Door, listener: [u8; 32]) -> Newcomer {
         },
         member: "guest".to_owned(),
         card: Bytes::from_static(b"card"),
-        identity: SigningKey::from_seed(&[5; 32]),
+        identity: Arc::new(SigningKey::from_seed(&[5; 32])),
         environment: environment(),
         socket: None,
     }

@@ -9,7 +9,7 @@ use frex_proto::{
     limits,
     roster::Roster,
 };
-use rand_core::{CryptoRng, Rng};
+use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use zeroize::Zeroizing;

@@ -11,7 +11,7 @@ const RECORD_FILE: &str = "peer.json";
 const OURS_FILE: &str = "ours.json";
 const THEIRS_FILE: &str = "theirs.json";
 /// Peers that came again with other keys after one side had refused them.
-const PAST_DIR: &str = "past";
+const PAST_DIR: &str = "_past";
 
 /// A file beside a peer's record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,7 +200,7 @@ impl Peers {
 
     /// Where a peer is kept; a member id is a name and nothing that leads elsewhere.
     fn folder(&self, id: &str) -> Result<PathBuf, JoinStoreError> {
-        let name = check_name(id).is_ok() && !id.starts_with('.') && id != PAST_DIR;
+        let name = check_name(id).is_ok() && id != "." && id != "..";
         name.then(|| self.dir.join(id))
             .ok_or(JoinStoreError::NotFound)
     }

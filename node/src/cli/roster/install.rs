@@ -27,15 +27,26 @@ use crate::{
 /// Everything is judged before anything is written; each file is replaced whole. A crash between
 /// two of them leaves homes with rosters that both verify, and the command can be repeated.
 pub fn install(args: &RosterInstallArgs, json: bool) -> Done {
-    let homes = homes(&args.dir)?;
-    let bundle = read_bundle(&args.file)?;
-    let given = args.root.as_deref().map(read_root).transpose()?;
+    let (homes, version) = put_in_force(&args.dir, &args.file, args.root.as_deref())?;
+    report(&args.dir, &homes, version, json);
+    Ok(0)
+}
+
+/// Judges a roster and puts it in force; gives the folders and the roster's version.
+pub fn put_in_force(
+    dir: &Path,
+    file: &Path,
+    root: Option<&Path>,
+) -> Result<(Vec<PathBuf>, u64), Failure> {
+    let homes = homes(dir)?;
+    let bundle = read_bundle(file)?;
+    let given = root.map(read_root).transpose()?;
     let mut plans = Vec::new();
     for home in &homes {
         let (root, anchor) = trusted_root(home, given.as_ref())?;
         let roster = Roster::judge(&bundle, &anchor, Clock::System.now_ms())
-            .map_err(|error| refused(&args.file, error))?;
-        check_newer(home, &anchor, &roster, &args.file)?;
+            .map_err(|error| refused(file, error))?;
+        check_newer(home, &anchor, &roster, file)?;
         plans.push((home, root, roster));
     }
     let mut version = 0;
@@ -46,8 +57,7 @@ pub fn install(args: &RosterInstallArgs, json: bool) -> Done {
         files::replace(&home.join(ROSTER_FILE), &bundle)?;
         version = roster.version();
     }
-    report(&args.dir, &homes, version, json);
-    Ok(0)
+    Ok((homes, version))
 }
 
 fn homes(dir: &Path) -> Result<Vec<PathBuf>, Failure> {

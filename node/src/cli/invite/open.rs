@@ -1,0 +1,398 @@
+//! `frex invite`: makes an invitation and waits at a door of its own for whoever uses it.
+
+use std::{
+    io::{self, IsTerminal},
+    net::{SocketAddr, UdpSocket},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use frex_client::{
+    environment::{Clock, Environment},
+    join::{Door, DoorConfig},
+    keys::{MemberHome, MemberKeys},
+    transport::{Socket, TransportError},
+};
+use frex_proto::{
+    error::WireCode,
+    join::{self, Invitation, Listing},
+    keys::SigningKey,
+    limits,
+    roster::Roster,
+};
+use serde_json::json;
+use tokio::sync::mpsc;
+use zeroize::Zeroizing;
+
+use super::{InviteOpenArgs, list, qr};
+use crate::{
+    cli::{
+        failure::{Done, Failure, OrCode, OrFail},
+        files, fingerprint, member, output, peer,
+        run::Stop,
+        time::rfc3339,
+    },
+    home::{CONFIG_FILE, NodeHome},
+    join::{
+        Event, HostDesk, InvitationDraft, InvitationRecord, Invitations, Peers, Standing, State,
+    },
+};
+
+/// How often is looked for what another process decided.
+const LOOK: Duration = Duration::from_millis(250);
+/// Lines about visitors that wait to be printed.
+const EVENTS_MAX: usize = 64;
+
+/// Everything that the listener is made of.
+struct Opening {
+    home: MemberHome,
+    record: InvitationRecord,
+    fingerprint: String,
+}
+
+/// Makes an invitation, or takes one up again, and waits until it is over.
+pub fn open(args: &InviteOpenArgs, json: bool) -> Done {
+    let home = member::open(&args.dir)?;
+    let roster = member::roster(&home)?;
+    let keys = home.keys().or_fail("cannot read the member's keys")?;
+    check_listed(&home, &keys, &roster)?;
+    let invitations = Invitations::of(home.dir());
+    let (record, code) = match &args.resume {
+        Some(id) => (resume(&invitations, id, &args.dir)?, None),
+        None => {
+            let (record, invitation) = make(args, &home, &roster, &invitations)?;
+            (record, Some(join::text(&invitation)))
+        }
+    };
+    let _lock = invitations
+        .lock(&record)
+        .or_fail("another process waits for this invitation")?;
+    let opening = Opening {
+        home,
+        record,
+        fingerprint: fingerprint::of_key(&keys.identity.verifying_key()),
+    };
+    member::runtime()?.block_on(wait(&opening, keys.identity, code, args, json))
+}
+
+/// A newcomer takes the roster's word for who invites, so we have to be in it.
+fn check_listed(home: &MemberHome, keys: &MemberKeys, roster: &Roster) -> Result<(), Failure> {
+    let member = &home.settings().member;
+    let ours = keys.identity.verifying_key();
+    let listed = roster.sender_keys(member, Clock::System.now_ms());
+    if listed.contains(&ours) {
+        return Ok(());
+    }
+    let what = format!("the roster does not list {member} with the identity key held here");
+    Err(Failure::new(WireCode::NotTrusted, what)
+        .advise("Let the governance list you first; then install its roster: frex roster install"))
+}
+
+fn make(
+    args: &InviteOpenArgs,
+    home: &MemberHome,
+    roster: &Roster,
+    invitations: &Invitations,
+) -> Result<(InvitationRecord, Invitation), Failure> {
+    let now_ms = Clock::System.now_ms();
+    let life_ms = args.expires.as_ms();
+    if life_ms == 0 || life_ms > limits::INVITATION_LIFE_MS_MAX {
+        return Err(
+            Failure::new(WireCode::BadInput, "an invitation lasts up to 31 days")
+                .advise("--expires 24h"),
+        );
+    }
+    let (listen, address) = addresses(args, roster, &home.settings().home_node)?;
+    let draft = InvitationDraft {
+        member: &home.settings().member,
+        roster,
+        listen,
+        address,
+        created_ms: now_ms,
+        expires_ms: now_ms + life_ms,
+        note: args.note.clone(),
+    };
+    let mut rng = Environment::default().random.rng();
+    let (record, invitation) = invitations
+        .make(draft, &mut rng)
+        .or_fail("cannot keep the invitation")?;
+    // What no newcomer could read must not be handed out.
+    join::parse(&join::text(&invitation)).or_code(
+        WireCode::BadInput,
+        format_args!("{} is no address to hand out", invitation.address),
+    )?;
+    Ok((record, invitation))
+}
+
+/// Where to wait, and what the newcomer is told.
+fn addresses(
+    args: &InviteOpenArgs,
+    roster: &Roster,
+    node: &str,
+) -> Result<(SocketAddr, String), Failure> {
+    let mut listen = match args.listen {
+        Some(listen) => listen,
+        None => {
+            let dir = files::home(&args.dir, "node", CONFIG_FILE).map_err(|_| {
+                Failure::new(WireCode::BadInput, "no node here says where to wait")
+                    .advise("--listen IP:PORT")
+            })?;
+            let mut listen = NodeHome::config(&dir)
+                .or_fail("cannot read the node's settings")?
+                .listen;
+            listen.set_port(listen.port().checked_add(1).unwrap_or(0));
+            listen
+        }
+    };
+    if listen.port() == 0 {
+        // Known before it is printed; whoever takes it in between shows when it is bound.
+        listen = UdpSocket::bind(listen)
+            .and_then(|socket| socket.local_addr())
+            .map_err(|error| not_bound(listen).because(&error))?;
+    }
+    if let Some(address) = &args.address {
+        return Ok((listen, address.clone()));
+    }
+    if !listen.ip().is_unspecified() {
+        return Ok((listen, listen.to_string()));
+    }
+    let known = roster.node(node).and_then(|node| node.addresses.first());
+    let host = known.and_then(|address| address.rsplit_once(':'));
+    match host {
+        Some((host, _)) => Ok((listen, format!("{host}:{}", listen.port()))),
+        None => Err(Failure::new(
+            WireCode::BadInput,
+            format!("{listen} is no address at which a newcomer reaches it"),
+        )
+        .advise(format!("--address HOST:{}", listen.port()))),
+    }
+}
+
+fn resume(invitations: &Invitations, id: &str, dir: &Path) -> Result<InvitationRecord, Failure> {
+    let missing = |error| list::not_found(error, id, &dir.display().to_string());
+    let record = invitations.find(id).map_err(missing)?;
+    let now_ms = Clock::System.now_ms();
+    let standing = invitations.standing(&record, now_ms).map_err(missing)?;
+    match over(standing, &record) {
+        None => Ok(record),
+        Some(failure) => Err(failure),
+    }
+}
+
+async fn wait(
+    opening: &Opening,
+    identity: SigningKey,
+    code: Option<Zeroizing<String>>,
+    args: &InviteOpenArgs,
+    json: bool,
+) -> Done {
+    let record = &opening.record;
+    let mut stop = Stop::new(args.stop_with_stdin)?;
+    let invitations = Invitations::of(opening.home.dir());
+    let environment = Environment::default();
+    let (sender, mut events) = mpsc::channel(EVENTS_MAX);
+    let desk = HostDesk::new(
+        &opening.home,
+        identity,
+        record.clone(),
+        environment.clone(),
+        sender,
+    );
+    let desk = desk.or_fail("cannot wait for the newcomer")?;
+    let key = invitations.listener_key(&record.id);
+    let door = Door::open(&DoorConfig {
+        socket: Socket::Udp(record.listen),
+        key: key.or_fail("cannot read the listener's key")?,
+        environment,
+    });
+    let door = door.map_err(|error| match error {
+        TransportError::Bind(cause) => not_bound(record.listen).because(&cause),
+        other => {
+            Failure::new(WireCode::from(&other), "cannot wait for the newcomer").because(&other)
+        }
+    })?;
+    announce(opening, code, args, json)?;
+    let judge = Arc::new(move |question: &[u8], channel: &_| desk.judge(question, channel));
+    let serving = tokio::spawn({
+        let door = door.clone();
+        async move { door.serve(judge).await }
+    });
+    let mut look = tokio::time::interval(LOOK);
+    let ended = loop {
+        tokio::select! {
+            code = stop.asked() => break interrupted(code, record, args),
+            Some(event) = events.recv() => tell(&event, &args.dir),
+            _ = look.tick() => {
+                if let Some(ended) = ending(opening, &invitations, &args.dir) {
+                    break ended;
+                }
+            }
+        }
+    };
+    while let Ok(event) = events.try_recv() {
+        tell(&event, &args.dir);
+    }
+    door.close(WireCode::ShuttingDown).await;
+    serving.abort();
+    ended
+}
+
+fn announce(
+    opening: &Opening,
+    code: Option<Zeroizing<String>>,
+    args: &InviteOpenArgs,
+    json: bool,
+) -> Result<(), Failure> {
+    let (record, print) = (&opening.record, &opening.fingerprint);
+    let code = code.as_ref().map(|code| code.as_str());
+    if json {
+        output::document(json!({
+            "invitation": record.id, "code": code, "listen": record.listen,
+            "address": record.address, "expires": rfc3339(record.expires_ms),
+            "federation": record.federation, "fingerprint": print,
+        }));
+        return Ok(());
+    }
+    let until = rfc3339(record.expires_ms);
+    output::data(format_args!(
+        "invitation   {}   works once   until {until}",
+        record.id
+    ));
+    output::data(format_args!(
+        "waits        on udp {}   they reach it at {}",
+        record.listen, record.address
+    ));
+    output::data(format_args!("fingerprint  {print}"));
+    if let Some(code) = code {
+        output::data("");
+        output::data(code);
+        output::data("");
+        if args.qr || io::stderr().is_terminal() {
+            output::message(qr::draw(code)?);
+        }
+        output::message("Hand this line over by a way you trust. On their machine:");
+        output::message(format_args!(
+            "  frex init --federation {} --member ID --name NAME --country CC --role ROLE DIR",
+            record.federation
+        ));
+        output::message("  frex join DIR      (it asks for the line)");
+    }
+    output::message("Waiting. Ctrl-C ends it for now; to go on later:");
+    output::message(format_args!(
+        "  frex invite --resume {} {}",
+        record.id,
+        args.dir.display()
+    ));
+    Ok(())
+}
+
+fn tell(event: &Event, dir: &Path) {
+    let dir = dir.display();
+    match event {
+        Event::Came { member, listing } => {
+            output::message(format_args!("{member} came and waits for your decision."));
+            if *listing == Listing::Listed {
+                output::message("The roster lists it already, under the same identity key.");
+            }
+            output::message("Compare its fingerprint by telephone:");
+            output::message(format_args!("  frex peer show {member} {dir}"));
+            output::message(format_args!(
+                "  {}",
+                peer::accept_command(member, &dir.to_string())
+            ));
+        }
+        Event::Decided { member, state } => {
+            output::message(format_args!("{member}: {} on their side", state.name()));
+        }
+        Event::WrongSecret(tries) => output::message(format_args!(
+            "warning: somebody does not know the secret ({tries} of {} tries)",
+            limits::JOIN_TRIES_MAX
+        )),
+        Event::Refused(error) => {
+            output::message(format_args!(
+                "refused: {error} [{}]",
+                WireCode::from(*error)
+            ));
+        }
+        Event::UsedByAnother => output::message(
+            "refused: somebody else came with this invitation, which is used or withdrawn",
+        ),
+        Event::NotKept(code) => {
+            output::message(format_args!("error: a newcomer could not be kept: {code}"));
+        }
+    }
+}
+
+/// Whether the invitation is over, and how the command then ends.
+fn ending(opening: &Opening, invitations: &Invitations, dir: &Path) -> Option<Done> {
+    let record = &opening.record;
+    let standing = invitations.standing(record, Clock::System.now_ms());
+    let standing = match standing.or_fail("cannot read the invitation") {
+        Ok(standing) => standing,
+        Err(failure) => return Some(Err(failure)),
+    };
+    if let Some(failure) = over(standing, record) {
+        return Some(Err(failure));
+    }
+    let peers = Peers::of(opening.home.dir());
+    let member = invitations.usage(&record.id).ok()?.member?;
+    let peer = peers.find(&member).ok()?;
+    let (ours, theirs) = (peers.ours(&peer).ok()?, peers.theirs(&peer).ok()?);
+    if theirs.state == State::Refused {
+        let what = format!("{member} refused");
+        let why = output::clean(&theirs.reason);
+        return Some(Err(Failure::new(WireCode::InvitationClosed, what)
+            .cause(why)
+            .advise(format!(
+                "Ask them by telephone; then: frex invite {}",
+                dir.display()
+            ))));
+    }
+    if ours.state == State::Refused && theirs.told == State::Refused {
+        output::message(format_args!("{member} was told that you refused."));
+        return Some(Ok(0));
+    }
+    if ours.state == State::Accepted
+        && theirs.state == State::Accepted
+        && theirs.told == State::Accepted
+    {
+        output::message(format_args!(
+            "Both sides have accepted, and {member} knows it."
+        ));
+        return Some(Ok(0));
+    }
+    None
+}
+
+fn over(standing: Standing, record: &InvitationRecord) -> Option<Failure> {
+    let what = format!("the invitation {} is over", record.id);
+    match standing {
+        Standing::Open | Standing::Used => None,
+        Standing::Expired => Some(
+            Failure::new(WireCode::Expired, what)
+                .cause(format!("it ended at {}", rfc3339(record.expires_ms)))
+                .advise("Make another with: frex invite"),
+        ),
+        other => Some(
+            Failure::new(WireCode::InvitationClosed, what)
+                .cause(list::standing_name(other))
+                .advise("Make another with: frex invite"),
+        ),
+    }
+}
+
+fn interrupted(code: u8, record: &InvitationRecord, args: &InviteOpenArgs) -> Done {
+    output::message(format_args!(
+        "The invitation stays valid until {}; to go on waiting: frex invite --resume {} {}",
+        rfc3339(record.expires_ms),
+        record.id,
+        args.dir.display()
+    ));
+    Ok(code)
+}
+
+fn not_bound(listen: SocketAddr) -> Failure {
+    Failure::new(WireCode::BadConfig, format!("cannot wait on udp {listen}"))
+        .advise("Choose another address of this machine: --listen IP:PORT")
+}
