@@ -120,12 +120,11 @@ mod tests {
 
     // JOI-12: letter for letter what another implementation has to print.
     #[test]
-    fn the_fingerprint_of_zeros_is_known() {
-        assert_eq!(
-            of(&[0; 32]),
-            "AAAAAAA-AAAAAAA-AAAAAAA-AAAAAAA-AAAAAAA-AAAAAAA-AAAAAAA-AAAAAAA"
-        );
+    fn a_known_hash_has_the_known_fingerprint() {
         let hash = label::sha256(&[b"frex"]);
-        assert_eq!(matches(&of(&hash), &of(&hash)), Ok(true));
+        assert_eq!(
+            of(&hash),
+            "7JG3MM2-R33ZU2D-5U3PDUI-5EPJ4OA-UC67J3Q-SLH4VJN-HWTYCOA-CXZSVA7"
+        );
     }
 }

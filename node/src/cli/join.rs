@@ -42,6 +42,7 @@ pub struct JoinArgs {
 
 /// Shows the own card to whoever invites, and keeps who that is as pending.
 pub fn join(args: &JoinArgs, json: bool) -> Done {
+    check_arguments(args)?;
     let home = member::open(&args.dir)?;
     let settings = home.settings();
     let invitation = read_invitation(args)?;
@@ -86,20 +87,20 @@ pub fn join(args: &JoinArgs, json: bool) -> Done {
     peer::exit_of(&record, &theirs, args.wait)
 }
 
-/// The invitation, never from an argument: those are seen by every user of the machine.
-fn read_invitation(args: &JoinArgs) -> Result<Invitation, Failure> {
-    if args
-        .dir
-        .to_string_lossy()
-        .to_ascii_uppercase()
-        .starts_with("FREX-JOIN:")
-    {
-        return Err(Failure::new(
-            WireCode::BadInput,
-            "an invitation is a secret and no argument: others on this machine can read it",
-        )
-        .advise("frex join DIR, which asks for it; treat this one as seen and ask for another"));
+/// An invitation is never an argument: those are seen by every user of the machine. Spec: CLI-5.
+fn check_arguments(args: &JoinArgs) -> Result<(), Failure> {
+    let dir = args.dir.to_string_lossy().to_ascii_uppercase();
+    if !dir.starts_with("FREX-JOIN:") {
+        return Ok(());
     }
+    Err(Failure::new(
+        WireCode::BadInput,
+        "an invitation is a secret and no argument: others on this machine can read it",
+    )
+    .advise("frex join DIR, which asks for it; treat this one as seen and ask for another"))
+}
+
+fn read_invitation(args: &JoinArgs) -> Result<Invitation, Failure> {
     let text = match &args.code_file {
         Some(path) if path != Path::new("-") => {
             let bytes = Zeroizing::new(files::read(path, limits::INVITATION_BYTES_MAX)?);

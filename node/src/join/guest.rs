@@ -76,18 +76,28 @@ impl Peers {
             environment: environment.clone(),
             socket: None,
         };
-        let held = self.find(&invitation.member).ok();
+        let held = match self.find(&invitation.member) {
+            Ok(held) => Some(held),
+            Err(JoinStoreError::NotFound) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let over = match &held {
+            Some(held) => self.is_over(held)?,
+            None => false,
+        };
         let said = match &held {
-            Some(held) => Decision::from(&self.ours(held)?),
-            None => Decision::pending(environment.clock.now_ms()),
+            Some(held) if !over => Decision::from(&self.ours(held)?),
+            _ => Decision::pending(environment.clock.now_ms()),
         };
         let host = knock(&newcomer, &said).await?;
         let now_ms = environment.clock.now_ms();
-        let record = record(&host, invitation, &newcomer.card, now_ms)?;
-        let record = match held {
-            Some(held) if is_same(&held, &record) => held,
-            _ => record,
-        };
+        let mut record = record(&host, invitation, &newcomer.card, now_ms)?;
+        match held {
+            Some(held) if !over && is_same(&held, &record) => record = held,
+            // Another key, another card, or invited anew after a no.
+            Some(held) => self.lay_aside(&held)?,
+            None => {}
+        }
         let code = join::text(invitation);
         let root = root_of(&host)?;
         self.keep(

@@ -170,7 +170,10 @@ impl HostDesk {
             if same && held.invitation == self.record.id {
                 return Ok(held.clone());
             }
-            if !same && !self.is_over(held)? {
+            // Invited anew after a no: what was decided then does not bind now.
+            if self.peers.is_over(held)? {
+                self.peers.lay_aside(held)?;
+            } else if !same {
                 return Err(Refusal::Request(RequestError::IdTaken));
             }
         }
@@ -203,12 +206,6 @@ impl HostDesk {
             listing,
         });
         Ok(record)
-    }
-
-    /// Whether one side has said no to a peer, so that another of its id may come.
-    fn is_over(&self, held: &PeerRecord) -> Result<bool, JoinStoreError> {
-        let refused = State::Refused;
-        Ok(self.peers.ours(held)?.state == refused || self.peers.theirs(held)?.state == refused)
     }
 
     fn hear(

@@ -67,8 +67,7 @@ impl Peers {
         files::get(&self.folder(id)?.join(RECORD_FILE))?.ok_or(JoinStoreError::NotFound)
     }
 
-    /// Keeps a peer with what belongs to it. One of the same id about whom somebody has said no
-    /// is laid aside, so that nothing about it is lost.
+    /// Keeps a peer with what belongs to it, in place of what was known of it by this card.
     ///
     /// # Errors
     /// [`JoinStoreError`].
@@ -78,23 +77,35 @@ impl Peers {
         enclosures: &[(Enclosure, &[u8])],
     ) -> Result<(), JoinStoreError> {
         let dir = self.folder(&record.member)?;
-        if let Some(held) = files::get::<PeerRecord>(&dir.join(RECORD_FILE))?
-            && (&held.card_sha256, &held.identity) != (&record.card_sha256, &record.identity)
-        {
-            let past = self.dir.join(PAST_DIR);
-            file::create_private_dir(&past)?;
-            let aside = past.join(format!("{}-{}", held.member, held.since_ms));
-            fs::rename(&dir, &aside).map_err(|source| JoinStoreError::Write {
-                path: aside,
-                source,
-            })?;
-        }
         file::create_private_dir(&dir)?;
         for (enclosure, bytes) in enclosures {
             files::put_bytes(&dir.join(enclosure.name()), bytes)?;
         }
         // The record comes last: a folder that has one is complete.
         files::put(&dir.join(RECORD_FILE), record)
+    }
+
+    /// Whether one side has said no: another of this id may come, or the same one again.
+    ///
+    /// # Errors
+    /// [`JoinStoreError`].
+    pub fn is_over(&self, record: &PeerRecord) -> Result<bool, JoinStoreError> {
+        let states = [self.ours(record)?.state, self.theirs(record)?.state];
+        Ok(states.contains(&State::Refused))
+    }
+
+    /// Moves a peer out of the way, so that nothing about it is lost.
+    ///
+    /// # Errors
+    /// [`JoinStoreError`].
+    pub fn lay_aside(&self, record: &PeerRecord) -> Result<(), JoinStoreError> {
+        let past = self.dir.join(PAST_DIR);
+        file::create_private_dir(&past)?;
+        let aside = past.join(format!("{}-{}", record.member, record.since_ms));
+        fs::rename(self.folder(&record.member)?, &aside).map_err(|source| JoinStoreError::Write {
+            path: aside,
+            source,
+        })
     }
 
     /// A file that belongs to the peer; none where there is none.

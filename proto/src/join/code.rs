@@ -43,7 +43,7 @@ pub fn parse(text: &str) -> Result<Invitation, InvitationError> {
     }
     let letters: Zeroizing<String> = Zeroizing::new(
         text.chars()
-            .filter(|c| !c.is_whitespace())
+            .filter(|c| !matches!(c, ' ' | '\t' | '\r' | '\n'))
             .map(|c| c.to_ascii_uppercase())
             .collect(),
     );

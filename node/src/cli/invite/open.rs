@@ -218,15 +218,24 @@ async fn wait(
         let door = door.clone();
         async move { door.serve(judge).await }
     });
+    // Whoever goes on after everything was said wants to hand over the roster that lists the
+    // newcomer.
+    let settled = matches!(ending(opening, &invitations, &args.dir), Some(Ok(_)));
     let mut look = tokio::time::interval(LOOK);
     let ended = loop {
         tokio::select! {
-            code = stop.asked() => break interrupted(code, record, args),
+            code = stop.asked() => {
+                interrupted(record, args);
+                break Ok(code);
+            }
             Some(event) = events.recv() => tell(&event, &args.dir),
-            _ = look.tick() => {
-                if let Some(ended) = ending(opening, &invitations, &args.dir) {
-                    break ended;
+            _ = look.tick() => match ending(opening, &invitations, &args.dir) {
+                Some(Ok(said)) if !settled => {
+                    output::message(said);
+                    break Ok(0);
                 }
+                Some(Err(failure)) => break Err(failure),
+                _ => {}
             }
         }
     };
@@ -324,8 +333,12 @@ fn tell(event: &Event, dir: &Path) {
     }
 }
 
-/// Whether the invitation is over, and how the command then ends.
-fn ending(opening: &Opening, invitations: &Invitations, dir: &Path) -> Option<Done> {
+/// Whether the invitation is over, and how the command then ends: with what it says, or a failure.
+fn ending(
+    opening: &Opening,
+    invitations: &Invitations,
+    dir: &Path,
+) -> Option<Result<String, Failure>> {
     let record = &opening.record;
     let standing = invitations.standing(record, Clock::System.now_ms());
     let standing = match standing.or_fail("cannot read the invitation") {
@@ -340,29 +353,21 @@ fn ending(opening: &Opening, invitations: &Invitations, dir: &Path) -> Option<Do
     let peer = peers.find(&member).ok()?;
     let (ours, theirs) = (peers.ours(&peer).ok()?, peers.theirs(&peer).ok()?);
     if theirs.state == State::Refused {
-        let what = format!("{member} refused");
         let why = output::clean(&theirs.reason);
-        return Some(Err(Failure::new(WireCode::InvitationClosed, what)
-            .cause(why)
-            .advise(format!(
-                "Ask them by telephone; then: frex invite {}",
-                dir.display()
-            ))));
+        let ask = format!("Ask them by telephone; then: frex invite {}", dir.display());
+        let what = format!("{member} refused");
+        let failure = Failure::new(WireCode::InvitationClosed, what);
+        return Some(Err(failure.cause(why).advise(ask)));
     }
-    if ours.state == State::Refused && theirs.told == State::Refused {
-        output::message(format_args!("{member} was told that you refused."));
-        return Some(Ok(0));
-    }
-    if ours.state == State::Accepted
-        && theirs.state == State::Accepted
-        && theirs.told == State::Accepted
-    {
-        output::message(format_args!(
+    match (ours.state, theirs.state, theirs.told) {
+        (State::Refused, _, State::Refused) => {
+            Some(Ok(format!("{member} was told that you refused.")))
+        }
+        (State::Accepted, State::Accepted, State::Accepted) => Some(Ok(format!(
             "Both sides have accepted, and {member} knows it."
-        ));
-        return Some(Ok(0));
+        ))),
+        _ => None,
     }
-    None
 }
 
 fn over(standing: Standing, record: &InvitationRecord) -> Option<Failure> {
@@ -382,14 +387,13 @@ fn over(standing: Standing, record: &InvitationRecord) -> Option<Failure> {
     }
 }
 
-fn interrupted(code: u8, record: &InvitationRecord, args: &InviteOpenArgs) -> Done {
+fn interrupted(record: &InvitationRecord, args: &InviteOpenArgs) {
     output::message(format_args!(
         "The invitation stays valid until {}; to go on waiting: frex invite --resume {} {}",
         rfc3339(record.expires_ms),
         record.id,
         args.dir.display()
     ));
-    Ok(code)
 }
 
 fn not_bound(listen: SocketAddr) -> Failure {

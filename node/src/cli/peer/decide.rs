@@ -63,7 +63,7 @@ pub fn accept(args: &PeerAcceptArgs, json: bool) -> Done {
         .peers
         .decide(record, State::Accepted, "", Clock::System.now_ms())
         .or_fail("cannot keep the decision")?;
-    let heard = tell(&matter, args.wait, json)?;
+    let heard = tell(&matter, &args.dir, args.wait, json)?;
     let theirs = heard.unwrap_or(theirs);
     if json {
         done["peer"] = json!(record.member);
@@ -115,7 +115,7 @@ pub fn refuse(args: &PeerRefuseArgs, json: bool) -> Done {
             Clock::System.now_ms(),
         )
         .or_fail("cannot keep the decision")?;
-    tell(&matter, Span(std::time::Duration::ZERO), json)?;
+    tell(&matter, &args.dir, Span(std::time::Duration::ZERO), json)?;
     if json {
         output::document(json!({
             "peer": record.member, "confirmed": true, "ours": "refused", "reason": args.reason.trim(),
@@ -301,7 +301,12 @@ pub(super) fn install_if_newer(
 }
 
 /// Tells the inviting side. What cannot be told now is told when it is asked again.
-fn tell(matter: &Matter, wait: Span, json: bool) -> Result<Option<DecisionRecord>, Failure> {
+fn tell(
+    matter: &Matter,
+    dir: &Path,
+    wait: Span,
+    json: bool,
+) -> Result<Option<DecisionRecord>, Failure> {
     let record = &matter.record;
     if record.side == Side::Inviter {
         return Ok(None);
@@ -323,8 +328,13 @@ fn tell(matter: &Matter, wait: Span, json: bool) -> Result<Option<DecisionRecord
                     "{} could not be told now: {error}",
                     record.member
                 ));
-                output::message("While they wait for you:");
-                output::message(format_args!("  frex peer show {} --ask DIR", record.member));
+                let show = format!("frex peer show {} {} --ask", record.member, dir.display());
+                match WireCode::from(error) {
+                    WireCode::Expired | WireCode::NotFound => {
+                        output::message("Tell them by telephone.");
+                    }
+                    _ => output::message(format_args!("While they wait for you:\n  {show}")),
+                }
             }
             Ok(None)
         }
@@ -339,6 +349,14 @@ fn next(matter: &Matter, theirs: &DecisionRecord, dir: &Path) {
             let card = card_path(dir, &record.member);
             output::data("Next, by the governance, with its root, roster and keys:");
             output::data(format_args!("  {}", governance_command(&card)));
+            output::data(
+                "When its roster is installed here, the newcomer can fetch it while you wait:",
+            );
+            output::data(format_args!(
+                "  frex invite --resume {} {}",
+                record.invitation,
+                dir.display()
+            ));
             if theirs.state == State::Pending {
                 output::data("On their machine, if they have not accepted you yet:");
                 output::data(format_args!("  {}", accept_command(own, "DIR")));
@@ -354,9 +372,10 @@ fn next(matter: &Matter, theirs: &DecisionRecord, dir: &Path) {
                 output::data("On their machine:");
                 output::data(format_args!("  {}", accept_command(own, "DIR")));
             }
-            output::data("Next, when the governance has listed you:");
+            output::data("Next, when the governance has listed you and they wait again:");
             output::data(format_args!(
-                "  frex roster install roster.frex {}",
+                "  frex peer show {} {} --ask",
+                record.member,
                 dir.display()
             ));
             output::data(format_args!("  frex run {}", dir.display()));

@@ -80,7 +80,10 @@ pub fn show(args: &PeerShowArgs, json: bool) -> Done {
     }
     let theirs = peers.theirs(&record).or_fail("cannot read the peer")?;
     report(&home, &record, &ours, &theirs, &own, installed, json)?;
-    exit_of(&record, &theirs, args.wait)
+    if args.ask {
+        return exit_of(&record, &theirs, args.wait);
+    }
+    Ok(0)
 }
 
 fn report(

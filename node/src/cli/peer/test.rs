@@ -40,13 +40,10 @@ const STEPS: [&str; 7] = [
     "request answered",
     "clocks agree",
 ];
-const RESOLVE: usize = 0;
 const UDP: usize = 1;
 const TLS: usize = 2;
 const LISTED: usize = 3;
 const HELLO: usize = 4;
-const REQUEST: usize = 5;
-const CLOCK: usize = 6;
 
 /// A difference of clocks that is worth mending, long before it is refused.
 const CLOCK_DIFFERENCE_MS_MAX: u64 = 30_000;
@@ -204,8 +201,10 @@ async fn checkpoint(session: &Session) -> Result<(), TransportError> {
 /// The step at which a dial failed.
 fn step_of(error: &TransportError) -> usize {
     match WireCode::from(error) {
-        WireCode::BadConfig => RESOLVE + 1,
-        WireCode::Unreachable | WireCode::RetryAfter | WireCode::ShuttingDown => UDP,
+        WireCode::BadConfig
+        | WireCode::Unreachable
+        | WireCode::RetryAfter
+        | WireCode::ShuttingDown => UDP,
         WireCode::Unsupported | WireCode::Malformed
             if !matches!(
                 error,
@@ -215,7 +214,7 @@ fn step_of(error: &TransportError) -> usize {
             TLS
         }
         WireCode::NotTrusted | WireCode::WrongNode | WireCode::Revoked => LISTED,
-        WireCode::FutureDated => CLOCK,
+        // A clock that is far off is what a hello is refused for.
         _ => HELLO,
     }
 }
@@ -230,7 +229,9 @@ fn mend(step: usize, error: &TransportError, node: &str, args: &PeerTestArgs) ->
             "See whose address it is: frex roster show ROSTER".to_owned()
         }
         (LISTED, _) => format!("Install the newest roster on both: frex roster install FILE {dir}"),
-        (CLOCK, _) => "On the machine whose clock is wrong: timedatectl set-ntp true".to_owned(),
+        (HELLO, WireCode::FutureDated) => {
+            "On the machine whose clock is wrong: timedatectl set-ntp true".to_owned()
+        }
         (HELLO, code) => format!("frex errors {}", code as u16),
         _ => format!("frex status {dir}"),
     }
