@@ -26,7 +26,7 @@ use frex_proto::{
 use frex_tests::{
     federation::{FEDERATION, Federation, Organisation},
     sim::{
-        Link,
+        Link, Trace,
         world::{self, Machine, World},
     },
 };
@@ -160,7 +160,7 @@ fn history(seed: u64) -> (Vec<String>, String, Duration) {
         }
         assert_eq!(welcomes, 2, "seed {seed}");
         let heard = heard.lock().unwrap().clone();
-        let hash = world.network().trace(|trace| trace.hash());
+        let hash = world.network().trace(Trace::hash);
         (heard, hash, world.elapsed())
     })
 }

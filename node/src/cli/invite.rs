@@ -9,6 +9,7 @@ use super::time::Span;
 pub mod list;
 pub mod open;
 mod qr;
+mod wait;
 
 /// `frex invite`.
 #[derive(Debug, Args)]

@@ -134,7 +134,7 @@ impl HostDesk {
             _ => {}
         }
         let listing = join::check_listing(&guest, &roster).map_err(Refusal::Request)?;
-        let record = self.keep(question, &guest, usage, listing, now_ms)?;
+        let record = self.keep(question, &guest, &usage, listing, now_ms)?;
         let ours = self.peers.ours(&record)?;
         self.hear(&record, &guest.decision, ours.state, now_ms)?;
         let decision = Decision::from(&ours);
@@ -154,7 +154,7 @@ impl HostDesk {
         &self,
         question: &[u8],
         guest: &Applicant,
-        usage: InvitationUse,
+        usage: &InvitationUse,
         listing: Listing,
         now_ms: u64,
     ) -> Result<PeerRecord, Refusal> {
@@ -195,7 +195,7 @@ impl HostDesk {
             member: Some(record.member.clone()),
             card_sha256: Some(card_sha256),
             used_ms: Some(now_ms),
-            ..usage
+            ..usage.clone()
         };
         keep_usage(&self.invitation, &bound)?;
         let card = JoinRequest::decode(question).map(|request| request.card);

@@ -1,4 +1,4 @@
-use std::{path::PathBuf, sync::Arc, thread, time::Duration};
+use std::{sync::Arc, thread, time::Duration};
 
 use bytes::Bytes;
 use frex_client::{
@@ -34,7 +34,7 @@ struct Scene {
 impl Scene {
     fn new(life_ms: u64) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
-        let home = listed_member(dir.path().join("member"));
+        let home = listed_member(&dir.path().join("member"));
         let (record, invitation) = made(&home, life_ms);
         let (events, heard) = mpsc::channel(256);
         Self {
@@ -126,7 +126,7 @@ fn card(federation: &str, id: &str, identity: &SigningKey, seed: u8) -> frex_pro
     })
 }
 
-fn listed_member(dir: PathBuf) -> MemberHome {
+fn listed_member(dir: &Path) -> MemberHome {
     let settings = MemberSettings {
         member: "host".to_owned(),
         federation: "fed".to_owned(),
@@ -135,7 +135,7 @@ fn listed_member(dir: PathBuf) -> MemberHome {
         name: "Example".to_owned(),
         role: MemberRole::Hotline,
     };
-    let made = MemberHome::create(&dir, settings, &mut Random::System.rng());
+    let made = MemberHome::create(dir, settings, &mut Random::System.rng());
     let (home, keys) = made.expect("an empty folder");
     let now_ms = Clock::System.now_ms();
     let root = build::root(&RootDraft {
