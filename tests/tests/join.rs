@@ -372,7 +372,7 @@ fn an_invitation_is_no_argument() {
     );
 }
 
-// JOI-1, JOI-10: an invitation that was taken back or has ended opens nothing, also for who waits.
+// JOI-1, JOI-10, LIM-56: an invitation that was taken back or has ended opens nothing, also for who waits.
 #[test]
 fn an_invitation_ends_when_it_is_taken_back_or_its_time_is_over() {
     let scene = Scene::new();
@@ -414,4 +414,34 @@ fn an_invitation_ends_when_it_is_taken_back_or_its_time_is_over() {
         (long.exit, code_of(&long)),
         (Some(2), Some(WireCode::BadInput))
     );
+}
+
+// JOI-9, JOI-10: what is decided while nobody waits is told as soon as somebody waits again.
+#[test]
+fn a_decision_is_told_when_the_invitation_is_taken_up_again() {
+    let scene = Scene::new();
+    let frex = &scene.frex;
+    scene.newcomer(GUEST, "example", GUEST);
+    let (mut process, code) = scene.invite(&[]);
+    let id = text(&process.ready().expect("it waits")["invitation"]);
+    assert_eq!(scene.join(&code, GUEST).exit, Some(0));
+    let waited = frex.run(&["peer", "show", HOST, GUEST, "--ask", "--wait", "1s"]);
+    assert_eq!(waited.exit, Some(3), "{waited:?}");
+    assert_eq!(process.stop(), Some(0));
+    let done = scene.accept(HOST, GUEST, HOST);
+    assert_eq!(done["theirs"], "pending");
+    scene.accept(GUEST, HOST, GUEST);
+    let nobody = frex.run(&["peer", "show", HOST, GUEST, "--ask"]);
+    assert_eq!(nobody.exit, Some(23), "{nobody:?}");
+    assert_eq!(scene.states(GUEST, HOST), pair("accepted", "pending"));
+    let mut process = frex.invite(&["--resume", &id, HOST], "resumed.log");
+    assert_eq!(
+        process.ready().expect("it waits again")["code"],
+        Value::Null
+    );
+    let told = frex.run(&["peer", "show", HOST, GUEST, "--ask", "--wait", "20s"]);
+    assert_eq!(told.exit, Some(0), "{told:?}");
+    assert_eq!(scene.states(HOST, GUEST), pair("accepted", "accepted"));
+    assert_eq!(process.ended().0, Some(0));
+    assert_eq!(scene.states(GUEST, HOST), pair("accepted", "accepted"));
 }

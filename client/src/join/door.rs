@@ -56,8 +56,6 @@ impl Door {
             stream_window_bytes: 128 * 1024,
             connection_window_bytes: 128 * 1024,
             incoming_max: 64,
-            half_open_max: VISITORS_MAX,
-            connections_max: VISITORS_MAX,
             ..Limits::default()
         };
         let handshake_timeout = limits.handshake_timeout;

@@ -300,7 +300,7 @@ fn too_many_wrong_secrets_end_an_invitation() {
     assert_eq!(standing, Standing::Spent);
 }
 
-// JOI-10, LIM-56: an invitation that is over lets nobody in, also at a listener that runs.
+// JOI-10: an invitation that is over lets nobody in, also at a listener that runs.
 #[test]
 fn an_invitation_that_is_over_opens_nothing() {
     let scene = Scene::new(0);
