@@ -184,7 +184,7 @@ impl From<quinn::WriteError> for TransportError {
 }
 
 /// The number under which a code closes connections and streams. Spec: TRN-7.
-fn close_code(code: WireCode) -> VarInt {
+pub(crate) fn close_code(code: WireCode) -> VarInt {
     VarInt::from_u32(code as u32)
 }
 

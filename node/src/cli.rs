@@ -23,11 +23,14 @@ mod fingerprint;
 mod fsck;
 mod inbox;
 mod init;
+mod invite;
+mod join;
 mod key;
 mod log;
 mod member;
 mod output;
 mod passphrase;
+mod peer;
 mod receipt;
 mod roster;
 mod run;
@@ -75,6 +78,13 @@ pub enum Command {
     Key(key::KeyCommand),
     /// Run a node until it is told to stop
     Run(RunArgs),
+    /// Invite an organisation to join, and wait for it; list and take back invitations
+    Invite(invite::InviteArgs),
+    /// Answer an invitation: show the own card, and learn who invites
+    Join(join::JoinArgs),
+    /// Accept, refuse, list and test other organisations
+    #[command(subcommand)]
+    Peer(peer::PeerCommand),
     /// Seal a report to members and hand it to the node
     Send(SendArgs),
     /// Fetch and open what has arrived

@@ -107,6 +107,10 @@ codes! {
     WrongNode = 3007, "WRONG_NODE", 21, Peer, AfterRosterUpdate, "the peer is not the node that was asked for", "Check the addresses in the roster: frex roster show";
     /// The roster's end or its freshness has passed.
     RosterStale = 3008, "ROSTER_STALE", 22, Environment, AfterRosterUpdate, "the roster in force has ended, or nobody has vouched for it for too long", "Ask the governance for the roster in force now: frex roster install FILE";
+    /// An invitation that is over.
+    InvitationClosed = 3011, "INVITATION_CLOSED", 22, Caller, Never, "the invitation was used, withdrawn or tried with too many wrong secrets", "Ask for a new one, which they make with: frex invite";
+    /// Someone else has this id.
+    IdTaken = 3012, "ID_TAKEN", 22, Caller, Never, "another member or node has this id or one of these keys already", "Choose another id: frex init --member ID";
     /// Not a recipient served here.
     UnknownRecipient = 4001, "UNKNOWN_RECIPIENT", 22, Caller, AfterRosterUpdate, "a recipient is not in the roster or not served by this node", "List the members with: frex roster show";
     /// Past its expiry.

@@ -34,6 +34,8 @@ pub const SIGNATURE_KEY: &[u8] = b"frex/v1/sig-key\0";
 pub const LEAF: &[u8] = b"frex/v1/leaf\0";
 /// State of what a holder knows of the roster.
 pub const ROSTER_STATE: &[u8] = b"frex/v1/roster-state\0";
+/// Seed of the key that proves an invitation's secret. Spec: JOI-4.
+pub const JOIN_SECRET: &[u8] = b"frex/v1/join-secret\0";
 
 /// Payload type of a manifest.
 pub const TYPE_MANIFEST: &str = "application/vnd.frex.manifest.v1+protobuf";
@@ -53,6 +55,8 @@ pub const TYPE_FRESHNESS: &str = "application/vnd.frex.freshness.v1+protobuf";
 pub const TYPE_HOLDER: &str = "application/vnd.frex.holder.v1+protobuf";
 /// Payload type of a member's stage statement.
 pub const TYPE_STAGE: &str = "application/vnd.frex.stage.v1+protobuf";
+/// Payload type of what newcomer and inviter state to each other.
+pub const TYPE_JOIN: &str = "application/vnd.frex.join.v1+protobuf";
 
 /// SHA-256 over the concatenation of `parts`.
 #[must_use]

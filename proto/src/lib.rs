@@ -6,8 +6,8 @@
 //!
 //! Read in this order: [`limits`] and [`label`] (constants), [`wire`] (frames), [`keys`] and
 //! [`sign`] (who said it), [`envelope`] (what is carried), [`roster`] (who may), [`log`] and
-//! [`receipt`] (what is provable), [`session`] and [`delivery`] (how it travels), [`error`] (what
-//! is refused). The normative text is in `spec/`.
+//! [`receipt`] (what is provable), [`session`] and [`delivery`] (how it travels), [`join`] (how
+//! newcomers come in), [`error`] (what is refused). The normative text is in `spec/`.
 
 #![forbid(unsafe_code)]
 
@@ -15,6 +15,7 @@ pub mod delivery;
 pub mod envelope;
 pub mod error;
 pub mod id;
+pub mod join;
 pub mod keys;
 pub mod label;
 pub mod limits;

@@ -84,6 +84,20 @@ pub const FRESHNESS_GRACE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 /// How long after its end a roster still lets nodes finish what was submitted before,
 /// milliseconds: 14 days. Spec: LIM-39.
 pub const ROSTER_GRACE_MS: u64 = 14 * 24 * 60 * 60 * 1000;
+/// Characters of an invitation's text. Spec: LIM-50.
+pub const INVITATION_BYTES_MAX: usize = 1024;
+/// Encoded `Signed` join statement. Spec: LIM-51.
+pub const JOIN_STATEMENT_BYTES_MAX: usize = 4 * 1024;
+/// Encoded join request: a statement and a card. Spec: LIM-52.
+pub const JOIN_REQUEST_BYTES_MAX: usize = SIGNED_BYTES_MAX + 8 * 1024;
+/// Encoded join answer: a statement and a roster bundle. Spec: LIM-53.
+pub const JOIN_ANSWER_BYTES_MAX: usize = ROSTER_BUNDLE_BYTES_MAX + 8 * 1024;
+/// Bytes of the reason for which a peer is refused. Spec: LIM-54.
+pub const JOIN_REASON_BYTES_MAX: usize = 512;
+/// Wrong secrets after which an invitation ends. Spec: LIM-55.
+pub const JOIN_TRIES_MAX: u32 = 10;
+/// Longest life of an invitation, milliseconds: 31 days. Spec: LIM-56.
+pub const INVITATION_LIFE_MS_MAX: u64 = 31 * 24 * 60 * 60 * 1000;
 
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte

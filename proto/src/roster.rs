@@ -35,6 +35,7 @@ pub mod succession;
 
 pub use card::Card;
 pub use country::is_country;
+pub(crate) use docs::is_host_port;
 pub use proposal::Proposal;
 
 /// What a federation's trust starts from: the hash of the root that was checked by hand.

@@ -4,7 +4,7 @@
 
 use std::{fs, path::Path};
 
-const FILES: [&str; 5] = ["envelope", "governance", "log", "roster", "session"];
+const FILES: [&str; 6] = ["envelope", "governance", "join", "log", "roster", "session"];
 
 #[test]
 fn generated_code_matches_the_schema() {

@@ -8,6 +8,7 @@ from pathlib import Path
 import dsse
 import ed25519
 import envelope
+import join
 import protobuf
 import receipt
 import roster
@@ -178,13 +179,19 @@ def succeed_roster(inputs):
     return "newer" if roster_in(inputs, "bundle").succeeds(held) else "same"
 
 
+def read_invitation(inputs):
+    read = join.read_invitation(inputs["invitation"])
+    keys = read.root_sha256.hex(), read.listener_key.hex(), read.secret.hex()
+    return " ".join((read.federation, read.member, read.address, *keys, str(read.expires_ms)))
+
+
 OPERATIONS = {
     run.__name__: run
     for run in (
         pae, parse_frame_header, read_content, admit_key, sealing_key_of_seed,
         verify_ed25519, verify_signed, verify_envelope, open_envelope, open_forward,
         verify_inclusion, verify_consistency, verify_checkpoint, parse_vkey, verify_receipt,
-        read_receipt_file, judge_roster, succeed_roster,
+        read_receipt_file, judge_roster, succeed_roster, read_invitation,
     )
 }
 

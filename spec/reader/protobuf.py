@@ -92,6 +92,11 @@ ROSTER_BUNDLE = {
     1: ("root", "bytes"), 2: ("roster", "bytes"), 3: ("member_docs", ["bytes"]),
     4: ("freshness", "bytes"), 5: ("earlier_roots", ["bytes"]),
 }
+INVITATION = {
+    1: ("federation", "string"), 2: ("root_sha256", "bytes"), 3: ("member", "string"),
+    4: ("address", "string"), 5: ("listener_key", "bytes"), 6: ("secret", "bytes"),
+    7: ("expires_ms", "uint64"),
+}
 
 DEFAULTS = {"uint32": 0, "uint64": 0, "bool": False, "string": "", "bytes": b""}
 

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Write},
     net::{Ipv4Addr, SocketAddr, UdpSocket},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -78,11 +78,27 @@ impl Frex {
     /// If it cannot be started.
     #[must_use]
     pub fn run(&self, args: &[&str]) -> Ended {
-        let output = self
+        self.run_with(args, "")
+    }
+
+    /// As [`run`](Self::run), with this text on standard input.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[must_use]
+    pub fn run_with(&self, args: &[&str], input: &str) -> Ended {
+        let mut child = self
             .command(args)
-            .stdin(Stdio::null())
-            .output()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .expect("the program starts");
+        if let Some(mut stdin) = child.stdin.take() {
+            // A command that reads nothing may have ended before.
+            let _ = stdin.write_all(input.as_bytes());
+        }
+        let output = child.wait_with_output().expect("the program ends");
         let Output {
             status,
             stdout,
@@ -205,10 +221,25 @@ impl Frex {
     /// If the program cannot be started.
     #[must_use]
     pub fn node(&self, dir: &str) -> NodeProcess {
-        let log = self.dir.join(format!("{dir}.log"));
+        let log = format!("{dir}.log");
+        self.spawn(&["run", "--stop-with-stdin", "--log", "warn", dir], &log)
+    }
+
+    /// Starts `frex invite` with these arguments, without waiting for it. It is ready when it has
+    /// printed the invitation. What it says of visitors goes to the file `log`.
+    ///
+    /// # Panics
+    /// If the program cannot be started.
+    #[must_use]
+    pub fn invite(&self, args: &[&str], log: &str) -> NodeProcess {
+        self.spawn(&[&["invite", "--stop-with-stdin"], args].concat(), log)
+    }
+
+    fn spawn(&self, args: &[&str], log: &str) -> NodeProcess {
+        let log = self.dir.join(log);
         let stderr = File::create(&log).expect("the folder is ours");
         let mut child = self
-            .command(&["run", "--stop-with-stdin", "--log", "warn", dir])
+            .command(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(stderr)
@@ -232,7 +263,7 @@ impl Frex {
     }
 }
 
-/// A node that runs. Dropping kills it.
+/// A node, or another command that stays, that runs. Dropping kills it.
 #[derive(Debug)]
 pub struct NodeProcess {
     child: Child,
@@ -282,6 +313,13 @@ impl NodeProcess {
     pub fn stop(mut self) -> Option<i32> {
         drop(self.child.stdin.take());
         self.wait()
+    }
+
+    /// Waits until it ends by itself; gives its exit code and its log.
+    #[must_use]
+    pub fn ended(mut self) -> (Option<i32>, String) {
+        let exit = self.wait();
+        (exit, fs::read_to_string(&self.log).unwrap_or_default())
     }
 
     fn wait(&mut self) -> Option<i32> {

@@ -174,13 +174,12 @@ impl MemberHome {
             roster.is_newer_than(held).map_err(refused)?;
             // What does not verify any more has only its version to hold another back with.
             let held = read_bundle(&path)?;
-            if let Ok(held) = Roster::judge_held(&held, &anchor, now_ms)
-                && !roster.succeeds(&held).map_err(refused)?
-            {
-                let newest = held.newest_copy(&roster);
-                let newest = newest.unwrap_or_else(|| held.bytes().clone());
-                file::replace(&path, &newest)?;
-                return Roster::judge(&newest, &anchor, now_ms).map_err(refused);
+            if let Ok(held) = Roster::judge_held(&held, &anchor, now_ms) {
+                roster.succeeds(&held).map_err(refused)?;
+                let merged = held.merge(bundle, &anchor, now_ms).map_err(refused)?;
+                let newest = merged.unwrap_or(held);
+                file::replace(&path, newest.bytes())?;
+                return Ok(newest);
             }
         }
         file::replace(&path, bundle)?;

@@ -87,7 +87,19 @@ pub fn client(
     provider: Arc<CryptoProvider>,
     limits: &Limits,
 ) -> Result<quinn::ClientConfig, TlsError> {
-    let tls = client_tls(identity, check, provider)?;
+    client_for(ALPN, identity, check, provider, limits)
+}
+
+/// What a dialler offers for another application protocol. Spec: JOI-1.
+pub(crate) fn client_for(
+    alpn: &[u8],
+    identity: &Identity,
+    check: KeyCheck,
+    provider: Arc<CryptoProvider>,
+    limits: &Limits,
+) -> Result<quinn::ClientConfig, TlsError> {
+    let mut tls = client_tls(identity, check, provider)?;
+    tls.alpn_protocols = vec![alpn.to_vec()];
     quic_client(tls, limits)
 }
 
@@ -101,7 +113,19 @@ pub fn server(
     provider: Arc<CryptoProvider>,
     limits: &Limits,
 ) -> Result<quinn::ServerConfig, TlsError> {
-    let tls = server_tls(identity, check, provider)?;
+    server_for(ALPN, identity, check, provider, limits)
+}
+
+/// What a listener takes of another application protocol. Spec: JOI-1.
+pub(crate) fn server_for(
+    alpn: &[u8],
+    identity: &Identity,
+    check: KeyCheck,
+    provider: Arc<CryptoProvider>,
+    limits: &Limits,
+) -> Result<quinn::ServerConfig, TlsError> {
+    let mut tls = server_tls(identity, check, provider)?;
+    tls.alpn_protocols = vec![alpn.to_vec()];
     let crypto = QuicServerConfig::try_from(tls).map_err(|_| TlsError::Configuration)?;
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
     let waiting = u64::try_from(limits.incoming_max).map_err(|_| TlsError::Configuration)?;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use frex_proto::error::WireCode;
-use quinn::{AsyncUdpSocket, Runtime, TokioRuntime};
+use quinn::{AsyncUdpSocket, Connection, Incoming, Runtime, TokioRuntime};
 use socket2::SockRef;
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -22,7 +22,7 @@ use super::{
     session,
 };
 use crate::tls::{
-    Identity, KeyCheck, KeyExchange,
+    ALPN, Identity, KeyCheck, KeyExchange,
     config::{self, Limits, MTU_BYTES_MAX},
     provider,
 };
@@ -93,6 +93,12 @@ impl Endpoint {
     /// # Errors
     /// [`TransportError::Bind`], [`TransportError::Tls`].
     pub fn bind(config: EndpointConfig) -> Result<Self, TransportError> {
+        Self::bind_for(ALPN, config)
+    }
+
+    /// As [`bind`](Self::bind), for another application protocol, whose connections are not
+    /// sessions.
+    pub(crate) fn bind_for(alpn: &[u8], config: EndpointConfig) -> Result<Self, TransportError> {
         let mut limits = config.limits;
         let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime);
         let socket = match config.socket {
@@ -113,10 +119,10 @@ impl Endpoint {
         };
         let identity = &config.identity;
         let check = Arc::clone(&config.key_check);
-        let mut client = config::client(identity, check, provider.clone(), &limits)?;
+        let mut client = config::client_for(alpn, identity, check, provider.clone(), &limits)?;
         let mut server = config
             .listen
-            .then(|| config::server(identity, config.key_check, provider, &limits))
+            .then(|| config::server_for(alpn, identity, config.key_check, provider, &limits))
             .transpose()?;
         let mut settings = quinn::EndpointConfig::default();
         if let Some(seeded) = &mut seeded {
@@ -146,15 +152,25 @@ impl Endpoint {
         address: SocketAddr,
         greeting: &Greeting,
     ) -> Result<Session, TransportError> {
+        let connection = self.connect(address).await?;
+        session::greet(connection, greeting, &self.limits).await
+    }
+
+    /// The connection alone, before anything was said on it.
+    pub(crate) async fn connect(&self, address: SocketAddr) -> Result<Connection, TransportError> {
         // The name is never sent nor looked at: only the key counts.
         let connecting = self
             .quinn
             .connect_with(self.client.clone(), address, "frex")
             .map_err(|_| TransportError::Unreachable)?;
-        let connection = timeout(self.limits.handshake_timeout, connecting)
+        Ok(timeout(self.limits.handshake_timeout, connecting)
             .await
-            .map_err(|_| TransportError::Unreachable)??;
-        session::greet(connection, greeting, &self.limits).await
+            .map_err(|_| TransportError::Unreachable)??)
+    }
+
+    /// The next attempt to connect; none once the endpoint is closed.
+    pub(crate) async fn incoming(&self) -> Option<Incoming> {
+        self.quinn.accept().await
     }
 
     /// Takes connections and hands over each that has become a session, until the endpoint

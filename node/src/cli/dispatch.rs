@@ -6,8 +6,13 @@ use clap::Parser;
 
 use super::{
     Cli, Command, FederationCommand, LogCommand, ReceiptCommand, RosterCommand, completions, demo,
-    errors, failure::Done, federation, fsck, inbox, init, key, log, passphrase, receipt, roster,
-    run, send, show, status,
+    errors,
+    failure::Done,
+    federation, fsck, inbox, init,
+    invite::{self, InviteAction},
+    join, key, log, passphrase,
+    peer::{self, PeerCommand},
+    receipt, roster, run, send, show, status,
 };
 
 /// Runs the command that the process was started with. Spec: CLI-2.
@@ -39,6 +44,17 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Roster(command) => roster(command, json),
         Command::Key(command) => key::key(&command, json),
         Command::Run(args) => run::run(&args, json),
+        Command::Invite(args) => match args.action {
+            None => invite::open::open(&args.open, json),
+            Some(InviteAction::Ls(args)) => invite::list::list(&args, json),
+            Some(InviteAction::Rm(args)) => invite::list::remove(&args, json),
+        },
+        Command::Join(args) => join::join(&args, json),
+        Command::Peer(PeerCommand::Ls(args)) => peer::list::list(&args, json),
+        Command::Peer(PeerCommand::Show(args)) => peer::list::show(&args, json),
+        Command::Peer(PeerCommand::Accept(args)) => peer::decide::accept(&args, json),
+        Command::Peer(PeerCommand::Refuse(args)) => peer::decide::refuse(&args, json),
+        Command::Peer(PeerCommand::Test(args)) => peer::test::test(&args, json),
         Command::Send(args) => send::send(&args, json),
         Command::Inbox(args) => inbox::inbox(&args, json),
         Command::Show(args) => show::show(&args, json),

@@ -32,6 +32,17 @@ impl Failure {
         }
     }
 
+    /// A library error under its own code, with what was being done.
+    #[must_use]
+    pub fn of<E: Error>(error: E, what: impl Into<String>) -> Self
+    where
+        WireCode: From<E>,
+    {
+        // The text is taken first: the code consumes the error.
+        let failure = Self::new(WireCode::Unknown, what).because(&error);
+        failure.coded(error.into())
+    }
+
     /// A file that cannot be read or written.
     #[must_use]
     pub fn file(doing: &str, path: &Path, error: &io::Error) -> Self {
@@ -140,11 +151,7 @@ where
     WireCode: From<E>,
 {
     fn or_fail(self, what: impl Display) -> Result<T, Failure> {
-        self.map_err(|error| {
-            // The text is taken first: the code consumes the error.
-            let failure = Failure::new(WireCode::Unknown, what.to_string()).because(&error);
-            failure.coded(error.into())
-        })
+        self.map_err(|error| Failure::of(error, what.to_string()))
     }
 }
 

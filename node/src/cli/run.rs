@@ -40,7 +40,7 @@ const CANCELLED: u8 = 130;
 const INSTALLED_PAUSE: Duration = Duration::from_millis(500);
 
 /// What asks a node to stop, and with which exit code it then ends.
-struct Stop {
+pub(super) struct Stop {
     terminate: Signal,
     interrupt: Signal,
     stdin: Option<oneshot::Receiver<()>>,
@@ -191,7 +191,7 @@ fn ready(
 }
 
 impl Stop {
-    fn new(with_stdin: bool) -> Result<Self, Failure> {
+    pub(super) fn new(with_stdin: bool) -> Result<Self, Failure> {
         let what = "cannot listen for signals";
         Ok(Self {
             terminate: signal(SignalKind::terminate()).or_code(WireCode::Files, what)?,
@@ -201,7 +201,7 @@ impl Stop {
     }
 
     /// The exit code of whatever asks first.
-    async fn asked(&mut self) -> u8 {
+    pub(super) async fn asked(&mut self) -> u8 {
         let stdin = async {
             match &mut self.stdin {
                 // A sender that is gone has seen the end as well.

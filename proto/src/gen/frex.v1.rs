@@ -897,8 +897,7 @@ pub mod answer {
 }
 /// No further answer follows on this stream.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Done {
-}
+pub struct Done {}
 /// What the node holds: `bundle_bytes` bytes of its bundle follow in BODY frames.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RosterState {
@@ -968,6 +967,120 @@ impl PeerRole {
             "PEER_ROLE_UNSPECIFIED" => Some(Self::Unspecified),
             "PEER_ROLE_NODE" => Some(Self::Node),
             "PEER_ROLE_CLIENT" => Some(Self::Client),
+            _ => None,
+        }
+    }
+}
+/// What a member hands to a newcomer, as a line of text.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Invitation {
+    #[prost(string, tag = "1")]
+    pub federation: ::prost::alloc::string::String,
+    /// of the root's payload
+    #[prost(bytes = "bytes", tag = "2")]
+    pub root_sha256: ::prost::bytes::Bytes,
+    /// who invites
+    #[prost(string, tag = "3")]
+    pub member: ::prost::alloc::string::String,
+    /// host:port
+    #[prost(string, tag = "4")]
+    pub address: ::prost::alloc::string::String,
+    /// Ed25519, of the listener's certificate
+    #[prost(bytes = "bytes", tag = "5")]
+    pub listener_key: ::prost::bytes::Bytes,
+    /// 16 random bytes, for one newcomer
+    #[prost(bytes = "bytes", tag = "6")]
+    pub secret: ::prost::bytes::Bytes,
+    #[prost(uint64, tag = "7")]
+    pub expires_ms: u64,
+}
+/// What either side says to the other, over this one connection.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct JoinStatement {
+    #[prost(string, tag = "1")]
+    pub federation: ::prost::alloc::string::String,
+    /// who speaks
+    #[prost(string, tag = "2")]
+    pub member: ::prost::alloc::string::String,
+    /// exported by TLS
+    #[prost(bytes = "bytes", tag = "3")]
+    pub channel: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "4")]
+    pub root_sha256: ::prost::bytes::Bytes,
+    /// of the newcomer's card
+    #[prost(bytes = "bytes", tag = "5")]
+    pub card_sha256: ::prost::bytes::Bytes,
+    #[prost(enumeration = "JoinState", tag = "6")]
+    pub state: i32,
+    #[prost(uint64, tag = "7")]
+    pub state_ms: u64,
+    /// for people; empty unless refused
+    #[prost(string, tag = "8")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// The one request of a connection. It may be made again as long as the invitation lasts.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct JoinRequest {
+    /// Signed by the invitation's key and by the newcomer's identity key
+    #[prost(bytes = "bytes", tag = "1")]
+    pub statement: ::prost::bytes::Bytes,
+    /// MemberCard
+    #[prost(bytes = "bytes", tag = "2")]
+    pub card: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct JoinWelcome {
+    /// Signed by the inviting member's identity key
+    #[prost(bytes = "bytes", tag = "1")]
+    pub statement: ::prost::bytes::Bytes,
+    /// RosterBundle
+    #[prost(bytes = "bytes", tag = "2")]
+    pub roster: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct JoinAnswer {
+    #[prost(oneof = "join_answer::Answer", tags = "1, 2")]
+    pub answer: ::core::option::Option<join_answer::Answer>,
+}
+/// Nested message and enum types in `JoinAnswer`.
+pub mod join_answer {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Answer {
+        #[prost(message, tag = "1")]
+        Welcome(super::JoinWelcome),
+        #[prost(message, tag = "2")]
+        Refusal(super::Refusal),
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum JoinState {
+    Unspecified = 0,
+    /// people have not decided yet
+    Pending = 1,
+    Accepted = 2,
+    Refused = 3,
+}
+impl JoinState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "JOIN_STATE_UNSPECIFIED",
+            Self::Pending => "JOIN_STATE_PENDING",
+            Self::Accepted => "JOIN_STATE_ACCEPTED",
+            Self::Refused => "JOIN_STATE_REFUSED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "JOIN_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "JOIN_STATE_PENDING" => Some(Self::Pending),
+            "JOIN_STATE_ACCEPTED" => Some(Self::Accepted),
+            "JOIN_STATE_REFUSED" => Some(Self::Refused),
             _ => None,
         }
     }

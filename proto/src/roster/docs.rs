@@ -145,7 +145,7 @@ fn check_addresses(part: Part, addresses: &[String]) -> Result<(), RosterError> 
 }
 
 /// `name:port`, `1.2.3.4:port` or `[v6]:port`. Spec: ROS-18.
-fn is_host_port(address: &str) -> bool {
+pub(crate) fn is_host_port(address: &str) -> bool {
     if address.len() > limits::ADDRESS_BYTES_MAX {
         return false;
     }

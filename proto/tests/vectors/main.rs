@@ -10,6 +10,7 @@
 mod envelopes;
 mod fixtures;
 mod forwards;
+mod joining;
 mod keys;
 mod logs;
 mod notes;
@@ -108,6 +109,7 @@ fn make_all() -> Vec<Vector> {
         notes::make(),
         receipts::make(),
         rosters::make(),
+        joining::make(),
     ]
     .into_iter()
     .flatten()

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use frex_proto::{
     envelope::{self, Parsed},
     id::EnvelopeId,
+    join,
     keys::{SealingPublicKey, SealingSecretKey, VerifyingKey},
     label,
     log::{self, Hash, LogVerifier, checkpoint},
@@ -39,6 +40,7 @@ pub(crate) fn run(inputs: &Map<String, Value>) -> Outcome {
         "read_receipt_file" => read_receipt_file(&inputs),
         "judge_roster" => judge_roster(&inputs),
         "succeed_roster" => succeed_roster(&inputs),
+        "read_invitation" => read_invitation(&inputs),
         other => panic!("no such operation: {other}"),
     }
 }
@@ -232,6 +234,17 @@ fn verify_receipt(inputs: &Inputs<'_>) -> Outcome {
     let message = v1::Receipt::decode(Bytes::from(inputs.bytes("receipt")))
         .map_err(|_| "Malformed".to_owned())?;
     judge_receipt(&message, inputs)
+}
+
+fn read_invitation(inputs: &Inputs<'_>) -> Outcome {
+    let read = join::parse(inputs.text("invitation")).map_err(name)?;
+    let [root, key] = [read.root_sha256, read.listener_key].map(hex::encode);
+    let secret = hex::encode(&read.secret[..]);
+    let (federation, member, address) = (read.federation, read.member, read.address);
+    let expires_ms = read.expires_ms;
+    Ok(Some(format!(
+        "{federation} {member} {address} {root} {key} {secret} {expires_ms}"
+    )))
 }
 
 fn read_receipt_file(inputs: &Inputs<'_>) -> Outcome {

@@ -4,6 +4,7 @@
 
 #![no_main]
 
+mod joining;
 mod samples;
 mod targets;
 

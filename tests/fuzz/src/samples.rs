@@ -30,7 +30,7 @@ use frex_tests::{
 use prost::Message;
 use rand_chacha::{rand_core::SeedableRng, ChaCha20Rng};
 
-use crate::targets;
+use crate::{joining, targets};
 
 /// When all samples are made and judged.
 pub const NOW_MS: u64 = 1_790_000_000_000;
@@ -117,7 +117,7 @@ fn of(target: &str) -> Vec<Vec<u8>> {
         "member_settings" => vec![SETTINGS.into()],
         "journal_segment" => journal_file(".seg"),
         "journal_marker" => journal_file("committed"),
-        _ => Vec::new(),
+        other => joining::samples(other),
     }
 }
 
@@ -217,7 +217,7 @@ fn head_text() -> Vec<u8> {
     head.text().into_bytes()
 }
 
-fn card() -> Vec<u8> {
+pub fn card() -> Vec<u8> {
     let seat = federation().member("a");
     let tls = seat.tls.verifying_key();
     let draft = CardDraft {

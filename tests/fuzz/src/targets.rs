@@ -26,7 +26,10 @@ use frex_proto::{
 use frex_tests::sim::disk::SimDisk;
 use prost::Message;
 
-use crate::samples::{self, NOW_MS};
+use crate::{
+    joining::{invitation, join_answer, join_request},
+    samples::{self, NOW_MS},
+};
 
 /// A parser under test. It tells whether the input was sound to the end, so that the samples can
 /// be shown to be.
@@ -46,6 +49,9 @@ pub const ALL: &[(&str, Target)] = &[
     ("roster", roster),
     ("member_card", member_card),
     ("hello", hello),
+    ("invitation", invitation),
+    ("join_request", join_request),
+    ("join_answer", join_answer),
     ("config", config),
     ("key_file", key_file),
     ("member_settings", member_settings),

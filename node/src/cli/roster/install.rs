@@ -28,15 +28,27 @@ use crate::{
 /// Everything is judged before anything is written; each file is replaced whole. A crash between
 /// two of them leaves homes with rosters that both verify, and the command can be repeated.
 pub fn install(args: &RosterInstallArgs, json: bool) -> Done {
-    let homes = homes(&args.dir)?;
-    let bundle = read_bundle(&args.file)?;
-    let given = args.root.as_deref().map(read_root).transpose()?;
+    let (homes, version) = put_in_force(&args.dir, &args.file, args.root.as_deref())?;
+    report(&args.dir, &homes, version, json);
+    Ok(0)
+}
+
+/// Judges a roster and puts it in force; gives the folders, whether each had something to gain,
+/// and the roster's version.
+pub fn put_in_force(
+    dir: &Path,
+    file: &Path,
+    root: Option<&Path>,
+) -> Result<(Vec<(PathBuf, bool)>, u64), Failure> {
+    let homes = homes(dir)?;
+    let bundle = read_bundle(file)?;
+    let given = root.map(read_root).transpose()?;
     let mut plans = Vec::new();
     for home in &homes {
         let (root, anchor) = trusted_root(home, given.as_ref())?;
         let roster = Roster::judge(&bundle, &anchor, Clock::System.now_ms())
-            .map_err(|error| refused(&args.file, error))?;
-        let wanted = wanted(home, &anchor, &roster, &args.file)?;
+            .map_err(|error| refused(file, error))?;
+        let wanted = wanted(home, &anchor, &roster, file)?;
         plans.push((home, root, roster, wanted));
     }
     let mut version = 0;
@@ -49,10 +61,9 @@ pub fn install(args: &RosterInstallArgs, json: bool) -> Done {
             files::replace(&home.join(ROSTER_FILE), bytes)?;
         }
         version = roster.version();
-        done.push((home, wanted.is_some()));
+        done.push((home.clone(), wanted.is_some()));
     }
-    report(&args.dir, &done, version, json);
-    Ok(0)
+    Ok((done, version))
 }
 
 fn homes(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
@@ -91,8 +102,9 @@ fn trusted_root<'a>(
     }
 }
 
-/// What is to be kept in place of the roster held: one that follows it, or the same with newer
-/// documents or freshness; none if there is nothing newer. Spec: ROS-21, ROS-27, ROS-31, ROS-33.
+/// What is to be kept in place of the roster held: one that follows it, or the same, with the
+/// newest documents and freshness of both; none if there is nothing newer. Spec: ROS-21, ROS-27,
+/// ROS-31, ROS-33.
 fn wanted(
     home: &Path,
     anchor: &TrustAnchor,
@@ -106,8 +118,13 @@ fn wanted(
     let held = judge_even_expired(&read_bundle(&path)?, anchor, None)
         .map_err(|error| refused(&path, error))?;
     match roster.succeeds(&held.roster) {
-        Ok(true) => Ok(Some(roster.bytes().clone())),
-        Ok(false) => Ok(held.roster.newest_copy(roster)),
+        Ok(_) => {
+            let merged = held
+                .roster
+                .merge(roster.bytes(), anchor, Clock::System.now_ms())
+                .map_err(|error| refused(file, error))?;
+            Ok(merged.map(|merged| merged.bytes().clone()))
+        }
         Err(error) if error.fault == Fault::Forked => {
             let folder = keep_evidence(home, &[&held.roster, roster])?;
             Err(refused(file, error).advise(format!(
@@ -133,10 +150,10 @@ fn keep_evidence(home: &Path, rosters: &[&Roster]) -> Result<PathBuf, Failure> {
     Ok(folder)
 }
 
-fn report(dir: &Path, homes: &[(&PathBuf, bool)], version: u64, json: bool) {
+fn report(dir: &Path, homes: &[(PathBuf, bool)], version: u64, json: bool) {
     if json {
         let installed = homes.iter().filter(|(_, wanted)| *wanted);
-        let installed: Vec<&PathBuf> = installed.map(|(home, _)| *home).collect();
+        let installed: Vec<&PathBuf> = installed.map(|(home, _)| home).collect();
         return output::document(json!({ "version": version, "installed": installed }));
     }
     for (home, wanted) in homes {
