@@ -69,7 +69,9 @@ pub fn test(args: &PeerTestArgs, json: bool) -> Done {
     let us = us(args)?;
     let node = us.roster.node(&args.node).cloned().ok_or_else(|| {
         let what = format!("the roster lists no node {}", output::clean(&args.node));
-        Failure::new(WireCode::NotFound, what).advise("See which there are: frex roster show")
+        let roster = args.dir.join("node/roster.frex");
+        Failure::new(WireCode::NotFound, what)
+            .advise(format!("frex roster show {}", roster.display()))
     })?;
     let outcome = member::runtime()?.block_on(walk(us, &node.id, &node.addresses, args));
     let exit = outcome
@@ -264,11 +266,8 @@ fn report(node: &str, outcome: &Outcome, json: bool) {
             Some(false) => "fail",
             None => "-   ",
         };
-        output::data(format_args!(
-            "{mark}  {:<28}{}",
-            text("step"),
-            text("found")
-        ));
+        let line = format!("{mark}  {:<28}{}", text("step"), text("found"));
+        output::data(line.trim_end());
         if row["ok"] == false {
             output::data(format_args!("      try: {}", text("try")));
         }
