@@ -67,8 +67,10 @@ fn assert_closed(dir: &Path, count: usize) {
 fn everything_works_with_encrypted_keys() {
     let world = encrypted_world();
     assert_closed(world.path(), 16);
-    let sign = "roster make --root gov/root.frex --key gov/holder-1/roster.key \
-                --key gov/holder-2/roster.key --out next.frex --previous roster.frex";
+    let trust = "--root gov/root.frex --previous roster.frex";
+    let propose = format!("roster propose {trust} --out next.proposal");
+    ok(world.path(), &propose);
+    let sign = &format!("roster sign next.proposal {trust} --key gov/holder-1/roster.key");
     refused(world.path(), sign, 12, "SEALED 6010");
     ok(world.path(), &format!("{sign} {GIVEN}"));
     for line in [

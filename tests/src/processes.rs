@@ -167,25 +167,29 @@ impl Frex {
     /// # Panics
     /// If a step fails.
     pub fn roster(&self, out: &str, arguments: &[&str]) {
-        let propose = [
-            "roster",
-            "propose",
-            "--root",
-            ROOT,
-            "--out",
-            "roster.proposal",
+        self.agree(out, &[], arguments);
+    }
+
+    /// Makes the roster that follows the one in the file `previous`, as [`roster`](Self::roster).
+    ///
+    /// # Panics
+    /// If a step fails.
+    pub fn next_roster(&self, out: &str, previous: &str, arguments: &[&str]) {
+        self.agree(out, &["--previous", previous], arguments);
+    }
+
+    fn agree(&self, out: &str, previous: &[&str], arguments: &[&str]) {
+        let (proposal, signature) = (format!("{out}.proposal"), format!("{out}.sig"));
+        let trust = [&["--root", ROOT], previous].concat();
+        let propose = ["roster", "propose", "--out", &proposal];
+        let _ = self.done(&[&propose[..], &trust, arguments].concat());
+        let key = "governance/holder-1/roster.key";
+        let sign = [
+            "roster", "sign", &proposal, "--key", key, "--out", &signature,
         ];
-        let _ = self.done(&[&propose[..], arguments].concat());
-        let key = [
-            "--key",
-            "governance/holder-1/roster.key",
-            "--out",
-            "one.sig",
-        ];
-        let sign = ["roster", "sign", "roster.proposal", "--root", ROOT];
-        let _ = self.done(&[&sign[..], &key].concat());
-        let combine = ["roster", "combine", "roster.proposal", "one.sig"];
-        let _ = self.done(&[&combine[..], &["--root", ROOT, "--out", out]].concat());
+        let _ = self.done(&[&sign[..], &trust].concat());
+        let combine = ["roster", "combine", &proposal, &signature, "--out", out];
+        let _ = self.done(&[&combine[..], &trust].concat());
     }
 
     fn member(&self, id: &str, address: SocketAddr, settings: &[(&str, &str)]) -> String {

@@ -13,8 +13,6 @@ use zeroize::Zeroizing;
 
 const HOST: &str = "alpha";
 const GUEST: &str = "gamma";
-const ROOT: &str = "governance/root.frex";
-const KEY: &str = "governance/holder-1/roster.key";
 
 /// A federation of one member, and where it waits for newcomers.
 struct Scene {
@@ -172,19 +170,7 @@ fn a_newcomer_is_invited_accepted_listed_and_exchanges() {
 fn list_and_exchange(scene: &Scene, card: &Path) {
     let frex = &scene.frex;
     let card = card.to_string_lossy();
-    let _ = frex.done(&[
-        "roster",
-        "make",
-        "--root",
-        ROOT,
-        "--key",
-        KEY,
-        "--previous",
-        "roster.frex",
-        "--out",
-        "next.frex",
-        &card,
-    ]);
+    frex.next_roster("next.frex", "roster.frex", &[&card]);
     let _ = frex.done(&["roster", "install", "next.frex", HOST]);
     let used = frex.done(&["invite", "ls", HOST]);
     let id = text(&used["invitations"][0]["id"]);
