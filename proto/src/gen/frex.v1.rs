@@ -897,7 +897,8 @@ pub mod answer {
 }
 /// No further answer follows on this stream.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Done {}
+pub struct Done {
+}
 /// What the node holds: `bundle_bytes` bytes of its bundle follow in BODY frames.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RosterState {
