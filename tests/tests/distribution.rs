@@ -4,7 +4,7 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -33,7 +33,7 @@ use frex_proto::{
 };
 use frex_tests::{
     federation::{Federation, Organisation, Place},
-    processes::Frex,
+    processes::{Frex, free_addresses},
 };
 use prost::Message;
 use tempfile::TempDir;
@@ -391,16 +391,6 @@ fn a_roster_installed_at_one_running_node_is_everywhere() {
     for node in nodes {
         assert_eq!(node.stop(), Some(0));
     }
-}
-
-fn free_addresses(count: usize) -> Vec<SocketAddr> {
-    let sockets: Vec<_> = (0..count)
-        .map(|_| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap())
-        .collect();
-    sockets
-        .iter()
-        .map(|socket| socket.local_addr().unwrap())
-        .collect()
 }
 
 fn now_ms() -> u64 {
