@@ -33,7 +33,9 @@ fn doctor(world: &World, place: &str, exit: i32) -> Vec<Value> {
 
 /// Every `frex` command in a remedy has its verb and its options.
 fn exists(dir: &Path, mend: &str) {
-    let mut parts = mend.split("frex ");
+    // The name of a file may end like the program's.
+    let spaced = format!(" {mend}");
+    let mut parts = spaced.split(" frex ");
     let before = parts.next().expect("a first part");
     let known = ["chmod ", "df "].iter().any(|word| mend.starts_with(word));
     let sentence = mend.starts_with(|c: char| c.is_ascii_uppercase());
@@ -137,7 +139,7 @@ fn two_running_nodes_are_well_until_one_stops() {
 /// What is broken, the row that says so, its outcome, and the exit code.
 type Break = (&'static str, fn(&Path), &'static str, &'static str, i32);
 
-const BREAKS: [Break; 13] = [
+const BREAKS: [Break; 14] = [
     (
         "loose key",
         |fr| chmod(&fr.join("node/keys/log.key"), 0o640),
@@ -234,6 +236,16 @@ const BREAKS: [Break; 13] = [
         1,
     ),
     (
+        "little space",
+        |fr| {
+            let reserve = format!("disk_reserve_bytes = {}\n", free_bytes(fr) / 4 * 3);
+            edit(&fr.join("node/frex.toml"), |text| text + &reserve);
+        },
+        "node disk",
+        "warn",
+        0,
+    ),
+    (
         "no index",
         |fr| fs::remove_dir_all(fr.join("node/index")).expect("own folder"),
         "node journal",
@@ -252,6 +264,17 @@ const BREAKS: [Break; 13] = [
     ),
 ];
 
+fn free_bytes(path: &Path) -> u64 {
+    let df = std::process::Command::new("df")
+        .args(["-B1", "--output=avail"])
+        .arg(path)
+        .output()
+        .expect("df starts");
+    let text = String::from_utf8(df.stdout).expect("text");
+    let last = text.lines().last().expect("a line");
+    last.trim().parse().expect("a number")
+}
+
 fn copy(from: &Path, to: &Path) {
     fs::write(to, fs::read(from).expect("made before")).expect("own file");
 }
@@ -260,7 +283,7 @@ fn copy(from: &Path, to: &Path) {
 #[test]
 fn each_thing_that_breaks_has_its_row_and_exit_code() {
     let world = World::new();
-    ok(world.path(), "federation init --name other other");
+    ok(world.path(), "federation init --name test other");
     let (fr, es) = (world.start("fr"), world.start("es"));
     fs::write(world.path().join("note.txt"), "made up").expect("own file");
     let send = "send note.txt --content-type text/plain --to police.es --from fr";

@@ -105,3 +105,56 @@ pub fn of_peer(node: &str, roster: &Roster, met: Option<&Met>) -> Row {
         Err(error) => Row::fail(check, WireCode::BadProof, error.to_string(), EVIDENCE),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use frex_proto::{
+        keys::SigningKey,
+        log::{empty_root, leaf_hash, node_hash},
+    };
+
+    use super::*;
+    use crate::cli::doctor::Outcome;
+
+    // CLI-10: a log that does not extend what it has published fails, whatever it signs.
+    #[test]
+    fn a_node_must_extend_what_it_has_published() {
+        let key = SigningKey::from_seed(&[1; 32]);
+        let log = LogVerifier {
+            origin: "frex/test/node.fr/log/1".to_owned(),
+            key: key.verifying_key(),
+        };
+        let head = |size, root| Checkpoint {
+            origin: log.origin.clone(),
+            size,
+            root,
+        };
+        let [first, second, other] = [b"a", b"b", b"c"].map(|entry| leaf_hash(entry));
+        let known = head(1, first);
+        let both = head(2, node_hash(&first, &second));
+        let stranger = SigningKey::from_seed(&[2; 32]);
+        let outcome = |head: &Checkpoint, key: &SigningKey, proof: &[Hash]| {
+            let answer = v1::Checkpoint {
+                checkpoint: checkpoint::sign(head, key).expect("a head"),
+                consistency: proof
+                    .iter()
+                    .map(|hash| Bytes::copy_from_slice(hash))
+                    .collect(),
+            };
+            let met = Met {
+                clock_offset_ms: 0,
+                checkpoint: Bytes::new(),
+                answer: Some(answer),
+            };
+            extends(Some(&known), &log, Some(&met)).outcome
+        };
+        let failed = Outcome::Fail(WireCode::BadProof);
+        assert_eq!(outcome(&known, &key, &[]), Outcome::Ok);
+        assert_eq!(outcome(&both, &key, &[second]), Outcome::Ok);
+        assert_eq!(outcome(&both, &stranger, &[second]), failed);
+        assert_eq!(outcome(&both, &key, &[other]), failed);
+        assert_eq!(outcome(&head(1, other), &key, &[]), failed);
+        assert_eq!(outcome(&head(0, empty_root()), &key, &[]), failed);
+    }
+}

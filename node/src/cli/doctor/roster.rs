@@ -141,7 +141,7 @@ fn listed(folder: &Folder, roster: &Roster) -> Row {
                 format!("{id} is live; no key here states its public half"),
             );
         }
-        some => format!("{id} is live; {some} keys here do not state their public half"),
+        some => format!("{id} is live; {some} of its keys here do not state their public half"),
     };
     Row::ok(check, found)
 }
