@@ -15,6 +15,7 @@ mod change;
 mod completions;
 mod demo;
 mod dispatch;
+mod doctor;
 mod errors;
 mod failure;
 mod federation;
@@ -38,6 +39,7 @@ mod send;
 mod show;
 mod status;
 mod time;
+mod way;
 
 pub use dispatch::main;
 
@@ -99,6 +101,8 @@ pub enum Command {
     Log(LogCommand),
     /// Show what is in a directory and whether its node runs
     Status(StatusArgs),
+    /// Look over a folder: keys, roster, node, neighbours, clocks, log, disk; and say what mends it
+    Doctor(doctor::DoctorArgs),
     /// Check everything that a node keeps; with --rebuild, make its index anew
     Fsck(FsckArgs),
     /// Explain an error code, or list them all

@@ -6,6 +6,7 @@ use clap::Parser;
 
 use super::{
     Cli, Command, FederationCommand, LogCommand, ReceiptCommand, RosterCommand, completions, demo,
+    doctor::{self, Format},
     errors,
     failure::Done,
     federation, fsck, inbox, init,
@@ -26,7 +27,8 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let json = cli.json;
+    let named = matches!(&cli.command, Command::Doctor(args) if args.format == Some(Format::Json));
+    let json = cli.json || named;
     passphrase::name_descriptor(cli.passphrase_fd);
     match run_command(cli.command, json) {
         Ok(code) => ExitCode::from(code),
@@ -66,6 +68,7 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Log(LogCommand::Verify(args)) => log::verify::verify(&args.dir, json),
         Command::Log(LogCommand::Export(args)) => log::export(&args, json),
         Command::Status(args) => status::status(&args.dir, json),
+        Command::Doctor(args) => doctor::examine::doctor(&args, json),
         Command::Fsck(args) => fsck::fsck(&args, json),
         Command::Errors(args) => errors::errors(args.code.as_deref(), json),
         Command::Completions(args) => Ok(completions::completions(args.shell)),

@@ -40,6 +40,13 @@ pub fn unlock() -> Arc<Unlock> {
     Arc::clone(UNLOCK.get_or_init(make))
 }
 
+/// As [`unlock`], for a command that goes without keys rather than ask for a passphrase.
+#[must_use]
+pub fn unlock_unasked() -> Unlock {
+    let given = || given()?.ok_or(PassphraseError::NotGiven);
+    Unlock::asking(given).with_credentials(credentials())
+}
+
 /// The passphrase of keys that are about to be made, if they are to be encrypted.
 ///
 /// # Errors

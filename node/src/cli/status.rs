@@ -97,7 +97,7 @@ fn roster_text(version: u64, expires_ms: u64) -> String {
 }
 
 /// The node's own words, if it answers.
-fn ask(address: SocketAddr) -> Option<Value> {
+pub fn ask(address: SocketAddr) -> Option<Value> {
     let mut stream = TcpStream::connect_timeout(&address, ANSWER_TIMEOUT).ok()?;
     stream.set_read_timeout(Some(ANSWER_TIMEOUT)).ok()?;
     let request = format!("GET /status HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");

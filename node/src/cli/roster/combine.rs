@@ -78,7 +78,10 @@ fn next(args: &RosterCombineArgs, reading: &Reading, complete: bool) {
         roster.members().len(),
         roster.nodes().len()
     ));
-    output::data("Anybody may pass it on. Next, on every member's machine:");
+    output::data(match roster.version() {
+        1 => "Anybody may pass it on. Next, on every member's machine:",
+        _ => "Next, at one member whose node runs; it reaches all others from there:",
+    });
     output::data(format_args!(
         "  frex roster install {out} --root {root} DIR"
     ));

@@ -6,9 +6,10 @@
 //! all readers, so changes go in one by one and [`DeltaFile`] makes them one.
 
 use std::{
-    fs::{self, File},
+    fs::{self, DirBuilder, File},
     io::{self, ErrorKind},
     ops::Bound,
+    os::unix::fs::DirBuilderExt,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -249,7 +250,8 @@ impl Kept {
 
 fn open_checked(dir: &Path) -> Result<SledEngine, IndexError> {
     fenced(|| {
-        fs::create_dir_all(dir)?;
+        // As private when it is made anew as `frex init` makes it.
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let open = Open {
             db: open_sled(dir).map_err(judge)?,
             file: File::open(dir.join("db"))?,

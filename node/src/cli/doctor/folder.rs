@@ -1,0 +1,124 @@
+//! Whether secrets are closed to others, and the keys all there.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use frex_client::{
+    keys::{KEYS_DIR, KeyFileError, file::KeyPlace},
+    passphrase::Unlock,
+};
+use frex_proto::error::WireCode;
+
+use super::{Folder, Kind, Row};
+
+/// Group and others.
+const OTHERS: u32 = 0o077;
+
+/// Reads the keys as far as no passphrase is needed.
+pub fn read(kind: Kind, path: &Path, id: &str, credentials: bool, unlock: &Unlock) -> Folder {
+    let keys = kind.key_files().iter().map(|name| {
+        let place = place(kind, path, name, credentials, unlock);
+        (*name, place.and_then(|place| place.read()))
+    });
+    Folder {
+        kind,
+        path: path.to_owned(),
+        id: id.to_owned(),
+        home_node: None,
+        keys: keys.collect(),
+    }
+}
+
+/// Where a key is read from.
+pub fn place(
+    kind: Kind,
+    path: &Path,
+    name: &str,
+    credentials: bool,
+    unlock: &Unlock,
+) -> Result<KeyPlace, KeyFileError> {
+    let credentials = credentials.then(|| kind.credential());
+    KeyPlace::find(&path.join(KEYS_DIR), name, credentials, unlock)
+}
+
+/// Modes of the folders and of the key files that are there.
+pub fn modes(folder: &Folder) -> Row {
+    let check = folder.check("modes");
+    let keys = folder.path.join(KEYS_DIR);
+    let files = folder.kind.key_files().iter().map(|name| keys.join(name));
+    let secret: Vec<PathBuf> = std::iter::once(keys.clone()).chain(files).collect();
+    if let Some((path, mode)) = secret.iter().find_map(|path| loose(path)) {
+        let found = format!(
+            "{} is open to other users (mode {mode:04o})",
+            path.display()
+        );
+        return Row::fail(check, WireCode::LooseMode, found, close(path));
+    }
+    let folders = folder.kind.private_folders().iter();
+    let loose_folder = folders.map(|name| folder.path.join(name)).find_map(|path| {
+        let (_, mode) = loose(&path)?;
+        Some((path, mode))
+    });
+    match loose_folder {
+        Some((path, mode)) => {
+            let found = format!("other users can enter {} (mode {mode:04o})", path.display());
+            Row::warn(check, found, close(&path))
+        }
+        None => Row::ok(check, "keys and folders are closed to other users"),
+    }
+}
+
+/// Whether every key is there and can be read.
+pub fn keys(folder: &Folder) -> Row {
+    let check = folder.check("keys");
+    let dir = folder.path.display();
+    let mut encrypted = 0_usize;
+    for (name, text) in &folder.keys {
+        match text {
+            Ok(text) => encrypted += usize::from(text.is_encrypted()),
+            Err(KeyFileError::LooseMode { .. }) => {
+                return Row::skip(
+                    check,
+                    format!("{name} is not read while others can read it"),
+                );
+            }
+            Err(KeyFileError::NoCredentials { .. }) => {
+                let found =
+                    "handed to the service alone: run this as a service with the same credentials";
+                return Row::skip(check, found);
+            }
+            Err(error) => {
+                let mend = match error {
+                    KeyFileError::Missing { .. } => {
+                        format!(
+                            "Restore {name} from the backup of the keys, then: frex key ls {dir}"
+                        )
+                    }
+                    _ => format!("frex key ls {dir}"),
+                };
+                return Row::fail(check, error.into(), error.to_string(), mend);
+            }
+        }
+    }
+    let names: Vec<&str> = folder.keys.iter().map(|(name, _)| *name).collect();
+    let how = match encrypted {
+        0 => "not encrypted".to_owned(),
+        all if all == names.len() => "encrypted".to_owned(),
+        some => format!("{some} of {} encrypted", names.len()),
+    };
+    Row::ok(check, format!("{}: {how}", names.join(", ")))
+}
+
+/// The path with its mode if others have a way in; nothing for what is not there.
+fn loose(path: &Path) -> Option<(&Path, u32)> {
+    let mode = fs::metadata(path).ok()?.permissions().mode() & 0o7777;
+    (mode & OTHERS != 0).then_some((path, mode))
+}
+
+fn close(path: &Path) -> String {
+    let mode = if path.is_dir() { "700" } else { "600" };
+    format!("chmod {mode} {}", path.display())
+}

@@ -1,0 +1,112 @@
+//! Whether the node runs, answers, has the roster that is installed, and gets rid of its mail.
+
+use std::path::Path;
+
+use frex_proto::{error::WireCode, roster::Roster};
+use serde_json::Value;
+
+use super::Row;
+use crate::{
+    cli::{output, status, time::rfc3339},
+    config::NodeConfig,
+    home::{DirLock, NodeHomeError},
+};
+
+/// So many deliveries to one node pile up only if they do not arrive.
+const WAITING_WARN: u64 = 1000;
+
+/// What a running node says of itself; rows that cannot be had from one that does not are skipped.
+pub fn examine(home: &Path, config: &NodeConfig, roster: Option<&Roster>, now_ms: u64) -> Vec<Row> {
+    let run = format!("frex run {}", home.display());
+    let (running, row) = match DirLock::take(home) {
+        Err(NodeHomeError::Locked { .. }) => (true, Row::ok("node running", "a process holds it")),
+        Ok(_) => (
+            false,
+            Row::fail(
+                "node running",
+                WireCode::Unreachable,
+                "no process runs it",
+                &run,
+            ),
+        ),
+        Err(error) => {
+            let text = error.to_string();
+            let mend = format!("See whose the folder is: ls -l {}", home.display());
+            (false, Row::fail("node running", error.into(), text, mend))
+        }
+    };
+    let mut rows = vec![row];
+    let said = match (running, config.metrics) {
+        (false, _) => Err("the node does not run"),
+        (true, None) => Err("frex.toml names no metrics address to ask at"),
+        (true, Some(address)) => Ok(status::ask(address)),
+    };
+    match said {
+        Err(why) => rows.extend(CHECKS.map(|check| Row::skip(check, why))),
+        Ok(None) => {
+            let found = "nothing answers at the metrics address";
+            let mend = format!("See what it logs, and start it anew: {run}");
+            rows.push(Row::fail(CHECKS[0], WireCode::TimedOut, found, mend));
+            let why = "the node does not answer";
+            rows.extend(CHECKS[1..].iter().map(|check| Row::skip(*check, why)));
+        }
+        Ok(Some(said)) => rows.extend([
+            answers(&said, config, now_ms, &run),
+            roster_used(&said, roster, &run),
+            outbox(&said, home),
+        ]),
+    }
+    rows
+}
+
+const CHECKS: [&str; 3] = ["node answers", "node roster in use", "node outbox"];
+
+fn answers(said: &Value, config: &NodeConfig, now_ms: u64, run: &str) -> Row {
+    if said["node"] != config.node.as_str() {
+        let found = "another program answers at the metrics address";
+        let mend = format!("Choose another `metrics` address in frex.toml, then: {run}");
+        return Row::fail(CHECKS[0], WireCode::BadConfig, found, mend);
+    }
+    let up_ms = said["uptime_ms"].as_u64().unwrap_or_default();
+    let since = rfc3339(now_ms.saturating_sub(up_ms));
+    let size = &said["log_size"];
+    Row::ok(CHECKS[0], format!("up since {since}, {size} log entries"))
+}
+
+fn roster_used(said: &Value, roster: Option<&Roster>, run: &str) -> Row {
+    let Some(installed) = roster.map(Roster::version) else {
+        return Row::skip(CHECKS[1], "the installed one cannot be read");
+    };
+    let used = said["roster_version"].as_u64().unwrap_or_default();
+    if used == installed {
+        return Row::ok(CHECKS[1], format!("version {used}, as installed"));
+    }
+    let found = format!("version {used}, and {installed} is installed");
+    let mend = format!("Wait some seconds; if it stays, stop the node and start it anew: {run}");
+    Row::warn(CHECKS[1], found, mend)
+}
+
+fn outbox(said: &Value, home: &Path) -> Row {
+    let none = Vec::new();
+    let waiting = said["outbox"].as_array().unwrap_or(&none).iter();
+    let most = waiting
+        .filter_map(|row| {
+            Some((
+                row["count"].as_u64()?,
+                output::clean(row["owner"].as_str()?),
+            ))
+        })
+        .max();
+    let Some((count, node)) = most else {
+        return Row::ok(CHECKS[2], "nothing waits for another node");
+    };
+    let found = format!("at most {count} wait for one node, {node}");
+    match count >= WAITING_WARN {
+        true => Row::warn(
+            CHECKS[2],
+            found,
+            format!("frex peer test {node} {}", home.display()),
+        ),
+        false => Row::ok(CHECKS[2], found),
+    }
+}
