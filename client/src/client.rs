@@ -35,7 +35,7 @@ mod verify;
 
 pub use draft::{DraftBuilder, DraftError};
 pub use inbox::{ConfirmError, FailedItem, Inbox, InboxError, InboxItem, ItemError};
-pub use query::{LogHead, QueryError};
+pub use query::{History, LogHead, QueryError};
 pub use seal::{Sealer, seal_batch};
 pub use submit::{News, Submission, SubmissionEvent, SubmitError};
 pub use verify::{ProvenReceipt, Unproven, Verifier};

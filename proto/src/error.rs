@@ -86,7 +86,7 @@ codes! {
     /// The envelope's parts do not belong together.
     BadEnvelope = 2002, "BAD_ENVELOPE", 20, Peer, Never, "the envelope's parts do not match its signed manifest", "The envelope was changed on its way: ask the sender to send it again";
     /// Opening failed; one code for every reason.
-    CannotOpen = 2003, "CANNOT_OPEN", 20, Peer, Never, "the envelope cannot be opened with the keys held here", "Check that it was sealed to your current key: frex status";
+    CannotOpen = 2003, "CANNOT_OPEN", 20, Peer, Never, "the envelope cannot be opened with the keys held here", "Check that it was sealed to your current key: frex status DIR";
     /// A receipt does not verify.
     BadReceipt = 2004, "BAD_RECEIPT", 20, Peer, Never, "the receipt does not verify", "Keep the file as evidence and ask the node for the receipt again";
     /// A log proof does not verify.
@@ -98,13 +98,13 @@ codes! {
     /// The role does not allow this.
     WrongRole = 3003, "WRONG_ROLE", 21, Peer, Never, "the connection's role does not allow this request", "Use a member key to submit and a node key to deliver";
     /// Another federation.
-    WrongFederation = 3004, "WRONG_FEDERATION", 22, Peer, Never, "the message belongs to another federation", "Check the roster file in use: frex status";
+    WrongFederation = 3004, "WRONG_FEDERATION", 22, Peer, Never, "the message belongs to another federation", "Check the roster file in use: frex status DIR";
     /// The connection's owner is not the envelope's sender.
     WrongSender = 3005, "WRONG_SENDER", 21, Peer, Never, "the envelope names another sender than the connection's owner", "Submit with the keys of the member named as sender";
     /// The roster itself does not verify.
     BadRoster = 3006, "BAD_ROSTER", 21, Peer, AfterRosterUpdate, "the roster does not verify", "Get the roster again from the governance: frex roster show FILE lists what fails";
     /// The peer is not the node it was expected to be.
-    WrongNode = 3007, "WRONG_NODE", 21, Peer, AfterRosterUpdate, "the peer is not the node that was asked for", "Check the addresses in the roster: frex roster show";
+    WrongNode = 3007, "WRONG_NODE", 21, Peer, AfterRosterUpdate, "the peer is not the node that was asked for", "Check the addresses in the roster: frex roster show DIR";
     /// The roster's end or its freshness has passed.
     RosterStale = 3008, "ROSTER_STALE", 22, Environment, AfterRosterUpdate, "the roster in force has ended, or nobody has vouched for it for too long", "Ask the governance for the roster in force now: frex roster install FILE";
     /// An invitation that is over.
@@ -112,7 +112,7 @@ codes! {
     /// Someone else has this id.
     IdTaken = 3012, "ID_TAKEN", 22, Caller, Never, "another member or node has this id or one of these keys already", "Choose another id: frex init --member ID";
     /// Not a recipient served here.
-    UnknownRecipient = 4001, "UNKNOWN_RECIPIENT", 22, Caller, AfterRosterUpdate, "a recipient is not in the roster or not served by this node", "List the members with: frex roster show";
+    UnknownRecipient = 4001, "UNKNOWN_RECIPIENT", 22, Caller, AfterRosterUpdate, "a recipient is not in the roster or not served by this node", "List the members with: frex roster show DIR";
     /// Past its expiry.
     Expired = 4002, "EXPIRED", 22, Peer, Never, "the message is past its expiry", "Send it anew";
     /// Created in the future.
@@ -120,7 +120,7 @@ codes! {
     /// Same message id, other bytes.
     IdReuse = 4004, "ID_REUSE", 22, Peer, Never, "the message id was used before for other bytes", "Draw a new message id; both envelopes are kept as evidence";
     /// The recipient does not take this kind in this lane.
-    NotAccepted = 4005, "NOT_ACCEPTED", 22, Caller, AfterRosterUpdate, "the recipient does not accept this kind of message in this lane", "See what it accepts with: frex roster show";
+    NotAccepted = 4005, "NOT_ACCEPTED", 22, Caller, AfterRosterUpdate, "the recipient does not accept this kind of message in this lane", "See what it accepts with: frex roster show DIR";
     /// Life longer than allowed.
     LifeTooLong = 4006, "LIFE_TOO_LONG", 22, Caller, Never, "the message would live longer than the protocol allows", "Choose an expiry within 31 days";
     /// Busy or over quota.
@@ -132,7 +132,7 @@ codes! {
     /// Shutting down.
     ShuttingDown = 5004, "SHUTTING_DOWN", 23, Environment, Later, "the node is shutting down", "Try again in a moment";
     /// Cannot be reached.
-    Unreachable = 5005, "UNREACHABLE", 23, Environment, Later, "the node cannot be reached", "Check that it runs and that UDP passes: frex status";
+    Unreachable = 5005, "UNREACHABLE", 23, Environment, Later, "the node cannot be reached", "Check that it runs and that UDP passes: frex status DIR";
     /// Nothing under this id.
     NotFound = 5006, "NOT_FOUND", 1, Caller, Never, "nothing is kept under this id", "Check the id";
     /// The peer stopped talking.

@@ -257,6 +257,41 @@ async fn a_revocation_is_everywhere_and_cuts_in_five_seconds() {
     world.shutdown().await;
 }
 
+// DIS-9: what waits for a node that is revoked is given up, and its sender is told why.
+#[tokio::test]
+async fn who_waits_for_a_revoked_node_is_told() {
+    let mut world = World::new().await;
+    let gone = world.nodes.pop().unwrap();
+    gone.shutdown().await;
+    let (sender, _) = world.client("police.de").await;
+    let draft = sender
+        .draft(&[IDS[3]])
+        .content(CONTENT_TYPE, b"{}".to_vec());
+    let draft = sender.finish(draft).unwrap();
+    let message = draft.message_id;
+    let envelope = sender.seal(&draft).unwrap();
+    let submission = sender.submit(vec![envelope], Duration::ZERO).await.unwrap();
+    submission.finish().await;
+    let history = sender.history(message).await.unwrap();
+    assert_eq!((history.receipts.len(), history.given_up.len()), (1, 0));
+
+    let revised = world.federation.revised(&world.held(), &[], |roster| {
+        let node = roster.nodes.iter_mut().find(|node| node.id == IDS[3]);
+        node.unwrap().status = v1::Status::Revoked.into();
+    });
+    assert!(world.nodes[0].membership().take(revised).await.unwrap());
+    let began = Instant::now();
+    loop {
+        let history = sender.history(message).await.unwrap();
+        if history.given_up == [WireCode::Revoked] {
+            break;
+        }
+        assert!(began.elapsed() < WAIT, "{:?}", history.given_up);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    world.shutdown().await;
+}
+
 // DIS-2, DIS-4: a newcomer that only one node has heard of gets and gives reports at once, and
 // nobody was started again.
 #[tokio::test]

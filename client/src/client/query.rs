@@ -61,6 +61,15 @@ impl From<QueryError> for WireCode {
     }
 }
 
+/// What the home node holds on one message.
+#[derive(Debug)]
+pub struct History {
+    /// Receipts in the order of its log, each verified; those that do not hold say why.
+    pub receipts: Vec<Result<ProvenReceipt, Unproven>>,
+    /// Why the delivery to a recipient's node was given up, for each that was.
+    pub given_up: Vec<WireCode>,
+}
+
 /// A log's head whose signature holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogHead {
@@ -80,11 +89,19 @@ impl Client {
         &self,
         message: MessageId,
     ) -> Result<Vec<Result<ProvenReceipt, Unproven>>, QueryError> {
+        Ok(self.history(message).await?.receipts)
+    }
+
+    /// What [`receipts`](Self::receipts) gives, and why the delivery to any node was given up.
+    ///
+    /// # Errors
+    /// As [`receipts`](Self::receipts).
+    pub async fn history(&self, message: MessageId) -> Result<History, QueryError> {
         let request = v1::GetReceipts {
             message_id: Bytes::copy_from_slice(message.as_ref()),
         };
         let answers = self.ask(v1::request::Request::GetReceipts(request)).await?;
-        let mut receipts = Vec::new();
+        let (mut receipts, mut given_up) = (Vec::new(), Vec::new());
         for answer in answers {
             match answer {
                 v1::answer::Answer::Receipt(receipt) => {
@@ -94,12 +111,14 @@ impl Client {
                 v1::answer::Answer::Refusal(refusal) if receipts.is_empty() => {
                     return Err(refused(&refusal));
                 }
-                // One of the recipients' nodes was given up; there is no receipt of that.
-                v1::answer::Answer::Refusal(_) => {}
+                // There is no receipt of that: the home node says so.
+                v1::answer::Answer::Refusal(refusal) => {
+                    given_up.push(WireCode::from_number(refusal.code));
+                }
                 _ => return Err(TransportError::from(FrameError::Malformed).into()),
             }
         }
-        Ok(receipts)
+        Ok(History { receipts, given_up })
     }
 
     /// The newest head of the home node's log, proved to extend `known` if one is given.

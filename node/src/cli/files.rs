@@ -93,9 +93,8 @@ pub fn home(dir: &Path, part: &str, marker: &str) -> Result<PathBuf, Failure> {
         .find(|folder| folder.join(marker).is_file())
         .ok_or_else(|| {
             let what = format!("{} holds no {part} of a federation", dir.display());
-            Failure::new(WireCode::NotInitialised, what).cause(format!("there is no {marker}")).advise(format!(
-                "frex init --member ID --name NAME --country CC --role ROLE --federation NAME {}",
-                dir.display()
-            ))
+            Failure::new(WireCode::NotInitialised, what)
+                .cause(format!("there is no {marker}"))
+                .advise("Name the folder that frex init made, as DIR, --from DIR or FREX_DIR; to make one: frex init --help")
         })
 }

@@ -58,6 +58,12 @@ pub fn join(args: &JoinArgs, json: bool) -> Done {
             )),
         );
     }
+    if invitation.member == settings.member {
+        let what = format!("{} is the member that invites", settings.member);
+        return Err(Failure::new(WireCode::IdTaken, what).advise(
+            "Hand the line to the newcomer, whose member id is another, and who types: frex join DIR",
+        ));
+    }
     let default = args.dir.join(format!("{}.card", settings.member));
     let path = args.card.as_ref().unwrap_or(&default);
     let card = files::read(path, limits::SIGNED_BYTES_MAX)

@@ -72,7 +72,7 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
             .or_fail("nothing was submitted")?;
         let heard = listen(submission, Ear::new(&home, &roster, &draft, started)).await?;
         client.close().await;
-        conclude(&draft, &envelope, &heard, json)
+        conclude(&args.from, &draft, &envelope, &heard, json)
     })
 }
 
@@ -294,7 +294,13 @@ impl Heard {
     }
 }
 
-fn conclude(draft: &Draft, envelope: &SignedEnvelope, heard: &Heard, json: bool) -> Done {
+fn conclude(
+    dir: &Path,
+    draft: &Draft,
+    envelope: &SignedEnvelope,
+    heard: &Heard,
+    json: bool,
+) -> Done {
     if let (None, Some(code)) = (&heard.submitted, heard.refused) {
         return Err(Failure::new(code, "the node did not take the report"));
     }
@@ -307,7 +313,7 @@ fn conclude(draft: &Draft, envelope: &SignedEnvelope, heard: &Heard, json: bool)
     if json {
         output::document(to_json(draft, envelope, heard));
     } else {
-        print(draft, envelope, heard);
+        print(dir, draft, envelope, heard);
     }
     heard
         .notes
@@ -323,7 +329,7 @@ fn conclude(draft: &Draft, envelope: &SignedEnvelope, heard: &Heard, json: bool)
     }
 }
 
-fn print(draft: &Draft, envelope: &SignedEnvelope, heard: &Heard) {
+fn print(dir: &Path, draft: &Draft, envelope: &SignedEnvelope, heard: &Heard) {
     let count = heard.fates.len();
     output::data(format_args!(
         "sealed   {} bytes for {count} recipients",
@@ -345,7 +351,11 @@ fn print(draft: &Draft, envelope: &SignedEnvelope, heard: &Heard) {
     output::print_table(&table);
     if heard.fates.values().any(|fate| fate.state == "waiting") {
         output::message("note: the node has it and goes on by itself; see later with:");
-        output::message(format_args!("  frex receipt fetch {}", draft.message_id));
+        output::message(format_args!(
+            "  frex receipt fetch {} {}",
+            draft.message_id,
+            dir.display()
+        ));
     }
 }
 

@@ -63,18 +63,7 @@ pub(super) async fn wait(
         sender,
     );
     let desk = desk.or_fail("cannot wait for the newcomer")?;
-    let key = invitations.listener_key(&record.id);
-    let door = Door::open(&DoorConfig {
-        socket: Socket::Udp(record.listen),
-        key: key.or_fail("cannot read the listener's key")?,
-        environment,
-    });
-    let door = door.map_err(|error| match error {
-        TransportError::Bind(cause) => not_bound(record.listen).because(&cause),
-        other => {
-            Failure::new(WireCode::from(&other), "cannot wait for the newcomer").because(&other)
-        }
-    })?;
+    let door = open_door(record, code.is_some(), &invitations, environment)?;
     announce(opening, code.as_deref().map(String::as_str), args, json)?;
     // From here on the secret is theirs alone.
     drop(code);
@@ -259,6 +248,33 @@ fn interrupted(record: &InvitationRecord, args: &InviteOpenArgs) {
         record.id,
         args.dir.display()
     ));
+}
+
+/// Listens. An address that cannot be had ends a new invitation, whose line nobody has seen.
+fn open_door(
+    record: &InvitationRecord,
+    is_new: bool,
+    invitations: &Invitations,
+    environment: Environment,
+) -> Result<Door, Failure> {
+    let key = invitations.listener_key(&record.id);
+    let door = Door::open(&DoorConfig {
+        socket: Socket::Udp(record.listen),
+        key: key.or_fail("cannot read the listener's key")?,
+        environment,
+    });
+    door.map_err(|error| match error {
+        TransportError::Bind(cause) => {
+            if is_new {
+                // One that cannot be withdrawn ends by itself.
+                let _ = invitations.withdraw(&record.id, Clock::System.now_ms());
+            }
+            not_bound(record.listen).because(&cause)
+        }
+        other => {
+            Failure::new(WireCode::from(&other), "cannot wait for the newcomer").because(&other)
+        }
+    })
 }
 
 /// An address that cannot be had.

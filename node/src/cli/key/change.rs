@@ -35,7 +35,7 @@ pub fn encrypt(dir: &Path, keys: &[PathBuf], json: bool) -> Done {
         );
         output::data("Commands now ask for the passphrase; one that nobody watches is given it:");
         output::data(format_args!(
-            "  frex run {} --passphrase-fd 3 3<FILE",
+            "  frex key ls {} --passphrase-fd 3 3<FILE",
             dir.display()
         ));
     }

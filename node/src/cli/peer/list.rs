@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use frex_client::keys::MemberHome;
-use frex_proto::roster::Roster;
+use frex_proto::{error::WireCode, roster::Roster};
 use serde_json::{Value, json};
 
 use super::{PeerListArgs, PeerShowArgs, Waiting, decide, exit_of, fingerprint_of, not_found};
@@ -71,7 +71,15 @@ pub fn show(args: &PeerShowArgs, json: bool) -> Done {
         } else {
             let what = format!("cannot ask {}", record.member);
             let asked = runtime.block_on(waiting.ask());
-            asked.map_err(|error| Failure::of(error, what))?;
+            asked.map_err(|error| {
+                let failure = Failure::of(error, what);
+                match failure.code() {
+                    WireCode::Unreachable | WireCode::TimedOut => failure.advise(
+                        "They must wait for you while you ask: frex invite --resume ID DIR, there",
+                    ),
+                    _ => failure,
+                }
+            })?;
         }
         // Whoever gave the first roster gives later ones too, judged under the root pinned then.
         if ours.state == State::Accepted {

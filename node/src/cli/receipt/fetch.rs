@@ -26,6 +26,7 @@ struct Fetched {
     rows: Vec<Value>,
     opened: BTreeSet<String>,
     unproven: usize,
+    given_up: Vec<WireCode>,
 }
 
 /// Fetches the receipts of a message.
@@ -40,7 +41,9 @@ pub fn fetch(args: &ReceiptFetchArgs, json: bool) -> Done {
         let deadline = Instant::now() + args.wait.0;
         loop {
             let fetched = ask(&client, message, &folder, &roster).await?;
-            if fetched.opened.len() >= args.opened || Instant::now() >= deadline {
+            // A node that was given up opens nothing any more.
+            let over = fetched.opened.len() >= args.opened || !fetched.given_up.is_empty();
+            if over || Instant::now() >= deadline {
                 client.close().await;
                 return Ok::<_, Failure>(fetched);
             }
@@ -51,6 +54,7 @@ pub fn fetch(args: &ReceiptFetchArgs, json: bool) -> Done {
         output::document(json!({
             "message": message.to_string(), "receipts": fetched.rows, "opened": fetched.opened,
             "unproven": fetched.unproven,
+            "given_up": fetched.given_up.iter().map(|code| code.info().name).collect::<Vec<_>>(),
         }));
     } else {
         let mut table = output::table(&["TIME", "NODE", "WHAT", "FILE"]);
@@ -59,6 +63,9 @@ pub fn fetch(args: &ReceiptFetchArgs, json: bool) -> Done {
             table.add_row([text("time"), text("node"), text("event"), text("file")]);
         }
         output::print_table(&table);
+        for code in &fetched.given_up {
+            output::data(format_args!("given up     one recipient's node: {code}"));
+        }
     }
     if fetched.unproven > 0 {
         return Err(Failure::new(
@@ -82,16 +89,17 @@ async fn ask(
     folder: &std::path::Path,
     roster: &Roster,
 ) -> Result<Fetched, Failure> {
-    let answers = client
-        .receipts(message)
+    let history = client
+        .history(message)
         .await
         .or_fail("the receipts cannot be fetched")?;
     let mut fetched = Fetched {
         rows: Vec::new(),
         opened: BTreeSet::new(),
         unproven: 0,
+        given_up: history.given_up,
     };
-    for answer in answers {
+    for answer in history.receipts {
         let Ok(proven) = answer else {
             fetched.unproven += 1;
             continue;

@@ -1,6 +1,8 @@
 //! `frex roster show`: who belongs, after judging that the file may say so.
 
-use frex_client::environment::Clock;
+use std::path::{Path, PathBuf};
+
+use frex_client::{environment::Clock, keys::ROSTER_FILE};
 use frex_proto::{
     error::WireCode,
     limits,
@@ -23,13 +25,14 @@ use crate::cli::{
 
 /// Judges a roster and lists it.
 pub fn show(args: &RosterShowArgs, json: bool) -> Done {
-    let bundle = read_bundle(&args.file)?;
+    let file = roster_file(&args.file);
+    let bundle = read_bundle(&file)?;
     let anchor = match &args.root {
         Some(path) => read_root(path)?.1,
         None => own_root(&bundle)?,
     };
     let judged =
-        judge_even_expired(&bundle, &anchor, None).map_err(|error| refused(&args.file, error))?;
+        judge_even_expired(&bundle, &anchor, None).map_err(|error| refused(&file, error))?;
     let (roster, pinned) = (&judged.roster, args.root.is_some());
     if json {
         output::document(json!({
@@ -53,6 +56,13 @@ pub fn show(args: &RosterShowArgs, json: bool) -> Done {
             .advise("Ask the governance for the roster in force now"));
     }
     Ok(0)
+}
+
+/// The file itself, or the roster in force in the folder of a member or node.
+fn roster_file(path: &Path) -> PathBuf {
+    let within = ["member", "node", ""].map(|part| path.join(part).join(ROSTER_FILE));
+    let found = within.into_iter().find(|file| file.is_file());
+    found.unwrap_or_else(|| path.to_owned())
 }
 
 /// The root inside the file itself: shows what the file says, not whether to trust it.

@@ -62,11 +62,16 @@ pub fn sign(args: &RosterSignArgs, json: bool) -> Done {
     output::data("Compare the fingerprint with the other holders before you hand the file over.");
     output::data("Next, whoever coordinates, with the signatures of all:");
     output::data(format_args!(
-        "  frex roster combine {} {} SIG… --root {}{} --out roster.frex",
+        "  frex roster combine {} {} SIG… --root {}{} --out {}",
         args.file.display(),
         path.display(),
         args.root.display(),
-        super::previous_option(args.previous.as_deref())
+        super::previous_option(args.previous.as_deref()),
+        if args.previous.is_some() {
+            "next.frex"
+        } else {
+            "roster.frex"
+        }
     ));
     Ok(0)
 }
