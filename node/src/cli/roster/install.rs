@@ -6,6 +6,7 @@ use bytes::Bytes;
 use frex_client::{
     environment::Clock,
     keys::{MEMBER_FILE, ROOT_FILE, ROSTER_FILE},
+    membership::store::{EVIDENCE_DIR, evidence_name},
 };
 use frex_proto::{
     error::WireCode,
@@ -138,14 +139,10 @@ fn wanted(
 
 /// Keeps rosters that contradict each other. Spec: ROS-21.
 fn keep_evidence(home: &Path, rosters: &[&Roster]) -> Result<PathBuf, Failure> {
-    let folder = home.join("evidence");
+    let folder = home.join(EVIDENCE_DIR);
     files::ensure_folder(&folder)?;
     for roster in rosters {
-        let (version, hash) = (roster.version(), hex::encode(&roster.sha256()[..8]));
-        files::replace(
-            &folder.join(format!("roster-v{version}-{hash}.frex")),
-            roster.bytes(),
-        )?;
+        files::replace(&folder.join(evidence_name(roster)), roster.bytes())?;
     }
     Ok(folder)
 }
