@@ -14,6 +14,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     config::NodeConfig, disk::Disk, ledger::LedgerError, metrics::Metrics, shared::Shared,
+    suspension::SuspensionHandle,
 };
 
 mod start;
@@ -177,6 +178,12 @@ impl Node {
     #[must_use]
     pub fn membership(&self) -> &Membership {
         &self.shared.membership
+    }
+
+    /// With whom this organisation does not exchange for now; nobody, until somebody says so.
+    #[must_use]
+    pub fn suspensions(&self) -> &SuspensionHandle {
+        &self.shared.suspensions
     }
 
     /// Resolves when storage failed: the process must exit, and nothing more is signed.

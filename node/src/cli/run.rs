@@ -33,10 +33,11 @@ use crate::{
     home::{CONFIG_FILE, DirLock, NodeHome, NodeHomeError},
     metrics::{Metrics, serve},
     node::{Execution, Node, NodeParts, NodeStatus, StartError},
+    suspension::Suspensions,
 };
 
 const CANCELLED: u8 = 130;
-/// How often the directory is looked at for a roster that was installed.
+/// How often the directory is looked at for what commands put there.
 const INSTALLED_PAUSE: Duration = Duration::from_millis(500);
 
 /// What asks a node to stop, and with which exit code it then ends.
@@ -67,8 +68,9 @@ pub fn run(args: &RunArgs, json: bool) -> Done {
 async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
     let mut stop = Stop::new(args.stop_with_stdin)?;
     let metrics = Arc::new(Metrics::new());
+    let suspensions = Suspensions::load(&home.dir).or_fail("the node cannot start")?;
     let anchor = NodeHome::anchor(&home.dir).or_fail("the node cannot start")?;
-    let file = home.dir.join(ROSTER_FILE);
+    let (dir, file) = (home.dir.clone(), home.dir.join(ROSTER_FILE));
     let metrics_address = home.config.metrics;
     let operator = home
         .roster
@@ -91,6 +93,7 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
     let started = Node::start(parts, &mut |done, total| output::advance(&bar, done, total)).await;
     bar.finish_and_clear();
     let node = started.map_err(|error| not_started(&error))?;
+    node.suspensions().replace(suspensions);
     let status = node.status_handle();
     let address = match metrics_address {
         None => None,
@@ -99,6 +102,7 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
     ready(&node, operator.as_deref(), address, json)?;
     let ended = tokio::select! {
         never = take_installed(&node, &file) => match never {},
+        never = take_suspensions(&node, &dir) => match never {},
         code = stop.asked() => Ok(code),
         () = node.failed() => Err(Failure::new(WireCode::StorageFailed, "the node's storage failed")
             .cause("a write or sync failed or its outcome is unknown; nothing more was accepted or signed")),
@@ -132,6 +136,25 @@ async fn take_installed(node: &Node, file: &Path) -> Infallible {
             if let Err(error) = taken {
                 tracing::error!(%error, "the installed roster is not taken");
             }
+        }
+        tokio::time::sleep(INSTALLED_PAUSE).await;
+    }
+}
+
+/// Takes what `frex peer suspend` writes into the directory of a running node.
+async fn take_suspensions(node: &Node, dir: &Path) -> Infallible {
+    let mut damaged = false;
+    loop {
+        match Suspensions::load(dir) {
+            Ok(suspensions) => {
+                damaged = false;
+                node.suspensions().replace(suspensions);
+            }
+            // The list in force stays: a slip of the pen must not open what was closed.
+            Err(error) if !std::mem::replace(&mut damaged, true) => {
+                tracing::error!(%error, "the list of suspensions is not taken");
+            }
+            Err(_) => {}
         }
         tokio::time::sleep(INSTALLED_PAUSE).await;
     }

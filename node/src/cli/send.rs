@@ -25,6 +25,7 @@ use super::{
     SendArgs,
     failure::{Done, Failure, OrCode, OrFail},
     files, member, output,
+    peer::suspend,
 };
 
 /// Exit code when not every recipient's node has spoken for it yet.
@@ -56,6 +57,7 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
     let home = member::open(&args.from)?;
     let roster = member::roster(&home)?;
     let draft = draft(&roster, home.settings(), args, &content_type, data)?;
+    warn_of_suspended(&args.from, &draft)?;
     let runtime = member::runtime()?;
     runtime.block_on(async {
         let started = Instant::now();
@@ -140,6 +142,20 @@ fn draft(
             _ => failure,
         }
     })
+}
+
+/// Who is suspended by the own people gets it later, and whoever sends should know that.
+fn warn_of_suspended(dir: &Path, draft: &Draft) -> Result<(), Failure> {
+    let suspended = suspend::suspended(dir)?;
+    for (member, _) in &draft.recipients {
+        if suspended.holds_member(member) {
+            output::message(format_args!(
+                "{member} is suspended here: this waits until  frex peer resume {member} {}",
+                dir.display()
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Keeps the ids of what is sent; the content stays where its owner has it.

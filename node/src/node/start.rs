@@ -39,6 +39,7 @@ use crate::{
     },
     listen,
     shared::Shared,
+    suspension::SuspensionHandle,
     workers::Workers,
 };
 
@@ -77,11 +78,14 @@ pub(super) async fn start(
     };
     let greeter = greeter(&parts, &id, &ledger);
     let endpoint = bind(&parts, &greeter)?;
+    let suspensions = SuspensionHandle::default();
     let shared = Arc::new(Shared {
         intake: Intake {
             roster: parts.roster.clone(),
             node: id.clone(),
+            suspensions: suspensions.clone(),
         },
+        suspensions,
         membership: membership(&parts, &workers),
         greeter: greeter.clone(),
         started_ms: parts.environment.clock.now_ms(),

@@ -192,7 +192,8 @@ fn plan(matter: &Matter, dir: &Path) -> Vec<String> {
     }
 }
 
-fn card_path(dir: &Path, member: &str) -> std::path::PathBuf {
+/// Where the card of an accepted newcomer lies.
+pub(super) fn card_path(dir: &Path, member: &str) -> std::path::PathBuf {
     dir.join("cards").join(format!("{member}.frex"))
 }
 
