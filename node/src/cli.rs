@@ -307,6 +307,9 @@ pub struct InboxArgs {
     /// What to tell the sender: opened takes it off the inbox, none leaves it there
     #[arg(long, value_enum, default_value = "opened")]
     pub confirm: ConfirmArg,
+    /// List what was fetched before instead, from this folder, and ask nobody
+    #[arg(long, conflicts_with_all = ["wait", "max", "confirm"])]
+    pub kept: bool,
 }
 
 /// `frex show`.

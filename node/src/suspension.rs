@@ -1,4 +1,4 @@
-//! Members with whom this node's organisation does not exchange for now, by its own decision.
+//! Members with whom this node's organisation does not exchange for the time being, by its own decision.
 //!
 //! Who belongs is for the governance to decide; with whom one talks, for everybody. A suspended
 //! member loses nothing: what it sends waits at its own node, what it is sent waits here, until

@@ -98,6 +98,8 @@ pub const JOIN_REASON_BYTES_MAX: usize = 512;
 pub const JOIN_TRIES_MAX: u32 = 10;
 /// Longest life of an invitation, milliseconds: 31 days. Spec: LIM-56.
 pub const INVITATION_LIFE_MS_MAX: u64 = 31 * 24 * 60 * 60 * 1000;
+/// For how long a freshness statement vouches at most, milliseconds: 7 days. Spec: LIM-57.
+pub const FRESHNESS_LIFE_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1000;
 
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte

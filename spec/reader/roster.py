@@ -16,6 +16,7 @@ LIVE, REVOKED = 1, 3
 BUNDLE_BYTES_MAX, ROSTER_BYTES_MAX, SIGNED_BYTES_MAX = 16 << 20, 4 << 20, 64 << 10
 MEMBERS_MAX, KEYS_MAX, GOVERNANCE_KEYS_MAX, SIGNATURES_MAX = 4096, 16, 64, 64
 EARLIER_ROOTS_MAX, REPORT_FIELDS_MAX, JURISDICTIONS_MAX = 64, 32, 256
+FRESHNESS_LIFE_MS_MAX = 604_800_000
 ADDRESSES_MAX, ADDRESS_BYTES_MAX, NAME_BYTES_MAX = 16, 262, 256
 COUNTRIES = set(
     "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR "
@@ -261,6 +262,7 @@ def check_freshness(data, roster, roster_sha256, root, now_ms):
     stated = protobuf.decode(protobuf.FRESHNESS, signed.payload)
     require(stated.federation == root.federation, "WrongFederation")
     check_times(stated.issued_ms, stated.expires_ms, now_ms, expiry=False)
+    require(stated.expires_ms - stated.issued_ms <= FRESHNESS_LIFE_MS_MAX, "BadTimes")
     require(stated.roster_version >= roster.version, "Stale")
     require(stated.roster_version == roster.version, "Superseded")
     require(stated.roster_sha256 == roster_sha256, "Forked")

@@ -4,7 +4,7 @@
 
 use std::{
     collections::BTreeSet,
-    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    net::UdpSocket,
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -30,7 +30,10 @@ use frex_proto::{
     keys::{SealingSecretKey, SigningKey},
     receipt, v1,
 };
-use frex_tests::federation::{Federation, Organisation, Place};
+use frex_tests::{
+    federation::{Federation, Organisation, Place},
+    processes::free_addresses,
+};
 use prost::Message;
 use tempfile::TempDir;
 
@@ -48,7 +51,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let addresses = free_addresses();
+        let addresses = free_addresses(MEMBERS.len());
         let mut organisations: Vec<Organisation<'_>> = MEMBERS
             .iter()
             .zip(COUNTRIES)
@@ -466,12 +469,6 @@ async fn unknown_recipients_and_expired_envelopes_are_refused() {
     );
     assert!(refused, "{events:?}");
     world.shutdown().await;
-}
-
-/// Ports that were free a moment ago, all different.
-fn free_addresses() -> [SocketAddr; 3] {
-    let sockets = [(); 3].map(|()| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-    sockets.map(|socket| socket.local_addr().unwrap())
 }
 
 fn now_ms() -> u64 {

@@ -21,6 +21,8 @@ use super::{
     files, output, passphrase,
 };
 
+pub mod signed;
+
 /// Exit code of a proposal that waits for further signatures.
 pub const PARTIAL: u8 = 3;
 

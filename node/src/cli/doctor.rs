@@ -11,6 +11,7 @@ use frex_proto::error::WireCode;
 
 mod agreement;
 mod disk;
+mod evidence;
 pub mod examine;
 mod folder;
 mod live;

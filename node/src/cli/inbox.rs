@@ -16,6 +16,12 @@ use super::{
     time::rfc3339,
 };
 
+mod kept;
+
+/// Where fetched reports are kept, below the member's folder.
+const FOLDER: &str = "inbox";
+/// Ending of the file that says what is known of a report.
+const ABOUT: &str = "about";
 /// Exit code when something could not be opened.
 const PARTIAL: u8 = 3;
 const PATIENCE_MIN: Duration = Duration::from_secs(3);
@@ -34,6 +40,9 @@ struct Reader<'a> {
 /// Reads the inbox.
 pub fn inbox(args: &InboxArgs, json: bool) -> Done {
     let home = member::open(&args.dir)?;
+    if args.kept {
+        return kept::list(&home, json);
+    }
     let roster = member::roster(&home)?;
     let runtime = member::runtime()?;
     let (rows, failed) = runtime.block_on(async {
@@ -116,7 +125,7 @@ impl Reader<'_> {
 
     /// Keeps content and receipt before it tells anybody that the item was opened.
     async fn keep(&mut self, item: InboxItem) -> Result<(), Failure> {
-        let folder = self.home.dir().join("inbox");
+        let folder = self.home.dir().join(FOLDER);
         files::ensure_folder(&folder)?;
         let path = folder.join(format!(
             "{}.{}",
@@ -170,7 +179,7 @@ impl Reader<'_> {
     }
 
     fn note(&self, id: EnvelopeId, row: &Value) -> Result<(), Failure> {
-        let path = self.home.dir().join("inbox").join(format!("{id}.about"));
+        let path = self.home.dir().join(FOLDER).join(format!("{id}.{ABOUT}"));
         files::replace(&path, format!("{row:#}\n").as_bytes())
     }
 }
@@ -199,7 +208,10 @@ fn print(rows: &[Value]) {
     if rows.is_empty() {
         return output::message("nothing has arrived");
     }
-    let mut table = output::table(&["RECEIVED", "FROM", "KIND", "LANE", "STATE", "FILE"]);
+    let header = [
+        "RECEIVED", "FROM", "KIND", "LANE", "STATE", "MESSAGE", "FILE",
+    ];
+    let mut table = output::table(&header);
     for row in rows {
         let text = |field: &str| output::clean(row[field].as_str().unwrap_or_default());
         table.add_row([
@@ -208,6 +220,7 @@ fn print(rows: &[Value]) {
             text("kind"),
             text("lane"),
             text("state"),
+            text("message"),
             text("file"),
         ]);
     }

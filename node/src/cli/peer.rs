@@ -39,7 +39,7 @@ pub enum PeerCommand {
     Accept(PeerAcceptArgs),
     /// Refuse one of them; it is told why
     Refuse(PeerRefuseArgs),
-    /// Stop the exchange with a member for now, at this organisation's node; nothing is lost by it
+    /// Stop the exchange with a member, for a time, at this organisation's node; nothing is lost by it
     Suspend(PeerSuspendArgs),
     /// Take the exchange up again; what waited goes on its way
     Resume(PeerResumeArgs),

@@ -48,6 +48,11 @@ pub enum Event {
         /// What.
         state: State,
     },
+    /// The newcomer, accepted on both sides, was given the roster that lists it.
+    Handed {
+        /// Who.
+        member: String,
+    },
     /// Somebody did not know the secret, for the so-many-th time.
     WrongSecret(u32),
     /// Somebody who does know it was refused.
@@ -137,6 +142,11 @@ impl HostDesk {
         let record = self.keep(question, &guest, &usage, listing, now_ms)?;
         let ours = self.peers.ours(&record)?;
         self.hear(&record, &guest.decision, ours.state, now_ms)?;
+        let theirs = State::from(guest.decision.state);
+        if listing == Listing::Listed && [ours.state, theirs] == [State::Accepted; 2] {
+            let member = record.member.clone();
+            self.tell(Event::Handed { member });
+        }
         let decision = Decision::from(&ours);
         Ok(join::welcome(
             &roster,

@@ -367,7 +367,8 @@ fn freshness(
     if stated.federation != root.federation {
         return Err(part.fault(Fault::WrongFederation));
     }
-    if stated.expires_ms <= stated.issued_ms {
+    let life_ms = stated.expires_ms.saturating_sub(stated.issued_ms);
+    if life_ms == 0 || life_ms > limits::FRESHNESS_LIFE_MS_MAX {
         return Err(part.fault(Fault::BadTimes));
     }
     if stated.issued_ms > now_ms.saturating_add(limits::CLOCK_SKEW_MS_MAX) {

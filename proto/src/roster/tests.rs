@@ -294,6 +294,7 @@ const DOCUMENTS: &[Case] = &[
     ("freshness of a forked roster", Part::Freshness, Fault::Forked, |w| w.fresh().roster_sha256 = vec![0; 32].into()),
     ("freshness from the future", Part::Freshness, Fault::FutureDated, |w| { w.fresh().issued_ms = NOW + DAY; w.fresh().expires_ms = NOW + 2 * DAY; }),
     ("freshness that ends before it begins", Part::Freshness, Fault::BadTimes, |w| w.fresh().expires_ms = NOW),
+    ("freshness for longer than a week", Part::Freshness, Fault::BadTimes, |w| w.fresh().expires_ms = NOW + 7 * DAY + 1),
     ("freshness signed as a roster", Part::Freshness, Fault::WrongType, |w| w.tamper = |b| b.freshness = b.roster.clone()),
 ];
 

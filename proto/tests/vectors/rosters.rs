@@ -323,6 +323,7 @@ fn freshness() -> Vec<Vector> {
         row("freshness-of-other-bytes", "it names other bytes of this version", &|f| f.roster_sha256 = Bytes::from_static(&[7; 32]), 5, "Forked"),
         row("freshness-of-another-federation", "for another federation", &|f| "elsewhere".clone_into(&mut f.federation), 5, "WrongFederation"),
         row("freshness-of-the-future", "issued more than ten minutes ahead", &|f| f.issued_ms = NOW_MS + 600_001, 5, "FutureDated"),
+        row("freshness-for-too-long", "vouching for a millisecond more than a week", &|f| f.expires_ms = f.issued_ms + 604_800_001, 5, "BadTimes"),
         row("freshness-ends-at-its-beginning", "an end that is not after its issue", &|f| f.expires_ms = f.issued_ms, 5, "BadTimes"),
     ]
 }

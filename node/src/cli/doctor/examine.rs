@@ -10,8 +10,8 @@ use frex_client::{
 use frex_proto::{error::WireCode, log::Checkpoint, roster::Roster};
 
 use super::{
-    DoctorArgs, Folder, Format, Kind, Outcome, Row, agreement, disk, folder, live, reach, report,
-    roster,
+    DoctorArgs, Folder, Format, Kind, Outcome, Row, agreement, disk, evidence, folder, live, reach,
+    report, roster,
 };
 use crate::{
     cli::{
@@ -123,6 +123,7 @@ fn examined(folder: Folder, credentials: bool, now_ms: u64, rows: &mut Vec<Row>)
     rows.push(folder::keys(&folder));
     let (judged, roster) = roster::examine(&folder, now_ms);
     rows.extend(judged);
+    rows.push(evidence::examine(&folder));
     Found {
         folder,
         roster,

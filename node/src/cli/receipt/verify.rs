@@ -72,8 +72,17 @@ pub fn verify(args: &ReceiptVerifyArgs, json: bool) -> Done {
     );
     let first = findings.iter().find(|finding| !finding.verified);
     let cause = first.and_then(|finding| finding.checks.iter().find_map(|(_, _, why)| why.clone()));
-    Err(Failure::new(WireCode::BadReceipt, what)
-        .cause(cause.unwrap_or_else(|| "a check failed".to_owned())))
+    let failure = Failure::new(WireCode::BadReceipt, what)
+        .cause(cause.unwrap_or_else(|| "a check failed".to_owned()));
+    // One that was never a receipt is no evidence of anything.
+    let is_receipt = |finding: &Finding| {
+        let first = finding.checks.first();
+        first.is_some_and(|(_, outcome, _)| *outcome == "ok")
+    };
+    Err(match findings.iter().any(is_receipt) {
+        true => failure,
+        false => failure.advise(super::NO_RECEIPT),
+    })
 }
 
 fn trust(args: &ReceiptVerifyArgs) -> Result<Trust, Failure> {

@@ -133,6 +133,16 @@ fn wanted(
                 folder.display()
             )))
         }
+        Err(error) if roster.version() < held.roster.version() => {
+            let (theirs, ours) = (roster.version(), held.roster.version());
+            let what = format!(
+                "{} holds version {theirs}, and version {ours} is in force",
+                file.display()
+            );
+            Err(Failure::new(error.into(), what)
+                .cause("an older roster does not take the place of a newer one")
+                .advise("Nothing to do: the newer one stays in force"))
+        }
         Err(error) => Err(refused(file, error)),
     }
 }
