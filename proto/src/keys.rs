@@ -1,9 +1,11 @@
 //! Keys as types: what has this type was judged, or made here.
 //!
 //! A public key becomes a value only through `admit`, so code that holds one need not ask again.
-//! Secret keys wipe themselves, do not print and are not compared. Spec: chapter KEY.
+//! Secret keys wipe themselves, do not print and are not compared; one may also stay in a token
+//! outside the process. Spec: chapter KEY.
 
 mod admission;
+mod token;
 
 use std::{fmt, hash, sync::Arc};
 
@@ -12,7 +14,10 @@ use hpke::{Deserializable, Serializable, kem::Kem};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-pub use self::admission::KeyError;
+pub use self::{
+    admission::KeyError,
+    token::{SigningError, Token},
+};
 use crate::{error::WireCode, id::KeyId, label};
 
 /// Bytes of an encoded X-Wing public key.
@@ -102,10 +107,21 @@ impl fmt::Debug for VerifyingKey {
     }
 }
 
-/// An Ed25519 secret key.
+/// An Ed25519 secret key: in memory, or in a token that is asked for each signature.
+#[derive(Clone)]
 pub struct SigningKey {
-    key: ed25519_dalek::SigningKey,
+    place: Place,
     verifying: VerifyingKey,
+}
+
+#[derive(Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the usual key, which signs every envelope, is reached without a detour"
+)]
+enum Place {
+    Memory(ed25519_dalek::SigningKey),
+    Token(Arc<dyn Token>),
 }
 
 impl SigningKey {
@@ -115,13 +131,21 @@ impl SigningKey {
         let key = ed25519_dalek::SigningKey::from_bytes(seed);
         // A clamped multiple of the base point is canonical and of prime order by construction.
         let verifying = VerifyingKey::new(key.verifying_key());
-        Self { key, verifying }
+        let place = Place::Memory(key);
+        Self { place, verifying }
     }
 
     /// A new key.
     #[must_use]
     pub fn generate(rng: &mut dyn CryptoRng) -> Self {
         Self::from_seed(&random_seed(rng))
+    }
+
+    /// The key of which `token` holds the secret half.
+    #[must_use]
+    pub fn in_token(verifying: VerifyingKey, token: Arc<dyn Token>) -> Self {
+        let place = Place::Token(token);
+        Self { place, verifying }
     }
 
     /// The public half.
@@ -136,16 +160,24 @@ impl SigningKey {
         self.verifying.id
     }
 
-    /// The seed, for storing.
+    /// The seed, for storing. A token does not give its own.
     #[must_use]
-    pub fn seed(&self) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(self.key.to_bytes())
+    pub fn seed(&self) -> Option<Zeroizing<[u8; 32]>> {
+        match &self.place {
+            Place::Memory(key) => Some(Zeroizing::new(key.to_bytes())),
+            Place::Token(_) => None,
+        }
     }
 
     /// Signs `message` as it is: domain separation is the caller's, see [`crate::sign`].
-    #[must_use]
-    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
-        self.key.sign(message).to_bytes()
+    ///
+    /// # Errors
+    /// [`SigningError`] of a token; none of a key in memory.
+    pub fn sign(&self, message: &[u8]) -> Result<[u8; 64], SigningError> {
+        match &self.place {
+            Place::Memory(key) => Ok(key.sign(message).to_bytes()),
+            Place::Token(token) => token::ask(&**token, &self.verifying, message),
+        }
     }
 }
 

@@ -16,7 +16,13 @@ pub use self::{
     batch::sign_batch,
     verify::{verify, verify_cached},
 };
-use crate::{error::WireCode, id::KeyId, keys::SigningKey, label::Hash, v1};
+use crate::{
+    error::WireCode,
+    id::KeyId,
+    keys::{SigningError, SigningKey},
+    label::Hash,
+    v1,
+};
 
 /// Why a signed object is not taken. The peer is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -108,22 +114,29 @@ pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Signs one payload with every key of `keys`. Spec: SIG-2.
-#[must_use]
-pub fn sign(payload_type: &str, payload: Bytes, keys: &[&SigningKey]) -> v1::Signed {
+///
+/// # Errors
+/// [`SigningError`] if one of them does not sign.
+pub fn sign(
+    payload_type: &str,
+    payload: Bytes,
+    keys: &[&SigningKey],
+) -> Result<v1::Signed, SigningError> {
     let message = pae(payload_type, &payload);
-    v1::Signed {
+    let signatures = keys.iter().map(|key| signature(key, &message));
+    Ok(v1::Signed {
+        signatures: signatures.collect::<Result<_, _>>()?,
         payload,
         payload_type: payload_type.to_owned(),
-        signatures: keys.iter().map(|key| signature(key, &message)).collect(),
         batch: None,
-    }
+    })
 }
 
-fn signature(key: &SigningKey, message: &[u8]) -> v1::Signature {
-    v1::Signature {
+fn signature(key: &SigningKey, message: &[u8]) -> Result<v1::Signature, SigningError> {
+    Ok(v1::Signature {
         key_id: Bytes::copy_from_slice(key.key_id().as_ref()),
-        signature: Bytes::copy_from_slice(&key.sign(message)),
-    }
+        signature: Bytes::copy_from_slice(&key.sign(message)?),
+    })
 }
 
 #[cfg(test)]

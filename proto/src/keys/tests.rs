@@ -87,7 +87,7 @@ fn forgery_that_a_plain_verifier_accepts_has_no_admitted_key() {
 #[test]
 fn signature_with_s_plus_l_is_refused() {
     let key = SigningKey::generate(&mut rng());
-    let mut signature = key.sign(b"message");
+    let mut signature = key.sign(b"message").unwrap();
     assert_eq!(key.verifying_key().verify(b"message", &signature), Ok(()));
     let mut carry = 0;
     for (byte, order) in signature[32..].iter_mut().zip(bytes(L)) {
@@ -104,7 +104,7 @@ fn signature_with_s_plus_l_is_refused() {
 #[test]
 fn signature_of_another_length_message_or_key_is_refused() {
     let key = SigningKey::generate(&mut rng());
-    let signature = key.sign(b"message");
+    let signature = key.sign(b"message").unwrap();
     let verifying = key.verifying_key();
     assert_eq!(
         verifying.verify(b"massage", &signature),
@@ -150,12 +150,48 @@ fn sealing_keys_that_break_a_rule_are_refused() {
 fn secret_keys_come_back_from_their_seed_and_do_not_print_it() {
     let signing = SigningKey::generate(&mut rng());
     let sealing = SealingSecretKey::generate(&mut rng());
-    let again = SigningKey::from_seed(&signing.seed());
+    let seed = signing.seed().unwrap();
+    let again = SigningKey::from_seed(&seed);
     assert_eq!(again.verifying_key(), signing.verifying_key());
     let again = SealingSecretKey::from_seed(&sealing.seed());
     assert_eq!(again.public(), sealing.public());
     let printed = format!("{signing:?} {sealing:?}");
-    for seed in [signing.seed(), sealing.seed()] {
+    for seed in [seed, sealing.seed()] {
         assert!(!printed.contains(&hex::encode(&seed[..4])));
     }
+}
+
+/// A token that gives whatever it was told to.
+struct Says(Result<[u8; 64], SigningError>);
+
+impl Token for Says {
+    fn sign(&self, _: &[u8]) -> Result<[u8; 64], SigningError> {
+        self.0
+    }
+}
+
+// KEY-21: a token is asked for each signature, and only a good one of it is used.
+#[test]
+fn token_that_lies_is_found_out_and_its_refusals_come_through() {
+    let inside = SigningKey::from_seed(&[1; 32]);
+    let good = inside.sign(b"message").unwrap();
+    let key = |says| SigningKey::in_token(inside.verifying_key(), Arc::new(Says(says)));
+    let honest = key(Ok(good));
+    assert_eq!(honest.key_id(), inside.key_id());
+    assert_eq!(honest.sign(b"message"), Ok(good));
+    assert!(honest.seed().is_none());
+    let mut glitch = good;
+    glitch[40] ^= 1;
+    let other_key = SigningKey::from_seed(&[2; 32]).sign(b"message").unwrap();
+    for wrong in [glitch, other_key, [0; 64]] {
+        let refused = key(Ok(wrong)).sign(b"message");
+        assert_eq!(refused, Err(SigningError::WrongSignature));
+    }
+    // A good signature of something else than was asked for.
+    assert_eq!(honest.sign(b"massage"), Err(SigningError::WrongSignature));
+    for error in [SigningError::Unavailable, SigningError::Refused] {
+        assert_eq!(key(Err(error)).sign(b"message"), Err(error));
+        assert_eq!(WireCode::from(error), WireCode::KeyUnavailable);
+    }
+    assert!(!format!("{honest:?}").contains("Says"));
 }

@@ -101,16 +101,17 @@ impl World {
         let docs = self
             .docs
             .iter()
-            .map(|(doc, seed)| build::sign_member_doc(doc, &key(*seed)));
+            .map(|(doc, seed)| build::sign_member_doc(doc, &key(*seed)).unwrap());
         let freshness = self.freshness.as_ref().map(|stated| {
             let payload = stated.encode_to_vec().into();
             crate::sign::sign(crate::label::TYPE_FRESHNESS, payload, &[&key(12)])
+                .unwrap()
                 .encode_to_vec()
                 .into()
         });
         let mut bundle = v1::RosterBundle::decode(build::bundle(
-            &build::sign_root(&self.root, &root_signers.iter().collect::<Vec<_>>()),
-            &build::sign_roster(&self.roster, &roster_signers.iter().collect::<Vec<_>>()),
+            &build::sign_root(&self.root, &root_signers.iter().collect::<Vec<_>>()).unwrap(),
+            &build::sign_roster(&self.roster, &roster_signers.iter().collect::<Vec<_>>()).unwrap(),
             docs.collect(),
             freshness,
         ))
@@ -146,6 +147,7 @@ fn member_card(m: u8, id: &str, home: &str, runs: bool) -> v1::MemberCard {
         issued_ms: NOW - DAY,
         expires_ms: NOW + 30 * DAY,
     })
+    .unwrap()
 }
 
 fn retouch(signed: &mut Bytes, change: impl FnOnce(&mut v1::Signed)) {
@@ -527,7 +529,7 @@ fn a_root_changes_only_by_the_old_and_the_new_quorum() {
     let world = World::new();
     let sign = |root: &v1::Root, seeds: &[u8]| {
         let keys: Vec<_> = seeds.iter().copied().map(key).collect();
-        build::sign_root(root, &keys.iter().collect::<Vec<_>>())
+        build::sign_root(root, &keys.iter().collect::<Vec<_>>()).unwrap()
     };
     let old = Root::parse(&sign(&world.root, &[1, 2])).unwrap();
     let mut next = world.root.clone();
@@ -579,9 +581,9 @@ fn a_card_is_judged_before_it_is_listed() {
 fn an_anchor_pins_a_root_that_its_own_quorum_signed() {
     let world = World::new();
     let keys = [key(1), key(3)];
-    let signed = build::sign_root(&world.root, &[&keys[0], &keys[1]]);
+    let signed = build::sign_root(&world.root, &[&keys[0], &keys[1]]).unwrap();
     assert_eq!(TrustAnchor::of_root(&signed), Ok(world.anchor()));
-    let alone = build::sign_root(&world.root, &[&keys[0]]);
+    let alone = build::sign_root(&world.root, &[&keys[0]]).unwrap();
     let refused = Part::Root.fault(Fault::TooFewSignatures);
     assert_eq!(TrustAnchor::of_root(&alone), Err(refused));
 }

@@ -63,6 +63,7 @@ fn card(id: &str, node: &str, number: u8) -> v1::MemberCard {
         issued_ms: NOW_MS - DAY_MS,
         expires_ms: NOW_MS + DAY_MS,
     })
+    .expect("a key in memory signs")
 }
 
 /// Everything a roster file is made of, before it is signed.
@@ -176,7 +177,8 @@ impl Parts {
 fn signed(payload_type: &str, message: &impl Message, signers: &[u8]) -> Bytes {
     let keys: Vec<SigningKey> = signers.iter().map(|number| key(*number)).collect();
     let keys: Vec<&SigningKey> = keys.iter().collect();
-    let signed = sign::sign(payload_type, message.encode_to_vec().into(), &keys);
+    let signed = sign::sign(payload_type, message.encode_to_vec().into(), &keys)
+        .expect("a key in memory signs");
     signed.encode_to_vec().into()
 }
 
