@@ -45,9 +45,10 @@ pub fn samples(target: &str) -> Vec<Vec<u8>> {
             let roster = federation.roster(NOW_MS);
             let host = &federation.member("b").identity;
             let applicant = applicant();
-            vec![join::welcome(
-                &roster, "b", host, &applicant, &decision, &CHANNEL,
-            ).expect("a key in memory signs")]
+            vec![
+                join::welcome(&roster, "b", host, &applicant, &decision, &CHANNEL)
+                    .expect("a key in memory signs"),
+            ]
         }
         _ => Vec::new(),
     }
@@ -69,7 +70,8 @@ fn request() -> Vec<u8> {
     let identity = &samples::federation().member("a").identity;
     let card = Bytes::from(samples::card());
     let decision = Decision::pending(NOW_MS);
-    join::request(&sample(), &card, "a", identity, &decision, &CHANNEL).expect("a key in memory signs")
+    join::request(&sample(), &card, "a", identity, &decision, &CHANNEL)
+        .expect("a key in memory signs")
 }
 
 fn applicant() -> Applicant {
