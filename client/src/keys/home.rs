@@ -154,7 +154,7 @@ impl MemberHome {
     /// [`HomeError`].
     pub fn anchor(&self) -> Result<TrustAnchor, HomeError> {
         let path = self.root_path();
-        let bytes = file::read_capped(&path, limits::SIGNED_BYTES_MAX as u64, "signed root")?;
+        let bytes = file::read_capped(&path, limits::ROOT_BYTES_MAX as u64, "signed root")?;
         anchor(&path, &bytes)
     }
 

@@ -16,6 +16,7 @@ use frex_proto::{
     roster::{
         Root, RosterError, TrustAnchor,
         build::{self, RootDraft},
+        ceremony::holder_sha256,
     },
     v1,
 };
@@ -87,7 +88,7 @@ pub fn init(args: &FederationInitArgs, json: bool) -> Done {
 /// # Errors
 /// The failure names the file and what is wrong.
 pub fn read_root_in_force(path: &Path) -> Result<(Vec<u8>, Root), Failure> {
-    let bytes = files::read(path, limits::SIGNED_BYTES_MAX)?;
+    let bytes = files::read(path, limits::ROOT_BYTES_MAX)?;
     let root = Root::parse(&bytes).or_fail(format_args!(
         "{} is not the root of a federation",
         path.display()
@@ -101,7 +102,7 @@ fn read_proposal(
     old: Option<&Path>,
 ) -> Result<(v1::Signed, Root, Option<Root>), Failure> {
     let what = format!("{} is no proposal of a root", path.display());
-    let bytes = files::read(path, limits::SIGNED_BYTES_MAX)?;
+    let bytes = files::read(path, limits::ROOT_BYTES_MAX)?;
     let root = Root::read_proposal(&bytes).or_fail(&what)?;
     let signed = v1::Signed::decode(&bytes[..]).or_code(WireCode::Malformed, &what)?;
     let old = old.map(read_root_in_force).transpose()?.map(|(_, old)| old);
@@ -141,11 +142,7 @@ fn changes(root: &Root, old: Option<&Root>) -> Vec<Change> {
         let pairs = root.root_keys.iter().zip(&root.roster_keys).enumerate();
         pairs
             .map(|(place, (root_key, roster_key))| {
-                let keys = [
-                    root_key.key.as_bytes().as_slice(),
-                    roster_key.key.as_bytes(),
-                ];
-                let print = fingerprint::of(&frex_proto::label::sha256(&keys));
+                let print = fingerprint::of(&holder_sha256(&root_key.key, &roster_key.key));
                 (root.holder(place), vec![("fingerprint", print)])
             })
             .collect()

@@ -10,7 +10,6 @@ use frex_client::{
 use frex_proto::{
     error::WireCode,
     keys::{SealingSecretKey, SigningKey},
-    label,
     roster::{
         Card,
         build::{self, CardDraft, NodeDraft},
@@ -182,7 +181,7 @@ fn card(args: &InitArgs, plan: &Plan, keys: &MemberKeys, node: &NodeKeys) -> Byt
 }
 
 fn report(args: &InitArgs, plan: &Plan, keys: &MemberKeys, json: bool) {
-    let fingerprint = fingerprint::of(&label::sha256(&[keys.identity.verifying_key().as_bytes()]));
+    let fingerprint = fingerprint::of_key(&keys.identity.verifying_key());
     let (dir, card) = (args.dir.display(), plan.card.display());
     if json {
         return output::document(json!({

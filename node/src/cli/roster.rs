@@ -52,7 +52,7 @@ pub struct Judged {
 /// # Errors
 /// The failure names the file and what is wrong.
 pub fn read_root(path: &Path) -> Result<(Vec<u8>, TrustAnchor), Failure> {
-    let bytes = files::read(path, limits::SIGNED_BYTES_MAX)?;
+    let bytes = files::read(path, limits::ROOT_BYTES_MAX)?;
     let anchor = TrustAnchor::of_root(&bytes).or_fail(format_args!(
         "{} is not the root of a federation",
         path.display()

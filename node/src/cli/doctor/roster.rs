@@ -65,7 +65,7 @@ fn judge(folder: &Folder, now_ms: u64) -> Result<Roster, Row> {
         )
     };
     let root_path = folder.path.join(ROOT_FILE);
-    let root = files::read(&root_path, limits::SIGNED_BYTES_MAX).map_err(unread)?;
+    let root = files::read(&root_path, limits::ROOT_BYTES_MAX).map_err(unread)?;
     let bundle = files::read(&roster_path, limits::ROSTER_BUNDLE_BYTES_MAX).map_err(unread)?;
     let refused = |error: RosterError| {
         let mend = match error.fault {

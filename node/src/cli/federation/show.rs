@@ -27,7 +27,7 @@ pub struct FederationShowArgs {
 
 /// Shows a governance file. It verifies what the file proves by itself; trust is for people.
 pub fn show(args: &FederationShowArgs, json: bool) -> Done {
-    let bytes = files::read(&args.file, limits::SIGNED_BYTES_MAX)?;
+    let bytes = files::read(&args.file, limits::ROOT_BYTES_MAX)?;
     let what = || format!("{} is no root and no holder's card", args.file.display());
     let signed = v1::Signed::decode(&bytes[..]).or_code(WireCode::Malformed, what())?;
     match signed.payload_type.as_str() {

@@ -2,7 +2,6 @@
 
 use frex_proto::{
     keys::VerifyingKey,
-    label::sha256,
     roster::{Accepts, Member, Node, Quota, Roster, Timed},
     v1,
 };
@@ -93,7 +92,7 @@ fn node_entry(node: &Node) -> (String, Vec<Field>) {
 fn prints(keys: &[Timed<VerifyingKey>]) -> String {
     let prints: Vec<String> = keys
         .iter()
-        .map(|timed| fingerprint::of(&sha256(&[timed.key.as_bytes()])))
+        .map(|timed| fingerprint::of_key(&timed.key))
         .collect();
     prints.join(" ")
 }
