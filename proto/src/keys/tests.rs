@@ -159,3 +159,71 @@ fn secret_keys_come_back_from_their_seed_and_do_not_print_it() {
         assert!(!printed.contains(&hex::encode(&seed[..4])));
     }
 }
+
+fn pair(seed: u8) -> SigningKey {
+    SigningKey::from_seed(&[seed; 32]).with_companion(&[seed; 32])
+}
+
+/// The signatures of both halves.
+fn both(key: &SigningKey, message: &[u8]) -> ([u8; 64], Vec<u8>) {
+    let (_, second) = key.sign_companion(message).unwrap();
+    (key.sign(message), second)
+}
+
+// KEY-2, KEY-20, KEY-24
+#[test]
+fn key_with_a_companion_is_another_key_under_the_same_id() {
+    let (bare, paired) = (SigningKey::from_seed(&[7; 32]), pair(7));
+    let (bare_key, paired_key) = (bare.verifying_key(), paired.verifying_key());
+    assert_eq!(bare_key.key_id(), paired_key.key_id());
+    assert_ne!(bare_key, paired_key);
+    assert_ne!(bare_key.sha256(), paired_key.sha256());
+    let other = bare.with_companion(&[8; 32]).verifying_key();
+    assert_ne!(other, paired_key);
+    assert_ne!(other.sha256(), paired_key.sha256());
+    let companion = paired_key.companion().unwrap();
+    let hash = label::sha256(&[b"frex/v1/sig-key\0", &[0, 2], companion.as_bytes()]);
+    assert_eq!(companion.key_id().0, hash[..16]);
+    let listed = VerifyingKey::admit_pair(paired_key.as_bytes(), paired_key.companion_bytes());
+    assert_eq!(listed, Ok(paired_key.clone()));
+    for length in [1, 1951, 1953] {
+        let refused = VerifyingKey::admit_pair(paired_key.as_bytes(), &vec![0; length]);
+        assert_eq!(refused, Err(KeyError::Length));
+    }
+}
+
+// KEY-21, KEY-23: no single signature is enough, and none too many.
+#[test]
+fn key_with_a_companion_verifies_only_what_both_have_signed() {
+    let (key, other) = (pair(1), pair(2));
+    let ((first, second), of_other) = (both(&key, b"message"), both(&other, b"message").1);
+    let verifying = key.verifying_key();
+    let judge =
+        |first: &[u8], second: Option<&[u8]>| verifying.verify_both(b"message", first, second);
+    assert_eq!(judge(&first, Some(&second)), Ok(()));
+    assert_eq!(judge(&first, None), Err(SignatureError));
+    assert_eq!(verifying.verify(b"message", &first), Err(SignatureError));
+    assert_eq!(judge(&first, Some(&of_other)), Err(SignatureError));
+    assert_eq!(judge(&first, Some(&second[1..])), Err(SignatureError));
+    assert_eq!(
+        judge(&other.sign(b"message"), Some(&second)),
+        Err(SignatureError)
+    );
+    let bare = SigningKey::from_seed(&[1; 32]).verifying_key();
+    assert_eq!(bare.verify(b"message", &first), Ok(()));
+    let one_too_many = bare.verify_both(b"message", &first, Some(&second));
+    assert_eq!(one_too_many, Err(SignatureError));
+}
+
+// KEY-22
+#[test]
+fn companion_comes_back_from_its_seed_and_does_not_print_it() {
+    let key = SigningKey::generate_pair(&mut rng());
+    let seed = key.companion_seed().unwrap();
+    assert_ne!(*seed, *key.seed());
+    let again = SigningKey::from_seed(&key.seed()).with_companion(&seed);
+    assert_eq!(again.verifying_key(), key.verifying_key());
+    assert_eq!(both(&again, b"message"), both(&key, b"message"));
+    assert!(!format!("{key:?}").contains(&hex::encode(&seed[..4])));
+    assert!(SigningKey::generate(&mut rng()).companion_seed().is_none());
+}
