@@ -112,6 +112,12 @@ pub enum KeyFileError {
         /// Why there is none.
         source: PassphraseError,
     },
+    /// The secret half is in a token, so it cannot be written.
+    #[error("{} cannot be written: the key is in a token, which does not give it away", path.display())]
+    InToken {
+        /// The file.
+        path: PathBuf,
+    },
     /// The key is due from the service manager, which has handed over none.
     #[error(
         "{name} is due as a credential (keys_from_credentials = true), and $CREDENTIALS_DIRECTORY is not set"
@@ -137,6 +143,7 @@ impl From<&KeyFileError> for WireCode {
             KeyFileError::Missing { .. } => Self::NotInitialised,
             KeyFileError::Sealed { source, .. } => (*source).into(),
             KeyFileError::WrongPassphrase { .. } => Self::Sealed,
+            KeyFileError::InToken { .. } => Self::BadInput,
             KeyFileError::Damaged { .. }
             | KeyFileError::OtherCipher { .. }
             | KeyFileError::TooCostly { .. } => Self::KeyUnusable,

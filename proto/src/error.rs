@@ -137,6 +137,8 @@ codes! {
     NotFound = 5006, "NOT_FOUND", 1, Caller, Never, "nothing is kept under this id", "Check the id";
     /// The peer stopped talking.
     TimedOut = 5007, "TIMED_OUT", 23, Environment, Later, "the peer did not answer in time", "Try again; check the network if it stays";
+    /// The token that holds a key does not sign.
+    KeyUnavailable = 5008, "KEY_UNAVAILABLE", 23, Environment, Later, "a key is in a token that does not sign", "Check that the token is there and not locked: frex key ls DIR, then try again";
     /// Not initialised.
     NotInitialised = 6001, "NOT_INITIALISED", 10, Caller, Never, "this directory holds no FREX keys or configuration", "Make them with: frex init";
     /// Another process holds the directory.

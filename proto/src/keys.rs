@@ -1,10 +1,12 @@
 //! Keys as types: what has this type was judged, or made here.
 //!
 //! A public key becomes a value only through `admit`, so code that holds one need not ask again.
-//! Secret keys wipe themselves, do not print and are not compared. Spec: chapter KEY.
+//! Secret keys wipe themselves, do not print and are not compared; one may also stay in a token
+//! outside the process. Spec: chapter KEY.
 
 mod admission;
 mod companion;
+mod token;
 
 use std::{fmt, hash, sync::Arc};
 
@@ -17,6 +19,7 @@ use self::companion::CompanionSecret;
 pub use self::{
     admission::KeyError,
     companion::{COMPANION_KEY_BYTES, COMPANION_SIGNATURE_BYTES, CompanionKey},
+    token::{SigningError, Token},
 };
 use crate::{
     error::WireCode,
@@ -46,7 +49,7 @@ impl From<SignatureError> for WireCode {
 
 /// An admitted Ed25519 public key: canonical, of prime order; and its companion, if it has one.
 /// Then it is one key all the same, and verifies what both have signed. Cloning is cheap.
-/// Spec: KEY-3, KEY-20.
+/// Spec: KEY-3, KEY-30.
 #[derive(Clone)]
 pub struct VerifyingKey {
     point: ed25519_dalek::VerifyingKey,
@@ -103,7 +106,7 @@ impl VerifyingKey {
         self.id
     }
 
-    /// The companion, without which this key has signed nothing. Spec: KEY-20.
+    /// The companion, without which this key has signed nothing. Spec: KEY-30.
     #[must_use]
     pub fn companion(&self) -> Option<&CompanionKey> {
         self.companion.as_ref()
@@ -115,7 +118,7 @@ impl VerifyingKey {
         self.companion.as_ref().map_or(&[], |key| key.as_bytes())
     }
 
-    /// The hash whose fingerprint people compare: of the key and its companion. Spec: KEY-24.
+    /// The hash whose fingerprint people compare: of the key and its companion. Spec: KEY-34.
     #[must_use]
     pub fn sha256(&self) -> Hash {
         label::sha256(&[self.as_bytes(), self.companion_bytes()])
@@ -132,7 +135,7 @@ impl VerifyingKey {
     }
 
     /// [`verify`](Self::verify), and the companion's signature if there is a companion: both must
-    /// hold, and one too many is as wrong as one too few. Spec: KEY-21.
+    /// hold, and one too many is as wrong as one too few. Spec: KEY-31.
     pub(crate) fn verify_both(
         &self,
         message: &[u8],
@@ -144,11 +147,16 @@ impl VerifyingKey {
             (Some(companion), Some(signature)) => Some((companion, signature)),
             _ => return Err(SignatureError),
         };
+        self.verify_ed25519(message, signature)?;
+        both.map_or(Ok(()), |(key, signature)| key.verify(message, signature))
+    }
+
+    /// What the Ed25519 key alone has signed: of a key with a companion the first half.
+    fn verify_ed25519(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
         let signature = ed25519::Signature::from_slice(signature).map_err(|_| SignatureError)?;
         self.point
             .verify_strict(message, &signature)
-            .map_err(|_| SignatureError)?;
-        both.map_or(Ok(()), |(key, signature)| key.verify(message, signature))
+            .map_err(|_| SignatureError)
     }
 
     /// Which half of this key a signature names; none: another key.
@@ -185,11 +193,23 @@ impl fmt::Debug for VerifyingKey {
     }
 }
 
-/// An Ed25519 secret key, with that of its companion if it has one.
+/// An Ed25519 secret key, in memory or in a token that is asked for each signature; and that of its
+/// companion, in memory, if it has one.
+#[derive(Clone)]
 pub struct SigningKey {
-    key: ed25519_dalek::SigningKey,
-    companion: Option<CompanionSecret>,
+    place: Place,
+    companion: Option<Arc<CompanionSecret>>,
     verifying: VerifyingKey,
+}
+
+#[derive(Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the usual key, which signs every envelope, is reached without a detour"
+)]
+enum Place {
+    Memory(ed25519_dalek::SigningKey),
+    Token(Arc<dyn Token>),
 }
 
 impl SigningKey {
@@ -200,7 +220,7 @@ impl SigningKey {
         // A clamped multiple of the base point is canonical and of prime order by construction.
         let verifying = VerifyingKey::new(key.verifying_key());
         Self {
-            key,
+            place: Place::Memory(key),
             companion: None,
             verifying,
         }
@@ -210,14 +230,13 @@ impl SigningKey {
     #[must_use]
     pub fn with_companion(self, seed: &[u8; 32]) -> Self {
         let companion = CompanionSecret::from_seed(seed);
-        let verifying = VerifyingKey {
-            companion: Some(companion.public().clone()),
-            ..self.verifying
-        };
         Self {
-            key: self.key,
-            companion: Some(companion),
-            verifying,
+            place: self.place,
+            verifying: VerifyingKey {
+                companion: Some(companion.public().clone()),
+                ..self.verifying
+            },
+            companion: Some(Arc::new(companion)),
         }
     }
 
@@ -233,6 +252,20 @@ impl SigningKey {
         Self::generate(rng).with_companion(&random_seed(rng))
     }
 
+    /// The key of which `token` holds the secret half. A companion is no part of it: see
+    /// [`with_companion`](Self::with_companion).
+    #[must_use]
+    pub fn in_token(verifying: VerifyingKey, token: Arc<dyn Token>) -> Self {
+        Self {
+            place: Place::Token(token),
+            companion: None,
+            verifying: VerifyingKey {
+                companion: None,
+                ..verifying
+            },
+        }
+    }
+
     /// The public half.
     #[must_use]
     pub fn verifying_key(&self) -> VerifyingKey {
@@ -245,23 +278,31 @@ impl SigningKey {
         self.verifying.id
     }
 
-    /// The seed, for storing.
+    /// The seed, for storing. A token does not give its own.
     #[must_use]
-    pub fn seed(&self) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(self.key.to_bytes())
+    pub fn seed(&self) -> Option<Zeroizing<[u8; 32]>> {
+        match &self.place {
+            Place::Memory(key) => Some(Zeroizing::new(key.to_bytes())),
+            Place::Token(_) => None,
+        }
     }
 
     /// The companion's seed, for storing.
     #[must_use]
     pub fn companion_seed(&self) -> Option<Zeroizing<[u8; 32]>> {
-        self.companion.as_ref().map(CompanionSecret::seed)
+        self.companion.as_ref().map(|companion| companion.seed())
     }
 
     /// Signs `message` as it is, by Ed25519 alone: domain separation is the caller's, see
     /// [`crate::sign`].
-    #[must_use]
-    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
-        self.key.sign(message).to_bytes()
+    ///
+    /// # Errors
+    /// [`SigningError`] of a token; none of a key in memory.
+    pub fn sign(&self, message: &[u8]) -> Result<[u8; 64], SigningError> {
+        match &self.place {
+            Place::Memory(key) => Ok(key.sign(message).to_bytes()),
+            Place::Token(token) => token::ask(&**token, &self.verifying, message),
+        }
     }
 
     /// Signs `message` with the companion, and gives the companion's id; none without one.

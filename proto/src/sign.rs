@@ -17,7 +17,13 @@ pub use self::{
     batch::sign_batch,
     verify::{verify, verify_cached},
 };
-use crate::{error::WireCode, id::KeyId, keys::SigningKey, label::Hash, v1};
+use crate::{
+    error::WireCode,
+    id::KeyId,
+    keys::{SigningError, SigningKey},
+    label::Hash,
+    v1,
+};
 
 /// Why a signed object is not taken. The peer is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -114,31 +120,36 @@ pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Signs one payload with every key of `keys`. Spec: SIG-2.
-#[must_use]
-pub fn sign(payload_type: &str, payload: Bytes, keys: &[&SigningKey]) -> v1::Signed {
+///
+/// # Errors
+/// [`SigningError`] if one of them does not sign.
+pub fn sign(
+    payload_type: &str,
+    payload: Bytes,
+    keys: &[&SigningKey],
+) -> Result<v1::Signed, SigningError> {
     let message = pae(payload_type, &payload);
-    v1::Signed {
+    let made = keys.iter().map(|key| signatures(key, &message));
+    let made: Vec<_> = made.collect::<Result<_, _>>()?;
+    Ok(v1::Signed {
+        signatures: made.concat(),
         payload,
         payload_type: payload_type.to_owned(),
-        signatures: keys
-            .iter()
-            .flat_map(|key| signatures(key, &message))
-            .collect(),
         batch: None,
-    }
+    })
 }
 
 /// What one key signs with: one signature, or two if it has a companion. Spec: SIG-20.
-fn signatures(key: &SigningKey, message: &[u8]) -> Vec<v1::Signature> {
+fn signatures(key: &SigningKey, message: &[u8]) -> Result<Vec<v1::Signature>, SigningError> {
     let entry = |id: KeyId, signature: &[u8]| v1::Signature {
         key_id: Bytes::copy_from_slice(id.as_ref()),
         signature: Bytes::copy_from_slice(signature),
     };
-    let mut made = vec![entry(key.key_id(), &key.sign(message))];
+    let mut made = vec![entry(key.key_id(), &key.sign(message)?)];
     if let Some((id, signature)) = key.sign_companion(message) {
         made.push(entry(id, &signature));
     }
-    made
+    Ok(made)
 }
 
 #[cfg(test)]

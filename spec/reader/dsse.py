@@ -34,7 +34,7 @@ def batch_message(payload_type, payload, batch):
 
 
 def admit(key):
-    """Judges an Ed25519 key, followed by its companion if it has one. KEY-20."""
+    """Judges an Ed25519 key, followed by its companion if it has one. KEY-30."""
     if len(key) > 32:
         mldsa.admit(key[32:])
     ed25519.admit(key[:32])

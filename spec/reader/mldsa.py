@@ -1,4 +1,4 @@
-"""ML-DSA-65 as KEY-21 says it: FIPS 204, Algorithm 3. Only verification, so nothing here is secret."""
+"""ML-DSA-65 as KEY-31 says it: FIPS 204, Algorithm 3. Only verification, so nothing here is secret."""
 
 import hashlib
 
@@ -14,7 +14,7 @@ ZETAS = [pow(1753, int(f"{place:08b}"[::-1], 2), Q) for place in range(N)]
 
 
 def admit(key):
-    """KEY-20: every string of this length encodes a key."""
+    """KEY-30: every string of this length encodes a key."""
     require(len(key) == KEY_BYTES, "Length")
 
 

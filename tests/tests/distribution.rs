@@ -27,7 +27,7 @@ use frex_node::{
 };
 use frex_proto::{
     error::WireCode,
-    keys::{SealingSecretKey, SigningKey},
+    keys::SealingSecretKey,
     roster::{Roster, TrustAnchor, build},
     v1,
 };
@@ -133,8 +133,8 @@ impl World {
             member: member.to_owned(),
             roster,
             membership: Some(membership),
-            identity: SigningKey::from_seed(&seat.identity.seed()),
-            tls: SigningKey::from_seed(&seat.tls.seed()),
+            identity: seat.identity.clone(),
+            tls: seat.tls.clone(),
             sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())],
             environment,
             socket: None,
@@ -337,7 +337,7 @@ async fn a_member_changes_its_own_document_without_ceremony() {
         if said.member == seat.id {
             said.version += 1;
             said.sealing_keys = vec![build::sealing_key(&fresh.public())];
-            *doc = build::sign_member_doc(&said, &seat.identity);
+            *doc = build::sign_member_doc(&said, &seat.identity).unwrap();
         }
     }
     let bundle = Bytes::from(bundle.encode_to_vec());
@@ -402,7 +402,7 @@ fn a_roster_installed_at_one_running_node_is_everywhere() {
     let key = file::read_signing_key(&key, &Unlock::none()).unwrap();
     let listed = build::next_roster(&held, now_ms(), held.expires_ms());
     let bundle = v1::RosterBundle {
-        roster: build::sign_roster(&listed, &[&key]),
+        roster: build::sign_roster(&listed, &[&key]).unwrap(),
         ..v1::RosterBundle::decode(held.bytes().clone()).unwrap()
     };
     std::fs::write(dir.path().join("next.frex"), bundle.encode_to_vec()).unwrap();

@@ -23,12 +23,8 @@ use frex_node::{
     node::{Execution, Node},
 };
 use frex_proto::{
-    delivery::Stage,
-    envelope::SignedEnvelope,
-    error::WireCode,
-    id::EnvelopeId,
-    keys::{SealingSecretKey, SigningKey},
-    receipt, v1,
+    delivery::Stage, envelope::SignedEnvelope, error::WireCode, id::EnvelopeId,
+    keys::SealingSecretKey, receipt, v1,
 };
 use frex_tests::federation::{Federation, Organisation, Place};
 use prost::Message;
@@ -119,8 +115,8 @@ impl World {
             member: member.to_owned(),
             roster: RosterHandle::new(self.federation.roster(now_ms())),
             membership: None,
-            identity: SigningKey::from_seed(&seat.identity.seed()),
-            tls: SigningKey::from_seed(&seat.tls.seed()),
+            identity: seat.identity.clone(),
+            tls: seat.tls.clone(),
             sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())],
             environment: Environment::default(),
             socket: None,

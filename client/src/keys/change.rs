@@ -181,7 +181,10 @@ mod tests {
             let unlock = passphrase.map_or_else(Unlock::none, |text| Unlock::with(text.clone()));
             let signing = file::read_signing_key(&self.paths[0], &unlock).unwrap();
             let sealing = file::read_sealing_key(&self.paths[1], &unlock).unwrap();
-            assert_eq!((*signing.seed(), *sealing.seed()), ([1; 32], [2; 32]));
+            assert_eq!(
+                (*signing.seed().unwrap(), *sealing.seed()),
+                ([1; 32], [2; 32])
+            );
             for path in &self.paths {
                 let mode = fs::metadata(path).unwrap().permissions().mode();
                 assert_eq!(mode & 0o777, 0o600);

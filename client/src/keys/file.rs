@@ -310,6 +310,7 @@ pub(super) fn refused(path: &Path, kind: &'static str, error: KeyTextError) -> K
         KeyTextError::OtherCipher => KeyFileError::OtherCipher { path },
         KeyTextError::TooCostly => KeyFileError::TooCostly { path },
         KeyTextError::WrongPassphrase => KeyFileError::WrongPassphrase { path },
+        KeyTextError::InToken => KeyFileError::InToken { path },
         KeyTextError::Sealed => KeyFileError::Sealed {
             path,
             source: PassphraseError::NotGiven,

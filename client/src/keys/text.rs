@@ -70,6 +70,9 @@ pub enum KeyTextError {
     /// Encrypted, and there is no passphrase.
     #[error("the key file is encrypted")]
     Sealed,
+    /// The secret half is in a token.
+    #[error("the key is in a token, which does not give it away")]
+    InToken,
 }
 
 impl From<KeyTextError> for WireCode {
@@ -77,6 +80,7 @@ impl From<KeyTextError> for WireCode {
         match error {
             KeyTextError::WrongPassphrase | KeyTextError::Sealed => Self::Sealed,
             KeyTextError::Malformed => Self::BadConfig,
+            KeyTextError::InToken => Self::BadInput,
             KeyTextError::Damaged | KeyTextError::OtherCipher | KeyTextError::TooCostly => {
                 Self::KeyUnusable
             }
@@ -205,7 +209,7 @@ impl SecretKeyRef<'_> {
         match self {
             Self::Sealing(key) => Ok(Zeroizing::new(key.seed().to_vec())),
             Self::Signing(key) => KeypairBytes {
-                secret_key: *key.seed(),
+                secret_key: *key.seed().ok_or(KeyTextError::InToken)?,
                 // Without the public half the document is version 1, which OpenSSL 3 reads too.
                 public_key: None,
             }

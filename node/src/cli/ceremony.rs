@@ -130,7 +130,8 @@ pub fn write_signatures(
             PathBuf::from(path)
         }
     };
-    files::replace(&path, &detached(proposal, &signers))?;
+    let signatures = detached(proposal, &signers).or_fail("nothing is signed")?;
+    files::replace(&path, &signatures)?;
     Ok(path)
 }
 

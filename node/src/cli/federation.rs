@@ -11,7 +11,7 @@ use frex_client::{
 use frex_proto::{
     error::WireCode,
     id,
-    keys::{SigningKey, VerifyingKey},
+    keys::{SigningError, SigningKey, VerifyingKey},
     limits,
     roster::{
         Root, RosterError, TrustAnchor,
@@ -75,7 +75,7 @@ pub fn init(args: &FederationInitArgs, json: bool) -> Done {
         }
         holders.push(holder);
     }
-    let root = signed_root(args, &holders);
+    let root = signed_root(args, &holders).or_fail("the keys do not sign the root")?;
     let anchor = TrustAnchor::of_root(&root).or_fail("the root does not verify")?;
     let path = args.dir.join("root.frex");
     files::write_new(&path, &root)?;
@@ -206,7 +206,7 @@ fn file_name(version: u64) -> String {
     }
 }
 
-fn signed_root(args: &FederationInitArgs, holders: &[Holder]) -> Bytes {
+fn signed_root(args: &FederationInitArgs, holders: &[Holder]) -> Result<Bytes, SigningError> {
     let keys = |pick: fn(&Holder) -> &SigningKey| -> Vec<VerifyingKey> {
         holders
             .iter()

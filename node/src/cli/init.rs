@@ -68,7 +68,7 @@ pub fn init(args: &InitArgs, json: bool) -> Done {
         )
         .or_fail("cannot make the node")?;
     }
-    files::write_new(&plan.card, &card(args, &plan, &keys, &node))?;
+    files::write_new(&plan.card, &card(args, &plan, &keys, &node)?)?;
     report(args, &plan, &keys, json);
     Ok(0)
 }
@@ -135,7 +135,7 @@ fn check_before_writing(args: &InitArgs, plan: &Plan) -> Result<(), Failure> {
         tls: SigningKey::generate(&mut rng),
         log: SigningKey::generate(&mut rng),
     };
-    let card = card(args, plan, &keys, &node);
+    let card = card(args, plan, &keys, &node)?;
     Card::judge(&card, &args.federation, Clock::System.now_ms())
         .or_code(WireCode::BadInput, "no federation would list this member")?;
     Ok(())
@@ -153,7 +153,12 @@ fn settings(args: &InitArgs, plan: &Plan) -> MemberSettings {
     }
 }
 
-fn card(args: &InitArgs, plan: &Plan, keys: &MemberKeys, node: &NodeKeys) -> Bytes {
+fn card(
+    args: &InitArgs,
+    plan: &Plan,
+    keys: &MemberKeys,
+    node: &NodeKeys,
+) -> Result<Bytes, Failure> {
     let now_ms = Clock::System.now_ms();
     let (log_key, tls_keys) = (node.log.verifying_key(), [node.tls.verifying_key()]);
     let node = plan.config.as_ref().map(|_| NodeDraft {
@@ -177,7 +182,8 @@ fn card(args: &InitArgs, plan: &Plan, keys: &MemberKeys, node: &NodeKeys) -> Byt
         issued_ms: now_ms,
         expires_ms: now_ms.saturating_add(DOCUMENT_LIFE_MS),
     });
-    card.encode_to_vec().into()
+    let card = card.or_fail("the identity key does not sign the card")?;
+    Ok(card.encode_to_vec().into())
 }
 
 fn report(args: &InitArgs, plan: &Plan, keys: &MemberKeys, json: bool) {

@@ -67,7 +67,8 @@ fn roster() -> Roster {
             }),
             issued_ms: NOW,
             expires_ms: NOW + 90 * DAY,
-        });
+        })
+        .unwrap();
         build::list_card(&mut listed, &card);
     }
     listed.members[3].status = v1::Status::Revoked.into();
@@ -75,8 +76,8 @@ fn roster() -> Roster {
         kind: v1::Kind::Notice.into(),
         lanes: vec![v1::Lane::Normal.into()],
     }];
-    let root = build::sign_root(&root, &[&key(1)]);
-    let signed = build::sign_roster(&listed, &[&key(2)]);
+    let root = build::sign_root(&root, &[&key(1)]).unwrap();
+    let signed = build::sign_roster(&listed, &[&key(2)]).unwrap();
     let anchor = TrustAnchor::of_root(&root).expect("sound");
     Roster::judge(&build::bundle(&root, &signed, vec![], None), &anchor, NOW).expect("sound")
 }
@@ -111,7 +112,7 @@ fn draft(to: &[&str]) -> Draft {
 
 fn signed(draft: &Draft, signer: usize) -> SignedEnvelope {
     let sealed = seal(draft, &mut ChaCha20Rng::seed_from_u64(1)).expect("sound");
-    sign_one(sealed, &key(signer))
+    sign_one(sealed, &key(signer)).unwrap()
 }
 
 fn arrived(envelope: v1::Envelope) -> Arrived {

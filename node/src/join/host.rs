@@ -11,7 +11,7 @@ use frex_client::{environment::Environment, join::Reply, keys::MemberHome};
 use frex_proto::{
     error::WireCode,
     join::{self, Applicant, Decision, Listing, RequestError},
-    keys::SigningKey,
+    keys::{SigningError, SigningKey},
     label::Hash,
     roster::Roster,
     v1::JoinRequest,
@@ -65,6 +65,8 @@ enum Refusal {
     /// Another newcomer of the same id waits for an answer.
     Store(JoinStoreError),
     NoRoster,
+    /// Our identity key does not sign the answer.
+    Signing(SigningError),
 }
 
 impl From<JoinStoreError> for Refusal {
@@ -146,6 +148,7 @@ impl HostDesk {
             &decision,
             channel,
         )
+        .map_err(Refusal::Signing)?
         .into())
     }
 
@@ -248,6 +251,10 @@ impl HostDesk {
             }
             Refusal::NoRoster => {
                 self.tell(Event::NotKept(WireCode::BadRoster));
+                WireCode::RetryAfter
+            }
+            Refusal::Signing(error) => {
+                self.tell(Event::NotKept(error.into()));
                 WireCode::RetryAfter
             }
         };

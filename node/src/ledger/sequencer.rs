@@ -15,7 +15,7 @@ use frex_proto::{
     error::WireCode,
     keys::SigningKey,
     label::Hash,
-    log::{self, Checkpoint, Frontier, Leaf, checkpoint},
+    log::{self, Checkpoint, CheckpointError, Frontier, Leaf, NoteError, checkpoint},
     receipt, v1,
 };
 use prost::Message;
@@ -130,7 +130,8 @@ impl Sequencer {
     /// Makes one block of `jobs` and answers them; returns those that must wait for the next.
     ///
     /// # Errors
-    /// A failed or uncertain write. A full disk is an answer, not an error.
+    /// A failed or uncertain write. A full disk and a log key that does not sign are answers, not
+    /// errors.
     pub fn commit(&mut self, jobs: Vec<Job>) -> Result<Vec<Job>, LedgerError> {
         let now_ms = self.clock.now_ms().max(self.last_ms);
         let mut planned = Vec::with_capacity(jobs.len());
@@ -182,7 +183,18 @@ impl Sequencer {
                 size: grown.frontier.size(),
                 root: grown.root,
             };
-            Some(checkpoint::sign(&head, &self.log_key).map_err(|_| LedgerError::Inconsistent)?)
+            match checkpoint::sign(&head, &self.log_key) {
+                Ok(note) => Some(note),
+                // Like a full disk: nothing was written and the tree is as it was, so callers hear
+                // a code that says to come again, and keep what they have. A token that comes
+                // back needs no restart, and there is nothing here to try again for.
+                Err(CheckpointError::Note(NoteError::Signing(error))) => {
+                    tracing::error!("no checkpoint can be signed, so nothing is accepted: {error}");
+                    fail(&planned, outcomes, error.into());
+                    return Ok(());
+                }
+                Err(_) => return Err(LedgerError::Inconsistent),
+            }
         };
         let mut receipts = Vec::with_capacity(planned.len());
         let mut proofs = grown.proofs.into_iter();
@@ -213,9 +225,7 @@ impl Sequencer {
                 self.settle(&planned, &positions, note, outcomes, &receipts)
             }
             Err(JournalError::Full) => {
-                for planned in &planned {
-                    outcomes[planned.job] = Some(Outcome::Failed(WireCode::DiskFull));
-                }
+                fail(&planned, outcomes, WireCode::DiskFull);
                 Ok(())
             }
             Err(error) => Err(error.into()),
@@ -289,6 +299,13 @@ impl Sequencer {
             }
         }
         Ok(())
+    }
+}
+
+/// Nothing of a block was done.
+fn fail(planned: &[Planned], outcomes: &mut [Option<Outcome>], code: WireCode) {
+    for planned in planned {
+        outcomes[planned.job] = Some(Outcome::Failed(code));
     }
 }
 

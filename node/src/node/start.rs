@@ -12,7 +12,7 @@ use frex_client::{
     tls::{Identity, config::Limits},
     transport::{Endpoint, EndpointConfig, Greeter},
 };
-use frex_proto::{keys::SigningKey, log::LogVerifier, roster::Peer};
+use frex_proto::{log::LogVerifier, roster::Peer};
 use rand_core::Rng;
 use tokio::{
     sync::{Semaphore, mpsc, watch},
@@ -188,7 +188,7 @@ fn open_ledger(
     let sequencer = Sequencer {
         journal: replay.journal,
         index,
-        log_key: SigningKey::from_seed(&parts.log_key.seed()),
+        log_key: parts.log_key.clone(),
         origin: log.origin.clone(),
         node: parts.config.node.clone(),
         frontier: replay.frontier,

@@ -7,7 +7,7 @@ use prost::Message;
 
 use super::{Applicant, Decision, Invitation, RequestError, Terms, welcome};
 use crate::{
-    keys::{SigningKey, VerifyingKey},
+    keys::{SigningError, SigningKey, VerifyingKey},
     label::{self, Hash, sha256},
     limits,
     roster::{Card, Peer, Roster},
@@ -24,7 +24,9 @@ pub enum Listing {
 }
 
 /// Writes a request for one connection, whose TLS exporter gave `channel`. Spec: JOI-5.
-#[must_use]
+///
+/// # Errors
+/// [`SigningError`].
 pub fn request(
     invitation: &Invitation,
     card: &Bytes,
@@ -32,7 +34,7 @@ pub fn request(
     identity: &SigningKey,
     decision: &Decision,
     channel: &Hash,
-) -> Vec<u8> {
+) -> Result<Vec<u8>, SigningError> {
     let card_sha256 = sha256(&[card]);
     let statement = v1::JoinStatement {
         federation: invitation.federation.clone(),
@@ -45,12 +47,12 @@ pub fn request(
         reason: decision.reason.clone(),
     };
     let keys = [&invitation.proof_key(), identity];
-    let signed = sign::sign(label::TYPE_JOIN, statement.encode_to_vec().into(), &keys);
-    v1::JoinRequest {
+    let signed = sign::sign(label::TYPE_JOIN, statement.encode_to_vec().into(), &keys)?;
+    let request = v1::JoinRequest {
         statement: signed.encode_to_vec().into(),
         card: card.clone(),
-    }
-    .encode_to_vec()
+    };
+    Ok(request.encode_to_vec())
 }
 
 /// Judges a request that came over the connection of `channel`. Spec: JOI-6.

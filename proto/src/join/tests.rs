@@ -47,6 +47,7 @@ fn card_of(federation: &str, id: &str, seed: u8) -> v1::MemberCard {
         issued_ms: NOW_MS,
         expires_ms: FAR_MS,
     })
+    .unwrap()
 }
 
 fn roster(federation: &str) -> Roster {
@@ -59,11 +60,11 @@ fn roster(federation: &str) -> Roster {
         roster_keys: &[key(2).verifying_key()],
         roster_threshold: 1,
     });
-    let signed_root = build::sign_root(&root, &[&key(1)]);
+    let signed_root = build::sign_root(&root, &[&key(1)]).unwrap();
     let mut listed = build::first_roster(&root, NOW_MS, FAR_MS);
     let card = card_of(federation, "host", HOST);
     build::list_card(&mut listed, &card);
-    let signed = build::sign_roster(&listed, &[&key(2)]);
+    let signed = build::sign_roster(&listed, &[&key(2)]).unwrap();
     let bundle = build::bundle(&signed_root, &signed, vec![card.member_doc], None);
     let anchor = TrustAnchor::of_root(&signed_root).unwrap();
     Roster::judge(&bundle, &anchor, NOW_MS).unwrap()
@@ -88,7 +89,7 @@ fn card_bytes() -> Bytes {
 /// The request of a newcomer whose identity key comes from `seed`.
 fn knock(invitation: &Invitation, card: &Bytes, seed: u8, channel: &Hash) -> Vec<u8> {
     let decision = Decision::pending(NOW_MS);
-    request(invitation, card, "guest", &key(seed), &decision, channel)
+    request(invitation, card, "guest", &key(seed), &decision, channel).unwrap()
 }
 
 fn judge(bytes: &[u8], invitation: &Invitation) -> Result<Applicant, RequestError> {
@@ -104,7 +105,7 @@ fn changed(change: impl FnOnce(&mut v1::JoinStatement)) -> Vec<u8> {
     let mut statement = v1::JoinStatement::decode(signed.payload).unwrap();
     change(&mut statement);
     let keys = [&invitation.proof_key(), &key(NEWCOMER)];
-    let signed = sign::sign(label::TYPE_JOIN, statement.encode_to_vec().into(), &keys);
+    let signed = sign::sign(label::TYPE_JOIN, statement.encode_to_vec().into(), &keys).unwrap();
     request.statement = signed.encode_to_vec().into();
     request.encode_to_vec()
 }
@@ -158,7 +159,7 @@ fn debug_output_and_terms_hold_no_secret() {
     let made = invitation(&roster("fed"));
     let shown = format!("{made:?} {:?}", made.terms());
     assert!(!shown.contains("9, 9, 9") && !shown.contains(&hex::encode([9; 16])));
-    assert!(!shown.contains(&hex::encode(made.proof_key().seed())));
+    assert!(!shown.contains(&hex::encode(made.proof_key().seed().unwrap())));
 }
 
 // JOI-5, JOI-6, JOI-8: both sides learn the identity key of the other, and who it is.
@@ -176,7 +177,7 @@ fn newcomer_and_inviter_learn_who_the_other_is() {
         at_ms: NOW_MS,
         reason: String::new(),
     };
-    let bytes = welcome(&roster, "host", &key(HOST), &guest, &accepted, &CHANNEL);
+    let bytes = welcome(&roster, "host", &key(HOST), &guest, &accepted, &CHANNEL).unwrap();
     let host = judge_answer(&bytes, &made, &guest.card_sha256, &CHANNEL, NOW_MS).unwrap();
     assert_eq!(host.identity, key(HOST).verifying_key());
     assert_eq!(host.decision, accepted);
@@ -260,7 +261,7 @@ fn an_id_or_key_of_another_is_taken() {
         let id = card.member.as_ref().unwrap().id.clone();
         let card = card.encode_to_vec().into();
         let decision = Decision::pending(NOW_MS);
-        let bytes = request(&made, &card, &id, &key(seed), &decision, &CHANNEL);
+        let bytes = request(&made, &card, &id, &key(seed), &decision, &CHANNEL).unwrap();
         check_listing(&judge(&bytes, &made).unwrap(), &roster)
     };
     let again = card_of("fed", "host", HOST);
@@ -284,7 +285,7 @@ fn hostile_answers_get_each_their_error() {
     let judge = |bytes: &[u8], made: &Invitation| {
         judge_answer(bytes, made, &guest.card_sha256, &CHANNEL, NOW_MS).unwrap_err()
     };
-    let good = welcome(&roster, "host", &key(HOST), &guest, &decision, &CHANNEL);
+    let good = welcome(&roster, "host", &key(HOST), &guest, &decision, &CHANNEL).unwrap();
     for length in 0..good.len() {
         judge(&good[..length], &made);
     }
@@ -299,11 +300,12 @@ fn hostile_answers_get_each_their_error() {
         &guest,
         &decision,
         &OTHER_CHANNEL,
-    );
+    )
+    .unwrap();
     assert_eq!(judge(&relayed, &made), E::Replayed);
-    let unsigned = welcome(&roster, "host", &key(33), &guest, &decision, &CHANNEL);
+    let unsigned = welcome(&roster, "host", &key(33), &guest, &decision, &CHANNEL).unwrap();
     assert_eq!(judge(&unsigned, &made), E::NotIdentity);
-    let renamed = welcome(&roster, "other", &key(HOST), &guest, &decision, &CHANNEL);
+    let renamed = welcome(&roster, "other", &key(HOST), &guest, &decision, &CHANNEL).unwrap();
     assert_eq!(judge(&renamed, &made), E::OtherSubject);
     let stranger = Invitation {
         member: "stranger".to_owned(),

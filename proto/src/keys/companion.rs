@@ -2,7 +2,7 @@
 //!
 //! It is there for the day on which Ed25519 falls to a quantum computer. Its implementation was
 //! never audited, so nothing rests on it alone: a key with a companion has signed only if both
-//! have. Spec: KEY-20 to KEY-24.
+//! have. Spec: KEY-30 to KEY-34.
 
 use std::{
     fmt,
@@ -36,7 +36,7 @@ struct Public {
 
 impl CompanionKey {
     /// Takes an encoded key. Every string of the right length encodes one; a weak one weakens
-    /// only what its owner signs, and never below Ed25519. Spec: KEY-20.
+    /// only what its owner signs, and never below Ed25519. Spec: KEY-30.
     ///
     /// # Errors
     /// [`KeyError::Length`].
@@ -66,7 +66,7 @@ impl CompanionKey {
         self.0.id
     }
 
-    /// Verifies under the context of this protocol. Spec: KEY-21.
+    /// Verifies under the context of this protocol. Spec: KEY-31.
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
         let signature = Signature::<MlDsa65>::try_from(signature).map_err(|_| SignatureError)?;
         let expand = || VerifyingKey::decode(&EncodedVerifyingKey::<MlDsa65>::from(self.0.bytes));
@@ -100,7 +100,7 @@ pub(super) struct CompanionSecret {
 }
 
 impl CompanionSecret {
-    /// The key of a stored seed. Spec: KEY-22.
+    /// The key of a stored seed. Spec: KEY-32.
     pub(super) fn from_seed(seed: &[u8; 32]) -> Self {
         let key = ExpandedSigningKey::from_seed(&B32::from(*seed));
         let public = CompanionKey::new(key.verifying_key().encode().into());

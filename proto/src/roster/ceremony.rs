@@ -15,7 +15,7 @@ use super::{
 use crate::{
     error::WireCode,
     id::{KeyId, check_name},
-    keys::{SigningKey, VerifyingKey},
+    keys::{SigningError, SigningKey, VerifyingKey},
     label::{self, sha256},
     limits,
     sign::{self, SignError},
@@ -112,7 +112,7 @@ impl Holder {
 }
 
 /// The hash whose fingerprint people compare of a holder's two keys: of both, then of their
-/// companions. Spec: KEY-24.
+/// companions. Spec: KEY-34.
 #[must_use]
 pub fn holder_sha256(root_key: &VerifyingKey, roster_key: &VerifyingKey) -> label::Hash {
     sha256(&[
@@ -124,33 +124,38 @@ pub fn holder_sha256(root_key: &VerifyingKey, roster_key: &VerifyingKey) -> labe
 }
 
 /// A holder's card: name and public keys, signed by both secret keys.
-#[must_use]
-pub fn holder_card(federation: &str, name: &str, root: &SigningKey, roster: &SigningKey) -> Bytes {
+///
+/// # Errors
+/// [`SigningError`] if one of the keys does not sign.
+pub fn holder_card(
+    federation: &str,
+    name: &str,
+    root: &SigningKey,
+    roster: &SigningKey,
+) -> Result<Bytes, SigningError> {
     let stated = v1::Holder {
         federation: federation.to_owned(),
         name: name.to_owned(),
         root_key: Some(super::build::signing_key(&root.verifying_key())),
         roster_key: Some(super::build::signing_key(&roster.verifying_key())),
     };
-    sign::sign(
-        label::TYPE_HOLDER,
-        stated.encode_to_vec().into(),
-        &[root, roster],
-    )
-    .encode_to_vec()
-    .into()
+    let payload = stated.encode_to_vec().into();
+    let signed = sign::sign(label::TYPE_HOLDER, payload, &[root, roster])?;
+    Ok(signed.encode_to_vec().into())
 }
 
 /// The file of signatures by `keys` on a proposal. Spec: ROS-30.
-#[must_use]
-pub fn detached(proposal: &v1::Signed, keys: &[&SigningKey]) -> Bytes {
-    let signed = sign::sign(&proposal.payload_type, proposal.payload.clone(), keys);
+///
+/// # Errors
+/// [`SigningError`] if one of the keys does not sign.
+pub fn detached(proposal: &v1::Signed, keys: &[&SigningKey]) -> Result<Bytes, SigningError> {
+    let signed = sign::sign(&proposal.payload_type, proposal.payload.clone(), keys)?;
     let detached = v1::DetachedSignatures {
         payload_type: signed.payload_type,
         payload_sha256: Bytes::copy_from_slice(&sha256(&[&signed.payload])),
         signatures: signed.signatures,
     };
-    detached.encode_to_vec().into()
+    Ok(detached.encode_to_vec().into())
 }
 
 impl Collection {

@@ -12,14 +12,20 @@ use crate::{
     roster::build,
 };
 
+mod companions;
 mod merge;
 mod succession;
 
 const NOW: u64 = 1_900_000_000_000;
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
+/// Keys from 240 on have a companion.
 fn key(seed: u8) -> SigningKey {
-    SigningKey::from_seed(&[seed; 32])
+    let key = SigningKey::from_seed(&[seed; 32]);
+    match seed {
+        240.. => key.with_companion(&[seed; 32]),
+        _ => key,
+    }
 }
 
 fn public(seed: u8) -> VerifyingKey {
@@ -101,16 +107,17 @@ impl World {
         let docs = self
             .docs
             .iter()
-            .map(|(doc, seed)| build::sign_member_doc(doc, &key(*seed)));
+            .map(|(doc, seed)| build::sign_member_doc(doc, &key(*seed)).unwrap());
         let freshness = self.freshness.as_ref().map(|stated| {
             let payload = stated.encode_to_vec().into();
             crate::sign::sign(crate::label::TYPE_FRESHNESS, payload, &[&key(12)])
+                .unwrap()
                 .encode_to_vec()
                 .into()
         });
         let mut bundle = v1::RosterBundle::decode(build::bundle(
-            &build::sign_root(&self.root, &root_signers.iter().collect::<Vec<_>>()),
-            &build::sign_roster(&self.roster, &roster_signers.iter().collect::<Vec<_>>()),
+            &build::sign_root(&self.root, &root_signers.iter().collect::<Vec<_>>()).unwrap(),
+            &build::sign_roster(&self.roster, &roster_signers.iter().collect::<Vec<_>>()).unwrap(),
             docs.collect(),
             freshness,
         ))
@@ -146,6 +153,7 @@ fn member_card(m: u8, id: &str, home: &str, runs: bool) -> v1::MemberCard {
         issued_ms: NOW - DAY,
         expires_ms: NOW + 30 * DAY,
     })
+    .unwrap()
 }
 
 fn retouch(signed: &mut Bytes, change: impl FnOnce(&mut v1::Signed)) {
@@ -223,7 +231,7 @@ const FIELDS: &[Case] = &[
     ("too many nodes", Part::Roster, Fault::TooLarge, |w| w.roster.nodes = vec![v1::Node::default(); limits::MEMBERS_MAX + 1]),
     ("too many signatures", Part::Roster, Fault::TooLarge, |w| w.roster_signers = vec![11; limits::SIGNATURES_MAX + 1]),
     ("roster over its bytes", Part::Roster, Fault::TooLarge, |w| w.tamper = |b| b.roster = vec![0; limits::ROSTER_BYTES_MAX + 1].into()),
-    ("root over its bytes", Part::Root, Fault::TooLarge, |w| w.tamper = |b| b.root = vec![0; limits::SIGNED_BYTES_MAX + 1].into()),
+    ("root over its bytes", Part::Root, Fault::TooLarge, |w| w.tamper = |b| b.root = vec![0; limits::ROOT_BYTES_MAX + 1].into()),
     ("too many documents", Part::Bundle, Fault::TooLarge, |w| w.tamper = |b| b.member_docs = vec![Bytes::new(); limits::MEMBERS_MAX + 1]),
     ("bundle over its bytes", Part::Bundle, Fault::TooLarge, |w| w.tamper = |b| b.freshness = vec![0; limits::ROSTER_BUNDLE_BYTES_MAX].into()),
     ("root of noise", Part::Root, Fault::Malformed, |w| w.tamper = |b| b.root = Bytes::from_static(&[0xff; 9])),
@@ -526,7 +534,7 @@ fn a_root_changes_only_by_the_old_and_the_new_quorum() {
     let world = World::new();
     let sign = |root: &v1::Root, seeds: &[u8]| {
         let keys: Vec<_> = seeds.iter().copied().map(key).collect();
-        build::sign_root(root, &keys.iter().collect::<Vec<_>>())
+        build::sign_root(root, &keys.iter().collect::<Vec<_>>()).unwrap()
     };
     let old = Root::parse(&sign(&world.root, &[1, 2])).unwrap();
     let mut next = world.root.clone();
@@ -578,9 +586,9 @@ fn a_card_is_judged_before_it_is_listed() {
 fn an_anchor_pins_a_root_that_its_own_quorum_signed() {
     let world = World::new();
     let keys = [key(1), key(3)];
-    let signed = build::sign_root(&world.root, &[&keys[0], &keys[1]]);
+    let signed = build::sign_root(&world.root, &[&keys[0], &keys[1]]).unwrap();
     assert_eq!(TrustAnchor::of_root(&signed), Ok(world.anchor()));
-    let alone = build::sign_root(&world.root, &[&keys[0]]);
+    let alone = build::sign_root(&world.root, &[&keys[0]]).unwrap();
     let refused = Part::Root.fault(Fault::TooFewSignatures);
     assert_eq!(TrustAnchor::of_root(&alone), Err(refused));
 }

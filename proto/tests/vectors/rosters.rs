@@ -69,6 +69,7 @@ fn card(id: &str, node: &str, number: u8) -> v1::MemberCard {
         issued_ms: NOW_MS - DAY_MS,
         expires_ms: NOW_MS + DAY_MS,
     })
+    .expect("a key in memory signs")
 }
 
 /// Everything a roster file is made of, before it is signed.
@@ -203,7 +204,7 @@ impl Parts {
 fn signed(payload_type: &str, payload: Vec<u8>, signers: &[u8]) -> v1::Signed {
     let keys: Vec<SigningKey> = signers.iter().map(|number| key(*number)).collect();
     let keys: Vec<&SigningKey> = keys.iter().collect();
-    sign::sign(payload_type, payload.into(), &keys)
+    sign::sign(payload_type, payload.into(), &keys).expect("a key in memory signs")
 }
 
 fn row(name: &str, spec: &str, what: &str, change: &dyn Fn(&mut Parts), expect: &str) -> Vector {

@@ -4,8 +4,7 @@ use bytes::Bytes;
 use frex_proto::{
     keys::SigningKey,
     label::{TYPE_BATCH, TYPE_FORWARD, TYPE_MANIFEST, TYPE_ROSTER},
-    sign::{sign, sign_batch},
-    v1,
+    sign, v1,
 };
 use prost::Message;
 
@@ -39,6 +38,14 @@ pub(crate) fn make() -> Vec<Vector> {
     vectors.extend(batch());
     vectors.extend(paths());
     vectors
+}
+
+fn sign(payload_type: &str, payload: Bytes, keys: &[&SigningKey]) -> v1::Signed {
+    sign::sign(payload_type, payload, keys).expect("a key in memory signs")
+}
+
+fn sign_batch(payload_type: &str, payloads: Vec<Bytes>, key: &SigningKey) -> Vec<v1::Signed> {
+    sign::sign_batch(payload_type, payloads, key).expect("a key in memory signs")
 }
 
 fn payload() -> Bytes {

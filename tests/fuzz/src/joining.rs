@@ -47,7 +47,7 @@ pub fn samples(target: &str) -> Vec<Vec<u8>> {
             let applicant = applicant();
             vec![join::welcome(
                 &roster, "b", host, &applicant, &decision, &CHANNEL,
-            )]
+            ).expect("a key in memory signs")]
         }
         _ => Vec::new(),
     }
@@ -69,7 +69,7 @@ fn request() -> Vec<u8> {
     let identity = &samples::federation().member("a").identity;
     let card = Bytes::from(samples::card());
     let decision = Decision::pending(NOW_MS);
-    join::request(&sample(), &card, "a", identity, &decision, &CHANNEL)
+    join::request(&sample(), &card, "a", identity, &decision, &CHANNEL).expect("a key in memory signs")
 }
 
 fn applicant() -> Applicant {

@@ -149,8 +149,8 @@ fn envelopes() -> Vec<v1::Envelope> {
     let mut sealed = |text: &'static str| {
         envelope::seal(&draft(Bytes::from(text)), &mut rng).expect("a sound draft")
     };
-    let single = envelope::sign_one(sealed("one"), &author());
-    let mut batch = envelope::sign_many(vec![sealed("two"), sealed("three")], &author());
+    let single = envelope::sign_one(sealed("one"), &author()).expect("a key in memory signs");
+    let mut batch = envelope::sign_many(vec![sealed("two"), sealed("three")], &author()).expect("a key in memory signs");
     batch.push(single);
     batch.iter().map(|signed| signed.to_wire(None)).collect()
 }
@@ -234,7 +234,7 @@ pub fn card() -> Vec<u8> {
         issued_ms: NOW_MS,
         expires_ms: NOW_MS + 1000,
     };
-    build::card(&draft).encode_to_vec()
+    build::card(&draft).expect("a key in memory signs").encode_to_vec()
 }
 
 fn hello() -> v1::Hello {

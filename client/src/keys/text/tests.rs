@@ -277,7 +277,7 @@ fn errors_and_debug_texts_hold_no_secret() {
         assert!(named.to_string().contains("a.key"));
         said.push(format!("{named} {named:?} {error}"));
     }
-    let seed = hex::encode(key.seed().as_slice());
+    let seed = hex::encode(key.seed().unwrap().as_slice());
     for text in said {
         let text = text.to_lowercase();
         assert!(

@@ -36,7 +36,8 @@ pub struct FederationKeyArgs {
 pub fn key(args: &FederationKeyArgs, json: bool) -> Done {
     let mut rng = Random::System.rng();
     let keys = [(); 2].map(|()| SigningKey::generate(&mut rng));
-    let card = holder_card(&args.federation, &args.holder, &keys[0], &keys[1]);
+    let card = holder_card(&args.federation, &args.holder, &keys[0], &keys[1])
+        .or_fail("the keys do not sign the card")?;
     // Before anything is written: a name that no root would list is refused here.
     let holder = Holder::judge(&card, &args.federation).or_fail("no holder can be called this")?;
     let passphrase = passphrase::of_new_keys(args.encrypt_keys, "frex federation key")?;

@@ -90,7 +90,7 @@ pub fn propose(args: &FederationProposeArgs, json: bool) -> Done {
         roster_threshold: threshold(|root| root.roster_threshold),
     });
     root.holders = seats.iter().map(|seat| seat.name.clone()).collect();
-    let proposal = build::sign_root(&root, &[]);
+    let proposal = build::sign_root(&root, &[]).or_fail("the proposal cannot be written")?;
     let judged = judge(&proposal, old.as_ref())
         .or_fail("this would be no sound root, so nothing was written")?;
     if !json {

@@ -16,7 +16,7 @@ use serde_json::json;
 use super::{read_bundle, read_root, refused};
 use crate::cli::{
     ceremony::{self, Quorum},
-    failure::{Done, Failure, OrCode},
+    failure::{Done, Failure, OrCode, OrFail},
     files, output,
     time::{Span, rfc3339},
 };
@@ -54,9 +54,10 @@ pub fn freshness(args: &RosterFreshnessArgs, json: bool) -> Done {
     let what = format!("{} is no roster", args.file.display());
     let mut bundle = v1::RosterBundle::decode(&bytes[..]).or_code(WireCode::BadRoster, &what)?;
     let until_ms = now_ms.saturating_add(args.life.as_ms());
-    let stated: Option<Bytes> = keys
+    let stated = keys
         .first()
-        .and_then(|(key, _)| build::freshness(&bundle.roster, now_ms, until_ms, key));
+        .map(|(key, _)| build::freshness(&bundle.roster, now_ms, until_ms, key));
+    let stated: Option<Bytes> = stated.transpose().or_fail("nothing is stated")?.flatten();
     bundle.freshness = stated.ok_or_else(|| Failure::new(WireCode::BadRoster, what))?;
     let bytes = bundle.encode_to_vec();
     let fresh = judge(&bytes)?;

@@ -74,7 +74,7 @@ fn bundle_under(world: &World, roots: &[(v1::Root, Vec<u8>)]) -> Bytes {
         .iter()
         .map(|(root, signers)| {
             let keys: Vec<_> = signers.iter().copied().map(key).collect();
-            build::sign_root(root, &keys.iter().collect::<Vec<_>>())
+            build::sign_root(root, &keys.iter().collect::<Vec<_>>()).unwrap()
         })
         .collect();
     let mut bundle = v1::RosterBundle::decode(world.bundle()).unwrap();
@@ -281,7 +281,7 @@ fn signatures_from_several_machines_make_a_roster() {
     let keys = [11, 12, 13].map(public);
     let by = |seeds: &[u8]| {
         let keys: Vec<_> = seeds.iter().copied().map(key).collect();
-        detached(proposal.signed(), &keys.iter().collect::<Vec<_>>())
+        detached(proposal.signed(), &keys.iter().collect::<Vec<_>>()).unwrap()
     };
     let mut collection = Collection::new(proposal.signed());
     assert_eq!(
@@ -307,7 +307,7 @@ fn signatures_from_several_machines_make_a_roster() {
     );
     let mut other = proposal.signed().clone();
     other.payload = Bytes::from_static(b"something else");
-    let foreign = detached(&other, &[&key(12)]);
+    let foreign = detached(&other, &[&key(12)]).unwrap();
     assert_eq!(
         collection.add(&foreign, &keys),
         Err(CollectError::OtherProposal)
@@ -339,7 +339,7 @@ fn signatures_from_several_machines_make_a_roster() {
 // ROS-26: a card proves both keys.
 #[test]
 fn a_holder_card_proves_its_keys() {
-    let card = holder_card("example", "Ana", &key(1), &key(11));
+    let card = holder_card("example", "Ana", &key(1), &key(11)).unwrap();
     let holder = Holder::judge(&card, "example").unwrap();
     assert_eq!(
         (holder.root_key, holder.roster_key),
@@ -347,10 +347,13 @@ fn a_holder_card_proves_its_keys() {
     );
     let fault = |card: &Bytes, federation: &str| Holder::judge(card, federation).unwrap_err().fault;
     assert_eq!(fault(&card, "other"), Fault::WrongFederation);
-    let same = holder_card("example", "Ana", &key(1), &key(1));
+    let same = holder_card("example", "Ana", &key(1), &key(1)).unwrap();
     assert_eq!(fault(&same, "example"), Fault::KeyReused);
     assert_eq!(
-        fault(&holder_card("example", "", &key(1), &key(11)), "example"),
+        fault(
+            &holder_card("example", "", &key(1), &key(11)).unwrap(),
+            "example"
+        ),
         Fault::BadName
     );
     let mut stolen = card.clone();

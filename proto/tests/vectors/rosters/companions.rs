@@ -50,7 +50,7 @@ fn entries() -> Vec<Vector> {
     };
     let companion = || listed(204).ml_dsa_65;
     vec![
-        row("companion-cut-short", "KEY-20", "a companion of 1951 bytes", &|p| p.roster.members[0].identity_keys[0].ml_dsa_65.truncate(1951), "Key(Length)"),
+        row("companion-cut-short", "KEY-30", "a companion of 1951 bytes", &|p| p.roster.members[0].identity_keys[0].ml_dsa_65.truncate(1951), "Key(Length)"),
         row("companion-twice", "ROS-7", "one companion of two keys", &|p| p.roster.members[1].identity_keys[0].ml_dsa_65 = listed(200).ml_dsa_65, "KeyReused"),
         row("companion-of-governance", "ROS-7", "a governance key's companion as a member's", &|p| p.roster.members[1].identity_keys[0].ml_dsa_65 = listed(201).ml_dsa_65, "KeyReused"),
         row("companion-with-and-without", "ROS-7", "one key twice, with a companion and without", &|p| { let mut bare = listed(200); bare.ml_dsa_65.clear(); p.roster.members[0].identity_keys.push(bare); }, "KeyReused"),
