@@ -84,6 +84,15 @@ impl VerifyingKey {
         Ok(Self { companion, ..key })
     }
 
+    /// Judges what [`encoded`](Self::encoded) gives.
+    ///
+    /// # Errors
+    /// [`KeyError`] says which rule is broken.
+    pub fn admit_encoded(bytes: &[u8]) -> Result<Self, KeyError> {
+        let (key, companion) = bytes.split_at_checked(32).ok_or(KeyError::Length)?;
+        Self::admit_pair(key, companion)
+    }
+
     fn new(point: ed25519_dalek::VerifyingKey) -> Self {
         let algorithm = ALGORITHM_ED25519.to_be_bytes();
         let id = short_id(&[label::SIGNATURE_KEY, &algorithm, point.as_bytes()]);
@@ -116,6 +125,12 @@ impl VerifyingKey {
     #[must_use]
     pub fn companion_bytes(&self) -> &[u8] {
         self.companion.as_ref().map_or(&[], |key| key.as_bytes())
+    }
+
+    /// The key's 32 bytes, and behind them those of its companion if it has one.
+    #[must_use]
+    pub fn encoded(&self) -> Vec<u8> {
+        [&self.as_bytes()[..], self.companion_bytes()].concat()
     }
 
     /// The hash whose fingerprint people compare: of the key and its companion. Spec: KEY-34.

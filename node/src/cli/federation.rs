@@ -21,6 +21,7 @@ use frex_proto::{
     v1,
 };
 use prost::Message;
+use rand_core::CryptoRng;
 use serde_json::json;
 
 use super::{
@@ -29,6 +30,7 @@ use super::{
     change::{self, Change},
     failure::{Done, Failure, OrCode, OrFail},
     files, fingerprint, output, passphrase,
+    roster::words,
     time::rfc3339,
 };
 
@@ -42,6 +44,14 @@ pub mod sign;
 struct Holder {
     root: SigningKey,
     roster: SigningKey,
+}
+
+/// A governance key, with a companion if it is wished for.
+fn new_key(post_quantum: bool, rng: &mut dyn CryptoRng) -> SigningKey {
+    match post_quantum {
+        true => SigningKey::generate_pair(rng),
+        false => SigningKey::generate(rng),
+    }
 }
 
 /// Makes the governance of a federation.
@@ -63,8 +73,8 @@ pub fn init(args: &FederationInitArgs, json: bool) -> Done {
     let mut holders = Vec::new();
     for number in 1..=args.keys {
         let holder = Holder {
-            root: SigningKey::generate(&mut rng),
-            roster: SigningKey::generate(&mut rng),
+            root: new_key(args.post_quantum, &mut rng),
+            roster: new_key(args.post_quantum, &mut rng),
         };
         let folder = args.dir.join(format!("holder-{number}"));
         files::make_folder(&folder)?;
@@ -143,7 +153,9 @@ fn changes(root: &Root, old: Option<&Root>) -> Vec<Change> {
         pairs
             .map(|(place, (root_key, roster_key))| {
                 let print = fingerprint::of(&holder_sha256(&root_key.key, &roster_key.key));
-                (root.holder(place), vec![("fingerprint", print)])
+                let signs = words::algorithms([root_key, roster_key]);
+                let fields = vec![("signs by", signs.to_owned()), ("fingerprint", print)];
+                (root.holder(place), fields)
             })
             .collect()
     };
@@ -235,12 +247,16 @@ fn report(args: &FederationInitArgs, root: &str, json: bool) {
         return output::document(json!({
             "federation": args.name, "root": args.dir.join("root.frex"), "root_fingerprint": root,
             "keys": args.keys, "threshold": args.threshold, "encrypted": args.encrypt_keys,
+            "post_quantum": args.post_quantum,
         }));
     }
     output::data(format_args!(
         "created      {dir}/holder-1 … holder-{}, each with root.key and roster.key",
         args.keys
     ));
+    if args.post_quantum {
+        output::data("             each with an ML-DSA-65 companion in the same file");
+    }
     output::data(format_args!(
         "root         {dir}/root.frex   {} of {} must agree",
         args.threshold, args.keys

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use frex_proto::{
-    keys::{CompanionKey, SigningKey, VerifyingKey},
+    keys::{CompanionKey, SigningKey},
     label::{self, TYPE_MANIFEST},
     sign, v1,
 };
@@ -39,11 +39,6 @@ fn other_pair() -> SigningKey {
     stranger().with_companion(&[102; 32])
 }
 
-/// A key as vectors give it: followed by its companion if it has one.
-fn encoded(key: &VerifyingKey) -> Vec<u8> {
-    [&key.as_bytes()[..], key.companion_bytes()].concat()
-}
-
 fn sign(payload_type: &str, payload: Bytes, keys: &[&SigningKey]) -> v1::Signed {
     sign::sign(payload_type, payload, keys).expect("a key in memory signs")
 }
@@ -76,7 +71,7 @@ fn by_keys(
     threshold: u64,
     expect: &str,
 ) -> Vector {
-    let keys = keys.iter().map(|key| encoded(&key.verifying_key()));
+    let keys = keys.iter().map(|key| key.verifying_key().encoded());
     Vector::new("signing", name, spec, what, "verify_signed")
         .set("payload_type", TYPE_MANIFEST)
         .hexes("keys", keys)
@@ -238,7 +233,7 @@ fn envelopes() -> Vec<Vector> {
     let batch = sign_batch(vec![Bytes::from_static(b"another"), parts.payload()]);
     let row = |name: &str, spec: &str, what: &str, signed: &v1::Signed, expect: &str| {
         Vector::new("envelope", name, spec, what, "open_envelope")
-            .hexes("sender_keys", [encoded(&pair().verifying_key())])
+            .hexes("sender_keys", [pair().verifying_key().encoded()])
             .set("now_ms", NOW_MS)
             .set("member", POLICE)
             .hexes("secrets", [police_seed()])

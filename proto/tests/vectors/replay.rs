@@ -79,10 +79,7 @@ impl Inputs<'_> {
     fn keys(&self, name: &str) -> Vec<VerifyingKey> {
         let list = self.list(name);
         list.iter()
-            .map(|key| {
-                let (key, companion) = key.split_at(32);
-                VerifyingKey::admit_pair(key, companion).expect("a good key")
-            })
+            .map(|key| VerifyingKey::admit_encoded(key).expect("a good key"))
             .collect()
     }
 
