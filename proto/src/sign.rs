@@ -58,10 +58,10 @@ impl From<SignError> for WireCode {
             SignError::TooMany => Self::TooLarge,
             SignError::BatchPath => Self::Malformed,
             SignError::UnknownKey => Self::NotTrusted,
-            SignError::PayloadType
-            | SignError::BadSignature
-            | SignError::HalfSigned
-            | SignError::TooFew => Self::BadSignature,
+            SignError::HalfSigned => Self::HalfSigned,
+            SignError::PayloadType | SignError::BadSignature | SignError::TooFew => {
+                Self::BadSignature
+            }
         }
     }
 }

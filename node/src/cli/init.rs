@@ -236,7 +236,9 @@ fn report(args: &InitArgs, plan: &Plan, keys: &MemberKeys, json: bool) {
     }
     output::data(format_args!("member       {}", args.member));
     if args.post_quantum {
-        output::data("signs by     Ed25519 and ML-DSA-65, both in member/keys/identity.key");
+        output::data(format_args!(
+            "signs by     Ed25519 and ML-DSA-65, both in {dir}/member/keys/identity.key"
+        ));
     }
     output::data(format_args!("fingerprint  {fingerprint}"));
     output::data(format_args!("card         {card}"));

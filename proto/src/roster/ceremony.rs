@@ -66,9 +66,8 @@ impl From<CollectError> for WireCode {
         match error {
             CollectError::Malformed => Self::Malformed,
             CollectError::UnknownKey => Self::NotTrusted,
-            CollectError::OtherProposal | CollectError::BadSignature | CollectError::HalfSigned => {
-                Self::BadSignature
-            }
+            CollectError::HalfSigned => Self::HalfSigned,
+            CollectError::OtherProposal | CollectError::BadSignature => Self::BadSignature,
         }
     }
 }
