@@ -59,7 +59,7 @@ class Ledger:
         self.seen = set()
 
     def key(self, listed, algorithm, paired=False):
-        """`paired`: it signs objects, so it may have a companion. ROS-40."""
+        """`paired`: it signs objects, so it may have a companion. ROS-50."""
         require(listed.algorithm == algorithm, "KeyAlgorithm")
         require(paired or not listed.ml_dsa_65, "CompanionMisplaced")
         require(listed.not_after_ms == 0 or listed.not_after_ms > listed.not_before_ms, "BadTimes")
@@ -354,7 +354,7 @@ def keys_of(listed):
 
 
 def check_companions(held, listed):
-    """ROS-41: a key keeps the companion it has, or none."""
+    """ROS-51: a key keeps the companion it has, or none."""
     known = {one.key: one.ml_dsa_65 for one in held}
     for one in listed:
         require(known.get(one.key, one.ml_dsa_65) == one.ml_dsa_65, "CompanionChanged")

@@ -125,7 +125,7 @@ fn verifies(frex: &Frex, roster: &str) -> bool {
     ended.exit == Some(0)
 }
 
-// SIG-20, SIG-21, ROS-40: both kinds of member understand each other, receipts name by what was
+// SIG-20, SIG-21, ROS-50: both kinds of member understand each other, receipts name by what was
 // signed, and neither node nor reader takes half of what two keys must sign.
 #[tokio::test]
 async fn members_with_and_without_a_companion_exchange_and_half_a_signature_is_refused() {

@@ -28,7 +28,7 @@ impl KeyLedger {
     }
 
     /// Admits one Ed25519 key that signs connections, checkpoints or cosignatures: without a
-    /// companion, which could not sign there. Spec: ROS-40.
+    /// companion, which could not sign there. Spec: ROS-50.
     pub(super) fn signing_key(
         &mut self,
         part: Part,
@@ -48,7 +48,7 @@ impl KeyLedger {
         keys.iter().map(|key| self.paired_key(part, key)).collect()
     }
 
-    /// Admits one Ed25519 key that signs objects, with its companion if it has one. Spec: ROS-40.
+    /// Admits one Ed25519 key that signs objects, with its companion if it has one. Spec: ROS-50.
     pub(super) fn paired_key(
         &mut self,
         part: Part,

@@ -225,7 +225,7 @@ fn check_entries(held: &v1::Roster, next: &v1::Roster) -> Result<(), RosterError
 }
 
 /// A key keeps the companion it has, or none: what it signed would otherwise count for more or
-/// less than it did on the day. Who wants a companion makes a new key. Spec: ROS-41.
+/// less than it did on the day. Who wants a companion makes a new key. Spec: ROS-51.
 fn check_companions(held: &v1::Roster, next: &v1::Roster) -> Result<(), RosterError> {
     let keys = held.members.iter().flat_map(|member| &member.identity_keys);
     let held = companions(keys.map(|key| (&key.key[..], &key.ml_dsa_65[..])));

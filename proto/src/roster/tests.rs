@@ -305,7 +305,7 @@ const DOCUMENTS: &[Case] = &[
     ("freshness signed as a roster", Part::Freshness, Fault::WrongType, |w| w.tamper = |b| b.freshness = b.roster.clone()),
 ];
 
-// ROS-1 to ROS-20, LIM-8, LIM-9, LIM-10, LIM-12, KEY-9, SIG-12, WIR-9: each refusal is its own fault
+// ROS-1 to ROS-20, LIM-8, LIM-9, LIM-10, LIM-12, LIM-45, KEY-9, SIG-12, WIR-9: each refusal is its own fault
 // at its own place.
 #[test]
 fn each_unsound_roster_is_refused_for_its_own_reason() {

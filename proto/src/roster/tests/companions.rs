@@ -41,7 +41,7 @@ fn next(held: &Roster, change: fn(&mut Vec<v1::PublicKey>)) -> Result<bool, Rost
     judge(&world)?.succeeds(held)
 }
 
-// ROS-40, SIG-21: nothing that lost what a companion signed is taken, whatever it is.
+// ROS-50, SIG-21: nothing that lost what a companion signed is taken, whatever it is.
 #[test]
 fn stripped_objects_are_refused_where_they_stand() {
     let good = world();
@@ -65,7 +65,7 @@ fn stripped_objects_are_refused_where_they_stand() {
     }
 }
 
-// ROS-40: of keys that sign no objects a companion is refused, unread.
+// ROS-50: of keys that sign no objects a companion is refused, unread.
 #[test]
 fn companions_are_refused_where_none_belongs() {
     let cases: [(Part, fn(&mut World)); 5] = [
@@ -93,7 +93,7 @@ fn companions_are_refused_where_none_belongs() {
     }
 }
 
-// ROS-41, ROS-7: who wants a companion makes a new key; the old one ends beside it.
+// ROS-51, ROS-7: who wants a companion makes a new key; the old one ends beside it.
 #[test]
 fn a_key_keeps_its_companion_from_roster_to_roster() {
     let held = judge(&world()).unwrap();
@@ -125,7 +125,7 @@ fn a_key_keeps_its_companion_from_roster_to_roster() {
     assert_eq!(twice, Err(Part::Member(0).fault(Fault::KeyReused)));
 }
 
-// ROS-41: roots follow the same rule, over both lists.
+// ROS-51: roots follow the same rule, over both lists.
 #[test]
 fn a_root_key_keeps_its_companion() {
     let mut world = World::new();
@@ -179,4 +179,34 @@ fn cards_and_files_of_signatures_hold_both_halves() {
     assert_eq!(collection.add(&file, &keys), Ok(vec![keys[0].key_id()]));
     assert_eq!(collection.count(&keys), 1);
     assert_eq!(collection.signed().signatures.len(), 2);
+}
+
+// LIM-12, LIM-13, LIM-45: a root of as many keys as there may be, each with a companion, signed by
+// all of them that change it, is within every bound.
+#[test]
+fn the_largest_root_is_within_its_bounds() {
+    let keys: Vec<SigningKey> = (0..128)
+        .map(|number| SigningKey::from_seed(&[number; 32]).with_companion(&[number; 32]))
+        .collect();
+    let public: Vec<VerifyingKey> = keys.iter().map(SigningKey::verifying_key).collect();
+    let mut root = build::root(&build::RootDraft {
+        federation: &"f".repeat(64),
+        version: u64::MAX,
+        expires_ms: u64::MAX,
+        root_keys: &public[..64],
+        root_threshold: 64,
+        roster_keys: &public[64..],
+        roster_threshold: 64,
+    });
+    root.holders = (10..74)
+        .map(|number| format!("{}{number}", "n".repeat(254)))
+        .collect();
+    for key in root.root_keys.iter_mut().chain(&mut root.roster_keys) {
+        (key.not_before_ms, key.not_after_ms) = (u64::MAX - 1, u64::MAX);
+    }
+    let signers: Vec<&SigningKey> = keys[..64].iter().collect();
+    let signed = build::sign_root(&root, &signers).unwrap();
+    assert!(signed.len() <= limits::ROOT_BYTES_MAX, "{}", signed.len());
+    assert!(signed.len() > limits::SIGNED_BYTES_MAX);
+    assert_eq!(Root::parse(&signed).unwrap().root_keys.len(), 64);
 }

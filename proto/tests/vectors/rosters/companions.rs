@@ -33,7 +33,7 @@ fn signed_objects() -> Vec<Vector> {
         row(name, "SIG-21", what, &|p| p.stripped = Some(kind), "HalfSigned")
     };
     vec![
-        row("companions", "ROS-40", "keys with companions sign root, roster, document and freshness", &|_| (), "ok"),
+        row("companions", "ROS-50", "keys with companions sign root, roster, document and freshness", &|_| (), "ok"),
         strip("companion-stripped-from-the-root", "a root whose companion's signature was taken away", label::TYPE_ROOT),
         strip("companion-stripped-from-the-roster", "a roster whose companion's signature was taken away", label::TYPE_ROSTER),
         strip("companion-stripped-from-a-doc", "a document whose companion's signature was taken away", label::TYPE_MEMBER_DOC),
@@ -55,11 +55,11 @@ fn entries() -> Vec<Vector> {
         row("companion-of-governance", "ROS-7", "a governance key's companion as a member's", &|p| p.roster.members[1].identity_keys[0].ml_dsa_65 = listed(201).ml_dsa_65, "KeyReused"),
         row("companion-with-and-without", "ROS-7", "one key twice, with a companion and without", &|p| { let mut bare = listed(200); bare.ml_dsa_65.clear(); p.roster.members[0].identity_keys.push(bare); }, "KeyReused"),
         row("companion-as-a-key", "ROS-5", "an ML-DSA-65 key where an Ed25519 key is due", &|p| { let key = &mut p.roster.members[0].identity_keys[0]; key.algorithm = 2; key.key = std::mem::take(&mut key.ml_dsa_65); }, "KeyAlgorithm"),
-        row("companion-of-a-log-key", "ROS-40", "a log key with a companion", &|p| p.roster.nodes[0].log_key.as_mut().expect("listed").ml_dsa_65 = companion(), "CompanionMisplaced"),
-        row("companion-of-a-witness-key", "ROS-40", "a witness key with a companion", &|p| p.roster.nodes[0].witness_key = Some(listed(204)), "CompanionMisplaced"),
-        row("companion-of-a-client-key", "ROS-40", "the key of a client's connections with a companion", &|p| p.docs[0].0.client_tls_keys[0].ml_dsa_65 = companion(), "CompanionMisplaced"),
-        row("companion-of-a-node-key", "ROS-40", "the key of a node's connections with a companion", &|p| p.docs[0].0.nodes[0].tls_keys[0].ml_dsa_65 = companion(), "CompanionMisplaced"),
-        row("companion-of-a-sealing-key", "ROS-40", "a sealing key with a companion", &|p| p.docs[0].0.sealing_keys[0].ml_dsa_65 = companion(), "CompanionMisplaced"),
+        row("companion-of-a-log-key", "ROS-50", "a log key with a companion", &|p| p.roster.nodes[0].log_key.as_mut().expect("listed").ml_dsa_65 = companion(), "CompanionMisplaced"),
+        row("companion-of-a-witness-key", "ROS-50", "a witness key with a companion", &|p| p.roster.nodes[0].witness_key = Some(listed(204)), "CompanionMisplaced"),
+        row("companion-of-a-client-key", "ROS-50", "the key of a client's connections with a companion", &|p| p.docs[0].0.client_tls_keys[0].ml_dsa_65 = companion(), "CompanionMisplaced"),
+        row("companion-of-a-node-key", "ROS-50", "the key of a node's connections with a companion", &|p| p.docs[0].0.nodes[0].tls_keys[0].ml_dsa_65 = companion(), "CompanionMisplaced"),
+        row("companion-of-a-sealing-key", "ROS-50", "a sealing key with a companion", &|p| p.docs[0].0.sealing_keys[0].ml_dsa_65 = companion(), "CompanionMisplaced"),
     ]
 }
 
@@ -68,7 +68,7 @@ fn successors() -> Vec<Vector> {
     let row = |name: &str, what: &str, change: &dyn Fn(&mut Pair), expect: &str| {
         let mut pair = Pair::new();
         change(&mut pair);
-        pair.vector(name, "ROS-41", what, expect)
+        pair.vector(name, "ROS-51", what, expect)
     };
     // The hotline signs with key 200 from the roster held on.
     let held = |pair: &mut Pair| {
