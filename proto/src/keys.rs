@@ -270,14 +270,12 @@ impl SigningKey {
     /// The key of which `token` holds the secret half. A companion is no part of it: see
     /// [`with_companion`](Self::with_companion).
     #[must_use]
-    pub fn in_token(verifying: VerifyingKey, token: Arc<dyn Token>) -> Self {
+    pub fn in_token(mut verifying: VerifyingKey, token: Arc<dyn Token>) -> Self {
+        verifying.companion = None;
         Self {
             place: Place::Token(token),
             companion: None,
-            verifying: VerifyingKey {
-                companion: None,
-                ..verifying
-            },
+            verifying,
         }
     }
 

@@ -113,6 +113,10 @@ pub enum SecretKeyRef<'a> {
 
 /// The public half of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is held for each key file, and never many at once"
+)]
 pub enum PublicKey {
     /// Of a signing key.
     Signing(VerifyingKey),

@@ -49,11 +49,12 @@ fn stripped_objects_are_refused_where_they_stand() {
         judge(&good).unwrap().sender_keys("hotline-de", NOW),
         [public(240)]
     );
-    let cases: [(Part, fn(&mut v1::RosterBundle)); 3] = [
+    type Tamper = fn(&mut v1::RosterBundle);
+    let cases: [(Part, Tamper); 3] = [
         (Part::Root, |bundle| strip(&mut bundle.root)),
         (Part::Roster, |bundle| strip(&mut bundle.roster)),
         (Part::MemberDoc(0), |bundle| {
-            strip(&mut bundle.member_docs[0])
+            strip(&mut bundle.member_docs[0]);
         }),
     ];
     for (part, tamper) in cases {
@@ -68,21 +69,22 @@ fn stripped_objects_are_refused_where_they_stand() {
 // ROS-50: of keys that sign no objects a companion is refused, unread.
 #[test]
 fn companions_are_refused_where_none_belongs() {
-    let cases: [(Part, fn(&mut World)); 5] = [
+    type Change = fn(&mut World);
+    let cases: [(Part, Change); 5] = [
         (Part::Node(0), |w| {
-            first_node(w).log_key = Some(build::signing_key(&public(243)))
+            first_node(w).log_key = Some(build::signing_key(&public(243)));
         }),
         (Part::Node(0), |w| {
-            first_node(w).witness_key = Some(build::signing_key(&public(243)))
+            first_node(w).witness_key = Some(build::signing_key(&public(243)));
         }),
         (Part::MemberDoc(0), |w| {
-            first_doc(w).client_tls_keys[0].ml_dsa_65 = vec![1].into()
+            first_doc(w).client_tls_keys[0].ml_dsa_65 = vec![1].into();
         }),
         (Part::MemberDoc(0), |w| {
-            first_doc(w).nodes[0].tls_keys[0].ml_dsa_65 = vec![1].into()
+            first_doc(w).nodes[0].tls_keys[0].ml_dsa_65 = vec![1].into();
         }),
         (Part::MemberDoc(0), |w| {
-            first_doc(w).sealing_keys[0].ml_dsa_65 = vec![1].into()
+            first_doc(w).sealing_keys[0].ml_dsa_65 = vec![1].into();
         }),
     ];
     for (part, change) in cases {
