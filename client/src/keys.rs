@@ -81,7 +81,7 @@ pub enum KeyFileError {
         kind: &'static str,
     },
     /// What was written is not what is there.
-    #[error("{} is damaged: its checksum does not fit", path.display())]
+    #[error("{} is damaged: its checksum or its companion does not fit", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

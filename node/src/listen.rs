@@ -4,7 +4,13 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use frex_client::transport::{FrameReader, FrameWriter, Greeter, Session, Stream, TransportError};
-use frex_proto::{error::WireCode, limits, sign::BatchCache, v1, wire::FrameType};
+use frex_proto::{
+    error::WireCode,
+    limits,
+    sign::{BatchCache, SignError},
+    v1,
+    wire::FrameType,
+};
 use prost::Message;
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc},
@@ -32,6 +38,14 @@ const SESSIONS_WAITING_MAX: usize = 64;
 
 /// How often the keys of a session are looked at where no roster changes.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
+
+/// The code for a member's statement that its member has not signed.
+fn not_signed(error: SignError) -> WireCode {
+    match error {
+        SignError::HalfSigned => WireCode::HalfSigned,
+        _ => WireCode::BadSignature,
+    }
+}
 
 /// Takes sessions until the node stops; waits for those it serves.
 pub async fn accept(shared: Arc<Shared>, greeter: Greeter) {

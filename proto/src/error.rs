@@ -91,6 +91,8 @@ codes! {
     BadReceipt = 2004, "BAD_RECEIPT", 20, Peer, Never, "the receipt does not verify", "Keep the file as evidence and ask the node for the receipt again";
     /// A log proof does not verify.
     BadProof = 2005, "BAD_PROOF", 20, Peer, Never, "a log proof does not verify", "Keep both checkpoints: they may be evidence against the log";
+    /// A key with a companion has signed by one of the two alone.
+    HalfSigned = 2006, "HALF_SIGNED", 20, Peer, Never, "of a key that must sign by Ed25519 and ML-DSA-65 one signature is missing", "Sign with the whole key, as the roster lists it; see what is here with: frex key ls DIR";
     /// A stranger, or a key the roster does not list.
     NotTrusted = 3001, "NOT_TRUSTED", 21, Peer, AfterRosterUpdate, "the peer's key is not in the roster", "Ask the federation to list it, then install the new roster: frex roster install FILE";
     /// Revoked or suspended.

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+pub(crate) use self::verify::signers;
 pub use self::{
     batch::sign_batch,
     verify::{verify, verify_cached},
@@ -40,6 +41,9 @@ pub enum SignError {
     /// A signature under a known key does not hold.
     #[error("signature does not verify")]
     BadSignature,
+    /// A key with a companion has signed by one of the two alone.
+    #[error("of a key that signs twice one signature is missing")]
+    HalfSigned,
     /// No signature is by a key that may sign here.
     #[error("no signature by a trusted key")]
     UnknownKey,
@@ -54,6 +58,7 @@ impl From<SignError> for WireCode {
             SignError::TooMany => Self::TooLarge,
             SignError::BatchPath => Self::Malformed,
             SignError::UnknownKey => Self::NotTrusted,
+            SignError::HalfSigned => Self::HalfSigned,
             SignError::PayloadType | SignError::BadSignature | SignError::TooFew => {
                 Self::BadSignature
             }
@@ -72,8 +77,9 @@ pub struct Verified {
 
 /// The last batch signatures that held, so that a batch costs one verification.
 ///
-/// Keep one for each worker. What is remembered is key, signature and message together, so a hit
-/// says exactly what verifying again would say.
+/// Keep one for each worker. What is remembered is key, signature and message together, of a key
+/// with a companion both keys and both signatures, so a hit says exactly what verifying again would
+/// say.
 #[derive(Debug, Default)]
 pub struct BatchCache {
     held: VecDeque<Hash>,
@@ -123,20 +129,27 @@ pub fn sign(
     keys: &[&SigningKey],
 ) -> Result<v1::Signed, SigningError> {
     let message = pae(payload_type, &payload);
-    let signatures = keys.iter().map(|key| signature(key, &message));
+    let made = keys.iter().map(|key| signatures(key, &message));
+    let made: Vec<_> = made.collect::<Result<_, _>>()?;
     Ok(v1::Signed {
-        signatures: signatures.collect::<Result<_, _>>()?,
+        signatures: made.concat(),
         payload,
         payload_type: payload_type.to_owned(),
         batch: None,
     })
 }
 
-fn signature(key: &SigningKey, message: &[u8]) -> Result<v1::Signature, SigningError> {
-    Ok(v1::Signature {
-        key_id: Bytes::copy_from_slice(key.key_id().as_ref()),
-        signature: Bytes::copy_from_slice(&key.sign(message)?),
-    })
+/// What one key signs with: one signature, or two if it has a companion. Spec: SIG-20.
+fn signatures(key: &SigningKey, message: &[u8]) -> Result<Vec<v1::Signature>, SigningError> {
+    let entry = |id: KeyId, signature: &[u8]| v1::Signature {
+        key_id: Bytes::copy_from_slice(id.as_ref()),
+        signature: Bytes::copy_from_slice(signature),
+    };
+    let mut made = vec![entry(key.key_id(), &key.sign(message)?)];
+    if let Some((id, signature)) = key.sign_companion(message) {
+        made.push(entry(id, &signature));
+    }
+    Ok(made)
 }
 
 #[cfg(test)]

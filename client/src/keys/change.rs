@@ -265,6 +265,23 @@ mod tests {
         home.opens(Some(&new));
     }
 
+    // FIL-11, FIL-20: the companion goes along, and stays what it was.
+    #[test]
+    fn a_companion_is_encrypted_and_decrypted_with_its_key() {
+        let (home, text) = (Home::new(), passphrase("text"));
+        let path = home.dir.path().join("c.key");
+        let key = SigningKey::from_seed(&[3; 32]).with_companion(&[4; 32]);
+        file::write_signing_key(&path, &key).unwrap();
+        let paths = std::slice::from_ref(&path);
+        for change in [Change::Encrypt(&text), Change::Decrypt(&text)] {
+            let mut rng = Random::seeded([8; 32]).rng();
+            carry_out(plan(paths, change).unwrap(), change, &mut rng).unwrap();
+            let read = file::read_signing_key(&path, &Unlock::with(text.clone())).unwrap();
+            assert_eq!(read.verifying_key(), key.verifying_key());
+            assert_eq!(*read.companion_seed().unwrap(), [4; 32]);
+        }
+    }
+
     // FIL-2: a key that others could read is not taken up; its secret is out already.
     #[test]
     fn a_loose_key_is_refused_and_a_link_stays_one() {

@@ -39,6 +39,21 @@ impl MemberHome {
         passphrase: Option<&Passphrase>,
         rng: &mut dyn CryptoRng,
     ) -> Result<(Self, MemberKeys), HomeError> {
+        let identity = SigningKey::generate(rng);
+        Self::create_with(identity, dir, settings, passphrase, rng)
+    }
+
+    /// As [`create`](Self::create), with this identity key.
+    ///
+    /// # Errors
+    /// [`HomeError`]; nothing that exists is overwritten.
+    pub fn create_with(
+        identity: SigningKey,
+        dir: &Path,
+        settings: MemberSettings,
+        passphrase: Option<&Passphrase>,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(Self, MemberKeys), HomeError> {
         let path = dir.join(MEMBER_FILE);
         check_settings(&path, &settings)?;
         if path.exists() {
@@ -52,7 +67,7 @@ impl MemberHome {
             ),
         };
         let keys = MemberKeys {
-            identity: SigningKey::generate(rng),
+            identity,
             sealing: SealingSecretKey::generate(rng),
             tls: SigningKey::generate(rng),
         };
@@ -154,7 +169,7 @@ impl MemberHome {
     /// [`HomeError`].
     pub fn anchor(&self) -> Result<TrustAnchor, HomeError> {
         let path = self.root_path();
-        let bytes = file::read_capped(&path, limits::SIGNED_BYTES_MAX as u64, "signed root")?;
+        let bytes = file::read_capped(&path, limits::ROOT_BYTES_MAX as u64, "signed root")?;
         anchor(&path, &bytes)
     }
 

@@ -65,7 +65,7 @@ impl Quorum {
     }
 
     fn keys(&self) -> Vec<VerifyingKey> {
-        self.voters.iter().map(|voter| voter.key).collect()
+        self.voters.iter().map(|voter| voter.key.clone()).collect()
     }
 
     fn missing(&self, collection: &Collection) -> usize {
@@ -79,7 +79,7 @@ fn voters(root: &Root, keys: &[Timed<VerifyingKey>]) -> Vec<Voter> {
         .enumerate()
         .map(|(place, timed)| Voter {
             name: root.holder(place),
-            key: timed.key,
+            key: timed.key.clone(),
         })
         .collect()
 }

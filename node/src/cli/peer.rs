@@ -167,7 +167,7 @@ pub fn accept_command(member: &str, dir: &str) -> String {
 pub fn fingerprint_of(record: &PeerRecord) -> Result<String, Failure> {
     let what = format!("what is kept of {} is damaged", record.member);
     let bytes = hex::decode(&record.identity).or_code(WireCode::Files, &what)?;
-    let key = VerifyingKey::admit(&bytes).or_code(WireCode::Files, &what)?;
+    let key = VerifyingKey::admit_encoded(&bytes).or_code(WireCode::Files, &what)?;
     Ok(fingerprint::of_key(&key))
 }
 

@@ -196,7 +196,7 @@ impl HostDesk {
             country: member.country.clone(),
             role: role_of(member.role).ok_or(Refusal::Request(RequestError::Malformed))?,
             node: guest.card.node.as_ref().map(|node| node.id.clone()),
-            identity: hex::encode(guest.identity.as_bytes()),
+            identity: hex::encode(guest.identity.encoded()),
             side: Side::Inviter,
             federation: self.record.federation.clone(),
             invitation: self.record.id.clone(),

@@ -74,7 +74,12 @@ pub fn judge_request(
     }
     let request = v1::JoinRequest::decode(Bytes::copy_from_slice(bytes)).or(Err(E::Malformed))?;
     let signed = welcome::open_statement(&request.statement).ok_or(E::Malformed)?;
-    let proven = sign::verify(&signed, label::TYPE_JOIN, &[terms.proof_key], 1);
+    let proven = sign::verify(
+        &signed,
+        label::TYPE_JOIN,
+        std::slice::from_ref(&terms.proof_key),
+        1,
+    );
     let payload = proven.or(Err(E::WrongSecret))?.payload;
     let statement = v1::JoinStatement::decode(payload).or(Err(E::Malformed))?;
     if statement.channel[..] != channel[..] {
@@ -125,18 +130,20 @@ pub fn check_listing(applicant: &Applicant, roster: &Roster) -> Result<Listing, 
     {
         return Err(RequestError::IdTaken);
     }
-    let own: BTreeSet<[u8; 32]> = keys_of_card(card).collect();
+    let own: BTreeSet<&[u8]> = keys_of_card(card).collect();
     let of_others = |owner: &str| owner != id;
     let members = roster.members().filter(|member| of_others(&member.id));
     let identities = members.flat_map(|member| member.identity_keys.iter());
     let nodes = roster.nodes().filter(|node| of_others(&node.operator));
-    let logs = nodes.flat_map(|node| [Some(node.log_key), node.witness_key]);
+    let logs = nodes.flat_map(|node| [Some(&node.log_key), node.witness_key.as_ref()]);
     let signing = identities
-        .map(|timed| timed.key)
+        .map(|timed| &timed.key)
         .chain(logs.flatten())
-        .any(|key| own.contains(key.as_bytes()));
+        .flat_map(parts)
+        .any(|key| own.contains(key));
     let transport = own
         .iter()
+        .filter_map(|key| (*key).try_into().ok())
         .any(|key| match roster.listed_owner_of_tls_key(key) {
             Some(Peer::Client(member)) => of_others(member),
             Some(Peer::Node(node)) => roster
@@ -150,16 +157,19 @@ pub fn check_listing(applicant: &Applicant, roster: &Roster) -> Result<Listing, 
     Ok(listed.map_or(Listing::New, |_| Listing::Listed))
 }
 
-fn keys_of_card(card: &Card) -> impl Iterator<Item = [u8; 32]> {
+fn keys_of_card(card: &Card) -> impl Iterator<Item = &[u8]> {
     let member = &card.member;
     let timed = member.identity_keys.iter().chain(&member.client_tls_keys);
     let node = card.node.iter();
     let of_node = node.flat_map(|node| {
-        let tls = node.tls_keys.iter().map(|timed| timed.key);
-        tls.chain([node.log_key]).chain(node.witness_key)
+        let tls = node.tls_keys.iter().map(|timed| &timed.key);
+        tls.chain([&node.log_key]).chain(&node.witness_key)
     });
-    timed
-        .map(|timed| timed.key)
-        .chain(of_node)
-        .map(|key| *key.as_bytes())
+    timed.map(|timed| &timed.key).chain(of_node).flat_map(parts)
+}
+
+/// The key, and its companion if it has one.
+fn parts(key: &VerifyingKey) -> impl Iterator<Item = &[u8]> {
+    let companion = key.companion().map(|companion| &companion.as_bytes()[..]);
+    [&key.as_bytes()[..]].into_iter().chain(companion)
 }

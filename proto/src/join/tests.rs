@@ -19,8 +19,15 @@ const OTHER_CHANNEL: Hash = [8; 32];
 const HOST: u8 = 10;
 const NEWCOMER: u8 = 20;
 
+/// The identity key of this seed has a companion.
+const PAIRED: u8 = 240;
+
 fn key(seed: u8) -> SigningKey {
-    SigningKey::from_seed(&[seed; 32])
+    let key = SigningKey::from_seed(&[seed; 32]);
+    match seed {
+        PAIRED => key.with_companion(&[seed; 32]),
+        _ => key,
+    }
 }
 
 /// A card with keys from `seed` up.
@@ -51,6 +58,11 @@ fn card_of(federation: &str, id: &str, seed: u8) -> v1::MemberCard {
 }
 
 fn roster(federation: &str) -> Roster {
+    roster_with(federation, HOST)
+}
+
+/// A roster whose one member has keys from `host` up.
+fn roster_with(federation: &str, host: u8) -> Roster {
     let root = build::root(&RootDraft {
         federation,
         version: 1,
@@ -62,7 +74,7 @@ fn roster(federation: &str) -> Roster {
     });
     let signed_root = build::sign_root(&root, &[&key(1)]).unwrap();
     let mut listed = build::first_roster(&root, NOW_MS, FAR_MS);
-    let card = card_of(federation, "host", HOST);
+    let card = card_of(federation, "host", host);
     build::list_card(&mut listed, &card);
     let signed = build::sign_roster(&listed, &[&key(2)]).unwrap();
     let bundle = build::bundle(&signed_root, &signed, vec![card.member_doc], None);
@@ -320,4 +332,36 @@ fn hostile_answers_get_each_their_error() {
     assert_eq!(judge(&good, &pinned), E::Roster(wrong));
     let other_card = judge_answer(&good, &made, &[0; 32], &CHANNEL, NOW_MS);
     assert_eq!(other_card.unwrap_err(), E::OtherSubject);
+}
+
+// JOI-6, JOI-7, JOI-12, SIG-21, LIM-51: a newcomer proves its key and the key's companion, people
+// compare both, and neither may be somebody else's.
+#[test]
+fn a_newcomer_proves_the_companion_of_its_key() {
+    let roster = roster("fed");
+    let invitation = invitation(&roster);
+    let card = card_of("fed", "guest", PAIRED);
+    let bytes = Bytes::from(card.encode_to_vec());
+    let good = knock(&invitation, &bytes, PAIRED, &CHANNEL);
+    let applicant = judge(&good, &invitation).unwrap();
+    assert_eq!(applicant.identity, key(PAIRED).verifying_key());
+    let bare = SigningKey::from_seed(&[PAIRED; 32]).verifying_key();
+    assert_ne!(applicant.identity.sha256(), bare.sha256());
+    assert_eq!(check_listing(&applicant, &roster), Ok(Listing::New));
+
+    let mut request = v1::JoinRequest::decode(&good[..]).unwrap();
+    let mut signed = v1::Signed::decode(request.statement).unwrap();
+    assert_eq!(signed.signatures.len(), 3);
+    signed.signatures.pop();
+    request.statement = signed.encode_to_vec().into();
+    let stripped = judge(&request.encode_to_vec(), &invitation).unwrap_err();
+    assert_eq!(stripped, RequestError::NotIdentity);
+
+    let of_host = roster_with("fed", PAIRED);
+    let mut other = applicant.clone();
+    let own = key(NEWCOMER).verifying_key();
+    let stolen = VerifyingKey::admit_pair(own.as_bytes(), other.identity.companion_bytes());
+    other.card.member.identity_keys[0].key = stolen.unwrap();
+    let taken = check_listing(&other, &of_host);
+    assert_eq!(taken, Err(RequestError::KeyTaken));
 }

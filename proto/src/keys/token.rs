@@ -45,7 +45,7 @@ pub(super) fn ask(
     message: &[u8],
 ) -> Result<[u8; 64], SigningError> {
     let signature = token.sign(message)?;
-    key.verify(message, &signature)
+    key.verify_ed25519(message, &signature)
         .map_err(|_| SigningError::WrongSignature)?;
     Ok(signature)
 }

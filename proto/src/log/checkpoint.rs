@@ -111,7 +111,7 @@ impl LogVerifier {
         let key = NoteKey {
             name: self.origin.clone(),
             kind: NoteKeyKind::Ed25519,
-            key: self.key,
+            key: self.key.clone(),
         };
         key.to_string()
     }

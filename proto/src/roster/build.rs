@@ -72,10 +72,13 @@ pub struct RootDraft<'a> {
     pub roster_threshold: u32,
 }
 
-/// An Ed25519 key as rosters list it, good until withdrawn.
+/// An Ed25519 key as rosters list it, with its companion if it has one, good until withdrawn.
 #[must_use]
 pub fn signing_key(key: &VerifyingKey) -> v1::PublicKey {
-    public_key(v1::KeyAlgorithm::Ed25519, key.as_bytes())
+    v1::PublicKey {
+        ml_dsa_65: Bytes::copy_from_slice(key.companion_bytes()),
+        ..public_key(v1::KeyAlgorithm::Ed25519, key.as_bytes())
+    }
 }
 
 /// A sealing key as documents list it, good until withdrawn.
@@ -289,5 +292,6 @@ fn public_key(algorithm: v1::KeyAlgorithm, key: &[u8]) -> v1::PublicKey {
         key: Bytes::copy_from_slice(key),
         not_before_ms: 0,
         not_after_ms: 0,
+        ml_dsa_65: Bytes::new(),
     }
 }

@@ -178,7 +178,7 @@ impl Roster {
         let node = self.nodes.get(node)?;
         Some(LogVerifier {
             origin: log::origin(self.federation(), &node.id, node.log_epoch),
-            key: node.log_key,
+            key: node.log_key.clone(),
         })
     }
 

@@ -12,14 +12,20 @@ use crate::{
     roster::build,
 };
 
+mod companions;
 mod merge;
 mod succession;
 
 const NOW: u64 = 1_900_000_000_000;
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
+/// Keys from 240 on have a companion.
 fn key(seed: u8) -> SigningKey {
-    SigningKey::from_seed(&[seed; 32])
+    let key = SigningKey::from_seed(&[seed; 32]);
+    match seed {
+        240.. => key.with_companion(&[seed; 32]),
+        _ => key,
+    }
 }
 
 fn public(seed: u8) -> VerifyingKey {
@@ -225,7 +231,7 @@ const FIELDS: &[Case] = &[
     ("too many nodes", Part::Roster, Fault::TooLarge, |w| w.roster.nodes = vec![v1::Node::default(); limits::MEMBERS_MAX + 1]),
     ("too many signatures", Part::Roster, Fault::TooLarge, |w| w.roster_signers = vec![11; limits::SIGNATURES_MAX + 1]),
     ("roster over its bytes", Part::Roster, Fault::TooLarge, |w| w.tamper = |b| b.roster = vec![0; limits::ROSTER_BYTES_MAX + 1].into()),
-    ("root over its bytes", Part::Root, Fault::TooLarge, |w| w.tamper = |b| b.root = vec![0; limits::SIGNED_BYTES_MAX + 1].into()),
+    ("root over its bytes", Part::Root, Fault::TooLarge, |w| w.tamper = |b| b.root = vec![0; limits::ROOT_BYTES_MAX + 1].into()),
     ("too many documents", Part::Bundle, Fault::TooLarge, |w| w.tamper = |b| b.member_docs = vec![Bytes::new(); limits::MEMBERS_MAX + 1]),
     ("bundle over its bytes", Part::Bundle, Fault::TooLarge, |w| w.tamper = |b| b.freshness = vec![0; limits::ROSTER_BUNDLE_BYTES_MAX].into()),
     ("root of noise", Part::Root, Fault::Malformed, |w| w.tamper = |b| b.root = Bytes::from_static(&[0xff; 9])),
@@ -300,7 +306,7 @@ const DOCUMENTS: &[Case] = &[
     ("freshness signed as a roster", Part::Freshness, Fault::WrongType, |w| w.tamper = |b| b.freshness = b.roster.clone()),
 ];
 
-// ROS-1 to ROS-20, LIM-8, LIM-9, LIM-10, LIM-12, KEY-9, SIG-12, WIR-9: each refusal is its own fault
+// ROS-1 to ROS-20, LIM-8, LIM-9, LIM-10, LIM-12, LIM-45, KEY-9, SIG-12, WIR-9: each refusal is its own fault
 // at its own place.
 #[test]
 fn each_unsound_roster_is_refused_for_its_own_reason() {

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::{SignError, pae, signature};
+use super::{SignError, pae, signatures};
 use crate::{
     keys::{SigningError, SigningKey},
     label::{self, Hash},
@@ -11,7 +11,8 @@ use crate::{
     v1,
 };
 
-/// Signs `payloads` with one signature for each 64 of them. Spec: SIG-4.
+/// Signs `payloads` with one signature for each 64 of them, or two if the key has a companion.
+/// Spec: SIG-4.
 ///
 /// # Errors
 /// [`SigningError`]; none is then signed.
@@ -40,12 +41,12 @@ fn sign_tree(
     let size = u32::try_from(leaves.len()).expect("a batch is at most 64");
     let mut paths = vec![Vec::new(); leaves.len()];
     let root = tree(&leaves, &mut paths);
-    let signature = signature(key, &message(payload_type, size, &root))?;
+    let signatures = signatures(key, &message(payload_type, size, &root))?;
     let parts = payloads.into_iter().zip(paths).zip(0_u32..);
     signed.extend(parts.map(|((payload, hashes), index)| v1::Signed {
         payload,
         payload_type: payload_type.to_owned(),
-        signatures: vec![signature.clone()],
+        signatures: signatures.clone(),
         batch: Some(v1::BatchPath {
             index,
             size,

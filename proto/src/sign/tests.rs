@@ -58,7 +58,7 @@ fn signed_objects_that_break_a_rule_are_refused() {
     );
 
     let mut many = good.clone();
-    many.signatures = vec![good.signatures[0].clone(); 65];
+    many.signatures = vec![good.signatures[0].clone(); 129];
     assert_eq!(judge(&many, 1), Err(SignError::TooMany));
 
     let mut changed = good.clone();
@@ -179,6 +179,82 @@ fn cache_accepts_nothing_that_verification_would_refuse() {
     assert_eq!(other_key, Err(SignError::UnknownKey));
 }
 
+/// A key with a companion.
+fn pair(seed: u8) -> SigningKey {
+    key(seed).with_companion(&[seed; 32])
+}
+
+fn paired(seeds: &[u8]) -> Vec<VerifyingKey> {
+    seeds
+        .iter()
+        .map(|seed| pair(*seed).verifying_key())
+        .collect()
+}
+
+// SIG-20, SIG-9: two signatures, one key; their order does not matter.
+#[test]
+fn a_key_and_its_companion_sign_both_and_count_once() {
+    let mut signed = sign(TYPE, Bytes::from("payload"), &[&pair(1), &key(2)]).unwrap();
+    assert_eq!(signed.signatures.len(), 3);
+    for _ in 0..3 {
+        signed.signatures.rotate_left(1);
+        let keys = [paired(&[1]), public(&[2])].concat();
+        let verified = verify(&signed, TYPE, &keys, 2).unwrap();
+        assert_eq!(verified.key_ids.len(), 2);
+        assert_eq!(verify(&signed, TYPE, &keys, 3), Err(SignError::TooFew));
+    }
+}
+
+// SIG-21: whichever is missing, in either form, and however many others have signed.
+#[test]
+fn half_a_signature_refuses_the_whole() {
+    let single = sign(TYPE, Bytes::from("payload"), &[&pair(1), &pair(2)]).unwrap();
+    let batch = sign_batch(TYPE, payloads(3), &pair(1)).unwrap().remove(1);
+    for signed in [single, batch] {
+        let keys = paired(&[1, 2]);
+        assert!(verify(&signed, TYPE, &keys, 1).is_ok());
+        for missing in 0..signed.signatures.len() {
+            let mut half = signed.clone();
+            half.signatures.remove(missing);
+            let judged = verify(&half, TYPE, &keys, 1);
+            assert_eq!(judged, Err(SignError::HalfSigned));
+        }
+    }
+    let ed25519_alone = sign(TYPE, Bytes::from("payload"), &[&key(1)]).unwrap();
+    let judged = verify(&ed25519_alone, TYPE, &paired(&[1]), 1);
+    assert_eq!(judged, Err(SignError::HalfSigned));
+    assert_eq!(WireCode::from(SignError::HalfSigned), WireCode::HalfSigned);
+}
+
+// SIG-22: both verdicts are remembered as one, so neither half can be exchanged or left out.
+#[test]
+fn cache_remembers_a_key_and_its_companion_together() {
+    let mut cache = BatchCache::new();
+    let signed = sign_batch(TYPE, payloads(8), &pair(1)).unwrap();
+    let other = sign_batch(TYPE, payloads(8), &pair(2)).unwrap();
+    for one in &signed {
+        assert!(verify_cached(&mut cache, one, TYPE, &paired(&[1]), 1).is_ok());
+    }
+    assert_eq!(cache.held.len(), 1, "one verification served the batch");
+    let mut judge = |change: &dyn Fn(&mut Vec<v1::Signature>)| {
+        let mut forged = signed[3].clone();
+        change(&mut forged.signatures);
+        verify_cached(&mut cache, &forged, TYPE, &paired(&[1]), 1)
+    };
+    assert!(judge(&|_| ()).is_ok());
+    let stripped = judge(&|signatures| signatures.truncate(1));
+    assert_eq!(stripped, Err(SignError::HalfSigned));
+    let of_other = other[3].signatures[1].signature.clone();
+    let exchanged = judge(&|signatures| signatures[1].signature = of_other.clone());
+    assert_eq!(exchanged, Err(SignError::BadSignature));
+    let cut = judge(&|signatures| signatures[1].signature.truncate(3308));
+    assert_eq!(cut, Err(SignError::BadSignature));
+    // Under the key without its companion it is another verdict, asked anew.
+    let bare = verify_cached(&mut cache, &signed[3], TYPE, &public(&[1]), 1);
+    assert!(bare.is_ok());
+    assert_eq!(cache.held.len(), 2);
+}
+
 proptest! {
     // SIG-6: a payload verifies under its own path only.
     #[test]
@@ -190,5 +266,28 @@ proptest! {
         signed[two].batch = path;
         let judged = verify(&signed[two], TYPE, &public(&[1]), 1);
         prop_assert_eq!(judged, Err(SignError::BadSignature));
+    }
+
+    // SIG-21: of the signatures of three keys with companions, any that are missing leave either
+    // whole keys, enough or not, or half of one.
+    #[test]
+    fn any_missing_signatures_leave_whole_keys_or_a_refusal(kept in 0_u8..64, threshold in 1_usize..=3) {
+        let keys = [pair(1), pair(2), pair(3)];
+        let mut signed = sign(TYPE, Bytes::from("payload"), &keys.each_ref()).unwrap();
+        let mut place = 0;
+        signed.signatures.retain(|_| { place += 1; kept >> (place - 1) & 1 == 1 });
+        let halves: Vec<u8> = (0..3).map(|key| kept >> (2 * key) & 3).collect();
+        let whole = halves.iter().filter(|halves| **halves == 3).count();
+        let expected = if halves.iter().any(|halves| matches!(halves, 1 | 2)) {
+            Err(SignError::HalfSigned)
+        } else if whole == 0 {
+            Err(SignError::UnknownKey)
+        } else if whole < threshold {
+            Err(SignError::TooFew)
+        } else {
+            Ok(whole)
+        };
+        let judged = verify(&signed, TYPE, &paired(&[1, 2, 3]), threshold);
+        prop_assert_eq!(judged.map(|verified| verified.key_ids.len()), expected);
     }
 }

@@ -9,6 +9,7 @@ use frex_proto::{
 };
 use prost::Message;
 
+mod companions;
 mod succession;
 
 use crate::{
@@ -25,11 +26,16 @@ pub(crate) fn make() -> Vec<Vector> {
     vectors.extend(docs());
     vectors.extend(freshness());
     vectors.extend(succession::make());
+    vectors.extend(companions::make());
     vectors
 }
 
 fn key(number: u8) -> SigningKey {
-    SigningKey::from_seed(&[number; 32])
+    let key = SigningKey::from_seed(&[number; 32]);
+    match number {
+        companions::FIRST.. => key.with_companion(&[number; 32]),
+        _ => key,
+    }
 }
 
 fn public(number: u8) -> VerifyingKey {
@@ -80,6 +86,8 @@ struct Parts {
     roster_signers: Vec<u8>,
     docs: Vec<(v1::MemberDoc, u8)>,
     freshness: Option<(v1::Freshness, u8)>,
+    /// The payload type of objects that lose what companions signed.
+    stripped: Option<&'static str>,
 }
 
 impl Parts {
@@ -116,6 +124,7 @@ impl Parts {
             roster_signers: vec![4, 6],
             docs,
             freshness: None,
+            stripped: None,
         }
     }
 
@@ -139,15 +148,33 @@ impl Parts {
     }
 
     fn bundle(&self) -> Bytes {
-        let root = signed(self.root_type, &self.root, &self.root_signers);
-        let roster = signed(label::TYPE_ROSTER, &self.roster, &self.roster_signers);
+        let signed = |kind: &str, payload: Vec<u8>, signers: &[u8]| {
+            let mut signed = signed(kind, payload, signers);
+            if self.stripped == Some(kind) {
+                signed.signatures.retain(|one| one.signature.len() == 64);
+            }
+            Bytes::from(signed.encode_to_vec())
+        };
+        let root = signed(
+            self.root_type,
+            self.root.encode_to_vec(),
+            &self.root_signers,
+        );
+        let roster = signed(
+            label::TYPE_ROSTER,
+            self.roster.encode_to_vec(),
+            &self.roster_signers,
+        );
         let docs = self.docs.iter();
-        let docs = docs.map(|(doc, signer)| signed(label::TYPE_MEMBER_DOC, doc, &[*signer]));
+        let docs = docs
+            .map(|(doc, signer)| signed(label::TYPE_MEMBER_DOC, doc.encode_to_vec(), &[*signer]));
         let freshness = self.freshness.as_ref();
-        let freshness =
-            freshness.map(|(stated, signer)| signed(label::TYPE_FRESHNESS, stated, &[*signer]));
+        let freshness = freshness.map(|(stated, signer)| {
+            signed(label::TYPE_FRESHNESS, stated.encode_to_vec(), &[*signer])
+        });
         let earlier = self.earlier.iter();
-        let earlier = earlier.map(|(root, signers)| signed(label::TYPE_ROOT, root, signers));
+        let earlier =
+            earlier.map(|(root, signers)| signed(label::TYPE_ROOT, root.encode_to_vec(), signers));
         let bundle = v1::RosterBundle {
             root,
             roster,
@@ -174,12 +201,10 @@ impl Parts {
     }
 }
 
-fn signed(payload_type: &str, message: &impl Message, signers: &[u8]) -> Bytes {
+fn signed(payload_type: &str, payload: Vec<u8>, signers: &[u8]) -> v1::Signed {
     let keys: Vec<SigningKey> = signers.iter().map(|number| key(*number)).collect();
     let keys: Vec<&SigningKey> = keys.iter().collect();
-    let signed = sign::sign(payload_type, message.encode_to_vec().into(), &keys)
-        .expect("a key in memory signs");
-    signed.encode_to_vec().into()
+    sign::sign(payload_type, payload.into(), &keys).expect("a key in memory signs")
 }
 
 fn row(name: &str, spec: &str, what: &str, change: &dyn Fn(&mut Parts), expect: &str) -> Vector {

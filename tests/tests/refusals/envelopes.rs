@@ -135,9 +135,9 @@ pub fn signatures() -> Vec<Row> {
                     sign::sign(label::TYPE_MANIFEST, signed.payload.clone(), &[&key]).unwrap();
             })
         }),
-        client("65 signatures", TooLarge, |scene| {
+        client("129 signatures", TooLarge, |scene| {
             signed(scene, |signed| {
-                signed.signatures = vec![signed.signatures[0].clone(); 65];
+                signed.signatures = vec![signed.signatures[0].clone(); 129];
             })
         }),
         client(

@@ -3,7 +3,7 @@
 use frex_client::keys::{MEMBER_FILE, ROOT_FILE, ROSTER_FILE};
 use frex_proto::{
     error::WireCode,
-    id::KeyId,
+    label::{Hash, sha256},
     limits,
     roster::{Fault, Peer, Roster, RosterError, Standing, TrustAnchor, Validity},
 };
@@ -65,7 +65,7 @@ fn judge(folder: &Folder, now_ms: u64) -> Result<Roster, Row> {
         )
     };
     let root_path = folder.path.join(ROOT_FILE);
-    let root = files::read(&root_path, limits::SIGNED_BYTES_MAX).map_err(unread)?;
+    let root = files::read(&root_path, limits::ROOT_BYTES_MAX).map_err(unread)?;
     let bundle = files::read(&roster_path, limits::ROSTER_BUNDLE_BYTES_MAX).map_err(unread)?;
     let refused = |error: RosterError| {
         let mend = match error.fault {
@@ -128,7 +128,7 @@ fn listed(folder: &Folder, roster: &Roster) -> Row {
             continue;
         };
         let known = keys.iter().filter(|(of, ..)| of == name);
-        if !known.clone().any(|(_, key, _)| *key == public.key_id()) {
+        if !known.clone().any(|(_, key, _)| *key == public.sha256()) {
             let found = format!("{name} is not a key that the roster lists for {id}");
             return Row::fail(check, WireCode::NotTrusted, found, list_card(folder));
         }
@@ -147,23 +147,26 @@ fn listed(folder: &Folder, roster: &Roster) -> Row {
 }
 
 /// Each key of the roster's entry by the file that should hold it; none if there is no entry.
-fn listed_keys(folder: &Folder, roster: &Roster) -> Option<Vec<(&'static str, KeyId, Validity)>> {
+/// A key is named by the hash of itself and its companion: with another companion it is another.
+fn listed_keys(folder: &Folder, roster: &Roster) -> Option<Vec<(&'static str, Hash, Validity)>> {
     let mut keys = Vec::new();
     match folder.kind {
         Kind::Member => {
             let member = roster.member(&folder.id)?;
             let identity = member.identity_keys.iter();
-            keys.extend(identity.map(|key| ("identity.key", key.key.key_id(), key.validity)));
+            keys.extend(identity.map(|key| ("identity.key", key.key.sha256(), key.validity)));
             let sealing = member.sealing_keys.iter();
-            keys.extend(sealing.map(|key| ("sealing.key", key.key.key_id(), key.validity)));
+            keys.extend(
+                sealing.map(|key| ("sealing.key", sha256(&[key.key.as_bytes()]), key.validity)),
+            );
             let tls = member.client_tls_keys.iter();
-            keys.extend(tls.map(|key| ("tls.key", key.key.key_id(), key.validity)));
+            keys.extend(tls.map(|key| ("tls.key", key.key.sha256(), key.validity)));
         }
         Kind::Node => {
             let node = roster.node(&folder.id)?;
             let tls = node.tls_keys.iter();
-            keys.extend(tls.map(|key| ("tls.key", key.key.key_id(), key.validity)));
-            keys.push(("log.key", node.log_key.key_id(), Validity::ALWAYS));
+            keys.extend(tls.map(|key| ("tls.key", key.key.sha256(), key.validity)));
+            keys.push(("log.key", node.log_key.sha256(), Validity::ALWAYS));
         }
     }
     Some(keys)
@@ -212,7 +215,7 @@ fn expiry(folder: &Folder, roster: &Roster, now_ms: u64) -> Row {
         let end_ms = keys
             .into_iter()
             .filter(|(of, key, _)| {
-                of == name && public.is_none_or(|public| *key == public.key_id())
+                of == name && public.is_none_or(|public| *key == public.sha256())
             })
             .filter_map(|(_, _, validity)| validity.not_after_ms)
             .max();

@@ -196,9 +196,8 @@ fn row(
     let listed = roster
         .and_then(|roster| roster.member(&record.member))
         .is_some_and(|member| {
-            let listed = |key: &[u8; 32]| hex::encode(key) == record.identity;
             let mut keys = member.identity_keys.iter();
-            keys.any(|timed| listed(timed.key.as_bytes()))
+            keys.any(|timed| hex::encode(timed.key.encoded()) == record.identity)
         });
     Ok(json!({
         "peer": record.member, "name": record.name, "country": record.country,

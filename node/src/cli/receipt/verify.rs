@@ -9,6 +9,7 @@ use frex_proto::{
     log::{Leaf, LogVerifier},
     receipt::{self, Check, Outcome},
     roster::TrustAnchor,
+    sign::SignError,
     v1::{self, Event},
 };
 use prost::Message;
@@ -18,7 +19,7 @@ use crate::cli::{
     ReceiptVerifyArgs,
     failure::{Done, Failure, OrCode, OrFail},
     files, member, output,
-    roster::{Judged, judge_even_expired, read_bundle, read_root, refused},
+    roster::{Judged, judge_even_expired, read_bundle, read_root, refused, words},
     time::rfc3339,
 };
 
@@ -213,12 +214,20 @@ fn stage_row(statement: &v1::Statement, judged: Option<&Judged>) -> Row {
     let name = format!("stage is signed by {}", output::clean(&who));
     match judged {
         None => (format!("{name} (needs --roster)"), "not checked", None),
-        Some(judged) if member::stage_is_signed(statement, &judged.roster) => (name, "ok", None),
-        Some(_) => (
-            name,
-            "failed",
-            Some("the member's signature does not hold".to_owned()),
-        ),
+        Some(judged) => match member::stage_signer(statement, &judged.roster) {
+            Ok(key) => {
+                let signs = words::algorithms_of([&key]);
+                (format!("{name}, by {signs}"), "ok", None)
+            }
+            Err(Some(SignError::HalfSigned)) => {
+                let why = "the roster lists a key that signs by Ed25519 and ML-DSA-65, and one of the two signatures is missing";
+                (name, "failed", Some(why.to_owned()))
+            }
+            Err(_) => {
+                let why = "the member's signature does not hold";
+                (name, "failed", Some(why.to_owned()))
+            }
+        },
     }
 }
 
