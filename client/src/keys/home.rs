@@ -404,7 +404,7 @@ mod tests {
         assert_eq!(public.identity, Some(other.verifying_key()));
     }
 
-    // FIL-15, FIL-17: what is sealed to the key of before, or of next, opens until its time is over.
+    // FIL-15, FIL-17, FIL-18: what is sealed to the key of before, or of next, opens until its time is over.
     #[test]
     fn member_opens_with_the_keys_around_the_one_in_use() {
         let dir = tempfile::tempdir().unwrap();

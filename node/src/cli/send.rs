@@ -264,7 +264,11 @@ impl<'a> Ear<'a> {
                 receipt,
                 ..
             } => {
-                let members = self.heard.members_at(&node);
+                let mut members = self.heard.members_at(&node);
+                if members.is_empty() {
+                    // The home node itself: then nobody gets it.
+                    members = self.heard.fates.keys().cloned().collect();
+                }
                 self.set(&members, "rejected", node, Some(code), &receipt)?;
             }
             News::Stage {

@@ -204,7 +204,9 @@ impl Rotation {
         client
             .hear_news()
             .await
-            .or_fail(format_args!("{node} cannot be reached, so nothing changed"))
+            .or_fail(format_args!(
+                "there is no way to {node} yet, so the key in use stays"
+            ))
             .map_err(|failure| self.again(failure))?;
         Ok(client)
     }

@@ -19,10 +19,10 @@ use frex_proto::{
 use prost::Message;
 use serde_json::json;
 
-use super::{RotateIdentityArgs, Rotation, listed, signing};
+use super::{RotateIdentityArgs, Rotation, listed, signing, waiting};
 use crate::cli::{
     failure::{Done, Failure, OrFail},
-    files, fingerprint, member, output,
+    files, fingerprint, inbox, member, output,
     time::rfc3339,
 };
 
@@ -190,12 +190,9 @@ async fn ping(rotation: &mut Rotation, client: &Client) -> Result<(), Failure> {
         return Err(rotation.again(Failure::new(WireCode::TimedOut, what)));
     }
     // Unless a program that runs reads it first, it does not come to anybody's eyes.
-    let mut inbox = client
-        .inbox(limits::INBOX_CREDIT_MAX, Duration::ZERO)
-        .await
-        .or_fail("the inbox cannot be read")?;
-    while let Some(item) = inbox.next().await {
-        if let Ok(item) = item.or_fail("the inbox cannot be read")?
+    let mut items = waiting::open(client).await?;
+    while let Some(item) = inbox::next_waiting(&mut items).await? {
+        if let Ok(item) = item
             && item.id() == id
         {
             let confirmed = item.confirm(v1::Stage::Opened, "").await;

@@ -64,7 +64,7 @@ pub fn rotate(args: &RotateSealingArgs, json: bool) -> Done {
         );
         if lost > 0 {
             output::message(format_args!(
-                "note: {} in the inbox are sealed to the old key, and nobody will be able to open them",
+                "note: in the inbox nobody will be able to open {}, sealed to the old key",
                 waiting::counted(lost)
             ));
         }
@@ -98,7 +98,7 @@ async fn plan(rotation: Rotation, keys: MemberKeys) -> Done {
     let next = [
         "This would list a new sealing key, and destroy the old one at once.".to_owned(),
         format!(
-            "{} in the inbox are sealed to the old one: nobody would be able to open them.",
+            "Waiting in the inbox for the old one, which nobody could open then: {}.",
             waiting::counted(lost)
         ),
         "What is under way to you is refused, and sealed again by its senders.".to_owned(),
