@@ -137,7 +137,7 @@ impl World {
             membership: Some(membership),
             identity: seat.identity.clone(),
             tls: seat.tls.clone(),
-            sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())],
+            sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())].into(),
             environment,
             socket: None,
             limits: Limits::default(),

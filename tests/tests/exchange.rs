@@ -120,7 +120,7 @@ impl World {
             membership: None,
             identity: seat.identity.clone(),
             tls: seat.tls.clone(),
-            sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())],
+            sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())].into(),
             environment: Environment::default(),
             socket: None,
             limits: Limits::default(),

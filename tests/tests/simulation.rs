@@ -111,7 +111,7 @@ impl Scene {
             membership: None,
             identity: identity.clone(),
             tls: tls.clone(),
-            sealing: vec![SealingSecretKey::from_seed(&sealing.seed())],
+            sealing: vec![SealingSecretKey::from_seed(&sealing.seed())].into(),
             environment,
             socket: Some(Socket::Abstract(
                 self.machines[machine].bind(50_000).unwrap(),

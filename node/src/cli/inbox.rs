@@ -25,6 +25,9 @@ const ABOUT: &str = "about";
 /// Exit code when something could not be opened.
 const PARTIAL: u8 = 3;
 const PATIENCE_MIN: Duration = Duration::from_secs(3);
+/// Waiting items come one after another without a pause.
+const QUIET: Duration = Duration::from_secs(1);
+const UNREAD: &str = "the inbox cannot be read";
 
 /// What goes on with one inbox.
 struct Reader<'a> {
@@ -79,7 +82,7 @@ impl Reader<'_> {
             let mut first = open(client, 1, args.wait.0).await?;
             match first.next().await {
                 None => return Ok(()),
-                Some(item) => self.take(item.or_fail("the inbox cannot be read")?).await?,
+                Some(item) => self.take(item.or_fail(UNREAD)?).await?,
             }
         }
         if self.taken() >= max {
@@ -90,9 +93,13 @@ impl Reader<'_> {
             .min(limits::INBOX_CREDIT_MAX);
         let mut rest = open(client, credit, Duration::ZERO).await?;
         while self.taken() < max {
-            match rest.next().await {
+            let item = match self.held.is_empty() && self.failed.is_empty() {
+                true => rest.next().await.transpose().or_fail(UNREAD)?,
+                false => next_waiting(&mut rest).await?,
+            };
+            match item {
                 None => return Ok(()),
-                Some(item) => self.take(item.or_fail("the inbox cannot be read")?).await?,
+                Some(item) => self.take(item).await?,
             }
         }
         Ok(())
@@ -184,11 +191,24 @@ impl Reader<'_> {
     }
 }
 
-async fn open(client: &Client, credit: u32, wait: Duration) -> Result<Inbox, Failure> {
-    client
-        .inbox(credit, wait)
-        .await
-        .or_fail("the inbox cannot be read")
+/// Opens the inbox.
+///
+/// # Errors
+/// It cannot be read.
+pub async fn open(client: &Client, credit: u32, wait: Duration) -> Result<Inbox, Failure> {
+    client.inbox(credit, wait).await.or_fail(UNREAD)
+}
+
+/// What waits next; none when nothing has come for a moment: while items are held, the node does
+/// not say that there are no more.
+///
+/// # Errors
+/// The inbox cannot be read.
+pub async fn next_waiting(
+    inbox: &mut Inbox,
+) -> Result<Option<Result<InboxItem, FailedItem>>, Failure> {
+    let item = tokio::time::timeout(QUIET, inbox.next()).await;
+    item.ok().flatten().transpose().or_fail(UNREAD)
 }
 
 fn extension(content_type: &str) -> &'static str {

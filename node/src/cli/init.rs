@@ -9,7 +9,7 @@ use frex_client::{
 };
 use frex_proto::{
     error::WireCode,
-    keys::{SealingSecretKey, SigningKey},
+    keys::SigningKey,
     roster::{
         Card,
         build::{self, CardDraft, NodeDraft},
@@ -129,11 +129,7 @@ fn plan(args: &InitArgs) -> Result<Plan, Failure> {
 /// Judges a card with keys that are thrown away, so that nothing is written for a wrong argument.
 fn check_before_writing(args: &InitArgs, plan: &Plan) -> Result<(), Failure> {
     let mut rng = Random::System.rng();
-    let keys = MemberKeys {
-        identity: new_identity(args, &mut rng),
-        sealing: SealingSecretKey::generate(&mut rng),
-        tls: SigningKey::generate(&mut rng),
-    };
+    let keys = MemberKeys::beside(new_identity(args, &mut rng), &mut rng);
     let node = NodeKeys {
         tls: SigningKey::generate(&mut rng),
         log: SigningKey::generate(&mut rng),
@@ -187,7 +183,7 @@ fn card(
         home_node: &plan.node,
         identity: &keys.identity,
         client_tls: &[keys.tls.verifying_key()],
-        sealing: &[keys.sealing.public()],
+        sealing: &[keys.sealing_public()],
         node,
         issued_ms: now_ms,
         expires_ms: now_ms.saturating_add(DOCUMENT_LIFE_MS),

@@ -2,8 +2,11 @@
 
 use bytes::Bytes;
 
-use super::{Accepts, Freshness, Member, Node, Peer, Root, RootRef, Roster, RosterRef, Standing};
+use super::{
+    Accepts, Freshness, Member, Node, Peer, Root, RootRef, Roster, RosterRef, SealedTo, Standing,
+};
 use crate::{
+    id::KeyId,
     keys::{SealingPublicKey, VerifyingKey},
     label::Hash,
     limits,
@@ -267,6 +270,26 @@ impl Member {
     #[must_use]
     pub fn identity_keys_at(&self, at_ms: u64) -> Vec<VerifyingKey> {
         super::judge::good_at(&self.identity_keys, at_ms)
+    }
+}
+
+impl Member {
+    /// What becomes of an envelope that is sealed to this key of the member. Spec: ROS-35.
+    #[must_use]
+    pub fn sealed_to(&self, key: KeyId, now_ms: u64) -> SealedTo {
+        let mut retired = self.retired_sealing_keys.iter();
+        let retired = retired.find(|retired| retired.key_id == key);
+        let listed = || {
+            self.sealing_keys
+                .iter()
+                .any(|timed| timed.key.key_id() == key)
+        };
+        match retired {
+            Some(retired) if retired.from_ms <= now_ms => SealedTo::Retired,
+            Some(_) => SealedTo::Opens,
+            None if listed() => SealedTo::Opens,
+            None => SealedTo::Unknown,
+        }
     }
 }
 

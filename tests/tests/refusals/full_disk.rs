@@ -53,7 +53,7 @@ impl Scene {
             membership: None,
             identity: seat.identity.clone(),
             tls: seat.tls.clone(),
-            sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())],
+            sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())].into(),
             environment: environment(&clock, 2),
             socket: Some(Socket::Abstract(reader.bind(50_000).unwrap())),
             limits: Limits::default(),

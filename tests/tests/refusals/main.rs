@@ -151,7 +151,7 @@ async fn a_stolen_body_under_another_name_cannot_be_opened() {
         membership: None,
         identity: seat.identity.clone(),
         tls: seat.tls.clone(),
-        sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())],
+        sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())].into(),
         environment: Environment::default(),
         socket: None,
         limits: Limits::default(),

@@ -174,7 +174,7 @@ fn listed_keys(folder: &Folder, roster: &Roster) -> Option<Vec<(&'static str, Ha
 
 fn list_card(folder: &Folder) -> String {
     format!(
-        "Restore the listed keys, or have the governance list the card of these: frex roster propose CARD --root {} --previous {} --out next.proposal",
+        "Restore the listed keys (to replace keys, use frex key rotate), or have the governance list the card of these: frex roster propose CARD --root {} --previous {} --out next.proposal",
         folder.path.join(ROOT_FILE).display(),
         folder.path.join(ROSTER_FILE).display()
     )
@@ -228,11 +228,17 @@ fn expiry(folder: &Folder, roster: &Roster, now_ms: u64) -> Row {
     let (first, end_ms) = &ends[0];
     let days = end_ms.saturating_sub(now_ms) / DAY_MS;
     let end = rfc3339(*end_ms);
-    let mend = match first.as_str() {
-        "the roster" | "the root" => format!(
-            "Get the one that follows from the governance: frex roster install FILE {}",
-            folder.path.display()
-        ),
+    let dir = folder.path.display();
+    let mend = match first.split('.').next() {
+        Some("the roster" | "the root") => {
+            format!("Get the one that follows from the governance: frex roster install FILE {dir}")
+        }
+        // The document that follows ends later, and so do the keys that it states.
+        Some(name @ ("identity" | "sealing" | "tls"))
+            if folder.kind == Kind::Member && now_ms < *end_ms =>
+        {
+            format!("frex key rotate {name} {dir}")
+        }
         _ => list_card(folder),
     };
     if now_ms >= *end_ms {

@@ -77,7 +77,7 @@ async fn exchange(case: &Case, scene: &Scene, meter: &Arc<Meter>) -> anyhow::Res
         membership: None,
         identity: seat.identity.clone(),
         tls: seat.tls.clone(),
-        sealing: Vec::new(),
+        sealing: Vec::new().into(),
         environment: Environment::default(),
         socket: None,
         limits: Limits::default(),
