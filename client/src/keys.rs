@@ -27,6 +27,7 @@ use frex_proto::{
 };
 use serde::{Deserialize, Serialize};
 
+use self::token::{NewKey, TokenError};
 use crate::{
     passphrase::{PassphraseError, Unlock},
     tls::{Identity, TlsError},
@@ -36,6 +37,7 @@ pub mod change;
 pub mod file;
 mod home;
 pub mod text;
+pub mod token;
 
 /// The settings file of a member's directory.
 pub const MEMBER_FILE: &str = "member.toml";
@@ -112,6 +114,14 @@ pub enum KeyFileError {
         /// Why there is none.
         source: PassphraseError,
     },
+    /// The secret half is in a token that does not give a key to sign with.
+    #[error("the key of {} is in a token: {source}", path.display())]
+    Token {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: TokenError,
+    },
     /// The secret half is in a token, so it cannot be written.
     #[error("{} cannot be written: the key is in a token, which does not give it away", path.display())]
     InToken {
@@ -143,6 +153,7 @@ impl From<&KeyFileError> for WireCode {
             KeyFileError::Missing { .. } => Self::NotInitialised,
             KeyFileError::Sealed { source, .. } => (*source).into(),
             KeyFileError::WrongPassphrase { .. } => Self::Sealed,
+            KeyFileError::Token { source, .. } => source.into(),
             KeyFileError::InToken { .. } => Self::BadInput,
             KeyFileError::Damaged { .. }
             | KeyFileError::OtherCipher { .. }
@@ -280,6 +291,17 @@ impl MemberKeys {
     pub fn transport_identity(&self) -> Result<Identity, TlsError> {
         Identity::new(&self.tls)
     }
+}
+
+/// The secret keys of a member that is about to be made.
+#[derive(Debug)]
+pub struct NewMemberKeys {
+    /// Signs envelopes, statements and the member's document.
+    pub identity: NewKey,
+    /// Opens what is sealed to the member: always in a file, for tokens do not know its kind.
+    pub sealing: SealingSecretKey,
+    /// Authenticates connections.
+    pub tls: NewKey,
 }
 
 /// The public halves of a member's keys, as far as they can be read without a passphrase.

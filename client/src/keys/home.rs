@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::{
     HomeError, KEYS_DIR, KeyFileError, MEMBER_FILE, MemberHome, MemberKeys, MemberPublicKeys,
-    MemberSettings, RECEIPTS_DIR, file, file::KeyPlace, text::PublicKey,
+    MemberSettings, NewMemberKeys, RECEIPTS_DIR, file, file::KeyPlace, text::PublicKey,
 };
 use crate::passphrase::{Passphrase, Unlock};
 
@@ -39,6 +39,25 @@ impl MemberHome {
         passphrase: Option<&Passphrase>,
         rng: &mut dyn CryptoRng,
     ) -> Result<(Self, MemberKeys), HomeError> {
+        let keys = NewMemberKeys {
+            identity: SigningKey::generate(rng).into(),
+            sealing: SealingSecretKey::generate(rng),
+            tls: SigningKey::generate(rng).into(),
+        };
+        Self::create_with(dir, settings, keys, passphrase, rng)
+    }
+
+    /// As [`create`](Self::create), with keys that were made before.
+    ///
+    /// # Errors
+    /// [`HomeError`]; nothing that exists is overwritten.
+    pub fn create_with(
+        dir: &Path,
+        settings: MemberSettings,
+        keys: NewMemberKeys,
+        passphrase: Option<&Passphrase>,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(Self, MemberKeys), HomeError> {
         let path = dir.join(MEMBER_FILE);
         check_settings(&path, &settings)?;
         if path.exists() {
@@ -51,24 +70,22 @@ impl MemberHome {
                 passphrase.map_or_else(Unlock::none, |passphrase| Unlock::with(passphrase.clone())),
             ),
         };
-        let keys = MemberKeys {
-            identity: SigningKey::generate(rng),
-            sealing: SealingSecretKey::generate(rng),
-            tls: SigningKey::generate(rng),
-        };
         fs::create_dir_all(dir).map_err(|source| file::io(dir, source))?;
         let keys_dir = dir.join(KEYS_DIR);
         file::create_private_dir(&keys_dir)?;
         file::create_private_dir(&dir.join(RECEIPTS_DIR))?;
-        for (name, key) in [
-            (IDENTITY_FILE, (&keys.identity).into()),
-            (SEALING_FILE, (&keys.sealing).into()),
-            (TLS_FILE, (&keys.tls).into()),
-        ] {
-            file::write_key(&keys_dir.join(name), key, passphrase, rng)?;
+        for (name, key) in [(IDENTITY_FILE, &keys.identity), (TLS_FILE, &keys.tls)] {
+            key.write(&keys_dir.join(name), passphrase, rng)?;
         }
+        let sealing = keys_dir.join(SEALING_FILE);
+        file::write_key(&sealing, (&keys.sealing).into(), passphrase, rng)?;
         let text = toml::to_string(&home.settings).map_err(|error| bad(&path, &error))?;
         file::write_new(&path, text.as_bytes())?;
+        let keys = MemberKeys {
+            identity: keys.identity.into_key(),
+            sealing: keys.sealing,
+            tls: keys.tls.into_key(),
+        };
         Ok((home, keys))
     }
 

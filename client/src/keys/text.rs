@@ -26,6 +26,7 @@ use pkcs8::{
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
+use super::token::TokenPlace;
 use crate::passphrase::Passphrase;
 
 const SIGNING_LABEL: &str = "PRIVATE KEY";
@@ -125,6 +126,7 @@ pub struct KeyText {
 #[derive(Debug)]
 enum Body {
     Plain(SecretKey),
+    Token(TokenPlace),
     Encrypted(Encrypted),
 }
 
@@ -247,7 +249,13 @@ impl KeyText {
     /// # Errors
     /// [`KeyTextError`].
     pub fn parse(text: &str) -> Result<Self, KeyTextError> {
-        let start = text.find("-----BEGIN ").ok_or(KeyTextError::Malformed)?;
+        let Some(start) = text.find("-----BEGIN ") else {
+            let place = TokenPlace::parse(text).ok_or(KeyTextError::Malformed)?;
+            return Ok(Self {
+                public: Some(PublicKey::Signing(place.public)),
+                body: Body::Token(place),
+            });
+        };
         let (preamble, pem) = text.split_at(start);
         let (label, document) = decode_vec(pem.as_bytes()).map_err(|_| KeyTextError::Malformed)?;
         let document = Zeroizing::new(document);
@@ -280,6 +288,16 @@ impl KeyText {
         match &self.body {
             Body::Plain(key) => matches!(key, SecretKey::Sealing(_)),
             Body::Encrypted(encrypted) => encrypted.sealing,
+            Body::Token(_) => false,
+        }
+    }
+
+    /// Where the key is, if it is in a token.
+    #[must_use]
+    pub fn token(&self) -> Option<&TokenPlace> {
+        match &self.body {
+            Body::Token(place) => Some(place),
+            Body::Plain(_) | Body::Encrypted(_) => None,
         }
     }
 
@@ -292,11 +310,13 @@ impl KeyText {
     /// The key. A passphrase is not needed, and not looked at, if it is not encrypted.
     ///
     /// # Errors
-    /// [`KeyTextError::Sealed`], [`KeyTextError::WrongPassphrase`], [`KeyTextError::Damaged`].
+    /// [`KeyTextError::Sealed`], [`KeyTextError::WrongPassphrase`], [`KeyTextError::Damaged`], and
+    /// [`KeyTextError::InToken`] where [`token`](Self::token) says where it is.
     pub fn open(self, passphrase: Option<&Passphrase>) -> Result<SecretKey, KeyTextError> {
         let encrypted = match self.body {
             Body::Plain(key) => return Ok(key),
             Body::Encrypted(encrypted) => encrypted,
+            Body::Token(_) => return Err(KeyTextError::InToken),
         };
         let key = encrypted.open(passphrase.ok_or(KeyTextError::Sealed)?)?;
         match self.public {

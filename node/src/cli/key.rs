@@ -12,6 +12,7 @@ use super::failure::{Done, Failure};
 
 mod change;
 mod list;
+mod token;
 
 /// `frex key …`.
 #[derive(Debug, Subcommand)]
@@ -24,6 +25,8 @@ pub enum KeyCommand {
     Decrypt(KeyArgs),
     /// Put encrypted keys under another passphrase
     Passphrase(KeyPassphraseArgs),
+    /// Make a signing key in a hardware token, or take one that is there, and write its key file
+    Token(token::KeyTokenArgs),
 }
 
 /// `frex key ls`, `encrypt`, `decrypt`.
@@ -57,6 +60,7 @@ pub fn key(command: &KeyCommand, json: bool) -> Done {
             args.new_passphrase_fd,
             json,
         ),
+        KeyCommand::Token(args) => token::token(args, json),
     }
 }
 

@@ -7,7 +7,12 @@ use std::{
 };
 
 use frex_client::{
-    keys::{KEYS_DIR, KeyFileError, file::KeyPlace},
+    keys::{
+        KEYS_DIR, KeyFileError,
+        file::KeyPlace,
+        text::KeyText,
+        token::{TokenError, TokenPlace},
+    },
     passphrase::Unlock,
 };
 use frex_proto::error::WireCode;
@@ -75,10 +80,13 @@ pub fn modes(folder: &Folder) -> Row {
 pub fn keys(folder: &Folder) -> Row {
     let check = folder.check("keys");
     let dir = folder.path.display();
-    let mut encrypted = 0_usize;
+    let (mut encrypted, mut in_token) = (0_usize, 0_usize);
     for (name, text) in &folder.keys {
         match text {
-            Ok(text) => encrypted += usize::from(text.is_encrypted()),
+            Ok(text) => {
+                encrypted += usize::from(text.is_encrypted());
+                in_token += usize::from(text.token().is_some());
+            }
             Err(KeyFileError::LooseMode { .. }) => {
                 return Row::skip(
                     check,
@@ -109,7 +117,41 @@ pub fn keys(folder: &Folder) -> Row {
         all if all == names.len() => "encrypted".to_owned(),
         some => format!("{some} of {} encrypted", names.len()),
     };
+    let how = match in_token {
+        0 => how,
+        some => format!("{how}, {some} in a token"),
+    };
     Row::ok(check, format!("{}: {how}", names.join(", ")))
+}
+
+/// Whether the token is there that holds a key of the folder, and still holds it. No PIN is
+/// needed, and none is tried. Nothing for a folder whose keys are all in files.
+pub fn token(folder: &Folder) -> Option<Row> {
+    let check = folder.check("token");
+    let texts = folder
+        .keys
+        .iter()
+        .filter_map(|(_, text)| text.as_ref().ok());
+    let places: Vec<&TokenPlace> = texts.filter_map(KeyText::token).collect();
+    let first = places.first()?;
+    for place in &places {
+        if let Err(error) = place.check() {
+            let mend = match &error {
+                TokenError::Absent(label) => {
+                    format!("Connect the token {label}, or start the service that leads to it")
+                }
+                TokenError::NotBuilt => WireCode::NotBuilt.info().advice.to_owned(),
+                _ => format!("frex key ls {}", folder.path.display()),
+            };
+            return Some(Row::fail(check, (&error).into(), error.to_string(), mend));
+        }
+    }
+    let found = format!(
+        "{} is there and holds {} of the keys",
+        first.token.label,
+        places.len()
+    );
+    Some(Row::ok(check, found))
 }
 
 /// The path with its mode if others have a way in; nothing for what is not there.

@@ -55,20 +55,33 @@ fn print(rows: &[Row<'_>]) {
         let (kind, encrypted, print) = match &row.text {
             Ok(text) => (
                 kind(text),
-                if text.is_encrypted() { "yes" } else { "no" },
+                kept(text),
                 printed(text).unwrap_or_else(|| "not stated".to_owned()),
             ),
-            Err(_) => ("unknown", "unknown", "unusable, see below".to_owned()),
+            Err(_) => (
+                "unknown",
+                "unknown".to_owned(),
+                "unusable, see below".to_owned(),
+            ),
         };
         table.add_row([
             output::clean(&row.path.display().to_string()),
             kind.to_owned(),
-            encrypted.to_owned(),
+            encrypted,
             row.mode.clone(),
             print,
         ]);
     }
     output::print_table(&table);
+}
+
+/// How the secret half is kept.
+fn kept(text: &KeyText) -> String {
+    match text.token() {
+        Some(place) => format!("token {}", output::clean(&place.token.label)),
+        None if text.is_encrypted() => "yes".to_owned(),
+        None => "no".to_owned(),
+    }
 }
 
 fn kind(text: &KeyText) -> &'static str {
@@ -88,7 +101,8 @@ impl Row<'_> {
         match &self.text {
             Ok(text) => json!({
                 "file": self.path, "mode": self.mode, "kind": kind(text),
-                "encrypted": text.is_encrypted(), "fingerprint": printed(text),
+                "encrypted": text.is_encrypted(),
+                "token": text.token().map(|place| &place.token.label), "fingerprint": printed(text),
                 "key_id": text.public().map(|public| public.key_id().to_string()), "problem": null,
             }),
             Err(error) => json!({
