@@ -175,26 +175,21 @@ impl Sequencer {
             .map(|planned| planned.leaf.hash())
             .collect();
         let grown = log::batch_append(&self.frontier, &leaves);
-        let note = if leaves.is_empty() {
-            None
-        } else {
-            let head = Checkpoint {
-                origin: self.origin.clone(),
-                size: grown.frontier.size(),
-                root: grown.root,
-            };
-            match checkpoint::sign(&head, &self.log_key) {
-                Ok(note) => Some(note),
-                // Like a full disk: nothing was written and the tree is as it was, so callers hear
-                // a code that says to come again, and keep what they have. A token that comes
-                // back needs no restart, and there is nothing here to try again for.
-                Err(CheckpointError::Note(NoteError::Signing(error))) => {
-                    tracing::error!("no checkpoint can be signed, so nothing is accepted: {error}");
-                    fail(&planned, outcomes, error.into());
-                    return Ok(());
-                }
-                Err(_) => return Err(LedgerError::Inconsistent),
+        let head = (grown.frontier.size(), grown.root);
+        let note = match (!leaves.is_empty())
+            .then(|| self.sign_head(head))
+            .transpose()
+        {
+            Ok(note) => note,
+            // Like a full disk: nothing was written and the tree is as it was, so callers hear a
+            // code that says to come again, and keep what they have. A token that comes back needs
+            // no restart, and its own session has been tried anew before it gave up.
+            Err(CheckpointError::Note(NoteError::Signing(error))) => {
+                tracing::error!("no checkpoint can be signed, so nothing is accepted: {error}");
+                fail(&planned, outcomes, error.into());
+                return Ok(());
             }
+            Err(_) => return Err(LedgerError::Inconsistent),
         };
         let mut receipts = Vec::with_capacity(planned.len());
         let mut proofs = grown.proofs.into_iter();
@@ -230,6 +225,15 @@ impl Sequencer {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn sign_head(&self, (size, root): (u64, Hash)) -> Result<Bytes, CheckpointError> {
+        let head = Checkpoint {
+            origin: self.origin.clone(),
+            size,
+            root,
+        };
+        checkpoint::sign(&head, &self.log_key)
     }
 
     fn append(
