@@ -28,7 +28,10 @@ use frex_proto::{
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 
-use self::rotation::KeyRecord;
+use self::{
+    rotation::KeyRecord,
+    token::{NewKey, TokenError},
+};
 use crate::{
     passphrase::{PassphraseError, Unlock},
     tls::{Identity, TlsError},
@@ -39,6 +42,7 @@ pub mod file;
 mod home;
 pub mod rotation;
 pub mod text;
+pub mod token;
 
 /// The settings file of a member's directory.
 pub const MEMBER_FILE: &str = "member.toml";
@@ -115,6 +119,14 @@ pub enum KeyFileError {
         /// Why there is none.
         source: PassphraseError,
     },
+    /// The secret half is in a token that does not give a key to sign with.
+    #[error("the key of {} is in a token: {source}", path.display())]
+    Token {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: TokenError,
+    },
     /// The secret half is in a token, so it cannot be written.
     #[error("{} cannot be written: the key is in a token, which does not give it away", path.display())]
     InToken {
@@ -160,6 +172,7 @@ impl From<&KeyFileError> for WireCode {
             KeyFileError::Missing { .. } => Self::NotInitialised,
             KeyFileError::Sealed { source, .. } => (*source).into(),
             KeyFileError::WrongPassphrase { .. } => Self::Sealed,
+            KeyFileError::Token { source, .. } => source.into(),
             KeyFileError::InToken { .. } => Self::BadInput,
             KeyFileError::Damaged { .. }
             | KeyFileError::OtherCipher { .. }
@@ -307,19 +320,23 @@ impl MemberKeys {
     /// New keys.
     #[must_use]
     pub fn generate(rng: &mut dyn CryptoRng) -> Self {
-        Self::beside(SigningKey::generate(rng), rng)
+        Self::of(
+            SigningKey::generate(rng),
+            SealingSecretKey::generate(rng),
+            SigningKey::generate(rng),
+        )
     }
 
-    /// New keys beside this identity.
+    /// These keys, none of which has followed another.
     #[must_use]
-    pub fn beside(identity: SigningKey, rng: &mut dyn CryptoRng) -> Self {
+    pub fn of(identity: SigningKey, sealing: SealingSecretKey, tls: SigningKey) -> Self {
         Self {
             identity,
             sealing: SealingKeys {
-                keys: vec![SealingSecretKey::generate(rng)],
+                keys: vec![sealing],
                 until_ms: None,
             },
-            tls: SigningKey::generate(rng),
+            tls,
             destroyed: Vec::new(),
         }
     }
@@ -337,6 +354,17 @@ impl MemberKeys {
     pub fn transport_identity(&self) -> Result<Identity, TlsError> {
         Identity::new(&self.tls)
     }
+}
+
+/// The secret keys of a member that is about to be made.
+#[derive(Debug)]
+pub struct NewMemberKeys {
+    /// Signs envelopes, statements and the member's document.
+    pub identity: NewKey,
+    /// Opens what is sealed to the member: always in a file, for tokens do not know its kind.
+    pub sealing: SealingSecretKey,
+    /// Authenticates connections.
+    pub tls: NewKey,
 }
 
 /// The public halves of a member's keys, as far as they can be read without a passphrase.

@@ -118,6 +118,8 @@ type Ask = dyn Fn() -> Result<Passphrase, PassphraseError> + Send + Sync;
 pub struct Unlock {
     ask: Box<Ask>,
     held: OnceLock<Result<Passphrase, PassphraseError>>,
+    ask_pin: Box<Ask>,
+    held_pin: OnceLock<Result<Passphrase, PassphraseError>>,
     credentials: Option<PathBuf>,
 }
 
@@ -142,8 +144,20 @@ impl Unlock {
         Self {
             ask: Box::new(ask),
             held: OnceLock::new(),
+            ask_pin: Box::new(|| Err(PassphraseError::NotGiven)),
+            held_pin: OnceLock::new(),
             credentials: None,
         }
+    }
+
+    /// Asks `ask` for a PIN when the first key in a token is met, and never again. Spec: FIL-34.
+    #[must_use]
+    pub fn with_pin(
+        mut self,
+        ask: impl Fn() -> Result<Passphrase, PassphraseError> + Send + Sync + 'static,
+    ) -> Self {
+        self.ask_pin = Box::new(ask);
+        self
     }
 
     /// Adds the folder of credentials. Spec: FIL-13.
@@ -166,6 +180,17 @@ impl Unlock {
     pub fn passphrase(&self) -> Result<&Passphrase, PassphraseError> {
         self.held
             .get_or_init(&self.ask)
+            .as_ref()
+            .map_err(|error| *error)
+    }
+
+    /// The PIN of tokens.
+    ///
+    /// # Errors
+    /// [`PassphraseError`], the same one each time.
+    pub fn pin(&self) -> Result<&Passphrase, PassphraseError> {
+        self.held_pin
+            .get_or_init(&self.ask_pin)
             .as_ref()
             .map_err(|error| *error)
     }

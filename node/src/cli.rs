@@ -39,6 +39,7 @@ mod send;
 mod show;
 mod status;
 mod time;
+mod token;
 mod way;
 
 pub use dispatch::main;
@@ -59,6 +60,9 @@ pub struct Cli {
     /// Read the passphrase of encrypted keys from this file descriptor, one line: 3 with 3<FILE
     #[arg(long, global = true, value_name = "N", display_order = 900)]
     pub passphrase_fd: Option<u32>,
+    /// Read the PIN of hardware tokens from this file descriptor, one line: 3 with 3<FILE
+    #[arg(long, global = true, value_name = "N", display_order = 901)]
+    pub pin_fd: Option<u32>,
     /// What to do
     #[command(subcommand)]
     pub command: Command,
@@ -75,7 +79,7 @@ pub enum Command {
     /// Propose, sign, read and install the list of members
     #[command(subcommand)]
     Roster(RosterCommand),
-    /// List secret keys; encrypt them, decrypt them, change their passphrase
+    /// List secret keys; encrypt them, decrypt them, change their passphrase, use a token
     #[command(subcommand)]
     Key(key::KeyCommand),
     /// Run a node until it is told to stop
@@ -155,11 +159,24 @@ pub struct InitArgs {
     #[arg(long, value_name = "ID", requires = "no_node")]
     pub home_node: Option<String>,
     /// Give the identity key an ML-DSA-65 companion: all it signs is signed by both
-    #[arg(long)]
+    #[arg(long, conflicts_with = "token")]
     pub post_quantum: bool,
     /// Write the keys encrypted: by --passphrase-fd, or asked for at the terminal
     #[arg(long)]
     pub encrypt_keys: bool,
+    /// The hardware token, if one is named
+    #[command(flatten)]
+    pub token: token::TokenArgs,
+    /// The keys that are made in the token
+    #[arg(
+        long,
+        value_name = "KEYS",
+        value_enum,
+        value_delimiter = ',',
+        default_value = "identity,log",
+        requires = "token"
+    )]
+    pub token_keys: Vec<token::TokenKey>,
     /// Folder to make everything in
     pub dir: PathBuf,
 }

@@ -20,7 +20,10 @@ use std::{
 };
 
 use frex_client::{
-    keys::{KEYS_DIR, KeyFileError, ROOT_FILE, ROSTER_FILE, file, file::KeyPlace, text::PublicKey},
+    keys::{
+        KEYS_DIR, KeyFileError, ROOT_FILE, ROSTER_FILE, file, file::KeyPlace, text::PublicKey,
+        token::NewKey,
+    },
     passphrase::{Passphrase, Unlock},
 };
 use frex_proto::{
@@ -150,8 +153,8 @@ impl NodeHome {
     pub fn create(
         dir: &Path,
         config: &NodeConfig,
-        tls_key: &SigningKey,
-        log_key: &SigningKey,
+        tls_key: &NewKey,
+        log_key: &NewKey,
         passphrase: Option<&Passphrase>,
         rng: &mut dyn CryptoRng,
     ) -> Result<(), NodeHomeError> {
@@ -165,7 +168,7 @@ impl NodeHome {
             file::create_private_dir(&dir.join(folder))?;
         }
         for (name, key) in [(TLS_FILE, tls_key), (LOG_KEY_FILE, log_key)] {
-            file::write_key(&keys.join(name), key.into(), passphrase, rng)?;
+            key.write(&keys.join(name), passphrase, rng)?;
         }
         Ok(file::write_new(&path, config.to_string().as_bytes())?)
     }
@@ -309,6 +312,7 @@ mod tests {
     fn make(dir: &Path, passphrase: Option<&Passphrase>) -> Result<(), NodeHomeError> {
         let mut rng = Random::seeded([3; 32]).rng();
         let (tls, log) = keys();
+        let (tls, log) = (tls.into(), log.into());
         let config = NodeConfig::new("node.fr");
         NodeHome::create(dir, &config, &tls, &log, passphrase, &mut rng)
     }

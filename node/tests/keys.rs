@@ -424,3 +424,19 @@ fn a_terminal_is_asked_and_shows_nothing() {
     let (exit, text) = at_terminal("sesame", "key decrypt gov/holder-1");
     assert_eq!(exit, Some(0), "{text}");
 }
+
+// FIL-33: a build without the support for tokens knows such a key when it meets one, and says what
+// to do.
+#[cfg(not(feature = "pkcs11"))]
+#[test]
+fn build_without_tokens_names_what_it_lacks() {
+    let world = World::new();
+    let text = "public_key = \"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a\"\n\
+        module = \"/no/such.so\"\ntoken = \"one\"\nid = \"01\"\n";
+    fs::write(world.path().join("fr/node/keys/log.key"), text).expect("own file");
+    let listed = json(world.path(), "key ls fr/node", 0);
+    assert_eq!(listed["keys"][0]["token"], "one");
+    assert_eq!(listed["keys"][1]["token"], Value::Null);
+    let refusal = refused(world.path(), "run fr", 78, "NOT_BUILT 6015");
+    assert!(refusal.contains("--features pkcs11"), "{refusal}");
+}

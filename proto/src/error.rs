@@ -146,7 +146,7 @@ codes! {
     /// The peer stopped talking.
     TimedOut = 5007, "TIMED_OUT", 23, Environment, Later, "the peer did not answer in time", "Try again; check the network if it stays";
     /// The token that holds a key does not sign.
-    KeyUnavailable = 5008, "KEY_UNAVAILABLE", 23, Environment, Later, "a key is in a token that does not sign", "Check that the token is there and not locked: frex key ls DIR, then try again";
+    KeyUnavailable = 5008, "KEY_UNAVAILABLE", 23, Environment, Later, "a key is in a token that does not sign", "See what is wrong with the token: frex doctor DIR; the sender tries again by itself";
     /// Not initialised.
     NotInitialised = 6001, "NOT_INITIALISED", 10, Caller, Never, "this directory holds no FREX keys or configuration", "Make them with: frex init";
     /// Another process holds the directory.
@@ -166,9 +166,11 @@ codes! {
     /// Stopped by whoever started it.
     Cancelled = 6009, "CANCELLED", 130, Caller, Later, "stopped before the end", "Start it again";
     /// A key is encrypted, and there is no passphrase that opens it.
-    Sealed = 6010, "SEALED", 12, Caller, Never, "a key is encrypted and no passphrase opens it", "Give the passphrase: --passphrase-fd 3 3<FILE, the systemd credential frex-passphrase, or at a terminal";
+    Sealed = 6010, "SEALED", 12, Caller, Never, "a key is encrypted or in a token, and no passphrase or PIN opens it", "Give the passphrase: --passphrase-fd 3 3<FILE, the systemd credential frex-passphrase, or at a terminal; the PIN of a token: --pin-fd 3 3<FILE, frex-token-pin, or at a terminal";
     /// A key file is damaged, or asks for what no key file of ours asks for.
     KeyUnusable = 6011, "KEY_UNUSABLE", 78, Caller, Never, "a key file cannot be used", "Restore it from a backup; see how the others are: frex key ls DIR";
+    /// This program was built without what is asked for.
+    NotBuilt = 6015, "NOT_BUILT", 78, Caller, Never, "this program was built without the support for keys in a token", "Build one that has it: cargo build --release --bin frex --features pkcs11";
 }
 
 impl std::fmt::Display for WireCode {

@@ -100,6 +100,10 @@ enum Refusal {
 /// The key, if the file has to be written anew.
 fn due(text: KeyText, path: &Path, change: Change<'_>) -> Result<Option<SecretKey>, Refusal> {
     let open = |text: KeyText, passphrase| text.open(Some(passphrase)).map_err(Refusal::Text);
+    if text.token().is_some() {
+        // The file holds no secret.
+        return Ok(None);
+    }
     match (change, text.is_encrypted()) {
         (Change::Encrypt(passphrase) | Change::Replace(_, passphrase), false) => {
             open(text, passphrase).map(Some)

@@ -136,6 +136,13 @@ impl KeyPlace {
             path: self.path.clone(),
             source,
         };
+        if let Some(place) = text.token() {
+            let key = place.open(unlock).map_err(|source| KeyFileError::Token {
+                path: self.path.clone(),
+                source,
+            })?;
+            return Ok(SecretKey::Signing(Box::new(key)));
+        }
         let passphrase = match text.is_encrypted() {
             true => Some(unlock.passphrase().map_err(sealed)?),
             false => None,
@@ -157,6 +164,14 @@ pub fn write_key(
 ) -> Result<(), KeyFileError> {
     let text = text_of(path, key, passphrase, rng)?;
     write_private(path, text.as_bytes())
+}
+
+/// Whether a key may be written into the folder of `path`, before it is made.
+///
+/// # Errors
+/// [`KeyFileError::LooseMode`], [`KeyFileError::Io`].
+pub fn check_folder(path: &Path) -> Result<(), KeyFileError> {
+    check_parent(path, OTHERS)
 }
 
 /// Writes a signing key as PKCS#8 version 1 PEM, which OpenSSL 3 reads too.
@@ -342,8 +357,8 @@ pub(super) fn refused(path: &Path, kind: &'static str, error: KeyTextError) -> K
     }
 }
 
-fn write_private(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
-    check_parent(path, OTHERS)?;
+pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
+    check_folder(path)?;
     write_new(path, bytes)
 }
 

@@ -4,7 +4,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use frex_proto::{
     id::check_name,
-    keys::SigningKey,
+    keys::{SealingSecretKey, SigningKey},
     label::sha256,
     limits,
     roster::{Roster, RosterRef, TrustAnchor},
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::{
     HomeError, KEYS_DIR, KeyFileError, MEMBER_FILE, MemberHome, MemberKeys, MemberPublicKeys,
-    MemberSettings, RECEIPTS_DIR, SealingKeys, file,
+    MemberSettings, NewMemberKeys, RECEIPTS_DIR, SealingKeys, file,
     file::KeyPlace,
     rotation::{KeyFolder, KeyRecord, KeyState, KeyUse},
     text::PublicKey,
@@ -42,18 +42,22 @@ impl MemberHome {
         passphrase: Option<&Passphrase>,
         rng: &mut dyn CryptoRng,
     ) -> Result<(Self, MemberKeys), HomeError> {
-        let identity = SigningKey::generate(rng);
-        Self::create_with(identity, dir, settings, passphrase, rng)
+        let keys = NewMemberKeys {
+            identity: SigningKey::generate(rng).into(),
+            sealing: SealingSecretKey::generate(rng),
+            tls: SigningKey::generate(rng).into(),
+        };
+        Self::create_with(dir, settings, keys, passphrase, rng)
     }
 
-    /// As [`create`](Self::create), with this identity key.
+    /// As [`create`](Self::create), with keys that were made before.
     ///
     /// # Errors
     /// [`HomeError`]; nothing that exists is overwritten.
     pub fn create_with(
-        identity: SigningKey,
         dir: &Path,
         settings: MemberSettings,
+        keys: NewMemberKeys,
         passphrase: Option<&Passphrase>,
         rng: &mut dyn CryptoRng,
     ) -> Result<(Self, MemberKeys), HomeError> {
@@ -69,20 +73,18 @@ impl MemberHome {
                 passphrase.map_or_else(Unlock::none, |passphrase| Unlock::with(passphrase.clone())),
             ),
         };
-        let keys = MemberKeys::beside(identity, rng);
         fs::create_dir_all(dir).map_err(|source| file::io(dir, source))?;
         let keys_dir = dir.join(KEYS_DIR);
         file::create_private_dir(&keys_dir)?;
         file::create_private_dir(&dir.join(RECEIPTS_DIR))?;
-        for (name, key) in [
-            (IDENTITY_FILE, (&keys.identity).into()),
-            (SEALING_FILE, (&keys.sealing.keys[0]).into()),
-            (TLS_FILE, (&keys.tls).into()),
-        ] {
-            file::write_key(&keys_dir.join(name), key, passphrase, rng)?;
+        for (name, key) in [(IDENTITY_FILE, &keys.identity), (TLS_FILE, &keys.tls)] {
+            key.write(&keys_dir.join(name), passphrase, rng)?;
         }
+        let sealing = keys_dir.join(SEALING_FILE);
+        file::write_key(&sealing, (&keys.sealing).into(), passphrase, rng)?;
         let text = toml::to_string(&home.settings).map_err(|error| bad(&path, &error))?;
         file::write_new(&path, text.as_bytes())?;
+        let keys = MemberKeys::of(keys.identity.into_key(), keys.sealing, keys.tls.into_key());
         Ok((home, keys))
     }
 

@@ -30,6 +30,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use self::block::{Block, CHECKSUM_LINE, PUBLIC_LINE, checksum};
+use super::token::TokenPlace;
 use crate::passphrase::Passphrase;
 
 const SIGNING_LABEL: &str = "PRIVATE KEY";
@@ -136,6 +137,7 @@ pub struct KeyText {
 #[derive(Debug)]
 enum Body {
     Plain(SecretKey),
+    Token(TokenPlace),
     /// The key, and the companion's seed if it has one.
     Encrypted(Encrypted, Option<Encrypted>),
 }
@@ -287,6 +289,14 @@ impl KeyText {
     /// # Errors
     /// [`KeyTextError`].
     pub fn parse(text: &str) -> Result<Self, KeyTextError> {
+        if !text.contains("-----BEGIN ") {
+            let place = TokenPlace::parse(text).ok_or(KeyTextError::Malformed)?;
+            return Ok(Self {
+                public: Some(PublicKey::Signing(place.public.clone())),
+                companion: None,
+                body: Body::Token(place),
+            });
+        }
         let (first, rest) = Block::read(text)?;
         let second = match rest.trim().is_empty() {
             true => None,
@@ -333,6 +343,16 @@ impl KeyText {
         match &self.body {
             Body::Plain(key) => matches!(key, SecretKey::Sealing(_)),
             Body::Encrypted(encrypted, _) => encrypted.sealing,
+            Body::Token(_) => false,
+        }
+    }
+
+    /// Where the key is, if it is in a token.
+    #[must_use]
+    pub fn token(&self) -> Option<&TokenPlace> {
+        match &self.body {
+            Body::Token(place) => Some(place),
+            Body::Plain(_) | Body::Encrypted(..) => None,
         }
     }
 
@@ -345,11 +365,13 @@ impl KeyText {
     /// The key. A passphrase is not needed, and not looked at, if it is not encrypted.
     ///
     /// # Errors
-    /// [`KeyTextError::Sealed`], [`KeyTextError::WrongPassphrase`], [`KeyTextError::Damaged`].
+    /// [`KeyTextError::Sealed`], [`KeyTextError::WrongPassphrase`], [`KeyTextError::Damaged`], and
+    /// [`KeyTextError::InToken`] where [`token`](Self::token) says where it is.
     pub fn open(self, passphrase: Option<&Passphrase>) -> Result<SecretKey, KeyTextError> {
         let (encrypted, second) = match self.body {
             Body::Plain(key) => return Ok(key),
             Body::Encrypted(encrypted, second) => (encrypted, second),
+            Body::Token(_) => return Err(KeyTextError::InToken),
         };
         let passphrase = passphrase.ok_or(KeyTextError::Sealed)?;
         let mut key = encrypted.open(passphrase)?;

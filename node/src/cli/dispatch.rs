@@ -29,7 +29,7 @@ pub fn main() -> ExitCode {
     };
     let named = matches!(&cli.command, Command::Doctor(args) if args.format == Some(Format::Json));
     let json = cli.json || named;
-    passphrase::name_descriptor(cli.passphrase_fd);
+    passphrase::name_descriptors(cli.passphrase_fd, cli.pin_fd);
     match run_command(cli.command, json) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {

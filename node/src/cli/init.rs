@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use clap::ValueEnum;
 use frex_client::{
     environment::{Clock, Random},
-    keys::{MemberHome, MemberKeys, MemberRole, MemberSettings},
+    keys::{MemberHome, MemberKeys, MemberRole, MemberSettings, NewMemberKeys, token::NewKey},
 };
 use frex_proto::{
     error::WireCode,
-    keys::SigningKey,
+    keys::{SealingSecretKey, SigningKey},
     roster::{
         Card,
         build::{self, CardDraft, NodeDraft},
@@ -23,6 +24,7 @@ use super::{
     InitArgs, RoleArg,
     failure::{Done, Failure, OrCode, OrFail},
     files, fingerprint, output, passphrase,
+    token::{self, TokenKey},
 };
 use crate::{config::NodeConfig, home::NodeHome};
 
@@ -30,8 +32,8 @@ use crate::{config::NodeConfig, home::NodeHome};
 const DOCUMENT_LIFE_MS: u64 = 365 * 86_400_000;
 
 struct NodeKeys {
-    tls: SigningKey,
-    log: SigningKey,
+    tls: NewKey,
+    log: NewKey,
 }
 
 struct Plan {
@@ -49,20 +51,17 @@ pub fn init(args: &InitArgs, json: bool) -> Done {
     let passphrase = passphrase::of_new_keys(args.encrypt_keys, "frex init")?;
     let passphrase = passphrase.as_ref();
     let mut rng = Random::System.rng();
+    // Before any folder: a token that does not answer, or a wrong PIN, leaves nothing behind.
+    let (keys, node) = make_keys(args, &plan, &mut rng)?;
     files::ensure_folder(&args.dir)?;
     let member_dir = args.dir.join("member");
     files::make_folder(&member_dir)?;
-    let identity = new_identity(args, &mut rng);
     let settings = settings(args, &plan);
-    let (_, keys) = MemberHome::create_with(identity, &member_dir, settings, passphrase, &mut rng)
+    let (_, keys) = MemberHome::create_with(&member_dir, settings, keys, passphrase, &mut rng)
         .or_fail("cannot make the member")?;
     for folder in ["sent", "inbox"] {
         files::make_folder(&member_dir.join(folder))?;
     }
-    let node = NodeKeys {
-        tls: SigningKey::generate(&mut rng),
-        log: SigningKey::generate(&mut rng),
-    };
     if let Some(config) = &plan.config {
         let node_dir = args.dir.join("node");
         files::make_folder(&node_dir)?;
@@ -129,10 +128,13 @@ fn plan(args: &InitArgs) -> Result<Plan, Failure> {
 /// Judges a card with keys that are thrown away, so that nothing is written for a wrong argument.
 fn check_before_writing(args: &InitArgs, plan: &Plan) -> Result<(), Failure> {
     let mut rng = Random::System.rng();
-    let keys = MemberKeys::beside(new_identity(args, &mut rng), &mut rng);
+    let keys = MemberKeys {
+        identity: new_identity(args, &mut rng),
+        ..MemberKeys::generate(&mut rng)
+    };
     let node = NodeKeys {
-        tls: SigningKey::generate(&mut rng),
-        log: SigningKey::generate(&mut rng),
+        tls: SigningKey::generate(&mut rng).into(),
+        log: SigningKey::generate(&mut rng).into(),
     };
     let card = card(args, plan, &keys, &node)?;
     Card::judge(&card, &args.federation, Clock::System.now_ms())
@@ -145,6 +147,40 @@ fn new_identity(args: &InitArgs, rng: &mut dyn CryptoRng) -> SigningKey {
         true => SigningKey::generate_pair(rng),
         false => SigningKey::generate(rng),
     }
+}
+
+fn make_keys(
+    args: &InitArgs,
+    plan: &Plan,
+    rng: &mut dyn CryptoRng,
+) -> Result<(NewMemberKeys, NodeKeys), Failure> {
+    let address = args.token.address()?;
+    let mut make = |kind: TokenKey, label: &str| {
+        // Of a node that is another's no key is made there.
+        let wanted = args.token_keys.contains(&kind) && !label.is_empty();
+        token::new_key(address.as_ref().filter(|_| wanted), label, rng)
+    };
+    let node = |name: &str| match plan.config {
+        Some(_) => format!("{name} {}", plan.node),
+        None => String::new(),
+    };
+    let member = |name: &str| format!("{name} {}", args.member);
+    let tls = make(TokenKey::Tls, &member("tls"))?;
+    let node = NodeKeys {
+        tls: make(TokenKey::Tls, &node("tls"))?,
+        log: make(TokenKey::Log, &node("log"))?,
+    };
+    let identity = match args.post_quantum {
+        true => new_identity(args, rng).into(),
+        false => make(TokenKey::Identity, &member("identity"))?,
+    };
+    let sealing = SealingSecretKey::generate(rng);
+    let keys = NewMemberKeys {
+        identity,
+        sealing,
+        tls,
+    };
+    Ok((keys, node))
 }
 
 fn settings(args: &InitArgs, plan: &Plan) -> MemberSettings {
@@ -166,7 +202,10 @@ fn card(
     node: &NodeKeys,
 ) -> Result<Bytes, Failure> {
     let now_ms = Clock::System.now_ms();
-    let (log_key, tls_keys) = (node.log.verifying_key(), [node.tls.verifying_key()]);
+    let (log_key, tls_keys) = (
+        node.log.key().verifying_key(),
+        [node.tls.key().verifying_key()],
+    );
     let node = plan.config.as_ref().map(|_| NodeDraft {
         id: &plan.node,
         log_key: &log_key,
@@ -199,7 +238,7 @@ fn report(args: &InitArgs, plan: &Plan, keys: &MemberKeys, json: bool) {
         return output::document(json!({
             "member": args.member, "federation": args.federation, "home_node": plan.node,
             "fingerprint": fingerprint, "card": plan.card, "dir": args.dir,
-            "encrypted": args.encrypt_keys, "post_quantum": args.post_quantum,
+            "encrypted": args.encrypt_keys, "post_quantum": args.post_quantum, "token": args.token.token,
             "listen": plan.config.as_ref().map(|config| config.listen), "addresses": plan.addresses,
         }));
     }
@@ -228,6 +267,18 @@ fn report(args: &InitArgs, plan: &Plan, keys: &MemberKeys, json: bool) {
         output::data(format_args!(
             "node         {} of another organisation serves this member",
             plan.node
+        ));
+    }
+    if let Some(token) = &args.token.token {
+        let kinds = args
+            .token_keys
+            .iter()
+            .filter_map(ValueEnum::to_possible_value);
+        let kinds: Vec<String> = kinds.map(|kind| kind.get_name().to_owned()).collect();
+        output::data(format_args!(
+            "token        {}   holds {}; their files say where, and nothing else",
+            output::clean(token),
+            kinds.join(", ")
         ));
     }
     output::data(format_args!("member       {}", args.member));

@@ -20,6 +20,7 @@ use super::{
 mod change;
 mod list;
 pub mod rotate;
+mod token;
 
 /// `frex key …`.
 #[derive(Debug, Subcommand)]
@@ -32,6 +33,8 @@ pub enum KeyCommand {
     Decrypt(KeyArgs),
     /// Put encrypted keys under another passphrase
     Passphrase(KeyPassphraseArgs),
+    /// Make a signing key in a hardware token, or take one that is there, and write its key file
+    Token(token::KeyTokenArgs),
     /// Let a new key follow one that is in use, without losing anything under way
     #[command(subcommand)]
     Rotate(rotate::RotateCommand),
@@ -69,6 +72,7 @@ pub fn key(command: &KeyCommand, json: bool) -> Done {
             json,
         ),
         KeyCommand::Rotate(command) => rotate::rotate(command, json),
+        KeyCommand::Token(args) => token::token(args, json),
     }
 }
 

@@ -1,5 +1,6 @@
-//! Where the passphrase of encrypted keys comes from: a file descriptor, a credential of the
-//! service manager, or the terminal. Never an argument, never the environment. Spec: CLI-5, CLI-6.
+//! Where the passphrase of encrypted keys and the PIN of tokens come from: a file descriptor, a
+//! credential of the service manager, or the terminal. Never an argument, never the environment.
+//! Spec: CLI-5, CLI-6.
 
 use std::{
     env,
@@ -17,25 +18,41 @@ use zeroize::Zeroizing;
 
 use super::failure::{Failure, OrFail};
 
-/// The credential that holds a passphrase. Spec: FIL-13.
-const CREDENTIAL: &str = "frex-passphrase";
+/// A secret that somebody types where nobody has named a descriptor or a credential for it.
+struct Secret {
+    descriptor: OnceLock<Option<u32>>,
+    credential: &'static str,
+    prompt: &'static str,
+}
 
 /// Descriptor and terminal belong to the process as a whole, and a pipe gives its line once:
 /// whichever command, or part of one, comes to need the passphrase shares one reading.
-static DESCRIPTOR: OnceLock<Option<u32>> = OnceLock::new();
+static PASSPHRASE: Secret = Secret {
+    descriptor: OnceLock::new(),
+    credential: "frex-passphrase",
+    prompt: "Passphrase of the keys: ",
+};
+static PIN: Secret = Secret {
+    descriptor: OnceLock::new(),
+    credential: "frex-token-pin",
+    prompt: "PIN of the token: ",
+};
 static UNLOCK: OnceLock<Arc<Unlock>> = OnceLock::new();
 
-/// Names the descriptor that the process was started with. Once, before any key is read.
-pub fn name_descriptor(descriptor: Option<u32>) {
-    DESCRIPTOR.get_or_init(|| descriptor);
+/// Names the descriptors that the process was started with. Once, before any key is read.
+pub fn name_descriptors(passphrase: Option<u32>, pin: Option<u32>) {
+    PASSPHRASE.descriptor.get_or_init(|| passphrase);
+    PIN.descriptor.get_or_init(|| pin);
 }
 
-/// What opens keys in this process. The passphrase is read when the first encrypted key is met.
+/// What opens keys in this process. The passphrase is read when the first encrypted key is met, the
+/// PIN when the first key in a token is.
 #[must_use]
 pub fn unlock() -> Arc<Unlock> {
     let make = || {
-        let ask = || given()?.map_or_else(|| ask("Passphrase of the keys: "), Ok);
-        Arc::new(Unlock::asking(ask).with_credentials(credentials()))
+        let unlock = Unlock::asking(|| PASSPHRASE.given_or_typed());
+        let unlock = unlock.with_pin(|| PIN.given_or_typed());
+        Arc::new(unlock.with_credentials(credentials()))
     };
     Arc::clone(UNLOCK.get_or_init(make))
 }
@@ -43,8 +60,9 @@ pub fn unlock() -> Arc<Unlock> {
 /// As [`unlock`], for a command that goes without keys rather than ask for a passphrase.
 #[must_use]
 pub fn unlock_unasked() -> Unlock {
-    let given = || given()?.ok_or(PassphraseError::NotGiven);
-    Unlock::asking(given).with_credentials(credentials())
+    Unlock::asking(|| PASSPHRASE.given()?.ok_or(PassphraseError::NotGiven))
+        .with_pin(|| PIN.given()?.ok_or(PassphraseError::NotGiven))
+        .with_credentials(credentials())
 }
 
 /// The passphrase of keys that are about to be made, if they are to be encrypted.
@@ -55,7 +73,9 @@ pub fn of_new_keys(encrypt: bool, command: &str) -> Result<Option<Passphrase>, F
     if !encrypt {
         return Ok(None);
     }
-    let passphrase = given().and_then(|given| given.map_or_else(ask_twice, Ok));
+    let passphrase = PASSPHRASE
+        .given()
+        .and_then(|given| given.map_or_else(ask_twice, Ok));
     passphrase
         .or_fail("there is no passphrase for the keys that are to be made")
         .map(Some)
@@ -71,7 +91,7 @@ pub fn of_new_keys(encrypt: bool, command: &str) -> Result<Option<Passphrase>, F
 /// # Errors
 /// [`PassphraseError`].
 pub fn present() -> Result<Passphrase, PassphraseError> {
-    given()?.map_or_else(ask_twice, Ok)
+    PASSPHRASE.given()?.map_or_else(ask_twice, Ok)
 }
 
 /// The passphrase that shall take the place of the present one.
@@ -85,20 +105,26 @@ pub fn next(descriptor: Option<u32>) -> Result<Passphrase, PassphraseError> {
     }
 }
 
-/// What was given without asking anybody.
-fn given() -> Result<Option<Passphrase>, PassphraseError> {
-    if let Some(descriptor) = DESCRIPTOR.get().copied().flatten() {
-        return read_descriptor(descriptor).map(Some);
+impl Secret {
+    fn given_or_typed(&self) -> Result<Passphrase, PassphraseError> {
+        self.given()?.map_or_else(|| ask(self.prompt), Ok)
     }
-    let Some(folder) = credentials() else {
-        return Ok(None);
-    };
-    match file::open_credential(&folder.join(CREDENTIAL)) {
-        Ok(Some(mut file)) => Passphrase::read(&mut file).map(Some),
-        Ok(None) => Ok(None),
-        Err(KeyFileError::LooseMode { .. }) => Err(PassphraseError::Loose),
-        Err(KeyFileError::Io { source, .. }) => Err(PassphraseError::Unreadable(source.kind())),
-        Err(_) => Err(PassphraseError::Unreadable(io::ErrorKind::Other)),
+
+    /// What was given without asking anybody.
+    fn given(&self) -> Result<Option<Passphrase>, PassphraseError> {
+        if let Some(descriptor) = self.descriptor.get().copied().flatten() {
+            return read_descriptor(descriptor).map(Some);
+        }
+        let Some(folder) = credentials() else {
+            return Ok(None);
+        };
+        match file::open_credential(&folder.join(self.credential)) {
+            Ok(Some(mut file)) => Passphrase::read(&mut file).map(Some),
+            Ok(None) => Ok(None),
+            Err(KeyFileError::LooseMode { .. }) => Err(PassphraseError::Loose),
+            Err(KeyFileError::Io { source, .. }) => Err(PassphraseError::Unreadable(source.kind())),
+            Err(_) => Err(PassphraseError::Unreadable(io::ErrorKind::Other)),
+        }
     }
 }
 

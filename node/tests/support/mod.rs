@@ -40,6 +40,10 @@ pub fn command(dir: &Path, line: &str) -> Command {
     ] {
         command.env_remove(name);
     }
+    let tokens = dir.join("softhsm.conf");
+    if tokens.exists() {
+        command.env("SOFTHSM2_CONF", tokens);
+    }
     command
 }
 
@@ -100,9 +104,16 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
+        Self::with(|_| String::new())
+    }
+
+    /// The same, with what more the first member is made with.
+    pub fn with(prepare: impl FnOnce(&Path) -> String) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
+        let more = prepare(dir.path());
         ok(dir.path(), "federation init --name test gov");
-        for (place, member) in [("fr", "hotline.fr"), ("es", "police.es")] {
+        let first = format!("fr {more}");
+        for (place, member) in [(first.as_str(), "hotline.fr"), ("es", "police.es")] {
             ok(
                 dir.path(),
                 &init(place, member, &format!("127.0.0.1:{}", free_port())),

@@ -18,6 +18,8 @@ use frex_tests::{
     },
 };
 
+mod log_key;
+
 const EPOCH_MS: u64 = 1_800_000_000_000;
 const PORT: u16 = 7443;
 const MEMBER: &str = "hotline";

@@ -121,6 +121,7 @@ fn node_found(
 fn examined(folder: Folder, credentials: bool, now_ms: u64, rows: &mut Vec<Row>) -> Found {
     rows.push(folder::modes(&folder));
     rows.push(folder::keys(&folder, now_ms));
+    rows.extend(folder::token(&folder));
     let (judged, roster) = roster::examine(&folder, now_ms);
     rows.extend(judged);
     rows.push(evidence::examine(&folder));

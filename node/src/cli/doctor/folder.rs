@@ -11,6 +11,8 @@ use frex_client::{
         KEYS_DIR, KeyFileError,
         file::KeyPlace,
         rotation::{KeyFolder, KeyState, KeyUse},
+        text::KeyText,
+        token::{TokenError, TokenPlace},
     },
     passphrase::Unlock,
 };
@@ -80,10 +82,13 @@ pub fn modes(folder: &Folder) -> Row {
 pub fn keys(folder: &Folder, now_ms: u64) -> Row {
     let check = folder.check("keys");
     let dir = folder.path.display();
-    let mut encrypted = 0_usize;
+    let (mut encrypted, mut in_token) = (0_usize, 0_usize);
     for (name, text) in &folder.keys {
         match text {
-            Ok(text) => encrypted += usize::from(text.is_encrypted()),
+            Ok(text) => {
+                encrypted += usize::from(text.is_encrypted());
+                in_token += usize::from(text.token().is_some());
+            }
             Err(KeyFileError::LooseMode { .. }) => {
                 return Row::skip(
                     check,
@@ -113,6 +118,10 @@ pub fn keys(folder: &Folder, now_ms: u64) -> Row {
         0 => "not encrypted".to_owned(),
         all if all == names.len() => "encrypted".to_owned(),
         some => format!("{some} of {} encrypted", names.len()),
+    };
+    let how = match in_token {
+        0 => how,
+        some => format!("{how}, {some} in a token"),
     };
     let found = format!("{}: {how}", names.join(", "));
     match KeyFolder::read(&folder.path.join(KEYS_DIR)) {
@@ -152,6 +161,36 @@ fn followed(folder: &Folder, check: String, found: String, record: &KeyFolder, n
         }
         None => Row::ok(check, found),
     }
+}
+
+/// Whether the token is there that holds a key of the folder, and still holds it. No PIN is
+/// needed, and none is tried. Nothing for a folder whose keys are all in files.
+pub fn token(folder: &Folder) -> Option<Row> {
+    let check = folder.check("token");
+    let texts = folder
+        .keys
+        .iter()
+        .filter_map(|(_, text)| text.as_ref().ok());
+    let places: Vec<&TokenPlace> = texts.filter_map(KeyText::token).collect();
+    let first = places.first()?;
+    for place in &places {
+        if let Err(error) = place.check() {
+            let mend = match &error {
+                TokenError::Absent(label) => {
+                    format!("Connect the token {label}, or start the service that leads to it")
+                }
+                TokenError::NotBuilt => WireCode::NotBuilt.info().advice.to_owned(),
+                _ => format!("frex key ls {}", folder.path.display()),
+            };
+            return Some(Row::fail(check, (&error).into(), error.to_string(), mend));
+        }
+    }
+    let found = format!(
+        "{} is there and holds {} of the keys",
+        first.token.label,
+        places.len()
+    );
+    Some(Row::ok(check, found))
 }
 
 /// The path with its mode if others have a way in; nothing for what is not there.

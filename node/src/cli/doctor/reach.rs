@@ -2,7 +2,10 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use frex_client::{keys::KeyFileError, passphrase::Unlock};
+use frex_client::{
+    keys::{KeyFileError, token::TokenError},
+    passphrase::Unlock,
+};
 use frex_proto::{
     error::WireCode,
     log::Checkpoint,
@@ -83,6 +86,10 @@ fn without_key(error: &KeyFileError) -> String {
             "tls.key is encrypted; to dial, give its passphrase: --passphrase-fd 3 3<FILE"
                 .to_owned()
         }
+        KeyFileError::Token {
+            source: TokenError::NoPin(_),
+            ..
+        } => "tls.key is in a token; to dial, give its PIN: --pin-fd 3 3<FILE".to_owned(),
         other => format!("there is no key to dial with: {other}"),
     }
 }

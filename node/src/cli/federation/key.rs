@@ -1,16 +1,21 @@
 //! `frex federation key`: a holder's own keys, made where they stay, and the card about them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use clap::Args;
-use frex_client::{environment::Random, keys::file};
-use frex_proto::roster::ceremony::{Holder, holder_card};
+use frex_client::{environment::Random, keys::token::NewKey};
+use frex_proto::{
+    keys::SigningKey,
+    roster::ceremony::{Holder, holder_card},
+};
 use serde_json::json;
 
 use crate::cli::{
     ceremony::slug,
-    failure::{Done, OrFail},
+    failure::{Done, Failure, OrFail},
     files, fingerprint, output, passphrase,
+    token::{self, TokenArgs},
 };
 
 /// `frex federation key`.
@@ -23,11 +28,13 @@ pub struct FederationKeyArgs {
     #[arg(long, value_name = "NAME")]
     pub holder: String,
     /// Give both keys an ML-DSA-65 companion: all they sign is signed by both
-    #[arg(long)]
+    #[arg(long, conflicts_with = "token")]
     pub post_quantum: bool,
     /// Write the keys encrypted: by --passphrase-fd, or asked for at the terminal
     #[arg(long)]
     pub encrypt_keys: bool,
+    #[command(flatten)]
+    pub token: TokenArgs,
     /// Folder to make
     pub dir: PathBuf,
 }
@@ -35,28 +42,51 @@ pub struct FederationKeyArgs {
 /// Makes the keys of one holder.
 pub fn key(args: &FederationKeyArgs, json: bool) -> Done {
     let mut rng = Random::System.rng();
-    let keys = [(); 2].map(|()| super::new_key(args.post_quantum, &mut rng));
-    let card = holder_card(&args.federation, &args.holder, &keys[0], &keys[1])
-        .or_fail("the keys do not sign the card")?;
-    // Before anything is written: a name that no root would list is refused here.
-    let holder = Holder::judge(&card, &args.federation).or_fail("no holder can be called this")?;
+    let throwaway = [(); 2].map(|()| SigningKey::generate(&mut rng).into());
+    // Before anything is made: a name that no root would list is refused here.
+    card(args, &throwaway)?;
     let passphrase = passphrase::of_new_keys(args.encrypt_keys, "frex federation key")?;
+    let token = args.token.address()?;
+    let mut make = |name: &str| match args.post_quantum {
+        true => Ok(super::new_key(true, &mut rng).into()),
+        false => token::new_key(
+            token.as_ref(),
+            format_args!("{name} {}", args.holder),
+            &mut rng,
+        ),
+    };
+    let keys = [make("root")?, make("roster")?];
+    let (card, holder) = card(args, &keys)?;
     files::make_folder(&args.dir)?;
     for (name, key) in ["root.key", "roster.key"].iter().zip(&keys) {
         let path = args.dir.join(name);
-        file::write_key(&path, key.into(), passphrase.as_ref(), &mut rng)
+        key.write(&path, passphrase.as_ref(), &mut rng)
             .or_fail("cannot write a governance key")?;
     }
     let path = args.dir.join(format!("{}.holder", slug(&args.holder)));
     files::write_new(&path, &card)?;
-    let (dir, print) = (args.dir.display(), fingerprint::of(&holder.sha256()));
+    report(args, &path, &fingerprint::of(&holder.sha256()), json);
+    Ok(0)
+}
+
+/// The card about two keys, judged as whoever gets it will judge it.
+fn card(args: &FederationKeyArgs, keys: &[NewKey; 2]) -> Result<(Bytes, Holder), Failure> {
+    let [root, roster] = keys.each_ref().map(NewKey::key);
+    let card = holder_card(&args.federation, &args.holder, root, roster)
+        .or_fail("the keys do not sign the card")?;
+    let holder = Holder::judge(&card, &args.federation).or_fail("no holder can be called this")?;
+    Ok((card, holder))
+}
+
+fn report(args: &FederationKeyArgs, path: &Path, print: &str, json: bool) {
+    let dir = args.dir.display();
     if json {
         output::document(json!({
             "federation": args.federation, "holder": args.holder, "card": path,
             "root_key": args.dir.join("root.key"), "roster_key": args.dir.join("roster.key"),
-            "fingerprint": print, "post_quantum": args.post_quantum,
+            "fingerprint": print, "post_quantum": args.post_quantum, "token": args.token.token,
         }));
-        return Ok(0);
+        return;
     }
     output::data(format_args!(
         "created      {dir}/root.key    changes who governs; keep it offline"
@@ -70,7 +100,15 @@ pub fn key(args: &FederationKeyArgs, json: bool) -> Done {
     output::data(format_args!("holder card  {}", path.display()));
     output::data(format_args!("fingerprint  {print}"));
     output::data("");
-    output::data("Neither key ever leaves this machine. Back the folder up, encrypted.");
+    match &args.token.token {
+        None => {
+            output::data("Neither key ever leaves this machine. Back the folder up, encrypted.");
+        }
+        Some(token) => output::data(format_args!(
+            "Neither key ever leaves the token {}: the files only say where they are.",
+            output::clean(token)
+        )),
+    }
     output::data(
         "Hand the card to whoever coordinates, and read them the fingerprint by telephone.",
     );
@@ -79,5 +117,4 @@ pub fn key(args: &FederationKeyArgs, json: bool) -> Done {
         "  frex federation propose --name {} --threshold K --out root.proposal HOLDER-CARD…",
         args.federation
     ));
-    Ok(0)
 }

@@ -78,10 +78,14 @@ fn print(rows: &[Row<'_>]) {
         let (kind, encrypted, print) = match &row.text {
             Ok(text) => (
                 kind(text),
-                if text.is_encrypted() { "yes" } else { "no" },
+                kept(text),
                 printed(text).unwrap_or_else(|| "not stated".to_owned()),
             ),
-            Err(_) => ("unknown", "unknown", "unusable, see below".to_owned()),
+            Err(_) => (
+                "unknown",
+                "unknown".to_owned(),
+                "unusable, see below".to_owned(),
+            ),
         };
         table.add_row([
             output::clean(&row.path.display().to_string()),
@@ -93,12 +97,21 @@ fn print(rows: &[Row<'_>]) {
                 .map(|record| rfc3339(record.since_ms))
                 .unwrap_or_default(),
             row.until().unwrap_or_default(),
-            encrypted.to_owned(),
+            encrypted,
             row.mode.clone(),
             print,
         ]);
     }
     output::print_table(&table);
+}
+
+/// How the secret half is kept.
+fn kept(text: &KeyText) -> String {
+    match text.token() {
+        Some(place) => format!("token {}", output::clean(&place.token.label)),
+        None if text.is_encrypted() => "yes".to_owned(),
+        None => "no".to_owned(),
+    }
 }
 
 fn kind(text: &KeyText) -> &'static str {
@@ -144,7 +157,8 @@ impl Row<'_> {
                 "since": self.record.map(|record| rfc3339(record.since_ms)),
                 "file": self.path, "mode": self.mode,
                 "kind": if text.is_sealing() { "sealing" } else { "signing" },
-                "encrypted": text.is_encrypted(), "post_quantum": text.has_companion(), "fingerprint": printed(text),
+                "encrypted": text.is_encrypted(), "post_quantum": text.has_companion(),
+                "token": text.token().map(|place| &place.token.label), "fingerprint": printed(text),
                 "key_id": text.public().map(|public| public.key_id().to_string()), "problem": null,
             }),
             Err(error) => json!({
