@@ -8,7 +8,7 @@ use crate::{
     keys::{
         KeyFileError,
         file::{self, KeyPlace},
-        text::SecretKeyRef,
+        text::{PublicKey, SecretKeyRef},
     },
     passphrase::Unlock,
 };
@@ -53,6 +53,37 @@ impl KeyFolder {
         self.write()?;
         file::replace(&path, text.as_bytes())?;
         Ok(record)
+    }
+
+    /// Takes the file of the next key, made by other hands, as NEXT: one that says where in a
+    /// token the key is. Nothing if there is no such file.
+    ///
+    /// # Errors
+    /// [`KeyFileError`]
+    pub fn adopt_next(
+        &mut self,
+        usage: KeyUse,
+        now_ms: u64,
+    ) -> Result<Option<KeyRecord>, KeyFileError> {
+        let path = self.dir.join(usage.next_file());
+        if !self.has(&usage.next_file()) {
+            return Ok(None);
+        }
+        let text = KeyPlace::file(&path).read()?;
+        let in_token = text.token().is_some();
+        let key_id = text.public().filter(|_| in_token).map(PublicKey::key_id);
+        let key_id = key_id.ok_or(KeyFileError::Exists { path })?;
+        let _lock = self.hold()?;
+        let record = KeyRecord {
+            usage,
+            state: KeyState::Next,
+            key_id,
+            since_ms: now_ms,
+            until_ms: None,
+        };
+        self.records.push(record.clone());
+        self.write()?;
+        Ok(Some(record))
     }
 
     /// NEXT becomes ACTIVE, and the key that was, `former`, is RETIRING until `until_ms`.

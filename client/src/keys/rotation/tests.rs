@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use frex_proto::keys::SealingSecretKey;
+use frex_proto::keys::{SealingSecretKey, SigningKey};
 
 use super::{settle::Step, *};
 use crate::{
@@ -270,4 +270,33 @@ fn a_record_that_cannot_be_trusted_is_refused() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     let error = KeyFolder::open(dir.path(), NOW_MS).unwrap_err();
     assert!(matches!(error, KeyFileError::LooseMode { .. }));
+}
+
+// FIL-15, FIL-31: a next key that was made in a token is taken as it lies there; a secret that
+// nobody recorded is not.
+#[test]
+fn a_next_key_in_a_token_is_adopted() {
+    let dir = folder();
+    let (mut folder, _) = open(dir.path(), NOW_MS);
+    let usage = KeyUse::Identity;
+    assert_eq!(folder.adopt_next(usage, NOW_MS).unwrap(), None);
+    let next = SigningKey::from_seed(&[4; 32]).verifying_key();
+    let text = format!(
+        "public_key = \"{}\"\nmodule = \"/lib/token.so\"\ntoken = \"t\"\nid = \"07\"\n",
+        hex::encode(next.as_bytes())
+    );
+    let path = dir.path().join(usage.next_file());
+    file::write_new(&path, text.as_bytes()).unwrap();
+    let adopted = folder.adopt_next(usage, NOW_MS).unwrap().unwrap();
+    assert_eq!(
+        (adopted.state, adopted.key_id),
+        (KeyState::Next, next.key_id())
+    );
+    let (again, _) = open(dir.path(), NOW_MS);
+    assert_eq!(again.next(usage), Some(&adopted));
+
+    let stray = dir.path().join(KeyUse::Sealing.next_file());
+    file::write_sealing_key(&stray, &key(5)).unwrap();
+    let refused = folder.adopt_next(KeyUse::Sealing, NOW_MS).unwrap_err();
+    assert!(matches!(refused, KeyFileError::Exists { .. }));
 }

@@ -160,9 +160,17 @@ impl Rotation {
     /// The next key, made if there is none, and read back from the disk.
     fn next_key(&mut self, make: impl FnOnce() -> SecretKey) -> Result<SecretKey, Failure> {
         let (usage, now_ms) = (self.usage, self.now_ms());
-        let (word, record) = match self.folder.next(usage) {
-            Some(record) => ("found", record.clone()),
+        let found = match self.folder.next(usage) {
+            Some(record) => Some(record.clone()),
+            None => self
+                .folder
+                .adopt_next(usage, now_ms)
+                .or_fail("the next key cannot be taken")?,
+        };
+        let (word, record) = match found {
+            Some(record) => ("found", record),
             None => {
+                self.refuse_to_leave_token()?;
                 let (key, mut rng) = (make(), Random::System.rng());
                 let key: SecretKeyRef<'_> = key.as_ref();
                 let made = self
@@ -186,6 +194,24 @@ impl Rotation {
             format!("the next {name} key {id}, in {}", usage.next_file()),
         );
         Ok(key)
+    }
+
+    /// A key in a token is not followed by one in a file unless a person makes that.
+    fn refuse_to_leave_token(&self) -> Result<(), Failure> {
+        let dir = self.folder.dir();
+        let active = KeyPlace::file(&dir.join(self.usage.active_file())).read();
+        let active = active.or_fail("the key in use cannot be read")?;
+        let Some(place) = active.token() else {
+            return Ok(());
+        };
+        let name = self.usage.name();
+        let what = format!("the {name} key is in a token, and so must be the one that follows it");
+        Err(Failure::new(WireCode::BadInput, what).advise(format!(
+            "Make it there, then the same command again: frex key token {} --token {} --module {}",
+            dir.join(self.usage.next_file()).display(),
+            output::clean(&place.token.label),
+            place.token.module.display()
+        )))
     }
 
     /// A client with these keys that connects when it is first asked for something.
