@@ -39,6 +39,14 @@ pub struct Ended {
 }
 
 impl Ended {
+    fn of(output: &Output) -> Self {
+        Self {
+            exit: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
     /// The one JSON document on standard output.
     ///
     /// # Panics
@@ -53,6 +61,33 @@ impl Ended {
     pub fn code(&self) -> Option<u64> {
         let report: Value = serde_json::from_str(self.err.lines().last()?).ok()?;
         report["error"]["code"].as_u64()
+    }
+}
+
+/// A command that goes on while others run.
+#[derive(Debug)]
+pub struct Running {
+    child: Option<Child>,
+}
+
+impl Running {
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// If its output cannot be read, or it was waited for before.
+    pub fn wait(&mut self) -> Ended {
+        let child = self.child.take().expect("it is waited for once");
+        Ended::of(&child.wait_with_output().expect("the program ends"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // After an orderly end there is nothing left to kill.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
@@ -98,17 +133,22 @@ impl Frex {
             // A command that reads nothing may have ended before.
             let _ = stdin.write_all(input.as_bytes());
         }
-        let output = child.wait_with_output().expect("the program ends");
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = output;
-        Ended {
-            exit: status.code(),
-            out: String::from_utf8_lossy(&stdout).into_owned(),
-            err: String::from_utf8_lossy(&stderr).into_owned(),
-        }
+        Ended::of(&child.wait_with_output().expect("the program ends"))
+    }
+
+    /// Starts a command that takes its time, with `--json`.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[must_use]
+    pub fn begin(&self, args: &[&str]) -> Running {
+        let mut command = self.command(args);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let child = Some(command.spawn().expect("the program starts"));
+        Running { child }
     }
 
     /// Runs a command that must succeed; gives its document.
