@@ -106,8 +106,55 @@ fn vector(name: &str, spec: &str, what: &str, forward: &v1::Envelope, expect: &s
         .expect(expect)
 }
 
-#[rustfmt::skip] // A table: one row a vector.
 pub(crate) fn make() -> Vec<Vector> {
+    let mut vectors = rows();
+    vectors.extend(companions());
+    vectors
+}
+
+/// The vector for a forwarder and an author whose keys have companions.
+fn by_pairs(mut vector: Vector, forwarder: &SigningKey, author: &SigningKey) -> Vector {
+    let listed = |key: &SigningKey| vec![hex::encode(key.verifying_key().encoded())].into();
+    for (name, value) in &mut vector.fields {
+        match *name {
+            "forwarder_keys" => *value = listed(forwarder),
+            "author_keys" => *value = listed(author),
+            _ => (),
+        }
+    }
+    vector
+}
+
+/// The signed object without what a companion signed.
+fn stripped(signed: &Bytes) -> Bytes {
+    let mut signed = v1::Signed::decode(signed.clone()).expect("own output");
+    signed.signatures.retain(|one| one.signature.len() == 64);
+    signed.encode_to_vec().into()
+}
+
+#[rustfmt::skip] // A table: one row a vector.
+fn companions() -> Vec<Vector> {
+    let author = identity().with_companion(&[101; 32]);
+    let forwarder = police_identity().with_companion(&[102; 32]);
+    let original = Bytes::from(Parts::small().signed_by(&author).encode_to_vec());
+    let forward = |original: &Bytes| {
+        let change = |f: &mut Forwarded| f.manifest.original = original.clone();
+        Forwarded::small().with(&change).signed_by(&forwarder)
+    };
+    let good = forward(&original);
+    let half = v1::Envelope { signed: stripped(&good.signed), ..good.clone() };
+    let row = |name: &str, spec: &str, what: &str, forward: &v1::Envelope, expect: &str| {
+        by_pairs(vector(name, spec, what, forward, expect), &forwarder, &author)
+    };
+    vec![
+        row("companions", "SIG-20", "author and forwarder have companions, and all have signed", &good, "ok"),
+        row("companion-stripped", "SIG-21", "what the forwarder's companion signed was taken away", &half, "Signature(HalfSigned)"),
+        row("companion-stripped-from-the-original", "SIG-21", "the forwarder left out what the author's companion signed", &forward(&stripped(&original)), "Signature(HalfSigned)"),
+    ]
+}
+
+#[rustfmt::skip] // A table: one row a vector.
+fn rows() -> Vec<Vector> {
     let good = Forwarded::small();
     let row = |name: &str, spec: &str, what: &str, change: &dyn Fn(&mut Forwarded), expect: &str| {
         vector(name, spec, what, &good.clone().with(change).signed_by(&police_identity()), expect)
