@@ -58,9 +58,10 @@ impl From<&DraftError> for WireCode {
     fn from(error: &DraftError) -> Self {
         match error {
             DraftError::NotAccepted { .. } | DraftError::LacksFields { .. } => Self::NotAccepted,
-            DraftError::UnknownRecipient { .. }
-            | DraftError::NotLive { .. }
-            | DraftError::NoSealingKey { .. } => Self::UnknownRecipient,
+            DraftError::NotLive { .. } => Self::Revoked,
+            DraftError::UnknownRecipient { .. } | DraftError::NoSealingKey { .. } => {
+                Self::UnknownRecipient
+            }
         }
     }
 }

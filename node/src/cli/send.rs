@@ -61,12 +61,24 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
     let (content_type, data) = content(args)?;
     let home = member::open(&args.from)?;
     let roster = member::roster(&home)?;
-    let draft = draft(&roster, home.settings(), args, &content_type, data)?;
-    warn_of_suspended(&args.from, &draft)?;
+    let words = words(&roster, home.settings(), args, &content_type, data)?;
+    // What no newer roster can mend needs no connection.
+    let known = words.clone().build(&roster);
+    if let Err(error @ DraftError::LacksFields { .. }) = known {
+        return Err(unsendable(&error));
+    }
     let runtime = member::runtime()?;
     runtime.block_on(async {
         let started = Instant::now();
         let client = member::client(&home, args.wait.0.max(PATIENCE_MIN)).await?;
+        // By the roster of now: who was revoked, listed or has other keys since is known then.
+        if let Err(error) = client.hear_news().await {
+            known.map_err(|error| unsendable(&error))?;
+            return Err(error).or_fail("nothing was submitted");
+        }
+        let roster = client.roster().current();
+        let draft = words.build(&roster).map_err(|error| unsendable(&error))?;
+        warn_of_suspended(&args.from, &draft)?;
         let sent = Sent {
             home: &home,
             draft: &draft,
@@ -113,14 +125,14 @@ fn content(args: &SendArgs) -> Result<(String, Vec<u8>), Failure> {
     Ok((report::CONTENT_TYPE.to_owned(), data))
 }
 
-/// The draft, made before anybody is dialled: what cannot be sent needs no connection.
-fn draft(
+/// What is to be said, and to whom.
+fn words(
     roster: &Roster,
     sender: &MemberSettings,
     args: &SendArgs,
     content_type: &str,
     data: Vec<u8>,
-) -> Result<Draft, Failure> {
+) -> Result<DraftBuilder, Failure> {
     let now_ms = Clock::System.now_ms();
     let until = |ms: u64| Duration::from_millis(ms.saturating_sub(now_ms));
     let to: Vec<&str> = args.to.iter().map(String::as_str).collect();
@@ -139,16 +151,18 @@ fn draft(
     if let Some(reply_by) = args.reply_by {
         draft = draft.reply_within(until(reply_by.after(now_ms)));
     }
-    draft.build(roster).map_err(|error| {
-        let failure = Failure::new(WireCode::from(&error), "a recipient cannot be sent to");
-        let failure = failure.because(&error);
-        match error {
-            DraftError::LacksFields { .. } => failure.advise(
-                "Add the fields named above to the report, or leave that recipient out of --to",
-            ),
-            _ => failure,
-        }
-    })
+    Ok(draft)
+}
+
+fn unsendable(error: &DraftError) -> Failure {
+    let failure = Failure::new(WireCode::from(error), "a recipient cannot be sent to");
+    let failure = failure.because(error);
+    match error {
+        DraftError::LacksFields { .. } => failure.advise(
+            "Add the fields named above to the report, or leave that recipient out of --to",
+        ),
+        _ => failure,
+    }
 }
 
 /// Who is suspended by the own people gets it later, and whoever sends should know that.

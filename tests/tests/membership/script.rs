@@ -164,8 +164,10 @@ impl Script {
         self.version
     }
 
+    /// Installs a roster at a running node, which takes it up by itself.
     pub fn install(&self, file: &str, folder: &str) {
         let _ = self.frex.done(&["roster", "install", file, folder]);
+        self.until(folder, |live| live["roster_version"] == self.version);
     }
 
     pub fn start(&mut self, folder: &'static str) {
@@ -225,13 +227,12 @@ impl Script {
         self.frex.begin(&["inbox", folder, "--wait", "120s"])
     }
 
-    /// Waits until a node has so many sessions with members' programs.
-    pub fn until_sessions(&self, folder: &str, more_than: u64) {
+    /// Waits until a node says so of itself.
+    pub fn until(&self, folder: &str, holds: impl Fn(&Value) -> bool) {
         let began = Instant::now();
         loop {
             let status = self.frex.done(&["status", folder]);
-            let sessions = status["node"]["live"]["sessions"].as_u64();
-            if sessions.is_some_and(|sessions| sessions > more_than) {
+            if holds(&status["node"]["live"]) {
                 return;
             }
             assert!(began.elapsed() < WAIT, "{status}");
