@@ -24,7 +24,7 @@ use bytes::Bytes;
 use crate::{
     error::WireCode,
     id::{EnvelopeId, MessageId},
-    log::{Checkpoint, CheckpointError, Hash, Leaf, LeafError, ProofError, SALT_BYTES},
+    log::{Checkpoint, CheckpointError, Hash, Leaf, LeafError, LogKey, ProofError, SALT_BYTES},
     roster::RosterRef,
     v1::Event,
 };
@@ -89,7 +89,7 @@ pub struct VerifiedReceipt {
 }
 
 /// Checkpoints whose signature was verified lately, so that the receipts of one batch cost one
-/// signature check. A hit needs the same bytes, log name and key.
+/// signature check. A hit needs the same bytes, log name and keys.
 #[derive(Debug, Default)]
 pub struct CheckpointCache {
     verified: VecDeque<CachedCheckpoint>,
@@ -98,7 +98,8 @@ pub struct CheckpointCache {
 #[derive(Debug)]
 struct CachedCheckpoint {
     note: Box<[u8]>,
-    key: [u8; 32],
+    keys: Box<[LogKey]>,
+    signer: LogKey,
     head: Checkpoint,
 }
 

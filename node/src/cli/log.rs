@@ -75,7 +75,7 @@ impl LogFiles {
                 .cause("the log has no entry, or the node has not run")
                 .advise(format!("frex run {}", home.display()))
         })?;
-        Self::read(folder, LogVerifier { origin, key })
+        Self::read(folder, LogVerifier::new(origin, key))
     }
 
     fn read(folder: PathBuf, verifier: LogVerifier) -> Result<Self, Failure> {

@@ -332,6 +332,9 @@ pub struct Node {
     pub log_epoch: u32,
     #[prost(message, optional, tag = "6")]
     pub witness_key: ::core::option::Option<PublicKey>,
+    /// newest first, each with its end
+    #[prost(message, repeated, tag = "7")]
+    pub earlier_log_keys: ::prost::alloc::vec::Vec<PublicKey>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Roster {

@@ -166,6 +166,14 @@ fn first_doc(world: &mut World) -> &mut v1::MemberDoc {
     &mut world.docs[0].0
 }
 
+/// A key that another has followed.
+fn ended(key: v1::PublicKey) -> v1::PublicKey {
+    v1::PublicKey {
+        not_after_ms: NOW + DAY,
+        ..key
+    }
+}
+
 /// The neutral element: ring and lenient verifiers take forgeries under it for any message.
 fn weak_key() -> v1::PublicKey {
     let mut listed = build::signing_key(&public(1));
@@ -262,6 +270,11 @@ const ENTRIES: &[Case] = &[
     ("identity key of two members", Part::Member(1), Fault::KeyReused, |w| w.roster.members[1].identity_keys = w.roster.members[0].identity_keys.clone()),
     ("log key that is an identity key", Part::Node(0), Fault::KeyReused, |w| first_node(w).log_key = Some(build::signing_key(&public(21)))),
     ("witness key that is the log key", Part::Node(0), Fault::KeyReused, |w| { let k = w.roster.nodes[0].witness_key.clone(); first_node(w).log_key = k; }),
+    ("earlier log key without end", Part::Node(0), Fault::EndMissing, |w| first_node(w).earlier_log_keys = vec![build::signing_key(&public(90))]),
+    ("earlier log key that is in force", Part::Node(0), Fault::KeyReused, |w| { let k = first_node(w).log_key.clone().unwrap(); first_node(w).earlier_log_keys = vec![ended(k)]; }),
+    ("earlier log key of another node", Part::Node(1), Fault::KeyReused, |w| { let k = w.roster.nodes[1].log_key.clone().unwrap(); first_node(w).earlier_log_keys = vec![ended(k)]; }),
+    ("weak earlier log key", Part::Node(0), Fault::Key(KeyError::Weak), |w| first_node(w).earlier_log_keys = vec![ended(weak_key())]),
+    ("too many earlier log keys", Part::Node(0), Fault::TooLarge, |w| first_node(w).earlier_log_keys = (100..=116).map(|s| ended(build::signing_key(&public(s)))).collect()),
     ("too many identity keys", Part::Member(0), Fault::TooLarge, |w| first_member(w).identity_keys = (100..=116).map(|s| build::signing_key(&public(s))).collect()),
     ("unknown accepted kind", Part::Member(0), Fault::BadAccepts, |w| first_member(w).accepts = vec![v1::Accepts { kind: 99, lanes: vec![1] }]),
     ("accepted kind without lane", Part::Member(0), Fault::BadAccepts, |w| first_member(w).accepts = vec![v1::Accepts { kind: 1, lanes: vec![] }]),
@@ -297,7 +310,7 @@ const DOCUMENTS: &[Case] = &[
     ("freshness signed as a roster", Part::Freshness, Fault::WrongType, |w| w.tamper = |b| b.freshness = b.roster.clone()),
 ];
 
-// ROS-1 to ROS-20, LIM-8, LIM-9, LIM-10, LIM-12, KEY-9, SIG-12, WIR-9: each refusal is its own fault
+// ROS-1 to ROS-20, ROS-40, LIM-8, LIM-9, LIM-10, LIM-12, KEY-9, SIG-12, WIR-9: each refusal is its own fault
 // at its own place.
 #[test]
 fn each_unsound_roster_is_refused_for_its_own_reason() {
@@ -414,7 +427,7 @@ fn a_sound_roster_answers_who_is_who() {
     );
     let log = roster.log_verifier("node-fr").unwrap();
     assert_eq!(log.origin, "frex/example/node-fr/log/1");
-    assert_eq!(log.key, public(51));
+    assert_eq!(*log.key(), public(51));
     assert_eq!(roster.sender_keys("police-fr", NOW), [public(21)]);
     assert!(roster.sender_keys("nobody", NOW).is_empty());
 }

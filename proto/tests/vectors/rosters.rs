@@ -9,6 +9,7 @@ use frex_proto::{
 };
 use prost::Message;
 
+mod log_keys;
 mod succession;
 
 use crate::{
@@ -25,6 +26,7 @@ pub(crate) fn make() -> Vec<Vector> {
     vectors.extend(docs());
     vectors.extend(freshness());
     vectors.extend(succession::make());
+    vectors.extend(log_keys::make());
     vectors
 }
 

@@ -124,10 +124,7 @@ fn forward(data: &[u8]) -> bool {
 }
 
 fn log() -> LogVerifier {
-    LogVerifier {
-        origin: samples::origin(),
-        key: samples::log_key().verifying_key(),
-    }
+    LogVerifier::new(samples::origin(), samples::log_key().verifying_key())
 }
 
 fn receipt(data: &[u8]) -> bool {

@@ -121,10 +121,7 @@ mod tests {
     #[test]
     fn a_node_must_extend_what_it_has_published() {
         let key = SigningKey::from_seed(&[1; 32]);
-        let log = LogVerifier {
-            origin: "frex/test/node.fr/log/1".to_owned(),
-            key: key.verifying_key(),
-        };
+        let log = LogVerifier::new("frex/test/node.fr/log/1".to_owned(), key.verifying_key());
         let head = |size, root| Checkpoint {
             origin: log.origin.clone(),
             size,

@@ -4,14 +4,14 @@ use super::*;
 
 /// A roster of version 2 under the second root, and what a holder of it is then offered.
 #[derive(Clone)]
-struct Pair {
-    held: Parts,
-    next: Parts,
+pub(super) struct Pair {
+    pub(super) held: Parts,
+    pub(super) next: Parts,
 }
 
 impl Pair {
     /// Key 7 follows key 3 and key 8 follows key 6; the police are revoked, with their node.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut held = Parts::new();
         held.earlier = vec![(held.root.clone(), vec![1, 2])];
         held.root.version = 2;
@@ -30,7 +30,7 @@ impl Pair {
         Self { held, next }
     }
 
-    fn vector(&self, name: &str, spec: &str, what: &str, expect: &str) -> Vector {
+    pub(super) fn vector(&self, name: &str, spec: &str, what: &str, expect: &str) -> Vector {
         Vector::new("roster", name, spec, what, "succeed_roster")
             .set("federation", FEDERATION)
             .hex("root_sha256", self.held.pinned())
