@@ -35,6 +35,7 @@ use crate::{
 pub mod change;
 pub mod file;
 mod home;
+pub mod rotation;
 pub mod text;
 
 /// The settings file of a member's directory.
@@ -120,6 +121,14 @@ pub enum KeyFileError {
         /// The credential.
         name: String,
     },
+    /// The record of a folder of keys cannot be used.
+    #[error("{} cannot be read: {reason}", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        reason: String,
+    },
     /// The system refuses.
     #[error("{} cannot be used: {source}", path.display())]
     Io {
@@ -143,6 +152,7 @@ impl From<&KeyFileError> for WireCode {
             KeyFileError::Exists { .. }
             | KeyFileError::Malformed { .. }
             | KeyFileError::NoCredentials { .. }
+            | KeyFileError::Record { .. }
             | KeyFileError::Io { .. } => Self::BadConfig,
         }
     }

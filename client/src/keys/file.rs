@@ -121,7 +121,7 @@ impl KeyPlace {
             true => (CREDENTIAL_DIR_OTHERS, CREDENTIAL_OTHERS),
             false => (OTHERS, OTHERS),
         };
-        let text = read_private(&self.path, masks, kind)?;
+        let text = read_text(&self.path, masks, KEY_FILE_BYTES_MAX, kind)?;
         KeyText::parse(&text).map_err(|error| refused(&self.path, kind, error))
     }
 
@@ -154,11 +154,7 @@ pub fn write_key(
     passphrase: Option<&Passphrase>,
     rng: &mut dyn CryptoRng,
 ) -> Result<(), KeyFileError> {
-    let text = match passphrase {
-        Some(passphrase) => key.to_encrypted_text(passphrase, rng),
-        None => key.to_text(),
-    };
-    let text = text.map_err(|error| refused(path, ANY_KIND, error))?;
+    let text = text_of(path, key, passphrase, rng)?;
     write_private(path, text.as_bytes())
 }
 
@@ -294,6 +290,33 @@ pub fn read_capped(
     read_open(open(path)?, path, bytes_max, kind)
 }
 
+/// Reads a text that nobody else can read or change.
+///
+/// # Errors
+/// [`KeyFileError::Missing`], [`KeyFileError::LooseMode`], [`KeyFileError::Malformed`],
+/// [`KeyFileError::Io`].
+pub(super) fn read_private(
+    path: &Path,
+    bytes_max: u64,
+    kind: &'static str,
+) -> Result<Zeroizing<String>, KeyFileError> {
+    read_text(path, (OTHERS, OTHERS), bytes_max, kind)
+}
+
+/// The text of a key file, encrypted if there is a passphrase.
+pub(super) fn text_of(
+    path: &Path,
+    key: SecretKeyRef<'_>,
+    passphrase: Option<&Passphrase>,
+    rng: &mut dyn CryptoRng,
+) -> Result<Zeroizing<String>, KeyFileError> {
+    let text = match passphrase {
+        Some(passphrase) => key.to_encrypted_text(passphrase, rng),
+        None => key.to_text(),
+    };
+    text.map_err(|error| refused(path, ANY_KIND, error))
+}
+
 pub(super) fn io(path: &Path, source: std::io::Error) -> KeyFileError {
     KeyFileError::Io {
         path: path.to_owned(),
@@ -322,13 +345,14 @@ fn write_private(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
     write_new(path, bytes)
 }
 
-fn read_private(
+fn read_text(
     path: &Path,
     others: (u32, u32),
+    bytes_max: u64,
     kind: &'static str,
 ) -> Result<Zeroizing<String>, KeyFileError> {
     let file = open_private(path, others)?;
-    let bytes = read_open(file, path, KEY_FILE_BYTES_MAX, kind)?;
+    let bytes = read_open(file, path, bytes_max, kind)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| malformed(path, kind))?;
     Ok(Zeroizing::new(text.to_owned()))
 }
@@ -392,7 +416,7 @@ fn check_mode(path: &Path, mode: u32, others: u32) -> Result<(), KeyFileError> {
 }
 
 /// A new name is durable only when its folder is.
-fn sync_parent(path: &Path) -> Result<(), KeyFileError> {
+pub(super) fn sync_parent(path: &Path) -> Result<(), KeyFileError> {
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

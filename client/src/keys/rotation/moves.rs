@@ -1,0 +1,129 @@
+//! The moves: each records what is to be, and then makes it so. Spec: FIL-15, FIL-16.
+
+use frex_proto::id::KeyId;
+use rand_core::CryptoRng;
+
+use super::{KeyFolder, KeyRecord, KeyState, KeyUse, settle::lock};
+use crate::{
+    keys::{
+        KeyFileError,
+        file::{self, KeyPlace},
+        text::SecretKeyRef,
+    },
+    passphrase::Unlock,
+};
+
+impl KeyFolder {
+    /// Keeps a new key as NEXT, encrypted if the one in use is. It does not return before the
+    /// key would survive a power failure; until then nobody may be told of it.
+    ///
+    /// # Errors
+    /// [`KeyFileError::Exists`] if there is one already, [`KeyFileError::Sealed`] without the
+    /// passphrase that it would have to be encrypted under.
+    pub fn add_next(
+        &mut self,
+        usage: KeyUse,
+        key: SecretKeyRef<'_>,
+        unlock: &Unlock,
+        rng: &mut dyn CryptoRng,
+        now_ms: u64,
+    ) -> Result<KeyRecord, KeyFileError> {
+        let active = self.dir.join(usage.active_file());
+        let passphrase = match KeyPlace::file(&active).read()?.is_encrypted() {
+            true => Some(unlock.passphrase().map_err(|source| KeyFileError::Sealed {
+                path: active,
+                source,
+            })?),
+            false => None,
+        };
+        let path = self.dir.join(usage.next_file());
+        let text = file::text_of(&path, key, passphrase, rng)?;
+        let _lock = self.hold()?;
+        if self.next(usage).is_some() || self.has(&usage.next_file()) {
+            return Err(KeyFileError::Exists { path });
+        }
+        let record = KeyRecord {
+            usage,
+            state: KeyState::Next,
+            key_id: key.public().key_id(),
+            since_ms: now_ms,
+            until_ms: None,
+        };
+        self.records.push(record.clone());
+        self.write()?;
+        file::replace(&path, text.as_bytes())?;
+        Ok(record)
+    }
+
+    /// NEXT becomes ACTIVE, and the key that was, `former`, is RETIRING until `until_ms`.
+    ///
+    /// # Errors
+    /// [`KeyFileError::Missing`] if there is no next key.
+    pub fn promote(
+        &mut self,
+        usage: KeyUse,
+        former: KeyId,
+        now_ms: u64,
+        until_ms: u64,
+    ) -> Result<(), KeyFileError> {
+        let _lock = self.hold()?;
+        self.record_promotion(usage, former, now_ms, until_ms)?;
+        self.settle(now_ms).map(drop)
+    }
+
+    /// A RETIRING key is destroyed before its time.
+    ///
+    /// # Errors
+    /// [`KeyFileError::Io`]; the next opening of the folder goes on.
+    pub fn destroy(&mut self, key_id: KeyId, now_ms: u64) -> Result<Vec<KeyRecord>, KeyFileError> {
+        let _lock = self.hold()?;
+        for record in &mut self.records {
+            if record.key_id == key_id && record.state == KeyState::Retiring {
+                record.until_ms = Some(now_ms);
+            }
+        }
+        self.write()?;
+        self.settle(now_ms)
+    }
+
+    pub(super) fn record_promotion(
+        &mut self,
+        usage: KeyUse,
+        former: KeyId,
+        now_ms: u64,
+        until_ms: u64,
+    ) -> Result<(), KeyFileError> {
+        let missing = || KeyFileError::Missing {
+            path: self.dir.join(usage.next_file()),
+        };
+        let next = self.next(usage).ok_or_else(missing)?.key_id;
+        if self.has(&usage.retiring_file(former)) {
+            let path = self.dir.join(usage.retiring_file(former));
+            return Err(KeyFileError::Exists { path });
+        }
+        // A key that was in use before anything was recorded comes into the record now.
+        self.records
+            .retain(|record| record.usage != usage || record.state != KeyState::Active);
+        for record in &mut self.records {
+            if record.usage == usage && record.key_id == next {
+                record.state = KeyState::Active;
+                record.since_ms = now_ms;
+            }
+        }
+        self.records.push(KeyRecord {
+            usage,
+            state: KeyState::Retiring,
+            key_id: former,
+            since_ms: now_ms,
+            until_ms: Some(until_ms),
+        });
+        self.write()
+    }
+
+    /// Takes the lock, and reads again what another program may have changed before.
+    fn hold(&mut self) -> Result<std::fs::File, KeyFileError> {
+        let lock = lock(&self.dir)?;
+        *self = Self::read(&self.dir)?;
+        Ok(lock)
+    }
+}
