@@ -204,6 +204,9 @@ pub enum LedgerError {
     /// A record passes its checksum but is not what its kind says.
     #[error("a journal record does not decode")]
     Record,
+    /// The log's key has ended: nobody would take what it signs.
+    #[error("the log key held here has ended")]
+    KeyEnded,
     /// Leaves in the journal do not make the tree that was published.
     #[error("the journal holds fewer or other log entries than were published")]
     Inconsistent,
@@ -213,6 +216,7 @@ impl From<&LedgerError> for WireCode {
     fn from(error: &LedgerError) -> Self {
         match error {
             LedgerError::Journal(JournalError::Full) => Self::DiskFull,
+            LedgerError::KeyEnded => Self::KeyEnded,
             LedgerError::Journal(JournalError::Damaged { .. })
             | LedgerError::Record
             | LedgerError::Inconsistent => Self::JournalDamaged,

@@ -16,6 +16,7 @@ use crate::{
     config::NodeConfig, disk::Disk, ledger::LedgerError, metrics::Metrics, shared::Shared,
 };
 
+mod own_keys;
 mod start;
 mod status;
 mod trust;
@@ -65,6 +66,9 @@ pub enum StartError {
     /// The roster does not list this node, or lists other keys for it.
     #[error("the roster does not list this node with the keys in this directory")]
     NotListed,
+    /// The roster lists another log key, and the one held here has ended.
+    #[error("the log key in this directory has ended, and the roster lists another")]
+    LogKeyEnded,
     /// The socket or TLS refuses.
     #[error("cannot listen")]
     Listen(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -78,6 +82,7 @@ impl From<&StartError> for WireCode {
         match error {
             StartError::Ledger(error) => error.into(),
             StartError::NotListed => Self::NotTrusted,
+            StartError::LogKeyEnded => Self::KeyEnded,
             StartError::Listen(_) => Self::BadConfig,
             StartError::Thread(_) => Self::StorageFailed,
         }
@@ -88,7 +93,7 @@ impl From<&StartError> for WireCode {
 pub struct Node {
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
-    failed: watch::Receiver<bool>,
+    failed: watch::Receiver<Option<WireCode>>,
     tasks: JoinSet<()>,
     threads: Vec<std::thread::JoinHandle<()>>,
 }
@@ -179,11 +184,17 @@ impl Node {
         &self.shared.membership
     }
 
-    /// Resolves when storage failed: the process must exit, and nothing more is signed.
-    pub async fn failed(&self) {
+    /// Resolves when storage failed or the log's key has ended: the process must exit, and nothing
+    /// more is signed.
+    pub async fn failed(&self) -> WireCode {
         let mut failed = self.failed.clone();
-        if failed.wait_for(|failed| *failed).await.is_err() {
-            std::future::pending::<()>().await;
+        let code = match failed.wait_for(Option::is_some).await {
+            Ok(code) => *code,
+            Err(_) => None,
+        };
+        match code {
+            Some(code) => code,
+            None => std::future::pending().await,
         }
     }
 

@@ -159,6 +159,8 @@ codes! {
     Sealed = 6010, "SEALED", 12, Caller, Never, "a key is encrypted and no passphrase opens it", "Give the passphrase: --passphrase-fd 3 3<FILE, the systemd credential frex-passphrase, or at a terminal";
     /// A key file is damaged, or asks for what no key file of ours asks for.
     KeyUnusable = 6011, "KEY_UNUSABLE", 78, Caller, Never, "a key file cannot be used", "Restore it from a backup; see how the others are: frex key ls DIR";
+    /// A key of our own has ended, and what must be signed now is not signed with it.
+    KeyEnded = 6013, "KEY_ENDED", 78, Caller, AfterRosterUpdate, "the time of a key held here is over", "Start the node again to take up the next one; without one, make it: frex key rotate log DIR";
 }
 
 impl std::fmt::Display for WireCode {

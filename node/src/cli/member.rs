@@ -133,7 +133,7 @@ pub fn stage_name(stage: Stage) -> &'static str {
     }
 }
 
-/// The log that a receipt's checkpoint names, with the key that the roster lists for it.
+/// The log that a receipt's checkpoint names, with the keys that the roster lists for it.
 pub fn log_of(receipt: &v1::Receipt, roster: &Roster) -> Option<LogVerifier> {
     let origin = origin_of(receipt)?;
     let node = Origin::parse(&origin).ok()?.node;
@@ -164,10 +164,11 @@ pub fn keep_receipt(
     }
     let text = receipt::to_tlog_proof_text(receipt).or_fail("a receipt cannot be kept")?;
     files::replace(&folder.join(format!("{name}.leaf")), &receipt.leaf)?;
-    if let Some(log) = log_of(receipt, roster) {
+    let log = log_of(receipt, roster);
+    if let Some(vkey) = log.and_then(|log| log.vkey_for(&receipt.checkpoint)) {
         files::replace(
             &folder.join(format!("{name}.vkey")),
-            format!("{}\n", log.vkey()).as_bytes(),
+            format!("{vkey}\n").as_bytes(),
         )?;
     }
     files::replace(&path, text.as_bytes())?;

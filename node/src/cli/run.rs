@@ -52,8 +52,15 @@ pub fn run(args: &RunArgs, json: bool) -> Done {
     let dir = files::home(&args.dir, "node", CONFIG_FILE)?;
     // Before anything is read: a second process must not even look.
     let lock = DirLock::take(&dir).or_fail("the node cannot start")?;
-    let home = NodeHome::open(&dir, Clock::System.now_ms(), &passphrase::unlock())
-        .map_err(|error| not_ready(&args.dir, error))?;
+    let (now_ms, unlock) = (Clock::System.now_ms(), passphrase::unlock());
+    let open = || {
+        let taken = NodeHome::take_up_log_key(&dir, now_ms, &unlock)?;
+        if let Some(taken) = taken {
+            tracing::info!(key = %taken.key, former = %taken.former, "the log goes over to its next key");
+        }
+        NodeHome::open(&dir, now_ms, &unlock)
+    };
+    let home = open().map_err(|error| not_ready(&args.dir, error))?;
     // The endpoint belongs on a runtime of its own thread; checks and disk have theirs.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -68,7 +75,8 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
     let mut stop = Stop::new(args.stop_with_stdin)?;
     let metrics = Arc::new(Metrics::new());
     let anchor = NodeHome::anchor(&home.dir).or_fail("the node cannot start")?;
-    let file = home.dir.join(ROSTER_FILE);
+    let (dir, file) = (home.dir.clone(), home.dir.join(ROSTER_FILE));
+    let log_key_in_force = log_key_in_force(&home);
     let metrics_address = home.config.metrics;
     let operator = home
         .roster
@@ -90,7 +98,10 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
     let bar = output::progress("replaying the journal");
     let started = Node::start(parts, &mut |done, total| output::advance(&bar, done, total)).await;
     bar.finish_and_clear();
-    let node = started.map_err(|error| not_started(&error))?;
+    let node = started.map_err(|error| not_started(&error, &args.dir))?;
+    if log_key_in_force {
+        retire_log_keys(&dir);
+    }
     let status = node.status_handle();
     let address = match metrics_address {
         None => None,
@@ -100,8 +111,7 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
     let ended = tokio::select! {
         never = take_installed(&node, &file) => match never {},
         code = stop.asked() => Ok(code),
-        () = node.failed() => Err(Failure::new(WireCode::StorageFailed, "the node's storage failed")
-            .cause("a write or sync failed or its outcome is unknown; nothing more was accepted or signed")),
+        code = node.failed() => Err(failed(code, &args.dir)),
     };
     tracing::info!("the node stops");
     tokio::select! {
@@ -110,6 +120,37 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
         code = stop.asked() => return Ok(code),
     }
     ended
+}
+
+/// Whether the key held here is the one that the roster lists, and no earlier one.
+fn log_key_in_force(home: &NodeHome) -> bool {
+    let node = home.roster.node(&home.config.node);
+    node.is_some_and(|node| node.log_key.key == home.log_key.verifying_key())
+}
+
+/// The log's head is signed by the key in force: those before it have nothing left to do.
+fn retire_log_keys(dir: &Path) {
+    match NodeHome::retire_log_keys(dir, Clock::System.now_ms()) {
+        Ok(retired) => {
+            for key in retired {
+                tracing::info!(%key, "a log key that was followed is destroyed");
+            }
+        }
+        // The next start tries again; the log itself is well.
+        Err(error) => tracing::error!(%error, "a log key that was followed is not destroyed"),
+    }
+}
+
+fn failed(code: WireCode, dir: &Path) -> Failure {
+    let dir = dir.display();
+    match code {
+        WireCode::KeyEnded => Failure::new(code, "the node's log key has ended")
+            .cause("the roster lists another log key for it, which a start takes up")
+            .advise(format!("frex run {dir}   (or: frex doctor {dir})")),
+        _ => Failure::new(WireCode::StorageFailed, "the node's storage failed").cause(
+            "a write or sync failed or its outcome is unknown; nothing more was accepted or signed",
+        ),
+    }
 }
 
 /// Takes the roster that `frex roster install` puts into the directory of a running node.
@@ -267,12 +308,16 @@ fn not_ready(dir: &Path, error: NodeHomeError) -> Failure {
     }
 }
 
-fn not_started(error: &StartError) -> Failure {
+fn not_started(error: &StartError, dir: &Path) -> Failure {
     let failure = Failure::new(error.into(), "the node cannot start").because(error);
     match error {
         StartError::NotListed => {
             failure.advise("Hand the .card file to the governance, then install the new roster")
         }
+        StartError::LogKeyEnded => failure.advise(format!(
+            "Put the log key that the roster lists into {0}/keys, as log.key; if it is lost, have another listed: frex key rotate log {0}",
+            dir.display()
+        )),
         StartError::Listen(_) => failure.advise("Choose another `listen` address in frex.toml"),
         _ => failure,
     }

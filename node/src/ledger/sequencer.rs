@@ -52,7 +52,7 @@ pub struct Sequencer {
     /// What is derived from it.
     pub index: Arc<Index>,
     /// Signs checkpoints.
-    pub log_key: SigningKey,
+    pub signer: Signer,
     /// Name of the log.
     pub origin: String,
     /// This node's id, as statements name it.
@@ -73,6 +73,14 @@ pub struct Sequencer {
     pub after: Arc<Bells>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+}
+
+/// What checkpoints are signed with. Spec: LOG-24.
+pub struct Signer {
+    /// The key.
+    pub key: SigningKey,
+    /// First millisecond of which it can say nothing any more, as the roster in force has it.
+    pub end_ms: watch::Receiver<Option<u64>>,
 }
 
 /// A record that is ready but for its leaf's place in the tree.
@@ -125,6 +133,27 @@ impl Sequencer {
                 marked = tokio::time::Instant::now();
             }
         }
+    }
+
+    /// Signs the newest head once more: with a key that has followed the one it was signed with.
+    /// Nothing for an empty log. Spec: LOG-24.
+    ///
+    /// # Errors
+    /// A failed or uncertain write, also a full disk: the log must not be told of under its old
+    /// key.
+    pub fn sign_head_anew(&mut self) -> Result<(), LedgerError> {
+        if self.frontier.size() == 0 {
+            return Ok(());
+        }
+        let head = Checkpoint {
+            origin: self.origin.clone(),
+            size: self.frontier.size(),
+            root: self.frontier.root(),
+        };
+        let time_ms = self.clock.now_ms().max(self.last_ms);
+        let note = self.signer.sign(&head, time_ms)?;
+        let positions = self.append(&[], Some(&note))?;
+        self.settle(&[], &positions, Some(note), &mut [], &[])
     }
 
     /// Makes one block of `jobs` and answers them; returns those that must wait for the next.
@@ -182,7 +211,7 @@ impl Sequencer {
                 size: grown.frontier.size(),
                 root: grown.root,
             };
-            Some(checkpoint::sign(&head, &self.log_key).map_err(|_| LedgerError::Inconsistent)?)
+            Some(self.signer.sign(&head, now_ms)?)
         };
         let mut receipts = Vec::with_capacity(planned.len());
         let mut proofs = grown.proofs.into_iter();
@@ -289,6 +318,19 @@ impl Sequencer {
             }
         }
         Ok(())
+    }
+}
+
+impl Signer {
+    /// Signs a head whose newest leaf is of `time_ms`.
+    ///
+    /// # Errors
+    /// [`LedgerError::KeyEnded`]: nobody would take what it signed.
+    fn sign(&self, head: &Checkpoint, time_ms: u64) -> Result<Bytes, LedgerError> {
+        if self.end_ms.borrow().is_some_and(|end_ms| time_ms >= end_ms) {
+            return Err(LedgerError::KeyEnded);
+        }
+        checkpoint::sign(head, &self.key).map_err(|_| LedgerError::Inconsistent)
     }
 }
 

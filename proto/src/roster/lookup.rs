@@ -1,6 +1,7 @@
 //! Questions to a judged roster. Unknown, ended and not live all answer with nothing.
 
 use bytes::Bytes;
+use prost::Message;
 
 use super::{
     Accepts, Freshness, Member, Node, Peer, Root, RootRef, Roster, RosterRef, Standing, Timed,
@@ -158,6 +159,13 @@ impl Roster {
     /// Every node, by id.
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = &Node> {
         self.nodes.values()
+    }
+
+    /// A node's entry as the governance signed it.
+    #[must_use]
+    pub fn node_entry(&self, node: &str) -> Option<v1::Node> {
+        let listed = v1::Roster::decode(self.payload.clone()).ok()?;
+        listed.nodes.into_iter().find(|entry| entry.id == node)
     }
 
     /// The node that serves `member`.

@@ -163,7 +163,9 @@ fn listed_keys(folder: &Folder, roster: &Roster) -> Option<Vec<(&'static str, Ke
             let node = roster.node(&folder.id)?;
             let tls = node.tls_keys.iter();
             keys.extend(tls.map(|key| ("tls.key", key.key.key_id(), key.validity)));
-            keys.push(("log.key", node.log_key.key_id(), Validity::ALWAYS));
+            // When an earlier one ends, the check of the node's keys tells.
+            let logs = std::iter::once(&node.log_key).chain(&node.earlier_log_keys);
+            keys.extend(logs.map(|key| ("log.key", key.key.key_id(), Validity::ALWAYS)));
         }
     }
     Some(keys)
