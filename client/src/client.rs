@@ -10,15 +10,11 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use frex_proto::{
-    error::WireCode,
-    keys::{SealingSecretKey, SigningKey},
-    receipt::ReceiptError,
-};
+use frex_proto::{error::WireCode, keys::SigningKey, receipt::ReceiptError};
 
 use crate::{
     environment::Environment,
-    keys::{HomeError, MemberHome},
+    keys::{HomeError, MemberHome, MemberKeys},
     membership::{Membership, store::HomeStore},
     tls::config::Limits,
     transport::{RosterHandle, Socket, TransportError},
@@ -27,16 +23,20 @@ use crate::{
 mod connect;
 mod draft;
 mod inbox;
+mod keyring;
 mod pump;
 mod query;
 mod seal;
+mod send;
 mod submit;
 mod verify;
 
 pub use draft::{DraftBuilder, DraftError};
 pub use inbox::{ConfirmError, FailedItem, Inbox, InboxError, InboxItem, ItemError};
+pub use keyring::Keyring;
 pub use query::{History, LogHead, QueryError};
 pub use seal::{Sealer, seal_batch};
+pub use send::{SendError, Sending, SendingEvent};
 pub use submit::{News, Submission, SubmissionEvent, SubmitError};
 pub use verify::{ProvenReceipt, Unproven, Verifier};
 
@@ -55,8 +55,8 @@ pub struct ClientConfig {
     pub identity: SigningKey,
     /// Authenticates the connection.
     pub tls: SigningKey,
-    /// Open what is sealed to the member: the present key, and former ones that are kept.
-    pub sealing: Vec<SealingSecretKey>,
+    /// Opens what is sealed to the member: the present key, and former ones that are kept.
+    pub sealing: Keyring,
     /// Clock and randomness.
     pub environment: Environment,
     /// Where packets go out; none: a socket that fits the home node's address.
@@ -73,6 +73,18 @@ impl ClientConfig {
     /// # Errors
     /// [`HomeError`]: the keys or the roster cannot be read or do not verify.
     pub fn of_home(home: &MemberHome) -> Result<Self, HomeError> {
+        let keys = home.keys(Environment::default().clock.now_ms())?;
+        for gone in &keys.destroyed {
+            tracing::info!(usage = gone.usage.name(), key = %gone.key_id, "a key was destroyed: its time was over");
+        }
+        Self::of_keys(home, keys)
+    }
+
+    /// As [`of_home`](Self::of_home), with keys of the member that were read before.
+    ///
+    /// # Errors
+    /// [`HomeError`]: the roster cannot be read or does not verify.
+    pub fn of_keys(home: &MemberHome, keys: MemberKeys) -> Result<Self, HomeError> {
         let environment = Environment::default();
         let roster = RosterHandle::new(home.roster(environment.clock.now_ms())?);
         let membership = Membership::new(
@@ -82,14 +94,13 @@ impl ClientConfig {
             Arc::new(HomeStore::new(home)),
             Arc::new(|work| work()),
         );
-        let keys = home.keys()?;
         Ok(Self {
             member: home.settings().member.clone(),
             roster,
             membership: Some(membership),
             identity: keys.identity,
             tls: keys.tls,
-            sealing: vec![keys.sealing],
+            sealing: Keyring::following(home, keys.sealing),
             environment,
             socket: None,
             limits: Limits::default(),
@@ -106,7 +117,7 @@ struct Parts {
     member: String,
     roster: RosterHandle,
     identity: Arc<SigningKey>,
-    sealing: Vec<SealingSecretKey>,
+    sealing: Keyring,
     environment: Environment,
     link: connect::Link,
     verifier: Verifier,

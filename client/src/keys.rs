@@ -25,8 +25,10 @@ use frex_proto::{
     roster::RosterError,
     v1,
 };
+use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 
+use self::rotation::KeyRecord;
 use crate::{
     passphrase::{PassphraseError, Unlock},
     tls::{Identity, TlsError},
@@ -129,6 +131,12 @@ pub enum KeyFileError {
         /// What is wrong, and where.
         reason: String,
     },
+    /// The keys are the service manager's, which alone can change them.
+    #[error("the keys of {} come from the service manager (keys_from_credentials = true), and it alone can change them", dir.display())]
+    FromCredentials {
+        /// The folder that they stand for.
+        dir: PathBuf,
+    },
     /// The system refuses.
     #[error("{} cannot be used: {source}", path.display())]
     Io {
@@ -153,6 +161,7 @@ impl From<&KeyFileError> for WireCode {
             | KeyFileError::Malformed { .. }
             | KeyFileError::NoCredentials { .. }
             | KeyFileError::Record { .. }
+            | KeyFileError::FromCredentials { .. }
             | KeyFileError::Io { .. } => Self::BadConfig,
         }
     }
@@ -269,13 +278,45 @@ pub struct MemberSettings {
 pub struct MemberKeys {
     /// Signs envelopes, statements and the member's document.
     pub identity: SigningKey,
-    /// Opens what is sealed to the member.
-    pub sealing: SealingSecretKey,
+    /// Open what is sealed to the member.
+    pub sealing: SealingKeys,
     /// Authenticates connections.
     pub tls: SigningKey,
+    /// What was destroyed when the keys were read: its time was over. Spec: FIL-17.
+    pub destroyed: Vec<KeyRecord>,
+}
+
+/// The keys that open what is sealed to a member: the one in use first, then the one that comes
+/// next and those that are kept for what is still under way.
+#[derive(Debug)]
+pub struct SealingKeys {
+    /// The keys.
+    pub keys: Vec<SealingSecretKey>,
+    /// When the first of them is to be destroyed.
+    pub until_ms: Option<u64>,
 }
 
 impl MemberKeys {
+    /// New keys.
+    #[must_use]
+    pub fn generate(rng: &mut dyn CryptoRng) -> Self {
+        Self {
+            identity: SigningKey::generate(rng),
+            sealing: SealingKeys {
+                keys: vec![SealingSecretKey::generate(rng)],
+                until_ms: None,
+            },
+            tls: SigningKey::generate(rng),
+            destroyed: Vec::new(),
+        }
+    }
+
+    /// What others are to seal to: the key in use.
+    #[must_use]
+    pub fn sealing_public(&self) -> SealingPublicKey {
+        self.sealing.keys[0].public()
+    }
+
     /// The identity of connections.
     ///
     /// # Errors
@@ -314,6 +355,12 @@ impl MemberHome {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// What opens its keys.
+    #[must_use]
+    pub fn unlock(&self) -> &Unlock {
+        &self.unlock
     }
 
     /// The settings.

@@ -66,7 +66,7 @@ async fn client_of(script: impl Fn(&mut Stream) + Send + Sync + 'static) -> Clie
         membership: None,
         identity: key(1),
         tls: key(2),
-        sealing: vec![SealingSecretKey::from_seed(&[9; 32])],
+        sealing: vec![SealingSecretKey::from_seed(&[9; 32])].into(),
         environment: Environment::default(),
         socket: None,
         limits: Limits::default(),

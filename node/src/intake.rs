@@ -3,16 +3,16 @@
 //! The order of checks is the order of the spec: shape, then who signed it, then whether it is in
 //! time and for whom. Only an envelope whose signature holds can earn a signed, logged refusal;
 //! anything else is answered without a trace in the log, so strangers cannot make it grow.
-//! Spec: DEL-7 to DEL-9, DEL-13 to DEL-16.
+//! Spec: DEL-7 to DEL-9, DEL-13 to DEL-16, DEL-28.
 
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use frex_client::transport::RosterHandle;
 use frex_proto::{
-    envelope::{self, EnvelopeError, Parsed},
+    envelope::{self, EnvelopeError, Parsed, Recipient},
     error::{Retry, WireCode},
-    roster::{Roster, Standing},
+    roster::{Roster, SealedTo, Standing},
     sign::BatchCache,
     v1,
 };
@@ -114,6 +114,7 @@ impl Judge<'_> {
                 return Err(WireCode::BadEnvelope);
             }
             if home == self.node {
+                self.opens(recipient, now_ms)?;
                 members.push(recipient.member.clone());
             } else {
                 nodes.insert(home.to_owned());
@@ -202,12 +203,26 @@ impl Judge<'_> {
             if self.takes(&recipient.member, &parsed.core)? != self.node {
                 return Err(WireCode::UnknownRecipient);
             }
+            self.opens(recipient, now_ms)?;
             members.push(recipient.member.clone());
         }
         if members.is_empty() {
             Err(WireCode::UnknownRecipient)
         } else {
             Ok(members)
+        }
+    }
+
+    /// Whether a member served here still holds the secret of the key that it was sealed to.
+    /// Spec: DEL-28.
+    fn opens(&self, recipient: &Recipient, now_ms: u64) -> Result<(), WireCode> {
+        let member = self.roster.member(&recipient.member);
+        let member = member.ok_or(WireCode::UnknownRecipient)?;
+        match member.sealed_to(recipient.sealing_key_id, now_ms) {
+            SealedTo::Opens => Ok(()),
+            SealedTo::Retired => Err(WireCode::KeyRetired),
+            // The document that lists it may be on its way.
+            SealedTo::Unknown => Err(WireCode::KeyUnknown),
         }
     }
 

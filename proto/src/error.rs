@@ -123,6 +123,10 @@ codes! {
     NotAccepted = 4005, "NOT_ACCEPTED", 22, Caller, AfterRosterUpdate, "the recipient does not accept this kind of message in this lane", "See what it accepts with: frex roster show DIR";
     /// Life longer than allowed.
     LifeTooLong = 4006, "LIFE_TOO_LONG", 22, Caller, Never, "the message would live longer than the protocol allows", "Choose an expiry within 31 days";
+    /// Sealed to a key whose secret is gone.
+    KeyRetired = 4007, "KEY_RETIRED", 22, Peer, Never, "the envelope is sealed to a key that the recipient has retired", "Seal it anew under the same message id: frex send FILE --to MEMBER --message ID --from DIR";
+    /// Sealed to a key that nobody here has heard of yet.
+    KeyUnknown = 4008, "KEY_UNKNOWN", 23, Peer, Later, "the envelope is sealed to a key that the recipient does not list, or not yet", "The sender's node tries again by itself; see the keys with: frex roster show DIR";
     /// Busy or over quota.
     RetryAfter = 5001, "RETRY_AFTER", 23, Environment, Later, "the node is busy or a quota is used up", "The sender's node tries again by itself";
     /// No space left.

@@ -13,6 +13,7 @@ use bytes::Bytes;
 
 use crate::{
     error::WireCode,
+    id::KeyId,
     keys::{KeyError, SealingPublicKey, VerifyingKey},
     label::Hash,
     v1,
@@ -23,6 +24,7 @@ mod card;
 pub mod ceremony;
 mod country;
 mod docs;
+pub mod document;
 mod entry;
 mod held;
 mod judge;
@@ -108,6 +110,26 @@ pub struct RosterRef {
     pub sha256: Hash,
 }
 
+/// A sealing key whose secret its member destroys. Spec: ROS-34.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetiredKey {
+    /// Which key.
+    pub key_id: KeyId,
+    /// From then on what is sealed to it is refused.
+    pub from_ms: u64,
+}
+
+/// What a member says of a key that something is sealed to. Spec: ROS-35.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SealedTo {
+    /// The member opens it, also with a key that has ended.
+    Opens,
+    /// Its secret is gone, or may be before the member reads it.
+    Retired,
+    /// Its document does not know the key.
+    Unknown,
+}
+
 /// A judged roster with its indexes.
 #[derive(Debug, Clone)]
 pub struct Roster {
@@ -176,6 +198,8 @@ pub struct Member {
     pub client_tls_keys: Vec<Timed<VerifyingKey>>,
     /// Keys that envelopes to it are sealed to.
     pub sealing_keys: Vec<Timed<SealingPublicKey>>,
+    /// Sealing keys whose secrets do not last, listed above or no longer.
+    pub retired_sealing_keys: Vec<RetiredKey>,
 }
 
 /// The kinds and lanes that a member takes. Spec: ROS-16.

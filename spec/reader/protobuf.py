@@ -76,6 +76,7 @@ ROSTER = {
     7: ("members", [MEMBER]), 8: ("nodes", [NODE]), 9: ("transport", TRANSPORT),
     10: ("critical", ["uint32"]),
 }
+RETIRED_KEY = {1: ("key_id", "bytes"), 2: ("from_ms", "uint64")}
 NODE_ENDPOINT = {
     1: ("node", "string"), 2: ("addresses", ["string"]), 3: ("tls_keys", [PUBLIC_KEY]),
 }
@@ -83,7 +84,7 @@ MEMBER_DOC = {
     1: ("federation", "string"), 2: ("member", "string"), 3: ("version", "uint64"),
     4: ("issued_ms", "uint64"), 5: ("expires_ms", "uint64"),
     6: ("client_tls_keys", [PUBLIC_KEY]), 7: ("sealing_keys", [PUBLIC_KEY]),
-    8: ("nodes", [NODE_ENDPOINT]),
+    8: ("nodes", [NODE_ENDPOINT]), 9: ("retired_sealing_keys", [RETIRED_KEY]),
 }
 FRESHNESS = {
     1: ("federation", "string"), 2: ("roster_version", "uint64"), 3: ("roster_sha256", "bytes"),

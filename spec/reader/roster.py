@@ -12,6 +12,7 @@ from envelope import CLOCK_SKEW_MS, NAME
 from refused import Refused, inside, require
 
 ED25519, SEALING = 1, 3
+SEALING_KEY_LABEL = b"frex/v1/hpke-key\0" + b"\x64\x7a"
 LIVE, REVOKED = 1, 3
 BUNDLE_BYTES_MAX, ROSTER_BYTES_MAX, SIGNED_BYTES_MAX = 16 << 20, 4 << 20, 64 << 10
 MEMBERS_MAX, KEYS_MAX, GOVERNANCE_KEYS_MAX, SIGNATURES_MAX = 4096, 16, 64, 64
@@ -229,6 +230,7 @@ def check_doc(data, federation, members, nodes, ledger, seen, now_ms):
     seen[doc.member] = doc
     ledger.keys(doc.client_tls_keys, ED25519)
     ledger.keys(doc.sealing_keys, SEALING)
+    check_retired(doc.retired_sealing_keys, doc.sealing_keys)
     require(len(doc.nodes) <= MEMBERS_MAX, "TooLarge")
     stated = set()
     for endpoint in doc.nodes:
@@ -239,6 +241,19 @@ def check_doc(data, federation, members, nodes, ledger, seen, now_ms):
         require(len(endpoint.addresses) <= ADDRESSES_MAX, "TooLarge")
         require(all(is_host_port(one) for one in endpoint.addresses), "BadAddress")
         ledger.keys(endpoint.tls_keys, ED25519)
+
+
+def check_retired(retired, listed):
+    """ROS-34."""
+    require(len(retired) <= KEYS_MAX, "TooLarge")
+    ends = {sha256(SEALING_KEY_LABEL + one.key)[:16]: one.not_after_ms for one in listed}
+    seen = set()
+    for one in retired:
+        require(len(one.key_id) == 16, "BadId")
+        require(one.key_id not in seen, "Duplicate")
+        seen.add(one.key_id)
+        end = ends.get(one.key_id, one.from_ms)
+        require(one.from_ms > 0 and 0 < end <= one.from_ms, "BadTimes")
 
 
 def is_host_port(address):

@@ -135,7 +135,7 @@ impl World {
             membership: Some(membership),
             identity: SigningKey::from_seed(&seat.identity.seed()),
             tls: SigningKey::from_seed(&seat.tls.seed()),
-            sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())],
+            sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())].into(),
             environment,
             socket: None,
             limits: Limits::default(),

@@ -121,7 +121,7 @@ impl World {
             membership: None,
             identity: SigningKey::from_seed(&seat.identity.seed()),
             tls: SigningKey::from_seed(&seat.tls.seed()),
-            sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())],
+            sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())].into(),
             environment: Environment::default(),
             socket: None,
             limits: Limits::default(),

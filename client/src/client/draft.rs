@@ -162,7 +162,8 @@ impl DraftBuilder {
 
     /// The id of a message that was drafted before, to seal it anew under the same name. To send
     /// the same thing twice without effect, submit the same sealed envelope again instead: other
-    /// bytes under a used id are refused as `ID_REUSE`.
+    /// bytes under a used id are refused as `ID_REUSE`, unless it is for those who refused the
+    /// first as `KEY_RETIRED`.
     pub fn message_id(mut self, id: MessageId) -> Self {
         self.draft.message_id = id;
         self

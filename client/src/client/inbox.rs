@@ -81,6 +81,10 @@ pub enum ItemError {
     /// Shape, signature or body.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
+    /// It is sealed to a key that is not held here: one that was destroyed, or of another copy of
+    /// the member's keys.
+    #[error("it is sealed to a key that is not held here; one that was destroyed opens nothing")]
+    NoKey,
     /// It cannot be opened with the keys held here.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -94,7 +98,7 @@ impl From<&ItemError> for WireCode {
             ItemError::UnknownSender => Self::NotTrusted,
             ItemError::WrongFederation => Self::WrongFederation,
             ItemError::Envelope(error) => (*error).into(),
-            ItemError::Open(_) => Self::CannotOpen,
+            ItemError::NoKey | ItemError::Open(_) => Self::CannotOpen,
         }
     }
 }
@@ -344,7 +348,16 @@ impl Inbox {
         let keys = sender.identity_keys_at(receipt.verified.time_ms);
         envelope::verify(&parsed, &keys, &mut self.signatures)?;
         envelope::check_body(&parsed, &wire.body)?;
-        let keys: Vec<_> = parts.sealing.iter().collect();
+        let ours = parsed.core.recipient(&parts.member);
+        let ours = ours.map(|(_, recipient)| recipient.sealing_key_id);
+        let now_ms = parts.environment.clock.now_ms();
+        let held = ours
+            .map(|id| parts.sealing.with(id, now_ms))
+            .unwrap_or_default();
+        if ours.is_some_and(|id| held.iter().all(|key| key.key_id() != id)) {
+            return Err(ItemError::NoKey);
+        }
+        let keys: Vec<_> = held.iter().collect();
         let opened = envelope::open_cached(
             &parsed,
             &wire.body,

@@ -4,7 +4,6 @@ use std::{fs, path::Path, sync::Arc};
 
 use frex_proto::{
     id::check_name,
-    keys::{SealingSecretKey, SigningKey},
     label::sha256,
     limits,
     roster::{Roster, RosterRef, TrustAnchor},
@@ -16,7 +15,10 @@ use zeroize::Zeroizing;
 
 use super::{
     HomeError, KEYS_DIR, KeyFileError, MEMBER_FILE, MemberHome, MemberKeys, MemberPublicKeys,
-    MemberSettings, RECEIPTS_DIR, file, file::KeyPlace, text::PublicKey,
+    MemberSettings, RECEIPTS_DIR, SealingKeys, file,
+    file::KeyPlace,
+    rotation::{KeyFolder, KeyRecord, KeyState, KeyUse},
+    text::PublicKey,
 };
 use crate::passphrase::{Passphrase, Unlock};
 
@@ -51,18 +53,14 @@ impl MemberHome {
                 passphrase.map_or_else(Unlock::none, |passphrase| Unlock::with(passphrase.clone())),
             ),
         };
-        let keys = MemberKeys {
-            identity: SigningKey::generate(rng),
-            sealing: SealingSecretKey::generate(rng),
-            tls: SigningKey::generate(rng),
-        };
+        let keys = MemberKeys::generate(rng);
         fs::create_dir_all(dir).map_err(|source| file::io(dir, source))?;
         let keys_dir = dir.join(KEYS_DIR);
         file::create_private_dir(&keys_dir)?;
         file::create_private_dir(&dir.join(RECEIPTS_DIR))?;
         for (name, key) in [
             (IDENTITY_FILE, (&keys.identity).into()),
-            (SEALING_FILE, (&keys.sealing).into()),
+            (SEALING_FILE, (&keys.sealing.keys[0]).into()),
             (TLS_FILE, (&keys.tls).into()),
         ] {
             file::write_key(&keys_dir.join(name), key, passphrase, rng)?;
@@ -95,22 +93,80 @@ impl MemberHome {
         })
     }
 
-    /// Reads the secret keys.
+    /// Reads the secret keys. What a crash cut short in their folder is ended before, and a key
+    /// whose time is over at `now_ms` is destroyed. Spec: FIL-16, FIL-17.
     ///
     /// # Errors
     /// [`KeyFileError`]; keys that others could read are refused, and encrypted ones that
     /// [`unlocked_by`](Self::unlocked_by) was given no passphrase for.
-    pub fn keys(&self) -> Result<MemberKeys, KeyFileError> {
-        let (dir, unlock) = (self.keys_dir(), &*self.unlock);
-        let place = |name| {
-            let from_credentials = self.settings.keys_from_credentials;
-            KeyPlace::find(&dir, name, from_credentials.then_some(CREDENTIAL), unlock)
-        };
+    pub fn keys(&self, now_ms: u64) -> Result<MemberKeys, KeyFileError> {
+        let (folder, destroyed) = self.settled(now_ms)?;
+        let read = |name| self.place(name)?.read_signing_key(&self.unlock);
         Ok(MemberKeys {
-            identity: place(IDENTITY_FILE)?.read_signing_key(unlock)?,
-            sealing: place(SEALING_FILE)?.read_sealing_key(unlock)?,
-            tls: place(TLS_FILE)?.read_signing_key(unlock)?,
+            identity: read(IDENTITY_FILE)?,
+            sealing: self.read_sealing_keys(folder.as_ref())?,
+            tls: read(TLS_FILE)?,
+            destroyed,
         })
+    }
+
+    /// Reads the keys that open what is sealed to the member, as [`keys`](Self::keys) does.
+    ///
+    /// # Errors
+    /// [`KeyFileError`].
+    pub fn sealing_keys(&self, now_ms: u64) -> Result<SealingKeys, KeyFileError> {
+        let (folder, _) = self.settled(now_ms)?;
+        self.read_sealing_keys(folder.as_ref())
+    }
+
+    /// The folder of keys, to let one follow another.
+    ///
+    /// # Errors
+    /// [`KeyFileError::FromCredentials`] if the service manager holds the keys.
+    pub fn key_folder(&self, now_ms: u64) -> Result<(KeyFolder, Vec<KeyRecord>), KeyFileError> {
+        match self.settled(now_ms)? {
+            (Some(folder), destroyed) => Ok((folder, destroyed)),
+            (None, _) => Err(KeyFileError::FromCredentials {
+                dir: self.keys_dir(),
+            }),
+        }
+    }
+
+    /// The folder of keys, if the keys are ours to keep.
+    fn settled(&self, now_ms: u64) -> Result<(Option<KeyFolder>, Vec<KeyRecord>), KeyFileError> {
+        if self.settings.keys_from_credentials {
+            return Ok((None, Vec::new()));
+        }
+        let (folder, destroyed) = KeyFolder::open(&self.keys_dir(), now_ms)?;
+        Ok((Some(folder), destroyed))
+    }
+
+    fn read_sealing_keys(&self, folder: Option<&KeyFolder>) -> Result<SealingKeys, KeyFileError> {
+        let mut sealing = SealingKeys {
+            keys: vec![self.place(SEALING_FILE)?.read_sealing_key(&self.unlock)?],
+            until_ms: None,
+        };
+        let Some(folder) = folder else {
+            return Ok(sealing);
+        };
+        // Others may seal to the next key before it is in use here.
+        for state in [KeyState::Next, KeyState::Retiring] {
+            for record in folder.of(KeyUse::Sealing, state) {
+                let path = record.file().map(|file| folder.dir().join(file));
+                let Some(path) = path else { continue };
+                sealing
+                    .keys
+                    .push(file::read_sealing_key(&path, &self.unlock)?);
+                let ends = [sealing.until_ms, record.until_ms];
+                sealing.until_ms = ends.into_iter().flatten().min();
+            }
+        }
+        Ok(sealing)
+    }
+
+    fn place(&self, name: &str) -> Result<KeyPlace, KeyFileError> {
+        let credentials = self.settings.keys_from_credentials.then_some(CREDENTIAL);
+        KeyPlace::find(&self.keys_dir(), name, credentials, &self.unlock)
     }
 
     /// Reads the public halves, for which no passphrase is needed.
@@ -118,11 +174,8 @@ impl MemberHome {
     /// # Errors
     /// [`KeyFileError`]
     pub fn public_keys(&self) -> Result<MemberPublicKeys, KeyFileError> {
-        let dir = self.keys_dir();
-        let credentials = self.settings.keys_from_credentials.then_some(CREDENTIAL);
         let public = |name| -> Result<Option<PublicKey>, KeyFileError> {
-            let text = KeyPlace::find(&dir, name, credentials, &self.unlock)?.read()?;
-            Ok(text.public().cloned())
+            Ok(self.place(name)?.read()?.public().cloned())
         };
         Ok(MemberPublicKeys {
             identity: match public(IDENTITY_FILE)? {
@@ -257,7 +310,10 @@ fn bad(path: &Path, reason: &dyn std::fmt::Display) -> HomeError {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use frex_proto::error::WireCode;
+    use frex_proto::{
+        error::WireCode,
+        keys::{SealingSecretKey, SigningKey},
+    };
 
     use super::*;
     use crate::{
@@ -274,9 +330,9 @@ mod tests {
         let (home, keys) = create(&dir).unwrap();
         let opened = MemberHome::open(&dir).unwrap();
         assert_eq!(opened.settings(), home.settings());
-        let read = opened.keys().unwrap();
+        let read = opened.keys(NOW_MS).unwrap();
         assert_eq!(read.identity.key_id(), keys.identity.key_id());
-        assert_eq!(read.sealing.key_id(), keys.sealing.key_id());
+        assert_eq!(read.sealing.keys[0].key_id(), keys.sealing.keys[0].key_id());
         assert_eq!(
             read.transport_identity().unwrap().public_key(),
             keys.tls.verifying_key().as_bytes()
@@ -298,10 +354,13 @@ mod tests {
         let (_, keys) = MemberHome::create(dir.path(), settings(), Some(&right), &mut rng).unwrap();
         let open = |unlock| {
             let home = MemberHome::open(dir.path()).unwrap();
-            home.unlocked_by(Arc::new(unlock)).keys()
+            home.unlocked_by(Arc::new(unlock)).keys(NOW_MS)
         };
         let opened = open(Unlock::with(right)).unwrap();
-        assert_eq!(opened.sealing.key_id(), keys.sealing.key_id());
+        assert_eq!(
+            opened.sealing.keys[0].key_id(),
+            keys.sealing.keys[0].key_id()
+        );
         let wrong = open(Unlock::with(text("wrong"))).unwrap_err();
         assert!(matches!(wrong, KeyFileError::WrongPassphrase { .. }));
         assert_eq!(WireCode::from(wrong), WireCode::Sealed);
@@ -310,7 +369,7 @@ mod tests {
         assert_eq!(WireCode::from(none), WireCode::Sealed);
         let public = MemberHome::open(dir.path()).unwrap().public_keys().unwrap();
         assert_eq!(public.identity, Some(keys.identity.verifying_key()));
-        assert_eq!(public.sealing, Some(keys.sealing.public()));
+        assert_eq!(public.sealing, Some(keys.sealing_public()));
     }
 
     // FIL-13: the member's own folder is not looked at when the credentials are named.
@@ -327,22 +386,72 @@ mod tests {
             let home = MemberHome::open(dir.path()).unwrap();
             home.unlocked_by(Arc::new(unlock))
         };
-        let none = open(None).keys().unwrap_err();
+        let none = open(None).keys(NOW_MS).unwrap_err();
         assert!(matches!(none, KeyFileError::NoCredentials { .. }));
         let given = given.path();
         let other = SigningKey::from_seed(&[7; 32]);
         for name in ["frex-member-identity.key", "frex-member-tls.key"] {
             file::write_signing_key(&given.join(name), &other).unwrap();
         }
-        let missing = open(Some(given)).keys().unwrap_err();
+        let missing = open(Some(given)).keys(NOW_MS).unwrap_err();
         assert!(matches!(missing, KeyFileError::Missing { .. }));
         let sealing = SealingSecretKey::from_seed(&[8; 32]);
         file::write_sealing_key(&given.join("frex-member-sealing.key"), &sealing).unwrap();
-        let keys = open(Some(given)).keys().unwrap();
+        let keys = open(Some(given)).keys(NOW_MS).unwrap();
         assert_eq!(keys.identity.key_id(), other.key_id());
-        assert_eq!(keys.sealing.key_id(), sealing.key_id());
+        assert_eq!(keys.sealing.keys[0].key_id(), sealing.key_id());
         let public = open(Some(given)).public_keys().unwrap();
         assert_eq!(public.identity, Some(other.verifying_key()));
+    }
+
+    // FIL-15, FIL-17: what is sealed to the key of before, or of next, opens until its time is over.
+    #[test]
+    fn member_opens_with_the_keys_around_the_one_in_use() {
+        let dir = tempfile::tempdir().unwrap();
+        let (home, made) = create(dir.path()).unwrap();
+        let ids = |now_ms| {
+            let keys = home.keys(now_ms).unwrap();
+            let ids: Vec<_> = keys
+                .sealing
+                .keys
+                .iter()
+                .map(SealingSecretKey::key_id)
+                .collect();
+            (ids, keys.sealing.until_ms, keys.destroyed.len())
+        };
+        let old = made.sealing.keys[0].key_id();
+        let (next, mut rng) = (
+            SealingSecretKey::from_seed(&[8; 32]),
+            Random::seeded([2; 32]).rng(),
+        );
+        let (mut folder, _) = home.key_folder(NOW_MS).unwrap();
+        folder
+            .add_next(
+                KeyUse::Sealing,
+                (&next).into(),
+                home.unlock(),
+                &mut rng,
+                NOW_MS,
+            )
+            .unwrap();
+        assert_eq!(ids(NOW_MS), (vec![old, next.key_id()], None, 0));
+        let until_ms = NOW_MS + 1_000;
+        folder
+            .promote(KeyUse::Sealing, old, NOW_MS, until_ms)
+            .unwrap();
+        assert_eq!(ids(NOW_MS), (vec![next.key_id(), old], Some(until_ms), 0));
+        assert_eq!(ids(until_ms), (vec![next.key_id()], None, 1));
+        let refused = open_from_credentials(dir.path())
+            .key_folder(NOW_MS)
+            .unwrap_err();
+        assert!(matches!(refused, KeyFileError::FromCredentials { .. }));
+    }
+
+    fn open_from_credentials(dir: &Path) -> MemberHome {
+        let path = dir.join(MEMBER_FILE);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{text}keys_from_credentials = true\n")).unwrap();
+        MemberHome::open(dir).unwrap()
     }
 
     // FIL-3: initialising twice changes nothing.
@@ -355,7 +464,7 @@ mod tests {
             again,
             HomeError::File(KeyFileError::Exists { .. })
         ));
-        let kept = MemberHome::open(dir.path()).unwrap().keys().unwrap();
+        let kept = MemberHome::open(dir.path()).unwrap().keys(NOW_MS).unwrap();
         assert_eq!(kept.identity.key_id(), keys.identity.key_id());
     }
 

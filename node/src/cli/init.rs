@@ -9,7 +9,7 @@ use frex_client::{
 };
 use frex_proto::{
     error::WireCode,
-    keys::{SealingSecretKey, SigningKey},
+    keys::SigningKey,
     label,
     roster::{
         Card,
@@ -127,11 +127,7 @@ fn plan(args: &InitArgs) -> Result<Plan, Failure> {
 /// Judges a card with keys that are thrown away, so that nothing is written for a wrong argument.
 fn check_before_writing(args: &InitArgs, plan: &Plan) -> Result<(), Failure> {
     let mut rng = Random::System.rng();
-    let keys = MemberKeys {
-        identity: SigningKey::generate(&mut rng),
-        sealing: SealingSecretKey::generate(&mut rng),
-        tls: SigningKey::generate(&mut rng),
-    };
+    let keys = MemberKeys::generate(&mut rng);
     let node = NodeKeys {
         tls: SigningKey::generate(&mut rng),
         log: SigningKey::generate(&mut rng),
@@ -173,7 +169,7 @@ fn card(args: &InitArgs, plan: &Plan, keys: &MemberKeys, node: &NodeKeys) -> Byt
         home_node: &plan.node,
         identity: &keys.identity,
         client_tls: &[keys.tls.verifying_key()],
-        sealing: &[keys.sealing.public()],
+        sealing: &[keys.sealing_public()],
         node,
         issued_ms: now_ms,
         expires_ms: now_ms.saturating_add(DOCUMENT_LIFE_MS),

@@ -68,7 +68,7 @@ pub fn join(args: &JoinArgs, json: bool) -> Done {
     let path = args.card.as_ref().unwrap_or(&default);
     let card = files::read(path, limits::SIGNED_BYTES_MAX)
         .map_err(|failure| failure.advise("--card FILE, the one that frex init made"))?;
-    let keys = home.keys().or_fail("cannot read the member's keys")?;
+    let keys = member::keys(&home)?;
     let own = fingerprint::of_key(&keys.identity.verifying_key());
     let identity = Arc::new(keys.identity);
     let peers = Peers::of(home.dir());

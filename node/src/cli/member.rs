@@ -8,11 +8,11 @@ use std::{
 use frex_client::{
     client::{Client, ClientConfig},
     environment::Clock,
-    keys::{MEMBER_FILE, MemberHome},
+    keys::{MEMBER_FILE, MemberHome, MemberKeys, rotation::KeyRecord},
 };
 use frex_proto::{
     error::WireCode,
-    label,
+    label, limits,
     log::{Checkpoint, LogVerifier, Origin, SignedNote},
     receipt,
     roster::Roster,
@@ -23,7 +23,7 @@ use prost::Message;
 
 use super::{
     failure::{Failure, OrCode, OrFail},
-    files, passphrase,
+    files, output, passphrase,
 };
 
 /// Opens the member in `dir` or in its subfolder `member`.
@@ -54,10 +54,32 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .or_code(WireCode::Files, "cannot start the runtime")
 }
 
+/// The member's secret keys. A key whose time was over when they were read is destroyed, which
+/// is said here.
+pub fn keys(home: &MemberHome) -> Result<MemberKeys, Failure> {
+    let keys = home
+        .keys(Clock::System.now_ms())
+        .or_fail("cannot read the member's keys")?;
+    tell_destroyed(&keys.destroyed);
+    Ok(keys)
+}
+
+/// Says which keys were destroyed because their time was over.
+pub fn tell_destroyed(destroyed: &[KeyRecord]) {
+    for gone in destroyed {
+        output::message(format_args!(
+            "note: the {} key {} was destroyed: its time was over",
+            gone.usage.name(),
+            gone.key_id
+        ));
+    }
+}
+
 /// A client that connects when it is first needed, and gives up after `patience`.
 pub async fn client(home: &MemberHome, patience: Duration) -> Result<Client, Failure> {
+    let keys = keys(home)?;
     let mut config =
-        ClientConfig::of_home(home).or_fail("the member's keys or roster cannot be used")?;
+        ClientConfig::of_keys(home, keys).or_fail("the member's roster cannot be used")?;
     config.patience = patience;
     let node = &home.settings().home_node;
     Client::new(config)
@@ -157,12 +179,18 @@ pub fn keep_receipt(
         Failure::new(WireCode::BadReceipt, "a receipt does not decode").because(&error)
     })?;
     let message = hex::encode(&statement.message_id);
-    let name = format!("{message}-{}-{}", statement.node, event_label(&statement));
-    let path = folder.join(format!("{name}.tlog-proof"));
+    let text = receipt::to_tlog_proof_text(receipt).or_fail("a receipt cannot be kept")?;
+    let mut name = format!("{message}-{}-{}", statement.node, event_label(&statement));
+    let file = |name: &str| folder.join(format!("{name}.tlog-proof"));
+    if is_of_another_envelope(&file(&name), &statement) {
+        // The message was sealed again: each envelope has receipts of its own.
+        let id = hex::encode(statement.envelope_id.get(..4).unwrap_or_default());
+        name.push_str(&format!("-{id}"));
+    }
+    let path = file(&name);
     if path.exists() {
         return Ok(path);
     }
-    let text = receipt::to_tlog_proof_text(receipt).or_fail("a receipt cannot be kept")?;
     files::replace(&folder.join(format!("{name}.leaf")), &receipt.leaf)?;
     let log = log_of(receipt, roster);
     if let Some(vkey) = log.and_then(|log| log.vkey_for(&receipt.checkpoint)) {
@@ -173,4 +201,13 @@ pub fn keep_receipt(
     }
     files::replace(&path, text.as_bytes())?;
     Ok(path)
+}
+
+/// Whether the receipt kept in this file is about another envelope than `statement`.
+fn is_of_another_envelope(path: &Path, statement: &v1::Statement) -> bool {
+    let kept = files::read(path, limits::ANSWER_FRAME_BYTES_MAX * 4).ok();
+    let kept = kept.and_then(|bytes| String::from_utf8(bytes).ok());
+    let kept = kept.and_then(|text| receipt::from_tlog_proof_text(&text).ok());
+    let kept = kept.and_then(|kept| v1::Statement::decode(kept.statement).ok());
+    kept.is_some_and(|kept| kept.envelope_id != statement.envelope_id)
 }

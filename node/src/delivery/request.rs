@@ -38,6 +38,7 @@ pub struct Verifier {
 struct Outgoing {
     item: OutboxItem,
     id: EnvelopeId,
+    resealed: bool,
     envelope: v1::Envelope,
 }
 
@@ -190,6 +191,7 @@ fn load(shared: &Shared, node: &str, item: &OutboxItem) -> Result<Loaded, Ledger
     Ok(Loaded::Envelope(Box::new(Outgoing {
         item: item.clone(),
         id,
+        resealed: stored.record.resealed,
         envelope,
     })))
 }
@@ -205,7 +207,12 @@ async fn send(
     let mut waiting = Vec::with_capacity(batch.len());
     let mut envelopes = Vec::with_capacity(batch.len());
     for outgoing in batch {
-        waiting.push((outgoing.item, outgoing.id));
+        // Its first envelope's receipts stay where they are.
+        let detail = match outgoing.resealed {
+            true => outgoing.id.to_string(),
+            false => String::new(),
+        };
+        waiting.push((outgoing.item, outgoing.id, detail));
         envelopes.push(outgoing.envelope);
     }
     let replies = match exchange(session, lane, envelopes).await {
@@ -214,14 +221,15 @@ async fn send(
             let code = WireCode::from(&error);
             return waiting
                 .into_iter()
-                .map(|(item, _)| again(item.key, code))
+                .map(|(item, ..)| again(item.key, code))
                 .collect();
         }
     };
     let verifier = verifier.clone();
     let verify = move || {
         let judged = waiting.into_iter().zip(replies);
-        let judged = judged.map(|((item, id), reply)| (item, judge(&verifier, id, reply)));
+        let judged =
+            judged.map(|((item, id, detail), reply)| (item, detail, judge(&verifier, id, reply)));
         judged.collect::<Vec<_>>()
     };
     let judged = shared.workers.run(verify).await.unwrap_or_default();
@@ -284,18 +292,22 @@ fn judge(verifier: &Verifier, id: EnvelopeId, reply: Option<Reply>) -> Verdict {
     }
 }
 
-async fn record(shared: &Shared, node: &str, judged: Vec<(OutboxItem, Verdict)>) -> Vec<Tried> {
+async fn record(
+    shared: &Shared,
+    node: &str,
+    judged: Vec<(OutboxItem, String, Verdict)>,
+) -> Vec<Tried> {
     let mut tried = Vec::with_capacity(judged.len());
     let mut keys = Vec::with_capacity(judged.len());
     let mut entries = Vec::with_capacity(judged.len());
-    for (item, verdict) in judged {
+    for (item, detail, verdict) in judged {
         match verdict {
             Ok(receipt) => {
                 keys.push(item.key.clone());
                 entries.push(Entry::PeerReceipt(PeerReceiptEntry {
                     message: item.message,
                     node: node.to_owned(),
-                    detail: String::new(),
+                    detail,
                     receipt,
                     outbox_key: Some(item.key),
                 }));

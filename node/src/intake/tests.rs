@@ -3,8 +3,8 @@
 use frex_proto::{
     envelope::{Draft, SignedEnvelope, seal, sign_one},
     id::MessageId,
-    keys::{SealingSecretKey, SigningKey, VerifyingKey},
-    roster::{TrustAnchor, build},
+    keys::{SealingPublicKey, SealingSecretKey, SigningKey, VerifyingKey},
+    roster::{TrustAnchor, build, document},
 };
 use prost::Message;
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
@@ -34,6 +34,8 @@ fn sealing(place: usize) -> SealingSecretKey {
     SealingSecretKey::from_seed(&[u8::try_from(place).expect("small"); 32])
 }
 
+/// A roster in which each member's document lists the sealing key of its place, and that of `b`
+/// also key 100, which has ended, and key 101, whose secret is gone in a day.
 fn roster() -> Roster {
     let root = build::root(&build::RootDraft {
         federation: "f",
@@ -45,6 +47,7 @@ fn roster() -> Roster {
         roster_threshold: 1,
     });
     let mut listed = build::first_roster(&root, NOW, NOW + 90 * DAY);
+    let mut docs = Vec::new();
     for (place, (id, home)) in MEMBERS.into_iter().enumerate() {
         let seed = 10 * (place + 1);
         let runs = home.ends_with(id);
@@ -69,6 +72,11 @@ fn roster() -> Roster {
             expires_ms: NOW + 90 * DAY,
         });
         build::list_card(&mut listed, &card);
+        docs.push(if id == "b" {
+            with_old_keys(&card)
+        } else {
+            card.member_doc
+        });
     }
     listed.members[3].status = v1::Status::Revoked.into();
     listed.members[4].accepts = vec![v1::Accepts {
@@ -78,7 +86,19 @@ fn roster() -> Roster {
     let root = build::sign_root(&root, &[&key(1)]);
     let signed = build::sign_roster(&listed, &[&key(2)]);
     let anchor = TrustAnchor::of_root(&root).expect("sound");
-    Roster::judge(&build::bundle(&root, &signed, vec![], None), &anchor, NOW).expect("sound")
+    Roster::judge(&build::bundle(&root, &signed, docs, None), &anchor, NOW).expect("sound")
+}
+
+fn with_old_keys(card: &v1::MemberCard) -> Bytes {
+    let signed = v1::Signed::decode(card.member_doc.clone()).expect("signed");
+    let mut doc = v1::MemberDoc::decode(signed.payload).expect("a document");
+    for place in [100, 101] {
+        let mut ended = build::sealing_key(&sealing(place).public());
+        ended.not_after_ms = NOW - DAY;
+        doc.sealing_keys.push(ended);
+    }
+    document::retire_sealing_key(&mut doc, &sealing(101).public(), NOW + DAY);
+    build::sign_member_doc(&doc, &key(20))
 }
 
 fn intake(node: &str) -> Intake {
@@ -88,14 +108,18 @@ fn intake(node: &str) -> Intake {
     }
 }
 
+/// A recipient with the key that its document lists.
+fn addressed(member: &str) -> (String, SealingPublicKey) {
+    let place = MEMBERS.iter().position(|(id, _)| *id == member);
+    (member.to_owned(), sealing(place.unwrap_or(99)).public())
+}
+
 fn draft(to: &[&str]) -> Draft {
-    let recipients = to.iter().enumerate();
+    let recipients = to.iter();
     Draft {
         federation: "f".to_owned(),
         sender: "a".to_owned(),
-        recipients: recipients
-            .map(|(place, member)| ((*member).to_owned(), sealing(place).public()))
-            .collect(),
+        recipients: recipients.map(|member| addressed(member)).collect(),
         kind: v1::Kind::Report,
         lane: v1::Lane::Normal,
         created_ms: NOW,
@@ -241,4 +265,45 @@ fn a_delivery_for_the_wrong_members_is_rejected_on_the_record() {
         Ok(Entry::Deliver { members, .. }) => assert_eq!(members, ["b", "c"]),
         other => panic!("{other:?}"),
     }
+}
+
+/// An envelope to these members, sealed to the keys of these places.
+fn sealed_to(keys: &[(&str, usize)]) -> v1::Envelope {
+    let recipients = keys
+        .iter()
+        .map(|(member, place)| ((*member).to_owned(), sealing(*place).public()));
+    let draft = Draft {
+        recipients: recipients.collect(),
+        expires_ms: NOW + 3 * DAY,
+        ..draft(&["b"])
+    };
+    signed(&draft, 10).to_wire(None)
+}
+
+// DEL-28, DEL-16: an ended key is taken while its secret opens; a retired one is refused for the
+// record; one that nobody has heard of is not lost.
+#[test]
+fn what_is_sealed_to_a_key_of_before_is_taken_until_that_is_retired() {
+    for (key, now_ms) in [(1, NOW), (100, NOW), (101, NOW), (101, NOW + DAY - 1)] {
+        let judged = deliver(sealed_to(&[("b", key)]), "node-a", now_ms);
+        assert!(
+            matches!(judged, Ok(Entry::Deliver { .. })),
+            "{key} {judged:?}"
+        );
+    }
+    match deliver(sealed_to(&[("b", 101)]), "node-a", NOW + DAY) {
+        Ok(Entry::Reject { code, .. }) => assert_eq!(code, WireCode::KeyRetired),
+        other => panic!("{other:?}"),
+    }
+    let unknown = deliver(sealed_to(&[("b", 1), ("c", 77)]), "node-a", NOW);
+    assert_eq!(unknown.err(), Some(WireCode::KeyUnknown));
+    assert_eq!(WireCode::KeyUnknown.info().retry, Retry::Later);
+}
+
+// DEL-28: at submit a node judges the keys of those it serves, and leaves the others to theirs.
+#[test]
+fn a_submission_is_judged_by_the_keys_of_those_who_are_served_here() {
+    assert!(submit(sealed_to(&[("a", 0), ("b", 77)]), "a").is_ok());
+    let unknown = submit(sealed_to(&[("a", 77)]), "a");
+    assert_eq!(unknown.err(), Some(WireCode::KeyUnknown));
 }

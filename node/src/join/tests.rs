@@ -50,7 +50,7 @@ impl Scene {
     /// A desk as a listener that was just started has it.
     fn desk(&self) -> HostDesk {
         let environment = Environment::default();
-        let identity = self.home.keys().expect("its keys").identity;
+        let identity = self.home.keys(1).expect("its keys").identity;
         let events = self.events.clone();
         HostDesk::new(
             &self.home,

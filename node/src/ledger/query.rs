@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use frex_proto::error::WireCode;
+use frex_proto::{error::WireCode, id::EnvelopeId};
 use prost::Message;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -101,6 +101,22 @@ impl Ledger {
             .into_iter()
             .map(|position| self.read(position))
             .collect()
+    }
+
+    /// Whether an envelope of this message was sent from here.
+    ///
+    /// # Errors
+    /// Index damage.
+    pub fn was_sent(&self, message: MessageKey, id: EnvelopeId) -> Result<bool, LedgerError> {
+        for detail in [&[][..], &[id.as_ref()]] {
+            let key = records::message_key(message, records::SENT_SUFFIX, detail);
+            let kept = self.index.get(Table::Message, &key)?;
+            let kept = kept.as_deref().and_then(records::parse_kept);
+            if kept.is_some_and(|kept| kept.id == id) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Up to `limit` deliveries that wait for `node` in the lane slot `lane` (0 is urgent), in

@@ -78,9 +78,13 @@ pub struct Record {
     /// Wire code (3, 8).
     #[prost(uint32, tag = "11")]
     pub code: u32,
-    /// Member and stage of a stage statement (4, 5).
+    /// Member and stage of a stage statement (4, 5), or the id of an envelope that was sealed
+    /// again (5).
     #[prost(string, tag = "12")]
     pub detail: String,
+    /// Whether the message was sent before, sealed to keys that were retired (1).
+    #[prost(bool, tag = "13")]
+    pub resealed: bool,
 }
 
 impl Record {
@@ -120,7 +124,7 @@ pub struct OutboxItem {
     pub message: MessageKey,
 }
 
-/// Suffix of a message's own record as sender.
+/// Suffix of a message's own record as sender; if it was sealed again, the envelope id follows.
 pub const SENT_SUFFIX: u8 = b'S';
 /// Suffix of a message's own record as receiver.
 pub const ACCEPTED_SUFFIX: u8 = b'A';
@@ -234,11 +238,11 @@ pub fn changes(
     let mut changes = Vec::with_capacity(3);
     match kind {
         SENT => {
-            changes.push(put(
-                Table::Message,
-                message_key(message, SENT_SUFFIX, &[]),
-                kept,
-            ));
+            let key = match record.resealed {
+                true => message_key(message, SENT_SUFFIX, &[&record.envelope_id]),
+                false => message_key(message, SENT_SUFFIX, &[]),
+            };
+            changes.push(put(Table::Message, key, kept));
             for node in &record.nodes {
                 changes.push(outbox_put(node, record, message, position));
             }

@@ -35,6 +35,9 @@ use crate::{
 };
 
 mod plan;
+mod reseal;
+#[cfg(test)]
+mod tests;
 
 /// Entries of one block.
 pub const BLOCK_ENTRIES_MAX: usize = 1024;

@@ -78,11 +78,9 @@ fn known(
     message: crate::ledger::MessageKey,
     id: EnvelopeId,
 ) -> Result<(), Refused> {
-    let key = records::message_key(message, records::SENT_SUFFIX, &[]);
-    let kept = shared.ledger.index.get(crate::index::Table::Message, &key);
-    let kept = kept.map_err(|_| WireCode::StorageFailed)?;
-    match kept.as_deref().and_then(records::parse_kept) {
-        Some(kept) if kept.id == id => Ok(()),
-        _ => Err(Refused(WireCode::NotFound)),
+    match shared.ledger.was_sent(message, id) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Refused(WireCode::NotFound)),
+        Err(_) => Err(Refused(WireCode::StorageFailed)),
     }
 }

@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use frex_client::transport::{FrameReader, FrameWriter};
-use frex_proto::{limits, v1};
+use frex_proto::{id::EnvelopeId, limits, v1};
 use prost::Message;
 use tokio::{sync::mpsc, time::Instant};
 
@@ -18,6 +19,7 @@ use crate::{
 /// One envelope of the request while its recipients' nodes are waited for.
 struct Waiting {
     envelope: u32,
+    id: EnvelopeId,
     nodes: BTreeSet<String>,
 }
 
@@ -97,7 +99,13 @@ impl<'a> Open<'a> {
         let message = admitted.message();
         let bells: &'a Bells = &self.shared.bells;
         self.listeners.push(bells.listen(message, ear.clone()));
-        self.waiting.push((message, Waiting { envelope, nodes }));
+        let id = admitted.id;
+        let waiting = Waiting {
+            envelope,
+            id,
+            nodes,
+        };
+        self.waiting.push((message, waiting));
     }
 
     /// Passes on what the recipients' nodes say, until all have spoken or the time is up.
@@ -164,6 +172,8 @@ impl<'a> Open<'a> {
         };
         let waiting = &mut self.waiting[place].1;
         let node = match notice {
+            // The message may have been sealed more than once.
+            Notice::Receipt { receipt, .. } if !is_about(&receipt, waiting.id) => return,
             Notice::Receipt { node, receipt } => {
                 put_receipt(writer, waiting.envelope, receipt);
                 node
@@ -178,4 +188,11 @@ impl<'a> Open<'a> {
             self.waiting.remove(place);
         }
     }
+}
+
+/// Whether the statement in a receipt of ours, or in one that was verified, is about `id`.
+fn is_about(receipt: &Bytes, id: EnvelopeId) -> bool {
+    v1::Receipt::decode(receipt.clone())
+        .and_then(|receipt| v1::Statement::decode(receipt.statement))
+        .is_ok_and(|statement| statement.envelope_id.as_ref() == id.as_ref())
 }

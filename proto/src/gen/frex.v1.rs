@@ -371,6 +371,15 @@ pub struct NodeEndpoint {
     #[prost(message, repeated, tag = "3")]
     pub tls_keys: ::prost::alloc::vec::Vec<PublicKey>,
 }
+/// A sealing key whose secret does not last: what is sealed to it is refused from a time on.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RetiredKey {
+    /// 16 bytes
+    #[prost(bytes = "bytes", tag = "1")]
+    pub key_id: ::prost::bytes::Bytes,
+    #[prost(uint64, tag = "2")]
+    pub from_ms: u64,
+}
 /// What a member changes without ceremony; signed by its identity key.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct MemberDoc {
@@ -390,6 +399,8 @@ pub struct MemberDoc {
     pub sealing_keys: ::prost::alloc::vec::Vec<PublicKey>,
     #[prost(message, repeated, tag = "8")]
     pub nodes: ::prost::alloc::vec::Vec<NodeEndpoint>,
+    #[prost(message, repeated, tag = "9")]
+    pub retired_sealing_keys: ::prost::alloc::vec::Vec<RetiredKey>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Freshness {

@@ -288,6 +288,7 @@ fn first_doc(draft: &CardDraft<'_>) -> v1::MemberDoc {
         client_tls_keys: draft.client_tls.iter().map(signing_key).collect(),
         sealing_keys: draft.sealing.iter().map(sealing_key).collect(),
         nodes: nodes.collect(),
+        retired_sealing_keys: Vec::new(),
     }
 }
 

@@ -8,11 +8,15 @@ use std::{
 use prost::Message;
 
 use super::{
-    Fault, Member, Node, Part, Peer, RosterError, Timed, Validity,
+    Fault, Member, Node, Part, Peer, RetiredKey, RosterError, Timed, Validity,
     judge::{parse_signed, verify},
     ledger::{KeyLedger, check_count},
 };
-use crate::{id::check_name, limits, v1};
+use crate::{
+    id::{KeyId, check_name},
+    keys::SealingPublicKey,
+    limits, v1,
+};
 
 /// A document whose signature holds, not yet added to its member.
 pub(super) struct OpenDoc {
@@ -98,7 +102,9 @@ pub(super) fn add(
         return Err(part.fault(Fault::Duplicate));
     }
     member.client_tls_keys = within(keys.signing_keys(part, &doc.client_tls_keys)?, validity);
-    member.sealing_keys = within(keys.sealing_keys(part, &doc.sealing_keys)?, validity);
+    let sealing_keys = keys.sealing_keys(part, &doc.sealing_keys)?;
+    member.retired_sealing_keys = retired(part, &doc.retired_sealing_keys, &sealing_keys)?;
+    member.sealing_keys = within(sealing_keys, validity);
     let client = Peer::Client(member.id.clone());
     let mut tls = owned(&member.client_tls_keys, &client);
 
@@ -118,6 +124,33 @@ pub(super) fn add(
         tls.extend(owned(&node.tls_keys, &Peer::Node(node.id.clone())));
     }
     Ok(tls)
+}
+
+/// Nobody may be told to seal to a key that is retired: it must have ended before. Spec: ROS-34.
+fn retired(
+    part: Part,
+    stated: &[v1::RetiredKey],
+    listed: &[Timed<SealingPublicKey>],
+) -> Result<Vec<RetiredKey>, RosterError> {
+    check_count(part, stated.len(), limits::KEYS_PER_ENTRY_MAX)?;
+    let mut keys: Vec<RetiredKey> = Vec::with_capacity(stated.len());
+    for one in stated {
+        let key_id = KeyId::from_slice(&one.key_id).map_err(|_| part.fault(Fault::BadId))?;
+        if keys.iter().any(|key| key.key_id == key_id) {
+            return Err(part.fault(Fault::Duplicate));
+        }
+        let mut same = listed.iter().filter(|timed| timed.key.key_id() == key_id);
+        let ends = |timed: &Timed<_>| timed.validity.not_after_ms;
+        let lasts = same.any(|timed| ends(timed).is_none_or(|end| end > one.from_ms));
+        if lasts || one.from_ms == 0 {
+            return Err(part.fault(Fault::BadTimes));
+        }
+        keys.push(RetiredKey {
+            key_id,
+            from_ms: one.from_ms,
+        });
+    }
+    Ok(keys)
 }
 
 fn within<K>(keys: Vec<Timed<K>>, life: Validity) -> Vec<Timed<K>> {

@@ -98,6 +98,7 @@ pub(super) fn member(
         doc_version: None,
         client_tls_keys: Vec::new(),
         sealing_keys: Vec::new(),
+        retired_sealing_keys: Vec::new(),
     })
 }
 

@@ -1,12 +1,13 @@
 //! Questions to a judged roster. Unknown, ended and not live all answer with nothing.
 
 use bytes::Bytes;
-use prost::Message;
 
 use super::{
-    Accepts, Freshness, Member, Node, Peer, Root, RootRef, Roster, RosterRef, Standing, Timed,
+    Accepts, Freshness, Member, Node, Peer, Root, RootRef, Roster, RosterRef, SealedTo, Standing,
+    Timed,
 };
 use crate::{
+    id::KeyId,
     keys::{SealingPublicKey, VerifyingKey},
     label::Hash,
     limits,
@@ -161,13 +162,6 @@ impl Roster {
         self.nodes.values()
     }
 
-    /// A node's entry as the governance signed it.
-    #[must_use]
-    pub fn node_entry(&self, node: &str) -> Option<v1::Node> {
-        let listed = v1::Roster::decode(self.payload.clone()).ok()?;
-        listed.nodes.into_iter().find(|entry| entry.id == node)
-    }
-
     /// The node that serves `member`.
     #[must_use]
     pub fn home_node(&self, member: &str) -> Option<&Node> {
@@ -295,6 +289,26 @@ impl Member {
     #[must_use]
     pub fn identity_keys_at(&self, at_ms: u64) -> Vec<VerifyingKey> {
         super::judge::good_at(&self.identity_keys, at_ms)
+    }
+}
+
+impl Member {
+    /// What becomes of an envelope that is sealed to this key of the member. Spec: ROS-35.
+    #[must_use]
+    pub fn sealed_to(&self, key: KeyId, now_ms: u64) -> SealedTo {
+        let mut retired = self.retired_sealing_keys.iter();
+        let retired = retired.find(|retired| retired.key_id == key);
+        let listed = || {
+            self.sealing_keys
+                .iter()
+                .any(|timed| timed.key.key_id() == key)
+        };
+        match retired {
+            Some(retired) if retired.from_ms <= now_ms => SealedTo::Retired,
+            Some(_) => SealedTo::Opens,
+            None if listed() => SealedTo::Opens,
+            None => SealedTo::Unknown,
+        }
     }
 }
 

@@ -2,9 +2,12 @@
 
 use bytes::Bytes;
 use frex_proto::{
-    keys::{SealingSecretKey, SigningKey, VerifyingKey},
+    keys::{SealingPublicKey, SealingSecretKey, SigningKey, VerifyingKey},
     label::{self, sha256},
-    roster::build::{self, CardDraft, NodeDraft, RootDraft},
+    roster::{
+        build::{self, CardDraft, NodeDraft, RootDraft},
+        document,
+    },
     sign, v1,
 };
 use prost::Message;
@@ -40,6 +43,19 @@ fn public(number: u8) -> VerifyingKey {
 
 fn listed(number: u8) -> v1::PublicKey {
     build::signing_key(&public(number))
+}
+
+fn retired(key_id: Vec<u8>, from_ms: u64) -> v1::RetiredKey {
+    let key_id = key_id.into();
+    v1::RetiredKey { key_id, from_ms }
+}
+
+/// Lists the document's first sealing key, which ends then, as retired from now on.
+fn retire(doc: &mut v1::MemberDoc, not_after_ms: u64) {
+    let listed = &mut doc.sealing_keys[0];
+    listed.not_after_ms = not_after_ms;
+    let key = SealingPublicKey::admit(&listed.key).expect("a key of ours");
+    document::retire_sealing_key(doc, &key, NOW_MS);
 }
 
 fn card(id: &str, node: &str, number: u8) -> v1::MemberCard {
@@ -194,6 +210,8 @@ fn good() -> Vec<Vector> {
         row("roster-empty", "ROS-3", "no members yet", &|p| { p.roster.members.clear(); p.roster.nodes.clear(); p.docs.clear(); }, "ok"),
         row("roster-version-2", "ROS-9", "version 2 names the one before", &|p| { p.roster.version = 2; p.roster.prev_sha256 = Bytes::from_static(&[7; 32]); }, "ok"),
         row("doc-expired", "ROS-17", "an expired document does not spoil the roster", &|p| p.docs[0].0.expires_ms = NOW_MS - 1, "ok"),
+        row("doc-retired-key", "ROS-34", "a sealing key retired when it ends", &|p| retire(&mut p.docs[0].0, NOW_MS), "ok"),
+        row("doc-retired-key-unlisted", "ROS-34", "a retired sealing key that is no longer listed", &|p| p.docs[0].0.retired_sealing_keys = vec![retired(vec![1; 16], 1)], "ok"),
         row("member-revoked", "ROS-14", "a revoked member stays listed", &|p| p.roster.members[0].status = v1::Status::Revoked.into(), "ok"),
         Parts::new().fresh(&|_| (), 5).vector("roster-fresh", "ROS-10", "with a freshness statement", "ok"),
     ]
@@ -308,6 +326,12 @@ fn docs() -> Vec<Vector> {
         row("doc-address-without-port", "ROS-18", "an address without a port", &|d| "192.0.2.1".clone_into(&mut d.0.nodes[0].addresses[0]), "BadAddress"),
         row("doc-address-port-0", "ROS-18", "port 0", &|d| "a.example:0".clone_into(&mut d.0.nodes[0].addresses[0]), "BadAddress"),
         row("doc-address-with-a-path", "ROS-18", "an address with a path", &|d| "a.example/x:1".clone_into(&mut d.0.nodes[0].addresses[0]), "BadAddress"),
+        row("doc-17-retired-keys", "LIM-11", "17 retired sealing keys", &|d| d.0.retired_sealing_keys = (1..18).map(|key| retired([key; 16].to_vec(), NOW_MS)).collect(), "TooLarge"),
+        row("doc-retired-key-id", "ROS-34", "a retired sealing key by an id of 15 bytes", &|d| d.0.retired_sealing_keys = vec![retired(vec![1; 15], NOW_MS)], "BadId"),
+        row("doc-retired-key-twice", "ROS-34", "one retired sealing key twice", &|d| d.0.retired_sealing_keys = vec![retired(vec![1; 16], NOW_MS), retired(vec![1; 16], NOW_MS + 1)], "Duplicate"),
+        row("doc-retired-key-at-0", "ROS-34", "a sealing key retired from no time on", &|d| d.0.retired_sealing_keys = vec![retired(vec![1; 16], 0)], "BadTimes"),
+        row("doc-retired-key-good", "ROS-34", "a retired sealing key that is good until withdrawn", &|d| retire(&mut d.0, 0), "BadTimes"),
+        row("doc-retired-key-too-early", "ROS-34", "a sealing key retired before it ends", &|d| retire(&mut d.0, NOW_MS + 1), "BadTimes"),
         row("doc-17-addresses", "LIM-29", "17 addresses", &|d| d.0.nodes[0].addresses = vec!["[2001:db8::1]:4433".to_owned(); 17], "TooLarge"),
     ]
 }

@@ -57,7 +57,7 @@ impl Scene {
             membership: None,
             identity: SigningKey::from_seed(&seat.identity.seed()),
             tls: SigningKey::from_seed(&seat.tls.seed()),
-            sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())],
+            sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())].into(),
             environment: environment(&clock, 2),
             socket: Some(Socket::Abstract(reader.bind(50_000).unwrap())),
             limits: Limits::default(),

@@ -156,7 +156,7 @@ async fn a_stolen_body_under_another_name_cannot_be_opened() {
         membership: None,
         identity: SigningKey::from_seed(&seat.identity.seed()),
         tls: SigningKey::from_seed(&seat.tls.seed()),
-        sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())],
+        sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())].into(),
         environment: Environment::default(),
         socket: None,
         limits: Limits::default(),

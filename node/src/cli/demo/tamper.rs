@@ -32,7 +32,7 @@ const LIFE_MS: u64 = 60_000;
 /// refused with the code of what was changed.
 pub fn envelope(stage: &mut Stage) -> Result<(), Failure> {
     let home = member::open(&stage.dir.join(Stage::member_dir(&PARTIES[0])))?;
-    let keys = home.keys().or_fail("cannot read the platform's keys")?;
+    let keys = member::keys(&home)?;
     let roster = member::roster(&home)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -33,7 +33,7 @@ use crate::{
 pub fn open(args: &InviteOpenArgs, json: bool) -> Done {
     let home = member::open(&args.dir)?;
     let roster = member::roster(&home)?;
-    let keys = home.keys().or_fail("cannot read the member's keys")?;
+    let keys = member::keys(&home)?;
     check_listed(&home, &keys, &roster)?;
     let invitations = Invitations::of(home.dir());
     let (record, code) = match &args.resume {

@@ -311,10 +311,7 @@ fn tell(
     if record.side == Side::Inviter {
         return Ok(None);
     }
-    let keys = matter
-        .home
-        .keys()
-        .or_fail("cannot read the member's keys")?;
+    let keys = member::keys(&matter.home)?;
     let waiting = Waiting::new(&matter.home, record, Arc::new(keys.identity), wait);
     let runtime = member::runtime()?;
     if wait.as_ms() > 0 {

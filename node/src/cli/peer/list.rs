@@ -59,7 +59,7 @@ pub fn show(args: &PeerShowArgs, json: bool) -> Done {
     let record = peers
         .find(&args.id)
         .map_err(|error| not_found(error, &args.id, &args.dir))?;
-    let keys = home.keys().or_fail("cannot read the member's keys")?;
+    let keys = member::keys(&home)?;
     let own = fingerprint::of_key(&keys.identity.verifying_key());
     let ours = peers.ours(&record).or_fail("cannot read the peer")?;
     let mut installed = None;

@@ -55,7 +55,7 @@ fn us(args: &PeerTestArgs) -> Result<Asker, Failure> {
     let home = member::open(&args.dir)?;
     Ok(Asker {
         peer: Peer::Client(home.settings().member.clone()),
-        key: home.keys().or_fail("cannot read the member's keys")?.tls,
+        key: member::keys(&home)?.tls,
         roster: member::roster(&home)?,
     })
 }

@@ -22,6 +22,14 @@ use crate::{
 /// Index keys that this block has taken.
 pub(super) type Taken = BTreeSet<Vec<u8>>;
 
+/// What is known of a message id.
+enum Known {
+    No,
+    Answer(Plan),
+    /// It names this envelope.
+    Other(EnvelopeId),
+}
+
 impl Sequencer {
     pub(super) fn plan(
         &mut self,
@@ -90,12 +98,23 @@ impl Sequencer {
         seen: &mut Taken,
     ) -> Result<Plan, LedgerError> {
         let key = records::message_key(admitted.message(), records::SENT_SUFFIX, &[]);
-        if let Some(plan) = self.known(job, admitted, &key, now_ms, seen)? {
-            return Ok(plan);
-        }
+        let resealed = match self.known(admitted, &key, seen)? {
+            Known::No => false,
+            Known::Answer(plan) => return Ok(plan),
+            Known::Other(first) => {
+                if let Some(value) = self.sent_again(admitted)? {
+                    return self.stored_receipt(&value);
+                }
+                if !self.follows(admitted, first, (nodes, members, recipients))? {
+                    return self.plan_reuse(job, admitted, first, now_ms, seen);
+                }
+                true
+            }
+        };
         let statement = admitted.statement(v1::Event::Submitted, recipients, &self.node);
         let record = Record {
             nodes: nodes.to_vec(),
+            resealed,
             ..admitted.record()
         };
         let mut planned = vec![self.leaf(job, records::SENT, record, &statement, now_ms)?];
@@ -121,8 +140,10 @@ impl Sequencer {
         seen: &mut Taken,
     ) -> Result<Plan, LedgerError> {
         let key = records::message_key(admitted.message(), records::ACCEPTED_SUFFIX, &[]);
-        if let Some(plan) = self.known(job, admitted, &key, now_ms, seen)? {
-            return Ok(plan);
+        match self.known(admitted, &key, seen)? {
+            Known::No => {}
+            Known::Answer(plan) => return Ok(plan),
+            Known::Other(held) => return self.plan_reuse(job, admitted, held, now_ms, seen),
         }
         let statement = admitted.statement(v1::Event::Accepted, members, &self.node);
         let record = Record {
@@ -241,8 +262,6 @@ impl Sequencer {
         )]))
     }
 
-    /// What is due if the message id was used before: the stored receipt for the same envelope, a
-    /// signed `ID_REUSE` for another one, the next block if the first use is in this one.
     /// The first roster that a journal sees is no change; every other one is logged once.
     /// Spec: DIS-10.
     fn plan_trust(
@@ -278,33 +297,38 @@ impl Sequencer {
         Ok(Plan::Records(vec![planned]))
     }
 
+    /// Whether the message id was used before: the stored receipt for the same envelope, the next
+    /// block if the first use is in this one.
     fn known(
-        &mut self,
-        job: usize,
+        &self,
         admitted: &Admitted,
         key: &[u8],
-        now_ms: u64,
         seen: &mut Taken,
-    ) -> Result<Option<Plan>, LedgerError> {
+    ) -> Result<Known, LedgerError> {
         if !seen.insert(key.to_vec()) {
-            return Ok(Some(Plan::NextBlock));
+            return Ok(Known::Answer(Plan::NextBlock));
         }
         let Some(value) = self.index.get(Table::Message, key)? else {
-            return Ok(None);
+            return Ok(Known::No);
         };
         let kept = records::parse_kept(&value).ok_or(LedgerError::Record)?;
         if kept.id == admitted.id {
-            return self.stored_receipt(&value).map(Some);
+            return self.stored_receipt(&value).map(Known::Answer);
         }
-        self.plan_reject(
-            job,
-            admitted,
-            WireCode::IdReuse,
-            Some(kept.id),
-            now_ms,
-            seen,
-        )
-        .map(Some)
+        Ok(Known::Other(kept.id))
+    }
+
+    /// A signed `ID_REUSE` that names the envelope held.
+    fn plan_reuse(
+        &mut self,
+        job: usize,
+        admitted: &Admitted,
+        held: EnvelopeId,
+        now_ms: u64,
+        seen: &mut Taken,
+    ) -> Result<Plan, LedgerError> {
+        let code = WireCode::IdReuse;
+        self.plan_reject(job, admitted, code, Some(held), now_ms, seen)
     }
 
     fn stored_receipt(&self, kept: &[u8]) -> Result<Plan, LedgerError> {

@@ -1,0 +1,115 @@
+//! A message that is sent again, sealed to other keys, because its recipients have retired those
+//! of the first time. Spec: DEL-29.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use frex_proto::{error::WireCode, id::EnvelopeId, v1};
+use prost::Message;
+
+use super::Sequencer;
+use crate::{
+    index::Table,
+    journal::Position,
+    ledger::{
+        Admitted, LedgerError,
+        records::{self, Record},
+    },
+};
+
+/// Envelopes of one message that are looked at: far more rounds than keys can follow one another.
+const ENVELOPES_MAX: usize = 256;
+
+impl Sequencer {
+    /// Whether an envelope may follow others of its message: each of its recipients' nodes has
+    /// refused the last one to that recipient because its key is retired, and nobody else is
+    /// meant.
+    pub(super) fn follows(
+        &self,
+        admitted: &Admitted,
+        first: EnvelopeId,
+        (nodes, members, recipients): (&[String], &[String], &[String]),
+    ) -> Result<bool, LedgerError> {
+        let mut last = BTreeSet::new();
+        let sent = self.sent(admitted)?;
+        // What a member served here cannot open was refused before it came to be sent.
+        if !members.is_empty() || sent.len() >= ENVELOPES_MAX {
+            return Ok(false);
+        }
+        for recipient in recipients {
+            let to = |(_, members): &&(EnvelopeId, Vec<String>)| members.contains(recipient);
+            let Some((id, _)) = sent.iter().rev().find(to) else {
+                return Ok(false);
+            };
+            last.insert(*id);
+        }
+        let mut refused = BTreeSet::new();
+        for node in nodes {
+            let mut open = BTreeSet::new();
+            for id in &last {
+                if self.is_retired_at(admitted, node, *id, *id == first)? {
+                    open.insert(*id);
+                }
+            }
+            if open.is_empty() {
+                return Ok(false);
+            }
+            refused.extend(open);
+        }
+        Ok(refused == last)
+    }
+
+    /// The envelope's own record, if it followed another of its message.
+    pub(super) fn sent_again(&self, admitted: &Admitted) -> Result<Option<Bytes>, LedgerError> {
+        let key = records::message_key(
+            admitted.message(),
+            records::SENT_SUFFIX,
+            &[admitted.id.as_ref()],
+        );
+        Ok(self.index.get(Table::Message, &key)?)
+    }
+
+    /// The message's envelopes so far with their recipients, in the order of the journal.
+    fn sent(&self, admitted: &Admitted) -> Result<Vec<(EnvelopeId, Vec<String>)>, LedgerError> {
+        let prefix = records::message_key(admitted.message(), records::SENT_SUFFIX, &[]);
+        let rows = self
+            .index
+            .scan(Table::Message, &prefix, None, ENVELOPES_MAX)?;
+        let mut sent = Vec::with_capacity(rows.len());
+        for (_, value) in rows {
+            sent.push(records::parse_kept(&value).ok_or(LedgerError::Record)?);
+        }
+        sent.sort_unstable_by_key(|kept| kept.position);
+        sent.into_iter()
+            .map(|kept| Ok((kept.id, self.statement(kept.position)?.recipients)))
+            .collect()
+    }
+
+    fn is_retired_at(
+        &self,
+        admitted: &Admitted,
+        node: &str,
+        id: EnvelopeId,
+        first: bool,
+    ) -> Result<bool, LedgerError> {
+        let again = if first { String::new() } else { id.to_string() };
+        let detail = [node.as_bytes(), b"\0", again.as_bytes()];
+        let key = records::message_key(admitted.message(), records::PEER_SUFFIX, &detail);
+        let Some(value) = self.index.get(Table::Message, &key)? else {
+            return Ok(false);
+        };
+        let place = value.last_chunk().copied().ok_or(LedgerError::Record)?;
+        let said = self.statement(Position::from_u64(u64::from_be_bytes(place)))?;
+        Ok(said.event() == v1::Event::Rejected
+            && said.code == WireCode::KeyRetired as u32
+            && said.envelope_id.as_ref() == id.as_ref())
+    }
+
+    /// The statement of the receipt in the record at `position`, which was verified before.
+    fn statement(&self, position: Position) -> Result<v1::Statement, LedgerError> {
+        let (_, bytes) = self.journal.reader().read(position)?;
+        let record = Record::decode(bytes).map_err(|_| LedgerError::Record)?;
+        let receipt = v1::Receipt::decode(record.receipt).map_err(|_| LedgerError::Record)?;
+        v1::Statement::decode(receipt.statement).map_err(|_| LedgerError::Record)
+    }
+}

@@ -1,0 +1,92 @@
+//! A member's own document, as it is held and as it follows.
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::Roster;
+use crate::{keys::SealingPublicKey, limits, v1};
+
+/// After so long nothing that was sealed to an ended key can be under way any more.
+const IN_FLIGHT_MS: u64 = limits::LIFE_MS_MAX + limits::CLOCK_SKEW_MS_MAX;
+
+impl Roster {
+    /// A member's entry as the governance signed it.
+    #[must_use]
+    pub fn member_entry(&self, member: &str) -> Option<v1::Member> {
+        let listed = v1::Roster::decode(self.payload().clone()).ok()?;
+        listed.members.into_iter().find(|entry| entry.id == member)
+    }
+
+    /// A node's entry as the governance signed it.
+    #[must_use]
+    pub fn node_entry(&self, node: &str) -> Option<v1::Node> {
+        let listed = v1::Roster::decode(self.payload().clone()).ok()?;
+        listed.nodes.into_iter().find(|entry| entry.id == node)
+    }
+
+    /// A member's document as it signed it: the signed bytes, and what they say.
+    #[must_use]
+    pub fn member_doc(&self, member: &str) -> Option<(Bytes, v1::MemberDoc)> {
+        let bundle = v1::RosterBundle::decode(self.bytes().clone()).ok()?;
+        let mut docs = bundle.member_docs.into_iter().filter_map(opened);
+        docs.find(|(_, doc)| doc.member == member)
+    }
+
+    /// This roster's file with a member's signed document in place of the one held. Judge it like
+    /// anyone's.
+    #[must_use]
+    pub fn with_member_doc(&self, member: &str, signed: Bytes) -> Bytes {
+        let mut bundle = v1::RosterBundle::decode(self.bytes().clone())
+            .expect("a judged roster's file has been decoded before");
+        bundle
+            .member_docs
+            .retain(|doc| opened(doc.clone()).is_none_or(|(_, doc)| doc.member != member));
+        bundle.member_docs.push(signed);
+        bundle.encode_to_vec().into()
+    }
+}
+
+/// The document that follows: the next version, for as long as the one before was made for,
+/// without what no longer matters to anything under way.
+#[must_use]
+pub fn next_version(doc: &v1::MemberDoc, now_ms: u64) -> v1::MemberDoc {
+    let mut next = doc.clone();
+    next.version += 1;
+    next.issued_ms = now_ms;
+    next.expires_ms = now_ms.saturating_add(doc.expires_ms.saturating_sub(doc.issued_ms));
+    let ended = |key: &v1::PublicKey, after_ms: u64| {
+        key.not_after_ms != 0 && key.not_after_ms.saturating_add(after_ms) <= now_ms
+    };
+    next.client_tls_keys.retain(|key| !ended(key, 0));
+    for node in &mut next.nodes {
+        node.tls_keys.retain(|key| !ended(key, 0));
+    }
+    next.sealing_keys.retain(|key| !ended(key, IN_FLIGHT_MS));
+    next.retired_sealing_keys
+        .retain(|key| key.from_ms.saturating_add(IN_FLIGHT_MS) > now_ms);
+    next
+}
+
+/// Ends the key of these bytes at `end_ms`, unless it ends before; false if it is not listed.
+pub fn end_key(keys: &mut [v1::PublicKey], key: &[u8], end_ms: u64) -> bool {
+    let listed = keys.iter_mut().find(|listed| listed.key == key);
+    listed.is_some_and(|listed| {
+        if listed.not_after_ms == 0 || listed.not_after_ms > end_ms {
+            listed.not_after_ms = end_ms;
+        }
+        true
+    })
+}
+
+/// States that what is sealed to `key` is refused from `from_ms` on. Spec: ROS-34.
+pub fn retire_sealing_key(doc: &mut v1::MemberDoc, key: &SealingPublicKey, from_ms: u64) {
+    let key_id = Bytes::copy_from_slice(key.key_id().as_ref());
+    doc.retired_sealing_keys.retain(|one| one.key_id != key_id);
+    doc.retired_sealing_keys
+        .push(v1::RetiredKey { key_id, from_ms });
+}
+
+fn opened(signed: Bytes) -> Option<(Bytes, v1::MemberDoc)> {
+    let payload = v1::Signed::decode(signed.clone()).ok()?.payload;
+    Some((signed, v1::MemberDoc::decode(payload).ok()?))
+}
