@@ -38,8 +38,6 @@ use crate::config::{ConfigError, NodeConfig};
 
 mod take_up;
 
-pub use take_up::TakenUp;
-
 /// The settings file of a node's directory.
 pub const CONFIG_FILE: &str = "frex.toml";
 /// The folder of the journal.

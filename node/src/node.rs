@@ -113,6 +113,10 @@ pub struct NodeStatus {
     pub roster_expires_ms: u64,
     /// Name of its log.
     pub log_origin: String,
+    /// Id of the key that signs its log.
+    pub log_key: String,
+    /// Id of the key of its connections.
+    pub tls_key: String,
     /// Entries in its log.
     pub log_size: u64,
     /// Newest signed checkpoint.

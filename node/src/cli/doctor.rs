@@ -14,6 +14,7 @@ mod disk;
 pub mod examine;
 mod folder;
 mod live;
+mod log_key;
 mod reach;
 mod report;
 mod roster;

@@ -12,6 +12,8 @@ use super::failure::{Done, Failure};
 
 mod change;
 mod list;
+mod log;
+mod tls;
 
 /// `frex key …`.
 #[derive(Debug, Subcommand)]
@@ -24,6 +26,18 @@ pub enum KeyCommand {
     Decrypt(KeyArgs),
     /// Put encrypted keys under another passphrase
     Passphrase(KeyPassphraseArgs),
+    /// Have another key follow the one in use
+    #[command(subcommand)]
+    Rotate(RotateCommand),
+}
+
+/// `frex key rotate …`.
+#[derive(Debug, Subcommand)]
+pub enum RotateCommand {
+    /// Of a node: make the log's next key, and the card by which the governance lists it
+    Log(log::RotateLogArgs),
+    /// Of a node: state another connection key, test it against a peer, and put it in use
+    Tls(tls::RotateTlsArgs),
 }
 
 /// `frex key ls`, `encrypt`, `decrypt`.
@@ -57,6 +71,8 @@ pub fn key(command: &KeyCommand, json: bool) -> Done {
             args.new_passphrase_fd,
             json,
         ),
+        KeyCommand::Rotate(RotateCommand::Log(args)) => log::rotate(args, json),
+        KeyCommand::Rotate(RotateCommand::Tls(args)) => tls::rotate(args, json),
     }
 }
 

@@ -54,9 +54,8 @@ pub fn run(args: &RunArgs, json: bool) -> Done {
     let lock = DirLock::take(&dir).or_fail("the node cannot start")?;
     let (now_ms, unlock) = (Clock::System.now_ms(), passphrase::unlock());
     let open = || {
-        let taken = NodeHome::take_up_log_key(&dir, now_ms, &unlock)?;
-        if let Some(taken) = taken {
-            tracing::info!(key = %taken.key, former = %taken.former, "the log goes over to its next key");
+        if NodeHome::take_up_log_key(&dir, now_ms, &unlock)? {
+            tracing::info!("the roster lists the log's next key: it is in use now");
         }
         NodeHome::open(&dir, now_ms, &unlock)
     };
@@ -131,11 +130,8 @@ fn log_key_in_force(home: &NodeHome) -> bool {
 /// The log's head is signed by the key in force: those before it have nothing left to do.
 fn retire_log_keys(dir: &Path) {
     match NodeHome::retire_log_keys(dir, Clock::System.now_ms()) {
-        Ok(retired) => {
-            for key in retired {
-                tracing::info!(%key, "a log key that was followed is destroyed");
-            }
-        }
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "the log keys before the one in force are destroyed"),
         // The next start tries again; the log itself is well.
         Err(error) => tracing::error!(%error, "a log key that was followed is not destroyed"),
     }
@@ -144,8 +140,8 @@ fn retire_log_keys(dir: &Path) {
 fn failed(code: WireCode, dir: &Path) -> Failure {
     let dir = dir.display();
     match code {
-        WireCode::KeyEnded => Failure::new(code, "the node's log key has ended")
-            .cause("the roster lists another log key for it, which a start takes up")
+        WireCode::KeyEnded => Failure::new(code, "a key that the node ran with has ended")
+            .cause("the roster lists another, which a start takes up")
             .advise(format!("frex run {dir}   (or: frex doctor {dir})")),
         _ => Failure::new(WireCode::StorageFailed, "the node's storage failed").cause(
             "a write or sync failed or its outcome is unknown; nothing more was accepted or signed",

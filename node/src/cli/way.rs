@@ -112,6 +112,12 @@ pub async fn walk(asker: Arc<Asker>, node: Node, known_size: u64, dir: &Path) ->
     outcome
 }
 
+/// A session with `node`, if the way leads that far.
+pub async fn reach(asker: &Asker, node: &Node) -> Option<Session> {
+    let address = resolve(&node.addresses).await?;
+    dial(asker, &node.id, address).await.ok()
+}
+
 async fn resolve(addresses: &[String]) -> Option<SocketAddr> {
     for address in addresses {
         if let Ok(mut found) = tokio::net::lookup_host(address).await

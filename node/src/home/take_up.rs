@@ -17,18 +17,9 @@ use frex_proto::id::KeyId;
 use super::{LOG_KEY_FILE, NodeHome, NodeHomeError, key_place};
 use crate::config::NodeConfig;
 
-/// A key that has come into use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TakenUp {
-    /// The key in use now.
-    pub key: KeyId,
-    /// The one before it, kept until the new one is proven.
-    pub former: KeyId,
-}
-
 impl NodeHome {
-    /// Makes the NEXT log key the ACTIVE one if the roster lists it as the log's. The caller holds
-    /// the directory's lock.
+    /// Makes the NEXT log key the ACTIVE one if the roster lists it as the log's, and says whether
+    /// it does. The caller holds the directory's lock.
     ///
     /// # Errors
     /// [`NodeHomeError::File`]; a roster that cannot be read is for [`open`](Self::open) to tell.
@@ -36,21 +27,21 @@ impl NodeHome {
         dir: &Path,
         now_ms: u64,
         unlock: &Unlock,
-    ) -> Result<Option<TakenUp>, NodeHomeError> {
+    ) -> Result<bool, NodeHomeError> {
         let config = Self::config(dir)?;
         if config.keys_from_credentials {
-            return Ok(None);
+            return Ok(false);
         }
         let (mut folder, _) = KeyFolder::open(&dir.join(KEYS_DIR), now_ms)?;
         let Some(next) = folder.next(KeyUse::Log).map(|record| record.key_id) else {
-            return Ok(None);
+            return Ok(false);
         };
         let Ok(roster) = Self::roster(dir, now_ms) else {
-            return Ok(None);
+            return Ok(false);
         };
         let node = roster.node(&config.node);
         let Some(node) = node.filter(|node| node.log_key.key.key_id() == next) else {
-            return Ok(None);
+            return Ok(false);
         };
         let former = active_log_key(dir, &config, unlock)?;
         let mut earlier = node.earlier_log_keys.iter();
@@ -59,17 +50,17 @@ impl NodeHome {
             .and_then(|listed| listed.validity.not_after_ms);
         // Should the start fail, the former one goes at its end; after a start it goes at once.
         folder.promote(KeyUse::Log, former, now_ms, end_ms.unwrap_or(now_ms))?;
-        Ok(Some(TakenUp { key: next, former }))
+        Ok(true)
     }
 
     /// Destroys the log keys that were followed: the one in use is in force and has signed the
-    /// log's head, and there is nothing that an earlier one would be needed for. Says which.
+    /// log's head, and there is nothing that an earlier one would be needed for. Says how many.
     ///
     /// # Errors
     /// [`NodeHomeError::File`].
-    pub fn retire_log_keys(dir: &Path, now_ms: u64) -> Result<Vec<KeyId>, NodeHomeError> {
+    pub fn retire_log_keys(dir: &Path, now_ms: u64) -> Result<usize, NodeHomeError> {
         if Self::config(dir)?.keys_from_credentials {
-            return Ok(Vec::new());
+            return Ok(0);
         }
         let (mut folder, _) = KeyFolder::open(&dir.join(KEYS_DIR), now_ms)?;
         let retiring: Vec<KeyId> = folder
@@ -79,7 +70,7 @@ impl NodeHome {
         for key in &retiring {
             folder.destroy(*key, now_ms)?;
         }
-        Ok(retiring)
+        Ok(retiring.len())
     }
 }
 

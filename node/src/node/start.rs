@@ -38,7 +38,7 @@ use crate::{
         sequencer::{QUEUE_ENTRIES_MAX, Sequencer, Signer},
     },
     listen,
-    shared::Shared,
+    shared::{OwnKeys, Shared},
     workers::Workers,
 };
 
@@ -52,8 +52,11 @@ pub(super) async fn start(
     let id = parts.config.node.clone();
     let roster = parts.roster.current();
     let log = roster.log_verifier(&id).ok_or(StartError::NotListed)?;
-    let log_key = parts.log_key.verifying_key();
-    let end_ms = own_keys::end_of_log_key(&log, &log_key, parts.environment.clock.now_ms())?;
+    let keys = OwnKeys {
+        log: parts.log_key.verifying_key(),
+        tls: parts.tls_key.verifying_key(),
+    };
+    let end_ms = own_keys::end_of_log_key(&log, &keys.log, parts.environment.clock.now_ms())?;
     let (stop, stopping) = watch::channel(false);
     let (fail, failed) = watch::channel(None);
     let (log_key_end, end_ms) = watch::channel(end_ms);
@@ -86,6 +89,7 @@ pub(super) async fn start(
         greeter: greeter.clone(),
         started_ms: parts.environment.clock.now_ms(),
         id,
+        keys,
         config: parts.config,
         environment: parts.environment,
         disk: parts.disk,
@@ -103,7 +107,7 @@ pub(super) async fn start(
     tasks.spawn(listen::accept(shared.clone(), greeter.clone()));
     tasks.spawn(delivery::run(shared.clone()));
     tasks.spawn(trust::log_changes(shared.clone()));
-    tasks.spawn(own_keys::watch(shared.clone(), log_key, log_key_end, fail));
+    tasks.spawn(own_keys::watch(shared.clone(), log_key_end, fail));
     Ok(Node {
         shared,
         stop,

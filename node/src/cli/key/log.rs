@@ -102,7 +102,9 @@ impl OwnNode {
         if let Some(PublicKey::Signing(key)) = place.read().or_fail(what)?.public() {
             return Ok(*key);
         }
-        let key = place.read_signing_key(&passphrase::unlock()).or_fail(what)?;
+        let key = place
+            .read_signing_key(&passphrase::unlock())
+            .or_fail(what)?;
         Ok(key.verifying_key())
     }
 
@@ -121,7 +123,13 @@ impl OwnNode {
         let mut rng = Random::System.rng();
         let key = SigningKey::generate(&mut rng);
         self.keys
-            .add_next(usage, (&key).into(), &passphrase::unlock(), &mut rng, now_ms)
+            .add_next(
+                usage,
+                (&key).into(),
+                &passphrase::unlock(),
+                &mut rng,
+                now_ms,
+            )
             .or_fail("the next key cannot be kept")?;
         Ok((key.verifying_key(), true))
     }
@@ -135,14 +143,19 @@ pub fn rotate(args: &RotateLogArgs, json: bool) -> Done {
     if node.keys.next(KeyUse::Log).map(|record| record.key_id) == Some(in_force) {
         return listed(args, &node, json);
     }
+    // Should the key in force be lost, one before it can still be followed by another.
     let active = node.public_key(&KeyUse::Log.active_file())?;
-    if active.key_id() != in_force {
-        return Err(not_in_force(args, &node, &active));
+    if node.listed.listed_log_key(&active).is_none() {
+        return Err(unlisted(args, &node));
     }
     let member = node.listed.operator.clone();
     let path = args.dir.join(format!("{member}.card"));
     // Whatever can be wrong with the card comes before the key: nothing is to be made in vain.
-    card(&node, &SigningKey::generate(&mut Random::System.rng()).verifying_key(), now_ms)?;
+    card(
+        &node,
+        &SigningKey::generate(&mut Random::System.rng()).verifying_key(),
+        now_ms,
+    )?;
     let (next, made) = node.next_key(KeyUse::Log, now_ms)?;
     files::replace(&path, &card(&node, &next, now_ms)?)?;
     report(args, &node, (next.key_id(), made), &path, json);
@@ -190,7 +203,10 @@ fn listed(args: &RotateLogArgs, node: &OwnNode, json: bool) -> Done {
         return Ok(0);
     }
     let version = node.roster.version();
-    output::data(format_args!("listed       by roster version {version}: {}", node.listed.log_key.key.key_id()));
+    output::data(format_args!(
+        "listed       by roster version {version}: {}",
+        node.listed.log_key.key.key_id()
+    ));
     if let Some(end_ms) = end_ms {
         output::data(format_args!("the one now  signs until {}", rfc3339(end_ms)));
     }
@@ -199,20 +215,17 @@ fn listed(args: &RotateLogArgs, node: &OwnNode, json: bool) -> Done {
     Ok(0)
 }
 
-fn not_in_force(args: &RotateLogArgs, node: &OwnNode, active: &VerifyingKey) -> Failure {
-    let listed = node.listed.listed_log_key(active);
-    let end_ms = listed.and_then(|listed| listed.validity.not_after_ms);
-    let why = match end_ms {
-        Some(end_ms) => format!("the roster lists another, and this one until {}", rfc3339(end_ms)),
-        None => "the roster never listed it".to_owned(),
-    };
-    Failure::new(WireCode::NotTrusted, "log.key is not the log key in force")
-        .cause(why)
-        .advise(format!(
-            "Put the key that the roster lists into {}; then: frex doctor {}",
-            node.home.join(KEYS_DIR).display(),
-            args.dir.display()
-        ))
+fn unlisted(args: &RotateLogArgs, node: &OwnNode) -> Failure {
+    Failure::new(
+        WireCode::NotTrusted,
+        "log.key was never this log's, so nothing can follow it",
+    )
+    .cause("the roster lists other keys for this log")
+    .advise(format!(
+        "Restore {}/log.key from the backup of the keys, then: frex doctor {}",
+        node.keys.dir().display(),
+        args.dir.display()
+    ))
 }
 
 fn report(
@@ -233,7 +246,9 @@ fn report(
     let (dir, file, card) = (args.dir.display(), file.display(), card.display());
     match made {
         true => output::data(format_args!("made         {file}   the log's next key")),
-        false => output::data(format_args!("kept         {file}   made earlier, not listed yet")),
+        false => output::data(format_args!(
+            "kept         {file}   made earlier, not listed yet"
+        )),
     }
     output::data(format_args!("key          {next}"));
     output::data(format_args!("card         {card}"));
@@ -242,8 +257,12 @@ fn report(
     output::data(format_args!(
         "Hand {card} to the governance of {federation}; read them the key by telephone. They:"
     ));
-    output::data("  frex roster propose CARD --root root.frex --previous roster.frex --out next.proposal");
-    output::data("Until then the log goes on under its present key. Next, when you have their roster:");
+    output::data(
+        "  frex roster propose CARD --root root.frex --previous roster.frex --out next.proposal",
+    );
+    output::data(
+        "Until then the log goes on under its present key. Next, when you have their roster:",
+    );
     output::data(format_args!("  frex roster install roster.frex {dir}"));
     output::data("Then stop the node and start it again, which takes up the key:");
     output::data(format_args!("  frex run {dir}"));
