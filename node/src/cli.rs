@@ -287,6 +287,9 @@ pub struct SendArgs {
     /// By when an answer is awaited
     #[arg(long, value_name = "TIME")]
     pub reply_by: Option<Moment>,
+    /// The id of a message that these members refused for a retired key, to seal it again
+    #[arg(long, value_name = "ID")]
+    pub message: Option<String>,
     /// How long to wait for the recipients' nodes
     #[arg(long, default_value = "10s", value_name = "DURATION")]
     pub wait: Span,

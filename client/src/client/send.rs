@@ -10,7 +10,7 @@ use frex_proto::{
 };
 use tokio::time::Instant;
 
-use super::{Client, ConnectError, DraftError, News, Submission, SubmissionEvent, SubmitError};
+use super::{Client, DraftError, News, Submission, SubmissionEvent, SubmitError};
 
 /// Keys do not follow one another faster than news of them travel.
 const ROUNDS_MAX: u32 = 3;
@@ -141,17 +141,6 @@ impl Client {
             again.recipients.push((member, key.clone()));
         }
         Ok(again)
-    }
-
-    /// Takes what the home node knows newer of the roster, if it can be asked.
-    async fn hear_news(&self) -> Result<(), ConnectError> {
-        let session = self.0.link.session(self.0.patience).await?;
-        if let Some(membership) = self.membership()
-            && let Err(error) = membership.refresh(&session).await
-        {
-            tracing::warn!(%error, "news of the roster cannot be fetched");
-        }
-        Ok(())
     }
 }
 

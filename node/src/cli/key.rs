@@ -6,14 +6,22 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
+use frex_client::{
+    environment::Clock,
+    keys::rotation::{KeyFolder, ROTATION_FILE},
+};
 use frex_proto::error::WireCode;
 
-use super::failure::{Done, Failure};
+use super::{
+    failure::{Done, Failure, OrFail},
+    member,
+};
 
 mod change;
 mod list;
 mod log;
-mod tls;
+mod node_tls;
+pub mod rotate;
 
 /// `frex key …`.
 #[derive(Debug, Subcommand)]
@@ -26,18 +34,9 @@ pub enum KeyCommand {
     Decrypt(KeyArgs),
     /// Put encrypted keys under another passphrase
     Passphrase(KeyPassphraseArgs),
-    /// Have another key follow the one in use
+    /// Let a new key follow one that is in use, without losing anything under way
     #[command(subcommand)]
-    Rotate(RotateCommand),
-}
-
-/// `frex key rotate …`.
-#[derive(Debug, Subcommand)]
-pub enum RotateCommand {
-    /// Of a node: make the log's next key, and the card by which the governance lists it
-    Log(log::RotateLogArgs),
-    /// Of a node: state another connection key, test it against a peer, and put it in use
-    Tls(tls::RotateTlsArgs),
+    Rotate(rotate::RotateCommand),
 }
 
 /// `frex key ls`, `encrypt`, `decrypt`.
@@ -71,13 +70,14 @@ pub fn key(command: &KeyCommand, json: bool) -> Done {
             args.new_passphrase_fd,
             json,
         ),
-        KeyCommand::Rotate(RotateCommand::Log(args)) => log::rotate(args, json),
-        KeyCommand::Rotate(RotateCommand::Tls(args)) => tls::rotate(args, json),
+        KeyCommand::Rotate(command) => rotate::rotate(command, json),
     }
 }
 
 /// The key files below a folder.
 struct Found {
+    /// What is recorded of the keys in each folder that has a record.
+    folders: Vec<KeyFolder>,
     keys: Vec<PathBuf>,
     /// What changes that were interrupted have left beside them.
     drafts: Vec<PathBuf>,
@@ -87,6 +87,7 @@ struct Found {
 fn find(dir: &Path) -> Result<Found, Failure> {
     if dir.is_file() {
         return Ok(Found {
+            folders: Vec::new(),
             keys: vec![dir.to_owned()],
             drafts: Vec::new(),
         });
@@ -106,8 +107,14 @@ fn find(dir: &Path) -> Result<Found, Failure> {
         name.is_some_and(|name| name.starts_with("holder-")) && path.is_dir()
     };
     folders.extend(listed(dir)?.into_iter().filter(holder));
-    let (mut keys, mut drafts) = (Vec::new(), Vec::new());
+    let (mut recorded, mut keys, mut drafts) = (Vec::new(), Vec::new(), Vec::new());
     for folder in folders.iter().filter(|folder| folder.is_dir()) {
+        if folder.join(ROTATION_FILE).exists() {
+            let (opened, destroyed) = KeyFolder::open(folder, Clock::System.now_ms())
+                .or_fail("the record of the keys cannot be used")?;
+            member::tell_destroyed(&destroyed);
+            recorded.push(opened);
+        }
         for path in listed(folder)? {
             let name = path.to_string_lossy();
             if name.ends_with(".key") {
@@ -121,7 +128,11 @@ fn find(dir: &Path) -> Result<Found, Failure> {
         let what = format!("there are no keys in {}", dir.display());
         return Err(Failure::new(WireCode::NotInitialised, what));
     }
-    Ok(Found { keys, drafts })
+    Ok(Found {
+        folders: recorded,
+        keys,
+        drafts,
+    })
 }
 
 fn listed(folder: &Path) -> Result<Vec<PathBuf>, Failure> {

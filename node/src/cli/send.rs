@@ -1,14 +1,14 @@
 //! `frex send`: seals a report to its recipients, hands it to the node, keeps the receipts.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Read},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use frex_client::{
-    client::{DraftBuilder, DraftError, News, ProvenReceipt, Submission, Unproven},
+    client::{DraftBuilder, DraftError, News, ProvenReceipt, Sending, SendingEvent, Unproven},
     environment::{Clock, Environment},
     keys::{MemberHome, MemberSettings},
     report::{self, Report},
@@ -16,6 +16,7 @@ use frex_client::{
 use frex_proto::{
     envelope::{Draft, SignedEnvelope},
     error::WireCode,
+    id::{EnvelopeId, MessageId},
     limits,
     roster::Roster,
 };
@@ -31,6 +32,8 @@ use super::{
 const PARTIAL: u8 = 3;
 /// A node that is not there is looked for at least so long.
 const PATIENCE_MIN: Duration = Duration::from_secs(3);
+/// Longest file about one message.
+const SENT_BYTES_MAX: usize = 1024 * 1024;
 
 /// What is known of one recipient.
 #[derive(Debug, Clone)]
@@ -44,6 +47,8 @@ struct Fate {
 
 /// Everything that was heard of one envelope.
 struct Heard {
+    /// The envelopes, of which each after the first was sealed again for some.
+    envelopes: Vec<EnvelopeId>,
     fates: BTreeMap<String, Fate>,
     submitted: Option<String>,
     refused: Option<WireCode>,
@@ -60,19 +65,16 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
     runtime.block_on(async {
         let started = Instant::now();
         let client = member::client(&home, args.wait.0.max(PATIENCE_MIN)).await?;
-        let envelope = client
-            .sealer()
-            .seal(&draft)
-            .or_fail("the report cannot be sealed")?;
-        // Before it leaves: whatever happens next, the ids of what was sent are known.
-        remember(&home, &draft, &envelope, &content_type)?;
-        let submission = client
-            .submit(vec![envelope.clone()], args.wait.0)
-            .await
-            .or_fail("nothing was submitted")?;
-        let heard = listen(submission, Ear::new(&home, &roster, &draft, started)).await?;
+        let sent = Sent {
+            home: &home,
+            draft: &draft,
+            content_type: &content_type,
+            file: &args.file,
+        };
+        let sending = client.send(draft.clone(), args.wait.0);
+        let heard = listen(sending, &sent, Ear::new(&home, &roster, &draft, started)).await?;
         client.close().await;
-        conclude(&args.from, &draft, &envelope, &heard, json)
+        conclude(&args.from, &draft, &heard, json)
     })
 }
 
@@ -120,10 +122,15 @@ fn draft(
     let now_ms = Clock::System.now_ms();
     let until = |ms: u64| Duration::from_millis(ms.saturating_sub(now_ms));
     let to: Vec<&str> = args.to.iter().map(String::as_str).collect();
+    let message = args.message.as_deref().map(MessageId::from_hex).transpose();
+    let message = message.or_code(WireCode::BadInput, "a message id has 32 hexadecimal digits")?;
     let mut draft = DraftBuilder::new(roster, &sender.member, &to, &Environment::default())
         .kind(args.kind.into())
         .lane(args.lane.into())
         .content(content_type, data);
+    if let Some(message) = message {
+        draft = draft.message_id(message);
+    }
     if let Some(expires) = args.expires {
         draft = draft.life(until(expires.after(now_ms)));
     }
@@ -142,32 +149,57 @@ fn draft(
     })
 }
 
-/// Keeps the ids of what is sent; the content stays where its owner has it.
-fn remember(
-    home: &MemberHome,
-    draft: &Draft,
-    envelope: &SignedEnvelope,
-    content_type: &str,
-) -> Result<(), Failure> {
-    let folder = home.dir().join("sent");
-    files::ensure_folder(&folder)?;
-    let kept = json!({
-        "v": output::JSON_VERSION, "message": draft.message_id.to_string(),
-        "envelope": envelope.id.to_string(), "recipients": envelope.members,
-        "kind": member::kind_name(draft.kind), "lane": member::lane_name(draft.lane),
-        "content_type": content_type, "bytes": draft.data.len(),
-        "created_ms": draft.created_ms, "expires_ms": draft.expires_ms, "reply_by_ms": draft.reply_by_ms,
-    });
-    files::write_new(
-        &folder.join(format!("{}.json", draft.message_id)),
-        format!("{kept:#}\n").as_bytes(),
-    )
+/// What is sent, as it is remembered.
+struct Sent<'a> {
+    home: &'a MemberHome,
+    draft: &'a Draft,
+    content_type: &'a str,
+    file: &'a Path,
 }
 
-/// Hears the submission out and keeps every receipt as it comes.
-async fn listen(mut submission: Submission, mut ear: Ear<'_>) -> Result<Heard, Failure> {
-    while let Some(event) = submission.next().await {
-        ear.hear(event.news)?;
+impl Sent<'_> {
+    /// Keeps the ids of what is sent; the content stays where its owner has it. Of a message that
+    /// is sealed again, all the envelopes.
+    fn remember(&self, envelope: &SignedEnvelope) -> Result<(), Failure> {
+        let (folder, draft) = (self.home.dir().join("sent"), self.draft);
+        files::ensure_folder(&folder)?;
+        let path = folder.join(format!("{}.json", draft.message_id));
+        let before = match path.exists() {
+            true => files::read(&path, SENT_BYTES_MAX)?,
+            false => Vec::new(),
+        };
+        let before: Value = serde_json::from_slice(&before).unwrap_or_default();
+        let earlier = before["envelopes"].as_array().cloned().unwrap_or_default();
+        let names = |value: &Value| value.as_str().map(str::to_owned);
+        let recipients = before["recipients"].as_array().into_iter().flatten();
+        let recipients: BTreeSet<String> = recipients
+            .filter_map(names)
+            .chain(envelope.members.iter().cloned())
+            .collect();
+        let id = envelope.id.to_string();
+        let envelopes: Vec<Value> = earlier.into_iter().chain([id.clone().into()]).collect();
+        let kept = json!({
+            "v": output::JSON_VERSION, "message": draft.message_id.to_string(),
+            "envelope": id, "envelopes": envelopes, "recipients": recipients,
+            "kind": member::kind_name(draft.kind), "lane": member::lane_name(draft.lane),
+            "content_type": self.content_type, "bytes": draft.data.len(), "file": self.file,
+            "created_ms": draft.created_ms, "expires_ms": draft.expires_ms, "reply_by_ms": draft.reply_by_ms,
+        });
+        files::replace(&path, format!("{kept:#}\n").as_bytes())
+    }
+}
+
+/// Hears it out and keeps every receipt as it comes.
+async fn listen(mut sending: Sending, sent: &Sent<'_>, mut ear: Ear<'_>) -> Result<Heard, Failure> {
+    while let Some(event) = sending.next().await {
+        match event.or_fail("the report cannot be sent")? {
+            // Before it leaves: whatever happens next, the ids of what was sent are known.
+            SendingEvent::Sealed { round, envelope } => {
+                sent.remember(&envelope)?;
+                ear.sealed(round, &envelope);
+            }
+            SendingEvent::News(event) => ear.hear(event.news)?,
+        }
     }
     Ok(ear.heard)
 }
@@ -196,11 +228,25 @@ impl<'a> Ear<'a> {
             roster,
             started,
             heard: Heard {
+                envelopes: Vec::new(),
                 fates: fates.collect(),
                 submitted: None,
                 refused: None,
                 notes: Vec::new(),
             },
+        }
+    }
+
+    fn sealed(&mut self, round: u32, envelope: &SignedEnvelope) {
+        self.heard.envelopes.push(envelope.id);
+        if round > 0 {
+            let note = format!(
+                "{} had retired the key: sealed again under the same message id, as envelope {}",
+                envelope.members.join(", "),
+                envelope.id
+            );
+            self.heard.notes.push(note);
+            self.heard.refused = None;
         }
     }
 
@@ -294,13 +340,7 @@ impl Heard {
     }
 }
 
-fn conclude(
-    dir: &Path,
-    draft: &Draft,
-    envelope: &SignedEnvelope,
-    heard: &Heard,
-    json: bool,
-) -> Done {
+fn conclude(dir: &Path, draft: &Draft, heard: &Heard, json: bool) -> Done {
     if let (None, Some(code)) = (&heard.submitted, heard.refused) {
         return Err(Failure::new(code, "the node did not take the report"));
     }
@@ -311,9 +351,9 @@ fn conclude(
     let all = heard.fates.values().all(Heard::done);
     let none = heard.fates.values().all(|fate| fate.state == "rejected");
     if json {
-        output::document(to_json(draft, envelope, heard));
+        output::document(to_json(draft, heard));
     } else {
-        print(dir, draft, envelope, heard);
+        print(dir, draft, heard);
     }
     heard
         .notes
@@ -329,14 +369,16 @@ fn conclude(
     }
 }
 
-fn print(dir: &Path, draft: &Draft, envelope: &SignedEnvelope, heard: &Heard) {
+fn print(dir: &Path, draft: &Draft, heard: &Heard) {
     let count = heard.fates.len();
     output::data(format_args!(
         "sealed   {} bytes for {count} recipients",
         draft.data.len()
     ));
     output::data(format_args!("message  {}", draft.message_id));
-    output::data(format_args!("envelope {}", envelope.id));
+    for id in &heard.envelopes {
+        output::data(format_args!("envelope {id}"));
+    }
     output::data("");
     let mut table = output::table(&["RECIPIENT", "NODE", "STATE", "AFTER", "RECEIPT"]);
     for (member, fate) in &heard.fates {
@@ -359,7 +401,7 @@ fn print(dir: &Path, draft: &Draft, envelope: &SignedEnvelope, heard: &Heard) {
     }
 }
 
-fn to_json(draft: &Draft, envelope: &SignedEnvelope, heard: &Heard) -> Value {
+fn to_json(draft: &Draft, heard: &Heard) -> Value {
     let recipients: Vec<Value> = heard
         .fates
         .iter()
@@ -371,7 +413,8 @@ fn to_json(draft: &Draft, envelope: &SignedEnvelope, heard: &Heard) -> Value {
         })
         .collect();
     json!({
-        "message": draft.message_id.to_string(), "envelope": envelope.id.to_string(),
+        "message": draft.message_id.to_string(), "envelope": heard.envelopes.last().map(EnvelopeId::to_string),
+        "envelopes": heard.envelopes.iter().map(EnvelopeId::to_string).collect::<Vec<_>>(),
         "submitted": heard.submitted, "recipients": recipients, "notes": heard.notes,
     })
 }

@@ -2,19 +2,28 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use frex_client::keys::{KeyFileError, file::KeyPlace, text::KeyText};
+use frex_client::keys::{
+    KeyFileError,
+    file::KeyPlace,
+    rotation::{KeyFolder, KeyRecord, KeyState, KeyUse},
+    text::KeyText,
+};
 use frex_proto::label;
 use serde_json::{Value, json};
 
-use super::Found;
+use super::{Found, rotate};
 use crate::cli::{
     failure::{Done, Failure, OrFail},
     fingerprint, output,
+    time::rfc3339,
 };
 
 /// A key file and what it says of itself.
 struct Row<'a> {
     path: &'a Path,
+    /// None for a key of the governance: those follow one another in a root.
+    state: Option<KeyState>,
+    record: Option<&'a KeyRecord>,
     mode: String,
     text: Result<KeyText, KeyFileError>,
 }
@@ -24,15 +33,21 @@ pub fn list(found: &Found, json: bool) -> Done {
     let mut rows = Vec::new();
     for path in &found.keys {
         let metadata = fs::metadata(path).map_err(|error| Failure::file("read", path, &error))?;
+        let record = recorded(found, path);
         rows.push(Row {
             path,
+            state: record.map(|record| record.state).or_else(|| state_of(path)),
+            record,
             mode: format!("{:04o}", metadata.permissions().mode() & 0o7777),
             text: KeyPlace::file(path).read(),
         });
     }
     if json {
+        let gone = found.folders.iter().flat_map(KeyFolder::records);
+        let gone = gone.filter(|record| record.state == KeyState::Retired);
         output::document(json!({
             "keys": rows.iter().map(Row::json).collect::<Vec<_>>(), "drafts": found.drafts,
+            "destroyed": gone.map(rotate::to_json).collect::<Vec<_>>(),
         }));
     } else {
         print(&rows);
@@ -50,7 +65,16 @@ pub fn list(found: &Found, json: bool) -> Done {
 }
 
 fn print(rows: &[Row<'_>]) {
-    let mut table = output::table(&["KEY", "KIND", "ENCRYPTED", "MODE", "FINGERPRINT"]);
+    let mut table = output::table(&[
+        "KEY",
+        "KIND",
+        "STATE",
+        "SINCE",
+        "UNTIL",
+        "ENCRYPTED",
+        "MODE",
+        "FINGERPRINT",
+    ]);
     for row in rows {
         let (kind, encrypted, print) = match &row.text {
             Ok(text) => (
@@ -63,6 +87,13 @@ fn print(rows: &[Row<'_>]) {
         table.add_row([
             output::clean(&row.path.display().to_string()),
             kind.to_owned(),
+            row.state
+                .map(|state| state.name().to_owned())
+                .unwrap_or_default(),
+            row.record
+                .map(|record| rfc3339(record.since_ms))
+                .unwrap_or_default(),
+            row.until().unwrap_or_default(),
             encrypted.to_owned(),
             row.mode.clone(),
             print,
@@ -83,10 +114,34 @@ fn printed(text: &KeyText) -> Option<String> {
     Some(fingerprint::of(&label::sha256(&[public.as_bytes()])))
 }
 
+/// What is recorded of the key in this file.
+fn recorded<'a>(found: &'a Found, path: &Path) -> Option<&'a KeyRecord> {
+    let name = path.file_name()?.to_str()?;
+    let mut folders = found.folders.iter();
+    let folder = folders.find(|folder| Some(folder.dir()) == path.parent())?;
+    folder.record_of(name)
+}
+
+/// The state that a file's name tells where nothing is recorded: no key here was ever followed.
+fn state_of(path: &Path) -> Option<KeyState> {
+    let name = path.file_name()?.to_str()?;
+    let is = |file: fn(KeyUse) -> String| KeyUse::ALL.iter().any(|usage| file(*usage) == name);
+    if is(KeyUse::active_file) {
+        return Some(KeyState::Active);
+    }
+    is(KeyUse::next_file).then_some(KeyState::Next)
+}
+
 impl Row<'_> {
+    fn until(&self) -> Option<String> {
+        self.record?.until_ms.map(rfc3339)
+    }
+
     fn json(&self) -> Value {
         match &self.text {
             Ok(text) => json!({
+                "state": self.state.map(KeyState::name), "until": self.until(),
+                "since": self.record.map(|record| rfc3339(record.since_ms)),
                 "file": self.path, "mode": self.mode, "kind": kind(text),
                 "encrypted": text.is_encrypted(), "fingerprint": printed(text),
                 "key_id": text.public().map(|public| public.key_id().to_string()), "problem": null,

@@ -208,7 +208,10 @@ fn listed(args: &RotateLogArgs, node: &OwnNode, json: bool) -> Done {
         node.listed.log_key.key.key_id()
     ));
     if let Some(end_ms) = end_ms {
-        output::data(format_args!("the one now  signs until {}", rfc3339(end_ms)));
+        output::data(format_args!(
+            "until then   the present key signs, to {} at the latest",
+            rfc3339(end_ms)
+        ));
     }
     output::data("Next: stop the node and start it again, which takes up the key:");
     output::data(format_args!("  frex run {dir}"));
@@ -257,9 +260,10 @@ fn report(
     output::data(format_args!(
         "Hand {card} to the governance of {federation}; read them the key by telephone. They:"
     ));
-    output::data(
-        "  frex roster propose CARD --root root.frex --previous roster.frex --out next.proposal",
-    );
+    output::data(format_args!(
+        "  frex roster propose {}.card --root root.frex --previous roster.frex --out next.proposal",
+        node.listed.operator
+    ));
     output::data(
         "Until then the log goes on under its present key. Next, when you have their roster:",
     );

@@ -1,8 +1,8 @@
 //! `frex receipt fetch`: every receipt that the node holds on a message, verified and kept.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
-use frex_client::client::Client;
+use frex_client::{client::Client, keys::MemberHome, report};
 use frex_proto::{error::WireCode, id::MessageId, roster::Roster, v1};
 use prost::Message;
 use serde_json::{Value, json};
@@ -11,22 +11,47 @@ use tokio::time::{Instant, sleep};
 use crate::cli::{
     ReceiptFetchArgs,
     failure::{Done, Failure, OrCode, OrFail},
-    member, output,
+    files, member, output,
     time::rfc3339,
 };
 
 /// Exit code when fewer have opened it than was waited for.
 const PARTIAL: u8 = 3;
+/// Longest file about one message.
+const ABOUT_BYTES_MAX: usize = 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How often is asked while waiting.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Receipts of one message, and who has opened it.
 struct Fetched {
+    /// Who refused the key that it was sealed to, and has not taken it since.
+    retired: BTreeSet<String>,
+    /// Everybody it was sent to.
+    sent: BTreeSet<String>,
     rows: Vec<Value>,
     opened: BTreeSet<String>,
     unproven: usize,
     given_up: Vec<WireCode>,
+}
+
+impl Fetched {
+    /// Takes note of who refused the key, and who has taken the message sealed to another.
+    fn note_key(&mut self, statement: &v1::Statement, roster: &Roster) {
+        match statement.event() {
+            v1::Event::Submitted => self.sent.extend(statement.recipients.iter().cloned()),
+            v1::Event::Accepted => {
+                for member in &statement.recipients {
+                    self.retired.remove(member);
+                }
+            }
+            v1::Event::Rejected if statement.code == WireCode::KeyRetired as u32 => {
+                let there = |member: &&String| roster.is_served_by(member, &statement.node);
+                self.retired.extend(self.sent.iter().filter(there).cloned());
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Fetches the receipts of a message.
@@ -53,7 +78,7 @@ pub fn fetch(args: &ReceiptFetchArgs, json: bool) -> Done {
     if json {
         output::document(json!({
             "message": message.to_string(), "receipts": fetched.rows, "opened": fetched.opened,
-            "unproven": fetched.unproven,
+            "unproven": fetched.unproven, "key_retired": fetched.retired,
             "given_up": fetched.given_up.iter().map(|code| code.info().name).collect::<Vec<_>>(),
         }));
     } else {
@@ -66,6 +91,14 @@ pub fn fetch(args: &ReceiptFetchArgs, json: bool) -> Done {
         for code in &fetched.given_up {
             output::data(format_args!("given up     one recipient's node: {code}"));
         }
+    }
+    if !fetched.retired.is_empty() {
+        let to: Vec<&str> = fetched.retired.iter().map(String::as_str).collect();
+        output::message(format_args!(
+            "note: {} refused it as KEY_RETIRED; seal it again under the same message id with:",
+            to.join(", ")
+        ));
+        output::message(format_args!("  {}", again(&home, message, &to, &args.dir)));
     }
     if fetched.unproven > 0 {
         return Err(Failure::new(
@@ -83,6 +116,27 @@ pub fn fetch(args: &ReceiptFetchArgs, json: bool) -> Done {
     })
 }
 
+/// The command that seals a message again, with the file that it was sent from.
+fn again(home: &MemberHome, message: MessageId, to: &[&str], dir: &Path) -> String {
+    let about = home.dir().join("sent").join(format!("{message}.json"));
+    let about = files::read(&about, ABOUT_BYTES_MAX).unwrap_or_default();
+    let about: Value = serde_json::from_slice(&about).unwrap_or_default();
+    let text = |field: &str| about[field].as_str().map(output::clean);
+    let mut command = format!("frex send {}", text("file").unwrap_or("FILE".to_owned()));
+    for member in to {
+        command.push_str(&format!(" --to {member}"));
+    }
+    for (option, usual) in [("kind", "report"), ("lane", "normal")] {
+        if let Some(value) = text(option).filter(|value| value != usual) {
+            command.push_str(&format!(" --{option} {value}"));
+        }
+    }
+    if let Some(other) = text("content_type").filter(|named| named != report::CONTENT_TYPE) {
+        command.push_str(&format!(" --content-type '{other}'"));
+    }
+    format!("{command} --message {message} --from {}", dir.display())
+}
+
 async fn ask(
     client: &Client,
     message: MessageId,
@@ -94,6 +148,8 @@ async fn ask(
         .await
         .or_fail("the receipts cannot be fetched")?;
     let mut fetched = Fetched {
+        retired: BTreeSet::new(),
+        sent: BTreeSet::new(),
         rows: Vec::new(),
         opened: BTreeSet::new(),
         unproven: 0,
@@ -113,6 +169,7 @@ async fn ask(
         {
             fetched.opened.insert(stage.member.clone());
         }
+        fetched.note_key(&statement, roster);
         fetched.rows.push(json!({
             "event": member::event_label(&statement), "node": statement.node, "file": path,
             "index": proven.receipt.index, "time": rfc3339(proven.verified.time_ms),

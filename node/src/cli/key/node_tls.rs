@@ -1,12 +1,11 @@
 //! `frex key rotate tls --of node`: another connection key, stated, tested against a peer, in use.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use clap::{Args, ValueEnum};
 use frex_client::{
     environment::Clock,
     keys::{MemberHome, ROOT_FILE, ROSTER_FILE, file, rotation::KeyUse},
@@ -21,41 +20,19 @@ use frex_proto::{
 };
 use serde_json::json;
 
-use super::log::OwnNode;
+use super::{log::OwnNode, rotate::RotateTlsArgs};
 use crate::cli::{
     failure::{Done, Failure, OrFail},
     files, member, output, passphrase,
     roster::{judge_even_expired, read_bundle, read_root, refused},
-    time::{Span, rfc3339},
+    time::rfc3339,
     way::{self, Asker, Stop},
 };
 
 /// Between two tries to be accepted: a document spreads within seconds.
 const PAUSE: Duration = Duration::from_millis(500);
-
-/// `frex key rotate tls`.
-#[derive(Debug, Args)]
-pub struct RotateTlsArgs {
-    /// Whose connections
-    #[arg(long, value_enum)]
-    pub of: Owner,
-    /// How long the key in use now stays good beside the next one
-    #[arg(long, value_name = "SPAN", default_value = "7d")]
-    pub overlap: Span,
-    /// How long to wait for a peer to accept the next key
-    #[arg(long, value_name = "SPAN", default_value = "60s")]
-    pub patience: Span,
-    /// The folder that `frex init` made, with member and node in it
-    #[arg(env = "FREX_DIR", default_value = ".")]
-    pub dir: PathBuf,
-}
-
-/// Whose key it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[allow(missing_docs)] // The name is the documentation, also on the screen.
-pub enum Owner {
-    Node,
-}
+/// How long peers are given to hear of the next key and to accept it.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The node and the member that runs it, whose identity key signs what it states.
 struct Own {
@@ -223,7 +200,7 @@ impl Own {
             self.asker(&KeyUse::Tls.active_file())?,
             self.asker(&KeyUse::Tls.next_file())?,
         );
-        let deadline = Instant::now() + Duration::from_millis(args.patience.as_ms());
+        let deadline = Instant::now() + PATIENCE;
         let mut told = vec![false; peers.len()];
         loop {
             let mut stop = None;

@@ -1,0 +1,217 @@
+//! `frex key rotate identity`: a card for the governance first; when the roster lists the key, the
+//! rest.
+
+use std::{path::PathBuf, time::Duration};
+
+use frex_client::{
+    client::{Client, News},
+    environment::Random,
+    keys::{ROOT_FILE, ROSTER_FILE, rotation::KeyUse, text::SecretKey},
+};
+use frex_proto::{
+    error::WireCode,
+    id::KeyId,
+    keys::SigningKey,
+    limits,
+    roster::{Card, Roster, build, document},
+    v1,
+};
+use prost::Message;
+use serde_json::json;
+
+use super::{RotateIdentityArgs, Rotation, listed, signing};
+use crate::cli::{
+    failure::{Done, Failure, OrFail},
+    files, fingerprint, member, output,
+    time::rfc3339,
+};
+
+const PING_WAIT: Duration = Duration::from_secs(10);
+const PING_LIFE: Duration = Duration::from_secs(600);
+
+/// Makes the key and its card; or, when the roster lists it, the document, test, and use.
+pub fn rotate(args: &RotateIdentityArgs, json: bool) -> Done {
+    let mut rotation = Rotation::begin(KeyUse::Identity, &args.dir, json)?;
+    let make = || SecretKey::Signing(Box::new(SigningKey::generate(&mut Random::System.rng())));
+    let next = signing(rotation.next_key(make)?)?;
+    let runtime = member::runtime()?;
+    let roster = runtime.block_on(newest(&rotation))?;
+    let id = &rotation.home.settings().member;
+    let keys = roster.member(id).map(|member| &member.identity_keys);
+    let known = keys.is_some_and(|keys| keys.iter().any(|key| key.key == next.verifying_key()));
+    if !known {
+        return write_card(rotation, &roster, &next, args.overlap.as_ms());
+    }
+    let until_ms = runtime.block_on(put_in_use(&mut rotation, &next, args.overlap.as_ms()))?;
+    let next = [
+        format!(
+            "The old key is good until {}; programs that run go on with it until they are started again.",
+            rfc3339(until_ms)
+        ),
+        format!("See the keys with: frex key ls {}", args.dir.display()),
+    ];
+    rotation.end("active", &next, json!({}))
+}
+
+/// The roster in force, and what the home node knows newer, if it can be asked.
+async fn newest(rotation: &Rotation) -> Result<Roster, Failure> {
+    let client = rotation.client(rotation.keys()?).await?;
+    if let Err(error) = client.hear_news().await {
+        let node = &rotation.home.settings().home_node;
+        output::message(format_args!(
+            "note: {node} cannot be asked for a newer roster: {error}"
+        ));
+    }
+    let roster = Roster::clone(&client.roster().current());
+    client.close().await;
+    Ok(roster)
+}
+
+/// What the governance is to list: the next key, and the end of the one in use.
+fn write_card(rotation: Rotation, roster: &Roster, next: &SigningKey, overlap_ms: u64) -> Done {
+    let (id, now_ms) = (rotation.home.settings().member.clone(), rotation.now_ms());
+    let (signed, doc) = rotation.doc(roster)?;
+    let mut entry = roster.member_entry(&id).unwrap_or_default();
+    if entry.identity_keys.len() >= limits::KEYS_PER_ENTRY_MAX {
+        let what = "the roster lists as many identity keys of this member as there may be";
+        return Err(Failure::new(WireCode::TooLarge, what));
+    }
+    let until_ms = now_ms.saturating_add(overlap_ms);
+    let former = rotation.keys()?.identity.verifying_key();
+    document::end_key(&mut entry.identity_keys, former.as_bytes(), until_ms);
+    let key = listed(build::signing_key(&next.verifying_key()), now_ms);
+    entry.identity_keys.push(key);
+    let listed = v1::Roster::decode(roster.payload().clone()).unwrap_or_default();
+    let stated = |node: &v1::Node| doc.nodes.iter().any(|endpoint| endpoint.node == node.id);
+    let card = v1::MemberCard {
+        member: Some(entry),
+        node: listed.nodes.into_iter().find(stated),
+        member_doc: signed,
+    };
+    let bytes = card.encode_to_vec();
+    Card::judge(&bytes, roster.federation(), now_ms)
+        .or_fail("no federation would list the card with the next key")?;
+    let path = rotation.dir.join(format!("{id}.next.card"));
+    files::replace(&path, &bytes)?;
+    tell_card(rotation, &path, next, until_ms)
+}
+
+fn tell_card(mut rotation: Rotation, path: &PathBuf, next: &SigningKey, until_ms: u64) -> Done {
+    let (card, dir) = (path.display(), rotation.dir.display().to_string());
+    let print = fingerprint::of_key(&next.verifying_key());
+    let what = format!(
+        "{card}: the next key, and the end of the old one, {}",
+        rfc3339(until_ms)
+    );
+    rotation.steps.say("wrote", what);
+    let home = rotation.home.dir();
+    let (root, roster) = (home.join(ROOT_FILE), home.join(ROSTER_FILE));
+    let next = [
+        format!("fingerprint {print}"),
+        format!(
+            "Hand {card} to the governance; read them the fingerprint by telephone. They type:"
+        ),
+        format!(
+            "  frex roster propose {card} --root {} --previous {} --out next.proposal",
+            root.display(),
+            roster.display()
+        ),
+        "and sign, combine and install it as it says. When it is in force here:".to_owned(),
+        format!("  frex key rotate identity {dir}"),
+    ];
+    let more = json!({ "card": path, "fingerprint": print });
+    rotation.end("next", &next, more)
+}
+
+async fn put_in_use(
+    rotation: &mut Rotation,
+    next: &SigningKey,
+    overlap_ms: u64,
+) -> Result<u64, Failure> {
+    let keys = rotation.keys()?;
+    let former = keys.identity.verifying_key();
+    let client = rotation.connected(keys).await?;
+    let roster = client.roster().current();
+    let (signed, doc) = rotation.doc(&roster)?;
+    if is_signed_by(&signed, next.key_id()) {
+        rotation.bring(&client, signed).await?;
+    } else {
+        let doc = document::next_version(&doc, rotation.now_ms());
+        let what = "the same keys, signed by the next one".to_owned();
+        rotation.publish(&client, &doc, next, what).await?;
+    }
+    client.close().await;
+    let mut keys = rotation.keys()?;
+    keys.identity = SigningKey::from_seed(&next.seed());
+    let client = rotation.connected(keys).await?;
+    ping(rotation, &client).await?;
+    client.close().await;
+    let id = &rotation.home.settings().member;
+    let listed = roster
+        .member(id)
+        .into_iter()
+        .flat_map(|member| &member.identity_keys);
+    let ends = listed.filter(|key| key.key == former);
+    let end_ms = ends.filter_map(|key| key.validity.not_after_ms).next();
+    let until_ms = end_ms.unwrap_or_else(|| rotation.now_ms().saturating_add(overlap_ms));
+    rotation.promote(former.key_id(), until_ms)?;
+    Ok(until_ms)
+}
+
+/// A ping to oneself, signed by the next key, is taken by the node and comes back.
+async fn ping(rotation: &mut Rotation, client: &Client) -> Result<(), Failure> {
+    let me = client.member().to_owned();
+    let draft = client
+        .draft(&[&me])
+        .kind(v1::Kind::Ping)
+        .lane(v1::Lane::Control)
+        .life(PING_LIFE)
+        .content("text/plain", &b"self-test"[..]);
+    let draft = client
+        .finish(draft)
+        .or_fail("a ping to this member cannot be drafted")?;
+    let envelope = client.seal(&draft).or_fail("a ping cannot be sealed")?;
+    let id = envelope.id;
+    let submission = client.submit(vec![envelope], PING_WAIT).await;
+    let submission = submission.or_fail("the ping cannot be submitted")?;
+    let mut taken = false;
+    for event in submission.finish().await {
+        match event.news {
+            News::Accepted { .. } => taken = true,
+            News::Refused { code } | News::Rejected { code, .. } => {
+                let what = "the node refuses what the next key signs";
+                return Err(rotation.again(Failure::new(code, what)));
+            }
+            _ => {}
+        }
+    }
+    if !taken {
+        let what = "the node did not answer a ping that the next key signed";
+        return Err(rotation.again(Failure::new(WireCode::TimedOut, what)));
+    }
+    // Unless a program that runs reads it first, it does not come to anybody's eyes.
+    let mut inbox = client
+        .inbox(limits::INBOX_CREDIT_MAX, Duration::ZERO)
+        .await
+        .or_fail("the inbox cannot be read")?;
+    while let Some(item) = inbox.next().await {
+        if let Ok(item) = item.or_fail("the inbox cannot be read")?
+            && item.id() == id
+        {
+            let confirmed = item.confirm(v1::Stage::Opened, "").await;
+            confirmed.or_fail("the node does not take a statement that the next key signs")?;
+            break;
+        }
+    }
+    let node = &rotation.home.settings().home_node;
+    let what = format!("{node} takes what the next key signs");
+    rotation.steps.say("tested", what);
+    Ok(())
+}
+
+fn is_signed_by(signed: &[u8], key: KeyId) -> bool {
+    v1::Signed::decode(signed).is_ok_and(|signed| {
+        let mut signatures = signed.signatures.iter();
+        signatures.any(|one| one.key_id.as_ref() == key.as_ref())
+    })
+}

@@ -1,0 +1,54 @@
+//! What waits in the inbox for a key that is to go.
+
+use std::time::Duration;
+
+use frex_client::client::{Client, FailedItem, InboxItem};
+use frex_proto::{envelope, id::KeyId, limits};
+
+use crate::cli::failure::{Failure, OrFail};
+
+/// Counts items that are sealed to this key, and gives all of them back.
+///
+/// # Errors
+/// The inbox cannot be read.
+pub async fn sealed_to(client: &Client, key: KeyId) -> Result<usize, Failure> {
+    let unread = "the inbox cannot be read";
+    let mut inbox = client
+        .inbox(limits::INBOX_CREDIT_MAX, Duration::ZERO)
+        .await
+        .or_fail(unread)?;
+    let member = client.member();
+    let is_meant = |core: &envelope::Core| {
+        core.recipient(member)
+            .is_some_and(|(_, recipient)| recipient.sealing_key_id == key)
+    };
+    let (mut count, mut opened, mut failed) = (0, Vec::new(), Vec::new());
+    while opened.len() + failed.len() < limits::INBOX_CREDIT_MAX as usize
+        && let Some(item) = inbox.next().await
+    {
+        match item.or_fail(unread)? {
+            Ok(item) => {
+                count += usize::from(is_meant(&item.parsed.core));
+                opened.push(item);
+            }
+            Err(item) => {
+                let parsed = envelope::parse(&item.envelope);
+                count += usize::from(parsed.is_ok_and(|parsed| is_meant(&parsed.core)));
+                failed.push(item);
+            }
+        }
+    }
+    opened.into_iter().for_each(InboxItem::release);
+    failed.into_iter().for_each(FailedItem::release);
+    Ok(count)
+}
+
+/// A count, with a word where it is only the least.
+pub fn counted(count: usize) -> String {
+    match count {
+        0 => "No items".to_owned(),
+        1 => "One item".to_owned(),
+        count if count >= limits::INBOX_CREDIT_MAX as usize => format!("At least {count} items"),
+        count => format!("{count} items"),
+    }
+}
