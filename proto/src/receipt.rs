@@ -24,6 +24,7 @@ use bytes::Bytes;
 use crate::{
     error::WireCode,
     id::{EnvelopeId, MessageId},
+    keys::VerifyingKey,
     log::{Checkpoint, CheckpointError, Hash, Leaf, LeafError, LogKey, ProofError, SALT_BYTES},
     roster::RosterRef,
     v1::Event,
@@ -86,6 +87,8 @@ pub struct VerifiedReceipt {
     pub leaf_hash: Hash,
     /// The head that the log signed.
     pub checkpoint: Checkpoint,
+    /// The log's key that signed it.
+    pub log_key: VerifyingKey,
 }
 
 /// Checkpoints whose signature was verified lately, so that the receipts of one batch cost one

@@ -6,7 +6,7 @@ use std::{
 };
 
 use frex_client::{
-    client::{Client, ClientConfig},
+    client::{Client, ClientConfig, ProvenReceipt},
     environment::Clock,
     keys::{MEMBER_FILE, MemberHome, MemberKeys, rotation::KeyRecord},
 };
@@ -168,13 +168,10 @@ pub fn origin_of(receipt: &v1::Receipt) -> Option<String> {
     Some(Checkpoint::parse_text(note.text()).ok()?.origin)
 }
 
-/// Keeps a receipt as a proof file with its leaf and the log's verifier key beside it; one that
-/// is kept already stays as it is. Gives the proof file's path.
-pub fn keep_receipt(
-    folder: &Path,
-    receipt: &v1::Receipt,
-    roster: &Roster,
-) -> Result<PathBuf, Failure> {
+/// Keeps a receipt as a proof file, and beside it its leaf and the verifier key of the log key that
+/// signed it; one that is kept already stays as it is. Gives the proof file's path.
+pub fn keep_receipt(folder: &Path, proven: &ProvenReceipt) -> Result<PathBuf, Failure> {
+    let receipt = &proven.receipt;
     let statement = v1::Statement::decode(receipt.statement.clone()).map_err(|error| {
         Failure::new(WireCode::BadReceipt, "a receipt does not decode").because(&error)
     })?;
@@ -192,13 +189,12 @@ pub fn keep_receipt(
         return Ok(path);
     }
     files::replace(&folder.join(format!("{name}.leaf")), &receipt.leaf)?;
-    let log = log_of(receipt, roster);
-    if let Some(vkey) = log.and_then(|log| log.vkey_for(&receipt.checkpoint)) {
-        files::replace(
-            &folder.join(format!("{name}.vkey")),
-            format!("{vkey}\n").as_bytes(),
-        )?;
-    }
+    let verified = &proven.verified;
+    let log = LogVerifier::new(verified.checkpoint.origin.clone(), verified.log_key);
+    files::replace(
+        &folder.join(format!("{name}.vkey")),
+        format!("{}\n", log.vkey()).as_bytes(),
+    )?;
     files::replace(&path, text.as_bytes())?;
     Ok(path)
 }

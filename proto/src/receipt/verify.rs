@@ -5,7 +5,8 @@ use crate::{
     id::EnvelopeId,
     limits,
     log::{
-        Checkpoint, CheckpointError, Hash, Leaf, LogVerifier, Origin, checkpoint, verify_inclusion,
+        Checkpoint, CheckpointError, Hash, Leaf, LogKey, LogVerifier, Origin, checkpoint,
+        verify_inclusion,
     },
     v1,
 };
@@ -37,7 +38,7 @@ pub fn verify_cached(
     cache: &mut CheckpointCache,
 ) -> Result<VerifiedReceipt, ReceiptError> {
     let receipt = Receipt::parse(receipt)?;
-    let checkpoint = cache.verify(&receipt.checkpoint, log, receipt.leaf.time_ms())?;
+    let (checkpoint, signer) = cache.find(&receipt.checkpoint, log, receipt.leaf.time_ms())?;
     receipt.check_node(log)?;
     receipt.check_leaf()?;
     let leaf_hash = receipt.leaf.hash();
@@ -51,6 +52,7 @@ pub fn verify_cached(
         leaf_hash,
         statement: receipt.statement,
         checkpoint,
+        log_key: signer.key,
     })
 }
 
@@ -133,13 +135,23 @@ impl CheckpointCache {
         log: &LogVerifier,
         time_ms: u64,
     ) -> Result<Checkpoint, CheckpointError> {
+        Ok(self.find(note, log, time_ms)?.0)
+    }
+
+    /// The checkpoint, and the key that signed it.
+    fn find(
+        &mut self,
+        note: &[u8],
+        log: &LogVerifier,
+        time_ms: u64,
+    ) -> Result<(Checkpoint, LogKey), CheckpointError> {
         let known = self.verified.iter().find(|cached| {
             *cached.note == *note && *cached.keys == *log.keys() && cached.head.origin == log.origin
         });
         // The bytes are judged once, but each receipt under them has a time of its own.
         if let Some(cached) = known {
             cached.signer.check_time(time_ms)?;
-            return Ok(cached.head.clone());
+            return Ok((cached.head.clone(), cached.signer.clone()));
         }
         let (head, signer) = checkpoint::parse_and_find_signer(note, log)?;
         signer.check_time(time_ms)?;
@@ -150,7 +162,7 @@ impl CheckpointCache {
             signer: signer.clone(),
             head: head.clone(),
         });
-        Ok(head)
+        Ok((head, signer.clone()))
     }
 }
 
@@ -163,7 +175,7 @@ mod tests {
         error::WireCode,
         id::MessageId,
         keys::SigningKey,
-        log::{self, Frontier, LeafError, LogKey, NoteError, ProofError, batch_append},
+        log::{self, Frontier, LeafError, NoteError, ProofError, batch_append},
         receipt::{Check, Outcome, StatementError, build, checks},
         v1::Event,
     };

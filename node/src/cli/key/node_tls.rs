@@ -32,7 +32,7 @@ use crate::cli::{
 /// Between two tries to be accepted: a document spreads within seconds.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How long peers are given to hear of the next key and to accept it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The node and the member that runs it, whose identity key signs what it states.
 struct Own {
