@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     sync::mpsc,
@@ -143,55 +144,46 @@ fn log_key_end_ms(frex: &Frex) -> u64 {
     node.earlier_log_keys[0].validity.not_after_ms.unwrap()
 }
 
-// LOG-22, LOG-24, NOD-11, RCP-16, ROS-41, CLI-20: while reports come in, the receiving node's log
-// goes over to the key that a ceremony lists, and its connections to another. Nothing is lost, and
-// every receipt verifies with the newest roster.
-#[test]
-fn a_node_changes_its_keys_while_reports_come_in() {
-    let dir = tempfile::tempdir().unwrap();
-    let frex = federation(dir.path());
-    let keys = dir.path().join(RECEIVER).join("node/keys");
-    let former = file::read_signing_key(&keys.join("log.key"), &Unlock::none()).unwrap();
-    let thief = dir.path().join("thief");
-    copy_dir(&dir.path().join(RECEIVER), &thief).unwrap();
-    let _sender = started(&frex, SENDER);
-    let receiver = started(&frex, RECEIVER);
-    let (flow, through) = flow(&frex);
-    let wait_for_one = || {
-        while through.try_recv().is_ok() {}
-        through.recv_timeout(Duration::from_secs(60)).unwrap();
-    };
-    wait_for_one();
+/// The folder of the keys of a member's node.
+fn keys_of(frex: &Frex, member: &str) -> PathBuf {
+    frex.dir().join(member).join("node/keys")
+}
 
-    let made = frex.done(&["key", "rotate", "log", RECEIVER]);
+/// The receiver's log goes over to the key that a ceremony lists.
+fn change_log_key(frex: &Frex, receiver: NodeProcess, wait_for_one: &dyn Fn()) -> NodeProcess {
+    let rotate = || frex.done(&["key", "rotate", "log", RECEIVER]);
+    let (made, again) = (rotate(), rotate());
     assert_eq!(
         (&made["state"], &made["made"]),
         (&"next".into(), &true.into())
     );
-    let again = frex.done(&["key", "rotate", "log", RECEIVER]);
     assert_eq!(
         (&again["key_id"], &again["made"]),
         (&made["key_id"], &false.into())
     );
-    ceremony(&frex, 2, "7d");
-    let listed = frex.done(&["key", "rotate", "log", RECEIVER]);
+    ceremony(frex, 2, "7d");
+    let listed = rotate();
     assert_eq!(
         (&listed["state"], &listed["key_id"]),
         (&"listed".into(), &made["key_id"])
     );
-    assert_eq!(doctor(&frex, RECEIVER, "node log key")["outcome"], "warn");
+    assert_eq!(doctor(frex, RECEIVER, "node log key")["outcome"], "warn");
     // It goes on under the former key until it is started again.
     wait_for_one();
+    let keys = keys_of(frex, RECEIVER);
     assert!(keys.join("log.next.key").exists());
     assert_eq!(receiver.stop(), Some(0));
-    let receiver = started(&frex, RECEIVER);
-    assert_eq!(doctor(&frex, RECEIVER, "node log key")["outcome"], "ok");
+    let receiver = started(frex, RECEIVER);
+    assert_eq!(doctor(frex, RECEIVER, "node log key")["outcome"], "ok");
     let left: Vec<_> = fs::read_dir(&keys).unwrap().collect();
     assert_eq!(left.len(), 3, "tls.key, log.key, rotation.toml: {left:?}");
     wait_for_one();
+    receiver
+}
 
-    // Nobody watches this node: at the end of the former key it stops, and whatever runs services
-    // starts it again.
+/// The receiver's connections go over to a key that the sender's node has accepted. Nobody watches
+/// that node: at the end of the former key it stops, and whatever runs services starts it again.
+fn change_connection_key(frex: &Frex, receiver: NodeProcess) -> NodeProcess {
     let moved = frex.done(&[
         "key",
         "rotate",
@@ -205,38 +197,66 @@ fn a_node_changes_its_keys_while_reports_come_in() {
     assert_eq!(moved["tested_by"], format!("node.{SENDER}").as_str());
     let (exit, log) = receiver.ended();
     assert_eq!(exit, code(WireCode::KeyEnded).0, "{log}");
-    let receiver = started(&frex, RECEIVER);
-    wait_for_one();
-    drop(through);
-    let reports = flow.join().unwrap();
+    started(frex, RECEIVER)
+}
 
-    let (accepted, submitted) = (receipts(&frex, "accepted"), receipts(&frex, "submitted"));
+/// Every report has its two receipts, and all verify with the newest roster.
+fn nothing_is_lost(frex: &Frex, reports: usize) {
+    let (accepted, submitted) = (receipts(frex, "accepted"), receipts(frex, "submitted"));
     assert_eq!((accepted.len(), submitted.len()), (reports, reports));
-    let (exit, report) = verify(&frex, &[accepted.clone(), submitted].concat());
+    let (exit, report) = verify(frex, &[accepted.clone(), submitted].concat());
     assert_eq!(
         (exit, &report["verified"]),
         (Some(0), &true.into()),
         "{report}"
     );
     let vkeys = accepted.iter().map(|path| path.with_extension("vkey"));
-    let vkeys: std::collections::BTreeSet<_> = vkeys
+    let vkeys: BTreeSet<_> = vkeys
         .map(|path| fs::read_to_string(path).unwrap())
         .collect();
     assert_eq!(vkeys.len(), 2, "both keys have signed");
     let _ = frex.done(&["log", "verify", RECEIVER]);
+}
 
-    // A stolen former log key speaks of its own time alone.
-    let end_ms = log_key_end_ms(&frex);
-    let file = dir.path().join("forged.tlog-proof");
+/// A stolen former log key speaks of its own time alone.
+fn former_log_key_proves_nothing_later(frex: &Frex, former: &SigningKey) {
+    let end_ms = log_key_end_ms(frex);
+    let file = frex.dir().join("forged.tlog-proof");
     for (time_ms, exit) in [(end_ms - 1, 0), (end_ms, 20), (end_ms + 86_400_000, 20)] {
-        fs::write(&file, forged(&former, time_ms)).unwrap();
-        let (found, report) = verify(&frex, std::slice::from_ref(&file));
+        fs::write(&file, forged(former, time_ms)).unwrap();
+        let (found, report) = verify(frex, std::slice::from_ref(&file));
         assert_eq!(found, Some(exit), "{report}");
         let refused = report
             .to_string()
             .contains("a log key that had ended by then");
         assert_eq!(refused, exit != 0, "{report}");
     }
+}
+
+// LOG-22, LOG-24, NOD-11, RCP-16, ROS-41, CLI-20: while reports come in, the receiving node's log
+// goes over to the key that a ceremony lists, and its connections to another. Nothing is lost, and
+// every receipt verifies with the newest roster; stolen former keys are good for nothing later.
+#[test]
+fn a_node_changes_its_keys_while_reports_come_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let frex = federation(dir.path());
+    let log_key = keys_of(&frex, RECEIVER).join("log.key");
+    let former = file::read_signing_key(&log_key, &Unlock::none()).unwrap();
+    copy_dir(&dir.path().join(RECEIVER), &dir.path().join("thief")).unwrap();
+    let _sender = started(&frex, SENDER);
+    let receiver = started(&frex, RECEIVER);
+    let (flow, through) = flow(&frex);
+    let wait_for_one = || {
+        while through.try_recv().is_ok() {}
+        through.recv_timeout(Duration::from_secs(60)).unwrap();
+    };
+    wait_for_one();
+    let receiver = change_log_key(&frex, receiver, &wait_for_one);
+    let receiver = change_connection_key(&frex, receiver);
+    wait_for_one();
+    drop(through);
+    nothing_is_lost(&frex, flow.join().unwrap());
+    former_log_key_proves_nothing_later(&frex, &former);
     // A stolen former connection key opens no door, and the present one does.
     let test = |dir: &str| frex.run(&["peer", "test", &format!("node.{SENDER}"), dir]);
     let stolen = test("thief");
@@ -267,7 +287,7 @@ fn a_node_without_the_log_key_in_force_does_not_start_after_the_end() {
     assert_eq!(exit, code(WireCode::KeyEnded).0, "{log}");
     assert!(log.contains("6013"), "{log}");
 
-    let next = dir.path().join(RECEIVER).join("node/keys/log.next.key");
+    let next = keys_of(&frex, RECEIVER).join("log.next.key");
     let aside = dir.path().join("aside.key");
     fs::rename(&next, &aside).unwrap();
     let row = doctor(&frex, RECEIVER, "node log key");
@@ -306,7 +326,7 @@ fn a_connection_key_that_no_peer_accepts_stays_the_next_one() {
         "1h",
         SENDER,
     ];
-    let keys = dir.path().join(SENDER).join("node/keys");
+    let keys = keys_of(&frex, SENDER);
     let before = fs::read(keys.join("tls.key")).unwrap();
     let alone = frex.run(&command);
     assert_eq!(alone.exit, code(WireCode::Unreachable).0, "{alone:?}");

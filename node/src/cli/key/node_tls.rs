@@ -216,7 +216,7 @@ impl Own {
             if let Some((peer, stop)) = stop
                 && Instant::now() >= deadline
             {
-                return Err(not_accepted(args, &peer, stop));
+                return Err(not_accepted(args, &peer, &stop));
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -251,7 +251,7 @@ impl Own {
     }
 }
 
-fn not_accepted(args: &RotateTlsArgs, peer: &str, stop: Stop) -> Failure {
+fn not_accepted(args: &RotateTlsArgs, peer: &str, stop: &Stop) -> Failure {
     let what = "no peer accepts the node's next key yet: the present one stays in use";
     Failure::new(stop.code, what)
         .cause(format!("{peer}: {}", stop.why))
