@@ -11,11 +11,19 @@ use frex_proto::{
 };
 use tokio::sync::watch;
 
-use super::StartError;
-use crate::shared::Shared;
+use super::{NodeParts, StartError};
+use crate::shared::{OwnKeys, Shared};
 
 /// Longest wait before the clock is looked at again: it may have been set meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+/// The public halves of the keys that the node is started with.
+pub(super) fn of(parts: &NodeParts) -> OwnKeys {
+    OwnKeys {
+        log: parts.log_key.verifying_key(),
+        tls: parts.tls_key.verifying_key(),
+    }
+}
 
 /// When the log key ends that this node signs with; none if it does not.
 ///

@@ -38,7 +38,7 @@ use crate::{
         sequencer::{QUEUE_ENTRIES_MAX, Sequencer, Signer},
     },
     listen,
-    shared::{OwnKeys, Shared},
+    shared::Shared,
     workers::Workers,
 };
 
@@ -52,10 +52,7 @@ pub(super) async fn start(
     let id = parts.config.node.clone();
     let roster = parts.roster.current();
     let log = roster.log_verifier(&id).ok_or(StartError::NotListed)?;
-    let keys = OwnKeys {
-        log: parts.log_key.verifying_key(),
-        tls: parts.tls_key.verifying_key(),
-    };
+    let keys = own_keys::of(&parts);
     let end_ms = own_keys::end_of_log_key(&log, &keys.log, parts.environment.clock.now_ms())?;
     let (stop, stopping) = watch::channel(false);
     let (fail, failed) = watch::channel(None);
