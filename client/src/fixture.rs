@@ -38,7 +38,7 @@ impl Federation {
             roster_keys: &[key(GOVERNANCE).verifying_key()],
             roster_threshold: 1,
         });
-        let signed_root = build::sign_root(&root, &[&key(ROOT)]);
+        let signed_root = build::sign_root(&root, &[&key(ROOT)]).expect("a key in memory signs");
         let mut listed = build::first_roster(&root, NOW_MS, FAR_MS);
         let cards = [
             card("member-a", "node-a", CLIENT, NODE),
@@ -49,7 +49,8 @@ impl Federation {
         }
         listed.members[0].status = i32::from(status);
         let member_docs = cards.map(|card| card.member_doc).to_vec();
-        let signed = build::sign_roster(&listed, &[&key(GOVERNANCE)]);
+        let signed =
+            build::sign_roster(&listed, &[&key(GOVERNANCE)]).expect("a key in memory signs");
         Self {
             bundle: build::bundle(&signed_root, &signed, member_docs.clone(), None),
             signed_root,
@@ -65,7 +66,8 @@ impl Federation {
     /// The roster file that follows.
     pub(crate) fn next(&self) -> Bytes {
         let listed = build::next_roster(&self.roster(), NOW_MS, FAR_MS);
-        let signed = build::sign_roster(&listed, &[&key(GOVERNANCE)]);
+        let signed =
+            build::sign_roster(&listed, &[&key(GOVERNANCE)]).expect("a key in memory signs");
         build::bundle(&self.signed_root, &signed, self.member_docs.clone(), None)
     }
 }
@@ -95,4 +97,5 @@ fn card(member: &str, node: &str, client_key: u8, node_key: u8) -> v1::MemberCar
         issued_ms: NOW_MS,
         expires_ms: FAR_MS,
     })
+    .expect("a key in memory signs")
 }

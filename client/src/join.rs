@@ -10,7 +10,7 @@ use bytes::Bytes;
 use frex_proto::{
     error::WireCode,
     join::{AnswerError, EXPORTER_LABEL, Invitation},
-    keys::SigningKey,
+    keys::{SigningError, SigningKey},
     label::Hash,
     wire::FrameError,
 };
@@ -80,6 +80,9 @@ pub enum KnockError {
     /// The inviting side refused, or its answer is not sound.
     #[error(transparent)]
     Answer(#[from] AnswerError),
+    /// Our own identity key does not sign.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
 }
 
 impl From<KnockError> for WireCode {
@@ -90,6 +93,7 @@ impl From<KnockError> for WireCode {
             KnockError::Transport(error) => error.into(),
             KnockError::OtherListener => Self::NotTrusted,
             KnockError::Answer(error) => error.into(),
+            KnockError::Signing(error) => error.into(),
         }
     }
 }

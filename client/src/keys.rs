@@ -84,7 +84,7 @@ pub enum KeyFileError {
         kind: &'static str,
     },
     /// What was written is not what is there.
-    #[error("{} is damaged: its checksum does not fit", path.display())]
+    #[error("{} is damaged: its checksum or its companion does not fit", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -114,6 +114,12 @@ pub enum KeyFileError {
         path: PathBuf,
         /// Why there is none.
         source: PassphraseError,
+    },
+    /// The secret half is in a token, so it cannot be written.
+    #[error("{} cannot be written: the key is in a token, which does not give it away", path.display())]
+    InToken {
+        /// The file.
+        path: PathBuf,
     },
     /// The key is due from the service manager, which has handed over none.
     #[error(
@@ -154,6 +160,7 @@ impl From<&KeyFileError> for WireCode {
             KeyFileError::Missing { .. } => Self::NotInitialised,
             KeyFileError::Sealed { source, .. } => (*source).into(),
             KeyFileError::WrongPassphrase { .. } => Self::Sealed,
+            KeyFileError::InToken { .. } => Self::BadInput,
             KeyFileError::Damaged { .. }
             | KeyFileError::OtherCipher { .. }
             | KeyFileError::TooCostly { .. } => Self::KeyUnusable,
@@ -300,8 +307,14 @@ impl MemberKeys {
     /// New keys.
     #[must_use]
     pub fn generate(rng: &mut dyn CryptoRng) -> Self {
+        Self::beside(SigningKey::generate(rng), rng)
+    }
+
+    /// New keys beside this identity.
+    #[must_use]
+    pub fn beside(identity: SigningKey, rng: &mut dyn CryptoRng) -> Self {
         Self {
-            identity: SigningKey::generate(rng),
+            identity,
             sealing: SealingKeys {
                 keys: vec![SealingSecretKey::generate(rng)],
                 until_ms: None,

@@ -9,7 +9,7 @@ use std::{fmt, io, sync::Arc};
 
 use frex_proto::{
     error::WireCode,
-    roster::{RosterError, TrustAnchor},
+    roster::{Roster, RosterError, TrustAnchor},
 };
 use tokio::sync::Mutex;
 
@@ -32,11 +32,12 @@ pub trait RosterStore: Send + Sync {
     /// Whatever the disk says; the former bundle is still there.
     fn keep(&self, bundle: &[u8]) -> io::Result<()>;
 
-    /// Keeps a bundle that contradicts the one in force, for people to look at.
+    /// Keeps a roster that another one contradicts, for people to look at: once, under
+    /// [`store::evidence_name`].
     ///
     /// # Errors
     /// Whatever the disk says.
-    fn keep_evidence(&self, bundle: &[u8]) -> io::Result<()>;
+    fn keep_evidence(&self, roster: &Roster) -> io::Result<()>;
 }
 
 /// Work that may take a while, run off the network thread or at once.

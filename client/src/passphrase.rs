@@ -37,6 +37,9 @@ pub enum PassphraseError {
     /// The credential lies open to other users.
     #[error("the credential that holds the passphrase is open to other users")]
     Loose,
+    /// Nothing is open under the number named.
+    #[error("file descriptor {0} is not open: the shell opens it, as in {0}<FILE")]
+    NotOpen(u32),
     /// The place named does not give one.
     #[error("the passphrase cannot be read: {0}")]
     Unreadable(io::ErrorKind),

@@ -7,14 +7,18 @@
 
 use std::{fmt, sync::Arc};
 
-use frex_proto::{error::WireCode, keys::SigningKey};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use frex_proto::{
+    error::WireCode,
+    keys::{SigningError, SigningKey},
+};
+use rustls::sign::CertifiedKey;
 
 pub mod cert;
 pub mod config;
 mod kx;
 pub mod provider;
 mod repeatable;
+mod signer;
 pub mod verifier;
 
 /// The one application protocol. Spec: TLS-5.
@@ -36,22 +40,25 @@ pub enum KeyExchange {
 }
 
 /// A transport key with the certificate that shows it.
+#[derive(Clone)]
 pub struct Identity {
     public_key: [u8; 32],
-    certificate: CertificateDer<'static>,
-    private_key: PrivateKeyDer<'static>,
+    shown: Arc<CertifiedKey>,
 }
 
 impl Identity {
     /// Makes the identity of a transport key.
     ///
     /// # Errors
-    /// [`TlsError::Identity`] if no certificate can be made for the key.
+    /// [`TlsError::Identity`] if no certificate can be made for the key, [`TlsError::Signing`] if
+    /// its token does not sign one.
     pub fn new(key: &SigningKey) -> Result<Self, TlsError> {
         Ok(Self {
             public_key: *key.verifying_key().as_bytes(),
-            certificate: cert::self_signed(key)?,
-            private_key: cert::private_key_der(&key.seed()),
+            shown: Arc::new(CertifiedKey::new(
+                vec![cert::self_signed(key)?],
+                signer::signer(key)?,
+            )),
         })
     }
 
@@ -68,16 +75,6 @@ impl fmt::Debug for Identity {
     }
 }
 
-impl Clone for Identity {
-    fn clone(&self) -> Self {
-        Self {
-            public_key: self.public_key,
-            certificate: self.certificate.clone(),
-            private_key: self.private_key.clone_key(),
-        }
-    }
-}
-
 /// Why no TLS configuration can be made of what was given.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -85,13 +82,19 @@ pub enum TlsError {
     /// The transport key makes no certificate.
     #[error("no certificate can be made for the transport key")]
     Identity,
+    /// The transport key does not sign.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// The parts do not make a configuration.
     #[error("no TLS configuration can be made")]
     Configuration,
 }
 
 impl From<TlsError> for WireCode {
-    fn from(_: TlsError) -> Self {
-        Self::BadConfig
+    fn from(error: TlsError) -> Self {
+        match error {
+            TlsError::Signing(error) => error.into(),
+            TlsError::Identity | TlsError::Configuration => Self::BadConfig,
+        }
     }
 }

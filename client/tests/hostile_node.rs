@@ -364,11 +364,12 @@ fn roster(address: SocketAddr) -> Roster {
         }),
         issued_ms: now_ms,
         expires_ms: now_ms + YEAR_MS,
-    });
+    })
+    .unwrap();
     let mut listed = build::first_roster(&root, now_ms, now_ms + YEAR_MS);
     build::list_card(&mut listed, &card);
-    let signed_root = build::sign_root(&root, &[&root_key]);
-    let signed = build::sign_roster(&listed, &[&issuer]);
+    let signed_root = build::sign_root(&root, &[&root_key]).unwrap();
+    let signed = build::sign_roster(&listed, &[&issuer]).unwrap();
     let bundle = build::bundle(&signed_root, &signed, vec![card.member_doc], None);
     let anchor = TrustAnchor::of_root(&signed_root).unwrap();
     Roster::judge(&bundle, &anchor, now_ms).unwrap()

@@ -154,6 +154,9 @@ pub struct InitArgs {
     /// The node that serves this member
     #[arg(long, value_name = "ID", requires = "no_node")]
     pub home_node: Option<String>,
+    /// Give the identity key an ML-DSA-65 companion: all it signs is signed by both
+    #[arg(long)]
+    pub post_quantum: bool,
     /// Write the keys encrypted: by --passphrase-fd, or asked for at the terminal
     #[arg(long)]
     pub encrypt_keys: bool,
@@ -193,6 +196,9 @@ pub struct FederationInitArgs {
     /// Life of the root
     #[arg(long, default_value = "1825d")]
     pub expires: Span,
+    /// Give every key an ML-DSA-65 companion: all it signs is signed by both
+    #[arg(long)]
+    pub post_quantum: bool,
     /// Write the keys encrypted: by --passphrase-fd, or asked for at the terminal
     #[arg(long)]
     pub encrypt_keys: bool,
@@ -310,6 +316,9 @@ pub struct InboxArgs {
     /// What to tell the sender: opened takes it off the inbox, none leaves it there
     #[arg(long, value_enum, default_value = "opened")]
     pub confirm: ConfirmArg,
+    /// List what was fetched before instead, from this folder, and ask nobody
+    #[arg(long, conflicts_with_all = ["wait", "max", "confirm"])]
+    pub kept: bool,
 }
 
 /// `frex show`.

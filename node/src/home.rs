@@ -212,7 +212,7 @@ impl NodeHome {
     ) -> Result<Option<VerifyingKey>, NodeHomeError> {
         let text = key_place(dir, LOG_KEY_FILE, config, unlock)?.read()?;
         match text.public() {
-            Some(PublicKey::Signing(key)) => Ok(Some(*key)),
+            Some(PublicKey::Signing(key)) => Ok(Some(key.clone())),
             _ => Ok(None),
         }
     }
@@ -244,7 +244,7 @@ impl NodeHome {
     /// [`NodeHomeError::NoRoster`], [`NodeHomeError::Roster`], [`NodeHomeError::File`].
     pub fn anchor(dir: &Path) -> Result<TrustAnchor, NodeHomeError> {
         let path = dir.join(ROOT_FILE);
-        let bytes = read_trust(dir, &path, limits::SIGNED_BYTES_MAX)?;
+        let bytes = read_trust(dir, &path, limits::ROOT_BYTES_MAX)?;
         TrustAnchor::of_root(&bytes).map_err(|source| NodeHomeError::Roster { path, source })
     }
 

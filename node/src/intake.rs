@@ -17,7 +17,10 @@ use frex_proto::{
     v1,
 };
 
-use crate::ledger::{Admitted, Entry};
+use crate::{
+    ledger::{Admitted, Entry},
+    suspension::{SuspensionHandle, Suspensions},
+};
 
 /// What to do with one envelope.
 #[derive(Debug)]
@@ -44,12 +47,15 @@ pub struct Intake {
     pub roster: RosterHandle,
     /// This node's id.
     pub node: String,
+    /// From whom nothing is taken for now.
+    pub suspensions: SuspensionHandle,
 }
 
 /// One judgement, under one roster from beginning to end.
 struct Judge<'a> {
     roster: &'a Roster,
     node: &'a str,
+    suspended: &'a Suspensions,
 }
 
 impl Intake {
@@ -64,6 +70,7 @@ impl Intake {
         let judge = Judge {
             roster: &self.roster.current(),
             node: &self.node,
+            suspended: &self.suspensions.current(),
         };
         judge
             .submission(arrived, member, now_ms, cache)
@@ -81,6 +88,7 @@ impl Intake {
         let judge = Judge {
             roster: &self.roster.current(),
             node: &self.node,
+            suspended: &self.suspensions.current(),
         };
         judge
             .delivery(arrived, peer, now_ms, cache)
@@ -185,6 +193,9 @@ impl Judge<'_> {
             .ok_or(WireCode::NotTrusted)?;
         if !sender.is_live() {
             return Err(WireCode::Revoked);
+        }
+        if self.suspended.holds_member(&parsed.core.sender) {
+            return Err(WireCode::PeerSuspended);
         }
         let keys = self.roster.sender_keys(&parsed.core.sender, now_ms);
         envelope::verify(&parsed, &keys, cache)?;

@@ -132,7 +132,7 @@ pub struct PeerRecord {
     pub role: MemberRole,
     /// Its node, if it runs one.
     pub node: Option<String>,
-    /// The identity key that people compare, hexadecimal.
+    /// The identity key that people compare, with its companion behind it, hexadecimal.
     pub identity: String,
     /// On which side we were.
     pub side: Side,

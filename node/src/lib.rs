@@ -4,7 +4,7 @@
 //! whatever can be derived from the journal again, [`ledger`] the three together. [`listen`] and
 //! [`intake`] take envelopes in, [`delivery`] brings them to their recipients' nodes, and
 //! [`shared`] is what their tasks have in common; [`node`] starts and stops the whole. [`config`] and [`home`] are what an operator sets up,
-//! [`join`] how newcomers come in, [`metrics`] what is counted, and [`cli`] is the command line on top.
+//! [`join`] how newcomers come in, [`suspension`] with whom one does not exchange for a time, [`metrics`] what is counted, and [`cli`] is the command line on top.
 
 #![forbid(unsafe_code)]
 
@@ -25,4 +25,5 @@ pub mod listen;
 pub mod metrics;
 pub mod node;
 pub mod shared;
+pub mod suspension;
 pub mod workers;

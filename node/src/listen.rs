@@ -1,15 +1,20 @@
 //! Takes sessions and serves their requests, one task per stream.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use frex_client::transport::{FrameReader, FrameWriter, Greeter, Session, Stream, TransportError};
-use frex_proto::{error::WireCode, limits, roster::Roster, sign::BatchCache, v1, wire::FrameType};
+use frex_proto::{
+    error::WireCode,
+    limits,
+    sign::{BatchCache, SignError},
+    v1,
+    wire::FrameType,
+};
 use prost::Message;
 use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc, watch},
+    sync::{OwnedSemaphorePermit, mpsc},
     task::JoinSet,
-    time::{Instant, Sleep},
 };
 
 use crate::{
@@ -33,6 +38,14 @@ const SESSIONS_WAITING_MAX: usize = 64;
 
 /// How often the keys of a session are looked at where no roster changes.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
+
+/// The code for a member's statement that its member has not signed.
+fn not_signed(error: SignError) -> WireCode {
+    match error {
+        SignError::HalfSigned => WireCode::HalfSigned,
+        _ => WireCode::BadSignature,
+    }
+}
 
 /// Takes sessions until the node stops; waits for those it serves.
 pub async fn accept(shared: Arc<Shared>, greeter: Greeter) {
@@ -61,14 +74,12 @@ async fn serve(shared: Arc<Shared>, session: Session) {
     shared.metrics.session(true);
     tracing::debug!(peer = %session.peer().peer.id(), role = session.peer().peer.role().as_str_name(), "session opened");
     let mut streams = JoinSet::new();
-    let mut changes = shared.membership.roster().changes();
+    let mut distrusted = pin!(distrusted(&shared, &session));
     loop {
-        // A roster that came while the peer shook hands counts too, and keys end by themselves.
-        let look_again = tokio::time::sleep(LOOK_AGAIN);
         tokio::select! {
             biased;
             () = shared.stopped() => break,
-            refused = distrusted(&shared, &session, &mut changes, look_again) => {
+            refused = &mut distrusted => {
                 tracing::info!(peer = %session.peer().peer.id(), code = %refused, "session cut");
                 session.close(refused);
                 break;
@@ -88,23 +99,22 @@ async fn serve(shared: Arc<Shared>, session: Session) {
     shared.metrics.session(false);
 }
 
-/// Resolves with a code once the peer may not act any more. Spec: DIS-9.
-async fn distrusted(
-    shared: &Shared,
-    session: &Session,
-    changes: &mut watch::Receiver<Arc<Roster>>,
-    look_again: Sleep,
-) -> WireCode {
-    tokio::pin!(look_again);
+/// Resolves with a code once the peer may not act any more. Spec: DIS-9, DIS-12.
+async fn distrusted(shared: &Shared, session: &Session) -> WireCode {
+    let mut rosters = shared.membership.roster().changes();
+    let mut suspensions = shared.suspensions.changes();
     loop {
-        changes.mark_unchanged();
-        if let Err(code) = shared.greeter.check(session) {
+        // What came while the peer shook hands counts too, and keys end by themselves.
+        rosters.mark_unchanged();
+        suspensions.mark_unchanged();
+        if let Err(code) = shared.check(session) {
             return code;
         }
         tokio::select! {
             biased;
-            _ = changes.changed() => {}
-            () = &mut look_again => look_again.as_mut().reset(Instant::now() + LOOK_AGAIN),
+            _ = rosters.changed() => {}
+            _ = suspensions.changed() => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
         }
     }
 }

@@ -14,6 +14,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     config::NodeConfig, disk::Disk, ledger::LedgerError, metrics::Metrics, shared::Shared,
+    suspension::SuspensionHandle,
 };
 
 mod own_keys;
@@ -186,6 +187,12 @@ impl Node {
     #[must_use]
     pub fn membership(&self) -> &Membership {
         &self.shared.membership
+    }
+
+    /// With whom this organisation does not exchange for now; nobody, until somebody says so.
+    #[must_use]
+    pub fn suspensions(&self) -> &SuspensionHandle {
+        &self.shared.suspensions
     }
 
     /// Resolves when storage failed or the log's key has ended: the process must exit, and nothing

@@ -5,9 +5,9 @@ use std::{path::PathBuf, sync::Arc};
 use frex_client::{
     environment::Environment,
     membership::Membership,
-    transport::{Endpoint, Greeter},
+    transport::{Endpoint, Greeter, Session},
 };
-use frex_proto::{keys::VerifyingKey, roster::Roster};
+use frex_proto::{error::WireCode, keys::VerifyingKey, roster::Roster};
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
     leases::Leases,
     ledger::query::Ledger,
     metrics::Metrics,
+    suspension::SuspensionHandle,
     workers::Workers,
 };
 
@@ -43,6 +44,8 @@ pub struct Shared {
     pub ledger: Ledger,
     /// Judges envelopes.
     pub intake: Intake,
+    /// With whom this organisation does not exchange for now.
+    pub suspensions: SuspensionHandle,
     /// Runs checks off the network thread.
     pub workers: Workers,
     /// Wakes those who wait for something to be recorded.
@@ -64,7 +67,7 @@ pub struct Shared {
 }
 
 /// The public halves of the keys that a node was started with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct OwnKeys {
     /// Of the log.
     pub log: VerifyingKey,
@@ -83,6 +86,19 @@ impl Shared {
     #[must_use]
     pub fn roster(&self) -> Arc<Roster> {
         self.membership.roster().current()
+    }
+
+    /// Whether the peer of a session may still act. Spec: DIS-9, DIS-12.
+    ///
+    /// # Errors
+    /// The code with which the session is to be closed.
+    pub fn check(&self, session: &Session) -> Result<(), WireCode> {
+        self.greeter.check(session)?;
+        let suspended = self.suspensions.current();
+        if suspended.holds(&session.peer().peer, &self.roster()) {
+            return Err(WireCode::PeerSuspended);
+        }
+        Ok(())
     }
 
     /// Resolves when the node stops.

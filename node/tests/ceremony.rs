@@ -269,6 +269,9 @@ fn freshness_and_forks_are_told() {
     let state = "roster freshness r1 --root root.frex --key keys/roster.key";
     ok(&rooms.at("ana"), &format!("{state} --out old"));
     ok(&rooms.at("ana"), &format!("{state} --for 1h --out fresh"));
+    // LIM-57
+    let long = format!("{state} --for 8d --out long");
+    refused(&rooms.at("ana"), &long, 2, "BAD_INPUT");
     rooms.hand("ana", "fresh", "desk");
     rooms.hand("ana", "old", "desk");
     ok(&desk, "roster install fresh fr");
@@ -281,6 +284,11 @@ fn freshness_and_forks_are_told() {
         "{text}"
     );
 
+    // A holder without notes, or with other software, can sign both.
+    for name in ["ben", "chloe"] {
+        let notes = rooms.at(name).join("keys/signed.json");
+        let _ = std::fs::remove_file(notes);
+    }
     let cards = "fr/hotline.fr.card";
     rooms.roster("fork", cards, &["ben", "chloe"], None);
     let line = "roster verify r1 fork --root root.frex";

@@ -140,7 +140,8 @@ fn a_roster_waits_for_its_second_signature() {
     let twice = combine("one.proposal.holder-2.sig one.proposal.holder-2.sig");
     assert!(exits(world.path(), &twice, 3).contains("1 more must sign"));
     assert!(!world.path().join("one.frex").exists());
-    ok(world.path(), &sign("holder-1/roster.key"));
+    let instead = format!("{} --instead", sign("holder-1/roster.key"));
+    ok(world.path(), &instead);
     ok(
         world.path(),
         &combine("one.proposal.holder-2.sig one.proposal.holder-1.sig"),
@@ -155,6 +156,7 @@ fn a_roster_waits_for_its_second_signature() {
 fn an_older_or_another_roster_is_not_installed() {
     let world = World::new();
     let install = |file: &str| format!("roster install {file} --root gov/root.frex fr");
+    world.forget_signatures();
     world.make_roster("fork.frex", "");
     let text = refused(world.path(), &install("fork.frex"), 21, "BAD_ROSTER 3006");
     assert!(text.contains("evidence"), "{text}");
@@ -297,4 +299,77 @@ fn no_option_takes_a_secret() {
         let line = format!("{verb} --passphrase-fd hunter2");
         assert_eq!(frex(dir.path(), &line).status.code(), Some(2), "{verb}");
     }
+}
+
+// CLI-3: a file given in another one's place is named for what it is.
+#[test]
+fn files_in_each_others_place_are_told_by_what_they_are() {
+    let world = World::new();
+    let dir = world.path();
+    let text = refused(dir, "roster install gov/root.frex fr", 2, "BAD_INPUT");
+    assert!(text.contains("is the root of a federation"), "{text}");
+    let swapped = "roster install gov/root.frex --root roster.frex fr";
+    let text = refused(dir, swapped, 2, "BAD_INPUT");
+    assert!(text.contains("gov/root.frex"), "{text}");
+    let text = stderr(&frex(dir, "roster verify roster.frex --root roster.frex"));
+    assert!(text.contains("it is a roster"), "{text}");
+    let text = refused(
+        dir,
+        "receipt verify roster.frex --dir fr",
+        20,
+        "BAD_RECEIPT",
+    );
+    assert!(text.contains("frex receipt ls"), "{text}");
+
+    world.make_roster("next.frex", "--previous roster.frex");
+    ok(dir, "roster install next.frex fr");
+    let text = refused(dir, "roster install roster.frex fr", 21, "BAD_ROSTER");
+    let versions = text.contains("version 1") && text.contains("version 2");
+    assert!(versions && text.contains("Nothing to do"), "{text}");
+}
+
+// ROS-32: a holder is kept from signing two proposals of one version by oversight.
+#[test]
+fn a_key_signs_one_proposal_of_a_version() {
+    let world = World::new();
+    let dir = world.path();
+    let propose = |out: &str, more: &str| {
+        ok(
+            dir,
+            &format!(
+                "roster propose --root gov/root.frex --previous roster.frex --out {out} {more}"
+            ),
+        );
+    };
+    propose("a.proposal", "--suspend police.es");
+    propose("b.proposal", "--revoke police.es");
+    let sign = |file: &str| {
+        format!(
+            "roster sign {file} --root gov/root.frex --previous roster.frex --key gov/holder-1/roster.key"
+        )
+    };
+    ok(dir, &sign("a.proposal"));
+    ok(dir, &sign("a.proposal"));
+    let text = refused(dir, &sign("b.proposal"), 1, "ALREADY_EXISTS");
+    assert!(
+        text.contains("version 2") && text.contains("--instead"),
+        "{text}"
+    );
+    assert!(!dir.join("b.proposal.holder-1.sig").exists());
+    ok(dir, &format!("{} --instead", sign("b.proposal")));
+}
+
+// CLI-3, CLI-5
+#[test]
+fn an_exit_code_and_an_unopened_descriptor_are_explained() {
+    let world = World::new();
+    let text = ok(world.path(), "errors 12");
+    assert!(
+        text.contains("SEALED") && !text.contains("REVOKED"),
+        "{text}"
+    );
+    fs::write(world.path().join("secret"), "correct horse\n").expect("own file");
+    ok(world.path(), "key encrypt es --passphrase-fd 3 3<secret");
+    let text = refused(world.path(), "inbox es --passphrase-fd 9", 12, "SEALED");
+    assert!(text.contains("descriptor 9 is not open"), "{text}");
 }

@@ -133,7 +133,7 @@ fn init_writes_encrypted_keys_and_says_how_to_give_a_passphrase() {
         12,
         "SEALED 6010",
     );
-    assert!(text.contains("cannot be read"), "{text}");
+    assert!(text.contains("is not open"), "{text}");
     let moved =
         "key passphrase gov/holder-1 --passphrase-fd 3 --new-passphrase-fd 4 3<secret 4<new";
     let moved = json(dir.path(), moved, 0);

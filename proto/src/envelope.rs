@@ -32,7 +32,7 @@ pub use self::{
 };
 use crate::{
     id::{EnvelopeId, KeyId, MessageId},
-    keys::{SealingPublicKey, SigningKey},
+    keys::{SealingPublicKey, SigningError, SigningKey},
     label::{self, Hash},
     limits, sign, v1,
 };
@@ -189,24 +189,31 @@ impl fmt::Debug for Opened {
 }
 
 /// Signs one envelope.
-#[must_use]
-pub fn sign_one(sealed: Sealed, key: &SigningKey) -> SignedEnvelope {
-    let signed = sign::sign(label::TYPE_MANIFEST, sealed.manifest.clone(), &[key]);
-    assemble(sealed, &signed)
+///
+/// # Errors
+/// [`SigningError`].
+pub fn sign_one(sealed: Sealed, key: &SigningKey) -> Result<SignedEnvelope, SigningError> {
+    let signed = sign::sign(label::TYPE_MANIFEST, sealed.manifest.clone(), &[key])?;
+    Ok(assemble(sealed, &signed))
 }
 
 /// Signs envelopes with one signature for each 64 of them.
-#[must_use]
-pub fn sign_many(sealed: Vec<Sealed>, key: &SigningKey) -> Vec<SignedEnvelope> {
+///
+/// # Errors
+/// [`SigningError`]; none is then signed.
+pub fn sign_many(
+    sealed: Vec<Sealed>,
+    key: &SigningKey,
+) -> Result<Vec<SignedEnvelope>, SigningError> {
     let payloads = sealed
         .iter()
         .map(|sealed| sealed.manifest.clone())
         .collect();
-    let signed = sign::sign_batch(label::TYPE_MANIFEST, payloads, key);
+    let signed = sign::sign_batch(label::TYPE_MANIFEST, payloads, key)?;
     let pairs = sealed.into_iter().zip(&signed);
-    pairs
+    Ok(pairs
         .map(|(sealed, signed)| assemble(sealed, signed))
-        .collect()
+        .collect())
 }
 
 fn assemble(sealed: Sealed, signed: &v1::Signed) -> SignedEnvelope {

@@ -91,6 +91,8 @@ codes! {
     BadReceipt = 2004, "BAD_RECEIPT", 20, Peer, Never, "the receipt does not verify", "Keep the file as evidence and ask the node for the receipt again";
     /// A log proof does not verify.
     BadProof = 2005, "BAD_PROOF", 20, Peer, Never, "a log proof does not verify", "Keep both checkpoints: they may be evidence against the log";
+    /// A key with a companion has signed by one of the two alone.
+    HalfSigned = 2006, "HALF_SIGNED", 20, Peer, Never, "of a key that must sign by Ed25519 and ML-DSA-65 one signature is missing", "Sign with the whole key, as the roster lists it; see what is here with: frex key ls DIR";
     /// A stranger, or a key the roster does not list.
     NotTrusted = 3001, "NOT_TRUSTED", 21, Peer, AfterRosterUpdate, "the peer's key is not in the roster", "Ask the federation to list it, then install the new roster: frex roster install FILE";
     /// Revoked or suspended.
@@ -107,6 +109,8 @@ codes! {
     WrongNode = 3007, "WRONG_NODE", 21, Peer, AfterRosterUpdate, "the peer is not the node that was asked for", "Check the addresses in the roster: frex roster show DIR";
     /// The roster's end or its freshness has passed.
     RosterStale = 3008, "ROSTER_STALE", 22, Environment, AfterRosterUpdate, "the roster in force has ended, or nobody has vouched for it for too long", "Ask the governance for the roster in force now: frex roster install FILE";
+    /// The organisation does not exchange with the other one for now.
+    PeerSuspended = 3009, "PEER_SUSPENDED", 22, Peer, Later, "the other organisation does not exchange with this one for now", "Ask its people why; what waits is delivered when they resume, until it expires";
     /// An invitation that is over.
     InvitationClosed = 3011, "INVITATION_CLOSED", 22, Caller, Never, "the invitation was used, withdrawn or tried with too many wrong secrets", "Ask for a new one, which they make with: frex invite";
     /// Someone else has this id.
@@ -141,6 +145,8 @@ codes! {
     NotFound = 5006, "NOT_FOUND", 1, Caller, Never, "nothing is kept under this id", "Check the id";
     /// The peer stopped talking.
     TimedOut = 5007, "TIMED_OUT", 23, Environment, Later, "the peer did not answer in time", "Try again; check the network if it stays";
+    /// The token that holds a key does not sign.
+    KeyUnavailable = 5008, "KEY_UNAVAILABLE", 23, Environment, Later, "a key is in a token that does not sign", "Check that the token is there and not locked: frex key ls DIR, then try again";
     /// Not initialised.
     NotInitialised = 6001, "NOT_INITIALISED", 10, Caller, Never, "this directory holds no FREX keys or configuration", "Make them with: frex init";
     /// Another process holds the directory.

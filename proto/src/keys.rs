@@ -1,9 +1,12 @@
 //! Keys as types: what has this type was judged, or made here.
 //!
 //! A public key becomes a value only through `admit`, so code that holds one need not ask again.
-//! Secret keys wipe themselves, do not print and are not compared. Spec: chapter KEY.
+//! Secret keys wipe themselves, do not print and are not compared; one may also stay in a token
+//! outside the process. Spec: chapter KEY.
 
 mod admission;
+mod companion;
+mod token;
 
 use std::{fmt, hash, sync::Arc};
 
@@ -12,8 +15,17 @@ use hpke::{Deserializable, Serializable, kem::Kem};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-pub use self::admission::KeyError;
-use crate::{error::WireCode, id::KeyId, label};
+use self::companion::CompanionSecret;
+pub use self::{
+    admission::KeyError,
+    companion::{COMPANION_KEY_BYTES, COMPANION_SIGNATURE_BYTES, CompanionKey},
+    token::{SigningError, Token},
+};
+use crate::{
+    error::WireCode,
+    id::KeyId,
+    label::{self, Hash},
+};
 
 /// Bytes of an encoded X-Wing public key.
 pub const SEALING_KEY_BYTES: usize = 1216;
@@ -35,11 +47,21 @@ impl From<SignatureError> for WireCode {
     }
 }
 
-/// An admitted Ed25519 public key: canonical, of prime order. Spec: KEY-3.
-#[derive(Clone, Copy)]
+/// An admitted Ed25519 public key: canonical, of prime order; and its companion, if it has one.
+/// Then it is one key all the same, and verifies what both have signed. Cloning is cheap.
+/// Spec: KEY-3, KEY-30.
+#[derive(Clone)]
 pub struct VerifyingKey {
     point: ed25519_dalek::VerifyingKey,
     id: KeyId,
+    companion: Option<CompanionKey>,
+}
+
+/// Which half of a key with a companion a signature is by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Half {
+    Ed25519,
+    Companion,
 }
 
 impl VerifyingKey {
@@ -51,40 +73,121 @@ impl VerifyingKey {
         admission::admit_verifying(bytes).map(Self::new)
     }
 
+    /// Judges a key as an entry lists it: with its companion, unless those bytes are empty.
+    ///
+    /// # Errors
+    /// [`KeyError`] says which rule is broken.
+    pub fn admit_pair(bytes: &[u8], companion: &[u8]) -> Result<Self, KeyError> {
+        let companion = (!companion.is_empty()).then(|| CompanionKey::admit(companion));
+        let companion = companion.transpose()?;
+        let key = Self::admit(bytes)?;
+        Ok(Self { companion, ..key })
+    }
+
+    /// Judges what [`encoded`](Self::encoded) gives.
+    ///
+    /// # Errors
+    /// [`KeyError`] says which rule is broken.
+    pub fn admit_encoded(bytes: &[u8]) -> Result<Self, KeyError> {
+        let (key, companion) = bytes.split_at_checked(32).ok_or(KeyError::Length)?;
+        Self::admit_pair(key, companion)
+    }
+
     fn new(point: ed25519_dalek::VerifyingKey) -> Self {
         let algorithm = ALGORITHM_ED25519.to_be_bytes();
         let id = short_id(&[label::SIGNATURE_KEY, &algorithm, point.as_bytes()]);
-        Self { point, id }
+        Self {
+            point,
+            id,
+            companion: None,
+        }
     }
 
-    /// The 32 bytes of the key.
+    /// The 32 bytes of the Ed25519 key.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         self.point.as_bytes()
     }
 
-    /// The key's short hash. Spec: KEY-2.
+    /// The key's short hash: of the Ed25519 key, with a companion or without. Spec: KEY-2.
     #[must_use]
     pub fn key_id(&self) -> KeyId {
         self.id
+    }
+
+    /// The companion, without which this key has signed nothing. Spec: KEY-30.
+    #[must_use]
+    pub fn companion(&self) -> Option<&CompanionKey> {
+        self.companion.as_ref()
+    }
+
+    /// The bytes of the companion; none: no bytes.
+    #[must_use]
+    pub fn companion_bytes(&self) -> &[u8] {
+        self.companion.as_ref().map_or(&[], |key| key.as_bytes())
+    }
+
+    /// The key's 32 bytes, and behind them those of its companion if it has one.
+    #[must_use]
+    pub fn encoded(&self) -> Vec<u8> {
+        [&self.as_bytes()[..], self.companion_bytes()].concat()
+    }
+
+    /// The hash whose fingerprint people compare: of the key and its companion. Spec: KEY-34.
+    #[must_use]
+    pub fn sha256(&self) -> Hash {
+        label::sha256(&[self.as_bytes(), self.companion_bytes()])
     }
 
     /// Verifies by RFC 8032 without cofactor, S below L, R and A not of small order. Every
     /// node must reach the same verdict, so there is no batched or lenient form. Spec: KEY-7.
     ///
     /// # Errors
-    /// [`SignatureError`] for anything but a valid 64-byte signature of `message`.
+    /// [`SignatureError`] for anything but a valid 64-byte signature of `message`; and for a key
+    /// with a companion always: no single signature is enough for it.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+        self.verify_both(message, signature, None)
+    }
+
+    /// [`verify`](Self::verify), and the companion's signature if there is a companion: both must
+    /// hold, and one too many is as wrong as one too few. Spec: KEY-31.
+    pub(crate) fn verify_both(
+        &self,
+        message: &[u8],
+        signature: &[u8],
+        companions: Option<&[u8]>,
+    ) -> Result<(), SignatureError> {
+        let both = match (&self.companion, companions) {
+            (None, None) => None,
+            (Some(companion), Some(signature)) => Some((companion, signature)),
+            _ => return Err(SignatureError),
+        };
+        self.verify_ed25519(message, signature)?;
+        both.map_or(Ok(()), |(key, signature)| key.verify(message, signature))
+    }
+
+    /// What the Ed25519 key alone has signed: of a key with a companion the first half.
+    fn verify_ed25519(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
         let signature = ed25519::Signature::from_slice(signature).map_err(|_| SignatureError)?;
         self.point
             .verify_strict(message, &signature)
             .map_err(|_| SignatureError)
     }
+
+    /// Which half of this key a signature names; none: another key.
+    pub(crate) fn half_named(&self, key_id: &[u8]) -> Option<Half> {
+        if self.id.as_ref() == key_id {
+            return Some(Half::Ed25519);
+        }
+        let companion = self.companion.as_ref()?;
+        (companion.key_id().as_ref() == key_id).then_some(Half::Companion)
+    }
 }
 
+/// A key with another companion, or without one, is another key.
 impl PartialEq for VerifyingKey {
     fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes()
+        self.as_bytes() == other.as_bytes() && self.companion == other.companion
     }
 }
 
@@ -98,14 +201,30 @@ impl hash::Hash for VerifyingKey {
 
 impl fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "VerifyingKey({})", self.id)
+        match &self.companion {
+            None => write!(f, "VerifyingKey({})", self.id),
+            Some(companion) => write!(f, "VerifyingKey({}, {companion:?})", self.id),
+        }
     }
 }
 
-/// An Ed25519 secret key.
+/// An Ed25519 secret key, in memory or in a token that is asked for each signature; and that of its
+/// companion, in memory, if it has one.
+#[derive(Clone)]
 pub struct SigningKey {
-    key: ed25519_dalek::SigningKey,
+    place: Place,
+    companion: Option<Arc<CompanionSecret>>,
     verifying: VerifyingKey,
+}
+
+#[derive(Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the usual key, which signs every envelope, is reached without a detour"
+)]
+enum Place {
+    Memory(ed25519_dalek::SigningKey),
+    Token(Arc<dyn Token>),
 }
 
 impl SigningKey {
@@ -115,7 +234,25 @@ impl SigningKey {
         let key = ed25519_dalek::SigningKey::from_bytes(seed);
         // A clamped multiple of the base point is canonical and of prime order by construction.
         let verifying = VerifyingKey::new(key.verifying_key());
-        Self { key, verifying }
+        Self {
+            place: Place::Memory(key),
+            companion: None,
+            verifying,
+        }
+    }
+
+    /// The same key with the companion of a stored seed: another key to everyone who verifies.
+    #[must_use]
+    pub fn with_companion(self, seed: &[u8; 32]) -> Self {
+        let companion = CompanionSecret::from_seed(seed);
+        Self {
+            place: self.place,
+            verifying: VerifyingKey {
+                companion: Some(companion.public().clone()),
+                ..self.verifying
+            },
+            companion: Some(Arc::new(companion)),
+        }
     }
 
     /// A new key.
@@ -124,10 +261,28 @@ impl SigningKey {
         Self::from_seed(&random_seed(rng))
     }
 
+    /// A new key with a companion.
+    #[must_use]
+    pub fn generate_pair(rng: &mut dyn CryptoRng) -> Self {
+        Self::generate(rng).with_companion(&random_seed(rng))
+    }
+
+    /// The key of which `token` holds the secret half. A companion is no part of it: see
+    /// [`with_companion`](Self::with_companion).
+    #[must_use]
+    pub fn in_token(mut verifying: VerifyingKey, token: Arc<dyn Token>) -> Self {
+        verifying.companion = None;
+        Self {
+            place: Place::Token(token),
+            companion: None,
+            verifying,
+        }
+    }
+
     /// The public half.
     #[must_use]
     pub fn verifying_key(&self) -> VerifyingKey {
-        self.verifying
+        self.verifying.clone()
     }
 
     /// The public half's short hash.
@@ -136,16 +291,38 @@ impl SigningKey {
         self.verifying.id
     }
 
-    /// The seed, for storing.
+    /// The seed, for storing. A token does not give its own.
     #[must_use]
-    pub fn seed(&self) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(self.key.to_bytes())
+    pub fn seed(&self) -> Option<Zeroizing<[u8; 32]>> {
+        match &self.place {
+            Place::Memory(key) => Some(Zeroizing::new(key.to_bytes())),
+            Place::Token(_) => None,
+        }
     }
 
-    /// Signs `message` as it is: domain separation is the caller's, see [`crate::sign`].
+    /// The companion's seed, for storing.
     #[must_use]
-    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
-        self.key.sign(message).to_bytes()
+    pub fn companion_seed(&self) -> Option<Zeroizing<[u8; 32]>> {
+        self.companion.as_ref().map(|companion| companion.seed())
+    }
+
+    /// Signs `message` as it is, by Ed25519 alone: domain separation is the caller's, see
+    /// [`crate::sign`].
+    ///
+    /// # Errors
+    /// [`SigningError`] of a token; none of a key in memory.
+    pub fn sign(&self, message: &[u8]) -> Result<[u8; 64], SigningError> {
+        match &self.place {
+            Place::Memory(key) => Ok(key.sign(message).to_bytes()),
+            Place::Token(token) => token::ask(&**token, &self.verifying, message),
+        }
+    }
+
+    /// Signs `message` with the companion, and gives the companion's id; none without one.
+    pub(crate) fn sign_companion(&self, message: &[u8]) -> Option<(KeyId, Vec<u8>)> {
+        let companion = self.companion.as_ref()?;
+        let signature = companion.sign(message);
+        Some((companion.public().key_id(), signature.to_vec()))
     }
 }
 

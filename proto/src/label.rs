@@ -30,6 +30,8 @@ pub const WRAP_HASH: &[u8] = b"frex/v1/wrap-hash\0";
 pub const MANIFEST: &[u8] = b"frex/v1/manifest\0";
 /// Identity of a signing key.
 pub const SIGNATURE_KEY: &[u8] = b"frex/v1/sig-key\0";
+/// Context of every ML-DSA-65 signature. Spec: KEY-31.
+pub const SIGNATURE_CONTEXT: &[u8] = b"frex/v1";
 /// Commitment of a log leaf.
 pub const LEAF: &[u8] = b"frex/v1/leaf\0";
 /// State of what a holder knows of the roster.

@@ -15,7 +15,7 @@ pub const CONTENT_BYTES_MAX: usize = 1024 * 1024 + 4096;
 pub const BODY_BYTES_MAX: usize = 1_200_000;
 /// Body that travels inside an ENVELOPE frame; a larger one follows in a BODY frame. Spec: LIM-6.
 pub const INLINE_BODY_BYTES_MAX: usize = 64 * 1024;
-/// Encoded `Signed` object of any type but a roster. Spec: LIM-7.
+/// Encoded `Signed` object of any type but a roster or a root. Spec: LIM-7.
 pub const SIGNED_BYTES_MAX: usize = 64 * 1024;
 /// Encoded `Signed` roster. Spec: LIM-8.
 pub const ROSTER_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -27,8 +27,8 @@ pub const MEMBERS_MAX: usize = 4096;
 pub const KEYS_PER_ENTRY_MAX: usize = 16;
 /// Governance keys of one root. Spec: LIM-12.
 pub const GOVERNANCE_KEYS_MAX: usize = 64;
-/// Signatures on one object. Spec: LIM-13.
-pub const SIGNATURES_MAX: usize = 64;
+/// Signatures on one object: of 64 keys, each with a companion. Spec: LIM-13.
+pub const SIGNATURES_MAX: usize = 128;
 /// Characters of a content type. Spec: LIM-14.
 pub const CONTENT_TYPE_BYTES_MAX: usize = 128;
 /// Encoded HELLO frame. Spec: LIM-15.
@@ -84,20 +84,25 @@ pub const FRESHNESS_GRACE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 /// How long after its end a roster still lets nodes finish what was submitted before,
 /// milliseconds: 14 days. Spec: LIM-39.
 pub const ROSTER_GRACE_MS: u64 = 14 * 24 * 60 * 60 * 1000;
+/// Encoded `Signed` root: 64 keys for each purpose, with companions, and their signatures.
+/// Spec: LIM-45.
+pub const ROOT_BYTES_MAX: usize = 512 * 1024;
 /// Characters of an invitation's text. Spec: LIM-50.
 pub const INVITATION_BYTES_MAX: usize = 1024;
 /// Encoded `Signed` join statement. Spec: LIM-51.
-pub const JOIN_STATEMENT_BYTES_MAX: usize = 4 * 1024;
+pub const JOIN_STATEMENT_BYTES_MAX: usize = 8 * 1024;
 /// Encoded join request: a statement and a card. Spec: LIM-52.
-pub const JOIN_REQUEST_BYTES_MAX: usize = SIGNED_BYTES_MAX + 8 * 1024;
+pub const JOIN_REQUEST_BYTES_MAX: usize = SIGNED_BYTES_MAX + 12 * 1024;
 /// Encoded join answer: a statement and a roster bundle. Spec: LIM-53.
-pub const JOIN_ANSWER_BYTES_MAX: usize = ROSTER_BUNDLE_BYTES_MAX + 8 * 1024;
+pub const JOIN_ANSWER_BYTES_MAX: usize = ROSTER_BUNDLE_BYTES_MAX + 12 * 1024;
 /// Bytes of the reason for which a peer is refused. Spec: LIM-54.
 pub const JOIN_REASON_BYTES_MAX: usize = 512;
 /// Wrong secrets after which an invitation ends. Spec: LIM-55.
 pub const JOIN_TRIES_MAX: u32 = 10;
 /// Longest life of an invitation, milliseconds: 31 days. Spec: LIM-56.
 pub const INVITATION_LIFE_MS_MAX: u64 = 31 * 24 * 60 * 60 * 1000;
+/// For how long a freshness statement vouches at most, milliseconds: 7 days. Spec: LIM-57.
+pub const FRESHNESS_LIFE_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1000;
 
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte
@@ -107,5 +112,7 @@ const _: () = {
         INLINE_BODY_BYTES_MAX + RECIPIENTS_MAX * 1200 + SIGNED_BYTES_MAX
             <= ENVELOPE_FRAME_BYTES_MAX
     );
+    // A root of all its keys, each 1,952 bytes of companion and 100 more, and all its signatures.
+    assert!(2 * GOVERNANCE_KEYS_MAX * 2052 + SIGNATURES_MAX / 2 * (3340 + 90) <= ROOT_BYTES_MAX);
     assert!(STATEMENT_BYTES_MAX + CHECKPOINT_BYTES_MAX < ANSWER_FRAME_BYTES_MAX + 4096);
 };

@@ -319,6 +319,9 @@ pub enum Fault {
     /// A signature under a key that may sign does not hold: the bytes were changed.
     #[error("a signature does not verify: the bytes were changed")]
     BadSignature,
+    /// A key with a companion has signed by one of the two alone.
+    #[error("of a key that signs twice one signature is missing: it was taken away or never made")]
+    HalfSigned,
     /// Not the pinned root.
     #[error("not the root that was pinned")]
     WrongRoot,
@@ -358,6 +361,14 @@ pub enum Fault {
     /// A key stands twice, or for two purposes.
     #[error("a key is listed twice or for two purposes")]
     KeyReused,
+    /// A companion of a key that signs no objects.
+    #[error("a key has a companion where none may be")]
+    CompanionMisplaced,
+    /// A key was listed before, with another companion or without one.
+    #[error(
+        "a key has another companion than before, or one where it had none: it takes a new key"
+    )]
+    CompanionChanged,
     /// Not an id.
     #[error("an id has a wrong length or a character that is not allowed")]
     BadId,

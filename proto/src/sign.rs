@@ -12,11 +12,18 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+pub(crate) use self::verify::signers;
 pub use self::{
     batch::sign_batch,
     verify::{verify, verify_cached},
 };
-use crate::{error::WireCode, id::KeyId, keys::SigningKey, label::Hash, v1};
+use crate::{
+    error::WireCode,
+    id::KeyId,
+    keys::{SigningError, SigningKey},
+    label::Hash,
+    v1,
+};
 
 /// Why a signed object is not taken. The peer is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +41,9 @@ pub enum SignError {
     /// A signature under a known key does not hold.
     #[error("signature does not verify")]
     BadSignature,
+    /// A key with a companion has signed by one of the two alone.
+    #[error("of a key that signs twice one signature is missing")]
+    HalfSigned,
     /// No signature is by a key that may sign here.
     #[error("no signature by a trusted key")]
     UnknownKey,
@@ -48,6 +58,7 @@ impl From<SignError> for WireCode {
             SignError::TooMany => Self::TooLarge,
             SignError::BatchPath => Self::Malformed,
             SignError::UnknownKey => Self::NotTrusted,
+            SignError::HalfSigned => Self::HalfSigned,
             SignError::PayloadType | SignError::BadSignature | SignError::TooFew => {
                 Self::BadSignature
             }
@@ -66,8 +77,9 @@ pub struct Verified {
 
 /// The last batch signatures that held, so that a batch costs one verification.
 ///
-/// Keep one for each worker. What is remembered is key, signature and message together, so a hit
-/// says exactly what verifying again would say.
+/// Keep one for each worker. What is remembered is key, signature and message together, of a key
+/// with a companion both keys and both signatures, so a hit says exactly what verifying again would
+/// say.
 #[derive(Debug, Default)]
 pub struct BatchCache {
     held: VecDeque<Hash>,
@@ -108,22 +120,36 @@ pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Signs one payload with every key of `keys`. Spec: SIG-2.
-#[must_use]
-pub fn sign(payload_type: &str, payload: Bytes, keys: &[&SigningKey]) -> v1::Signed {
+///
+/// # Errors
+/// [`SigningError`] if one of them does not sign.
+pub fn sign(
+    payload_type: &str,
+    payload: Bytes,
+    keys: &[&SigningKey],
+) -> Result<v1::Signed, SigningError> {
     let message = pae(payload_type, &payload);
-    v1::Signed {
+    let made = keys.iter().map(|key| signatures(key, &message));
+    let made: Vec<_> = made.collect::<Result<_, _>>()?;
+    Ok(v1::Signed {
+        signatures: made.concat(),
         payload,
         payload_type: payload_type.to_owned(),
-        signatures: keys.iter().map(|key| signature(key, &message)).collect(),
         batch: None,
-    }
+    })
 }
 
-fn signature(key: &SigningKey, message: &[u8]) -> v1::Signature {
-    v1::Signature {
-        key_id: Bytes::copy_from_slice(key.key_id().as_ref()),
-        signature: Bytes::copy_from_slice(&key.sign(message)),
+/// What one key signs with: one signature, or two if it has a companion. Spec: SIG-20.
+fn signatures(key: &SigningKey, message: &[u8]) -> Result<Vec<v1::Signature>, SigningError> {
+    let entry = |id: KeyId, signature: &[u8]| v1::Signature {
+        key_id: Bytes::copy_from_slice(id.as_ref()),
+        signature: Bytes::copy_from_slice(signature),
+    };
+    let mut made = vec![entry(key.key_id(), &key.sign(message)?)];
+    if let Some((id, signature)) = key.sign_companion(message) {
+        made.push(entry(id, &signature));
     }
+    Ok(made)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ import dsse
 import ed25519
 import envelope
 import join
+import mldsa
 import protobuf
 import receipt
 import roster
@@ -43,7 +44,7 @@ class Inputs:
     def keys(self, name):
         keys = self.hexes(name)
         for key in keys:
-            ed25519.admit(key)
+            dsse.admit(key)
         return keys
 
     def secrets(self):
@@ -78,6 +79,9 @@ def admit_key(inputs):
     if inputs["algorithm"] == "ed25519":
         ed25519.admit(key)
         return ed25519.key_id(key).hex()
+    if inputs["algorithm"] == "ml-dsa-65":
+        mldsa.admit(key)
+        return mldsa.key_id(key).hex()
     roster.admit_sealing(key)
     return envelope.sha256(b"frex/v1/hpke-key\0" + b"\x64\x7a" + key)[:16].hex()
 

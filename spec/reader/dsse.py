@@ -3,11 +3,12 @@
 import hashlib
 
 import ed25519
+import mldsa
 import protobuf
 import tlog
 from refused import require
 
-SIGNATURES_MAX = 64
+SIGNATURES_MAX = 128
 BATCH_MAX = 64
 TYPE_BATCH = "application/vnd.frex.batch.v1"
 TYPES = {
@@ -32,22 +33,46 @@ def batch_message(payload_type, payload, batch):
     return pae(TYPE_BATCH, batch.size.to_bytes(4, "big") + root + payload_type.encode())
 
 
+def admit(key):
+    """Judges an Ed25519 key, followed by its companion if it has one. KEY-30."""
+    if len(key) > 32:
+        mldsa.admit(key[32:])
+    ed25519.admit(key[:32])
+
+
+def ids_of(key):
+    """The ids that the signatures of a key name: its own, and its companion's if it has one."""
+    own = [ed25519.key_id(key[:32])]
+    return own + [mldsa.key_id(key[32:])] if len(key) > 32 else own
+
+
+def holds(key, half, message, signature):
+    """Whether the key, or its companion, signed."""
+    if half == 0:
+        return ed25519.verify(key[:32], message, signature)
+    return mldsa.verify(key[32:], message, signature)
+
+
 def verify(signed, expected_type, candidates, threshold):
-    """The payload and the key ids that signed it. `candidates` are admitted public keys."""
+    """The payload and the key ids that signed it. `candidates` are admitted public keys, each
+    followed by its companion if it has one."""
     require(signed.payload_type == expected_type, "PayloadType")
     require(len(signed.signatures) <= SIGNATURES_MAX, "TooMany")
     if signed.batch is not None:
         message = batch_message(expected_type, signed.payload, signed.batch)
     else:
         message = pae(expected_type, signed.payload)
-    known = {ed25519.key_id(key): key for key in candidates}
-    counted = []
+    known = {id_: (key, half) for key in candidates for half, id_ in enumerate(ids_of(key))}
+    claims = {}
     for signature in signed.signatures:
-        key = known.get(signature.key_id)
-        if key is None or signature.key_id in counted:
-            continue
-        require(ed25519.verify(key, message, signature.signature), "BadSignature")
-        counted.append(signature.key_id)
+        if signature.key_id in known:
+            key, half = known[signature.key_id]
+            claims.setdefault(key, {}).setdefault(half, signature.signature)
+    for key, halves in claims.items():
+        require(len(halves) == len(ids_of(key)), "HalfSigned")
+        for half in sorted(halves):
+            require(holds(key, half, message, halves[half]), "BadSignature")
+    counted = [ids_of(key)[0] for key in claims]
     require(counted, "UnknownKey")
     require(len(counted) >= threshold, "TooFew")
     return signed.payload, counted

@@ -49,7 +49,7 @@ RECEIPT = {
 }
 PUBLIC_KEY = {
     1: ("algorithm", "uint32"), 2: ("key", "bytes"), 3: ("not_before_ms", "uint64"),
-    4: ("not_after_ms", "uint64"),
+    4: ("not_after_ms", "uint64"), 5: ("ml_dsa_65", "bytes"),
 }
 ROOT = {
     1: ("federation", "string"), 2: ("version", "uint64"), 3: ("expires_ms", "uint64"),

@@ -6,7 +6,6 @@ import re
 import unicodedata
 
 import dsse
-import ed25519
 import protobuf
 from envelope import CLOCK_SKEW_MS, NAME
 from refused import Refused, inside, require
@@ -15,8 +14,10 @@ ED25519, SEALING = 1, 3
 SEALING_KEY_LABEL = b"frex/v1/hpke-key\0" + b"\x64\x7a"
 LIVE, REVOKED = 1, 3
 BUNDLE_BYTES_MAX, ROSTER_BYTES_MAX, SIGNED_BYTES_MAX = 16 << 20, 4 << 20, 64 << 10
-MEMBERS_MAX, KEYS_MAX, GOVERNANCE_KEYS_MAX, SIGNATURES_MAX = 4096, 16, 64, 64
+ROOT_BYTES_MAX = 512 << 10
+MEMBERS_MAX, KEYS_MAX, GOVERNANCE_KEYS_MAX, SIGNATURES_MAX = 4096, 16, 64, 128
 EARLIER_ROOTS_MAX, REPORT_FIELDS_MAX, JURISDICTIONS_MAX = 64, 32, 256
+FRESHNESS_LIFE_MS_MAX = 604_800_000
 ADDRESSES_MAX, ADDRESS_BYTES_MAX, NAME_BYTES_MAX = 16, 262, 256
 COUNTRIES = set(
     "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR "
@@ -59,32 +60,47 @@ class Ledger:
     def __init__(self):
         self.seen = set()
 
-    def key(self, listed, algorithm):
+    def key(self, listed, algorithm, paired=False):
+        """`paired`: it signs objects, so it may have a companion. ROS-50."""
         require(listed.algorithm == algorithm, "KeyAlgorithm")
+        require(paired or not listed.ml_dsa_65, "CompanionMisplaced")
         require(listed.not_after_ms == 0 or listed.not_after_ms > listed.not_before_ms, "BadTimes")
         with inside("Key"):
-            admit_sealing(listed.key) if algorithm == SEALING else ed25519.admit(listed.key)
+            admit_sealing(listed.key) if algorithm == SEALING else dsse.admit(pair(listed))
         self.note(listed.key)
+        if listed.ml_dsa_65:
+            self.note(listed.ml_dsa_65)
 
-    def keys(self, listed, algorithm):
+    def keys(self, listed, algorithm, paired=False):
         require(len(listed) <= KEYS_MAX, "TooLarge")
         for one in listed:
-            self.key(one, algorithm)
+            self.key(one, algorithm, paired)
 
     def note(self, key):
         require(key not in self.seen, "KeyReused")
         self.seen.add(key)
 
 
+def pair(listed):
+    """The key, followed by its companion if it has one."""
+    require(len(listed.key) == 32, "Length")
+    return listed.key + listed.ml_dsa_65
+
+
+def pairs(listed):
+    return [pair(one) for one in listed]
+
+
 def good_at(listed, now_ms):
     return [
-        one.key for one in listed
+        pair(one) for one in listed
         if one.not_before_ms <= now_ms and (one.not_after_ms == 0 or now_ms < one.not_after_ms)
     ]
 
 
 def read_signed(data, kind):
-    require(len(data) <= (ROSTER_BYTES_MAX if kind == "roster" else SIGNED_BYTES_MAX), "TooLarge")
+    bounds = {"roster": ROSTER_BYTES_MAX, "root": ROOT_BYTES_MAX}
+    require(len(data) <= bounds.get(kind, SIGNED_BYTES_MAX), "TooLarge")
     signed = dsse.decode(data)
     require(len(signed.signatures) <= SIGNATURES_MAX, "TooLarge")
     require(signed.batch is None, "Malformed")
@@ -96,8 +112,8 @@ def verify(signed, kind, keys, threshold):
     try:
         return dsse.verify(signed, dsse.TYPES[kind], keys, threshold)[1]
     except Refused as cause:
-        bad = cause.name == "BadSignature"
-        raise Refused("BadSignature" if bad else "TooFewSignatures") from cause
+        named = cause.name in ("BadSignature", "HalfSigned")
+        raise Refused(cause.name if named else "TooFewSignatures") from cause
 
 
 def check_times(issued_ms, expires_ms, now_ms, expiry=True):
@@ -124,7 +140,7 @@ def read_root(data):
     ):
         require(len(keys) <= GOVERNANCE_KEYS_MAX, "TooLarge")
         for one in keys:
-            ledger.key(one, ED25519)
+            ledger.key(one, ED25519, paired=True)
         require(1 <= threshold <= len(keys), "BadThreshold")
     names = root.holders
     if names:
@@ -132,7 +148,7 @@ def read_root(data):
         require(len(set(names)) == len(names), "BadHolders")
     for name in names:
         check_name(name)
-    verify(signed, "root", [one.key for one in root.root_keys], root.root_threshold)
+    verify(signed, "root", pairs(root.root_keys), root.root_threshold)
     return root, ledger, signed
 
 
@@ -144,6 +160,7 @@ def check_next_root(before, root, signed, now_ms):
     require(not forked, "Forked")
     require(root.version >= old.version, "RolledBack")
     require(root.version == old.version + 1, "BadVersion")
+    check_companions([*old.root_keys, *old.roster_keys], [*root.root_keys, *root.roster_keys])
     verify(signed, "root", good_at(old.root_keys, now_ms), old.root_threshold)
 
 
@@ -181,7 +198,7 @@ def check_member(member, ledger):
     require(member.role in range(1, 7), "BadRole")
     require(member.identity_keys, "KeyMissing")
     require(member.status in range(1, 4), "BadStatus")
-    ledger.keys(member.identity_keys, ED25519)
+    ledger.keys(member.identity_keys, ED25519, paired=True)
     pairs = set()
     for one in member.accepts:
         require(one.kind in range(1, 8) and one.lanes, "BadAccepts")
@@ -222,7 +239,7 @@ def check_doc(data, federation, members, nodes, ledger, seen, now_ms):
     signed = read_signed(data, "memberdoc")
     doc = protobuf.decode(protobuf.MEMBER_DOC, signed.payload)
     require(doc.member in members, "UnknownMember")
-    verify(signed, "memberdoc", [one.key for one in members[doc.member].identity_keys], 1)
+    verify(signed, "memberdoc", pairs(members[doc.member].identity_keys), 1)
     require(doc.federation == federation, "WrongFederation")
     require(doc.version >= 1, "BadVersion")
     check_times(doc.issued_ms, doc.expires_ms, now_ms, expiry=False)
@@ -278,6 +295,7 @@ def check_freshness(data, roster, roster_sha256, root, now_ms):
     stated = protobuf.decode(protobuf.FRESHNESS, signed.payload)
     require(stated.federation == root.federation, "WrongFederation")
     check_times(stated.issued_ms, stated.expires_ms, now_ms, expiry=False)
+    require(stated.expires_ms - stated.issued_ms <= FRESHNESS_LIFE_MS_MAX, "BadTimes")
     require(stated.roster_version >= roster.version, "Stale")
     require(stated.roster_version == roster.version, "Superseded")
     require(stated.roster_sha256 == roster_sha256, "Forked")
@@ -330,6 +348,7 @@ class Roster:
             return False
         at_once = ours.version == theirs.version + 1
         require(not at_once or ours.prev_sha256 == held.sha256, "BrokenChain")
+        check_companions(identity_keys(theirs.members), identity_keys(ours.members))
         for old in theirs.members:
             new = self.members.get(old.id)
             require(new is not None, "EntryMissing")
@@ -354,7 +373,18 @@ class Roster:
 
 
 def keys_of(listed):
-    return [(one.algorithm, one.key, one.not_before_ms, one.not_after_ms) for one in listed]
+    return [(one.algorithm, pair(one), one.not_before_ms, one.not_after_ms) for one in listed]
+
+
+def check_companions(held, listed):
+    """ROS-51: a key keeps the companion it has, or none."""
+    known = {one.key: one.ml_dsa_65 for one in held}
+    for one in listed:
+        require(known.get(one.key, one.ml_dsa_65) == one.ml_dsa_65, "CompanionChanged")
+
+
+def identity_keys(members):
+    return [one for member in members for one in member.identity_keys]
 
 
 def check_log_keys(old, new, unseen):

@@ -69,7 +69,7 @@ def check_stage(statement, judged):
     word = protobuf.decode(protobuf.STAGE_STATEMENT, signed.payload)
     member = judged.members.get(word.member)
     require(member is not None and member.home_node == statement.node, "WrongNode")
-    keys = [one.key for one in member.identity_keys]
+    keys = roster.pairs(member.identity_keys)
     dsse.verify(signed, dsse.TYPES["stage"], keys, 1)
     require(word.federation == judged.listed.federation, "WrongFederation")
     require(word.envelope_id == statement.envelope_id, "WrongEnvelope")

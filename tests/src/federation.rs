@@ -103,7 +103,8 @@ impl Federation {
             roster_threshold: 2,
         });
         let signers = [&governance[0], &governance[1]];
-        let signed_root = build::sign_root(&root, &[&owners[0], &owners[1]]);
+        let signed_root =
+            build::sign_root(&root, &[&owners[0], &owners[1]]).expect("a key in memory signs");
         let mut roster = build::first_roster(&root, now_ms, expires_ms);
         let (mut members, mut nodes, mut docs) = (Vec::new(), Vec::new(), Vec::new());
         for organisation in organisations {
@@ -113,7 +114,7 @@ impl Federation {
             members.push(member);
             nodes.extend(node);
         }
-        let signed_roster = build::sign_roster(&roster, &signers);
+        let signed_roster = build::sign_roster(&roster, &signers).expect("a key in memory signs");
         let bundle = build::bundle(&signed_root, &signed_roster, docs, None);
         let anchor =
             TrustAnchor::of_root(&signed_root).expect("the root is signed by its own quorum");
@@ -159,7 +160,7 @@ impl Federation {
         let signers = [&self.governance[1], &self.governance[2]];
         build::bundle(
             &bundle.root,
-            &build::sign_roster(&listed, &signers),
+            &build::sign_roster(&listed, &signers).expect("a key in memory signs"),
             docs,
             None,
         )
@@ -244,8 +245,8 @@ impl Federation {
             socket: place.socket,
             data: place.data,
             config,
-            tls_key: SigningKey::from_seed(&seat.tls.seed()),
-            log_key: SigningKey::from_seed(&seat.log.seed()),
+            tls_key: seat.tls.clone(),
+            log_key: seat.log.clone(),
             execution: place.execution,
             metrics: Arc::new(Metrics::new()),
         };
@@ -313,6 +314,7 @@ fn seats(
         }),
         issued_ms: now_ms,
         expires_ms: now_ms + YEAR_MS,
-    });
+    })
+    .expect("a key in memory signs");
     (member, node, card)
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{
+    collections::BTreeSet,
     io,
     net::SocketAddr,
     path::PathBuf,
@@ -24,10 +25,11 @@ use frex_client::{
 use frex_node::{
     disk::RealDisk,
     node::{Execution, Node},
+    suspension::{Suspension, Suspensions},
 };
 use frex_proto::{
     error::WireCode,
-    keys::{SealingSecretKey, SigningKey},
+    keys::SealingSecretKey,
     roster::{Roster, TrustAnchor, build},
     v1,
 };
@@ -61,7 +63,7 @@ impl RosterStore for Kept {
         Ok(())
     }
 
-    fn keep_evidence(&self, _bundle: &[u8]) -> io::Result<()> {
+    fn keep_evidence(&self, _roster: &Roster) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
@@ -133,8 +135,8 @@ impl World {
             member: member.to_owned(),
             roster,
             membership: Some(membership),
-            identity: SigningKey::from_seed(&seat.identity.seed()),
-            tls: SigningKey::from_seed(&seat.tls.seed()),
+            identity: seat.identity.clone(),
+            tls: seat.tls.clone(),
             sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())].into(),
             environment,
             socket: None,
@@ -176,13 +178,17 @@ fn version(node: &Node) -> u64 {
 
 /// Submits one report; whether every recipient's node accepted it.
 async fn send(client: &Client, to: &[&str]) -> Result<bool, WireCode> {
+    send_within(client, to, WAIT).await
+}
+
+async fn send_within(client: &Client, to: &[&str], wait: Duration) -> Result<bool, WireCode> {
     let draft = client
         .draft(to)
         .content(CONTENT_TYPE, b"{\"reference\":\"A-1\"}".to_vec());
     let draft = client.finish(draft).map_err(WireCode::from)?;
     let envelope = client.seal(&draft).map_err(WireCode::from)?;
     let submission = client
-        .submit(vec![envelope], WAIT)
+        .submit(vec![envelope], wait)
         .await
         .map_err(|error| WireCode::from(&error))?;
     let mut accepted = 0;
@@ -292,6 +298,51 @@ async fn who_waits_for_a_revoked_node_is_told() {
     world.shutdown().await;
 }
 
+// DIS-12, DIS-13: an organisation stops the exchange with another one by itself. Both ways nothing
+// is lost: it waits, and goes on its way when the exchange is taken up again. Nobody else notices.
+#[tokio::test]
+async fn what_is_meant_for_or_comes_from_a_suspended_member_waits() {
+    let world = World::new().await;
+    let ((from, _), (to, _)) = (world.client(IDS[1]).await, world.client(IDS[2]).await);
+    let (bystander, _) = world.client(PLATFORM).await;
+    assert!(send(&from, &[IDS[2]]).await.unwrap());
+    let mut list = Suspensions::default();
+    let said = Suspension {
+        since_ms: now_ms(),
+        reason: "their machine was broken into".to_owned(),
+    };
+    list.add(IDS[1], said);
+    let (suspended, suspending) = (&world.nodes[1], &world.nodes[2]);
+    let (before, began) = (suspending.status().sessions, Instant::now());
+    suspending.suspensions().replace(list);
+    until("connections are cut", || {
+        suspending.status().sessions < before
+    })
+    .await;
+    assert!(began.elapsed() < PROMISE, "{:?}", began.elapsed());
+
+    let short = Duration::from_millis(500);
+    assert!(!send_within(&from, &[IDS[2]], short).await.unwrap());
+    assert!(!send_within(&to, &[IDS[1]], short).await.unwrap());
+    assert!(send(&bystander, &[IDS[1], IDS[2]]).await.unwrap());
+    let waiting = |node: &Node| {
+        let outbox = node.status().outbox;
+        outbox.iter().map(|waiting| waiting.count).sum::<usize>()
+    };
+    assert_eq!((waiting(suspended), waiting(suspending)), (1, 1));
+    assert_eq!(
+        suspending.membership().roster().current().state_sha256(),
+        world.held().state_sha256()
+    );
+
+    suspending.suspensions().replace(Suspensions::default());
+    until("everything that waited is delivered", || {
+        (waiting(suspended), waiting(suspending)) == (0, 0)
+    })
+    .await;
+    world.shutdown().await;
+}
+
 // DIS-2, DIS-4: a newcomer that only one node has heard of gets and gives reports at once, and
 // nobody was started again.
 #[tokio::test]
@@ -320,6 +371,29 @@ async fn a_newcomer_exchanges_as_soon_as_one_node_knows_it() {
     world.shutdown().await;
 }
 
+// DIS-7: each of many changes in a row spreads as fast as the first.
+#[tokio::test]
+async fn many_changes_one_after_another_are_each_everywhere_in_five_seconds() {
+    let world = World::new().await;
+    let mut held = world.held();
+    for round in 0..12 {
+        let revised = world.federation.revised(&held, &[], |_| ());
+        held = world.judged(&revised);
+        let began = Instant::now();
+        let informed = world.nodes[round % IDS.len()].membership();
+        assert!(informed.take(revised).await.unwrap());
+        until("every node knows", || {
+            world
+                .nodes
+                .iter()
+                .all(|node| version(node) == held.version())
+        })
+        .await;
+        assert!(began.elapsed() < PROMISE, "{round}: {:?}", began.elapsed());
+    }
+    world.shutdown().await;
+}
+
 // DIS-3, DIS-7: a member's new document travels from its client to its node to everybody, without
 // the governance.
 #[tokio::test]
@@ -337,7 +411,7 @@ async fn a_member_changes_its_own_document_without_ceremony() {
         if said.member == seat.id {
             said.version += 1;
             said.sealing_keys = vec![build::sealing_key(&fresh.public())];
-            *doc = build::sign_member_doc(&said, &seat.identity);
+            *doc = build::sign_member_doc(&said, &seat.identity).unwrap();
         }
     }
     let bundle = Bytes::from(bundle.encode_to_vec());
@@ -374,11 +448,14 @@ async fn a_fork_is_kept_as_evidence_and_changes_nothing() {
     let refused = node.membership().take(fork.clone()).await;
     assert_eq!(WireCode::from(&refused.unwrap_err()), WireCode::BadRoster);
     assert_eq!(version(node), 1);
-    let kept: Vec<_> = std::fs::read_dir(world.data(IDS[0]).join("evidence"))
+    let again = node.membership().take(fork.clone()).await;
+    assert!(again.is_err());
+    let kept: BTreeSet<_> = std::fs::read_dir(world.data(IDS[0]).join("evidence"))
         .unwrap()
         .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
         .collect();
-    assert_eq!(kept, [fork]);
+    let both = [fork.to_vec(), world.federation.bundle.to_vec()];
+    assert_eq!(kept, BTreeSet::from(both));
     world.shutdown().await;
 }
 
@@ -402,7 +479,7 @@ fn a_roster_installed_at_one_running_node_is_everywhere() {
     let key = file::read_signing_key(&key, &Unlock::none()).unwrap();
     let listed = build::next_roster(&held, now_ms(), held.expires_ms());
     let bundle = v1::RosterBundle {
-        roster: build::sign_roster(&listed, &[&key]),
+        roster: build::sign_roster(&listed, &[&key]).unwrap(),
         ..v1::RosterBundle::decode(held.bytes().clone()).unwrap()
     };
     std::fs::write(dir.path().join("next.frex"), bundle.encode_to_vec()).unwrap();

@@ -4,7 +4,7 @@
 
 use std::{
     collections::BTreeSet,
-    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    net::UdpSocket,
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -23,14 +23,13 @@ use frex_node::{
     node::{Execution, Node},
 };
 use frex_proto::{
-    delivery::Stage,
-    envelope::SignedEnvelope,
-    error::WireCode,
-    id::EnvelopeId,
-    keys::{SealingSecretKey, SigningKey},
-    receipt, v1,
+    delivery::Stage, envelope::SignedEnvelope, error::WireCode, id::EnvelopeId,
+    keys::SealingSecretKey, receipt, v1,
 };
-use frex_tests::federation::{Federation, Organisation, Place};
+use frex_tests::{
+    federation::{Federation, Organisation, Place},
+    processes::free_addresses,
+};
 use prost::Message;
 use tempfile::TempDir;
 
@@ -48,7 +47,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let addresses = free_addresses();
+        let addresses = free_addresses(MEMBERS.len());
         let mut organisations: Vec<Organisation<'_>> = MEMBERS
             .iter()
             .zip(COUNTRIES)
@@ -119,8 +118,8 @@ impl World {
             member: member.to_owned(),
             roster: RosterHandle::new(self.federation.roster(now_ms())),
             membership: None,
-            identity: SigningKey::from_seed(&seat.identity.seed()),
-            tls: SigningKey::from_seed(&seat.tls.seed()),
+            identity: seat.identity.clone(),
+            tls: seat.tls.clone(),
             sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())].into(),
             environment: Environment::default(),
             socket: None,
@@ -466,12 +465,6 @@ async fn unknown_recipients_and_expired_envelopes_are_refused() {
     );
     assert!(refused, "{events:?}");
     world.shutdown().await;
-}
-
-/// Ports that were free a moment ago, all different.
-fn free_addresses() -> [SocketAddr; 3] {
-    let sockets = [(); 3].map(|()| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-    sockets.map(|socket| socket.local_addr().unwrap())
 }
 
 fn now_ms() -> u64 {

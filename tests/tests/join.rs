@@ -178,7 +178,8 @@ fn list_and_exchange(scene: &Scene, card: &Path) {
     process.ready().expect("it waits again");
     let asked = frex.done(&["peer", "show", HOST, GUEST, "--ask"]);
     assert_eq!(asked["installed"], 2, "{asked}");
-    assert_eq!(process.stop(), Some(0));
+    // Nothing is left to wait for.
+    assert_eq!(process.ended().0, Some(0));
     let down = frex.run(&["peer", "test", "node.gamma", HOST]);
     assert_eq!(down.exit, Some(23), "{down:?}");
     assert_eq!(down.json()["steps"][1]["ok"], false);
@@ -296,6 +297,18 @@ fn a_refusal_reaches_the_other_side_with_its_reason() {
     assert_eq!(scene.states("delta", HOST), pair("pending", "refused"));
     let listed = frex.done(&["peer", "ls", HOST]);
     assert_eq!(listed["peers"].as_array().map(Vec::len), Some(2));
+    // What is not needed any more is put away, once somebody says so.
+    let plan = frex.done(&["peer", "rm", "delta", HOST]);
+    assert_eq!(
+        (&plan["confirmed"], &plan["listed"]),
+        (&false.into(), &false.into())
+    );
+    let removed = frex.done(&["peer", "rm", "delta", HOST, "--confirm"]);
+    assert_eq!(removed["confirmed"], true);
+    let listed = frex.done(&["peer", "ls", HOST]);
+    assert_eq!(listed["peers"].as_array().map(Vec::len), Some(1));
+    let gone = frex.run(&["peer", "rm", "delta", HOST, "--confirm"]);
+    assert_eq!(code_of(&gone), Some(WireCode::NotFound));
 }
 
 // JOI-7, JOI-10: each invitation or newcomer that does not fit has its own error, and whoever waits

@@ -69,7 +69,8 @@ fn card() -> Bytes {
         node: None,
         issued_ms: EPOCH_MS,
         expires_ms: EPOCH_MS + 86_400_000,
-    });
+    })
+    .unwrap();
     card.encode_to_vec().into()
 }
 
@@ -82,7 +83,7 @@ fn judge(federation: Federation, invitation: &Invitation, heard: Arc<Mutex<Vec<S
             Ok(guest) => {
                 let identity = &federation.member("host").identity;
                 let pending = Decision::pending(EPOCH_MS);
-                join::welcome(&roster, "host", identity, guest, &pending, channel)
+                join::welcome(&roster, "host", identity, guest, &pending, channel).unwrap()
             }
             Err(error) => join::refusal(WireCode::from(*error)),
         };

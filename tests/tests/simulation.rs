@@ -19,12 +19,7 @@ use frex_client::{
     transport::{RosterHandle, Socket},
 };
 use frex_node::node::{Execution, Node};
-use frex_proto::{
-    envelope::SignedEnvelope,
-    id::EnvelopeId,
-    keys::{SealingSecretKey, SigningKey},
-    v1,
-};
+use frex_proto::{envelope::SignedEnvelope, id::EnvelopeId, keys::SealingSecretKey, v1};
 use frex_tests::{
     federation::{Federation, MemberSeat, Organisation, Place},
     sim::{
@@ -114,8 +109,8 @@ impl Scene {
             member: id.clone(),
             roster: RosterHandle::new(self.federation.roster(environment.clock.now_ms())),
             membership: None,
-            identity: SigningKey::from_seed(&identity.seed()),
-            tls: SigningKey::from_seed(&tls.seed()),
+            identity: identity.clone(),
+            tls: tls.clone(),
             sealing: vec![SealingSecretKey::from_seed(&sealing.seed())].into(),
             environment,
             socket: Some(Socket::Abstract(

@@ -8,6 +8,7 @@ use frex_proto::{
     envelope::{self, EnvelopeError, OpenContexts, OpenError, Opened, Parsed},
     error::{Retry, WireCode},
     id::EnvelopeId,
+    keys::SigningError,
     label, limits,
     sign::{self, BatchCache},
     v1,
@@ -124,6 +125,9 @@ pub enum ConfirmError {
     /// The node did not answer in time.
     #[error("the home node did not answer in time")]
     TimedOut,
+    /// Our own identity key does not sign the statement.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
 }
 
 impl From<&ConfirmError> for WireCode {
@@ -134,6 +138,7 @@ impl From<&ConfirmError> for WireCode {
             ConfirmError::Refused(code) => *code,
             ConfirmError::Unproven(unproven) => unproven.error.into(),
             ConfirmError::TimedOut => Self::TimedOut,
+            ConfirmError::Signing(error) => (*error).into(),
         }
     }
 }
@@ -445,7 +450,7 @@ impl Hold {
             return Err(ConfirmError::Statement);
         }
         let payload = statement.encode_to_vec().into();
-        let signed = sign::sign(label::TYPE_STAGE, payload, &[&parts.identity]);
+        let signed = sign::sign(label::TYPE_STAGE, payload, &[&parts.identity])?;
         let (reply, answer) = oneshot::channel();
         let command = Command {
             confirm: v1::Confirm {

@@ -80,3 +80,55 @@ impl Keyring {
         Arc::clone(&held.keys)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        environment::Random,
+        keys::{MemberHome, MemberRole, MemberSettings, rotation::KeyUse},
+    };
+
+    const NOW_MS: u64 = 1_900_000_000_000;
+
+    fn ids(keys: &[SealingSecretKey]) -> Vec<KeyId> {
+        keys.iter().map(SealingSecretKey::key_id).collect()
+    }
+
+    // MBR-11, FIL-17: a key made after the program read its keys is found; one that was destroyed
+    // is forgotten, also by a program that has read it long before.
+    #[test]
+    fn keys_are_followed_as_they_come_and_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = MemberSettings {
+            member: "hotline.no".to_owned(),
+            federation: "fed".to_owned(),
+            home_node: "node.no".to_owned(),
+            country: "NO".to_owned(),
+            name: "Hotline".to_owned(),
+            role: MemberRole::Hotline,
+            keys_from_credentials: false,
+        };
+        let mut rng = Random::seeded([1; 32]).rng();
+        let (home, keys) = MemberHome::create(dir.path(), settings, None, &mut rng).unwrap();
+        let old = keys.sealing.keys[0].key_id();
+        let ring = Keyring::following(&home, keys.sealing);
+        let next = SealingSecretKey::from_seed(&[8; 32]);
+        let (mut folder, _) = home.key_folder(NOW_MS).unwrap();
+        let unlock = home.unlock();
+        folder
+            .add_next(KeyUse::Sealing, (&next).into(), unlock, &mut rng, NOW_MS)
+            .unwrap();
+        assert_eq!(ids(&ring.with(old, NOW_MS)), [old]);
+        assert_eq!(ids(&ring.with(next.key_id(), NOW_MS)), [old, next.key_id()]);
+        let until_ms = NOW_MS + 10_000;
+        folder
+            .promote(KeyUse::Sealing, old, NOW_MS, until_ms)
+            .unwrap();
+        let stranger = KeyId([9; 16]);
+        let both = [next.key_id(), old];
+        assert_eq!(ids(&ring.with(stranger, NOW_MS + LOOK_PAUSE_MS)), both);
+        assert_eq!(ids(&ring.with(old, until_ms - 1)), both);
+        assert_eq!(ids(&ring.with(old, until_ms)), [next.key_id()]);
+    }
+}

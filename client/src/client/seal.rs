@@ -31,7 +31,7 @@ impl Client {
     /// Seals and signs one draft on this thread: about a tenth of a millisecond per recipient.
     ///
     /// # Errors
-    /// [`SealError`] names the rule that the draft breaks.
+    /// [`SealError`] names the rule that the draft breaks, or says why the key does not sign.
     pub fn seal(&self, draft: &Draft) -> Result<SignedEnvelope, SealError> {
         self.sealer().seal(draft)
     }
@@ -40,7 +40,8 @@ impl Client {
     /// for each 64 of them.
     ///
     /// # Errors
-    /// [`SealError`] names the rule that a draft breaks; none is then sealed.
+    /// [`SealError`] names the rule that a draft breaks, or says why the key does not sign; none is
+    /// then sealed.
     pub fn seal_batch(&self, drafts: &[Draft]) -> Result<Vec<SignedEnvelope>, SealError> {
         self.sealer().seal_batch(drafts)
     }
@@ -59,16 +60,17 @@ impl Sealer {
     /// Seals and signs one draft.
     ///
     /// # Errors
-    /// [`SealError`] names the rule that the draft breaks.
+    /// [`SealError`] names the rule that the draft breaks, or says why the key does not sign.
     pub fn seal(&self, draft: &Draft) -> Result<SignedEnvelope, SealError> {
         let sealed = envelope::seal(draft, &mut self.random.rng())?;
-        Ok(envelope::sign_one(sealed, &self.identity))
+        Ok(envelope::sign_one(sealed, &self.identity)?)
     }
 
     /// Seals and signs drafts together, as [`seal_batch`] does.
     ///
     /// # Errors
-    /// [`SealError`] names the rule that a draft breaks; none is then sealed.
+    /// [`SealError`] names the rule that a draft breaks, or says why the key does not sign; none is
+    /// then sealed.
     pub fn seal_batch(&self, drafts: &[Draft]) -> Result<Vec<SignedEnvelope>, SealError> {
         seal_batch(drafts, &self.identity, &mut self.random.rng())
     }
@@ -78,7 +80,8 @@ impl Sealer {
 /// can then be seen to come from one run of the sender; nothing else links them.
 ///
 /// # Errors
-/// [`SealError`] names the rule that a draft breaks; none is then sealed.
+/// [`SealError`] names the rule that a draft breaks, or says why the key does not sign; none is
+/// then sealed.
 pub fn seal_batch(
     drafts: &[Draft],
     identity: &SigningKey,
@@ -89,5 +92,5 @@ pub fn seal_batch(
         .iter()
         .map(|draft| envelope::seal_shared(draft, &mut contexts, rng))
         .collect::<Result<Vec<_>, _>>()?;
-    Ok(envelope::sign_many(sealed, identity))
+    Ok(envelope::sign_many(sealed, identity)?)
 }

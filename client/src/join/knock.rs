@@ -82,7 +82,7 @@ async fn talk(
         &newcomer.identity,
         decision,
         &channel,
-    );
+    )?;
     send.write_all(&question)
         .await
         .map_err(TransportError::from)?;

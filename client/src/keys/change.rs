@@ -181,7 +181,10 @@ mod tests {
             let unlock = passphrase.map_or_else(Unlock::none, |text| Unlock::with(text.clone()));
             let signing = file::read_signing_key(&self.paths[0], &unlock).unwrap();
             let sealing = file::read_sealing_key(&self.paths[1], &unlock).unwrap();
-            assert_eq!((*signing.seed(), *sealing.seed()), ([1; 32], [2; 32]));
+            assert_eq!(
+                (*signing.seed().unwrap(), *sealing.seed()),
+                ([1; 32], [2; 32])
+            );
             for path in &self.paths {
                 let mode = fs::metadata(path).unwrap().permissions().mode();
                 assert_eq!(mode & 0o777, 0o600);
@@ -260,6 +263,23 @@ mod tests {
         fs::write(file::draft_of(&home.paths[0]), b"left over").unwrap();
         assert_eq!(home.change(change).unwrap(), [false, false]);
         home.opens(Some(&new));
+    }
+
+    // FIL-11, FIL-20: the companion goes along, and stays what it was.
+    #[test]
+    fn a_companion_is_encrypted_and_decrypted_with_its_key() {
+        let (home, text) = (Home::new(), passphrase("text"));
+        let path = home.dir.path().join("c.key");
+        let key = SigningKey::from_seed(&[3; 32]).with_companion(&[4; 32]);
+        file::write_signing_key(&path, &key).unwrap();
+        let paths = std::slice::from_ref(&path);
+        for change in [Change::Encrypt(&text), Change::Decrypt(&text)] {
+            let mut rng = Random::seeded([8; 32]).rng();
+            carry_out(plan(paths, change).unwrap(), change, &mut rng).unwrap();
+            let read = file::read_signing_key(&path, &Unlock::with(text.clone())).unwrap();
+            assert_eq!(read.verifying_key(), key.verifying_key());
+            assert_eq!(*read.companion_seed().unwrap(), [4; 32]);
+        }
     }
 
     // FIL-2: a key that others could read is not taken up; its secret is out already.

@@ -20,7 +20,8 @@ use crate::passphrase::{Passphrase, PassphraseError, Unlock};
 const SIGNING_KIND: &str = "PKCS#8 Ed25519 key file";
 const SEALING_KIND: &str = "FREX sealing key file";
 const ANY_KIND: &str = "key file";
-const KEY_FILE_BYTES_MAX: u64 = 4096;
+/// An encrypted key states its companion's public half in 3,904 digits.
+const KEY_FILE_BYTES_MAX: u64 = 16 * 1024;
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_DIR: u32 = 0o700;
 const OTHERS: u32 = 0o077;
@@ -333,6 +334,7 @@ pub(super) fn refused(path: &Path, kind: &'static str, error: KeyTextError) -> K
         KeyTextError::OtherCipher => KeyFileError::OtherCipher { path },
         KeyTextError::TooCostly => KeyFileError::TooCostly { path },
         KeyTextError::WrongPassphrase => KeyFileError::WrongPassphrase { path },
+        KeyTextError::InToken => KeyFileError::InToken { path },
         KeyTextError::Sealed => KeyFileError::Sealed {
             path,
             source: PassphraseError::NotGiven,

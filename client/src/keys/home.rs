@@ -4,6 +4,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use frex_proto::{
     id::check_name,
+    keys::SigningKey,
     label::sha256,
     limits,
     roster::{Roster, RosterRef, TrustAnchor},
@@ -41,6 +42,21 @@ impl MemberHome {
         passphrase: Option<&Passphrase>,
         rng: &mut dyn CryptoRng,
     ) -> Result<(Self, MemberKeys), HomeError> {
+        let identity = SigningKey::generate(rng);
+        Self::create_with(identity, dir, settings, passphrase, rng)
+    }
+
+    /// As [`create`](Self::create), with this identity key.
+    ///
+    /// # Errors
+    /// [`HomeError`]; nothing that exists is overwritten.
+    pub fn create_with(
+        identity: SigningKey,
+        dir: &Path,
+        settings: MemberSettings,
+        passphrase: Option<&Passphrase>,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(Self, MemberKeys), HomeError> {
         let path = dir.join(MEMBER_FILE);
         check_settings(&path, &settings)?;
         if path.exists() {
@@ -53,7 +69,7 @@ impl MemberHome {
                 passphrase.map_or_else(Unlock::none, |passphrase| Unlock::with(passphrase.clone())),
             ),
         };
-        let keys = MemberKeys::generate(rng);
+        let keys = MemberKeys::beside(identity, rng);
         fs::create_dir_all(dir).map_err(|source| file::io(dir, source))?;
         let keys_dir = dir.join(KEYS_DIR);
         file::create_private_dir(&keys_dir)?;
@@ -207,7 +223,7 @@ impl MemberHome {
     /// [`HomeError`].
     pub fn anchor(&self) -> Result<TrustAnchor, HomeError> {
         let path = self.root_path();
-        let bytes = file::read_capped(&path, limits::SIGNED_BYTES_MAX as u64, "signed root")?;
+        let bytes = file::read_capped(&path, limits::ROOT_BYTES_MAX as u64, "signed root")?;
         anchor(&path, &bytes)
     }
 
@@ -404,7 +420,7 @@ mod tests {
         assert_eq!(public.identity, Some(other.verifying_key()));
     }
 
-    // FIL-15, FIL-17: what is sealed to the key of before, or of next, opens until its time is over.
+    // FIL-15, FIL-17, FIL-18: what is sealed to the key of before, or of next, opens until its time is over.
     #[test]
     fn member_opens_with_the_keys_around_the_one_in_use() {
         let dir = tempfile::tempdir().unwrap();

@@ -3,7 +3,10 @@
 //!
 //! Before an encrypted key stand two lines that other tools skip: the public key, so that a key
 //! can be named without opening it, and a checksum, so that damage is not taken for a wrong
-//! passphrase.
+//! passphrase. A key with a companion has a second block for it, and a line that says so.
+
+mod block;
+mod companion;
 
 use std::fmt;
 
@@ -11,29 +14,31 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
 use frex_proto::{
     error::WireCode,
     id::KeyId,
-    keys::{SealingPublicKey, SealingSecretKey, SigningKey, VerifyingKey},
-    label::sha256,
+    keys::{CompanionKey, SealingPublicKey, SealingSecretKey, SigningKey, VerifyingKey},
+    label::{Hash, sha256},
 };
 use pkcs8::{
     EncryptedPrivateKeyInfoOwned, EncryptedPrivateKeyInfoRef,
     der::{
         Decode, Encode,
         asn1::OctetString,
-        pem::{LineEnding, decode_vec, encode_string},
+        pem::{LineEnding, encode_string},
     },
     pkcs5::{EncryptionScheme, pbes2, scrypt},
 };
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
+use self::block::{Block, CHECKSUM_LINE, PUBLIC_LINE, checksum};
 use crate::passphrase::Passphrase;
 
 const SIGNING_LABEL: &str = "PRIVATE KEY";
 const SIGNING_ENCRYPTED_LABEL: &str = "ENCRYPTED PRIVATE KEY";
 const SEALING_LABEL: &str = "FREX SEALING KEY";
 const SEALING_ENCRYPTED_LABEL: &str = "ENCRYPTED FREX SEALING KEY";
-const PUBLIC_LINE: &str = "FREX-Public-Key: ";
-const CHECKSUM_LINE: &str = "FREX-Checksum: ";
+/// Stands before a key that has a companion, with the companion's id: without it a file that lost
+/// its second block would be read as another key.
+const COMPANION_LINE: &str = "FREX-Companion: ";
 
 /// 16 MiB, the most that OpenSSL 3 grants, done five times over: the least that OWASP advises.
 const SCRYPT_LOG_N: u8 = 14;
@@ -70,6 +75,9 @@ pub enum KeyTextError {
     /// Encrypted, and there is no passphrase.
     #[error("the key file is encrypted")]
     Sealed,
+    /// The secret half is in a token.
+    #[error("the key is in a token, which does not give it away")]
+    InToken,
 }
 
 impl From<KeyTextError> for WireCode {
@@ -77,6 +85,7 @@ impl From<KeyTextError> for WireCode {
         match error {
             KeyTextError::WrongPassphrase | KeyTextError::Sealed => Self::Sealed,
             KeyTextError::Malformed => Self::BadConfig,
+            KeyTextError::InToken => Self::BadInput,
             KeyTextError::Damaged | KeyTextError::OtherCipher | KeyTextError::TooCostly => {
                 Self::KeyUnusable
             }
@@ -104,6 +113,10 @@ pub enum SecretKeyRef<'a> {
 
 /// The public half of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is held for each key file, and never many at once"
+)]
 pub enum PublicKey {
     /// Of a signing key.
     Signing(VerifyingKey),
@@ -115,13 +128,16 @@ pub enum PublicKey {
 #[derive(Debug)]
 pub struct KeyText {
     public: Option<PublicKey>,
+    /// Id of the companion that the text names.
+    companion: Option<String>,
     body: Body,
 }
 
 #[derive(Debug)]
 enum Body {
     Plain(SecretKey),
-    Encrypted(Encrypted),
+    /// The key, and the companion's seed if it has one.
+    Encrypted(Encrypted, Option<Encrypted>),
 }
 
 struct Encrypted {
@@ -172,9 +188,13 @@ impl SecretKeyRef<'_> {
             Self::Signing(_) => SIGNING_LABEL,
             Self::Sealing(_) => SEALING_LABEL,
         };
-        encode_string(label, LineEnding::LF, &self.document()?)
-            .map(Zeroizing::new)
-            .map_err(|_| KeyTextError::Malformed)
+        let own = pem(label, &self.document()?)?;
+        let Some((key, document)) = self.companion() else {
+            return Ok(own);
+        };
+        let second = pem(SIGNING_LABEL, &document)?;
+        let named = format!("{COMPANION_LINE}{}\n", key.key_id());
+        Ok(Zeroizing::new([&named, &**own, &**second].concat()))
     }
 
     /// The text of a file that holds the key encrypted. Spec: FIL-7, FIL-8.
@@ -190,14 +210,29 @@ impl SecretKeyRef<'_> {
             Self::Signing(_) => SIGNING_ENCRYPTED_LABEL,
             Self::Sealing(_) => SEALING_ENCRYPTED_LABEL,
         };
-        let document = encrypt(&self.document()?, passphrase, rng)?;
-        let public = self.public();
-        let checksum = hex::encode(checksum(public.as_bytes(), &document));
-        let public = hex::encode(public.as_bytes());
-        let pem =
-            encode_string(label, LineEnding::LF, &document).map_err(|_| KeyTextError::Malformed)?;
-        let text = format!("{PUBLIC_LINE}{public}\n{CHECKSUM_LINE}{checksum}\n{pem}");
-        Ok(Zeroizing::new(text))
+        let mut block = |label, public: &[u8], document: &[u8]| {
+            let document = encrypt(document, passphrase, rng)?;
+            let checksum = hex::encode(checksum(public, &document));
+            let (public, pem) = (hex::encode(public), pem(label, &document)?);
+            let text = format!("{PUBLIC_LINE}{public}\n{CHECKSUM_LINE}{checksum}\n{}", *pem);
+            Ok(Zeroizing::new(text))
+        };
+        let own = block(label, self.public().as_bytes(), &self.document()?)?;
+        let Some((key, document)) = self.companion() else {
+            return Ok(own);
+        };
+        let second = block(SIGNING_ENCRYPTED_LABEL, key.as_bytes(), &document)?;
+        let named = format!("{COMPANION_LINE}{}\n", key.key_id());
+        Ok(Zeroizing::new([&named, &**own, &**second].concat()))
+    }
+
+    /// The companion's public key, and what the second PEM wraps.
+    fn companion(self) -> Option<(CompanionKey, Zeroizing<Vec<u8>>)> {
+        let Self::Signing(key) = self else {
+            return None;
+        };
+        let public = key.verifying_key().companion()?.clone();
+        Some((public, companion::document(&*key.companion_seed()?)))
     }
 
     /// What the PEM wraps: PKCS#8 version 1, or the seed of a sealing key.
@@ -205,7 +240,7 @@ impl SecretKeyRef<'_> {
         match self {
             Self::Sealing(key) => Ok(Zeroizing::new(key.seed().to_vec())),
             Self::Signing(key) => KeypairBytes {
-                secret_key: *key.seed(),
+                secret_key: *key.seed().ok_or(KeyTextError::InToken)?,
                 // Without the public half the document is version 1, which OpenSSL 3 reads too.
                 public_key: None,
             }
@@ -217,7 +252,7 @@ impl SecretKeyRef<'_> {
 }
 
 impl PublicKey {
-    /// The encoded key.
+    /// The encoded key, without its companion.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match self {
@@ -234,6 +269,15 @@ impl PublicKey {
             Self::Sealing(key) => key.key_id(),
         }
     }
+
+    /// The hash whose fingerprint people compare.
+    #[must_use]
+    pub fn sha256(&self) -> Hash {
+        match self {
+            Self::Signing(key) => key.sha256(),
+            Self::Sealing(key) => sha256(&[key.as_bytes()]),
+        }
+    }
 }
 
 impl KeyText {
@@ -243,31 +287,44 @@ impl KeyText {
     /// # Errors
     /// [`KeyTextError`].
     pub fn parse(text: &str) -> Result<Self, KeyTextError> {
-        let start = text.find("-----BEGIN ").ok_or(KeyTextError::Malformed)?;
-        let (preamble, pem) = text.split_at(start);
-        let (label, document) = decode_vec(pem.as_bytes()).map_err(|_| KeyTextError::Malformed)?;
-        let document = Zeroizing::new(document);
-        if let Some(sealing) = encrypted_label(label) {
-            let public = stated_public(preamble, sealing, &document)?;
-            let body = Body::Encrypted(Encrypted::parse(sealing, &document)?);
-            return Ok(Self { public, body });
-        }
-        let key = match label {
-            SIGNING_LABEL => decode_secret(false, &document),
-            SEALING_LABEL => decode_secret(true, &document),
-            _ => None,
+        let (first, rest) = Block::read(text)?;
+        let second = match rest.trim().is_empty() {
+            true => None,
+            false => Some(Block::read(rest)?),
         };
-        let key = key.ok_or(KeyTextError::Malformed)?;
+        let second = match second {
+            Some((block, rest)) if rest.trim().is_empty() => Some(block),
+            Some(_) => return Err(KeyTextError::Malformed),
+            None => None,
+        };
+        let companion = first.line(COMPANION_LINE).map(str::to_owned);
+        if companion.is_some() != second.is_some() {
+            return Err(KeyTextError::Damaged);
+        }
+        let (public, body) = match encrypted_label(first.label) {
+            Some(sealing) => parse_encrypted(sealing, &first, second.as_ref())?,
+            None => parse_plain(&first, second.as_ref())?,
+        };
+        if let Some(public) = &public {
+            check_companion(public, companion.as_deref())?;
+        }
         Ok(Self {
-            public: Some(key.as_ref().public()),
-            body: Body::Plain(key),
+            public,
+            companion,
+            body,
         })
     }
 
     /// Whether a passphrase is needed.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
-        matches!(self.body, Body::Encrypted(_))
+        matches!(self.body, Body::Encrypted(..))
+    }
+
+    /// Whether the key has a companion.
+    #[must_use]
+    pub fn has_companion(&self) -> bool {
+        self.companion.is_some()
     }
 
     /// Whether it is a sealing key.
@@ -275,7 +332,7 @@ impl KeyText {
     pub fn is_sealing(&self) -> bool {
         match &self.body {
             Body::Plain(key) => matches!(key, SecretKey::Sealing(_)),
-            Body::Encrypted(encrypted) => encrypted.sealing,
+            Body::Encrypted(encrypted, _) => encrypted.sealing,
         }
     }
 
@@ -290,14 +347,21 @@ impl KeyText {
     /// # Errors
     /// [`KeyTextError::Sealed`], [`KeyTextError::WrongPassphrase`], [`KeyTextError::Damaged`].
     pub fn open(self, passphrase: Option<&Passphrase>) -> Result<SecretKey, KeyTextError> {
-        let encrypted = match self.body {
+        let (encrypted, second) = match self.body {
             Body::Plain(key) => return Ok(key),
-            Body::Encrypted(encrypted) => encrypted,
+            Body::Encrypted(encrypted, second) => (encrypted, second),
         };
-        let key = encrypted.open(passphrase.ok_or(KeyTextError::Sealed)?)?;
+        let passphrase = passphrase.ok_or(KeyTextError::Sealed)?;
+        let mut key = encrypted.open(passphrase)?;
+        if let (Some(second), SecretKey::Signing(own)) = (second, &key) {
+            let seed = second.open_companion(passphrase)?;
+            key = SecretKey::Signing(Box::new((**own).clone().with_companion(&seed)));
+        }
+        let found = key.as_ref().public();
+        check_companion(&found, self.companion.as_deref())?;
         match self.public {
             // The checksum held, so somebody put another key's public half there.
-            Some(stated) if stated != key.as_ref().public() => Err(KeyTextError::Damaged),
+            Some(stated) if stated != found => Err(KeyTextError::Damaged),
             _ => Ok(key),
         }
     }
@@ -329,13 +393,21 @@ impl Encrypted {
     }
 
     fn open(&self, passphrase: &Passphrase) -> Result<SecretKey, KeyTextError> {
-        let document = self.scheme.decrypt(passphrase.as_bytes(), &self.data);
-        let document = document.map(Zeroizing::new);
         // A wrong passphrase shows as wrong padding, and rarely as a document that is none.
-        document
-            .ok()
+        self.decrypt(passphrase)
             .and_then(|document| decode_secret(self.sealing, &document))
             .ok_or(KeyTextError::WrongPassphrase)
+    }
+
+    fn open_companion(&self, passphrase: &Passphrase) -> Result<Zeroizing<[u8; 32]>, KeyTextError> {
+        self.decrypt(passphrase)
+            .and_then(|document| companion::seed(&document))
+            .ok_or(KeyTextError::WrongPassphrase)
+    }
+
+    fn decrypt(&self, passphrase: &Passphrase) -> Option<Zeroizing<Vec<u8>>> {
+        let document = self.scheme.decrypt(passphrase.as_bytes(), &self.data);
+        document.ok().map(Zeroizing::new)
     }
 }
 
@@ -411,31 +483,76 @@ fn decode_secret(sealing: bool, document: &[u8]) -> Option<SecretKey> {
     Some(SecretKey::Signing(Box::new(key)))
 }
 
-/// The public key that stands before an encrypted one. Files of other tools state none.
-fn stated_public(
-    preamble: &str,
-    sealing: bool,
-    document: &[u8],
-) -> Result<Option<PublicKey>, KeyTextError> {
-    let value = |name| preamble.lines().find_map(|line| line.strip_prefix(name));
-    let (public, sum) = match (value(PUBLIC_LINE), value(CHECKSUM_LINE)) {
-        (None, None) => return Ok(None),
-        (Some(public), Some(sum)) => (public, sum),
-        _ => return Err(KeyTextError::Damaged),
+/// Refuses a key that has another companion than the text names.
+fn check_companion(key: &PublicKey, named: Option<&str>) -> Result<(), KeyTextError> {
+    let found = match key {
+        PublicKey::Signing(key) => key.companion().map(|key| key.key_id().to_string()),
+        PublicKey::Sealing(_) => None,
     };
-    let public = hex::decode(public).map_err(|_| KeyTextError::Damaged)?;
-    if hex::encode(checksum(&public, document)) != sum {
-        return Err(KeyTextError::Damaged);
+    match found.as_deref() == named {
+        true => Ok(()),
+        false => Err(KeyTextError::Damaged),
     }
-    let admitted = match sealing {
-        true => SealingPublicKey::admit(&public).map(PublicKey::Sealing),
-        false => VerifyingKey::admit(&public).map(PublicKey::Signing),
-    };
-    admitted.map(Some).map_err(|_| KeyTextError::Damaged)
 }
 
-fn checksum(public: &[u8], document: &[u8]) -> [u8; 32] {
-    sha256(&[public, document])
+/// A key as it is, with its companion if there is a second block.
+fn parse_plain(
+    first: &Block<'_>,
+    second: Option<&Block<'_>>,
+) -> Result<(Option<PublicKey>, Body), KeyTextError> {
+    let malformed = KeyTextError::Malformed;
+    let key = match first.label {
+        SIGNING_LABEL => decode_secret(false, &first.document),
+        SEALING_LABEL => decode_secret(true, &first.document),
+        _ => None,
+    };
+    let key = match (key.ok_or(malformed)?, second) {
+        (key, None) => key,
+        (SecretKey::Signing(key), Some(second)) if second.label == SIGNING_LABEL => {
+            let seed = companion::seed(&second.document).ok_or(malformed)?;
+            SecretKey::Signing(Box::new(key.with_companion(&seed)))
+        }
+        _ => return Err(malformed),
+    };
+    Ok((Some(key.as_ref().public()), Body::Plain(key)))
+}
+
+/// An encrypted key, with its companion if there is a second block. Both state their public halves
+/// or neither does.
+fn parse_encrypted(
+    sealing: bool,
+    first: &Block<'_>,
+    second: Option<&Block<'_>>,
+) -> Result<(Option<PublicKey>, Body), KeyTextError> {
+    // Damage first: what does not fit its checksum is not taken for what it seems to ask.
+    let own = first.stated_public()?;
+    let key = Encrypted::parse(sealing, &first.document)?;
+    let (companion, stated) = match second {
+        None => (None, Some(Vec::new())),
+        Some(second) if !sealing && second.label == SIGNING_ENCRYPTED_LABEL => {
+            let stated = second.stated_public()?;
+            let companion = Encrypted::parse(false, &second.document)?;
+            (Some(companion), stated)
+        }
+        Some(_) => return Err(KeyTextError::Malformed),
+    };
+    let public = match (own, stated) {
+        (Some(public), Some(companion)) => Some(match sealing {
+            true => SealingPublicKey::admit(&public).map(PublicKey::Sealing),
+            false => VerifyingKey::admit_pair(&public, &companion).map(PublicKey::Signing),
+        }),
+        (None, None) => None,
+        (None, Some(_)) if second.is_none() => None,
+        _ => return Err(KeyTextError::Damaged),
+    };
+    let public = public.transpose().map_err(|_| KeyTextError::Damaged)?;
+    Ok((public, Body::Encrypted(key, companion)))
+}
+
+fn pem(label: &str, document: &[u8]) -> Result<Zeroizing<String>, KeyTextError> {
+    encode_string(label, LineEnding::LF, document)
+        .map(Zeroizing::new)
+        .map_err(|_| KeyTextError::Malformed)
 }
 
 #[cfg(test)]

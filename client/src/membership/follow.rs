@@ -44,19 +44,29 @@ impl Membership {
                 theirs = self.offer(session).await?;
                 continue;
             }
+            let (state, bundle) = tokio::select! {
+                biased;
+                _ = changes.changed() => continue,
+                asked = self.ask(session, &theirs, WAIT_MS) => match asked? {
+                    Some(said) => said,
+                    None => continue,
+                },
+            };
+            let told_before = state == theirs;
+            theirs = state;
+            let taken = self.take(bundle).await;
+            // News that another peer brought first are no fault of this one.
+            let known = theirs == *self.roster().current().state_sha256();
+            if matches!(taken, Ok(true)) || (known && !told_before) {
+                useless.alive();
+                continue;
+            }
+            // A peer that has nothing to tell must not keep us busy, nor keep our news from it.
+            let pause_ms = 100 + useless.failed(v1::Lane::Urgent, rng);
             tokio::select! {
                 biased;
                 _ = changes.changed() => {}
-                asked = self.ask(session, &theirs, WAIT_MS) => if let Some((state, bundle)) = asked? {
-                    theirs = state;
-                    if matches!(self.take(bundle).await, Ok(true)) {
-                        useless.alive();
-                    } else {
-                        // A peer that has nothing to tell must not keep us busy.
-                        let pause_ms = 100 + useless.failed(v1::Lane::Urgent, rng);
-                        tokio::time::sleep(Duration::from_millis(pause_ms)).await;
-                    }
-                },
+                () = tokio::time::sleep(Duration::from_millis(pause_ms)) => {}
             }
         }
     }
@@ -85,7 +95,7 @@ impl Membership {
         });
         let mut stream = open(session, request).await?;
         stream.writer.flush().await?;
-        let state = match next(&mut stream, ANSWER_WAIT).await? {
+        let state = match answer(&mut stream.reader, ANSWER_WAIT).await? {
             None => return Ok(*roster.state_sha256()),
             Some(said) => state_of(&said)?,
         };
@@ -129,10 +139,6 @@ async fn open(session: &Session, request: v1::request::Request) -> Result<Stream
     session
         .request(&request, transport::priority(v1::Lane::Control))
         .await
-}
-
-async fn next(stream: &mut Stream, wait: Duration) -> Result<Option<v1::RosterState>, FollowError> {
-    answer(&mut stream.reader, wait).await
 }
 
 /// The state that the peer tells; none if it is done without one.

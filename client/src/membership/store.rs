@@ -1,11 +1,8 @@
 //! The roster in force as a member's directory keeps it.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::PathBuf};
 
-use frex_proto::label::sha256;
+use frex_proto::roster::Roster;
 
 use super::RosterStore;
 use crate::keys::{KeyFileError, MemberHome, file};
@@ -36,18 +33,19 @@ impl RosterStore for HomeStore {
         file::replace(&self.roster, bundle).map_err(io::Error::other)
     }
 
-    fn keep_evidence(&self, bundle: &[u8]) -> io::Result<()> {
+    fn keep_evidence(&self, roster: &Roster) -> io::Result<()> {
         std::fs::create_dir_all(&self.evidence)?;
-        match file::write_new(&evidence_path(&self.evidence, bundle), bundle) {
+        let path = self.evidence.join(evidence_name(roster));
+        match file::write_new(&path, roster.bytes()) {
             Err(KeyFileError::Exists { .. }) => Ok(()),
             kept => kept.map_err(io::Error::other),
         }
     }
 }
 
-/// Where a contradicting bundle is kept: the same one always under the same name.
+/// Under what name a contradicted roster is kept: the same one always under the same.
 #[must_use]
-pub fn evidence_path(folder: &Path, bundle: &[u8]) -> PathBuf {
-    let hash = sha256(&[bundle]);
-    folder.join(format!("roster-{}.frex", hex::encode(&hash[..8])))
+pub fn evidence_name(roster: &Roster) -> String {
+    let (version, hash) = (roster.version(), hex::encode(&roster.sha256()[..8]));
+    format!("roster-v{version}-{hash}.frex")
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use frex_proto::roster::{Fault, Roster};
+use frex_proto::roster::{Fault, Roster, RosterError};
 use tokio::sync::oneshot;
 
 use super::{Membership, TakeError};
@@ -19,19 +19,23 @@ impl Membership {
         let _turn = parts.turn.lock().await;
         let held = parts.roster.current();
         let (reply, judged) = oneshot::channel();
-        let (offered, anchor) = (bundle.clone(), parts.anchor.clone());
-        let now_ms = parts.clock.now_ms();
+        let (anchor, now_ms) = (parts.anchor.clone(), parts.clock.now_ms());
         let judging = held.clone();
         (parts.run)(Box::new(move || {
+            let merged = judging.merge(&bundle, &anchor, now_ms).map_err(|error| {
+                let contradicts = matches!(error.fault, Fault::Forked | Fault::BrokenChain);
+                let theirs = contradicts.then(|| Roster::judge(&bundle, &anchor, now_ms).ok());
+                (error, theirs.flatten())
+            });
             // Whoever asked may have gone away.
-            let _ = reply.send(judging.merge(&offered, &anchor, now_ms));
+            let _ = reply.send(merged);
         }));
         let merged = match judged.await.map_err(|_| TakeError::Ending)? {
             Ok(Some(merged)) => merged,
             Ok(None) => return Ok(false),
-            Err(error) => {
-                if matches!(error.fault, Fault::Forked | Fault::BrokenChain) {
-                    self.keep_evidence(&bundle, error);
+            Err((error, theirs)) => {
+                if let Some(theirs) = theirs {
+                    self.keep_evidence(&[&held, &theirs], error);
                 }
                 return Err(error.into());
             }
@@ -42,10 +46,12 @@ impl Membership {
         Ok(true)
     }
 
-    fn keep_evidence(&self, bundle: &[u8], error: frex_proto::roster::RosterError) {
+    fn keep_evidence(&self, rosters: &[&Roster], error: RosterError) {
         tracing::error!(%error, "a signed roster contradicts the one in force: both are kept");
-        if let Err(error) = self.0.store.keep_evidence(bundle) {
-            tracing::error!(%error, "the evidence cannot be kept");
+        for roster in rosters {
+            if let Err(error) = self.0.store.keep_evidence(roster) {
+                tracing::error!(%error, "the evidence cannot be kept");
+            }
         }
     }
 }

@@ -1,21 +1,16 @@
 //! Certificates as envelopes of a key: made minimal, read for the key alone.
 
-use frex_proto::keys::SigningKey;
+use std::cell::OnceCell;
+
+use frex_proto::keys::{SigningError, SigningKey};
 use rcgen::{CertificateParams, DistinguishedName, PKCS_ED25519, PublicKeyData};
-use rustls::{
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
-    server::ParsedCertificate,
-};
+use rustls::{pki_types::CertificateDer, server::ParsedCertificate};
 
 use super::TlsError;
 
 /// `SubjectPublicKeyInfo` of an Ed25519 key, up to the key itself (RFC 8410 §4).
 const SPKI_PREFIX: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
-];
-/// PKCS#8 version 1 of an Ed25519 seed, up to the seed itself (RFC 8410 §7).
-const PKCS8_PREFIX: [u8; 16] = [
-    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 ];
 
 /// Makes the certificate that shows `key`. Spec: TLS-2.
@@ -24,7 +19,7 @@ const PKCS8_PREFIX: [u8; 16] = [
 /// gives the same certificate.
 ///
 /// # Errors
-/// [`TlsError::Identity`] if the certificate cannot be encoded.
+/// [`TlsError::Identity`] if the certificate cannot be encoded, [`TlsError::Signing`].
 pub fn self_signed(key: &SigningKey) -> Result<CertificateDer<'static>, TlsError> {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
@@ -32,11 +27,15 @@ pub fn self_signed(key: &SigningKey) -> Result<CertificateDer<'static>, TlsError
     let signer = CertificateKey {
         public: *key.verifying_key().as_bytes(),
         key,
+        refusal: OnceCell::new(),
     };
-    let certificate = params
-        .self_signed(&signer)
-        .map_err(|_| TlsError::Identity)?;
-    Ok(certificate.der().clone())
+    match params.self_signed(&signer) {
+        Ok(certificate) => Ok(certificate.der().clone()),
+        Err(_) => Err(signer
+            .refusal
+            .get()
+            .map_or(TlsError::Identity, |error| (*error).into())),
+    }
 }
 
 /// The Ed25519 key of a certificate, or nothing if it holds another kind of key. Spec: TLS-2.
@@ -48,15 +47,11 @@ pub fn public_key(certificate: &CertificateDer<'_>) -> Option<[u8; 32]> {
     key.try_into().ok()
 }
 
-/// The seed as the version 1 document that other stacks read too.
-pub(super) fn private_key_der(seed: &[u8; 32]) -> PrivateKeyDer<'static> {
-    let document = [PKCS8_PREFIX.as_slice(), seed].concat();
-    PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(document))
-}
-
 struct CertificateKey<'a> {
     public: [u8; 32],
     key: &'a SigningKey,
+    /// Why the key did not sign, which the library's own error has no room for.
+    refusal: OnceCell<SigningError>,
 }
 
 impl PublicKeyData for CertificateKey<'_> {
@@ -71,7 +66,10 @@ impl PublicKeyData for CertificateKey<'_> {
 
 impl rcgen::SigningKey for CertificateKey<'_> {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
-        Ok(self.key.sign(message).to_vec())
+        self.key.sign(message).map(Vec::from).map_err(|error| {
+            let _ = self.refusal.set(error);
+            rcgen::Error::RemoteKeyError
+        })
     }
 }
 

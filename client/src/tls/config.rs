@@ -8,7 +8,8 @@ use quinn::{
     crypto::rustls::{QuicClientConfig, QuicServerConfig},
 };
 use rustls::{
-    client::Resumption, crypto::CryptoProvider, server::NoServerSessionStorage, version::TLS13,
+    client::Resumption, crypto::CryptoProvider, server::NoServerSessionStorage,
+    sign::SingleCertAndKey, version::TLS13,
 };
 
 use super::{ALPN, Identity, KeyCheck, TlsError, verifier::PinnedKeys};
@@ -152,11 +153,7 @@ fn client_tls(
         .map_err(|_| TlsError::Configuration)?
         .dangerous()
         .with_custom_certificate_verifier(PinnedKeys::new(check))
-        .with_client_auth_cert(
-            vec![identity.certificate.clone()],
-            identity.private_key.clone_key(),
-        )
-        .map_err(|_| TlsError::Configuration)?;
+        .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.shown.clone())));
     tls.alpn_protocols = vec![ALPN.to_vec()];
     tls.resumption = Resumption::disabled();
     tls.enable_sni = false;
@@ -173,11 +170,7 @@ fn server_tls(
         .with_protocol_versions(&[&TLS13])
         .map_err(|_| TlsError::Configuration)?
         .with_client_cert_verifier(PinnedKeys::new(check))
-        .with_single_cert(
-            vec![identity.certificate.clone()],
-            identity.private_key.clone_key(),
-        )
-        .map_err(|_| TlsError::Configuration)?;
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity.shown.clone())));
     tls.alpn_protocols = vec![ALPN.to_vec()];
     tls.session_storage = Arc::new(NoServerSessionStorage {});
     tls.send_tls13_tickets = 0;
@@ -228,6 +221,7 @@ mod tests {
 
     use frex_proto::keys::SigningKey;
     use quinn::{Connection, ConnectionError, Endpoint};
+    use rustls::sign::CertifiedKey;
     use rustls::{
         crypto::ring::{self, kx_group},
         pki_types::CertificateDer,
@@ -356,18 +350,16 @@ mod tests {
             provider(KeyExchange::HybridOnly),
             &limits,
         );
-        let me = identity(CLIENT);
+        let me = identity(CLIENT).shown;
+        let other = identity([9; 32]).shown.cert[0].clone();
+        let two = CertifiedKey::new(vec![me.cert[0].clone(), other], me.key.clone());
         let mut tls =
             rustls::ClientConfig::builder_with_provider(provider(KeyExchange::HybridOnly))
                 .with_protocol_versions(&[&TLS13])
                 .unwrap()
                 .dangerous()
                 .with_custom_certificate_verifier(PinnedKeys::new(only(SERVER)))
-                .with_client_auth_cert(
-                    vec![me.certificate.clone(), identity([9; 32]).certificate],
-                    me.private_key.clone_key(),
-                )
-                .unwrap();
+                .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(two)));
         tls.alpn_protocols = vec![ALPN.to_vec()];
         let (_, server) = connect(quic_client(tls, &limits).unwrap(), server.unwrap()).await;
         assert!(server.is_err());
@@ -385,17 +377,14 @@ mod tests {
         );
         let hybrid = provider(KeyExchange::HybridOnly);
         let thief = identity([9; 32]);
-        let key = hybrid
-            .key_provider
-            .load_private_key(thief.private_key.clone_key())
-            .unwrap();
-        let stolen = rustls::sign::CertifiedKey::new(vec![identity(CLIENT).certificate], key);
+        let stolen =
+            CertifiedKey::new(identity(CLIENT).shown.cert.clone(), thief.shown.key.clone());
         let mut tls = rustls::ClientConfig::builder_with_provider(hybrid)
             .with_protocol_versions(&[&TLS13])
             .unwrap()
             .dangerous()
             .with_custom_certificate_verifier(PinnedKeys::new(only(SERVER)))
-            .with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(stolen)));
+            .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(stolen)));
         tls.alpn_protocols = vec![ALPN.to_vec()];
         let (_, server) = connect(quic_client(tls, &limits).unwrap(), server.unwrap()).await;
         assert!(server.is_err());

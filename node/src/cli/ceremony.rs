@@ -21,6 +21,8 @@ use super::{
     files, output, passphrase,
 };
 
+pub mod signed;
+
 /// Exit code of a proposal that waits for further signatures.
 pub const PARTIAL: u8 = 3;
 
@@ -63,7 +65,7 @@ impl Quorum {
     }
 
     fn keys(&self) -> Vec<VerifyingKey> {
-        self.voters.iter().map(|voter| voter.key).collect()
+        self.voters.iter().map(|voter| voter.key.clone()).collect()
     }
 
     fn missing(&self, collection: &Collection) -> usize {
@@ -77,7 +79,7 @@ fn voters(root: &Root, keys: &[Timed<VerifyingKey>]) -> Vec<Voter> {
         .enumerate()
         .map(|(place, timed)| Voter {
             name: root.holder(place),
-            key: timed.key,
+            key: timed.key.clone(),
         })
         .collect()
 }
@@ -130,7 +132,8 @@ pub fn write_signatures(
             PathBuf::from(path)
         }
     };
-    files::replace(&path, &detached(proposal, &signers))?;
+    let signatures = detached(proposal, &signers).or_fail("nothing is signed")?;
+    files::replace(&path, &signatures)?;
     Ok(path)
 }
 

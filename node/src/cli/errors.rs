@@ -1,4 +1,4 @@
-//! `frex errors`: every code with its meaning, cause and remedy.
+//! `frex errors`: every code with its meaning, cause and remedy; by name, number or exit code.
 
 use frex_proto::error::{Blame, Retry, WireCode};
 use serde_json::{Value, json};
@@ -8,13 +8,23 @@ use super::{
     output,
 };
 
-/// Explains one code, or lists all.
+/// Explains one code, or lists all, or those of one exit code.
 pub fn errors(code: Option<&str>, json: bool) -> Done {
     match code {
-        Some(text) => explain(find(text)?, json),
-        None => list(json),
+        Some(text) => match of_exit(text) {
+            codes if codes.is_empty() => explain(find(text)?, json),
+            codes => list(&codes, json),
+        },
+        None => list(WireCode::ALL, json),
     }
     Ok(0)
+}
+
+/// The codes that end a command with this exit code. No code has so small a number itself.
+fn of_exit(text: &str) -> Vec<WireCode> {
+    let exit: Option<u8> = text.parse().ok();
+    let all = WireCode::ALL.iter().copied();
+    all.filter(|code| Some(code.info().exit) == exit).collect()
 }
 
 /// By number, or by name in any case; `FREX-2004` is a number too.
@@ -47,13 +57,13 @@ fn explain(code: WireCode, json: bool) {
     output::data(format_args!("  try       {}", info.advice));
 }
 
-fn list(json: bool) {
+fn list(codes: &[WireCode], json: bool) {
     if json {
-        let rows: Vec<Value> = WireCode::ALL.iter().map(|code| row(*code)).collect();
+        let rows: Vec<Value> = codes.iter().map(|code| row(*code)).collect();
         return output::document(json!({ "errors": rows }));
     }
     let mut table = output::table(&["CODE", "NAME", "EXIT", "WHAT"]);
-    for code in WireCode::ALL {
+    for code in codes {
         let info = code.info();
         table.add_row([
             (*code as u16).to_string(),

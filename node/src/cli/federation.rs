@@ -11,15 +11,17 @@ use frex_client::{
 use frex_proto::{
     error::WireCode,
     id,
-    keys::{SigningKey, VerifyingKey},
+    keys::{SigningError, SigningKey, VerifyingKey},
     limits,
     roster::{
         Root, RosterError, TrustAnchor,
         build::{self, RootDraft},
+        ceremony::holder_sha256,
     },
     v1,
 };
 use prost::Message;
+use rand_core::CryptoRng;
 use serde_json::json;
 
 use super::{
@@ -28,6 +30,7 @@ use super::{
     change::{self, Change},
     failure::{Done, Failure, OrCode, OrFail},
     files, fingerprint, output, passphrase,
+    roster::words,
     time::rfc3339,
 };
 
@@ -41,6 +44,14 @@ pub mod sign;
 struct Holder {
     root: SigningKey,
     roster: SigningKey,
+}
+
+/// A governance key, with a companion if it is wished for.
+fn new_key(post_quantum: bool, rng: &mut dyn CryptoRng) -> SigningKey {
+    match post_quantum {
+        true => SigningKey::generate_pair(rng),
+        false => SigningKey::generate(rng),
+    }
 }
 
 /// Makes the governance of a federation.
@@ -62,8 +73,8 @@ pub fn init(args: &FederationInitArgs, json: bool) -> Done {
     let mut holders = Vec::new();
     for number in 1..=args.keys {
         let holder = Holder {
-            root: SigningKey::generate(&mut rng),
-            roster: SigningKey::generate(&mut rng),
+            root: new_key(args.post_quantum, &mut rng),
+            roster: new_key(args.post_quantum, &mut rng),
         };
         let folder = args.dir.join(format!("holder-{number}"));
         files::make_folder(&folder)?;
@@ -74,7 +85,7 @@ pub fn init(args: &FederationInitArgs, json: bool) -> Done {
         }
         holders.push(holder);
     }
-    let root = signed_root(args, &holders);
+    let root = signed_root(args, &holders).or_fail("the keys do not sign the root")?;
     let anchor = TrustAnchor::of_root(&root).or_fail("the root does not verify")?;
     let path = args.dir.join("root.frex");
     files::write_new(&path, &root)?;
@@ -87,7 +98,7 @@ pub fn init(args: &FederationInitArgs, json: bool) -> Done {
 /// # Errors
 /// The failure names the file and what is wrong.
 pub fn read_root_in_force(path: &Path) -> Result<(Vec<u8>, Root), Failure> {
-    let bytes = files::read(path, limits::SIGNED_BYTES_MAX)?;
+    let bytes = files::read(path, limits::ROOT_BYTES_MAX)?;
     let root = Root::parse(&bytes).or_fail(format_args!(
         "{} is not the root of a federation",
         path.display()
@@ -101,7 +112,7 @@ fn read_proposal(
     old: Option<&Path>,
 ) -> Result<(v1::Signed, Root, Option<Root>), Failure> {
     let what = format!("{} is no proposal of a root", path.display());
-    let bytes = files::read(path, limits::SIGNED_BYTES_MAX)?;
+    let bytes = files::read(path, limits::ROOT_BYTES_MAX)?;
     let root = Root::read_proposal(&bytes).or_fail(&what)?;
     let signed = v1::Signed::decode(&bytes[..]).or_code(WireCode::Malformed, &what)?;
     let old = old.map(read_root_in_force).transpose()?.map(|(_, old)| old);
@@ -141,12 +152,10 @@ fn changes(root: &Root, old: Option<&Root>) -> Vec<Change> {
         let pairs = root.root_keys.iter().zip(&root.roster_keys).enumerate();
         pairs
             .map(|(place, (root_key, roster_key))| {
-                let keys = [
-                    root_key.key.as_bytes().as_slice(),
-                    roster_key.key.as_bytes(),
-                ];
-                let print = fingerprint::of(&frex_proto::label::sha256(&keys));
-                (root.holder(place), vec![("fingerprint", print)])
+                let print = fingerprint::of(&holder_sha256(&root_key.key, &roster_key.key));
+                let signs = words::algorithms([root_key, roster_key]);
+                let fields = vec![("signs by", signs.to_owned()), ("fingerprint", print)];
+                (root.holder(place), fields)
             })
             .collect()
     };
@@ -209,7 +218,7 @@ fn file_name(version: u64) -> String {
     }
 }
 
-fn signed_root(args: &FederationInitArgs, holders: &[Holder]) -> Bytes {
+fn signed_root(args: &FederationInitArgs, holders: &[Holder]) -> Result<Bytes, SigningError> {
     let keys = |pick: fn(&Holder) -> &SigningKey| -> Vec<VerifyingKey> {
         holders
             .iter()
@@ -238,12 +247,16 @@ fn report(args: &FederationInitArgs, root: &str, json: bool) {
         return output::document(json!({
             "federation": args.name, "root": args.dir.join("root.frex"), "root_fingerprint": root,
             "keys": args.keys, "threshold": args.threshold, "encrypted": args.encrypt_keys,
+            "post_quantum": args.post_quantum,
         }));
     }
     output::data(format_args!(
         "created      {dir}/holder-1 … holder-{}, each with root.key and roster.key",
         args.keys
     ));
+    if args.post_quantum {
+        output::data("             each with an ML-DSA-65 companion in the same file");
+    }
     output::data(format_args!(
         "root         {dir}/root.frex   {} of {} must agree",
         args.threshold, args.keys

@@ -4,7 +4,7 @@
 //! the tongue is noticed in its group. Spec: JOI-12.
 
 use data_encoding::BASE32_NOPAD;
-use frex_proto::{keys::VerifyingKey, label};
+use frex_proto::keys::VerifyingKey;
 
 const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const GROUPS: usize = 4;
@@ -42,7 +42,7 @@ pub fn of(hash: &[u8; 32]) -> String {
 /// The fingerprint of a key.
 #[must_use]
 pub fn of_key(key: &VerifyingKey) -> String {
-    of(&label::sha256(&[key.as_bytes()]))
+    of(&key.sha256())
 }
 
 /// Whether `typed` is the fingerprint `expected`; how it is divided and whether in capitals does
@@ -95,6 +95,8 @@ fn check_letter(group: &[u8]) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use frex_proto::label;
+
     use super::*;
 
     // JOI-12

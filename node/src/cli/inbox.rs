@@ -16,9 +16,18 @@ use super::{
     time::rfc3339,
 };
 
+mod kept;
+
+/// Where fetched reports are kept, below the member's folder.
+const FOLDER: &str = "inbox";
+/// Ending of the file that says what is known of a report.
+const ABOUT: &str = "about";
 /// Exit code when something could not be opened.
 const PARTIAL: u8 = 3;
 const PATIENCE_MIN: Duration = Duration::from_secs(3);
+/// Waiting items come one after another without a pause.
+const QUIET: Duration = Duration::from_secs(1);
+const UNREAD: &str = "the inbox cannot be read";
 
 /// What goes on with one inbox.
 struct Reader<'a> {
@@ -34,6 +43,9 @@ struct Reader<'a> {
 /// Reads the inbox.
 pub fn inbox(args: &InboxArgs, json: bool) -> Done {
     let home = member::open(&args.dir)?;
+    if args.kept {
+        return kept::list(&home, json);
+    }
     let roster = member::roster(&home)?;
     let runtime = member::runtime()?;
     let (rows, failed) = runtime.block_on(async {
@@ -70,7 +82,7 @@ impl Reader<'_> {
             let mut first = open(client, 1, args.wait.0).await?;
             match first.next().await {
                 None => return Ok(()),
-                Some(item) => self.take(item.or_fail("the inbox cannot be read")?).await?,
+                Some(item) => self.take(item.or_fail(UNREAD)?).await?,
             }
         }
         if self.taken() >= max {
@@ -81,9 +93,13 @@ impl Reader<'_> {
             .min(limits::INBOX_CREDIT_MAX);
         let mut rest = open(client, credit, Duration::ZERO).await?;
         while self.taken() < max {
-            match rest.next().await {
+            let item = match self.held.is_empty() && self.failed.is_empty() {
+                true => rest.next().await.transpose().or_fail(UNREAD)?,
+                false => next_waiting(&mut rest).await?,
+            };
+            match item {
                 None => return Ok(()),
-                Some(item) => self.take(item.or_fail("the inbox cannot be read")?).await?,
+                Some(item) => self.take(item).await?,
             }
         }
         Ok(())
@@ -116,7 +132,7 @@ impl Reader<'_> {
 
     /// Keeps content and receipt before it tells anybody that the item was opened.
     async fn keep(&mut self, item: InboxItem) -> Result<(), Failure> {
-        let folder = self.home.dir().join("inbox");
+        let folder = self.home.dir().join(FOLDER);
         files::ensure_folder(&folder)?;
         let path = folder.join(format!(
             "{}.{}",
@@ -165,16 +181,29 @@ impl Reader<'_> {
     }
 
     fn note(&self, id: EnvelopeId, row: &Value) -> Result<(), Failure> {
-        let path = self.home.dir().join("inbox").join(format!("{id}.about"));
+        let path = self.home.dir().join(FOLDER).join(format!("{id}.{ABOUT}"));
         files::replace(&path, format!("{row:#}\n").as_bytes())
     }
 }
 
-async fn open(client: &Client, credit: u32, wait: Duration) -> Result<Inbox, Failure> {
-    client
-        .inbox(credit, wait)
-        .await
-        .or_fail("the inbox cannot be read")
+/// Opens the inbox.
+///
+/// # Errors
+/// It cannot be read.
+pub async fn open(client: &Client, credit: u32, wait: Duration) -> Result<Inbox, Failure> {
+    client.inbox(credit, wait).await.or_fail(UNREAD)
+}
+
+/// What waits next; none when nothing has come for a moment: while items are held, the node does
+/// not say that there are no more.
+///
+/// # Errors
+/// The inbox cannot be read.
+pub async fn next_waiting(
+    inbox: &mut Inbox,
+) -> Result<Option<Result<InboxItem, FailedItem>>, Failure> {
+    let item = tokio::time::timeout(QUIET, inbox.next()).await;
+    item.ok().flatten().transpose().or_fail(UNREAD)
 }
 
 fn extension(content_type: &str) -> &'static str {
@@ -194,7 +223,10 @@ fn print(rows: &[Value]) {
     if rows.is_empty() {
         return output::message("nothing has arrived");
     }
-    let mut table = output::table(&["RECEIVED", "FROM", "KIND", "LANE", "STATE", "FILE"]);
+    let header = [
+        "RECEIVED", "FROM", "KIND", "LANE", "STATE", "MESSAGE", "FILE",
+    ];
+    let mut table = output::table(&header);
     for row in rows {
         let text = |field: &str| output::clean(row[field].as_str().unwrap_or_default());
         table.add_row([
@@ -203,6 +235,7 @@ fn print(rows: &[Value]) {
             text("kind"),
             text("lane"),
             text("state"),
+            text("message"),
             text("file"),
         ]);
     }

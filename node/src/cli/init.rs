@@ -10,13 +10,13 @@ use frex_client::{
 use frex_proto::{
     error::WireCode,
     keys::SigningKey,
-    label,
     roster::{
         Card,
         build::{self, CardDraft, NodeDraft},
     },
 };
 use prost::Message;
+use rand_core::CryptoRng;
 use serde_json::json;
 
 use super::{
@@ -52,7 +52,9 @@ pub fn init(args: &InitArgs, json: bool) -> Done {
     files::ensure_folder(&args.dir)?;
     let member_dir = args.dir.join("member");
     files::make_folder(&member_dir)?;
-    let (_, keys) = MemberHome::create(&member_dir, settings(args, &plan), passphrase, &mut rng)
+    let identity = new_identity(args, &mut rng);
+    let settings = settings(args, &plan);
+    let (_, keys) = MemberHome::create_with(identity, &member_dir, settings, passphrase, &mut rng)
         .or_fail("cannot make the member")?;
     for folder in ["sent", "inbox"] {
         files::make_folder(&member_dir.join(folder))?;
@@ -69,7 +71,7 @@ pub fn init(args: &InitArgs, json: bool) -> Done {
         )
         .or_fail("cannot make the node")?;
     }
-    files::write_new(&plan.card, &card(args, &plan, &keys, &node))?;
+    files::write_new(&plan.card, &card(args, &plan, &keys, &node)?)?;
     report(args, &plan, &keys, json);
     Ok(0)
 }
@@ -127,15 +129,22 @@ fn plan(args: &InitArgs) -> Result<Plan, Failure> {
 /// Judges a card with keys that are thrown away, so that nothing is written for a wrong argument.
 fn check_before_writing(args: &InitArgs, plan: &Plan) -> Result<(), Failure> {
     let mut rng = Random::System.rng();
-    let keys = MemberKeys::generate(&mut rng);
+    let keys = MemberKeys::beside(new_identity(args, &mut rng), &mut rng);
     let node = NodeKeys {
         tls: SigningKey::generate(&mut rng),
         log: SigningKey::generate(&mut rng),
     };
-    let card = card(args, plan, &keys, &node);
+    let card = card(args, plan, &keys, &node)?;
     Card::judge(&card, &args.federation, Clock::System.now_ms())
         .or_code(WireCode::BadInput, "no federation would list this member")?;
     Ok(())
+}
+
+fn new_identity(args: &InitArgs, rng: &mut dyn CryptoRng) -> SigningKey {
+    match args.post_quantum {
+        true => SigningKey::generate_pair(rng),
+        false => SigningKey::generate(rng),
+    }
 }
 
 fn settings(args: &InitArgs, plan: &Plan) -> MemberSettings {
@@ -150,7 +159,12 @@ fn settings(args: &InitArgs, plan: &Plan) -> MemberSettings {
     }
 }
 
-fn card(args: &InitArgs, plan: &Plan, keys: &MemberKeys, node: &NodeKeys) -> Bytes {
+fn card(
+    args: &InitArgs,
+    plan: &Plan,
+    keys: &MemberKeys,
+    node: &NodeKeys,
+) -> Result<Bytes, Failure> {
     let now_ms = Clock::System.now_ms();
     let (log_key, tls_keys) = (node.log.verifying_key(), [node.tls.verifying_key()]);
     let node = plan.config.as_ref().map(|_| NodeDraft {
@@ -174,17 +188,18 @@ fn card(args: &InitArgs, plan: &Plan, keys: &MemberKeys, node: &NodeKeys) -> Byt
         issued_ms: now_ms,
         expires_ms: now_ms.saturating_add(DOCUMENT_LIFE_MS),
     });
-    card.encode_to_vec().into()
+    let card = card.or_fail("the identity key does not sign the card")?;
+    Ok(card.encode_to_vec().into())
 }
 
 fn report(args: &InitArgs, plan: &Plan, keys: &MemberKeys, json: bool) {
-    let fingerprint = fingerprint::of(&label::sha256(&[keys.identity.verifying_key().as_bytes()]));
+    let fingerprint = fingerprint::of_key(&keys.identity.verifying_key());
     let (dir, card) = (args.dir.display(), plan.card.display());
     if json {
         return output::document(json!({
             "member": args.member, "federation": args.federation, "home_node": plan.node,
             "fingerprint": fingerprint, "card": plan.card, "dir": args.dir,
-            "encrypted": args.encrypt_keys,
+            "encrypted": args.encrypt_keys, "post_quantum": args.post_quantum,
             "listen": plan.config.as_ref().map(|config| config.listen), "addresses": plan.addresses,
         }));
     }
@@ -216,6 +231,11 @@ fn report(args: &InitArgs, plan: &Plan, keys: &MemberKeys, json: bool) {
         ));
     }
     output::data(format_args!("member       {}", args.member));
+    if args.post_quantum {
+        output::data(format_args!(
+            "signs by     Ed25519 and ML-DSA-65, both in {dir}/member/keys/identity.key"
+        ));
+    }
     output::data(format_args!("fingerprint  {fingerprint}"));
     output::data(format_args!("card         {card}"));
     output::data("");

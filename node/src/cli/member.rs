@@ -12,11 +12,12 @@ use frex_client::{
 };
 use frex_proto::{
     error::WireCode,
+    keys::VerifyingKey,
     label, limits,
     log::{Checkpoint, LogVerifier, Origin, SignedNote},
     receipt,
     roster::Roster,
-    sign,
+    sign::{self, SignError},
     v1::{self, Event, Stage},
 };
 use prost::Message;
@@ -129,20 +130,23 @@ pub fn stage_of(statement: &v1::Statement) -> Option<v1::StageStatement> {
     v1::StageStatement::decode(signed.payload).ok()
 }
 
-/// Whether the member whom a stage receipt names signed for it, by a key that was good then.
-pub fn stage_is_signed(statement: &v1::Statement, roster: &Roster) -> bool {
-    let signed = v1::Signed::decode(statement.member_statement.clone()).ok();
-    let stage = stage_of(statement);
-    let (Some(signed), Some(stage)) = (signed, stage) else {
-        return false;
-    };
+/// The key by which the member whom a stage receipt names signed for it, if it was good then.
+///
+/// # Errors
+/// Why it is not signed; none: it is about something else, or no member's.
+pub fn stage_signer(
+    statement: &v1::Statement,
+    roster: &Roster,
+) -> Result<VerifyingKey, Option<SignError>> {
+    let signed = v1::Signed::decode(statement.member_statement.clone()).or(Err(None))?;
+    let stage = stage_of(statement).ok_or(None)?;
     let about_this =
         stage.envelope_id == statement.envelope_id && stage.federation == roster.federation();
-    let Some(member) = roster.member(&stage.member) else {
-        return false;
-    };
-    let keys = member.identity_keys_at(stage.time_ms);
-    about_this && sign::verify(&signed, label::TYPE_STAGE, &keys, 1).is_ok()
+    let member = roster.member(&stage.member).filter(|_| about_this);
+    let keys = member.ok_or(None)?.identity_keys_at(stage.time_ms);
+    let verified = sign::verify(&signed, label::TYPE_STAGE, &keys, 1).map_err(Some)?;
+    let signed_by = |key: &VerifyingKey| verified.key_ids.contains(&key.key_id());
+    keys.into_iter().find(signed_by).ok_or(None)
 }
 
 /// A stage in lower case.
@@ -190,7 +194,7 @@ pub fn keep_receipt(folder: &Path, proven: &ProvenReceipt) -> Result<PathBuf, Fa
     }
     files::replace(&folder.join(format!("{name}.leaf")), &receipt.leaf)?;
     let verified = &proven.verified;
-    let log = LogVerifier::new(verified.checkpoint.origin.clone(), verified.log_key);
+    let log = LogVerifier::new(verified.checkpoint.origin.clone(), verified.log_key.clone());
     files::replace(
         &folder.join(format!("{name}.vkey")),
         format!("{}\n", log.vkey()).as_bytes(),

@@ -104,8 +104,11 @@ fn given() -> Result<Option<Passphrase>, PassphraseError> {
 
 /// Opened by its name: only the system may turn a number into a file of ours.
 fn read_descriptor(descriptor: u32) -> Result<Passphrase, PassphraseError> {
-    let mut file = File::open(format!("/dev/fd/{descriptor}"))
-        .map_err(|error| PassphraseError::Unreadable(error.kind()))?;
+    let mut file =
+        File::open(format!("/dev/fd/{descriptor}")).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => PassphraseError::NotOpen(descriptor),
+            kind => PassphraseError::Unreadable(kind),
+        })?;
     if file.is_terminal() {
         // What is typed must not be shown.
         return ask("Passphrase: ");

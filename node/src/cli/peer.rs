@@ -19,6 +19,8 @@ use crate::join::{AskError, DecisionRecord, JoinStoreError, PeerRecord, Peers, S
 
 pub mod decide;
 pub mod list;
+pub mod remove;
+pub mod suspend;
 pub mod test;
 
 /// Exit code of a wait that ended before the other side decided.
@@ -29,7 +31,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// `frex peer …`.
 #[derive(Debug, Subcommand)]
 pub enum PeerCommand {
-    /// List organisations that came by an invitation, and what either side decided
+    /// List organisations that came by an invitation, what either side decided, and who is suspended
     Ls(PeerListArgs),
     /// Show one of them, with the fingerprint to compare
     Show(PeerShowArgs),
@@ -37,6 +39,12 @@ pub enum PeerCommand {
     Accept(PeerAcceptArgs),
     /// Refuse one of them; it is told why
     Refuse(PeerRefuseArgs),
+    /// Stop the exchange with a member, for a time, at this organisation's node; nothing is lost by it
+    Suspend(PeerSuspendArgs),
+    /// Take the exchange up again; what waited goes on its way
+    Resume(PeerResumeArgs),
+    /// Put away what is kept of an organisation that came by an invitation
+    Rm(PeerRemoveArgs),
     /// Connect to a node of the roster and report each step
     Test(PeerTestArgs),
 }
@@ -100,6 +108,45 @@ pub struct PeerRefuseArgs {
     pub confirm: bool,
 }
 
+/// `frex peer suspend`.
+#[derive(Debug, Args)]
+pub struct PeerSuspendArgs {
+    /// The member
+    pub id: String,
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// Why, for your own people; nobody else is told
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Do it; without, the plan is printed and nothing is changed
+    #[arg(long)]
+    pub confirm: bool,
+}
+
+/// `frex peer resume`.
+#[derive(Debug, Args)]
+pub struct PeerResumeArgs {
+    /// The member
+    pub id: String,
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+}
+
+/// `frex peer rm`.
+#[derive(Debug, Args)]
+pub struct PeerRemoveArgs {
+    /// The member
+    pub id: String,
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// Do it; without, the plan is printed and nothing is changed
+    #[arg(long)]
+    pub confirm: bool,
+}
+
 /// `frex peer test`.
 #[derive(Debug, Args)]
 pub struct PeerTestArgs {
@@ -120,7 +167,7 @@ pub fn accept_command(member: &str, dir: &str) -> String {
 pub fn fingerprint_of(record: &PeerRecord) -> Result<String, Failure> {
     let what = format!("what is kept of {} is damaged", record.member);
     let bytes = hex::decode(&record.identity).or_code(WireCode::Files, &what)?;
-    let key = VerifyingKey::admit(&bytes).or_code(WireCode::Files, &what)?;
+    let key = VerifyingKey::admit_encoded(&bytes).or_code(WireCode::Files, &what)?;
     Ok(fingerprint::of_key(&key))
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use frex_client::environment::Clock;
 use frex_proto::{
     error::WireCode,
-    limits,
+    label, limits,
     roster::{Fault, Part, Proposal, Roster, RosterError, TrustAnchor},
     v1,
 };
@@ -27,7 +27,7 @@ pub mod propose;
 pub mod show;
 pub mod sign;
 pub mod verify;
-mod words;
+pub mod words;
 
 /// A proposal, the roster that it follows, and whom the reader trusts.
 pub struct Reading {
@@ -52,11 +52,18 @@ pub struct Judged {
 /// # Errors
 /// The failure names the file and what is wrong.
 pub fn read_root(path: &Path) -> Result<(Vec<u8>, TrustAnchor), Failure> {
-    let bytes = files::read(path, limits::SIGNED_BYTES_MAX)?;
+    // A roster given in its place is read too, to be told what it is.
+    let bytes = files::read(path, limits::ROSTER_BUNDLE_BYTES_MAX)?;
     let anchor = TrustAnchor::of_root(&bytes).or_fail(format_args!(
         "{} is not the root of a federation",
         path.display()
-    ))?;
+    ));
+    let anchor = anchor.map_err(|failure| match holds_roster(&bytes) {
+        true => failure
+            .cause("it is a roster")
+            .advise("The root is a file of its own, root.frex: frex federation show FILE tells"),
+        false => failure,
+    })?;
     Ok((bytes, anchor))
 }
 
@@ -65,7 +72,23 @@ pub fn read_root(path: &Path) -> Result<(Vec<u8>, TrustAnchor), Failure> {
 /// # Errors
 /// The failure names the file.
 pub fn read_bundle(path: &Path) -> Result<Vec<u8>, Failure> {
-    files::read(path, limits::ROSTER_BUNDLE_BYTES_MAX)
+    let bytes = files::read(path, limits::ROSTER_BUNDLE_BYTES_MAX)?;
+    if !holds_roster(&bytes) && TrustAnchor::of_root(&bytes).is_ok() {
+        let what = format!(
+            "{} is the root of a federation, and no roster",
+            path.display()
+        );
+        return Err(Failure::new(WireCode::BadInput, what)
+            .advise("The roster is a file of its own, roster.frex: frex roster show FILE tells"));
+    }
+    Ok(bytes)
+}
+
+/// Whether these bytes have the shape of a roster file; they may still prove nothing.
+fn holds_roster(bytes: &[u8]) -> bool {
+    let bundle = v1::RosterBundle::decode(bytes);
+    let signed = bundle.and_then(|bundle| v1::Signed::decode(bundle.roster));
+    signed.is_ok_and(|signed| signed.payload_type == label::TYPE_ROSTER)
 }
 
 /// Reads a proposal and judges it as what may follow the roster in force.

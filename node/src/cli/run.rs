@@ -33,10 +33,11 @@ use crate::{
     home::{CONFIG_FILE, DirLock, NodeHome, NodeHomeError},
     metrics::{Metrics, serve},
     node::{Execution, Node, NodeParts, NodeStatus, StartError},
+    suspension::Suspensions,
 };
 
 const CANCELLED: u8 = 130;
-/// How often the directory is looked at for a roster that was installed.
+/// How often the directory is looked at for what commands put there.
 const INSTALLED_PAUSE: Duration = Duration::from_millis(500);
 
 /// What asks a node to stop, and with which exit code it then ends.
@@ -73,6 +74,7 @@ pub fn run(args: &RunArgs, json: bool) -> Done {
 async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
     let mut stop = Stop::new(args.stop_with_stdin)?;
     let metrics = Arc::new(Metrics::new());
+    let suspensions = Suspensions::load(&home.dir).or_fail("the node cannot start")?;
     let anchor = NodeHome::anchor(&home.dir).or_fail("the node cannot start")?;
     let (dir, file) = (home.dir.clone(), home.dir.join(ROSTER_FILE));
     let log_key_in_force = log_key_in_force(&home);
@@ -98,6 +100,7 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
     let started = Node::start(parts, &mut |done, total| output::advance(&bar, done, total)).await;
     bar.finish_and_clear();
     let node = started.map_err(|error| not_started(&error, &args.dir))?;
+    node.suspensions().replace(suspensions);
     if log_key_in_force {
         retire_log_keys(&dir);
     }
@@ -109,6 +112,7 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
     ready(&node, operator.as_deref(), address, json)?;
     let ended = tokio::select! {
         never = take_installed(&node, &file) => match never {},
+        never = take_suspensions(&node, &dir) => match never {},
         code = stop.asked() => Ok(code),
         code = node.failed() => Err(failed(code, &args.dir)),
     };
@@ -169,6 +173,25 @@ async fn take_installed(node: &Node, file: &Path) -> Infallible {
             if let Err(error) = taken {
                 tracing::error!(%error, "the installed roster is not taken");
             }
+        }
+        tokio::time::sleep(INSTALLED_PAUSE).await;
+    }
+}
+
+/// Takes what `frex peer suspend` writes into the directory of a running node.
+async fn take_suspensions(node: &Node, dir: &Path) -> Infallible {
+    let mut damaged = false;
+    loop {
+        match Suspensions::load(dir) {
+            Ok(suspensions) => {
+                damaged = false;
+                node.suspensions().replace(suspensions);
+            }
+            // The list in force stays: a slip of the pen must not open what was closed.
+            Err(error) if !std::mem::replace(&mut damaged, true) => {
+                tracing::error!(%error, "the list of suspensions is not taken");
+            }
+            Err(_) => {}
         }
         tokio::time::sleep(INSTALLED_PAUSE).await;
     }

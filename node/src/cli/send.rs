@@ -26,6 +26,7 @@ use super::{
     SendArgs,
     failure::{Done, Failure, OrCode, OrFail},
     files, member, output,
+    peer::suspend,
 };
 
 /// Exit code when not every recipient's node has spoken for it yet.
@@ -61,6 +62,7 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
     let home = member::open(&args.from)?;
     let roster = member::roster(&home)?;
     let draft = draft(&roster, home.settings(), args, &content_type, data)?;
+    warn_of_suspended(&args.from, &draft)?;
     let runtime = member::runtime()?;
     runtime.block_on(async {
         let started = Instant::now();
@@ -147,6 +149,20 @@ fn draft(
             _ => failure,
         }
     })
+}
+
+/// Who is suspended by the own people gets it later, and whoever sends should know that.
+fn warn_of_suspended(dir: &Path, draft: &Draft) -> Result<(), Failure> {
+    let suspended = suspend::suspended(dir)?;
+    for (member, _) in &draft.recipients {
+        if suspended.holds_member(member) {
+            output::message(format_args!(
+                "{member} is suspended here: this waits until  frex peer resume {member} {}",
+                dir.display()
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// What is sent, as it is remembered.
@@ -264,7 +280,11 @@ impl<'a> Ear<'a> {
                 receipt,
                 ..
             } => {
-                let members = self.heard.members_at(&node);
+                let mut members = self.heard.members_at(&node);
+                if members.is_empty() {
+                    // The home node itself: then nobody gets it.
+                    members = self.heard.fates.keys().cloned().collect();
+                }
                 self.set(&members, "rejected", node, Some(code), &receipt)?;
             }
             News::Stage {

@@ -11,7 +11,6 @@ use frex_client::{
     environment::Clock,
     keys::{KeyFileError, MEMBER_FILE, MemberHome},
 };
-use frex_proto::label;
 use serde_json::{Value, json};
 
 use super::{
@@ -53,7 +52,7 @@ fn member_status(home: &Path) -> Result<Value, Failure> {
         Err(KeyFileError::NoCredentials { .. }) => None,
         Err(error) => return Err(error).or_fail("cannot read the member's keys"),
     };
-    let identity = keys.as_ref().and_then(|keys| keys.identity);
+    let identity = keys.as_ref().and_then(|keys| keys.identity.clone());
     let sealing = keys.as_ref().and_then(|keys| keys.sealing.as_ref());
     let settings = home.settings();
     let roster = home.roster(Clock::System.now_ms());
@@ -65,7 +64,7 @@ fn member_status(home: &Path) -> Result<Value, Failure> {
     Ok(json!({
         "id": settings.member, "name": settings.name, "federation": settings.federation,
         "home_node": settings.home_node, "roster": roster,
-        "fingerprint": identity.map(|key| fingerprint::of(&label::sha256(&[key.as_bytes()]))),
+        "fingerprint": identity.map(|key| fingerprint::of_key(&key)),
         "sealing_key": sealing.map(|key| key.key_id().to_string()),
     }))
 }

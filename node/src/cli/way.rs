@@ -88,6 +88,10 @@ pub struct Met {
 /// entries. `dir` is where the commands that mend a step are to be run.
 pub async fn walk(asker: Arc<Asker>, node: Node, known_size: u64, dir: &Path) -> Outcome {
     let mut outcome = Outcome::default();
+    if !asker.roster.is_live(&Peer::Node(node.id.clone())) {
+        outcome.failed = Some(not_live(&asker.roster, &node));
+        return outcome;
+    }
     let Some(address) = resolve(&node.addresses).await else {
         outcome.failed = Some(Stop {
             code: WireCode::Unreachable,
@@ -116,6 +120,19 @@ pub async fn walk(asker: Arc<Asker>, node: Node, known_size: u64, dir: &Path) ->
 pub async fn reach(asker: &Asker, node: &Node) -> Option<Session> {
     let address = resolve(&node.addresses).await?;
     dial(asker, &node.id, address).await.ok()
+}
+
+/// Whoever is not live is not dialled: nothing on the way there can be mended.
+fn not_live(roster: &Roster, node: &Node) -> Stop {
+    let how = match roster.is_revoked(&node.id) {
+        true => "revoked",
+        false => "suspended",
+    };
+    Stop {
+        code: WireCode::Revoked,
+        why: format!("{} or its organisation is {how}", node.id),
+        mend: "Nothing to mend here: the governance decided it, frex roster show DIR".to_owned(),
+    }
 }
 
 async fn resolve(addresses: &[String]) -> Option<SocketAddr> {
@@ -228,7 +245,9 @@ fn mend(step: usize, error: &TransportError, node: &str, dir: &Path) -> String {
     match (step, WireCode::from(error)) {
         (UDP, _) => format!("On the machine of {node}: frex status DIR, and let UDP pass"),
         (TLS, _) => "Update the older of the two programs".to_owned(),
-        (LISTED, WireCode::Revoked) => "Ask the governance why".to_owned(),
+        (LISTED, WireCode::Revoked) => format!(
+            "{node} holds a roster by which you are suspended or revoked: ask the governance why, and for that roster"
+        ),
         (LISTED, WireCode::WrongNode) => {
             "See whose address it is: frex roster show ROSTER".to_owned()
         }

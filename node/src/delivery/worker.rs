@@ -106,12 +106,16 @@ impl Worker {
         }
     }
 
-    /// Waits while the destination may not act. What was meant for a revoked one is given up,
-    /// and its senders are told; a suspended one may come back. Spec: DIS-9.
+    /// Waits while the destination may not act, or our people do not exchange with it. What was
+    /// meant for a revoked one is given up, and its senders are told; a suspended one may come
+    /// back. Spec: DIS-9, DIS-12.
     async fn until_live(&mut self) {
+        let node = Peer::Node(self.node.clone());
+        let mut suspensions = self.shared.suspensions.changes();
         loop {
             let roster = self.changes.borrow_and_update().clone();
-            if roster.is_live(&Peer::Node(self.node.clone())) {
+            let suspended = suspensions.borrow_and_update().holds(&node, &roster);
+            if roster.is_live(&node) && !suspended {
                 return;
             }
             let revoked = roster.is_revoked(&self.node);
@@ -126,6 +130,7 @@ impl Worker {
             tokio::select! {
                 biased;
                 _ = self.changes.changed() => {}
+                _ = suspensions.changed() => {}
                 _ = self.bell.changed() => {}
                 () = tokio::time::sleep(NOT_LIVE_PAUSE) => {}
             }
@@ -172,18 +177,23 @@ impl Worker {
             .await;
     }
 
-    /// Gives up the items for which there is a reason, so many at a time.
+    /// Gives up the items for which there is a reason, all of them.
     async fn give_up_where(&self, reason: impl Fn(&OutboxItem, u64) -> Option<WireCode>) {
-        let now_ms = self.shared.now_ms();
-        for slot in 0..LANES.len() {
-            let slot = u8::try_from(slot).unwrap_or(0);
-            let items = self
-                .shared
-                .ledger
-                .outbox(&self.node, slot, None, request::ITEMS_MAX);
-            for item in items.unwrap_or_default() {
-                if let Some(code) = reason(&item, now_ms) {
-                    request::give_up(&self.shared, &self.node, &item, code).await;
+        let (ledger, now_ms) = (&self.shared.ledger, self.shared.now_ms());
+        for (slot, _) in (0..).zip(LANES) {
+            let mut after: Option<Bytes> = None;
+            loop {
+                let some = ledger.outbox(&self.node, slot, after.as_deref(), request::ITEMS_MAX);
+                let items = match some {
+                    Ok(items) => items,
+                    Err(error) => break self.index_failed(&error).await,
+                };
+                let Some(last) = items.last() else { break };
+                after = Some(last.key.clone());
+                for item in &items {
+                    if let Some(code) = reason(item, now_ms) {
+                        request::give_up(&self.shared, &self.node, item, code).await;
+                    }
                 }
             }
         }
@@ -215,9 +225,11 @@ impl Worker {
         let membership = self.shared.membership.clone();
         let mut news = pin!(membership.follow(session, &mut rng));
         let mut following = true;
+        let mut suspensions = self.shared.suspensions.changes();
         self.changes.mark_unchanged();
         loop {
-            if let Err(code) = self.shared.greeter.check(session) {
+            suspensions.mark_unchanged();
+            if let Err(code) = self.shared.check(session) {
                 session.close(code);
                 return TransportError::Closed(code);
             }
@@ -245,6 +257,7 @@ impl Worker {
                 _ = self.changes.changed() => {
                     attempts = Arc::new(request::Verifier::new(&self.shared, &self.node));
                 }
+                _ = suspensions.changed() => {}
                 told = &mut news, if following => {
                     following = false;
                     if let Err(error) = told {

@@ -70,7 +70,8 @@ fn roster() -> Roster {
             }),
             issued_ms: NOW,
             expires_ms: NOW + 90 * DAY,
-        });
+        })
+        .unwrap();
         build::list_card(&mut listed, &card);
         docs.push(if id == "b" {
             with_old_keys(&card)
@@ -83,8 +84,8 @@ fn roster() -> Roster {
         kind: v1::Kind::Notice.into(),
         lanes: vec![v1::Lane::Normal.into()],
     }];
-    let root = build::sign_root(&root, &[&key(1)]);
-    let signed = build::sign_roster(&listed, &[&key(2)]);
+    let root = build::sign_root(&root, &[&key(1)]).unwrap();
+    let signed = build::sign_roster(&listed, &[&key(2)]).unwrap();
     let anchor = TrustAnchor::of_root(&root).expect("sound");
     Roster::judge(&build::bundle(&root, &signed, docs, None), &anchor, NOW).expect("sound")
 }
@@ -98,13 +99,14 @@ fn with_old_keys(card: &v1::MemberCard) -> Bytes {
         doc.sealing_keys.push(ended);
     }
     document::retire_sealing_key(&mut doc, &sealing(101).public(), NOW + DAY);
-    build::sign_member_doc(&doc, &key(20))
+    build::sign_member_doc(&doc, &key(20)).unwrap()
 }
 
 fn intake(node: &str) -> Intake {
     Intake {
         roster: RosterHandle::new(roster()),
         node: node.to_owned(),
+        suspensions: SuspensionHandle::default(),
     }
 }
 
@@ -135,7 +137,7 @@ fn draft(to: &[&str]) -> Draft {
 
 fn signed(draft: &Draft, signer: usize) -> SignedEnvelope {
     let sealed = seal(draft, &mut ChaCha20Rng::seed_from_u64(1)).expect("sound");
-    sign_one(sealed, &key(signer))
+    sign_one(sealed, &key(signer)).unwrap()
 }
 
 fn arrived(envelope: v1::Envelope) -> Arrived {
@@ -145,8 +147,12 @@ fn arrived(envelope: v1::Envelope) -> Arrived {
 
 /// What the node of `a` makes of what a client of `member` submits.
 fn submit(envelope: v1::Envelope, member: &str) -> Result<Entry, WireCode> {
+    submit_at(envelope, member, NOW)
+}
+
+fn submit_at(envelope: v1::Envelope, member: &str, now_ms: u64) -> Result<Entry, WireCode> {
     let mut cache = BatchCache::new();
-    match intake("node-a").submission(arrived(envelope), member, NOW, &mut cache) {
+    match intake("node-a").submission(arrived(envelope), member, now_ms, &mut cache) {
         Verdict::Record(entry) => Ok(entry),
         Verdict::Refuse(code) => Err(code),
     }
@@ -241,6 +247,30 @@ fn a_delivery_that_cannot_be_attributed_is_refused_without_a_trace() {
     }
 }
 
+// DIS-12: nothing of a suspended sender is taken, whichever node brings it, and nothing recorded:
+// it comes again.
+#[test]
+fn what_a_suspended_member_sends_is_refused_until_later() {
+    let intake = intake("node-b");
+    let mut list = crate::suspension::Suspensions::default();
+    let said = crate::suspension::Suspension {
+        since_ms: NOW,
+        reason: "asked to".to_owned(),
+    };
+    list.add("a", said);
+    intake.suspensions.replace(list);
+    let envelope = arrived(signed(&draft(&["b"]), 10).to_wire(None));
+    let verdict = |intake: &Intake| {
+        let mut cache = BatchCache::new();
+        intake.delivery(envelope.clone(), "node-a", NOW, &mut cache)
+    };
+    let refused = verdict(&intake);
+    assert!(matches!(refused, Verdict::Refuse(WireCode::PeerSuspended)));
+    assert_eq!(WireCode::PeerSuspended.info().retry, Retry::Later);
+    intake.suspensions.replace(Suspensions::default());
+    assert!(matches!(verdict(&intake), Verdict::Record(_)));
+}
+
 // DEL-14, DEL-16: who is meant tells the wraps; what its sender signed is refused for the record.
 #[test]
 fn a_delivery_for_the_wrong_members_is_rejected_on_the_record() {
@@ -265,6 +295,27 @@ fn a_delivery_for_the_wrong_members_is_rejected_on_the_record() {
         Ok(Entry::Deliver { members, .. }) => assert_eq!(members, ["b", "c"]),
         other => panic!("{other:?}"),
     }
+}
+
+// DIS-8: once the roster has ended nothing new begins; what was on its way still arrives, for a
+// while.
+#[test]
+fn an_ended_roster_finishes_what_was_begun_and_no_more() {
+    let end_ms = NOW + 90 * DAY;
+    let envelope = Draft {
+        created_ms: end_ms - DAY,
+        expires_ms: end_ms + 20 * DAY,
+        ..draft(&["b"])
+    };
+    let envelope = signed(&envelope, 10).to_wire(None);
+    let begun = |now_ms| submit_at(envelope.clone(), "a", now_ms);
+    let arrived = |now_ms| deliver(envelope.clone(), "node-a", now_ms);
+    assert!(matches!(begun(end_ms - 1), Ok(Entry::Submit { .. })));
+    assert_eq!(begun(end_ms).err(), Some(WireCode::RosterStale));
+    assert!(matches!(arrived(end_ms), Ok(Entry::Deliver { .. })));
+    let void_ms = end_ms + frex_proto::limits::ROSTER_GRACE_MS;
+    assert!(matches!(arrived(void_ms - 1), Ok(Entry::Deliver { .. })));
+    assert_eq!(arrived(void_ms).err(), Some(WireCode::RosterStale));
 }
 
 /// An envelope to these members, sealed to the keys of these places.

@@ -142,7 +142,7 @@ impl Peers {
         };
         let said = Decision::from(&self.ours(record)?);
         let host = knock(&newcomer, &said).await?;
-        if hex::encode(host.identity.as_bytes()) != record.identity {
+        if hex::encode(host.identity.encoded()) != record.identity {
             return Err(AskError::OtherIdentity);
         }
         let now_ms = environment.clock.now_ms();
@@ -169,7 +169,7 @@ fn record(
         country: member.country.clone(),
         role: role_of(member.role).ok_or(JoinStoreError::NotFound)?,
         node: Some(member.home_node.clone()),
-        identity: hex::encode(host.identity.as_bytes()),
+        identity: hex::encode(host.identity.encoded()),
         side: Side::Newcomer,
         federation: invitation.federation.clone(),
         invitation: String::new(),

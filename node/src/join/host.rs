@@ -11,7 +11,7 @@ use frex_client::{environment::Environment, join::Reply, keys::MemberHome};
 use frex_proto::{
     error::WireCode,
     join::{self, Applicant, Decision, Listing, RequestError},
-    keys::SigningKey,
+    keys::{SigningError, SigningKey},
     label::Hash,
     roster::Roster,
     v1::JoinRequest,
@@ -48,6 +48,11 @@ pub enum Event {
         /// What.
         state: State,
     },
+    /// The newcomer, accepted on both sides, was given the roster that lists it.
+    Handed {
+        /// Who.
+        member: String,
+    },
     /// Somebody did not know the secret, for the so-many-th time.
     WrongSecret(u32),
     /// Somebody who does know it was refused.
@@ -65,6 +70,8 @@ enum Refusal {
     /// Another newcomer of the same id waits for an answer.
     Store(JoinStoreError),
     NoRoster,
+    /// Our identity key does not sign the answer.
+    Signing(SigningError),
 }
 
 impl From<JoinStoreError> for Refusal {
@@ -137,6 +144,11 @@ impl HostDesk {
         let record = self.keep(question, &guest, &usage, listing, now_ms)?;
         let ours = self.peers.ours(&record)?;
         self.hear(&record, &guest.decision, ours.state, now_ms)?;
+        let theirs = State::from(guest.decision.state);
+        if listing == Listing::Listed && [ours.state, theirs] == [State::Accepted; 2] {
+            let member = record.member.clone();
+            self.tell(Event::Handed { member });
+        }
         let decision = Decision::from(&ours);
         Ok(join::welcome(
             &roster,
@@ -146,6 +158,7 @@ impl HostDesk {
             &decision,
             channel,
         )
+        .map_err(Refusal::Signing)?
         .into())
     }
 
@@ -183,7 +196,7 @@ impl HostDesk {
             country: member.country.clone(),
             role: role_of(member.role).ok_or(Refusal::Request(RequestError::Malformed))?,
             node: guest.card.node.as_ref().map(|node| node.id.clone()),
-            identity: hex::encode(guest.identity.as_bytes()),
+            identity: hex::encode(guest.identity.encoded()),
             side: Side::Inviter,
             federation: self.record.federation.clone(),
             invitation: self.record.id.clone(),
@@ -248,6 +261,10 @@ impl HostDesk {
             }
             Refusal::NoRoster => {
                 self.tell(Event::NotKept(WireCode::BadRoster));
+                WireCode::RetryAfter
+            }
+            Refusal::Signing(error) => {
+                self.tell(Event::NotKept(error.into()));
                 WireCode::RetryAfter
             }
         };

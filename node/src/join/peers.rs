@@ -38,7 +38,8 @@ impl Enclosure {
 
     const fn bytes_max(self) -> u64 {
         (match self {
-            Self::Card | Self::Root => limits::SIGNED_BYTES_MAX,
+            Self::Card => limits::SIGNED_BYTES_MAX,
+            Self::Root => limits::ROOT_BYTES_MAX,
             Self::Roster => limits::ROSTER_BUNDLE_BYTES_MAX,
             Self::Invitation => limits::INVITATION_BYTES_MAX,
         }) as u64

@@ -124,6 +124,7 @@ fn card(federation: &str, id: &str, identity: &SigningKey, seed: u8) -> frex_pro
         issued_ms: now_ms,
         expires_ms: now_ms + 86_400_000,
     })
+    .unwrap()
 }
 
 fn listed_member(dir: &Path) -> MemberHome {
@@ -148,11 +149,11 @@ fn listed_member(dir: &Path) -> MemberHome {
         roster_keys: &[key(2).verifying_key()],
         roster_threshold: 1,
     });
-    let signed_root = build::sign_root(&root, &[&key(1)]);
+    let signed_root = build::sign_root(&root, &[&key(1)]).unwrap();
     let mut roster = build::first_roster(&root, now_ms, now_ms + 86_400_000);
     let card = card("fed", "host", &keys.identity, 10);
     build::list_card(&mut roster, &card);
-    let signed = build::sign_roster(&roster, &[&key(2)]);
+    let signed = build::sign_roster(&roster, &[&key(2)]).unwrap();
     let bundle = build::bundle(&signed_root, &signed, vec![card.member_doc], None);
     home.install_root(&signed_root).expect("a sound root");
     home.install_roster(&bundle, now_ms)
@@ -165,7 +166,7 @@ fn knock(invitation: &Invitation, federation: &str, id: &str, seed: u8) -> Vec<u
     let identity = key(seed);
     let card: Bytes = card(federation, id, &identity, seed).encode_to_vec().into();
     let pending = Decision::pending(1);
-    join::request(invitation, &card, id, &identity, &pending, &CHANNEL)
+    join::request(invitation, &card, id, &identity, &pending, &CHANNEL).unwrap()
 }
 
 /// The code of a refusal; none of a welcome.
@@ -354,7 +355,7 @@ fn a_pending_id_is_taken_and_a_refused_one_is_laid_aside() {
 fn the_inviters_files_hold_no_secret() {
     let scene = Scene::new(60_000);
     let folder = scene.home.dir().join("invitations").join(&scene.record.id);
-    let seed = scene.invitation.proof_key().seed();
+    let seed = scene.invitation.proof_key().seed().unwrap();
     for entry in std::fs::read_dir(folder).expect("a folder") {
         let bytes = std::fs::read(entry.expect("an entry").path()).expect("ours");
         let text = String::from_utf8_lossy(&bytes).to_lowercase();

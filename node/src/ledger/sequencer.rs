@@ -15,7 +15,7 @@ use frex_proto::{
     error::WireCode,
     keys::SigningKey,
     label::Hash,
-    log::{self, Checkpoint, Frontier, Leaf, checkpoint},
+    log::{self, Checkpoint, CheckpointError, Frontier, Leaf, NoteError, checkpoint},
     receipt, v1,
 };
 use prost::Message;
@@ -142,19 +142,15 @@ impl Sequencer {
     /// Nothing for an empty log. Spec: LOG-24.
     ///
     /// # Errors
-    /// A failed or uncertain write, also a full disk: the log must not be told of under its old
-    /// key.
+    /// A failed or uncertain write, also a full disk, and a key that does not sign: the log must
+    /// not be told of under its old key.
     pub fn sign_head_anew(&mut self) -> Result<(), LedgerError> {
         if self.frontier.size() == 0 {
             return Ok(());
         }
-        let head = Checkpoint {
-            origin: self.origin.clone(),
-            size: self.frontier.size(),
-            root: self.frontier.root(),
-        };
+        let head = (self.frontier.size(), self.frontier.root());
         let time_ms = self.clock.now_ms().max(self.last_ms);
-        let note = self.signer.sign(&head, time_ms)?;
+        let note = self.sign_head(head, time_ms)?;
         let positions = self.append(&[], Some(&note))?;
         self.settle(&[], &positions, Some(note), &mut [], &[])
     }
@@ -162,7 +158,8 @@ impl Sequencer {
     /// Makes one block of `jobs` and answers them; returns those that must wait for the next.
     ///
     /// # Errors
-    /// A failed or uncertain write. A full disk is an answer, not an error.
+    /// A failed or uncertain write. A full disk and a log key that does not sign are answers, not
+    /// errors.
     pub fn commit(&mut self, jobs: Vec<Job>) -> Result<Vec<Job>, LedgerError> {
         let now_ms = self.clock.now_ms().max(self.last_ms);
         let mut planned = Vec::with_capacity(jobs.len());
@@ -206,15 +203,21 @@ impl Sequencer {
             .map(|planned| planned.leaf.hash())
             .collect();
         let grown = log::batch_append(&self.frontier, &leaves);
-        let note = if leaves.is_empty() {
-            None
-        } else {
-            let head = Checkpoint {
-                origin: self.origin.clone(),
-                size: grown.frontier.size(),
-                root: grown.root,
-            };
-            Some(self.signer.sign(&head, now_ms)?)
+        let head = (grown.frontier.size(), grown.root);
+        let note = match (!leaves.is_empty())
+            .then(|| self.sign_head(head, now_ms))
+            .transpose()
+        {
+            Ok(note) => note,
+            // Like a full disk: nothing was written and the tree is as it was, so callers hear a
+            // code that says to come again, and keep what they have. A token that comes back needs
+            // no restart, and its own session has been tried anew before it gave up.
+            Err(LedgerError::Signing(error)) => {
+                tracing::error!("no checkpoint can be signed, so nothing is accepted: {error}");
+                fail(&planned, outcomes, error.into());
+                return Ok(());
+            }
+            Err(error) => return Err(error),
         };
         let mut receipts = Vec::with_capacity(planned.len());
         let mut proofs = grown.proofs.into_iter();
@@ -245,13 +248,20 @@ impl Sequencer {
                 self.settle(&planned, &positions, note, outcomes, &receipts)
             }
             Err(JournalError::Full) => {
-                for planned in &planned {
-                    outcomes[planned.job] = Some(Outcome::Failed(WireCode::DiskFull));
-                }
+                fail(&planned, outcomes, WireCode::DiskFull);
                 Ok(())
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn sign_head(&self, (size, root): (u64, Hash), time_ms: u64) -> Result<Bytes, LedgerError> {
+        let head = Checkpoint {
+            origin: self.origin.clone(),
+            size,
+            root,
+        };
+        self.signer.sign(&head, time_ms)
     }
 
     fn append(
@@ -328,12 +338,22 @@ impl Signer {
     /// Signs a head whose newest leaf is of `time_ms`.
     ///
     /// # Errors
-    /// [`LedgerError::KeyEnded`]: nobody would take what it signed.
+    /// [`LedgerError::KeyEnded`]: nobody would take what it signed. [`LedgerError::Signing`].
     fn sign(&self, head: &Checkpoint, time_ms: u64) -> Result<Bytes, LedgerError> {
         if self.end_ms.borrow().is_some_and(|end_ms| time_ms >= end_ms) {
             return Err(LedgerError::KeyEnded);
         }
-        checkpoint::sign(head, &self.key).map_err(|_| LedgerError::Inconsistent)
+        checkpoint::sign(head, &self.key).map_err(|error| match error {
+            CheckpointError::Note(NoteError::Signing(error)) => LedgerError::Signing(error),
+            _ => LedgerError::Inconsistent,
+        })
+    }
+}
+
+/// Nothing of a block was done.
+fn fail(planned: &[Planned], outcomes: &mut [Option<Outcome>], code: WireCode) {
+    for planned in planned {
+        outcomes[planned.job] = Some(Outcome::Failed(code));
     }
 }
 

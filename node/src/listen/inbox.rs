@@ -10,7 +10,7 @@ use frex_proto::{
 use prost::Message;
 use tokio::time::Instant;
 
-use super::{Refused, put_outcome, put_refusal};
+use super::{Refused, not_signed, put_outcome, put_refusal};
 use crate::{
     bells::Bells,
     journal::Position,
@@ -220,8 +220,7 @@ fn stage(
     let signed = v1::Signed::decode(statement.clone()).map_err(|_| WireCode::Malformed)?;
     let roster = shared.roster();
     let keys = roster.sender_keys(member, shared.now_ms());
-    let verified =
-        sign::verify(&signed, label::TYPE_STAGE, &keys, 1).map_err(|_| WireCode::BadSignature)?;
+    let verified = sign::verify(&signed, label::TYPE_STAGE, &keys, 1).map_err(not_signed)?;
     let said = v1::StageStatement::decode(verified.payload).map_err(|_| WireCode::Malformed)?;
     let matches = said.member == member
         && said.federation == roster.federation()

@@ -6,7 +6,7 @@ use frex_client::transport::FrameWriter;
 use frex_proto::{error::WireCode, id::EnvelopeId, label, receipt, sign, v1};
 use prost::Message;
 
-use super::{Refused, put_outcome};
+use super::{Refused, not_signed, put_outcome};
 use crate::{
     ledger::{Entry, PeerReceiptEntry, records, sequencer},
     shared::Shared,
@@ -50,8 +50,7 @@ fn judge(shared: &Shared, peer: &str, wire: &v1::Receipt) -> Result<PeerReceiptE
         return Err(Refused(WireCode::WrongSender));
     }
     let keys = roster.sender_keys(member, shared.now_ms());
-    let said =
-        sign::verify(&signed, label::TYPE_STAGE, &keys, 1).map_err(|_| WireCode::BadSignature)?;
+    let said = sign::verify(&signed, label::TYPE_STAGE, &keys, 1).map_err(not_signed)?;
     let said = v1::StageStatement::decode(said.payload).map_err(|_| WireCode::Malformed)?;
     let id = statement.envelope_id.ok_or(WireCode::Malformed)?;
     let matches = said.member == *member

@@ -43,7 +43,7 @@ pub(super) fn end_of_log_key(
 
 /// Whether the node's key is the one in force, and the newest head is signed with one before it.
 pub(super) fn has_followed(log: &LogVerifier, own: &VerifyingKey, head: &[u8]) -> bool {
-    let signer = SignedNote::parse(head).and_then(|note| Ok(log.signer(&note)?.key));
+    let signer = SignedNote::parse(head).and_then(|note| Ok(log.signer(&note)?.key.clone()));
     log.key() == own && signer.is_ok_and(|signer| signer != *own)
 }
 

@@ -12,7 +12,7 @@ use frex_client::{
     tls::{Identity, config::Limits},
     transport::{Endpoint, EndpointConfig, Greeter},
 };
-use frex_proto::{error::WireCode, keys::SigningKey, log::LogVerifier, roster::Peer};
+use frex_proto::{error::WireCode, log::LogVerifier, roster::Peer};
 use rand_core::Rng;
 use tokio::{
     sync::{Semaphore, mpsc, watch},
@@ -39,6 +39,7 @@ use crate::{
     },
     listen,
     shared::Shared,
+    suspension::SuspensionHandle,
     workers::Workers,
 };
 
@@ -57,7 +58,7 @@ pub(super) async fn start(
     let (stop, stopping) = watch::channel(false);
     let (fail, failed) = watch::channel(None);
     let (log_key_end, end_ms) = watch::channel(end_ms);
-    let mut tasks = JoinSet::new();
+    let (mut tasks, suspensions) = (JoinSet::new(), SuspensionHandle::default());
     let bells = Arc::new(Bells::new(&id));
     let (ledger, sequencer, jobs) = open_ledger(&parts, &log, end_ms, bells.clone(), progress)?;
 
@@ -81,7 +82,9 @@ pub(super) async fn start(
         intake: Intake {
             roster: parts.roster.clone(),
             node: id.clone(),
+            suspensions: suspensions.clone(),
         },
+        suspensions,
         membership: membership(&parts, &workers),
         greeter: greeter.clone(),
         started_ms: parts.environment.clock.now_ms(),
@@ -178,7 +181,7 @@ fn open_ledger(
         );
     }
     let (jobs, receiver) = mpsc::channel(QUEUE_ENTRIES_MAX);
-    let log_key = SigningKey::from_seed(&parts.log_key.seed());
+    let log_key = parts.log_key.clone();
     let followed = own_keys::has_followed(log, &log_key.verifying_key(), &replay.checkpoint);
     let (checkpoint, newest) = watch::channel(replay.checkpoint);
     let tail = Arc::new(Mutex::new(replay.tail));

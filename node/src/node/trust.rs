@@ -10,9 +10,10 @@ use frex_client::{
     keys::ROSTER_FILE,
     membership::{
         RosterStore,
-        store::{EVIDENCE_DIR, evidence_path},
+        store::{EVIDENCE_DIR, evidence_name},
     },
 };
+use frex_proto::roster::Roster;
 
 use crate::{
     disk::{self, Disk},
@@ -40,10 +41,11 @@ impl RosterStore for DataStore {
         disk::replace(self.disk.as_ref(), &self.data.join(ROSTER_FILE), bundle)
     }
 
-    fn keep_evidence(&self, bundle: &[u8]) -> io::Result<()> {
+    fn keep_evidence(&self, roster: &Roster) -> io::Result<()> {
         let folder = self.data.join(EVIDENCE_DIR);
         disk::create_dir_durable(self.disk.as_ref(), &folder)?;
-        disk::replace(self.disk.as_ref(), &evidence_path(&folder, bundle), bundle)
+        let path = folder.join(evidence_name(roster));
+        disk::replace(self.disk.as_ref(), &path, roster.bytes())
     }
 }
 

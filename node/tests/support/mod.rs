@@ -154,6 +154,14 @@ impl World {
         );
     }
 
+    /// Takes away the notes of what the holders' keys signed: whoever uses other software has none.
+    pub fn forget_signatures(&self) {
+        for holder in ["holder-1", "holder-3"] {
+            let notes = self.path().join("gov").join(holder).join("signed.json");
+            fs::remove_file(notes).expect("it has signed");
+        }
+    }
+
     /// Starts the node in `place` and waits until it says that it is ready.
     pub fn start(&self, place: &str) -> Running {
         let mut child = command(

@@ -124,7 +124,7 @@ pub fn forward(
             .map(|(member, _)| member.clone())
             .collect(),
     };
-    let signed = sign::sign(label::TYPE_FORWARD, sealed.manifest.clone(), &[key]);
+    let signed = sign::sign(label::TYPE_FORWARD, sealed.manifest.clone(), &[key])?;
     let envelope = assemble(sealed, &signed);
     if envelope.signed.len() > SIGNED_BYTES_MAX {
         return Err(SealError::TooLarge);

@@ -184,7 +184,8 @@ mod tests {
             data: "content".into(),
         };
         let sealed = seal(&draft, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
-        parse(&sign_one(sealed, &SigningKey::from_seed(&[1; 32])).to_wire(None)).unwrap()
+        let signed = sign_one(sealed, &SigningKey::from_seed(&[1; 32])).unwrap();
+        parse(&signed.to_wire(None)).unwrap()
     }
 
     /// Opens a body that the sender sealed under the header's hash, but around `content`.

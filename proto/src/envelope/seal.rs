@@ -14,13 +14,13 @@ use super::{
 use crate::{
     error::WireCode,
     id::check_name,
-    keys::SealingPublicKey,
+    keys::{SealingPublicKey, SigningError},
     label::{self, Hash},
     limits::{CONTENT_BYTES_MAX, LIFE_MS_MAX, RECIPIENTS_MAX},
     v1,
 };
 
-/// Why a draft cannot be sealed. The caller is at fault.
+/// Why a draft cannot be sealed. The caller is at fault, but for [`SealError::Signing`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealError {
@@ -57,6 +57,9 @@ pub enum SealError {
     /// The encapsulation failed.
     #[error("wrapping the content key failed")]
     Wrap,
+    /// The sender's key does not sign.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
 }
 
 impl From<SealError> for WireCode {
@@ -66,6 +69,7 @@ impl From<SealError> for WireCode {
             SealError::LifeTooLong => Self::LifeTooLong,
             SealError::WrongKey => Self::CannotOpen,
             SealError::WrongFederation => Self::WrongFederation,
+            SealError::Signing(error) => error.into(),
             _ => Self::Malformed,
         }
     }

@@ -240,6 +240,9 @@ pub struct PublicKey {
     /// 0: until withdrawn
     #[prost(uint64, tag = "4")]
     pub not_after_ms: u64,
+    /// companion: it must sign whatever this key signs; empty: none
+    #[prost(bytes = "bytes", tag = "5")]
+    pub ml_dsa_65: ::prost::bytes::Bytes,
 }
 /// The governance keys and how many of them must agree.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -7,7 +7,7 @@ use prost::Message;
 
 use super::{Applicant, Decision, Invitation, RequestError, Terms, welcome};
 use crate::{
-    keys::{SigningKey, VerifyingKey},
+    keys::{SigningError, SigningKey, VerifyingKey},
     label::{self, Hash, sha256},
     limits,
     roster::{Card, Node, Peer, Roster},
@@ -24,7 +24,9 @@ pub enum Listing {
 }
 
 /// Writes a request for one connection, whose TLS exporter gave `channel`. Spec: JOI-5.
-#[must_use]
+///
+/// # Errors
+/// [`SigningError`].
 pub fn request(
     invitation: &Invitation,
     card: &Bytes,
@@ -32,7 +34,7 @@ pub fn request(
     identity: &SigningKey,
     decision: &Decision,
     channel: &Hash,
-) -> Vec<u8> {
+) -> Result<Vec<u8>, SigningError> {
     let card_sha256 = sha256(&[card]);
     let statement = v1::JoinStatement {
         federation: invitation.federation.clone(),
@@ -45,12 +47,12 @@ pub fn request(
         reason: decision.reason.clone(),
     };
     let keys = [&invitation.proof_key(), identity];
-    let signed = sign::sign(label::TYPE_JOIN, statement.encode_to_vec().into(), &keys);
-    v1::JoinRequest {
+    let signed = sign::sign(label::TYPE_JOIN, statement.encode_to_vec().into(), &keys)?;
+    let request = v1::JoinRequest {
         statement: signed.encode_to_vec().into(),
         card: card.clone(),
-    }
-    .encode_to_vec()
+    };
+    Ok(request.encode_to_vec())
 }
 
 /// Judges a request that came over the connection of `channel`. Spec: JOI-6.
@@ -72,7 +74,12 @@ pub fn judge_request(
     }
     let request = v1::JoinRequest::decode(Bytes::copy_from_slice(bytes)).or(Err(E::Malformed))?;
     let signed = welcome::open_statement(&request.statement).ok_or(E::Malformed)?;
-    let proven = sign::verify(&signed, label::TYPE_JOIN, &[terms.proof_key], 1);
+    let proven = sign::verify(
+        &signed,
+        label::TYPE_JOIN,
+        std::slice::from_ref(&terms.proof_key),
+        1,
+    );
     let payload = proven.or(Err(E::WrongSecret))?.payload;
     let statement = v1::JoinStatement::decode(payload).or(Err(E::Malformed))?;
     if statement.channel[..] != channel[..] {
@@ -123,18 +130,20 @@ pub fn check_listing(applicant: &Applicant, roster: &Roster) -> Result<Listing, 
     {
         return Err(RequestError::IdTaken);
     }
-    let own: BTreeSet<[u8; 32]> = keys_of_card(card).collect();
+    let own: BTreeSet<&[u8]> = keys_of_card(card).collect();
     let of_others = |owner: &str| owner != id;
     let members = roster.members().filter(|member| of_others(&member.id));
     let identities = members.flat_map(|member| member.identity_keys.iter());
     let nodes = roster.nodes().filter(|node| of_others(&node.operator));
     let logs = nodes.flat_map(log_keys);
     let signing = identities
-        .map(|timed| timed.key)
+        .map(|timed| &timed.key)
         .chain(logs)
-        .any(|key| own.contains(key.as_bytes()));
+        .flat_map(parts)
+        .any(|key| own.contains(key));
     let transport = own
         .iter()
+        .filter_map(|key| (*key).try_into().ok())
         .any(|key| match roster.listed_owner_of_tls_key(key) {
             Some(Peer::Client(member)) => of_others(member),
             Some(Peer::Node(node)) => roster
@@ -149,21 +158,24 @@ pub fn check_listing(applicant: &Applicant, roster: &Roster) -> Result<Listing, 
 }
 
 /// What a node signs with, or has signed with: its log's keys and its witness's.
-fn log_keys(node: &Node) -> impl Iterator<Item = VerifyingKey> {
+fn log_keys(node: &Node) -> impl Iterator<Item = &VerifyingKey> {
     let logs = std::iter::once(&node.log_key).chain(&node.earlier_log_keys);
-    logs.map(|timed| timed.key).chain(node.witness_key)
+    logs.map(|timed| &timed.key).chain(&node.witness_key)
 }
 
-fn keys_of_card(card: &Card) -> impl Iterator<Item = [u8; 32]> {
+fn keys_of_card(card: &Card) -> impl Iterator<Item = &[u8]> {
     let member = &card.member;
     let timed = member.identity_keys.iter().chain(&member.client_tls_keys);
     let node = card.node.iter();
     let of_node = node.flat_map(|node| {
-        let tls = node.tls_keys.iter().map(|timed| timed.key);
+        let tls = node.tls_keys.iter().map(|timed| &timed.key);
         tls.chain(log_keys(node))
     });
-    timed
-        .map(|timed| timed.key)
-        .chain(of_node)
-        .map(|key| *key.as_bytes())
+    timed.map(|timed| &timed.key).chain(of_node).flat_map(parts)
+}
+
+/// The key, and its companion if it has one.
+fn parts(key: &VerifyingKey) -> impl Iterator<Item = &[u8]> {
+    let companion = key.companion().map(|companion| &companion.as_bytes()[..]);
+    [&key.as_bytes()[..]].into_iter().chain(companion)
 }

@@ -19,8 +19,15 @@ const OTHER_CHANNEL: Hash = [8; 32];
 const HOST: u8 = 10;
 const NEWCOMER: u8 = 20;
 
+/// The identity key of this seed has a companion.
+const PAIRED: u8 = 240;
+
 fn key(seed: u8) -> SigningKey {
-    SigningKey::from_seed(&[seed; 32])
+    let key = SigningKey::from_seed(&[seed; 32]);
+    match seed {
+        PAIRED => key.with_companion(&[seed; 32]),
+        _ => key,
+    }
 }
 
 /// A card with keys from `seed` up.
@@ -47,9 +54,15 @@ fn card_of(federation: &str, id: &str, seed: u8) -> v1::MemberCard {
         issued_ms: NOW_MS,
         expires_ms: FAR_MS,
     })
+    .unwrap()
 }
 
 fn roster(federation: &str) -> Roster {
+    roster_with(federation, HOST)
+}
+
+/// A roster whose one member has keys from `host` up.
+fn roster_with(federation: &str, host: u8) -> Roster {
     let root = build::root(&RootDraft {
         federation,
         version: 1,
@@ -59,11 +72,11 @@ fn roster(federation: &str) -> Roster {
         roster_keys: &[key(2).verifying_key()],
         roster_threshold: 1,
     });
-    let signed_root = build::sign_root(&root, &[&key(1)]);
+    let signed_root = build::sign_root(&root, &[&key(1)]).unwrap();
     let mut listed = build::first_roster(&root, NOW_MS, FAR_MS);
-    let card = card_of(federation, "host", HOST);
+    let card = card_of(federation, "host", host);
     build::list_card(&mut listed, &card);
-    let signed = build::sign_roster(&listed, &[&key(2)]);
+    let signed = build::sign_roster(&listed, &[&key(2)]).unwrap();
     let bundle = build::bundle(&signed_root, &signed, vec![card.member_doc], None);
     let anchor = TrustAnchor::of_root(&signed_root).unwrap();
     Roster::judge(&bundle, &anchor, NOW_MS).unwrap()
@@ -88,7 +101,7 @@ fn card_bytes() -> Bytes {
 /// The request of a newcomer whose identity key comes from `seed`.
 fn knock(invitation: &Invitation, card: &Bytes, seed: u8, channel: &Hash) -> Vec<u8> {
     let decision = Decision::pending(NOW_MS);
-    request(invitation, card, "guest", &key(seed), &decision, channel)
+    request(invitation, card, "guest", &key(seed), &decision, channel).unwrap()
 }
 
 fn judge(bytes: &[u8], invitation: &Invitation) -> Result<Applicant, RequestError> {
@@ -104,7 +117,7 @@ fn changed(change: impl FnOnce(&mut v1::JoinStatement)) -> Vec<u8> {
     let mut statement = v1::JoinStatement::decode(signed.payload).unwrap();
     change(&mut statement);
     let keys = [&invitation.proof_key(), &key(NEWCOMER)];
-    let signed = sign::sign(label::TYPE_JOIN, statement.encode_to_vec().into(), &keys);
+    let signed = sign::sign(label::TYPE_JOIN, statement.encode_to_vec().into(), &keys).unwrap();
     request.statement = signed.encode_to_vec().into();
     request.encode_to_vec()
 }
@@ -158,7 +171,7 @@ fn debug_output_and_terms_hold_no_secret() {
     let made = invitation(&roster("fed"));
     let shown = format!("{made:?} {:?}", made.terms());
     assert!(!shown.contains("9, 9, 9") && !shown.contains(&hex::encode([9; 16])));
-    assert!(!shown.contains(&hex::encode(made.proof_key().seed())));
+    assert!(!shown.contains(&hex::encode(made.proof_key().seed().unwrap())));
 }
 
 // JOI-5, JOI-6, JOI-8: both sides learn the identity key of the other, and who it is.
@@ -176,7 +189,7 @@ fn newcomer_and_inviter_learn_who_the_other_is() {
         at_ms: NOW_MS,
         reason: String::new(),
     };
-    let bytes = welcome(&roster, "host", &key(HOST), &guest, &accepted, &CHANNEL);
+    let bytes = welcome(&roster, "host", &key(HOST), &guest, &accepted, &CHANNEL).unwrap();
     let host = judge_answer(&bytes, &made, &guest.card_sha256, &CHANNEL, NOW_MS).unwrap();
     assert_eq!(host.identity, key(HOST).verifying_key());
     assert_eq!(host.decision, accepted);
@@ -260,7 +273,7 @@ fn an_id_or_key_of_another_is_taken() {
         let id = card.member.as_ref().unwrap().id.clone();
         let card = card.encode_to_vec().into();
         let decision = Decision::pending(NOW_MS);
-        let bytes = request(&made, &card, &id, &key(seed), &decision, &CHANNEL);
+        let bytes = request(&made, &card, &id, &key(seed), &decision, &CHANNEL).unwrap();
         check_listing(&judge(&bytes, &made).unwrap(), &roster)
     };
     let again = card_of("fed", "host", HOST);
@@ -284,7 +297,7 @@ fn hostile_answers_get_each_their_error() {
     let judge = |bytes: &[u8], made: &Invitation| {
         judge_answer(bytes, made, &guest.card_sha256, &CHANNEL, NOW_MS).unwrap_err()
     };
-    let good = welcome(&roster, "host", &key(HOST), &guest, &decision, &CHANNEL);
+    let good = welcome(&roster, "host", &key(HOST), &guest, &decision, &CHANNEL).unwrap();
     for length in 0..good.len() {
         judge(&good[..length], &made);
     }
@@ -299,11 +312,12 @@ fn hostile_answers_get_each_their_error() {
         &guest,
         &decision,
         &OTHER_CHANNEL,
-    );
+    )
+    .unwrap();
     assert_eq!(judge(&relayed, &made), E::Replayed);
-    let unsigned = welcome(&roster, "host", &key(33), &guest, &decision, &CHANNEL);
+    let unsigned = welcome(&roster, "host", &key(33), &guest, &decision, &CHANNEL).unwrap();
     assert_eq!(judge(&unsigned, &made), E::NotIdentity);
-    let renamed = welcome(&roster, "other", &key(HOST), &guest, &decision, &CHANNEL);
+    let renamed = welcome(&roster, "other", &key(HOST), &guest, &decision, &CHANNEL).unwrap();
     assert_eq!(judge(&renamed, &made), E::OtherSubject);
     let stranger = Invitation {
         member: "stranger".to_owned(),
@@ -318,4 +332,36 @@ fn hostile_answers_get_each_their_error() {
     assert_eq!(judge(&good, &pinned), E::Roster(wrong));
     let other_card = judge_answer(&good, &made, &[0; 32], &CHANNEL, NOW_MS);
     assert_eq!(other_card.unwrap_err(), E::OtherSubject);
+}
+
+// JOI-6, JOI-7, JOI-12, SIG-21, LIM-51: a newcomer proves its key and the key's companion, people
+// compare both, and neither may be somebody else's.
+#[test]
+fn a_newcomer_proves_the_companion_of_its_key() {
+    let roster = roster("fed");
+    let invitation = invitation(&roster);
+    let card = card_of("fed", "guest", PAIRED);
+    let bytes = Bytes::from(card.encode_to_vec());
+    let good = knock(&invitation, &bytes, PAIRED, &CHANNEL);
+    let applicant = judge(&good, &invitation).unwrap();
+    assert_eq!(applicant.identity, key(PAIRED).verifying_key());
+    let bare = SigningKey::from_seed(&[PAIRED; 32]).verifying_key();
+    assert_ne!(applicant.identity.sha256(), bare.sha256());
+    assert_eq!(check_listing(&applicant, &roster), Ok(Listing::New));
+
+    let mut request = v1::JoinRequest::decode(&good[..]).unwrap();
+    let mut signed = v1::Signed::decode(request.statement).unwrap();
+    assert_eq!(signed.signatures.len(), 3);
+    signed.signatures.pop();
+    request.statement = signed.encode_to_vec().into();
+    let stripped = judge(&request.encode_to_vec(), &invitation).unwrap_err();
+    assert_eq!(stripped, RequestError::NotIdentity);
+
+    let of_host = roster_with("fed", PAIRED);
+    let mut other = applicant.clone();
+    let own = key(NEWCOMER).verifying_key();
+    let stolen = VerifyingKey::admit_pair(own.as_bytes(), other.identity.companion_bytes());
+    other.card.member.identity_keys[0].key = stolen.unwrap();
+    let taken = check_listing(&other, &of_host);
+    assert_eq!(taken, Err(RequestError::KeyTaken));
 }

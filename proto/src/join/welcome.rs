@@ -6,7 +6,7 @@ use prost::Message;
 use super::{AnswerError, Applicant, Decision, Host, Invitation};
 use crate::{
     error::WireCode,
-    keys::{SigningKey, VerifyingKey},
+    keys::{SigningError, SigningKey, VerifyingKey},
     label::{self, Hash},
     limits,
     roster::{Member, Roster, TrustAnchor},
@@ -15,7 +15,9 @@ use crate::{
 
 /// Writes the answer to an applicant: the roster in force, and what it means for this connection.
 /// `host` is the inviting member. Spec: JOI-8.
-#[must_use]
+///
+/// # Errors
+/// [`SigningError`].
 pub fn welcome(
     roster: &Roster,
     host: &str,
@@ -23,7 +25,7 @@ pub fn welcome(
     applicant: &Applicant,
     decision: &Decision,
     channel: &Hash,
-) -> Vec<u8> {
+) -> Result<Vec<u8>, SigningError> {
     let statement = v1::JoinStatement {
         federation: roster.federation().to_owned(),
         member: host.to_owned(),
@@ -35,12 +37,12 @@ pub fn welcome(
         reason: decision.reason.clone(),
     };
     let payload = statement.encode_to_vec().into();
-    let signed = sign::sign(label::TYPE_JOIN, payload, &[identity]);
+    let signed = sign::sign(label::TYPE_JOIN, payload, &[identity])?;
     let welcome = v1::JoinWelcome {
         statement: signed.encode_to_vec().into(),
         roster: roster.bytes().clone(),
     };
-    answer(v1::join_answer::Answer::Welcome(welcome))
+    Ok(answer(v1::join_answer::Answer::Welcome(welcome)))
 }
 
 /// Writes an answer that is a code.

@@ -40,7 +40,7 @@ fn key_id_is_the_labelled_half_hash() {
 #[test]
 fn verifying_keys_that_break_a_rule_are_refused() {
     let good = SigningKey::from_seed(&[1; 32]).verifying_key();
-    assert_eq!(VerifyingKey::admit(good.as_bytes()), Ok(good));
+    assert_eq!(VerifyingKey::admit(good.as_bytes()), Ok(good.clone()));
     assert_eq!(VerifyingKey::admit(&[0; 31]), Err(KeyError::Length));
     let off_curve = (0..=255)
         .map(|low| number(low, 0, 0))
@@ -87,7 +87,7 @@ fn forgery_that_a_plain_verifier_accepts_has_no_admitted_key() {
 #[test]
 fn signature_with_s_plus_l_is_refused() {
     let key = SigningKey::generate(&mut rng());
-    let mut signature = key.sign(b"message");
+    let mut signature = key.sign(b"message").unwrap();
     assert_eq!(key.verifying_key().verify(b"message", &signature), Ok(()));
     let mut carry = 0;
     for (byte, order) in signature[32..].iter_mut().zip(bytes(L)) {
@@ -104,7 +104,7 @@ fn signature_with_s_plus_l_is_refused() {
 #[test]
 fn signature_of_another_length_message_or_key_is_refused() {
     let key = SigningKey::generate(&mut rng());
-    let signature = key.sign(b"message");
+    let signature = key.sign(b"message").unwrap();
     let verifying = key.verifying_key();
     assert_eq!(
         verifying.verify(b"massage", &signature),
@@ -150,12 +150,130 @@ fn sealing_keys_that_break_a_rule_are_refused() {
 fn secret_keys_come_back_from_their_seed_and_do_not_print_it() {
     let signing = SigningKey::generate(&mut rng());
     let sealing = SealingSecretKey::generate(&mut rng());
-    let again = SigningKey::from_seed(&signing.seed());
+    let seed = signing.seed().unwrap();
+    let again = SigningKey::from_seed(&seed);
     assert_eq!(again.verifying_key(), signing.verifying_key());
     let again = SealingSecretKey::from_seed(&sealing.seed());
     assert_eq!(again.public(), sealing.public());
     let printed = format!("{signing:?} {sealing:?}");
-    for seed in [signing.seed(), sealing.seed()] {
+    for seed in [seed, sealing.seed()] {
         assert!(!printed.contains(&hex::encode(&seed[..4])));
     }
+}
+
+fn pair(seed: u8) -> SigningKey {
+    SigningKey::from_seed(&[seed; 32]).with_companion(&[seed; 32])
+}
+
+/// The signatures of both halves.
+fn both(key: &SigningKey, message: &[u8]) -> ([u8; 64], Vec<u8>) {
+    let (_, second) = key.sign_companion(message).unwrap();
+    (key.sign(message).unwrap(), second)
+}
+
+// KEY-2, KEY-30, KEY-34
+#[test]
+fn key_with_a_companion_is_another_key_under_the_same_id() {
+    let (bare, paired) = (SigningKey::from_seed(&[7; 32]), pair(7));
+    let (bare_key, paired_key) = (bare.verifying_key(), paired.verifying_key());
+    assert_eq!(bare_key.key_id(), paired_key.key_id());
+    assert_ne!(bare_key, paired_key);
+    assert_ne!(bare_key.sha256(), paired_key.sha256());
+    let other = bare.with_companion(&[8; 32]).verifying_key();
+    assert_ne!(other, paired_key);
+    assert_ne!(other.sha256(), paired_key.sha256());
+    let companion = paired_key.companion().unwrap();
+    let hash = label::sha256(&[b"frex/v1/sig-key\0", &[0, 2], companion.as_bytes()]);
+    assert_eq!(companion.key_id().0, hash[..16]);
+    let listed = VerifyingKey::admit_pair(paired_key.as_bytes(), paired_key.companion_bytes());
+    assert_eq!(listed, Ok(paired_key.clone()));
+    for length in [1, 1951, 1953] {
+        let refused = VerifyingKey::admit_pair(paired_key.as_bytes(), &vec![0; length]);
+        assert_eq!(refused, Err(KeyError::Length));
+    }
+}
+
+// KEY-31, KEY-33: no single signature is enough, and none too many.
+#[test]
+fn key_with_a_companion_verifies_only_what_both_have_signed() {
+    let (key, other) = (pair(1), pair(2));
+    let ((first, second), of_other) = (both(&key, b"message"), both(&other, b"message").1);
+    let verifying = key.verifying_key();
+    let judge =
+        |first: &[u8], second: Option<&[u8]>| verifying.verify_both(b"message", first, second);
+    assert_eq!(judge(&first, Some(&second)), Ok(()));
+    assert_eq!(judge(&first, None), Err(SignatureError));
+    assert_eq!(verifying.verify(b"message", &first), Err(SignatureError));
+    assert_eq!(judge(&first, Some(&of_other)), Err(SignatureError));
+    assert_eq!(judge(&first, Some(&second[1..])), Err(SignatureError));
+    assert_eq!(
+        judge(&other.sign(b"message").unwrap(), Some(&second)),
+        Err(SignatureError)
+    );
+    let bare = SigningKey::from_seed(&[1; 32]).verifying_key();
+    assert_eq!(bare.verify(b"message", &first), Ok(()));
+    let one_too_many = bare.verify_both(b"message", &first, Some(&second));
+    assert_eq!(one_too_many, Err(SignatureError));
+}
+
+// KEY-32
+#[test]
+fn companion_comes_back_from_its_seed_and_does_not_print_it() {
+    let key = SigningKey::generate_pair(&mut rng());
+    let seed = key.companion_seed().unwrap();
+    let own_seed = key.seed().unwrap();
+    assert_ne!(*seed, *own_seed);
+    let again = SigningKey::from_seed(&own_seed).with_companion(&seed);
+    assert_eq!(again.verifying_key(), key.verifying_key());
+    assert_eq!(both(&again, b"message"), both(&key, b"message"));
+    assert!(!format!("{key:?}").contains(&hex::encode(&seed[..4])));
+    assert!(SigningKey::generate(&mut rng()).companion_seed().is_none());
+}
+
+/// A token that gives whatever it was told to.
+struct Says(Result<[u8; 64], SigningError>);
+
+impl Token for Says {
+    fn sign(&self, _: &[u8]) -> Result<[u8; 64], SigningError> {
+        self.0
+    }
+}
+
+// KEY-21: a token is asked for each signature, and only a good one of it is used.
+#[test]
+fn token_that_lies_is_found_out_and_its_refusals_come_through() {
+    let inside = SigningKey::from_seed(&[1; 32]);
+    let good = inside.sign(b"message").unwrap();
+    let key = |says| SigningKey::in_token(inside.verifying_key(), Arc::new(Says(says)));
+    let honest = key(Ok(good));
+    assert_eq!(honest.key_id(), inside.key_id());
+    assert_eq!(honest.sign(b"message"), Ok(good));
+    assert!(honest.seed().is_none());
+    let mut glitch = good;
+    glitch[40] ^= 1;
+    let other_key = SigningKey::from_seed(&[2; 32]).sign(b"message").unwrap();
+    for wrong in [glitch, other_key, [0; 64]] {
+        let refused = key(Ok(wrong)).sign(b"message");
+        assert_eq!(refused, Err(SigningError::WrongSignature));
+    }
+    // A good signature of something else than was asked for.
+    assert_eq!(honest.sign(b"massage"), Err(SigningError::WrongSignature));
+    for error in [SigningError::Unavailable, SigningError::Refused] {
+        assert_eq!(key(Err(error)).sign(b"message"), Err(error));
+        assert_eq!(WireCode::from(error), WireCode::KeyUnavailable);
+    }
+    assert!(!format!("{honest:?}").contains("Says"));
+}
+
+// KEY-21, KEY-32: the Ed25519 half may be in a token, its companion beside the program.
+#[test]
+fn key_in_a_token_signs_with_a_companion_in_memory() {
+    let inside = SigningKey::from_seed(&[1; 32]);
+    let says = Says(inside.sign(b"message"));
+    let key = SigningKey::in_token(pair(1).verifying_key(), Arc::new(says));
+    assert_eq!(key.verifying_key(), inside.verifying_key());
+    let key = key.with_companion(&[1; 32]);
+    assert_eq!(key.verifying_key(), pair(1).verifying_key());
+    assert_eq!(both(&key, b"message"), both(&pair(1), b"message"));
+    assert_eq!(key.sign(b"massage"), Err(SigningError::WrongSignature));
 }

@@ -52,7 +52,7 @@ impl From<CheckpointError> for WireCode {
 /// Signs a head as a note under the origin's name. Spec: LOG-5.
 ///
 /// # Errors
-/// [`CheckpointError`] for a head that no reader would take.
+/// [`CheckpointError`] for a head that no reader would take, or a key that does not sign.
 pub fn sign(head: &Checkpoint, key: &SigningKey) -> Result<Bytes, CheckpointError> {
     if head.size > SIZE_MAX {
         return Err(CheckpointError::Size);
@@ -195,7 +195,7 @@ impl LogVerifier {
         let key = NoteKey {
             name: self.origin.clone(),
             kind: NoteKeyKind::Ed25519,
-            key: *key,
+            key: key.clone(),
         };
         key.to_string()
     }

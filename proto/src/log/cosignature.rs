@@ -17,7 +17,7 @@ const TIME_MAX: u64 = i64::MAX.cast_unsigned();
 ///
 /// # Errors
 /// [`CheckpointError`] when the bytes are no checkpoint, the name is malformed, or the result
-/// would be over the limits of a note.
+/// would be over the limits of a note, or the key does not sign.
 pub fn cosign(
     checkpoint: &[u8],
     name: &str,
@@ -29,10 +29,11 @@ pub fn cosign(
     note::check_key_name(name)?;
     let time_s = time_s.min(TIME_MAX);
     let message = message(note.text(), time_s);
+    let signature = key.sign(&message).map_err(NoteError::from)?;
     note.signatures.push(NoteSignature {
         name: name.to_owned(),
         key_id: note::key_id(name, NoteKeyKind::Cosignature, &key.verifying_key()),
-        signature: [&time_s.to_be_bytes()[..], &key.sign(&message)].concat(),
+        signature: [&time_s.to_be_bytes()[..], &signature].concat(),
     });
     let text = note.to_string();
     if text.len() > limits::CHECKPOINT_BYTES_MAX {
@@ -165,7 +166,7 @@ mod tests {
         let posing = note.verify(&witnesses[0].name, &witnesses[0].key);
         assert_eq!(posing, Err(NoteError::Unsigned));
         let as_witness = WitnessVerifier {
-            key: *log.key(),
+            key: log.key().clone(),
             name: log.origin,
         };
         assert_eq!(verify_cosignatures(&note, &[as_witness]), Ok(Vec::new()));

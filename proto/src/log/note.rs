@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use super::{NoteKey, NoteKeyKind, NoteSignature, SignedNote};
 use crate::{
     error::WireCode,
-    keys::{SigningKey, VerifyingKey},
+    keys::{SigningError, SigningKey, VerifyingKey},
     label, limits,
 };
 
@@ -46,6 +46,9 @@ pub enum NoteError {
     /// The line of a known key does not verify.
     #[error("signature of a known key does not verify")]
     BadSignature,
+    /// The key that is to sign does not.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
 }
 
 impl From<NoteError> for WireCode {
@@ -60,6 +63,7 @@ impl From<NoteError> for WireCode {
             NoteError::Unsigned | NoteError::Repeated | NoteError::BadSignature => {
                 Self::BadSignature
             }
+            NoteError::Signing(error) => error.into(),
         }
     }
 }
@@ -92,7 +96,7 @@ impl SignedNote {
     ///
     /// # Errors
     /// [`NoteError::Shape`], [`NoteError::NotText`] or [`NoteError::TooLarge`] for a text that no
-    /// note can hold, [`NoteError::KeyName`].
+    /// note can hold, [`NoteError::KeyName`], [`NoteError::Signing`].
     pub fn sign(text: &str, name: &str, key: &SigningKey) -> Result<Self, NoteError> {
         check_text(text)?;
         check_key_name(name)?;
@@ -106,7 +110,7 @@ impl SignedNote {
         let signature = NoteSignature {
             name: name.to_owned(),
             key_id: key_id(name, NoteKeyKind::Ed25519, &public),
-            signature: key.sign(text.as_bytes()).to_vec(),
+            signature: key.sign(text.as_bytes())?.to_vec(),
         };
         Ok(Self {
             text: text.to_owned(),

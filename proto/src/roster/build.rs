@@ -7,7 +7,7 @@ use prost::Message;
 
 use super::Roster;
 use crate::{
-    keys::{SealingPublicKey, SigningKey, VerifyingKey},
+    keys::{SealingPublicKey, SigningError, SigningKey, VerifyingKey},
     label::{self, sha256},
     sign, v1,
 };
@@ -76,10 +76,13 @@ pub struct RootDraft<'a> {
     pub roster_threshold: u32,
 }
 
-/// An Ed25519 key as rosters list it, good until withdrawn.
+/// An Ed25519 key as rosters list it, with its companion if it has one, good until withdrawn.
 #[must_use]
 pub fn signing_key(key: &VerifyingKey) -> v1::PublicKey {
-    public_key(v1::KeyAlgorithm::Ed25519, key.as_bytes())
+    v1::PublicKey {
+        ml_dsa_65: Bytes::copy_from_slice(key.companion_bytes()),
+        ..public_key(v1::KeyAlgorithm::Ed25519, key.as_bytes())
+    }
 }
 
 /// A sealing key as documents list it, good until withdrawn.
@@ -190,9 +193,11 @@ fn earlier_log_keys(old: &v1::Node, new: &v1::Node, until_ms: u64) -> Vec<v1::Pu
 }
 
 /// A member's card: its entry, its node's, and its document signed by its identity key.
-#[must_use]
-pub fn card(draft: &CardDraft<'_>) -> v1::MemberCard {
-    v1::MemberCard {
+///
+/// # Errors
+/// [`SigningError`].
+pub fn card(draft: &CardDraft<'_>) -> Result<v1::MemberCard, SigningError> {
+    Ok(v1::MemberCard {
         member: Some(v1::Member {
             id: draft.id.to_owned(),
             name: draft.name.to_owned(),
@@ -212,39 +217,52 @@ pub fn card(draft: &CardDraft<'_>) -> v1::MemberCard {
             witness_key: node.witness_key.map(signing_key),
             earlier_log_keys: Vec::new(),
         }),
-        member_doc: sign_member_doc(&first_doc(draft), draft.identity),
-    }
+        member_doc: sign_member_doc(&first_doc(draft), draft.identity)?,
+    })
 }
 
 /// Signs a root.
-#[must_use]
-pub fn sign_root(root: &v1::Root, signers: &[&SigningKey]) -> Bytes {
+///
+/// # Errors
+/// [`SigningError`] if one of the keys does not sign.
+pub fn sign_root(root: &v1::Root, signers: &[&SigningKey]) -> Result<Bytes, SigningError> {
     signed(label::TYPE_ROOT, root, signers)
 }
 
 /// Signs a roster.
-#[must_use]
-pub fn sign_roster(roster: &v1::Roster, signers: &[&SigningKey]) -> Bytes {
+///
+/// # Errors
+/// [`SigningError`] if one of the keys does not sign.
+pub fn sign_roster(roster: &v1::Roster, signers: &[&SigningKey]) -> Result<Bytes, SigningError> {
     signed(label::TYPE_ROSTER, roster, signers)
 }
 
 /// Signs a member document.
-#[must_use]
-pub fn sign_member_doc(doc: &v1::MemberDoc, identity: &SigningKey) -> Bytes {
+///
+/// # Errors
+/// [`SigningError`].
+pub fn sign_member_doc(doc: &v1::MemberDoc, identity: &SigningKey) -> Result<Bytes, SigningError> {
     signed(label::TYPE_MEMBER_DOC, doc, &[identity])
 }
 
 /// States that `signed_roster` is the newest until `expires_ms`. Nothing comes of bytes that are
 /// no signed roster.
-#[must_use]
+///
+/// # Errors
+/// [`SigningError`].
 pub fn freshness(
     signed_roster: &[u8],
     issued_ms: u64,
     expires_ms: u64,
     signer: &SigningKey,
-) -> Option<Bytes> {
-    let payload = v1::Signed::decode(signed_roster).ok()?.payload;
-    let roster = v1::Roster::decode(payload.clone()).ok()?;
+) -> Result<Option<Bytes>, SigningError> {
+    let payload = v1::Signed::decode(signed_roster).map(|signed| signed.payload);
+    let Some((payload, roster)) = payload.ok().and_then(|payload| {
+        let roster = v1::Roster::decode(payload.clone()).ok()?;
+        Some((payload, roster))
+    }) else {
+        return Ok(None);
+    };
     let stated = v1::Freshness {
         federation: roster.federation,
         roster_version: roster.version,
@@ -252,7 +270,7 @@ pub fn freshness(
         issued_ms,
         expires_ms,
     };
-    Some(signed(label::TYPE_FRESHNESS, &stated, &[signer]))
+    signed(label::TYPE_FRESHNESS, &stated, &[signer]).map(Some)
 }
 
 /// A roster file: signed root and roster, the documents, and a freshness statement or none.
@@ -292,10 +310,13 @@ fn first_doc(draft: &CardDraft<'_>) -> v1::MemberDoc {
     }
 }
 
-fn signed(payload_type: &str, message: &impl Message, signers: &[&SigningKey]) -> Bytes {
-    sign::sign(payload_type, message.encode_to_vec().into(), signers)
-        .encode_to_vec()
-        .into()
+fn signed(
+    payload_type: &str,
+    message: &impl Message,
+    signers: &[&SigningKey],
+) -> Result<Bytes, SigningError> {
+    let signed = sign::sign(payload_type, message.encode_to_vec().into(), signers)?;
+    Ok(signed.encode_to_vec().into())
 }
 
 fn public_key(algorithm: v1::KeyAlgorithm, key: &[u8]) -> v1::PublicKey {
@@ -304,5 +325,6 @@ fn public_key(algorithm: v1::KeyAlgorithm, key: &[u8]) -> v1::PublicKey {
         key: Bytes::copy_from_slice(key),
         not_before_ms: 0,
         not_after_ms: 0,
+        ml_dsa_65: Bytes::new(),
     }
 }

@@ -15,9 +15,11 @@ use super::{
 use crate::{
     error::WireCode,
     id::{KeyId, check_name},
-    keys::{SigningKey, VerifyingKey},
+    keys::{SigningError, SigningKey, VerifyingKey},
     label::{self, sha256},
-    limits, sign, v1,
+    limits,
+    sign::{self, SignError},
+    v1,
 };
 
 /// A judged holder card: who it names has both secret keys. Who they are is for people to check.
@@ -54,6 +56,9 @@ pub enum CollectError {
     /// A signature that does not hold.
     #[error("a signature does not verify")]
     BadSignature,
+    /// A key with a companion has signed by one of the two alone.
+    #[error("of a key that signs twice one signature is missing")]
+    HalfSigned,
 }
 
 impl From<CollectError> for WireCode {
@@ -61,6 +66,7 @@ impl From<CollectError> for WireCode {
         match error {
             CollectError::Malformed => Self::Malformed,
             CollectError::UnknownKey => Self::NotTrusted,
+            CollectError::HalfSigned => Self::HalfSigned,
             CollectError::OtherProposal | CollectError::BadSignature => Self::BadSignature,
         }
     }
@@ -85,10 +91,11 @@ impl Holder {
         let mut ledger = KeyLedger::default();
         let mut admit = |listed: &Option<v1::PublicKey>| {
             let listed = listed.as_ref().ok_or(part.fault(Fault::KeyMissing))?;
-            ledger.signing_key(part, listed).map(|timed| timed.key)
+            ledger.paired_key(part, listed).map(|timed| timed.key)
         };
-        let (root_key, roster_key) = (admit(&stated.root_key)?, admit(&stated.roster_key)?);
-        verify(part, &signed, &[root_key, roster_key], 2)?;
+        let keys = [admit(&stated.root_key)?, admit(&stated.roster_key)?];
+        verify(part, &signed, &keys, 2)?;
+        let [root_key, roster_key] = keys;
         Ok(Self {
             name: stated.name,
             root_key,
@@ -99,38 +106,55 @@ impl Holder {
     /// The hash whose fingerprint people compare: of both keys.
     #[must_use]
     pub fn sha256(&self) -> label::Hash {
-        sha256(&[self.root_key.as_bytes(), self.roster_key.as_bytes()])
+        holder_sha256(&self.root_key, &self.roster_key)
     }
 }
 
-/// A holder's card: name and public keys, signed by both secret keys.
+/// The hash whose fingerprint people compare of a holder's two keys: of both, then of their
+/// companions. Spec: KEY-34.
 #[must_use]
-pub fn holder_card(federation: &str, name: &str, root: &SigningKey, roster: &SigningKey) -> Bytes {
+pub fn holder_sha256(root_key: &VerifyingKey, roster_key: &VerifyingKey) -> label::Hash {
+    sha256(&[
+        root_key.as_bytes(),
+        roster_key.as_bytes(),
+        root_key.companion_bytes(),
+        roster_key.companion_bytes(),
+    ])
+}
+
+/// A holder's card: name and public keys, signed by both secret keys.
+///
+/// # Errors
+/// [`SigningError`] if one of the keys does not sign.
+pub fn holder_card(
+    federation: &str,
+    name: &str,
+    root: &SigningKey,
+    roster: &SigningKey,
+) -> Result<Bytes, SigningError> {
     let stated = v1::Holder {
         federation: federation.to_owned(),
         name: name.to_owned(),
         root_key: Some(super::build::signing_key(&root.verifying_key())),
         roster_key: Some(super::build::signing_key(&roster.verifying_key())),
     };
-    sign::sign(
-        label::TYPE_HOLDER,
-        stated.encode_to_vec().into(),
-        &[root, roster],
-    )
-    .encode_to_vec()
-    .into()
+    let payload = stated.encode_to_vec().into();
+    let signed = sign::sign(label::TYPE_HOLDER, payload, &[root, roster])?;
+    Ok(signed.encode_to_vec().into())
 }
 
 /// The file of signatures by `keys` on a proposal. Spec: ROS-30.
-#[must_use]
-pub fn detached(proposal: &v1::Signed, keys: &[&SigningKey]) -> Bytes {
-    let signed = sign::sign(&proposal.payload_type, proposal.payload.clone(), keys);
+///
+/// # Errors
+/// [`SigningError`] if one of the keys does not sign.
+pub fn detached(proposal: &v1::Signed, keys: &[&SigningKey]) -> Result<Bytes, SigningError> {
+    let signed = sign::sign(&proposal.payload_type, proposal.payload.clone(), keys)?;
     let detached = v1::DetachedSignatures {
         payload_type: signed.payload_type,
         payload_sha256: Bytes::copy_from_slice(&sha256(&[&signed.payload])),
         signatures: signed.signatures,
     };
-    detached.encode_to_vec().into()
+    Ok(detached.encode_to_vec().into())
 }
 
 impl Collection {
@@ -165,16 +189,19 @@ impl Collection {
             return Err(CollectError::OtherProposal);
         }
         let message = sign::pae(&self.signed.payload_type, &self.signed.payload);
-        let mut by = Vec::new();
-        for signature in &file.signatures {
-            let key = candidates
-                .iter()
-                .find(|key| key.key_id().as_ref() == &signature.key_id[..])
-                .ok_or(CollectError::UnknownKey)?;
-            key.verify(&message, &signature.signature)
-                .map_err(|_| CollectError::BadSignature)?;
-            by.push(key.key_id());
+        let known = |signature: &v1::Signature| {
+            let named = |key: &VerifyingKey| key.half_named(&signature.key_id).is_some();
+            candidates.iter().any(named)
+        };
+        if !file.signatures.iter().all(known) {
+            return Err(CollectError::UnknownKey);
         }
+        let by = sign::signers(None, &message, &file.signatures, candidates);
+        let by = by.map_err(|error| match error {
+            SignError::HalfSigned => CollectError::HalfSigned,
+            _ => CollectError::BadSignature,
+        })?;
+        // Both signatures of a key come from one file, or neither does: a file is taken whole.
         for signature in file.signatures {
             let have = &self.signed.signatures;
             if have.iter().all(|known| known.key_id != signature.key_id) {

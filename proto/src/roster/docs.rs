@@ -52,7 +52,11 @@ pub(super) fn open(
     let member = members
         .get(&doc.member)
         .ok_or(part.fault(Fault::UnknownMember))?;
-    let candidates: Vec<_> = member.identity_keys.iter().map(|timed| timed.key).collect();
+    let candidates: Vec<_> = member
+        .identity_keys
+        .iter()
+        .map(|timed| timed.key.clone())
+        .collect();
     let signers = verify(part, &signed, &candidates, 1)?;
     if doc.federation != federation {
         return Err(part.fault(Fault::WrongFederation));

@@ -90,3 +90,61 @@ fn opened(signed: Bytes) -> Option<(Bytes, v1::MemberDoc)> {
     let payload = v1::Signed::decode(signed.clone()).ok()?.payload;
     Some((signed, v1::MemberDoc::decode(payload).ok()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        keys::{SealingSecretKey, SigningKey},
+        roster::build,
+    };
+
+    const NOW_MS: u64 = 1_900_000_000_000;
+
+    // ROS-35: what may still be under way keeps its key listed; the next version drops the rest.
+    #[test]
+    fn the_next_version_keeps_what_may_be_under_way() {
+        let ended = |mut key: v1::PublicKey, ago_ms: u64| {
+            key.not_after_ms = NOW_MS - ago_ms;
+            key
+        };
+        let sealing = |seed| build::sealing_key(&SealingSecretKey::from_seed(&[seed; 32]).public());
+        let tls = |seed| build::signing_key(&SigningKey::from_seed(&[seed; 32]).verifying_key());
+        let retired = |id: u8, ago_ms: u64| v1::RetiredKey {
+            key_id: vec![id; 16].into(),
+            from_ms: NOW_MS - ago_ms,
+        };
+        let doc = v1::MemberDoc {
+            version: 4,
+            issued_ms: 100,
+            expires_ms: 600,
+            client_tls_keys: vec![ended(tls(1), 0), tls(2)],
+            sealing_keys: vec![
+                ended(sealing(1), IN_FLIGHT_MS),
+                ended(sealing(2), IN_FLIGHT_MS - 1),
+                sealing(3),
+            ],
+            retired_sealing_keys: vec![retired(1, IN_FLIGHT_MS), retired(2, IN_FLIGHT_MS - 1)],
+            ..v1::MemberDoc::default()
+        };
+        let next = next_version(&doc, NOW_MS);
+        assert_eq!((next.version, next.expires_ms - next.issued_ms), (5, 500));
+        assert_eq!(next.client_tls_keys, [tls(2)]);
+        assert_eq!(next.sealing_keys, doc.sealing_keys[1..]);
+        assert_eq!(next.retired_sealing_keys, doc.retired_sealing_keys[1..]);
+    }
+
+    // ROS-34: an end that is stated comes no later for being stated again.
+    #[test]
+    fn an_end_is_only_brought_forward() {
+        let mut keys = vec![build::signing_key(
+            &SigningKey::from_seed(&[1; 32]).verifying_key(),
+        )];
+        let bytes = keys[0].key.clone();
+        for (end_ms, held_ms) in [(50, 50), (60, 50), (40, 40)] {
+            assert!(end_key(&mut keys, &bytes, end_ms));
+            assert_eq!(keys[0].not_after_ms, held_ms);
+        }
+        assert!(!end_key(&mut keys, b"another", 1));
+    }
+}

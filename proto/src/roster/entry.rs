@@ -86,7 +86,7 @@ pub(super) fn member(
         country: entry.country.clone(),
         status: status(part, entry.status())?,
         home_node: entry.home_node.clone(),
-        identity_keys: keys.signing_keys(part, &entry.identity_keys)?,
+        identity_keys: keys.paired_keys(part, &entry.identity_keys)?,
         accepts: accepts(part, &entry.accepts)?,
         quota: Quota {
             envelopes_per_minute: non_zero(quota.envelopes_per_minute),

@@ -122,7 +122,10 @@ impl Root {
     }
 
     fn every_root_key(&self) -> Vec<VerifyingKey> {
-        self.root_keys.iter().map(|timed| timed.key).collect()
+        self.root_keys
+            .iter()
+            .map(|timed| timed.key.clone())
+            .collect()
     }
 
     fn read(signed: &v1::Signed) -> Result<Self, RosterError> {
@@ -152,6 +155,7 @@ impl Root {
 pub(super) fn parse_signed(part: Part, bytes: &[u8]) -> Result<v1::Signed, RosterError> {
     let bytes_max = match part {
         Part::Roster => limits::ROSTER_BYTES_MAX,
+        Part::Root => limits::ROOT_BYTES_MAX,
         _ => limits::SIGNED_BYTES_MAX,
     };
     check_count(part, bytes.len(), bytes_max)?;
@@ -179,6 +183,7 @@ pub(super) fn verify(
         .map(|verified| verified.key_ids)
         .map_err(|error| match error {
             SignError::BadSignature => part.fault(Fault::BadSignature),
+            SignError::HalfSigned => part.fault(Fault::HalfSigned),
             _ => part.fault(Fault::TooFewSignatures),
         })
 }
@@ -207,7 +212,7 @@ pub(super) fn good_at(listed: &[Timed<VerifyingKey>], now_ms: u64) -> Vec<Verify
     listed
         .iter()
         .filter(|timed| timed.validity.holds_at(now_ms))
-        .map(|timed| timed.key)
+        .map(|timed| timed.key.clone())
         .collect()
 }
 
@@ -314,7 +319,7 @@ fn governance_keys(
     check_count(Part::Root, listed.len(), limits::GOVERNANCE_KEYS_MAX)?;
     listed
         .iter()
-        .map(|key| keys.signing_key(Part::Root, key))
+        .map(|key| keys.paired_key(Part::Root, key))
         .collect()
 }
 
@@ -367,7 +372,8 @@ fn freshness(
     if stated.federation != root.federation {
         return Err(part.fault(Fault::WrongFederation));
     }
-    if stated.expires_ms <= stated.issued_ms {
+    let life_ms = stated.expires_ms.saturating_sub(stated.issued_ms);
+    if life_ms == 0 || life_ms > limits::FRESHNESS_LIFE_MS_MAX {
         return Err(part.fault(Fault::BadTimes));
     }
     if stated.issued_ms > now_ms.saturating_add(limits::CLOCK_SKEW_MS_MAX) {

@@ -12,11 +12,12 @@ use crate::{
 #[derive(Default)]
 pub(super) struct KeyLedger {
     signing: BTreeSet<[u8; 32]>,
+    companions: BTreeSet<Vec<u8>>,
     sealing: BTreeSet<Vec<u8>>,
 }
 
 impl KeyLedger {
-    /// Admits a list of Ed25519 keys. Spec: ROS-5, ROS-6, ROS-7.
+    /// Admits a list of Ed25519 keys of connections. Spec: ROS-5, ROS-6, ROS-7.
     pub(super) fn signing_keys(
         &mut self,
         part: Part,
@@ -26,8 +27,29 @@ impl KeyLedger {
         keys.iter().map(|key| self.signing_key(part, key)).collect()
     }
 
-    /// Admits one Ed25519 key.
+    /// Admits one Ed25519 key that signs connections, checkpoints or cosignatures: without a
+    /// companion, which could not sign there. Spec: ROS-50.
     pub(super) fn signing_key(
+        &mut self,
+        part: Part,
+        listed: &v1::PublicKey,
+    ) -> Result<Timed<VerifyingKey>, RosterError> {
+        check_no_companion(part, listed)?;
+        self.paired_key(part, listed)
+    }
+
+    /// Admits a list of Ed25519 keys that may have companions. Spec: ROS-5, ROS-6, ROS-7.
+    pub(super) fn paired_keys(
+        &mut self,
+        part: Part,
+        keys: &[v1::PublicKey],
+    ) -> Result<Vec<Timed<VerifyingKey>>, RosterError> {
+        check_count(part, keys.len(), limits::KEYS_PER_ENTRY_MAX)?;
+        keys.iter().map(|key| self.paired_key(part, key)).collect()
+    }
+
+    /// Admits one Ed25519 key that signs objects, with its companion if it has one. Spec: ROS-50.
+    pub(super) fn paired_key(
         &mut self,
         part: Part,
         listed: &v1::PublicKey,
@@ -36,15 +58,17 @@ impl KeyLedger {
             return Err(part.fault(Fault::KeyAlgorithm));
         }
         let validity = validity(part, listed)?;
-        let key =
-            VerifyingKey::admit(&listed.key).map_err(|cause| part.fault(Fault::Key(cause)))?;
+        let key = VerifyingKey::admit_pair(&listed.key, &listed.ml_dsa_65)
+            .map_err(|cause| part.fault(Fault::Key(cause)))?;
         self.note(part, &key)?;
         Ok(Timed { key, validity })
     }
 
-    /// Takes an admitted key as used.
+    /// Takes an admitted key as used, and its companion.
     pub(super) fn note(&mut self, part: Part, key: &VerifyingKey) -> Result<(), RosterError> {
-        if !self.signing.insert(*key.as_bytes()) {
+        let companion = key.companion_bytes();
+        let companion_is_new = companion.is_empty() || self.companions.insert(companion.to_vec());
+        if !self.signing.insert(*key.as_bytes()) || !companion_is_new {
             return Err(part.fault(Fault::KeyReused));
         }
         Ok(())
@@ -68,6 +92,7 @@ impl KeyLedger {
         if listed.algorithm() != v1::KeyAlgorithm::Mlkem768X25519 {
             return Err(part.fault(Fault::KeyAlgorithm));
         }
+        check_no_companion(part, listed)?;
         let validity = validity(part, listed)?;
         let key =
             SealingPublicKey::admit(&listed.key).map_err(|cause| part.fault(Fault::Key(cause)))?;
@@ -82,6 +107,13 @@ impl KeyLedger {
 pub(super) fn check_count(part: Part, count: usize, max: usize) -> Result<(), RosterError> {
     if count > max {
         return Err(part.fault(Fault::TooLarge));
+    }
+    Ok(())
+}
+
+fn check_no_companion(part: Part, listed: &v1::PublicKey) -> Result<(), RosterError> {
+    if !listed.ml_dsa_65.is_empty() {
+        return Err(part.fault(Fault::CompanionMisplaced));
     }
     Ok(())
 }

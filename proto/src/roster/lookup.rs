@@ -111,7 +111,7 @@ impl Roster {
             .nodes
             .keys()
             .map(String::as_str)
-            .filter(|id| self.is_live(&Peer::Node((*id).to_owned())))
+            .filter(|id| self.is_node_live(id))
             .collect();
         let Ok(own) = live.binary_search(&node) else {
             return Vec::new();
@@ -195,14 +195,15 @@ impl Roster {
     pub fn is_live(&self, peer: &Peer) -> bool {
         match peer {
             Peer::Client(member) => self.members.get(member).is_some_and(Member::is_live),
-            Peer::Node(node) => self.nodes.get(node).is_some_and(|node| {
-                node.status == v1::Status::Live
-                    && self
-                        .members
-                        .get(&node.operator)
-                        .is_some_and(Member::is_live)
-            }),
+            Peer::Node(node) => self.is_node_live(node),
         }
+    }
+
+    fn is_node_live(&self, node: &str) -> bool {
+        self.nodes.get(node).is_some_and(|node| {
+            let operator = self.members.get(&node.operator);
+            node.status == v1::Status::Live && operator.is_some_and(Member::is_live)
+        })
     }
 
     /// Whether a node will never act again: it or its operator is revoked. Spec: ROS-14.
@@ -257,7 +258,7 @@ impl Roster {
 
 fn log_key(listed: &Timed<VerifyingKey>) -> LogKey {
     LogKey {
-        key: listed.key,
+        key: listed.key.clone(),
         not_after_ms: listed.validity.not_after_ms,
     }
 }

@@ -27,7 +27,7 @@ impl Roster {
     }
 
     /// Takes from an offered bundle what is newer than what is held: the roster by its
-    /// succession, each document by its version, freshness by its end. Nothing if all is known.
+    /// succession, each document by its version, freshness by its issue. Nothing if all is known.
     /// Spec: DIS-2, DIS-3.
     ///
     /// # Errors

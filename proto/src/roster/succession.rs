@@ -9,7 +9,7 @@ use super::{
     Fault, Part, Root, Roster, RosterError, RosterRef, TrustAnchor,
     judge::{good_at, parse_signed, verify},
 };
-use crate::{id::KeyId, label::Hash, v1};
+use crate::{id::KeyId, keys::VerifyingKey, label::Hash, v1};
 
 mod log_keys;
 
@@ -124,7 +124,23 @@ impl Root {
         if next.version.checked_sub(self.version) != Some(1) {
             return Err(part.fault(Fault::BadVersion));
         }
+        let held = companions(
+            self.keys()
+                .map(|key| (key.as_bytes(), key.companion_bytes())),
+        );
+        let changed = |key: &VerifyingKey| {
+            held.get(&key.as_bytes()[..])
+                .is_some_and(|companion| *companion != key.companion_bytes())
+        };
+        if next.keys().any(changed) {
+            return Err(part.fault(Fault::CompanionChanged));
+        }
         Ok(())
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &VerifyingKey> {
+        let timed = self.root_keys.iter().chain(&self.roster_keys);
+        timed.map(|timed| &timed.key)
     }
 }
 
@@ -188,6 +204,7 @@ fn listed(roster: &Roster) -> Result<v1::Roster, RosterError> {
 /// Who was listed stays listed, and who was revoked stays so, with the same keys: then no other
 /// can take up the id or a key (ROS-7, ROS-11). Spec: ROS-27.
 fn check_entries(held: &v1::Roster, next: &v1::Roster) -> Result<(), RosterError> {
+    check_companions(held, next)?;
     let missing = Part::Roster.fault(Fault::EntryMissing);
     let members = by_id(next.members.iter().map(|member| member.id.as_str()));
     for old in &held.members {
@@ -211,6 +228,31 @@ fn check_entries(held: &v1::Roster, next: &v1::Roster) -> Result<(), RosterError
         }
     }
     Ok(())
+}
+
+/// A key keeps the companion it has, or none: what it signed would otherwise count for more or
+/// less than it did on the day. Who wants a companion makes a new key. Spec: ROS-51.
+fn check_companions(held: &v1::Roster, next: &v1::Roster) -> Result<(), RosterError> {
+    let keys = held.members.iter().flat_map(|member| &member.identity_keys);
+    let held = companions(keys.map(|key| (&key.key[..], &key.ml_dsa_65[..])));
+    for (place, member) in next.members.iter().enumerate() {
+        let changed = |key: &v1::PublicKey| {
+            held.get(&key.key[..])
+                .is_some_and(|companion| *companion != &key.ml_dsa_65[..])
+        };
+        if member.identity_keys.iter().any(changed) {
+            return Err(Part::Member(place).fault(Fault::CompanionChanged));
+        }
+    }
+    Ok(())
+}
+
+/// The companion of each key, by the key's bytes.
+fn companions<'a, K: AsRef<[u8]> + ?Sized + 'a>(
+    keys: impl Iterator<Item = (&'a K, &'a [u8])>,
+) -> BTreeMap<&'a [u8], &'a [u8]> {
+    keys.map(|(key, companion)| (key.as_ref(), companion))
+        .collect()
 }
 
 fn by_id<'a>(ids: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, usize> {

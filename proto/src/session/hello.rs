@@ -259,12 +259,13 @@ mod tests {
                 }),
                 issued_ms: NOW,
                 expires_ms: NOW + 10,
-            });
+            })
+            .unwrap();
             build::list_card(&mut listed, &card);
         }
         listed.members[2].status = i32::from(v1::Status::Revoked);
-        let root = build::sign_root(&root, &[&keys[0]]);
-        let signed = build::sign_roster(&listed, &[&keys[1]]);
+        let root = build::sign_root(&root, &[&keys[0]]).unwrap();
+        let signed = build::sign_roster(&listed, &[&keys[1]]).unwrap();
         let anchor = TrustAnchor::of_root(&root).unwrap();
         Roster::judge(&build::bundle(&root, &signed, vec![], None), &anchor, NOW).unwrap()
     }

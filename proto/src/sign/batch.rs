@@ -3,25 +3,32 @@
 
 use bytes::Bytes;
 
-use super::{SignError, pae, signature};
+use super::{SignError, pae, signatures};
 use crate::{
-    keys::SigningKey,
+    keys::{SigningError, SigningKey},
     label::{self, Hash},
     limits::BATCH_ENVELOPES_MAX,
     v1,
 };
 
-/// Signs `payloads` with one signature for each 64 of them. Spec: SIG-4.
-#[must_use]
-pub fn sign_batch(payload_type: &str, payloads: Vec<Bytes>, key: &SigningKey) -> Vec<v1::Signed> {
+/// Signs `payloads` with one signature for each 64 of them, or two if the key has a companion.
+/// Spec: SIG-4.
+///
+/// # Errors
+/// [`SigningError`]; none is then signed.
+pub fn sign_batch(
+    payload_type: &str,
+    payloads: Vec<Bytes>,
+    key: &SigningKey,
+) -> Result<Vec<v1::Signed>, SigningError> {
     let mut signed = Vec::with_capacity(payloads.len());
     let mut rest = payloads;
     while !rest.is_empty() {
         let later = rest.split_off(rest.len().min(BATCH_ENVELOPES_MAX));
-        sign_tree(payload_type, rest, key, &mut signed);
+        sign_tree(payload_type, rest, key, &mut signed)?;
         rest = later;
     }
-    signed
+    Ok(signed)
 }
 
 fn sign_tree(
@@ -29,23 +36,24 @@ fn sign_tree(
     payloads: Vec<Bytes>,
     key: &SigningKey,
     signed: &mut Vec<v1::Signed>,
-) {
+) -> Result<(), SigningError> {
     let leaves: Vec<Hash> = payloads.iter().map(|payload| leaf_hash(payload)).collect();
     let size = u32::try_from(leaves.len()).expect("a batch is at most 64");
     let mut paths = vec![Vec::new(); leaves.len()];
     let root = tree(&leaves, &mut paths);
-    let signature = signature(key, &message(payload_type, size, &root));
+    let signatures = signatures(key, &message(payload_type, size, &root))?;
     let parts = payloads.into_iter().zip(paths).zip(0_u32..);
     signed.extend(parts.map(|((payload, hashes), index)| v1::Signed {
         payload,
         payload_type: payload_type.to_owned(),
-        signatures: vec![signature.clone()],
+        signatures: signatures.clone(),
         batch: Some(v1::BatchPath {
             index,
             size,
             hashes,
         }),
     }));
+    Ok(())
 }
 
 /// The message that the batch's signature covers, from one payload and its path. Spec: SIG-5.

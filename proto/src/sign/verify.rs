@@ -1,13 +1,21 @@
 //! Judging a signed object.
 
 use super::{BatchCache, SignError, Verified, batch, pae};
-use crate::{keys::VerifyingKey, label, limits::SIGNATURES_MAX, v1};
+use crate::{
+    id::KeyId,
+    keys::{COMPANION_SIGNATURE_BYTES, Half, VerifyingKey},
+    label,
+    limits::SIGNATURES_MAX,
+    v1,
+};
 
 /// Verifies that `signed` is an `expected_type` signed by at least `threshold` of `candidates`.
 ///
-/// The algorithm and the key come from `candidates`, never from the message: a key id is only
+/// The algorithms and the keys come from `candidates`, never from the message: a key id is only
 /// looked up. Signatures by other keys are passed over, a second one under the same key id is not
-/// counted, and one that does not hold under a candidate's id refuses the whole. Spec: SIG-8, SIG-9.
+/// counted, and one that does not hold under a candidate's id refuses the whole; so does a
+/// candidate with a companion of which one has signed and the other has not. Spec: SIG-8, SIG-9,
+/// SIG-21.
 ///
 /// # Errors
 /// [`SignError`] names the first rule that is broken.
@@ -47,21 +55,8 @@ pub fn verify_cached(
         Some(path) => batch::message_of(expected_type, &signed.payload, path)?,
         None => pae(expected_type, &signed.payload),
     };
-    let mut key_ids = Vec::new();
-    for signature in &signed.signatures {
-        let Some(key) = candidates
-            .iter()
-            .find(|key| key.key_id().as_ref() == &signature.key_id[..])
-        else {
-            continue;
-        };
-        if key_ids.contains(&key.key_id()) {
-            continue;
-        }
-        let cache = signed.batch.is_some().then_some(&mut *cache);
-        check(cache, key, &message, &signature.signature)?;
-        key_ids.push(key.key_id());
-    }
+    let cache = signed.batch.is_some().then_some(cache);
+    let key_ids = signers(cache, &message, &signed.signatures, candidates)?;
     match key_ids.len() {
         0 => Err(SignError::UnknownKey),
         count if count < threshold => Err(SignError::TooFew),
@@ -72,25 +67,91 @@ pub fn verify_cached(
     }
 }
 
-fn check(
-    cache: Option<&mut BatchCache>,
-    key: &VerifyingKey,
+/// Which of `candidates` have signed `message`, each once, in the order of their signatures.
+///
+/// # Errors
+/// [`SignError::BadSignature`], [`SignError::HalfSigned`].
+pub(crate) fn signers(
+    mut cache: Option<&mut BatchCache>,
     message: &[u8],
-    signature: &[u8],
-) -> Result<(), SignError> {
-    let verify = || {
-        key.verify(message, signature)
-            .map_err(|_| SignError::BadSignature)
-    };
-    let Some(cache) = cache else { return verify() };
-    // Both lengths before the message are fixed, so the concatenation is unambiguous.
-    if signature.len() != 64 {
-        return Err(SignError::BadSignature);
+    signatures: &[v1::Signature],
+    candidates: &[VerifyingKey],
+) -> Result<Vec<KeyId>, SignError> {
+    let mut claims: Vec<Claim<'_>> = Vec::new();
+    for signature in signatures {
+        let named = candidates
+            .iter()
+            .find_map(|key| Some((key, key.half_named(&signature.key_id)?)));
+        if let Some((key, half)) = named {
+            Claim::of(key, &mut claims).add(half, &signature.signature);
+        }
     }
-    let entry = label::sha256(&[key.as_bytes(), signature, message]);
-    if !cache.holds(&entry) {
-        verify()?;
-        cache.remember(entry);
+    for claim in &claims {
+        claim.check(cache.as_deref_mut(), message)?;
     }
-    Ok(())
+    Ok(claims.iter().map(|claim| claim.key.key_id()).collect())
+}
+
+/// The first signature that names a key, and the first that names its companion.
+struct Claim<'a> {
+    key: &'a VerifyingKey,
+    ed25519: Option<&'a [u8]>,
+    companion: Option<&'a [u8]>,
+}
+
+impl<'a> Claim<'a> {
+    fn of<'b>(key: &'a VerifyingKey, claims: &'b mut Vec<Self>) -> &'b mut Self {
+        let known = claims
+            .iter()
+            .position(|claim| claim.key.key_id() == key.key_id());
+        let place = known.unwrap_or_else(|| {
+            claims.push(Self {
+                key,
+                ed25519: None,
+                companion: None,
+            });
+            claims.len() - 1
+        });
+        &mut claims[place]
+    }
+
+    fn add(&mut self, half: Half, signature: &'a [u8]) {
+        match half {
+            Half::Ed25519 => self.ed25519.get_or_insert(signature),
+            Half::Companion => self.companion.get_or_insert(signature),
+        };
+    }
+
+    fn check(&self, cache: Option<&mut BatchCache>, message: &[u8]) -> Result<(), SignError> {
+        let first = self.ed25519.ok_or(SignError::HalfSigned)?;
+        let second = self.companion;
+        if self.key.companion().is_some() != second.is_some() {
+            return Err(SignError::HalfSigned);
+        }
+        let verify = || {
+            self.key
+                .verify_both(message, first, second)
+                .map_err(|_| SignError::BadSignature)
+        };
+        let Some(cache) = cache else { return verify() };
+        // All lengths before the message are fixed, by whether there is a companion, so the
+        // concatenation is unambiguous; and both verdicts are remembered as one.
+        let second_fits = second.is_none_or(|bytes| bytes.len() == COMPANION_SIGNATURE_BYTES);
+        if first.len() != 64 || !second_fits {
+            return Err(SignError::BadSignature);
+        }
+        let entry = label::sha256(&[
+            &[u8::from(second.is_some())],
+            self.key.as_bytes(),
+            self.key.companion_bytes(),
+            first,
+            second.unwrap_or_default(),
+            message,
+        ]);
+        if !cache.holds(&entry) {
+            verify()?;
+            cache.remember(entry);
+        }
+        Ok(())
+    }
 }

@@ -78,12 +78,14 @@ fn forwards_that_were_tampered_with_are_refused_by_name() {
         let mut manifest = v1::ForwardManifest::decode(signed.payload).unwrap();
         change(&mut manifest);
         let payload = manifest.encode_to_vec().into();
-        let signed = sign::sign(label::TYPE_FORWARD, payload, &[&signer(9)]);
+        let signed = sign::sign(label::TYPE_FORWARD, payload, &[&signer(9)]).unwrap();
         let mut envelope = good.to_wire(None);
         envelope.signed = signed.encode_to_vec().into();
         envelope
     };
-    let other = sign_one(seal(&draft(2, "other"), &mut rng(7)).unwrap(), &author()).signed;
+    let other = sign_one(seal(&draft(2, "other"), &mut rng(7)).unwrap(), &author())
+        .unwrap()
+        .signed;
     let opens: [&dyn Fn(&mut v1::ForwardManifest); 4] = [
         &|m| m.sender = member(9),
         &|m| m.message_id = Bytes::from_static(&[9; 16]),

@@ -17,7 +17,9 @@ use crate::support::*;
 fn every_recipient_opens_what_was_sealed() {
     for count in [1, 2, 3, 17, 64] {
         let draft = draft(count, "the content");
-        let envelope = sign_one(seal(&draft, &mut rng(1)).unwrap(), &author()).to_wire(None);
+        let envelope = sign_one(seal(&draft, &mut rng(1)).unwrap(), &author())
+            .unwrap()
+            .to_wire(None);
         let parsed = judge(&envelope, &author_keys()).unwrap();
         for index in 0..count {
             let opened = open(&parsed, &envelope.body, &member(index), &[&sealing(index)]);
@@ -66,7 +68,8 @@ fn contents_of_every_size_return() {
         let signed = sign_one(
             seal(&draft(1, data.clone()), &mut rng(1)).unwrap(),
             &author(),
-        );
+        )
+        .unwrap();
         let parsed = parse(&signed.to_wire(None)).unwrap();
         assert_eq!(check_body(&parsed, &signed.body), Ok(()));
         assert!(signed.body.len() <= length + length * 12 / 100 + 16 * (length / 16_384) + 400);
@@ -104,7 +107,7 @@ fn every_envelope_draws_its_own_secrets() {
     let mut drawn = std::collections::BTreeSet::new();
     for sealed in sealed {
         assert!(drawn.insert(sealed.body[..24].to_vec()));
-        let envelope = sign_one(sealed, &author()).to_wire(None);
+        let envelope = sign_one(sealed, &author()).unwrap().to_wire(None);
         let parsed = parse(&envelope).unwrap();
         let opened = open(&parsed, &envelope.body, &member(0), &[&sealing(0)]).unwrap();
         assert!(drawn.insert(opened.content_key.to_vec()));
@@ -134,7 +137,11 @@ fn shared_wraps_in_a_batch_open_like_single_ones() {
     assert_ne!(encapsulated(63), encapsulated(64), "and no more");
     let mut cache = BatchCache::new();
     let mut opening = OpenContexts::new();
-    for (signed, draft) in sign_many(sealed.clone(), &author()).iter().zip(&drafts) {
+    for (signed, draft) in sign_many(sealed.clone(), &author())
+        .unwrap()
+        .iter()
+        .zip(&drafts)
+    {
         let envelope = signed.to_wire(None);
         let parsed = parse(&envelope).unwrap();
         assert_eq!(parsed.id, signed.id);
@@ -152,7 +159,8 @@ fn wire_form_carries_the_wraps_asked_for_and_an_inline_body_only() {
     let signed = sign_one(
         seal(&draft(3, vec![0; 100_000]), &mut rng(1)).unwrap(),
         &author(),
-    );
+    )
+    .unwrap();
     let second = member(1);
     let envelope = signed.to_wire(Some(&[&second]));
     assert_eq!(envelope.wraps.len(), 1);
@@ -184,7 +192,7 @@ proptest! {
         } else {
             seal(&draft, &mut rng(seed))
         };
-        let envelope = sign_one(sealed.unwrap(), &author()).to_wire(None);
+        let envelope = sign_one(sealed.unwrap(), &author()).unwrap().to_wire(None);
         let parsed = judge(&envelope, &author_keys()).unwrap();
         for index in 0..count {
             let opened = open(&parsed, &envelope.body, &member(index), &[&sealing(index)]);

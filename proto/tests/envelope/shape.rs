@@ -186,7 +186,7 @@ proptest! {
         let payload = Bytes::from(signed.clone());
         envelope.signed = signed.into();
         prop_assert!(parse(&envelope).is_err());
-        let signed = sign::sign(label::TYPE_MANIFEST, payload, &[&author()]);
+        let signed = sign::sign(label::TYPE_MANIFEST, payload, &[&author()]).unwrap();
         envelope.signed = signed.encode_to_vec().into();
         prop_assert!(parse(&envelope).is_err());
     }

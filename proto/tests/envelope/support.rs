@@ -69,7 +69,7 @@ pub(crate) fn sealed_for_two() -> Sealed {
 }
 
 pub(crate) fn envelope_for_two() -> v1::Envelope {
-    sign_one(sealed_for_two(), &author()).to_wire(None)
+    sign_one(sealed_for_two(), &author()).unwrap().to_wire(None)
 }
 
 pub(crate) fn judge(
@@ -107,7 +107,7 @@ pub(crate) fn resign(
         manifest.core = core.encode_to_vec().into();
     }
     sealed.manifest = manifest.encode_to_vec().into();
-    sign_one(sealed, key).to_wire(None)
+    sign_one(sealed, key).unwrap().to_wire(None)
 }
 
 pub(crate) fn wrap_hash(wrap: &[u8]) -> Bytes {

@@ -229,7 +229,7 @@ fn strangers_and_old_keys_do_not_open() {
 fn manifest_signed_as_another_type_is_refused() {
     let mut envelope = envelope_for_two();
     let manifest = sealed_for_two().manifest;
-    let signed = sign::sign(label::TYPE_STAGE, manifest, &[&author()]);
+    let signed = sign::sign(label::TYPE_STAGE, manifest, &[&author()]).unwrap();
     envelope.signed = signed.encode_to_vec().into();
     assert_eq!(
         judge(&envelope, &author_keys()).err(),
@@ -253,7 +253,7 @@ fn unknown_fields_are_kept_in_what_is_signed_and_hashed() {
     manifest.extend_from_slice(&[0xfa, 0x3f, 1, 42]); // field 1023, one byte
     sealed.manifest = manifest.into();
     let expected = EnvelopeId::of_manifest(&sealed.manifest);
-    let envelope = sign_one(sealed, &author()).to_wire(None);
+    let envelope = sign_one(sealed, &author()).unwrap().to_wire(None);
     let parsed = judge(&envelope, &author_keys()).unwrap();
     assert_eq!(parsed.id, expected);
     assert_eq!(parsed.signed_bytes, envelope.signed);
@@ -268,9 +268,9 @@ proptest! {
     fn any_flipped_bit_is_refused(part in 0_usize..4, at: prop::sample::Index, bit in 0_u8..8, batch: bool) {
         let sealed = sealed_for_two();
         let signed = if batch {
-            sign_many(vec![sealed; 3], &author()).remove(1)
+            sign_many(vec![sealed; 3], &author()).unwrap().remove(1)
         } else {
-            sign_one(sealed, &author())
+            sign_one(sealed, &author()).unwrap()
         };
         let mut envelope = signed.to_wire(None);
         let target = match part {

@@ -62,7 +62,7 @@ fn good() -> Vec<Vector> {
         label::TYPE_MANIFEST,
         vec![Bytes::from_static(b"another"), small.payload()],
         &identity(),
-    );
+    ).expect("a key in memory signs");
     let no_wraps = small.clone().with(|parts| parts.wraps.clear());
     let relabelled = small.clone().with(|parts| {
         parts.core_bytes = Some(unusual_header(&parts.core));

@@ -155,7 +155,7 @@ impl Parts {
 
     /// Signs what is there now with `key`.
     pub(crate) fn signed_by(&self, key: &SigningKey) -> v1::Signed {
-        sign::sign(self.payload_type, self.payload(), &[key])
+        sign::sign(self.payload_type, self.payload(), &[key]).expect("a key in memory signs")
     }
 
     pub(crate) fn around(&self, signed: &v1::Signed) -> v1::Envelope {

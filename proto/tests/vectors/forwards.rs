@@ -78,6 +78,7 @@ impl Forwarded {
         let payload = self.manifest.encode_to_vec().into();
         v1::Envelope {
             signed: sign::sign(label::TYPE_FORWARD, payload, &[key])
+                .expect("a key in memory signs")
                 .encode_to_vec()
                 .into(),
             wraps: self.wraps.clone(),

@@ -7,6 +7,7 @@
 //! `FREX_VECTORS=DIR` judges the files of another folder: `spec/reader/mutate.py` fills one with
 //! damaged copies and what the independent reader makes of them.
 
+mod companions;
 mod envelopes;
 mod fixtures;
 mod forwards;
@@ -102,6 +103,7 @@ fn make_all() -> Vec<Vector> {
         wire::make(),
         keys::make(),
         signing::make(),
+        companions::make(),
         envelopes::make(),
         opening::make(),
         forwards::make(),

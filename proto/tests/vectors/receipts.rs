@@ -98,9 +98,20 @@ fn good() -> Vec<Vector> {
         row("rejected-id-reuse", "REJECTED for a reused id, with the envelope held", Event::Rejected, &|s| { s.code = WireCode::IdReuse as u32; s.other_envelope_id = Bytes::from_static(&[7; 32]); }),
         row("stage", "STAGE with the member's word", Event::Stage, &|s| s.member_statement = Bytes::from_static(b"signed")),
         row("operator", "OPERATOR about nothing", Event::Operator, &|s| *s = v1::Statement { event: s.event, node: s.node.clone(), ..v1::Statement::default() }),
+        row("trust-change", "TRUST_CHANGE with the roster", Event::TrustChange, &|s| *s = trust_change(s)),
         vector("accepted-of-an-envelope", "RCP-8", "a receipt of the envelope in question", &accepted(), "ok").hex("envelope_id", ENVELOPE),
         vector("accepted-of-another-envelope", "RCP-8", "a receipt of another envelope", &accepted(), "WrongEnvelope").hex("envelope_id", EnvelopeId([1; 32]).0),
     ]
+}
+
+fn trust_change(of: &v1::Statement) -> v1::Statement {
+    v1::Statement {
+        event: of.event,
+        node: of.node.clone(),
+        roster_version: 2,
+        roster_sha256: Bytes::from_static(&[7; 32]),
+        ..v1::Statement::default()
+    }
 }
 
 fn flip(bytes: &mut Bytes, at: usize) {
@@ -186,6 +197,10 @@ fn statements() -> Vec<Vector> {
         row("statement-other-without-id-reuse", "the other envelope under another code", Event::Rejected, &|s| { s.code = WireCode::Expired as u32; s.other_envelope_id = Bytes::from_static(&[7; 32]); }, "Field"),
         row("statement-stage-without-a-word", "STAGE without the member's word", Event::Stage, &|_| (), "Field"),
         row("statement-accepted-with-a-word", "ACCEPTED with a member's word", Event::Accepted, &|s| s.member_statement = Bytes::from_static(b"x"), "Field"),
+        row("statement-trust-change-without-a-roster", "TRUST_CHANGE without a roster", Event::TrustChange, &|s| s.roster_version = 0, "Field"),
+        row("statement-roster-version-alone", "TRUST_CHANGE without the roster's hash", Event::TrustChange, &|s| { *s = trust_change(s); s.roster_sha256.clear(); }, "Field"),
+        row("statement-roster-hash-31-bytes", "TRUST_CHANGE with a hash cut short", Event::TrustChange, &|s| { *s = trust_change(s); s.roster_sha256.truncate(31); }, "Field"),
+        row("statement-accepted-with-a-roster", "ACCEPTED with a roster", Event::Accepted, &|s| s.roster_version = 2, "Field"),
         row("statement-over-the-limit", "a statement of more than 16 KiB", Event::Stage, &|s| s.member_statement = vec![0; 16_384].into(), "TooLarge"),
     ]
 }

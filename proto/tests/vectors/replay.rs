@@ -5,7 +5,7 @@ use frex_proto::{
     envelope::{self, Parsed},
     id::EnvelopeId,
     join,
-    keys::{SealingPublicKey, SealingSecretKey, VerifyingKey},
+    keys::{CompanionKey, SealingPublicKey, SealingSecretKey, VerifyingKey},
     label,
     log::{self, ANY_TIME_MS, Hash, LogVerifier, checkpoint},
     receipt,
@@ -80,7 +80,7 @@ impl Inputs<'_> {
     fn keys(&self, name: &str) -> Vec<VerifyingKey> {
         let list = self.list(name);
         list.iter()
-            .map(|key| VerifyingKey::admit(key).expect("a good key"))
+            .map(|key| VerifyingKey::admit_encoded(key).expect("a good key"))
             .collect()
     }
 
@@ -133,10 +133,10 @@ fn read_content(inputs: &Inputs<'_>) -> Outcome {
 
 fn admit_key(inputs: &Inputs<'_>) -> Outcome {
     let key = inputs.bytes("key");
-    let id = if inputs.text("algorithm") == "ed25519" {
-        VerifyingKey::admit(&key).map_err(name)?.key_id()
-    } else {
-        SealingPublicKey::admit(&key).map_err(name)?.key_id()
+    let id = match inputs.text("algorithm") {
+        "ed25519" => VerifyingKey::admit(&key).map_err(name)?.key_id(),
+        "ml-dsa-65" => CompanionKey::admit(&key).map_err(name)?.key_id(),
+        _ => SealingPublicKey::admit(&key).map_err(name)?.key_id(),
     };
     Ok(Some(id.to_string()))
 }

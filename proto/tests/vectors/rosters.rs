@@ -12,6 +12,7 @@ use frex_proto::{
 };
 use prost::Message;
 
+mod companions;
 mod log_keys;
 mod succession;
 
@@ -29,12 +30,17 @@ pub(crate) fn make() -> Vec<Vector> {
     vectors.extend(docs());
     vectors.extend(freshness());
     vectors.extend(succession::make());
+    vectors.extend(companions::make());
     vectors.extend(log_keys::make());
     vectors
 }
 
 fn key(number: u8) -> SigningKey {
-    SigningKey::from_seed(&[number; 32])
+    let key = SigningKey::from_seed(&[number; 32]);
+    match number {
+        companions::FIRST.. => key.with_companion(&[number; 32]),
+        _ => key,
+    }
 }
 
 fn public(number: u8) -> VerifyingKey {
@@ -81,6 +87,7 @@ fn card(id: &str, node: &str, number: u8) -> v1::MemberCard {
         issued_ms: NOW_MS - DAY_MS,
         expires_ms: NOW_MS + DAY_MS,
     })
+    .expect("a key in memory signs")
 }
 
 /// Everything a roster file is made of, before it is signed.
@@ -97,6 +104,8 @@ struct Parts {
     roster_signers: Vec<u8>,
     docs: Vec<(v1::MemberDoc, u8)>,
     freshness: Option<(v1::Freshness, u8)>,
+    /// The payload type of objects that lose what companions signed.
+    stripped: Option<&'static str>,
 }
 
 impl Parts {
@@ -133,6 +142,7 @@ impl Parts {
             roster_signers: vec![4, 6],
             docs,
             freshness: None,
+            stripped: None,
         }
     }
 
@@ -156,15 +166,33 @@ impl Parts {
     }
 
     fn bundle(&self) -> Bytes {
-        let root = signed(self.root_type, &self.root, &self.root_signers);
-        let roster = signed(label::TYPE_ROSTER, &self.roster, &self.roster_signers);
+        let signed = |kind: &str, payload: Vec<u8>, signers: &[u8]| {
+            let mut signed = signed(kind, payload, signers);
+            if self.stripped == Some(kind) {
+                signed.signatures.retain(|one| one.signature.len() == 64);
+            }
+            Bytes::from(signed.encode_to_vec())
+        };
+        let root = signed(
+            self.root_type,
+            self.root.encode_to_vec(),
+            &self.root_signers,
+        );
+        let roster = signed(
+            label::TYPE_ROSTER,
+            self.roster.encode_to_vec(),
+            &self.roster_signers,
+        );
         let docs = self.docs.iter();
-        let docs = docs.map(|(doc, signer)| signed(label::TYPE_MEMBER_DOC, doc, &[*signer]));
+        let docs = docs
+            .map(|(doc, signer)| signed(label::TYPE_MEMBER_DOC, doc.encode_to_vec(), &[*signer]));
         let freshness = self.freshness.as_ref();
-        let freshness =
-            freshness.map(|(stated, signer)| signed(label::TYPE_FRESHNESS, stated, &[*signer]));
+        let freshness = freshness.map(|(stated, signer)| {
+            signed(label::TYPE_FRESHNESS, stated.encode_to_vec(), &[*signer])
+        });
         let earlier = self.earlier.iter();
-        let earlier = earlier.map(|(root, signers)| signed(label::TYPE_ROOT, root, signers));
+        let earlier =
+            earlier.map(|(root, signers)| signed(label::TYPE_ROOT, root.encode_to_vec(), signers));
         let bundle = v1::RosterBundle {
             root,
             roster,
@@ -191,11 +219,10 @@ impl Parts {
     }
 }
 
-fn signed(payload_type: &str, message: &impl Message, signers: &[u8]) -> Bytes {
+fn signed(payload_type: &str, payload: Vec<u8>, signers: &[u8]) -> v1::Signed {
     let keys: Vec<SigningKey> = signers.iter().map(|number| key(*number)).collect();
     let keys: Vec<&SigningKey> = keys.iter().collect();
-    let signed = sign::sign(payload_type, message.encode_to_vec().into(), &keys);
-    signed.encode_to_vec().into()
+    sign::sign(payload_type, payload.into(), &keys).expect("a key in memory signs")
 }
 
 fn row(name: &str, spec: &str, what: &str, change: &dyn Fn(&mut Parts), expect: &str) -> Vector {
@@ -349,6 +376,7 @@ fn freshness() -> Vec<Vector> {
         row("freshness-of-other-bytes", "it names other bytes of this version", &|f| f.roster_sha256 = Bytes::from_static(&[7; 32]), 5, "Forked"),
         row("freshness-of-another-federation", "for another federation", &|f| "elsewhere".clone_into(&mut f.federation), 5, "WrongFederation"),
         row("freshness-of-the-future", "issued more than ten minutes ahead", &|f| f.issued_ms = NOW_MS + 600_001, 5, "FutureDated"),
+        row("freshness-for-too-long", "vouching for a millisecond more than a week", &|f| f.expires_ms = f.issued_ms + 604_800_001, 5, "BadTimes"),
         row("freshness-ends-at-its-beginning", "an end that is not after its issue", &|f| f.expires_ms = f.issued_ms, 5, "BadTimes"),
     ]
 }

@@ -45,9 +45,10 @@ pub fn samples(target: &str) -> Vec<Vec<u8>> {
             let roster = federation.roster(NOW_MS);
             let host = &federation.member("b").identity;
             let applicant = applicant();
-            vec![join::welcome(
-                &roster, "b", host, &applicant, &decision, &CHANNEL,
-            )]
+            vec![
+                join::welcome(&roster, "b", host, &applicant, &decision, &CHANNEL)
+                    .expect("a key in memory signs"),
+            ]
         }
         _ => Vec::new(),
     }
@@ -70,6 +71,7 @@ fn request() -> Vec<u8> {
     let card = Bytes::from(samples::card());
     let decision = Decision::pending(NOW_MS);
     join::request(&sample(), &card, "a", identity, &decision, &CHANNEL)
+        .expect("a key in memory signs")
 }
 
 fn applicant() -> Applicant {

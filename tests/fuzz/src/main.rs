@@ -4,6 +4,7 @@
 
 #![no_main]
 
+mod governing;
 mod joining;
 mod samples;
 mod targets;

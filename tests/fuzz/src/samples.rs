@@ -30,7 +30,7 @@ use frex_tests::{
 use prost::Message;
 use rand_chacha::{rand_core::SeedableRng, ChaCha20Rng};
 
-use crate::{joining, targets};
+use crate::{governing, joining, targets};
 
 /// When all samples are made and judged.
 pub const NOW_MS: u64 = 1_790_000_000_000;
@@ -117,6 +117,7 @@ fn of(target: &str) -> Vec<Vec<u8>> {
         "member_settings" => vec![SETTINGS.into()],
         "journal_segment" => journal_file(".seg"),
         "journal_marker" => journal_file("committed"),
+        "offered_roster" | "proposal" | "holder" | "signatures" => governing::samples(target),
         other => joining::samples(other),
     }
 }
@@ -149,8 +150,9 @@ fn envelopes() -> Vec<v1::Envelope> {
     let mut sealed = |text: &'static str| {
         envelope::seal(&draft(Bytes::from(text)), &mut rng).expect("a sound draft")
     };
-    let single = envelope::sign_one(sealed("one"), &author());
-    let mut batch = envelope::sign_many(vec![sealed("two"), sealed("three")], &author());
+    let single = envelope::sign_one(sealed("one"), &author()).expect("a key in memory signs");
+    let mut batch = envelope::sign_many(vec![sealed("two"), sealed("three")], &author())
+        .expect("a key in memory signs");
     batch.push(single);
     batch.iter().map(|signed| signed.to_wire(None)).collect()
 }
@@ -231,7 +233,9 @@ pub fn card() -> Vec<u8> {
         issued_ms: NOW_MS,
         expires_ms: NOW_MS + 1000,
     };
-    build::card(&draft).encode_to_vec()
+    build::card(&draft)
+        .expect("a key in memory signs")
+        .encode_to_vec()
 }
 
 fn hello() -> v1::Hello {

@@ -27,6 +27,7 @@ use frex_tests::sim::disk::SimDisk;
 use prost::Message;
 
 use crate::{
+    governing::{holder, offered_roster, proposal, signatures},
     joining::{invitation, join_answer, join_request},
     samples::{self, NOW_MS},
 };
@@ -48,6 +49,10 @@ pub const ALL: &[(&str, Target)] = &[
     ("leaf", leaf),
     ("roster", roster),
     ("member_card", member_card),
+    ("offered_roster", offered_roster),
+    ("proposal", proposal),
+    ("holder", holder),
+    ("signatures", signatures),
     ("hello", hello),
     ("invitation", invitation),
     ("join_request", join_request),

@@ -131,12 +131,13 @@ pub fn signatures() -> Vec<Row> {
         client("a signature by an unknown key", NotTrusted, |scene| {
             signed(scene, |signed| {
                 let key = SigningKey::from_seed(&[3; 32]);
-                *signed = sign::sign(label::TYPE_MANIFEST, signed.payload.clone(), &[&key]);
+                *signed =
+                    sign::sign(label::TYPE_MANIFEST, signed.payload.clone(), &[&key]).unwrap();
             })
         }),
-        client("65 signatures", TooLarge, |scene| {
+        client("129 signatures", TooLarge, |scene| {
             signed(scene, |signed| {
-                signed.signatures = vec![signed.signatures[0].clone(); 65];
+                signed.signatures = vec![signed.signatures[0].clone(); 129];
             })
         }),
         client(
@@ -209,7 +210,7 @@ pub fn remade(scene: &Scene, change: fn(&mut v1::Manifest)) -> v1::Envelope {
 
 fn resigned(scene: &Scene, payload: Bytes) -> Bytes {
     let key = &scene.federation.member(PLATFORM).identity;
-    let signed = sign::sign(label::TYPE_MANIFEST, payload, &[key]);
+    let signed = sign::sign(label::TYPE_MANIFEST, payload, &[key]).unwrap();
     signed.encode_to_vec().into()
 }
 
@@ -279,5 +280,5 @@ pub fn dated(scene: &Scene, sender: &str, from_now: i64, life_ms: u64) -> v1::En
         ..sealed
     };
     let identity = &scene.federation.member(sender).identity;
-    envelope::sign_one(sealed, identity).to_wire(None)
+    envelope::sign_one(sealed, identity).unwrap().to_wire(None)
 }

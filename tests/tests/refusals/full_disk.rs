@@ -9,11 +9,7 @@ use frex_client::{
     transport::{RosterHandle, Socket},
 };
 use frex_node::node::{Execution, Node};
-use frex_proto::{
-    error::WireCode,
-    keys::{SealingSecretKey, SigningKey},
-    v1,
-};
+use frex_proto::{error::WireCode, keys::SealingSecretKey, v1};
 use frex_tests::{
     federation::{Federation, Organisation, Place},
     sim::{
@@ -55,8 +51,8 @@ impl Scene {
             member: MEMBER.to_owned(),
             roster: RosterHandle::new(federation.roster(EPOCH_MS)),
             membership: None,
-            identity: SigningKey::from_seed(&seat.identity.seed()),
-            tls: SigningKey::from_seed(&seat.tls.seed()),
+            identity: seat.identity.clone(),
+            tls: seat.tls.clone(),
             sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())].into(),
             environment: environment(&clock, 2),
             socket: Some(Socket::Abstract(reader.bind(50_000).unwrap())),

@@ -51,7 +51,7 @@ fn keys() -> Vec<Attempt> {
         (
             "an identity key in place of a connection key",
             |scene| Knock {
-                tls: SigningKey::from_seed(&scene.federation.member(PLATFORM).identity.seed()),
+                tls: scene.federation.member(PLATFORM).identity.clone(),
                 ..platform(scene, |_| {})
             },
             NotTrusted,

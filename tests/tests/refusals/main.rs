@@ -17,12 +17,7 @@ use frex_client::{
     tls::config::Limits,
     transport::RosterHandle,
 };
-use frex_proto::{
-    envelope,
-    error::WireCode,
-    keys::{SealingSecretKey, SigningKey},
-    receipt, v1,
-};
+use frex_proto::{envelope, error::WireCode, keys::SealingSecretKey, receipt, v1};
 use frex_tests::processes::Frex;
 use prost::Message;
 
@@ -154,8 +149,8 @@ async fn a_stolen_body_under_another_name_cannot_be_opened() {
         member: HOME.to_owned(),
         roster: RosterHandle::new(scene.federation.roster(now_ms())),
         membership: None,
-        identity: SigningKey::from_seed(&seat.identity.seed()),
-        tls: SigningKey::from_seed(&seat.tls.seed()),
+        identity: seat.identity.clone(),
+        tls: seat.tls.clone(),
         sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())].into(),
         environment: Environment::default(),
         socket: None,

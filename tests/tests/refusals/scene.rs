@@ -187,7 +187,7 @@ impl Scene {
     /// Seals and signs with the identity key of `signer`.
     pub fn sealed(&self, draft: &Draft, signer: &str) -> SignedEnvelope {
         let sealed = envelope::seal(draft, &mut self.rng()).unwrap();
-        envelope::sign_one(sealed, &self.federation.member(signer).identity)
+        envelope::sign_one(sealed, &self.federation.member(signer).identity).unwrap()
     }
 
     /// A report that is in order in every respect.
@@ -216,7 +216,7 @@ impl Scene {
             Who::Client(member) => &self.federation.member(member).tls,
             Who::Node(node) => &self.federation.node(node).tls,
         };
-        SigningKey::from_seed(&key.seed())
+        key.clone()
     }
 
     /// Connects as a peer whose Hello is in order.
@@ -332,7 +332,7 @@ fn relist(federation: &mut Federation, change: impl FnOnce(&mut v1::Roster)) {
     let mut roster = v1::Roster::decode(signed.payload).unwrap();
     change(&mut roster);
     let governance = &federation.governance;
-    bundle.roster = build::sign_roster(&roster, &[&governance[0], &governance[1]]);
+    bundle.roster = build::sign_roster(&roster, &[&governance[0], &governance[1]]).unwrap();
     federation.bundle = bundle.encode_to_vec().into();
 }
 
@@ -340,7 +340,7 @@ fn relist(federation: &mut Federation, change: impl FnOnce(&mut v1::Roster)) {
 fn classical(key: &SigningKey) -> quinn::ClientConfig {
     let mut provider = ring::default_provider();
     provider.kx_groups = vec![kx_group::X25519];
-    let pkcs8 = [&PKCS8_BEFORE_SEED[..], &key.seed()[..]].concat();
+    let pkcs8 = [&PKCS8_BEFORE_SEED[..], &key.seed().unwrap()[..]].concat();
     let private: PrivateKeyDer<'static> = PrivatePkcs8KeyDer::from(pkcs8).into();
     let mut tls = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&rustls::version::TLS13])

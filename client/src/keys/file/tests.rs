@@ -12,7 +12,10 @@ fn keys_read_back_as_written() {
     write_signing_key(&signing, &SigningKey::from_seed(&[1; 32])).unwrap();
     write_sealing_key(&sealing, &SealingSecretKey::from_seed(&[2; 32])).unwrap();
     assert_eq!(
-        *read_signing_key(&signing, &Unlock::none()).unwrap().seed(),
+        *read_signing_key(&signing, &Unlock::none())
+            .unwrap()
+            .seed()
+            .unwrap(),
         [1; 32]
     );
     assert_eq!(
@@ -66,7 +69,10 @@ fn existing_key_is_kept() {
     let error = write_signing_key(&path, &SigningKey::from_seed(&[2; 32])).unwrap_err();
     assert!(matches!(error, KeyFileError::Exists { .. }));
     assert_eq!(
-        *read_signing_key(&path, &Unlock::none()).unwrap().seed(),
+        *read_signing_key(&path, &Unlock::none())
+            .unwrap()
+            .seed()
+            .unwrap(),
         [1; 32]
     );
 }
@@ -107,7 +113,7 @@ fn a_key_comes_from_the_credentials_when_it_is_due_from_there() {
     for (mode, dir_mode) in [(0o600, 0o700), (0o400, 0o500), (0o440, 0o550)] {
         set_mode(&path, mode);
         set_mode(credentials.path(), dir_mode);
-        assert_eq!(*read(&unlock).unwrap().seed(), [3; 32]);
+        assert_eq!(*read(&unlock).unwrap().seed().unwrap(), [3; 32]);
     }
     for (mode, dir_mode) in [
         (0o444, 0o550),

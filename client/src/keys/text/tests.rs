@@ -2,7 +2,10 @@
 
 use std::{process::Command, time::Instant};
 
-use pkcs8::pkcs5::pbes2::{Kdf, Pbkdf2Params, ScryptParams};
+use pkcs8::{
+    der::pem::decode_vec,
+    pkcs5::pbes2::{Kdf, Pbkdf2Params, ScryptParams},
+};
 
 use super::*;
 use crate::{environment::Random, keys::file};
@@ -256,6 +259,106 @@ fn openssl_reads_an_encrypted_key_and_writes_one_that_is_read() {
     assert_eq!(opened.as_ref().public(), PublicKey::Signing(public));
 }
 
+fn pair() -> SigningKey {
+    signing().with_companion(&[5; 32])
+}
+
+fn both_texts() -> [String; 2] {
+    let plain = SecretKeyRef::from(&pair()).to_text().unwrap().to_string();
+    [plain, encrypted(SecretKeyRef::from(&pair()))]
+}
+
+// FIL-20: one file for both, named without a passphrase, opened by one.
+#[test]
+fn a_key_and_its_companion_are_one_file() {
+    for text in both_texts() {
+        assert!(text.len() < 16 * 1024, "{}", text.len());
+        let parsed = KeyText::parse(&text).unwrap();
+        assert!(parsed.has_companion() && !parsed.is_sealing());
+        let public = PublicKey::Signing(pair().verifying_key());
+        assert_eq!(parsed.public(), Some(&public));
+        assert_eq!(
+            parsed.public().unwrap().sha256(),
+            pair().verifying_key().sha256()
+        );
+        let opened = parsed.open(Some(&passphrase("open sesame"))).unwrap();
+        assert_eq!(opened.as_ref().public(), public);
+        let SecretKey::Signing(opened) = opened else {
+            panic!("a signing key");
+        };
+        assert_eq!(*opened.companion_seed().unwrap(), [5; 32]);
+    }
+    let bare = SecretKeyRef::from(&signing()).to_text().unwrap();
+    assert!(!KeyText::parse(&bare).unwrap().has_companion());
+}
+
+// FIL-20: what is lost, exchanged or of another key is damage, never another key.
+#[test]
+fn a_file_that_lost_its_companion_is_damaged() {
+    let refuse = |text: &str| refusal(text, "open sesame");
+    for text in both_texts() {
+        let second = text.rfind("-----BEGIN ").unwrap();
+        let first_end = text.find("-----END ").unwrap();
+        let first_end = first_end + text[first_end..].find('\n').unwrap() + 1;
+        assert_eq!(refuse(&text[..first_end]), KeyTextError::Damaged);
+        let unnamed = text.split_once('\n').unwrap().1;
+        assert_eq!(refuse(unnamed), KeyTextError::Damaged);
+        let third = format!("{text}{}", &text[second..]);
+        assert_eq!(refuse(&third), KeyTextError::Malformed);
+        let garbage = format!("{text}what else");
+        assert_eq!(refuse(&garbage), KeyTextError::Malformed);
+        let renamed = text.replacen("FREX-Companion: ", "FREX-Companion: 0", 1);
+        assert_eq!(refuse(&renamed), KeyTextError::Damaged);
+        for length in 0..text.len() - 1 {
+            let error = KeyText::parse(&text[..length]).unwrap_err();
+            assert!(matches!(
+                error,
+                KeyTextError::Malformed | KeyTextError::Damaged
+            ));
+        }
+    }
+    let [plain, sealed] = both_texts();
+    let of = |text: &str| text[text.rfind("-----BEGIN ").unwrap()..].to_owned();
+    let mixed = plain.replace(&of(&plain), &of(&sealed));
+    assert_eq!(refuse(&mixed), KeyTextError::Malformed);
+    let other = SecretKeyRef::from(&signing().with_companion(&[6; 32]))
+        .to_text()
+        .unwrap()
+        .to_string();
+    let exchanged = plain.replace(&of(&plain), &of(&other));
+    assert_eq!(refuse(&exchanged), KeyTextError::Damaged);
+    let sealing = SealingSecretKey::from_seed(&[2; 32]);
+    let sealing = SecretKeyRef::from(&sealing).to_text().unwrap();
+    let behind_sealing = format!("{COMPANION_LINE}00\n{}{}", *sealing, of(&plain));
+    assert_eq!(refuse(&behind_sealing), KeyTextError::Malformed);
+    let twice = SecretKeyRef::from(&signing()).to_text().unwrap();
+    let twice = format!("{COMPANION_LINE}00\n{}{}", *twice, *twice);
+    assert_eq!(refuse(&twice), KeyTextError::Malformed);
+}
+
+// FIL-20: OpenSSL reads the Ed25519 key of either file, as if there were no companion.
+#[test]
+fn openssl_reads_the_key_before_a_companion() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (key, secret) = (path("a.key"), path("secret"));
+    std::fs::write(&secret, "open sesame\n").unwrap();
+    let from = format!("file:{secret}");
+    for text in both_texts() {
+        std::fs::write(&key, &text).unwrap();
+        let args = [
+            "pkey", "-in", &key, "-passin", &from, "-pubout", "-outform", "DER",
+        ];
+        let Ok(shown) = Command::new("openssl").args(args).output() else {
+            eprintln!("SKIPPED: there is no openssl on this machine");
+            return;
+        };
+        let said = String::from_utf8_lossy(&shown.stderr);
+        assert!(shown.status.success(), "{said}");
+        assert!(shown.stdout.ends_with(pair().verifying_key().as_bytes()));
+    }
+}
+
 // FIL-12, KEY-13: neither error nor log line says anything of the secret.
 #[test]
 fn errors_and_debug_texts_hold_no_secret() {
@@ -277,7 +380,7 @@ fn errors_and_debug_texts_hold_no_secret() {
         assert!(named.to_string().contains("a.key"));
         said.push(format!("{named} {named:?} {error}"));
     }
-    let seed = hex::encode(key.seed().as_slice());
+    let seed = hex::encode(key.seed().unwrap().as_slice());
     for text in said {
         let text = text.to_lowercase();
         assert!(

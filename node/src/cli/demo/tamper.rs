@@ -111,7 +111,7 @@ fn seal(home: &MemberHome, keys: &MemberKeys, roster: &Roster) -> Result<SignedE
         data: Bytes::from_static(b"a forgery"),
     };
     let sealed = envelope::seal(&draft, &mut rng).or_fail("cannot seal the forgery")?;
-    Ok(envelope::sign_one(sealed, &keys.identity))
+    envelope::sign_one(sealed, &keys.identity).or_fail("cannot sign the forgery")
 }
 
 /// The last byte with its lowest bit turned: of a signed manifest that is the signature.

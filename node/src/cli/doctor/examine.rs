@@ -10,8 +10,8 @@ use frex_client::{
 use frex_proto::{error::WireCode, log::Checkpoint, roster::Roster};
 
 use super::{
-    DoctorArgs, Folder, Format, Kind, Outcome, Row, agreement, disk, folder, live, log_key, reach,
-    report, roster,
+    DoctorArgs, Folder, Format, Kind, Outcome, Row, agreement, disk, evidence, folder, live,
+    log_key, reach, report, roster,
 };
 use crate::{
     cli::{
@@ -120,9 +120,10 @@ fn node_found(
 /// The checks that a member's and a node's folder have in common.
 fn examined(folder: Folder, credentials: bool, now_ms: u64, rows: &mut Vec<Row>) -> Found {
     rows.push(folder::modes(&folder));
-    rows.push(folder::keys(&folder));
+    rows.push(folder::keys(&folder, now_ms));
     let (judged, roster) = roster::examine(&folder, now_ms);
     rows.extend(judged);
+    rows.push(evidence::examine(&folder));
     Found {
         folder,
         roster,
@@ -147,6 +148,6 @@ fn node_rows(
 }
 
 /// What is wrong in a settings file is told with the line that has it, over several lines.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -7,12 +7,17 @@ use std::{
 };
 
 use frex_client::{
-    keys::{KEYS_DIR, KeyFileError, file::KeyPlace},
+    keys::{
+        KEYS_DIR, KeyFileError,
+        file::KeyPlace,
+        rotation::{KeyFolder, KeyState, KeyUse},
+    },
     passphrase::Unlock,
 };
 use frex_proto::error::WireCode;
 
-use super::{Folder, Kind, Row};
+use super::{Folder, Kind, Row, examine::one_line};
+use crate::cli::time::rfc3339;
 
 /// Group and others.
 const OTHERS: u32 = 0o077;
@@ -72,7 +77,7 @@ pub fn modes(folder: &Folder) -> Row {
 }
 
 /// Whether every key is there and can be read.
-pub fn keys(folder: &Folder) -> Row {
+pub fn keys(folder: &Folder, now_ms: u64) -> Row {
     let check = folder.check("keys");
     let dir = folder.path.display();
     let mut encrypted = 0_usize;
@@ -109,7 +114,44 @@ pub fn keys(folder: &Folder) -> Row {
         all if all == names.len() => "encrypted".to_owned(),
         some => format!("{some} of {} encrypted", names.len()),
     };
-    Row::ok(check, format!("{}: {how}", names.join(", ")))
+    let found = format!("{}: {how}", names.join(", "));
+    match KeyFolder::read(&folder.path.join(KEYS_DIR)) {
+        Ok(record) => followed(folder, check, found, &record, now_ms),
+        Err(error) => Row::fail(
+            check,
+            WireCode::from(&error),
+            one_line(&error.to_string()),
+            format!("frex key ls {dir}"),
+        ),
+    }
+}
+
+/// What there is to say of keys that follow one another.
+fn followed(folder: &Folder, check: String, found: String, record: &KeyFolder, now_ms: u64) -> Row {
+    let dir = folder.path.display();
+    if let Some(due) = record.records().iter().find(|key| key.is_due(now_ms)) {
+        let name = due.usage.name();
+        let since = rfc3339(due.until_ms.unwrap_or_default());
+        let found = format!("{found}; an old {name} key was to be destroyed at {since}");
+        return Row::warn(check, found, format!("frex key ls {dir}"));
+    }
+    let waiting = KeyUse::ALL
+        .iter()
+        .find(|usage| record.next(**usage).is_some());
+    if let Some(usage) = waiting {
+        let name = usage.name();
+        let found = format!("{found}; the next {name} key waits to be put in use");
+        return Row::warn(check, found, folder.rotate(name));
+    }
+    let retiring = record.records().iter();
+    let ends = retiring.filter(|key| key.state == KeyState::Retiring);
+    match ends.filter_map(|key| key.until_ms).min() {
+        Some(until_ms) => {
+            let until = rfc3339(until_ms);
+            Row::ok(check, format!("{found}; an old key is kept until {until}"))
+        }
+        None => Row::ok(check, found),
+    }
 }
 
 /// The path with its mode if others have a way in; nothing for what is not there.

@@ -79,7 +79,7 @@ fn next_key(home: &Path) -> Option<VerifyingKey> {
 
 fn verifying_key(public: &PublicKey) -> Option<VerifyingKey> {
     match public {
-        PublicKey::Signing(key) => Some(*key),
+        PublicKey::Signing(key) => Some(key.clone()),
         PublicKey::Sealing(_) => None,
     }
 }

@@ -3,7 +3,7 @@
 use frex_client::keys::{MEMBER_FILE, ROOT_FILE, ROSTER_FILE};
 use frex_proto::{
     error::WireCode,
-    id::KeyId,
+    label::{Hash, sha256},
     limits,
     roster::{Fault, Peer, Roster, RosterError, Standing, TrustAnchor, Validity},
 };
@@ -65,7 +65,7 @@ fn judge(folder: &Folder, now_ms: u64) -> Result<Roster, Row> {
         )
     };
     let root_path = folder.path.join(ROOT_FILE);
-    let root = files::read(&root_path, limits::SIGNED_BYTES_MAX).map_err(unread)?;
+    let root = files::read(&root_path, limits::ROOT_BYTES_MAX).map_err(unread)?;
     let bundle = files::read(&roster_path, limits::ROSTER_BUNDLE_BYTES_MAX).map_err(unread)?;
     let refused = |error: RosterError| {
         let mend = match error.fault {
@@ -128,7 +128,7 @@ fn listed(folder: &Folder, roster: &Roster) -> Row {
             continue;
         };
         let known = keys.iter().filter(|(of, ..)| of == name);
-        if !known.clone().any(|(_, key, _)| *key == public.key_id()) {
+        if !known.clone().any(|(_, key, _)| *key == public.sha256()) {
             let found = format!("{name} is not a key that the roster lists for {id}");
             return Row::fail(check, WireCode::NotTrusted, found, list_card(folder));
         }
@@ -147,25 +147,28 @@ fn listed(folder: &Folder, roster: &Roster) -> Row {
 }
 
 /// Each key of the roster's entry by the file that should hold it; none if there is no entry.
-fn listed_keys(folder: &Folder, roster: &Roster) -> Option<Vec<(&'static str, KeyId, Validity)>> {
+/// A key is named by the hash of itself and its companion: with another companion it is another.
+fn listed_keys(folder: &Folder, roster: &Roster) -> Option<Vec<(&'static str, Hash, Validity)>> {
     let mut keys = Vec::new();
     match folder.kind {
         Kind::Member => {
             let member = roster.member(&folder.id)?;
             let identity = member.identity_keys.iter();
-            keys.extend(identity.map(|key| ("identity.key", key.key.key_id(), key.validity)));
+            keys.extend(identity.map(|key| ("identity.key", key.key.sha256(), key.validity)));
             let sealing = member.sealing_keys.iter();
-            keys.extend(sealing.map(|key| ("sealing.key", key.key.key_id(), key.validity)));
+            keys.extend(
+                sealing.map(|key| ("sealing.key", sha256(&[key.key.as_bytes()]), key.validity)),
+            );
             let tls = member.client_tls_keys.iter();
-            keys.extend(tls.map(|key| ("tls.key", key.key.key_id(), key.validity)));
+            keys.extend(tls.map(|key| ("tls.key", key.key.sha256(), key.validity)));
         }
         Kind::Node => {
             let node = roster.node(&folder.id)?;
             let tls = node.tls_keys.iter();
-            keys.extend(tls.map(|key| ("tls.key", key.key.key_id(), key.validity)));
+            keys.extend(tls.map(|key| ("tls.key", key.key.sha256(), key.validity)));
             // When an earlier one ends, the check of the node's keys tells.
             let logs = std::iter::once(&node.log_key).chain(&node.earlier_log_keys);
-            keys.extend(logs.map(|key| ("log.key", key.key.key_id(), Validity::ALWAYS)));
+            keys.extend(logs.map(|key| ("log.key", key.key.sha256(), Validity::ALWAYS)));
         }
     }
     Some(keys)
@@ -173,7 +176,7 @@ fn listed_keys(folder: &Folder, roster: &Roster) -> Option<Vec<(&'static str, Ke
 
 fn list_card(folder: &Folder) -> String {
     format!(
-        "Restore the listed keys, or have the governance list the card of these: frex roster propose CARD --root {} --previous {} --out next.proposal",
+        "Restore the listed keys (to replace keys, use frex key rotate), or have the governance list the card of these: frex roster propose CARD --root {} --previous {} --out next.proposal",
         folder.path.join(ROOT_FILE).display(),
         folder.path.join(ROSTER_FILE).display()
     )
@@ -214,7 +217,7 @@ fn expiry(folder: &Folder, roster: &Roster, now_ms: u64) -> Row {
         let end_ms = keys
             .into_iter()
             .filter(|(of, key, _)| {
-                of == name && public.is_none_or(|public| *key == public.key_id())
+                of == name && public.is_none_or(|public| *key == public.sha256())
             })
             .filter_map(|(_, _, validity)| validity.not_after_ms)
             .max();
@@ -227,11 +230,13 @@ fn expiry(folder: &Folder, roster: &Roster, now_ms: u64) -> Row {
     let (first, end_ms) = &ends[0];
     let days = end_ms.saturating_sub(now_ms) / DAY_MS;
     let end = rfc3339(*end_ms);
-    let mend = match first.as_str() {
-        "the roster" | "the root" => format!(
-            "Get the one that follows from the governance: frex roster install FILE {}",
-            folder.path.display()
-        ),
+    let dir = folder.path.display();
+    let mend = match first.split('.').next() {
+        Some("the roster" | "the root") => {
+            format!("Get the one that follows from the governance: frex roster install FILE {dir}")
+        }
+        // The document that follows ends later, and so do the keys that it states.
+        Some(name @ ("identity" | "sealing" | "tls")) if now_ms < *end_ms => folder.rotate(name),
         _ => list_card(folder),
     };
     if now_ms >= *end_ms {

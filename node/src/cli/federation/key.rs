@@ -4,10 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use frex_client::{environment::Random, keys::file};
-use frex_proto::{
-    keys::SigningKey,
-    roster::ceremony::{Holder, holder_card},
-};
+use frex_proto::roster::ceremony::{Holder, holder_card};
 use serde_json::json;
 
 use crate::cli::{
@@ -25,6 +22,9 @@ pub struct FederationKeyArgs {
     /// The person or office that will hold the keys
     #[arg(long, value_name = "NAME")]
     pub holder: String,
+    /// Give both keys an ML-DSA-65 companion: all they sign is signed by both
+    #[arg(long)]
+    pub post_quantum: bool,
     /// Write the keys encrypted: by --passphrase-fd, or asked for at the terminal
     #[arg(long)]
     pub encrypt_keys: bool,
@@ -35,8 +35,9 @@ pub struct FederationKeyArgs {
 /// Makes the keys of one holder.
 pub fn key(args: &FederationKeyArgs, json: bool) -> Done {
     let mut rng = Random::System.rng();
-    let keys = [(); 2].map(|()| SigningKey::generate(&mut rng));
-    let card = holder_card(&args.federation, &args.holder, &keys[0], &keys[1]);
+    let keys = [(); 2].map(|()| super::new_key(args.post_quantum, &mut rng));
+    let card = holder_card(&args.federation, &args.holder, &keys[0], &keys[1])
+        .or_fail("the keys do not sign the card")?;
     // Before anything is written: a name that no root would list is refused here.
     let holder = Holder::judge(&card, &args.federation).or_fail("no holder can be called this")?;
     let passphrase = passphrase::of_new_keys(args.encrypt_keys, "frex federation key")?;
@@ -53,7 +54,7 @@ pub fn key(args: &FederationKeyArgs, json: bool) -> Done {
         output::document(json!({
             "federation": args.federation, "holder": args.holder, "card": path,
             "root_key": args.dir.join("root.key"), "roster_key": args.dir.join("roster.key"),
-            "fingerprint": print,
+            "fingerprint": print, "post_quantum": args.post_quantum,
         }));
         return Ok(0);
     }
@@ -63,6 +64,9 @@ pub fn key(args: &FederationKeyArgs, json: bool) -> Done {
     output::data(format_args!(
         "             {dir}/roster.key  changes who belongs"
     ));
+    if args.post_quantum {
+        output::data("             each with an ML-DSA-65 companion in the same file");
+    }
     output::data(format_args!("holder card  {}", path.display()));
     output::data(format_args!("fingerprint  {print}"));
     output::data("");

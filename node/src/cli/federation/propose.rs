@@ -76,20 +76,21 @@ pub fn propose(args: &FederationProposeArgs, json: bool) -> Done {
         let kept = old.as_ref().map_or(0, kept);
         args.threshold.unwrap_or(u32::try_from(kept).unwrap_or(0))
     };
-    let keys = |pick: fn(&Seat) -> VerifyingKey| seats.iter().map(pick).collect::<Vec<_>>();
+    let keys =
+        |pick: fn(&Seat) -> &VerifyingKey| seats.iter().map(pick).cloned().collect::<Vec<_>>();
     let mut root = build::root(&RootDraft {
         federation: &federation,
         version: old
             .as_ref()
             .map_or(1, |root| root.version.saturating_add(1)),
         expires_ms: Clock::System.now_ms().saturating_add(args.expires.as_ms()),
-        root_keys: &keys(|seat| seat.root_key),
+        root_keys: &keys(|seat| &seat.root_key),
         root_threshold: threshold(|root| root.root_threshold),
-        roster_keys: &keys(|seat| seat.roster_key),
+        roster_keys: &keys(|seat| &seat.roster_key),
         roster_threshold: threshold(|root| root.roster_threshold),
     });
     root.holders = seats.iter().map(|seat| seat.name.clone()).collect();
-    let proposal = build::sign_root(&root, &[]);
+    let proposal = build::sign_root(&root, &[]).or_fail("the proposal cannot be written")?;
     let judged = judge(&proposal, old.as_ref())
         .or_fail("this would be no sound root, so nothing was written")?;
     if !json {
@@ -154,8 +155,8 @@ fn seats_of(root: &Root) -> Vec<Seat> {
     pairs
         .map(|(place, (root_key, roster_key))| Seat {
             name: root.holder(place),
-            root_key: root_key.key,
-            roster_key: roster_key.key,
+            root_key: root_key.key.clone(),
+            roster_key: roster_key.key.clone(),
         })
         .collect()
 }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use frex_proto::{
     error::WireCode,
+    keys::VerifyingKey,
     label, limits,
-    roster::{Root, ceremony::Holder},
+    roster::{Root, Timed, ceremony::Holder},
     v1,
 };
 use prost::Message;
@@ -15,6 +16,7 @@ use serde_json::json;
 use crate::cli::{
     failure::{Done, Failure, OrCode, OrFail},
     files, fingerprint, output,
+    roster::words,
     time::rfc3339,
 };
 
@@ -27,7 +29,7 @@ pub struct FederationShowArgs {
 
 /// Shows a governance file. It verifies what the file proves by itself; trust is for people.
 pub fn show(args: &FederationShowArgs, json: bool) -> Done {
-    let bytes = files::read(&args.file, limits::SIGNED_BYTES_MAX)?;
+    let bytes = files::read(&args.file, limits::ROOT_BYTES_MAX)?;
     let what = || format!("{} is no root and no holder's card", args.file.display());
     let signed = v1::Signed::decode(&bytes[..]).or_code(WireCode::Malformed, what())?;
     match signed.payload_type.as_str() {
@@ -58,6 +60,10 @@ fn print_root(root: &Root, in_force: bool, json: bool) {
             "fingerprint": print, "root_threshold": root.root_threshold,
             "roster_threshold": root.roster_threshold,
             "holders": (0..root.root_keys.len()).map(|place| root.holder(place)).collect::<Vec<_>>(),
+            "post_quantum": {
+                "root_keys": root.root_keys.iter().map(is_paired).collect::<Vec<_>>(),
+                "roster_keys": root.roster_keys.iter().map(is_paired).collect::<Vec<_>>(),
+            },
         }));
     }
     let state = match in_force {
@@ -81,22 +87,31 @@ fn print_root(root: &Root, in_force: bool, json: bool) {
         ));
         for (place, timed) in keys.iter().enumerate() {
             let (key, name) = (timed.key.key_id(), root.holder(place));
-            output::data(format_args!("  {key}  {}", output::clean(&name)));
+            let signs = words::algorithms([timed]);
+            output::data(format_args!("  {key}  {}  {signs}", output::clean(&name)));
         }
     }
 }
 
+fn is_paired(timed: &Timed<VerifyingKey>) -> bool {
+    timed.key.companion().is_some()
+}
+
 fn print_holder(holder: &Holder, federation: &str, json: bool) {
     let print = fingerprint::of(&holder.sha256());
+    let keys = [&holder.root_key, &holder.roster_key];
+    let signs = words::algorithms_of(keys);
     if json {
         return output::document(json!({
             "what": "holder", "federation": federation, "holder": holder.name,
             "fingerprint": print, "root_key": holder.root_key.key_id().to_string(),
             "roster_key": holder.roster_key.key_id().to_string(),
+            "post_quantum": keys.iter().all(|key| key.companion().is_some()),
         }));
     }
     output::data(format_args!("holder       {}", output::clean(&holder.name)));
     output::data(format_args!("federation   {federation}"));
+    output::data(format_args!("signs by     {signs}"));
     output::data(format_args!("fingerprint  {print}"));
     output::data(
         "Whoever made this card has both secret keys. Compare the fingerprint by telephone.",

@@ -6,7 +6,15 @@ use clap::Args;
 use serde_json::json;
 
 use super::{announce, changes, quorums, read_proposal};
-use crate::cli::{ceremony, change::Change, failure::Done, fingerprint, output};
+use crate::cli::{
+    ceremony::{
+        self,
+        signed::{self, Signing},
+    },
+    change::Change,
+    failure::Done,
+    fingerprint, output,
+};
 
 /// `frex federation sign`.
 #[derive(Debug, Args)]
@@ -22,6 +30,9 @@ pub struct FederationSignArgs {
     /// Where to write the signature [default: beside the proposal, with the holder's name]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Sign although a key has signed another proposal of this version, which was given up
+    #[arg(long)]
+    pub instead: bool,
 }
 
 /// Shows what is signed, then signs it.
@@ -32,6 +43,13 @@ pub fn sign(args: &FederationSignArgs, json: bool) -> Done {
     if !json {
         announce(&root, old.as_ref());
     }
+    let signing = Signing {
+        what: "root",
+        version: root.version,
+        sha256: &root.sha256,
+        instead: args.instead,
+    };
+    signed::note(&args.keys, &signing)?;
     let path = ceremony::write_signatures(&signed, &keys, &args.file, args.out.as_deref())?;
     let names: Vec<&str> = keys.iter().map(|(_, name)| name.as_str()).collect();
     if json {

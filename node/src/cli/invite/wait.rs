@@ -75,15 +75,20 @@ pub(super) async fn wait(
     // Whoever goes on after everything was said wants to hand over the roster that lists the
     // newcomer.
     let settled = matches!(ending(opening, &invitations, &args.dir), Some(Ok(_)));
+    let mut handed = false;
     let mut look = tokio::time::interval(LOOK);
     let ended = loop {
         tokio::select! {
             code = stop.asked() => {
-                interrupted(record, args);
+                interrupted(record, &invitations, args);
                 break Ok(code);
             }
-            Some(event) = events.recv() => tell(&event, &args.dir),
+            Some(event) = events.recv() => {
+                handed |= settled && matches!(event, Event::Handed { .. });
+                tell(&event, &args.dir);
+            }
             _ = look.tick() => match ending(opening, &invitations, &args.dir) {
+                _ if handed => break Ok(0),
                 Some(Ok(said)) if !settled => {
                     output::message(said);
                     break Ok(0);
@@ -167,6 +172,9 @@ fn tell(event: &Event, dir: &Path) {
         Event::Decided { member, state } => {
             output::message(format_args!("{member}: {} on their side", state.name()));
         }
+        Event::Handed { member } => output::message(format_args!(
+            "{member} has the roster that lists it. On their machine:\n  frex run DIR"
+        )),
         Event::WrongSecret(tries) => output::message(format_args!(
             "warning: somebody does not know the secret ({tries} of {} tries)",
             limits::JOIN_TRIES_MAX
@@ -241,9 +249,14 @@ pub(super) fn over(standing: Standing, record: &InvitationRecord) -> Option<Fail
     }
 }
 
-fn interrupted(record: &InvitationRecord, args: &InviteOpenArgs) {
+fn interrupted(record: &InvitationRecord, invitations: &Invitations, args: &InviteOpenArgs) {
+    let used_by = invitations.usage(&record.id).ok();
+    let stays = match used_by.and_then(|usage| usage.member) {
+        None => "The invitation stays valid".to_owned(),
+        Some(member) => format!("{member} alone may come again with this invitation"),
+    };
     output::message(format_args!(
-        "The invitation stays valid until {}; to go on waiting: frex invite --resume {} {}",
+        "{stays} until {}; to go on waiting: frex invite --resume {} {}",
         rfc3339(record.expires_ms),
         record.id,
         args.dir.display()

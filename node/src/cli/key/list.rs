@@ -8,7 +8,6 @@ use frex_client::keys::{
     rotation::{KeyFolder, KeyRecord, KeyState, KeyUse},
     text::KeyText,
 };
-use frex_proto::label;
 use serde_json::{Value, json};
 
 use super::{Found, rotate};
@@ -103,15 +102,16 @@ fn print(rows: &[Row<'_>]) {
 }
 
 fn kind(text: &KeyText) -> &'static str {
-    match text.is_sealing() {
-        true => "sealing",
-        false => "signing",
+    match (text.is_sealing(), text.has_companion()) {
+        (true, _) => "sealing",
+        (false, false) => "signing",
+        (false, true) => "signing, post-quantum",
     }
 }
 
 fn printed(text: &KeyText) -> Option<String> {
     let public = text.public()?;
-    Some(fingerprint::of(&label::sha256(&[public.as_bytes()])))
+    Some(fingerprint::of(&public.sha256()))
 }
 
 /// What is recorded of the key in this file.
@@ -142,8 +142,9 @@ impl Row<'_> {
             Ok(text) => json!({
                 "state": self.state.map(KeyState::name), "until": self.until(),
                 "since": self.record.map(|record| rfc3339(record.since_ms)),
-                "file": self.path, "mode": self.mode, "kind": kind(text),
-                "encrypted": text.is_encrypted(), "fingerprint": printed(text),
+                "file": self.path, "mode": self.mode,
+                "kind": if text.is_sealing() { "sealing" } else { "signing" },
+                "encrypted": text.is_encrypted(), "post_quantum": text.has_companion(), "fingerprint": printed(text),
                 "key_id": text.public().map(|public| public.key_id().to_string()), "problem": null,
             }),
             Err(error) => json!({

@@ -100,7 +100,7 @@ impl OwnNode {
         let place = KeyPlace::file(&self.keys.dir().join(file));
         let what = "cannot read the node's keys";
         if let Some(PublicKey::Signing(key)) = place.read().or_fail(what)?.public() {
-            return Ok(*key);
+            return Ok(key.clone());
         }
         let key = place
             .read_signing_key(&passphrase::unlock())

@@ -161,7 +161,8 @@ impl Own {
         nodes
             .filter(|node| node.node == self.node.config.node)
             .for_each(change);
-        let signed = build::sign_member_doc(&next, &self.identity);
+        let signed = build::sign_member_doc(&next, &self.identity)
+            .or_fail("the member's new document cannot be signed")?;
         let bundle = self.roster.with_member_doc(&doc.member, signed);
         let unsound = |error| refused(&self.node.home.join(ROSTER_FILE), error);
         self.roster = Roster::judge(&bundle, &self.anchor, now_ms).map_err(unsound)?;

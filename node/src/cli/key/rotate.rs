@@ -106,6 +106,9 @@ pub struct RotateIdentityArgs {
     /// How long the old key is still good, from the moment the card is written
     #[arg(long, default_value = "31d", value_name = "DURATION")]
     pub overlap: Span,
+    /// Give the next key an ML-DSA-65 companion; a key that has one is followed by one that has
+    #[arg(long)]
+    pub post_quantum: bool,
     /// The folder that `frex init` made
     #[arg(env = "FREX_DIR", default_value = ".")]
     pub dir: PathBuf,
@@ -225,7 +228,9 @@ impl Rotation {
         client
             .hear_news()
             .await
-            .or_fail(format_args!("{node} cannot be reached, so nothing changed"))
+            .or_fail(format_args!(
+                "there is no way to {node} yet, so the key in use stays"
+            ))
             .map_err(|failure| self.again(failure))?;
         Ok(client)
     }
@@ -238,7 +243,8 @@ impl Rotation {
         identity: &SigningKey,
         what: String,
     ) -> Result<(), Failure> {
-        let signed = build::sign_member_doc(doc, identity);
+        let signed = build::sign_member_doc(doc, identity)
+            .or_fail("the member's new document cannot be signed")?;
         self.bring(client, signed).await?;
         self.steps.say(
             "listed",

@@ -192,7 +192,8 @@ fn plan(matter: &Matter, dir: &Path) -> Vec<String> {
     }
 }
 
-fn card_path(dir: &Path, member: &str) -> std::path::PathBuf {
+/// Where the card of an accepted newcomer lies.
+pub(super) fn card_path(dir: &Path, member: &str) -> std::path::PathBuf {
     dir.join("cards").join(format!("{member}.frex"))
 }
 
@@ -230,6 +231,20 @@ fn compare(args: &PeerAcceptArgs, matter: &Matter, json: bool) -> Result<bool, F
     })?;
     if same {
         return Ok(true);
+    }
+    let own = matter
+        .home
+        .public_keys()
+        .ok()
+        .and_then(|keys| keys.identity);
+    let own = own.map(|key| fingerprint::of_key(&key));
+    if own.is_some_and(|own| fingerprint::matches(typed, &own) == Ok(true)) {
+        let what = "this is your own fingerprint";
+        return Err(Failure::new(WireCode::NotTrusted, what)
+            .cause(format!(
+                "{member} must read out theirs, and you read out yours"
+            ))
+            .advise(accept_command(member, &dir)));
     }
     Err(Failure::new(
         WireCode::NotTrusted,
@@ -344,7 +359,7 @@ fn next(matter: &Matter, theirs: &DecisionRecord, dir: &Path) {
     match record.side {
         Side::Inviter => {
             let card = card_path(dir, &record.member);
-            output::data("Next, by the governance, with its root, roster and keys:");
+            output::data("Next, by the governance, with its root, its newest roster and its keys:");
             output::data(format_args!("  {}", governance_command(&card)));
             output::data(
                 "When its roster is installed here, the newcomer can fetch it while you wait:",

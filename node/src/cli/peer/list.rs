@@ -6,7 +6,9 @@ use frex_client::keys::MemberHome;
 use frex_proto::{error::WireCode, roster::Roster};
 use serde_json::{Value, json};
 
-use super::{PeerListArgs, PeerShowArgs, Waiting, decide, exit_of, fingerprint_of, not_found};
+use super::{
+    PeerListArgs, PeerShowArgs, Waiting, decide, exit_of, fingerprint_of, not_found, suspend,
+};
 use crate::{
     cli::{
         failure::{Done, Failure, OrFail},
@@ -27,8 +29,15 @@ pub fn list(args: &PeerListArgs, json: bool) -> Done {
         let theirs = peers.theirs(&record).or_fail("cannot read the peer")?;
         rows.push(row(&record, &ours, &theirs, roster.as_ref())?);
     }
+    let suspended = suspend::suspended(&args.dir)?;
+    let suspended: Vec<Value> = suspended
+        .iter()
+        .map(|(member, said)| {
+            json!({ "peer": member, "since": rfc3339(said.since_ms), "reason": said.reason })
+        })
+        .collect();
     if json {
-        output::document(json!({ "peers": rows }));
+        output::document(json!({ "peers": rows, "suspended": suspended }));
         return Ok(0);
     }
     let header = [
@@ -49,6 +58,13 @@ pub fn list(args: &PeerListArgs, json: bool) -> Done {
         table.add_row(cells.chain([listed.to_owned(), why.concat()]));
     }
     output::print_table(&table);
+    for row in &suspended {
+        let [peer, since, reason] = ["peer", "since", "reason"]
+            .map(|field| output::clean(row[field].as_str().unwrap_or_default()));
+        output::data(format_args!(
+            "suspended here since {since}: {peer}, {reason}"
+        ));
+    }
     Ok(0)
 }
 
@@ -180,9 +196,8 @@ fn row(
     let listed = roster
         .and_then(|roster| roster.member(&record.member))
         .is_some_and(|member| {
-            let listed = |key: &[u8; 32]| hex::encode(key) == record.identity;
             let mut keys = member.identity_keys.iter();
-            keys.any(|timed| listed(timed.key.as_bytes()))
+            keys.any(|timed| hex::encode(timed.key.encoded()) == record.identity)
         });
     Ok(json!({
         "peer": record.member, "name": record.name, "country": record.country,

@@ -9,6 +9,7 @@ use frex_proto::{
     log::{Leaf, LogVerifier},
     receipt::{self, Check, Outcome},
     roster::TrustAnchor,
+    sign::SignError,
     v1::{self, Event},
 };
 use prost::Message;
@@ -18,7 +19,7 @@ use crate::cli::{
     ReceiptVerifyArgs,
     failure::{Done, Failure, OrCode, OrFail},
     files, member, output,
-    roster::{Judged, judge_even_expired, read_bundle, read_root, refused},
+    roster::{Judged, judge_even_expired, read_bundle, read_root, refused, words},
     time::rfc3339,
 };
 
@@ -72,8 +73,17 @@ pub fn verify(args: &ReceiptVerifyArgs, json: bool) -> Done {
     );
     let first = findings.iter().find(|finding| !finding.verified);
     let cause = first.and_then(|finding| finding.checks.iter().find_map(|(_, _, why)| why.clone()));
-    Err(Failure::new(WireCode::BadReceipt, what)
-        .cause(cause.unwrap_or_else(|| "a check failed".to_owned())))
+    let failure = Failure::new(WireCode::BadReceipt, what)
+        .cause(cause.unwrap_or_else(|| "a check failed".to_owned()));
+    // One that was never a receipt is no evidence of anything.
+    let is_receipt = |finding: &Finding| {
+        let first = finding.checks.first();
+        first.is_some_and(|(_, outcome, _)| *outcome == "ok")
+    };
+    Err(match findings.iter().any(is_receipt) {
+        true => failure,
+        false => failure.advise(super::NO_RECEIPT),
+    })
 }
 
 fn trust(args: &ReceiptVerifyArgs) -> Result<Trust, Failure> {
@@ -204,12 +214,20 @@ fn stage_row(statement: &v1::Statement, judged: Option<&Judged>) -> Row {
     let name = format!("stage is signed by {}", output::clean(&who));
     match judged {
         None => (format!("{name} (needs --roster)"), "not checked", None),
-        Some(judged) if member::stage_is_signed(statement, &judged.roster) => (name, "ok", None),
-        Some(_) => (
-            name,
-            "failed",
-            Some("the member's signature does not hold".to_owned()),
-        ),
+        Some(judged) => match member::stage_signer(statement, &judged.roster) {
+            Ok(key) => {
+                let signs = words::algorithms_of([&key]);
+                (format!("{name}, by {signs}"), "ok", None)
+            }
+            Err(Some(SignError::HalfSigned)) => {
+                let why = "the roster lists a key that signs by Ed25519 and ML-DSA-65, and one of the two signatures is missing";
+                (name, "failed", Some(why.to_owned()))
+            }
+            Err(_) => {
+                let why = "the member's signature does not hold";
+                (name, "failed", Some(why.to_owned()))
+            }
+        },
     }
 }
 

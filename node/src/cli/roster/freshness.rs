@@ -7,6 +7,7 @@ use clap::Args;
 use frex_client::environment::Clock;
 use frex_proto::{
     error::WireCode,
+    limits,
     roster::{Roster, build},
     v1,
 };
@@ -16,7 +17,7 @@ use serde_json::json;
 use super::{read_bundle, read_root, refused};
 use crate::cli::{
     ceremony::{self, Quorum},
-    failure::{Done, Failure, OrCode},
+    failure::{Done, Failure, OrCode, OrFail},
     files, output,
     time::{Span, rfc3339},
 };
@@ -32,7 +33,7 @@ pub struct RosterFreshnessArgs {
     /// One holder's roster key
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
-    /// How long nobody needs to ask again
+    /// How long nobody needs to ask again, at most 7 days
     #[arg(long = "for", value_name = "DURATION", default_value = "24h")]
     pub life: Span,
     /// Write the roster with the statement here, instead of in its place
@@ -42,6 +43,12 @@ pub struct RosterFreshnessArgs {
 
 /// Puts a freshness statement into a roster's file. Spec: ROS-10, ROS-31.
 pub fn freshness(args: &RosterFreshnessArgs, json: bool) -> Done {
+    if args.life.as_ms() > limits::FRESHNESS_LIFE_MS_MAX {
+        let what = "nobody vouches for a roster for longer than 7 days";
+        return Err(Failure::new(WireCode::BadInput, what)
+            .cause("who holds an older roster would not notice a newer one for as long")
+            .advise("--for 24h, and again before that is over"));
+    }
     let (_, anchor) = read_root(&args.root)?;
     let bytes = read_bundle(&args.file)?;
     let now_ms = Clock::System.now_ms();
@@ -54,9 +61,10 @@ pub fn freshness(args: &RosterFreshnessArgs, json: bool) -> Done {
     let what = format!("{} is no roster", args.file.display());
     let mut bundle = v1::RosterBundle::decode(&bytes[..]).or_code(WireCode::BadRoster, &what)?;
     let until_ms = now_ms.saturating_add(args.life.as_ms());
-    let stated: Option<Bytes> = keys
+    let stated = keys
         .first()
-        .and_then(|(key, _)| build::freshness(&bundle.roster, now_ms, until_ms, key));
+        .map(|(key, _)| build::freshness(&bundle.roster, now_ms, until_ms, key));
+    let stated: Option<Bytes> = stated.transpose().or_fail("nothing is stated")?.flatten();
     bundle.freshness = stated.ok_or_else(|| Failure::new(WireCode::BadRoster, what))?;
     let bytes = bundle.encode_to_vec();
     let fresh = judge(&bytes)?;

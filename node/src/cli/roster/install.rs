@@ -6,6 +6,7 @@ use bytes::Bytes;
 use frex_client::{
     environment::Clock,
     keys::{MEMBER_FILE, ROOT_FILE, ROSTER_FILE},
+    membership::store::{EVIDENCE_DIR, evidence_name},
 };
 use frex_proto::{
     error::WireCode,
@@ -132,20 +133,26 @@ fn wanted(
                 folder.display()
             )))
         }
+        Err(error) if roster.version() < held.roster.version() => {
+            let (theirs, ours) = (roster.version(), held.roster.version());
+            let what = format!(
+                "{} holds version {theirs}, and version {ours} is in force",
+                file.display()
+            );
+            Err(Failure::new(error.into(), what)
+                .cause("an older roster does not take the place of a newer one")
+                .advise("Nothing to do: the newer one stays in force"))
+        }
         Err(error) => Err(refused(file, error)),
     }
 }
 
 /// Keeps rosters that contradict each other. Spec: ROS-21.
 fn keep_evidence(home: &Path, rosters: &[&Roster]) -> Result<PathBuf, Failure> {
-    let folder = home.join("evidence");
+    let folder = home.join(EVIDENCE_DIR);
     files::ensure_folder(&folder)?;
     for roster in rosters {
-        let (version, hash) = (roster.version(), hex::encode(&roster.sha256()[..8]));
-        files::replace(
-            &folder.join(format!("roster-v{version}-{hash}.frex")),
-            roster.bytes(),
-        )?;
+        files::replace(&folder.join(evidence_name(roster)), roster.bytes())?;
     }
     Ok(folder)
 }

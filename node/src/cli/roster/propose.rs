@@ -205,7 +205,7 @@ fn bundle(draft: &Draft) -> Result<Bytes, Failure> {
     })?;
     let bundle = v1::RosterBundle {
         root: root.clone(),
-        roster: build::sign_roster(&draft.roster, &[]),
+        roster: build::sign_roster(&draft.roster, &[]).or_fail("the proposal cannot be written")?,
         member_docs: draft.docs.values().cloned().collect(),
         freshness: Bytes::new(),
         earlier_roots: earlier.to_vec(),

@@ -115,7 +115,9 @@ fn print(roster: &Roster, anchor: &TrustAnchor, pinned: bool, expired: bool) {
 
 fn print_entries(roster: &Roster) {
     output::data("");
-    let mut members = output::table(&["MEMBER", "NAME", "COUNTRY", "ROLE", "STATE", "NODE"]);
+    let mut members = output::table(&[
+        "MEMBER", "NAME", "COUNTRY", "ROLE", "STATE", "NODE", "SIGNS BY",
+    ]);
     for member in roster.members() {
         members.add_row([
             member.id.clone(),
@@ -124,6 +126,7 @@ fn print_entries(roster: &Roster) {
             role_name(member.role).to_owned(),
             status_name(member.status).to_owned(),
             member.home_node.clone(),
+            words::algorithms(&member.identity_keys).to_owned(),
         ]);
     }
     output::print_table(&members);
@@ -180,6 +183,9 @@ fn member_json(member: &Member) -> Value {
         "envelopes_per_minute": member.quota.envelopes_per_minute,
         "urgent_per_minute": member.quota.urgent_per_minute,
         "identity_keys": member.identity_keys.iter().map(|timed| hex::encode(timed.key.as_bytes())).collect::<Vec<_>>(),
+        "ml_dsa_65_keys": member.identity_keys.iter().map(|timed| {
+            timed.key.companion().map(|key| hex::encode(key.as_bytes()))
+        }).collect::<Vec<_>>(),
         "sealing_keys": member.sealing_keys.iter().map(|timed| timed.key.key_id().to_string()).collect::<Vec<_>>(),
     })
 }

@@ -7,7 +7,10 @@ use serde_json::json;
 
 use super::{Reading, read_proposal, words};
 use crate::cli::{
-    ceremony::{self, Quorum},
+    ceremony::{
+        self, Quorum,
+        signed::{self, Signing},
+    },
     change::Change,
     failure::Done,
     fingerprint, output,
@@ -30,6 +33,9 @@ pub struct RosterSignArgs {
     /// Where to write the signature [default: beside the proposal, with the holder's name]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Sign although a key has signed another proposal of this version, which was given up
+    #[arg(long)]
+    pub instead: bool,
 }
 
 /// Shows what the proposal changes, then signs it. Spec: ROS-29, ROS-30.
@@ -43,6 +49,13 @@ pub fn sign(args: &RosterSignArgs, json: bool) -> Done {
     if !json {
         super::announce(&proposal, held, &changes);
     }
+    let signing = Signing {
+        what: "roster",
+        version: proposal.contents().version(),
+        sha256: proposal.sha256(),
+        instead: args.instead,
+    };
+    signed::note(&args.keys, &signing)?;
     let out = args.out.as_deref();
     let path = ceremony::write_signatures(proposal.signed(), &keys, &args.file, out)?;
     let names: Vec<&str> = keys.iter().map(|(_, name)| name.as_str()).collect();

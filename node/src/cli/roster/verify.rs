@@ -137,7 +137,11 @@ fn step_of(error: RosterError) -> usize {
         (Part::Root, _) => 1,
         (
             Part::Roster,
-            Fault::TooFewSignatures | Fault::BadSignature | Fault::WrongType | Fault::Malformed,
+            Fault::TooFewSignatures
+            | Fault::BadSignature
+            | Fault::HalfSigned
+            | Fault::WrongType
+            | Fault::Malformed,
         ) => 3,
         (Part::Roster, _) => 4,
         (Part::MemberDoc(_), _) => 6,

@@ -2,7 +2,6 @@
 
 use frex_proto::{
     keys::VerifyingKey,
-    label::sha256,
     roster::{Accepts, Member, Node, Quota, Roster, Timed},
     v1,
 };
@@ -67,6 +66,7 @@ fn member_entry(member: &Member) -> (String, Vec<Field>) {
         ("quota", quota(member.quota)),
         ("attachments", attachments.to_owned()),
         ("document", doc.unwrap_or_default()),
+        ("signs by", algorithms(&member.identity_keys).to_owned()),
         ("fingerprint", prints(&member.identity_keys)),
     ];
     (member.id.clone(), fields)
@@ -100,10 +100,29 @@ fn earlier(keys: &[Timed<VerifyingKey>]) -> String {
     ended.collect::<Vec<_>>().join(", ")
 }
 
+/// By which algorithms these keys sign.
+#[must_use]
+pub fn algorithms<'a>(keys: impl IntoIterator<Item = &'a Timed<VerifyingKey>>) -> &'static str {
+    algorithms_of(keys.into_iter().map(|timed| &timed.key))
+}
+
+/// As [`algorithms`], for keys that are not listed yet.
+#[must_use]
+pub fn algorithms_of<'a>(keys: impl IntoIterator<Item = &'a VerifyingKey>) -> &'static str {
+    let mut keys = keys.into_iter();
+    let paired = |key: &VerifyingKey| key.companion().is_some();
+    let first = keys.next().is_some_and(paired);
+    match (first, keys.all(|key| paired(key) == first)) {
+        (true, true) => "Ed25519 and ML-DSA-65",
+        (false, true) => "Ed25519",
+        (_, false) => "Ed25519, some keys ML-DSA-65 too",
+    }
+}
+
 fn prints(keys: &[Timed<VerifyingKey>]) -> String {
     let prints: Vec<String> = keys
         .iter()
-        .map(|timed| fingerprint::of(&sha256(&[timed.key.as_bytes()])))
+        .map(|timed| fingerprint::of_key(&timed.key))
         .collect();
     prints.join(" ")
 }

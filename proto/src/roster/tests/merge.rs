@@ -218,7 +218,7 @@ fn many_documents_beside_one_that_does_not_fit_come_in_turns() {
         SigningKey::from_seed(&seed).verifying_key()
     };
     let mut held = crowd(70);
-    held.docs.push(doc(69, stolen));
+    held.docs.push(doc(69, stolen.clone()));
     let mut held = held.judge().unwrap();
     let mut offered = crowd(70);
     offered.docs.push(doc(0, stolen));

@@ -91,7 +91,7 @@ fn bundle_under(world: &World, roots: &[(v1::Root, Vec<u8>)]) -> Bytes {
         .iter()
         .map(|(root, signers)| {
             let keys: Vec<_> = signers.iter().copied().map(key).collect();
-            build::sign_root(root, &keys.iter().collect::<Vec<_>>())
+            build::sign_root(root, &keys.iter().collect::<Vec<_>>()).unwrap()
         })
         .collect();
     let mut bundle = v1::RosterBundle::decode(world.bundle()).unwrap();
@@ -235,7 +235,7 @@ fn a_log_may_change_its_key_once_in_each_roster() {
     once.change_log_key(95);
     assert_eq!(once.taken(), Ok(true));
     let log = once.judge().unwrap().log_verifier("node-de").unwrap();
-    let keys: Vec<_> = log.keys().iter().map(|listed| listed.key).collect();
+    let keys: Vec<_> = log.keys().iter().map(|listed| listed.key.clone()).collect();
     assert_eq!(keys, [public(95), public(50), public(59)]);
     for (gap, changes, expected) in [
         (1, 2, Err(Part::Node(0).fault(Fault::ForeignLogKey))),
@@ -360,7 +360,7 @@ fn signatures_from_several_machines_make_a_roster() {
     let keys = [11, 12, 13].map(public);
     let by = |seeds: &[u8]| {
         let keys: Vec<_> = seeds.iter().copied().map(key).collect();
-        detached(proposal.signed(), &keys.iter().collect::<Vec<_>>())
+        detached(proposal.signed(), &keys.iter().collect::<Vec<_>>()).unwrap()
     };
     let mut collection = Collection::new(proposal.signed());
     assert_eq!(
@@ -386,7 +386,7 @@ fn signatures_from_several_machines_make_a_roster() {
     );
     let mut other = proposal.signed().clone();
     other.payload = Bytes::from_static(b"something else");
-    let foreign = detached(&other, &[&key(12)]);
+    let foreign = detached(&other, &[&key(12)]).unwrap();
     assert_eq!(
         collection.add(&foreign, &keys),
         Err(CollectError::OtherProposal)
@@ -418,7 +418,7 @@ fn signatures_from_several_machines_make_a_roster() {
 // ROS-26: a card proves both keys.
 #[test]
 fn a_holder_card_proves_its_keys() {
-    let card = holder_card("example", "Ana", &key(1), &key(11));
+    let card = holder_card("example", "Ana", &key(1), &key(11)).unwrap();
     let holder = Holder::judge(&card, "example").unwrap();
     assert_eq!(
         (holder.root_key, holder.roster_key),
@@ -426,10 +426,13 @@ fn a_holder_card_proves_its_keys() {
     );
     let fault = |card: &Bytes, federation: &str| Holder::judge(card, federation).unwrap_err().fault;
     assert_eq!(fault(&card, "other"), Fault::WrongFederation);
-    let same = holder_card("example", "Ana", &key(1), &key(1));
+    let same = holder_card("example", "Ana", &key(1), &key(1)).unwrap();
     assert_eq!(fault(&same, "example"), Fault::KeyReused);
     assert_eq!(
-        fault(&holder_card("example", "", &key(1), &key(11)), "example"),
+        fault(
+            &holder_card("example", "", &key(1), &key(11)).unwrap(),
+            "example"
+        ),
         Fault::BadName
     );
     let mut stolen = card.clone();
@@ -453,4 +456,55 @@ fn a_card_that_comes_again_changes_only_what_its_member_decides() {
     );
     assert_eq!(member.status(), v1::Status::Suspended);
     assert_eq!(member.report_fields, ["urls"]);
+}
+
+// ROS-21
+#[test]
+fn a_roster_follows_only_what_it_names() {
+    let first = World::new().judge().unwrap();
+    let mut world = World::new();
+    world.roster = build::next_roster(&first, NOW, NOW + DAY);
+    let second = world.judge().unwrap();
+    world.roster.expires_ms += 1;
+    let fork = world.judge().unwrap();
+    let held = |roster: &Roster| roster.reference();
+    let fault = |fault| Err(Part::Roster.fault(fault));
+    assert_eq!(second.is_newer_than(held(&first)), Ok(true));
+    assert_eq!(second.is_newer_than(held(&second)), Ok(false));
+    assert_eq!(first.is_newer_than(held(&second)), fault(Fault::RolledBack));
+    assert_eq!(second.is_newer_than(held(&fork)), fault(Fault::Forked));
+    let mut other = held(&first);
+    other.sha256[0] ^= 1;
+    assert_eq!(second.is_newer_than(other), fault(Fault::BrokenChain));
+}
+
+// ROS-22
+#[test]
+fn a_root_changes_only_by_the_old_and_the_new_quorum() {
+    let world = World::new();
+    let sign = |root: &v1::Root, seeds: &[u8]| {
+        let keys: Vec<_> = seeds.iter().copied().map(key).collect();
+        build::sign_root(root, &keys.iter().collect::<Vec<_>>()).unwrap()
+    };
+    let old = Root::parse(&sign(&world.root, &[1, 2])).unwrap();
+    let mut next = world.root.clone();
+    next.version = 2;
+    next.root_keys = [4, 5, 6]
+        .map(public)
+        .iter()
+        .map(build::signing_key)
+        .collect();
+    let judge = |root: &v1::Root, seeds: &[u8]| {
+        let judged = old.judge_successor(&sign(root, seeds), NOW);
+        judged.map(|root| root.version).map_err(|error| error.fault)
+    };
+    assert_eq!(judge(&next, &[1, 2, 4, 5]), Ok(2));
+    assert_eq!(judge(&next, &[4, 5]), Err(Fault::TooFewSignatures));
+    assert_eq!(judge(&next, &[1, 4, 5]), Err(Fault::TooFewSignatures));
+    assert_eq!(judge(&next, &[1, 2, 4]), Err(Fault::TooFewSignatures));
+    next.version = 3;
+    assert_eq!(judge(&next, &[1, 2, 4, 5]), Err(Fault::BadVersion));
+    next.version = 1;
+    assert_eq!(judge(&next, &[1, 2, 4, 5]), Err(Fault::Forked));
+    assert_eq!(judge(&world.root, &[1, 2]), Err(Fault::BadVersion));
 }

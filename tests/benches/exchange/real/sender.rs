@@ -75,8 +75,8 @@ async fn exchange(case: &Case, scene: &Scene, meter: &Arc<Meter>) -> anyhow::Res
         member: SENDER.to_owned(),
         roster: RosterHandle::new(federation.roster(scene.now_ms)),
         membership: None,
-        identity: SigningKey::from_seed(&seat.identity.seed()),
-        tls: SigningKey::from_seed(&seat.tls.seed()),
+        identity: seat.identity.clone(),
+        tls: seat.tls.clone(),
         sealing: Vec::new().into(),
         environment: Environment::default(),
         socket: None,
@@ -175,7 +175,7 @@ impl Sealer {
                 random: Random::System,
                 ..Environment::default()
             },
-            identity: SigningKey::from_seed(&federation.member(SENDER).identity.seed()),
+            identity: federation.member(SENDER).identity.clone(),
             content: (0_u8..251).cycle().take(case.size).collect(),
         }
     }
@@ -198,9 +198,11 @@ impl Sealer {
         let envelopes = match self.mode {
             Mode::Single => sealed
                 .into_iter()
-                .map(|one| envelope::sign_one(one, &self.identity))
+                .map(|one| envelope::sign_one(one, &self.identity).expect("a key in memory signs"))
                 .collect(),
-            Mode::Batch | Mode::Shared => envelope::sign_many(sealed, &self.identity),
+            Mode::Batch | Mode::Shared => {
+                envelope::sign_many(sealed, &self.identity).expect("a key in memory signs")
+            }
         };
         Ok(Batch {
             start,

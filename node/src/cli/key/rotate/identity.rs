@@ -19,10 +19,10 @@ use frex_proto::{
 use prost::Message;
 use serde_json::json;
 
-use super::{RotateIdentityArgs, Rotation, listed, signing};
+use super::{RotateIdentityArgs, Rotation, listed, signing, waiting};
 use crate::cli::{
     failure::{Done, Failure, OrFail},
-    files, fingerprint, member, output,
+    files, fingerprint, inbox, member, output,
     time::rfc3339,
 };
 
@@ -32,7 +32,16 @@ const PING_LIFE: Duration = Duration::from_secs(600);
 /// Makes the key and its card; or, when the roster lists it, the document, test, and use.
 pub fn rotate(args: &RotateIdentityArgs, json: bool) -> Done {
     let mut rotation = Rotation::begin(KeyUse::Identity, &args.dir, json)?;
-    let make = || SecretKey::Signing(Box::new(SigningKey::generate(&mut Random::System.rng())));
+    // Whoever signed with two halves goes on to.
+    let former = rotation.keys()?.identity.verifying_key();
+    let pair = args.post_quantum || former.companion().is_some();
+    let make = || {
+        let mut rng = Random::System.rng();
+        SecretKey::Signing(Box::new(match pair {
+            true => SigningKey::generate_pair(&mut rng),
+            false => SigningKey::generate(&mut rng),
+        }))
+    };
     let next = signing(rotation.next_key(make)?)?;
     let runtime = member::runtime()?;
     let roster = runtime.block_on(newest(&rotation))?;
@@ -142,7 +151,7 @@ async fn put_in_use(
     }
     client.close().await;
     let mut keys = rotation.keys()?;
-    keys.identity = SigningKey::from_seed(&next.seed());
+    keys.identity = next.clone();
     let client = rotation.connected(keys).await?;
     ping(rotation, &client).await?;
     client.close().await;
@@ -190,12 +199,9 @@ async fn ping(rotation: &mut Rotation, client: &Client) -> Result<(), Failure> {
         return Err(rotation.again(Failure::new(WireCode::TimedOut, what)));
     }
     // Unless a program that runs reads it first, it does not come to anybody's eyes.
-    let mut inbox = client
-        .inbox(limits::INBOX_CREDIT_MAX, Duration::ZERO)
-        .await
-        .or_fail("the inbox cannot be read")?;
-    while let Some(item) = inbox.next().await {
-        if let Ok(item) = item.or_fail("the inbox cannot be read")?
+    let mut items = waiting::open(client).await?;
+    while let Some(item) = inbox::next_waiting(&mut items).await? {
+        if let Ok(item) = item
             && item.id() == id
         {
             let confirmed = item.confirm(v1::Stage::Opened, "").await;

@@ -64,7 +64,7 @@ pub fn rotate(args: &RotateSealingArgs, json: bool) -> Done {
         );
         if lost > 0 {
             output::message(format_args!(
-                "note: {} in the inbox are sealed to the old key, and nobody will be able to open them",
+                "note: in the inbox nobody will be able to open {}, sealed to the old key",
                 waiting::counted(lost)
             ));
         }
@@ -98,7 +98,7 @@ async fn plan(rotation: Rotation, keys: MemberKeys) -> Done {
     let next = [
         "This would list a new sealing key, and destroy the old one at once.".to_owned(),
         format!(
-            "{} in the inbox are sealed to the old one: nobody would be able to open them.",
+            "Waiting in the inbox for the old one, which nobody could open then: {}.",
             waiting::counted(lost)
         ),
         "What is under way to you is refused, and sealed again by its senders.".to_owned(),
@@ -133,7 +133,9 @@ fn test(
     };
     let sealed = envelope::seal(&draft, &mut Random::System.rng());
     let sealed = sealed.or_fail("the self-test of the next key cannot be sealed")?;
-    let wire = envelope::sign_one(sealed, identity).to_wire(None);
+    let signed = envelope::sign_one(sealed, identity);
+    let signed = signed.or_fail("the self-test of the next key cannot be signed")?;
+    let wire = signed.to_wire(None);
     let parsed = envelope::parse(&wire).or_fail("the self-test of the next key failed")?;
     let opened = envelope::open(&parsed, &wire.body, &settings.member, &[next])
         .or_fail("the next key does not open what is sealed to it")?;
@@ -159,7 +161,7 @@ async fn list(
     overlap_ms: u64,
 ) -> Result<(u64, usize), Failure> {
     let (former, public) = (keys.sealing_public(), next.public());
-    let identity = SigningKey::from_seed(&keys.identity.seed());
+    let identity = keys.identity.clone();
     let client = rotation.connected(keys).await?;
     let (signed, doc) = rotation.doc(&client.roster().current())?;
     let known = doc

@@ -54,10 +54,7 @@ async fn put_in_use(
 ) -> Result<(), Failure> {
     let keys = rotation.keys()?;
     let former = keys.tls.key_id();
-    let (identity, public) = (
-        SigningKey::from_seed(&keys.identity.seed()),
-        next.verifying_key(),
-    );
+    let (identity, public) = (keys.identity.clone(), next.verifying_key());
     let client = rotation.connected(keys).await?;
     let (signed, doc) = rotation.doc(&client.roster().current())?;
     if doc
@@ -82,7 +79,7 @@ async fn put_in_use(
 /// The node greets whoever comes with the next key.
 async fn test(rotation: &mut Rotation, next: &SigningKey) -> Result<(), Failure> {
     let mut keys = rotation.keys()?;
-    keys.tls = SigningKey::from_seed(&next.seed());
+    keys.tls = next.clone();
     let client = rotation.connected(keys).await?;
     client.close().await;
     let node = &rotation.home.settings().home_node;
@@ -102,7 +99,7 @@ async fn end_former(rotation: &mut Rotation) -> Result<u64, Failure> {
         return Ok(until_ms);
     };
     let keys = rotation.keys()?;
-    let identity = SigningKey::from_seed(&keys.identity.seed());
+    let identity = keys.identity.clone();
     let client = rotation.connected(keys).await?;
     let (_, doc) = rotation.doc(&client.roster().current())?;
     let mut doc = document::next_version(&doc, rotation.now_ms());

@@ -2,21 +2,17 @@
 
 use std::time::Duration;
 
-use frex_client::client::{Client, FailedItem, InboxItem};
+use frex_client::client::{Client, FailedItem, Inbox, InboxItem};
 use frex_proto::{envelope, id::KeyId, limits};
 
-use crate::cli::failure::{Failure, OrFail};
+use crate::cli::{failure::Failure, inbox};
 
 /// Counts items that are sealed to this key, and gives all of them back.
 ///
 /// # Errors
 /// The inbox cannot be read.
 pub async fn sealed_to(client: &Client, key: KeyId) -> Result<usize, Failure> {
-    let unread = "the inbox cannot be read";
-    let mut inbox = client
-        .inbox(limits::INBOX_CREDIT_MAX, Duration::ZERO)
-        .await
-        .or_fail(unread)?;
+    let mut waiting = open(client).await?;
     let member = client.member();
     let is_meant = |core: &envelope::Core| {
         core.recipient(member)
@@ -24,9 +20,9 @@ pub async fn sealed_to(client: &Client, key: KeyId) -> Result<usize, Failure> {
     };
     let (mut count, mut opened, mut failed) = (0, Vec::new(), Vec::new());
     while opened.len() + failed.len() < limits::INBOX_CREDIT_MAX as usize
-        && let Some(item) = inbox.next().await
+        && let Some(item) = inbox::next_waiting(&mut waiting).await?
     {
-        match item.or_fail(unread)? {
+        match item {
             Ok(item) => {
                 count += usize::from(is_meant(&item.parsed.core));
                 opened.push(item);
@@ -43,12 +39,20 @@ pub async fn sealed_to(client: &Client, key: KeyId) -> Result<usize, Failure> {
     Ok(count)
 }
 
+/// The inbox as it is now.
+///
+/// # Errors
+/// It cannot be read.
+pub async fn open(client: &Client) -> Result<Inbox, Failure> {
+    inbox::open(client, limits::INBOX_CREDIT_MAX, Duration::ZERO).await
+}
+
 /// A count, with a word where it is only the least.
 pub fn counted(count: usize) -> String {
     match count {
-        0 => "No items".to_owned(),
-        1 => "One item".to_owned(),
-        count if count >= limits::INBOX_CREDIT_MAX as usize => format!("At least {count} items"),
+        0 => "nothing".to_owned(),
+        1 => "1 item".to_owned(),
+        count if count >= limits::INBOX_CREDIT_MAX as usize => format!("at least {count} items"),
         count => format!("{count} items"),
     }
 }

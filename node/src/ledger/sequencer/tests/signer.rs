@@ -1,6 +1,9 @@
 //! The log goes over to another key.
 
-use frex_proto::log::{ANY_TIME_MS, LogKey};
+use frex_proto::{
+    keys::{SigningError, Token},
+    log::{ANY_TIME_MS, LogKey},
+};
 
 use super::*;
 
@@ -92,4 +95,47 @@ fn a_key_that_has_ended_signs_nothing() {
     assert!(matches!(refused, Err(LedgerError::KeyEnded)));
     assert_eq!(scene.sequencer.journal.end(), written);
     assert_eq!(scene.sequencer.frontier.size(), 1);
+}
+
+/// A token that nobody has connected.
+struct Gone;
+
+impl Token for Gone {
+    fn sign(&self, _: &[u8]) -> Result<[u8; 64], SigningError> {
+        Err(SigningError::Unavailable)
+    }
+}
+
+// KEY-21, LOG-24: a key that does not sign for now is an answer, and the node goes on; once it has
+// ended, that is what counts.
+#[test]
+fn a_key_that_does_not_sign_fails_its_block_and_nothing_else() {
+    let mut scene = Scene::new();
+    assert_eq!(scene.submit(1, &["b"], &["nb"]), Said::Submitted);
+    let gone = SigningKey::in_token(key(3).verifying_key(), Arc::new(Gone));
+    let present = std::mem::replace(&mut scene.sequencer.signer.key, gone);
+    let written = scene.sequencer.journal.end();
+    let mut entry = submission(2, &["b"], &["nb"]);
+    if let Entry::Submit { admitted, .. } = &mut entry {
+        admitted.message_id = MessageId([8; 16]);
+    }
+    let failed = scene.record(entry.clone());
+    assert!(matches!(failed, Outcome::Failed(WireCode::KeyUnavailable)));
+    // At a start the head must be signed: there is nobody to answer.
+    let refused = scene.sequencer.sign_head_anew();
+    assert!(matches!(
+        refused,
+        Err(LedgerError::Signing(SigningError::Unavailable))
+    ));
+    assert_eq!(scene.sequencer.journal.end(), written);
+    assert_eq!(scene.sequencer.frontier.size(), 1);
+
+    let end = watch::channel(Some(scene.sequencer.last_ms)).1;
+    let endless = std::mem::replace(&mut scene.sequencer.signer.end_ms, end);
+    let refused = scene.sequencer.sign_head_anew();
+    assert!(matches!(refused, Err(LedgerError::KeyEnded)));
+    scene.sequencer.signer.end_ms = endless;
+    scene.sequencer.signer.key = present;
+    assert_eq!(said(scene.record(entry)), Said::Submitted);
+    assert_eq!(scene.sequencer.frontier.size(), 2);
 }

@@ -1,0 +1,313 @@
+//! Keys follow one another while reports flow: real processes, and every report arrives once.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use frex_tests::processes::{Ended, Frex, NodeProcess};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const HOTLINE: &str = "hotline.no";
+const POLICE: &str = "police.de";
+const MEMBERS: [&str; 2] = [HOTLINE, POLICE];
+/// Reports that are sent while keys follow one another.
+const REPORTS: usize = 40;
+const PAUSE: Duration = Duration::from_millis(50);
+const DEADLINE: Duration = Duration::from_secs(60);
+const CANNOT_OPEN: u64 = 2003;
+const REPORT: &str = r#"{"reference":"A-1","created":"2026-07-01T12:00:00Z","urls":[{"url":"https://host.example/page"}]}"#;
+
+struct Scene {
+    frex: Frex,
+    nodes: Vec<NodeProcess>,
+    _dir: TempDir,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let frex = Frex::new(env!("CARGO_BIN_EXE_frex-under-test"), dir.path());
+        frex.federation(&MEMBERS, &[]);
+        fs::write(dir.path().join("report.json"), REPORT).unwrap();
+        let mut nodes: Vec<_> = MEMBERS.iter().map(|member| frex.node(member)).collect();
+        for node in &mut nodes {
+            node.ready().unwrap();
+        }
+        Self {
+            frex,
+            nodes,
+            _dir: dir,
+        }
+    }
+
+    fn send(&self, more: &[&str]) -> Value {
+        self.frex.done(&[&send_to_police()[..], more].concat())
+    }
+
+    /// Reads the inbox of the police; gives how often each message was opened.
+    fn read(&self, opened: &mut BTreeMap<String, usize>) {
+        let ended = self.frex.run(&["inbox", POLICE]);
+        assert_eq!(ended.exit, Some(0), "{ended:?}");
+        for item in ended.json()["items"].as_array().unwrap() {
+            assert_eq!(item["state"], "opened", "{item}");
+            *opened.entry(text(&item["message"])).or_default() += 1;
+        }
+    }
+
+    fn rotate(&self, arguments: &[&str]) -> Value {
+        self.frex.done(&[&["key", "rotate"], arguments].concat())
+    }
+
+    /// The governance lists the card, and the police install what it made.
+    fn ceremony(&self, card: &str) {
+        let held = "police.de/node/roster.frex";
+        self.frex.next_roster("next.frex", held, &[card]);
+        let _ = self.frex.done(&["roster", "install", "next.frex", POLICE]);
+    }
+
+    fn stop(self) {
+        for node in self.nodes {
+            assert_eq!(node.stop(), Some(0));
+        }
+    }
+}
+
+fn send_to_police() -> [&'static str; 6] {
+    ["send", "report.json", "--to", POLICE, "--from", HOTLINE]
+}
+
+fn text(value: &Value) -> String {
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("{value}"))
+        .to_owned()
+}
+
+fn states(rotated: &Value) -> Vec<(String, String)> {
+    let keys = rotated["keys"].as_array().unwrap().iter();
+    keys.map(|key| (text(&key["use"]), text(&key["state"])))
+        .collect()
+}
+
+fn has(rotated: &Value, usage: &str, state: &str) -> bool {
+    states(rotated).contains(&(usage.to_owned(), state.to_owned()))
+}
+
+/// Runs a command until it succeeds: another program may have to learn something first.
+fn until_done(frex: &Frex, arguments: &[&str]) -> Value {
+    let began = Instant::now();
+    loop {
+        let ended: Ended = frex.run(arguments);
+        if ended.exit == Some(0) {
+            return ended.json();
+        }
+        assert!(began.elapsed() < DEADLINE, "{arguments:?}: {ended:?}");
+        thread::sleep(PAUSE);
+    }
+}
+
+// FIL-14, FIL-15, ROS-35, DEL-28: TLS, sealing and identity keys follow one another while reports
+// flow; each report is opened, once.
+#[test]
+fn reports_flow_while_every_key_of_the_receiver_is_rotated() {
+    let scene = Scene::new();
+    let mut opened = BTreeMap::new();
+    let frex = &scene.frex;
+    let sent: Vec<String> = thread::scope(|threads| {
+        let sender = threads.spawn(|| {
+            let send = |_| {
+                let sent = frex.done(&send_to_police());
+                assert_eq!(sent["recipients"][0]["state"], "accepted", "{sent}");
+                thread::sleep(PAUSE);
+                text(&sent["message"])
+            };
+            (0..REPORTS).map(send).collect()
+        });
+        let tls = scene.rotate(&["tls", POLICE]);
+        assert!(
+            has(&tls, "tls", "active") && has(&tls, "tls", "retiring"),
+            "{tls}"
+        );
+        scene.read(&mut opened);
+        let sealing = scene.rotate(&["sealing", POLICE]);
+        assert!(has(&sealing, "sealing", "retiring"), "{sealing}");
+        scene.read(&mut opened);
+        let card = scene.rotate(&["identity", POLICE]);
+        assert_eq!(card["state"], "next");
+        scene.ceremony(&text(&card["card"]));
+        let identity = until_done(&scene.frex, &["key", "rotate", "identity", POLICE]);
+        assert_eq!(identity["state"], "active", "{identity}");
+        assert!(has(&identity, "identity", "retiring"), "{identity}");
+        scene.read(&mut opened);
+        let again = scene.rotate(&["sealing", POLICE]);
+        assert!(has(&again, "sealing", "active"), "{again}");
+        sender.join().unwrap()
+    });
+    scene.read(&mut opened);
+    assert_eq!(sent.len(), REPORTS);
+    for message in &sent {
+        assert_eq!(opened.remove(message), Some(1), "{message}");
+    }
+    assert!(opened.is_empty(), "{opened:?}");
+    // The sender hears so under the new identity key.
+    let last = sent.last().unwrap();
+    let _ = scene.frex.done(&[
+        "receipt", "fetch", last, HOTLINE, "--opened", "1", "--wait", "20s",
+    ]);
+    scene.stop();
+}
+
+// FIL-17: a key whose time is over is destroyed by the next command, which says so once; what is
+// still sealed to it opens no more, and is kept.
+#[test]
+fn a_key_whose_time_is_over_is_destroyed_and_opens_nothing() {
+    let scene = Scene::new();
+    let _ = scene.send(&[]);
+    let rotated = scene.rotate(&["sealing", "--overlap", "500ms", POLICE]);
+    let file = rotated["keys"].as_array().unwrap().iter();
+    let file = file
+        .filter(|key| key["state"] == "retiring")
+        .map(|key| text(&key["file"]));
+    let path = format!("{POLICE}/member/keys/{}", file.collect::<String>());
+    let path = scene.frex.dir().join(path);
+    assert!(path.exists());
+    thread::sleep(Duration::from_millis(1100));
+    let read = scene.frex.run(&["inbox", POLICE]);
+    assert_eq!(read.exit, Some(3), "{read:?}");
+    assert!(read.err.contains("was destroyed"), "{}", read.err);
+    let item = &read.json()["items"][0];
+    assert_eq!(
+        (&item["state"], item["code"].as_u64()),
+        (&"failed".into(), Some(CANNOT_OPEN))
+    );
+    assert!(!path.exists());
+    let listed = scene.frex.run(&["key", "ls", POLICE]);
+    assert!(!listed.err.contains("was destroyed"), "{}", listed.err);
+    assert_eq!(listed.json()["destroyed"][0]["state"], "retired");
+    scene.stop();
+}
+
+// DEL-28, DEL-29, MBR-10: what a sender with an older roster seals to a destroyed key is refused
+// and sealed again under the same message id, by itself or by the command that is printed.
+#[test]
+fn what_is_sealed_to_a_destroyed_key_arrives_sealed_again() {
+    let scene = Scene::new();
+    let plan = scene.rotate(&["sealing", "--compromised", POLICE]);
+    assert_eq!(plan["state"], "planned");
+    assert_eq!(states(&plan).len(), 0);
+    let destroyed = scene.rotate(&["sealing", "--compromised", "--confirm", POLICE]);
+    assert!(has(&destroyed, "sealing", "retired"), "{destroyed}");
+    // Nobody has told the hotline's program yet: it seals before it connects.
+    let roster = scene.frex.dir().join(HOTLINE).join("member/roster.frex");
+    let old = fs::read(&roster).unwrap();
+    let sent = scene.send(&[]);
+    assert_eq!(sent["envelopes"].as_array().unwrap().len(), 2, "{sent}");
+    assert_eq!(sent["recipients"][0]["state"], "accepted");
+    let mut opened = BTreeMap::new();
+    scene.read(&mut opened);
+    assert_eq!(opened.remove(&text(&sent["message"])), Some(1));
+
+    // The same, but the sender does not wait to hear of it.
+    fs::write(&roster, old).unwrap();
+    let sent = scene
+        .frex
+        .run(&[&send_to_police()[..], &["--wait", "0s"]].concat());
+    assert_eq!(sent.exit, Some(3), "{sent:?}");
+    let message = text(&sent.json()["message"]);
+    let fetched = fetched_refusal(&scene.frex, &message);
+    let command = fetched
+        .err
+        .lines()
+        .find(|line| line.starts_with("  frex send"));
+    let command = command.unwrap_or_else(|| panic!("{fetched:?}"));
+    let arguments: Vec<&str> = command.split_whitespace().skip(1).collect();
+    assert!(arguments.contains(&message.as_str()));
+    let again = scene.frex.done(&arguments);
+    assert_eq!(again["recipients"][0]["state"], "accepted", "{again}");
+    assert_eq!(text(&again["message"]), message);
+    scene.read(&mut opened);
+    assert_eq!(opened.remove(&message), Some(1));
+    assert!(opened.is_empty());
+    let done = [
+        "receipt", "fetch", &message, HOTLINE, "--opened", "1", "--wait", "20s",
+    ];
+    let fetched = scene.frex.done(&done);
+    assert_eq!(
+        fetched["key_retired"].as_array().unwrap().len(),
+        0,
+        "{fetched}"
+    );
+    // Now nobody refuses the key any more: the id is used up.
+    let reuse = scene.frex.run(&arguments);
+    assert_eq!(
+        reuse.json()["recipients"][0]["state"],
+        "rejected",
+        "{reuse:?}"
+    );
+    scene.stop();
+}
+
+/// Fetches receipts until the refusal is among them.
+fn fetched_refusal(frex: &Frex, message: &str) -> Ended {
+    let began = Instant::now();
+    loop {
+        let fetched = frex.run(&["receipt", "fetch", message, HOTLINE]);
+        if fetched.json()["key_retired"][0] == POLICE {
+            return fetched;
+        }
+        assert!(began.elapsed() < DEADLINE, "{fetched:?}");
+        thread::sleep(PAUSE);
+    }
+}
+
+// FIL-15: without a node to test it against a new key is not put in use, nothing breaks, and the
+// same command goes on later.
+#[test]
+fn a_key_that_cannot_be_tested_waits() {
+    let mut scene = Scene::new();
+    let police = scene.nodes.pop().unwrap();
+    assert_eq!(police.stop(), Some(0));
+    for usage in ["tls", "sealing"] {
+        let before = files(&scene.frex.dir().join(POLICE).join("member/keys"));
+        let ended = scene.frex.run(&["key", "rotate", usage, POLICE]);
+        assert_eq!(ended.exit, Some(23), "{ended:?}");
+        assert!(
+            ended.err.contains(&format!("frex key rotate {usage}")),
+            "{ended:?}"
+        );
+        let after = files(&scene.frex.dir().join(POLICE).join("member/keys"));
+        assert!(
+            before
+                .iter()
+                .all(|(name, bytes)| name == "rotation.toml" || after.get(name) == Some(bytes))
+        );
+    }
+    scene.nodes.push(scene.frex.node(POLICE));
+    scene.nodes[1].ready().unwrap();
+    for usage in ["tls", "sealing"] {
+        let rotated = until_done(&scene.frex, &["key", "rotate", usage, POLICE]);
+        assert_eq!(rotated["steps"][0]["step"], "found", "{rotated}");
+        assert!(has(&rotated, usage, "active"));
+    }
+    let _ = scene.send(&[]);
+    scene.read(&mut BTreeMap::new());
+    scene.stop();
+}
+
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, fs::read(path).unwrap())
+        })
+        .collect()
+}
