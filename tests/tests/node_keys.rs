@@ -233,7 +233,7 @@ fn former_log_key_proves_nothing_later(frex: &Frex, former: &SigningKey) {
     }
 }
 
-// LOG-22, LOG-24, NOD-11, RCP-16, ROS-41, CLI-20: while reports come in, the receiving node's log
+// LOG-22, LOG-24, NOD-12, RCP-16, ROS-41, CLI-20: while reports come in, the receiving node's log
 // goes over to the key that a ceremony lists, and its connections to another. Nothing is lost, and
 // every receipt verifies with the newest roster; stolen former keys are good for nothing later.
 #[test]
@@ -273,7 +273,7 @@ fn a_node_changes_its_keys_while_reports_come_in() {
     let _receiver = started(&frex, RECEIVER);
 }
 
-// NOD-11, LOG-24: a node whose log key has ended stops; it starts with the key that the roster
+// NOD-12, LOG-24: a node whose log key has ended stops; it starts with the key that the roster
 // lists, and without it not at all.
 #[test]
 fn a_node_without_the_log_key_in_force_does_not_start_after_the_end() {

@@ -1,4 +1,4 @@
-//! A node that starts takes up the log key that the roster has come to list. Spec: NOD-11.
+//! A node that starts takes up the log key that the roster has come to list. Spec: NOD-12.
 //!
 //! At its start and not while it runs: then only one process moves keys, nothing is signed while
 //! they move, and a node that runs keeps neither the passphrase nor a secret that it does not use.

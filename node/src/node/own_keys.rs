@@ -1,5 +1,5 @@
 //! The node's own keys: whether the roster lets it sign and connect with them, and until when.
-//! Spec: LOG-22, LOG-24, NOD-11.
+//! Spec: LOG-22, LOG-24, NOD-12.
 
 use std::{sync::Arc, time::Duration};
 
