@@ -21,8 +21,8 @@ use std::{
 
 use frex_client::{
     keys::{
-        KEYS_DIR, KeyFileError, ROOT_FILE, ROSTER_FILE, file, file::KeyPlace, text::PublicKey,
-        token::NewKey,
+        KEYS_DIR, KeyFileError, ROOT_FILE, ROSTER_FILE, file, file::KeyPlace, rotation::KeyFolder,
+        text::PublicKey, token::NewKey,
     },
     passphrase::{Passphrase, Unlock},
 };
@@ -35,6 +35,8 @@ use frex_proto::{
 use rand_core::CryptoRng;
 
 use crate::config::{ConfigError, NodeConfig};
+
+mod take_up;
 
 /// The settings file of a node's directory.
 pub const CONFIG_FILE: &str = "frex.toml";
@@ -179,6 +181,10 @@ impl NodeHome {
     /// [`NodeHomeError`] by what is missing, loose, sealed or wrong.
     pub fn open(dir: &Path, now_ms: u64, unlock: &Unlock) -> Result<Self, NodeHomeError> {
         let config = Self::config(dir)?;
+        if !config.keys_from_credentials {
+            // A change of keys that was cut short is ended first: a name must mean one key.
+            KeyFolder::open(&dir.join(KEYS_DIR), now_ms)?;
+        }
         let read = |name| key_place(dir, name, &config, unlock)?.read_signing_key(unlock);
         // Whatever can be wrong without a passphrase comes first: nobody should type one in vain.
         for name in [TLS_FILE, LOG_KEY_FILE] {
@@ -240,6 +246,17 @@ impl NodeHome {
         let path = dir.join(ROOT_FILE);
         let bytes = read_trust(dir, &path, limits::ROOT_BYTES_MAX)?;
         TrustAnchor::of_root(&bytes).map_err(|source| NodeHomeError::Roster { path, source })
+    }
+
+    /// The roster in force, or the one that was and has ended: it still says which keys are whose.
+    ///
+    /// # Errors
+    /// As [`roster`](Self::roster), but for its end.
+    pub fn held_roster(dir: &Path, now_ms: u64) -> Result<Roster, NodeHomeError> {
+        let path = dir.join(ROSTER_FILE);
+        let bytes = read_trust(dir, &path, limits::ROSTER_BUNDLE_BYTES_MAX)?;
+        Roster::judge_held(&bytes, &Self::anchor(dir)?, now_ms)
+            .map_err(|source| NodeHomeError::Roster { path, source })
     }
 
     /// The roster in force, judged anew.

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use frex_proto::{
     error::WireCode,
     id::{EnvelopeId, MessageId},
+    keys::SigningError,
     label, log,
     roster::RosterRef,
     v1,
@@ -204,6 +205,12 @@ pub enum LedgerError {
     /// A record passes its checksum but is not what its kind says.
     #[error("a journal record does not decode")]
     Record,
+    /// The log's key has ended: nobody would take what it signs.
+    #[error("the log key held here has ended")]
+    KeyEnded,
+    /// The log's key does not sign: it may be in a token.
+    #[error("the log key does not sign")]
+    Signing(#[from] SigningError),
     /// Leaves in the journal do not make the tree that was published.
     #[error("the journal holds fewer or other log entries than were published")]
     Inconsistent,
@@ -213,6 +220,8 @@ impl From<&LedgerError> for WireCode {
     fn from(error: &LedgerError) -> Self {
         match error {
             LedgerError::Journal(JournalError::Full) => Self::DiskFull,
+            LedgerError::KeyEnded => Self::KeyEnded,
+            LedgerError::Signing(error) => (*error).into(),
             LedgerError::Journal(JournalError::Damaged { .. })
             | LedgerError::Record
             | LedgerError::Inconsistent => Self::JournalDamaged,

@@ -17,6 +17,7 @@ use crate::{
     suspension::SuspensionHandle,
 };
 
+mod own_keys;
 mod start;
 mod status;
 mod trust;
@@ -66,6 +67,9 @@ pub enum StartError {
     /// The roster does not list this node, or lists other keys for it.
     #[error("the roster does not list this node with the keys in this directory")]
     NotListed,
+    /// The roster lists another log key, and the one held here has ended.
+    #[error("the log key in this directory has ended, and the roster lists another")]
+    LogKeyEnded,
     /// The socket or TLS refuses.
     #[error("cannot listen")]
     Listen(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -79,6 +83,7 @@ impl From<&StartError> for WireCode {
         match error {
             StartError::Ledger(error) => error.into(),
             StartError::NotListed => Self::NotTrusted,
+            StartError::LogKeyEnded => Self::KeyEnded,
             StartError::Listen(_) => Self::BadConfig,
             StartError::Thread(_) => Self::StorageFailed,
         }
@@ -89,7 +94,7 @@ impl From<&StartError> for WireCode {
 pub struct Node {
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
-    failed: watch::Receiver<bool>,
+    failed: watch::Receiver<Option<WireCode>>,
     tasks: JoinSet<()>,
     threads: Vec<std::thread::JoinHandle<()>>,
 }
@@ -109,6 +114,10 @@ pub struct NodeStatus {
     pub roster_expires_ms: u64,
     /// Name of its log.
     pub log_origin: String,
+    /// Id of the key that signs its log.
+    pub log_key: String,
+    /// Id of the key of its connections.
+    pub tls_key: String,
     /// Entries in its log.
     pub log_size: u64,
     /// Newest signed checkpoint.
@@ -186,11 +195,17 @@ impl Node {
         &self.shared.suspensions
     }
 
-    /// Resolves when storage failed: the process must exit, and nothing more is signed.
-    pub async fn failed(&self) {
+    /// Resolves when storage failed or the log's key has ended: the process must exit, and nothing
+    /// more is signed.
+    pub async fn failed(&self) -> WireCode {
         let mut failed = self.failed.clone();
-        if failed.wait_for(|failed| *failed).await.is_err() {
-            std::future::pending::<()>().await;
+        let code = match failed.wait_for(Option::is_some).await {
+            Ok(code) => *code,
+            Err(_) => None,
+        };
+        match code {
+            Some(code) => code,
+            None => std::future::pending().await,
         }
     }
 

@@ -7,7 +7,7 @@ use frex_client::{
     membership::Membership,
     transport::{Endpoint, Greeter, Session},
 };
-use frex_proto::{error::WireCode, roster::Roster};
+use frex_proto::{error::WireCode, keys::VerifyingKey, roster::Roster};
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
@@ -26,6 +26,8 @@ use crate::{
 pub struct Shared {
     /// This node's id.
     pub id: String,
+    /// What it signs and connects with.
+    pub keys: OwnKeys,
     /// Settings.
     pub config: NodeConfig,
     /// Clock and randomness.
@@ -62,6 +64,15 @@ pub struct Shared {
     pub space: Space,
     /// Inbox items that some stream holds.
     pub leases: Leases,
+}
+
+/// The public halves of the keys that a node was started with.
+#[derive(Debug, Clone)]
+pub struct OwnKeys {
+    /// Of the log.
+    pub log: VerifyingKey,
+    /// Of its connections.
+    pub tls: VerifyingKey,
 }
 
 impl Shared {

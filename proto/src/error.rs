@@ -169,6 +169,8 @@ codes! {
     Sealed = 6010, "SEALED", 12, Caller, Never, "a key is encrypted or in a token, and no passphrase or PIN opens it", "Give the passphrase: --passphrase-fd 3 3<FILE, the systemd credential frex-passphrase, or at a terminal; the PIN of a token: --pin-fd 3 3<FILE, frex-token-pin, or at a terminal";
     /// A key file is damaged, or asks for what no key file of ours asks for.
     KeyUnusable = 6011, "KEY_UNUSABLE", 78, Caller, Never, "a key file cannot be used", "Restore it from a backup; see how the others are: frex key ls DIR";
+    /// A key of our own has ended, and what must be signed now is not signed with it.
+    KeyEnded = 6013, "KEY_ENDED", 78, Caller, AfterRosterUpdate, "the time of a key held here is over", "Start the node again to take up the next one; without one, make it: frex key rotate log DIR";
     /// This program was built without what is asked for.
     NotBuilt = 6015, "NOT_BUILT", 78, Caller, Never, "this program was built without the support for keys in a token", "Build one that has it: cargo build --release --bin frex --features pkcs11";
 }

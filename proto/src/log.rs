@@ -36,6 +36,9 @@ use crate::{
 /// Largest number of entries of a log: what a signed 64-bit number holds, as other C2SP
 /// implementations count. Spec: LOG-16.
 pub const SIZE_MAX: u64 = i64::MAX.cast_unsigned();
+/// The time to give where the question is which of its keys a log signed with, and not when: to
+/// who reads its own files.
+pub const ANY_TIME_MS: u64 = 0;
 /// Bytes of a leaf. Spec: LOG-2.
 pub const LEAF_BYTES: usize = 48;
 /// Bytes of the salt that hides a leaf's statement. Spec: LOG-3.
@@ -108,13 +111,21 @@ pub struct Checkpoint {
     pub root: Hash,
 }
 
-/// Whose signature makes a checkpoint believed: the log's name with its key.
+/// Whose signature makes a checkpoint believed: the log's name with its keys. Spec: LOG-22.
 #[derive(Debug, Clone)]
 pub struct LogVerifier {
     /// The log's name, `frex/<federation>/<node>/log/<epoch>`.
     pub origin: String,
-    /// The log's key.
+    keys: Vec<LogKey>,
+}
+
+/// A key of a log. Spec: LOG-22.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogKey {
+    /// The key.
     pub key: VerifyingKey,
+    /// First millisecond of which it can say nothing any more; none: until another follows it.
+    pub not_after_ms: Option<u64>,
 }
 
 /// Whose cosignatures count: a witness's name with its key. Spec: LOG-10.
@@ -223,7 +234,7 @@ pub struct Origin<'a> {
     pub federation: &'a str,
     /// The node's id.
     pub node: &'a str,
-    /// Which log of the node: 1, 2, …; a new key means a new epoch.
+    /// Which log of the node: 1, 2, …; a new key signs the same log, a new epoch is an empty one.
     pub epoch: u32,
 }
 

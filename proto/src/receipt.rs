@@ -24,7 +24,8 @@ use bytes::Bytes;
 use crate::{
     error::WireCode,
     id::{EnvelopeId, MessageId},
-    log::{Checkpoint, CheckpointError, Hash, Leaf, LeafError, ProofError, SALT_BYTES},
+    keys::VerifyingKey,
+    log::{Checkpoint, CheckpointError, Hash, Leaf, LeafError, LogKey, ProofError, SALT_BYTES},
     roster::RosterRef,
     v1::Event,
 };
@@ -86,10 +87,12 @@ pub struct VerifiedReceipt {
     pub leaf_hash: Hash,
     /// The head that the log signed.
     pub checkpoint: Checkpoint,
+    /// The log's key that signed it.
+    pub log_key: VerifyingKey,
 }
 
 /// Checkpoints whose signature was verified lately, so that the receipts of one batch cost one
-/// signature check. A hit needs the same bytes, log name and key.
+/// signature check. A hit needs the same bytes, log name and keys.
 #[derive(Debug, Default)]
 pub struct CheckpointCache {
     verified: VecDeque<CachedCheckpoint>,
@@ -98,7 +101,8 @@ pub struct CheckpointCache {
 #[derive(Debug)]
 struct CachedCheckpoint {
     note: Box<[u8]>,
-    key: [u8; 32],
+    keys: Box<[LogKey]>,
+    signer: LogKey,
     head: Checkpoint,
 }
 

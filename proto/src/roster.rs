@@ -228,7 +228,9 @@ pub struct Node {
     /// Live, suspended or revoked.
     pub status: v1::Status,
     /// Signs its checkpoints.
-    pub log_key: VerifyingKey,
+    pub log_key: Timed<VerifyingKey>,
+    /// Signed them before, newest first; each has its end. Spec: ROS-40.
+    pub earlier_log_keys: Vec<Timed<VerifyingKey>>,
     /// Counts its logs, from 1.
     pub log_epoch: u32,
     /// Cosigns other nodes' checkpoints.
@@ -397,6 +399,9 @@ pub enum Fault {
     /// Epoch zero.
     #[error("the log epoch is zero")]
     BadEpoch,
+    /// A log key that was followed by another has no end.
+    #[error("an earlier log key has no end")]
+    EndMissing,
     /// A minimum report profile names a field twice, or something that is no field's name.
     #[error("a report profile names a field twice or what is no name of a field")]
     BadProfile,
@@ -436,6 +441,12 @@ pub enum Fault {
     /// Revoked, and its keys are not what they were.
     #[error("the keys of a revoked member or node were changed")]
     TombstoneChanged,
+    /// A log key that was listed is listed no more, or with another end.
+    #[error("a log key that was listed is listed no more, or with another end")]
+    LogKeyDropped,
+    /// A key as an earlier one of a log that it never signed.
+    #[error("a key is listed as an earlier one of a log that was not its own")]
+    ForeignLogKey,
 }
 
 impl TrustAnchor {

@@ -64,10 +64,7 @@ fn key() -> SigningKey {
 }
 
 fn verifier() -> LogVerifier {
-    LogVerifier {
-        origin: ORIGIN.to_owned(),
-        key: key().verifying_key(),
-    }
+    LogVerifier::new(ORIGIN.to_owned(), key().verifying_key())
 }
 
 /// The oracle's form of the same signing key.
@@ -253,7 +250,7 @@ fn the_oracles_checkpoints_are_read_by_us() {
         let head = tlog_tiles::Checkpoint::new(ORIGIN, size, root, "").expect("valid");
         let mut note = Note::new(&head.to_bytes(), &[]).expect("valid");
         note.add_sigs(&[&their_signer()]).expect("valid name");
-        let read = checkpoint::parse_and_verify(&note.to_bytes(), &verifier()).expect("theirs");
+        let read = checkpoint::parse_and_verify(&note.to_bytes(), &verifier(), 0).expect("theirs");
         assert_eq!((read.size, read.root), (size, root.0));
         let again = SignedNote::parse(&note.to_bytes()).expect("theirs");
         assert_eq!(again.to_string().as_bytes(), note.to_bytes());

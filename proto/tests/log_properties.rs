@@ -22,10 +22,7 @@ fn key() -> SigningKey {
 }
 
 fn verifier() -> LogVerifier {
-    LogVerifier {
-        origin: log::origin("f.test", NODE, 1),
-        key: key().verifying_key(),
-    }
+    LogVerifier::new(log::origin("f.test", NODE, 1), key().verifying_key())
 }
 
 fn leaves(count: u64) -> Vec<Hash> {

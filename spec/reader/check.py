@@ -145,7 +145,7 @@ def verify_consistency(inputs):
 
 def verify_checkpoint(inputs):
     name, key = tlog.parse_vkey(inputs["vkey"])
-    size, root = tlog.verify_checkpoint(inputs["checkpoint"].encode(), name, key)
+    size, root = tlog.verify_checkpoint(inputs["checkpoint"].encode(), name, [(key, 0)])
     return f"{size} {root.hex()}"
 
 
@@ -162,10 +162,21 @@ def read_receipt_file(inputs):
     return judge_receipt(receipt.read_file(inputs["file"]), inputs)
 
 
+def verify_listed_receipt(inputs):
+    listed = roster_in(inputs, "bundle")
+    message = protobuf.decode(protobuf.RECEIPT, inputs.hex("receipt"))
+    node = receipt.parse_statement(message.statement).node
+    return judge_under(message, *listed.log(node), inputs)
+
+
 def judge_receipt(message, inputs):
     name, key = tlog.parse_vkey(inputs["vkey"])
+    return judge_under(message, name, [(key, 0)], inputs)
+
+
+def judge_under(message, origin, keys, inputs):
     expected = inputs.hex("envelope_id") if inputs.get("envelope_id") else None
-    verified = receipt.verify(message, name, key, expected)
+    verified = receipt.verify(message, origin, keys, expected)
     return f"{receipt.EVENTS[verified.event]} {verified.time_ms}"
 
 
@@ -194,7 +205,7 @@ OPERATIONS = {
     for run in (
         pae, parse_frame_header, read_content, admit_key, sealing_key_of_seed,
         verify_ed25519, verify_signed, verify_envelope, open_envelope, open_forward,
-        verify_inclusion, verify_consistency, verify_checkpoint, parse_vkey, verify_receipt,
+        verify_inclusion, verify_consistency, verify_checkpoint, parse_vkey, verify_receipt, verify_listed_receipt,
         read_receipt_file, judge_roster, succeed_roster, read_invitation,
     )
 }

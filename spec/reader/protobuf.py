@@ -67,6 +67,7 @@ MEMBER = {
 NODE = {
     1: ("id", "string"), 2: ("operator", "string"), 3: ("status", "uint32"),
     4: ("log_key", PUBLIC_KEY), 5: ("log_epoch", "uint32"), 6: ("witness_key", PUBLIC_KEY),
+    7: ("earlier_log_keys", [PUBLIC_KEY]),
 }
 TRANSPORT = {1: ("allow_classical_key_exchange", "bool")}
 ROSTER = {

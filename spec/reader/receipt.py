@@ -74,7 +74,7 @@ class Receipt:
         require(self.statement.envelope_id == expected, "WrongEnvelope")
 
 
-def checks(message, origin, key, expected):
+def checks(message, origin, keys, expected):
     """Every check of RCP-9 in its order: name and what came of it.
 
     What came of it is None where it holds, and else the name of the refusal.
@@ -93,8 +93,10 @@ def checks(message, origin, key, expected):
     receipt = check("receipt is well-formed", lambda: Receipt(message))
 
     def signed():
+        # RCP-16: the key must be good at the leaf's time.
+        time_ms = receipt.time_ms if receipt else 0
         with inside("Checkpoint"):
-            return tlog.verify_checkpoint(message.checkpoint, origin, key)
+            return tlog.verify_checkpoint(message.checkpoint, origin, keys, time_ms)
 
     head = check(f"receipt signed by the log {origin}", signed)
     if receipt:
@@ -108,9 +110,9 @@ def checks(message, origin, key, expected):
     return receipt, results
 
 
-def verify(message, origin, key, expected=None):
+def verify(message, origin, keys, expected=None):
     """The receipt, or the refusal of the first check that fails."""
-    receipt, results = checks(message, origin, key, expected)
+    receipt, results = checks(message, origin, keys, expected)
     for _, refusal in results:
         require(refusal is None, refusal)
     return receipt

@@ -222,14 +222,16 @@ def is_deceptive(one):
 
 
 def check_node(node, ledger):
-    """ROS-11, ROS-15."""
+    """ROS-11, ROS-15, ROS-40."""
     require(NAME.fullmatch(node.id) and NAME.fullmatch(node.operator), "BadId")
     require(node.log_epoch >= 1, "BadEpoch")
     require(node.log_key is not None, "KeyMissing")
+    require(all(one.not_after_ms for one in node.earlier_log_keys), "EndMissing")
     if node.witness_key is not None:
         ledger.key(node.witness_key, ED25519)
     require(node.status in range(1, 4), "BadStatus")
     ledger.key(node.log_key, ED25519)
+    ledger.keys(node.earlier_log_keys, ED25519)
 
 
 def check_doc(data, federation, members, nodes, ledger, seen, now_ms):
@@ -336,7 +338,7 @@ class Roster:
             check_freshness(bundle.freshness, self.listed, sha256(signed.payload), root, now_ms)
 
     def succeeds(self, held):
-        """ROS-21, ROS-24, ROS-27: whether this one replaces `held`, which may be the same."""
+        """ROS-21, ROS-24, ROS-27, ROS-41, ROS-42: whether this one replaces `held`, which may be the same."""
         ours, theirs = self.listed, held.listed
         require(self.root.version >= held.root.version, "RolledBack")
         require(held.chain[-1] in self.chain, "Forked")
@@ -356,14 +358,18 @@ class Roster:
             require(new is not None, "EntryMissing")
             check_tombstone(old, new, lambda one: (
                 keys_of([one.log_key]), one.witness_key and keys_of([one.witness_key]),
-                one.operator, one.log_epoch))
+                keys_of(one.earlier_log_keys), one.operator, one.log_epoch))
+        known = {node.id: node for node in theirs.nodes}
+        for new in ours.nodes:
+            check_log_keys(known.get(new.id), new, ours.version - theirs.version - 1)
         return True
 
     def log(self, node):
-        """Origin and key of a node's log."""
+        """Origin and keys of a node's log, each with its end or 0. LOG-22."""
         entry = self.nodes[node]
         origin = f"frex/{self.listed.federation}/{entry.id}/log/{entry.log_epoch}"
-        return origin, entry.log_key.key
+        listed = [entry.log_key, *entry.earlier_log_keys]
+        return origin, [(one.key, one.not_after_ms) for one in listed]
 
 
 def keys_of(listed):
@@ -379,6 +385,20 @@ def check_companions(held, listed):
 
 def identity_keys(members):
     return [one for member in members for one in member.identity_keys]
+
+
+def check_log_keys(old, new, unseen):
+    """ROS-41, ROS-42: `unseen` rosters stand between the two."""
+    listed = keys_of(new.earlier_log_keys)
+    known = 0
+    if old is not None and old.log_epoch == new.log_epoch:
+        before = keys_of(old.earlier_log_keys)
+        require(all(one in listed for one in before), "LogKeyDropped")
+        changed = old.log_key.key != new.log_key.key
+        require(not changed or old.log_key.key in [one[1] for one in listed], "LogKeyDropped")
+        known = len(before) + changed
+        unseen = unseen if changed else 0
+    require(len(listed) - known <= unseen, "ForeignLogKey")
 
 
 def check_tombstone(old, new, stays):

@@ -198,14 +198,22 @@ def parse_checkpoint(text):
     return lines[0], int(lines[1]), root
 
 
-def verify_checkpoint(data, origin, key):
-    """Size and root of a checkpoint of the log `origin` with the key `key`."""
+def verify_checkpoint(data, origin, keys, at_ms=0):
+    """Size and root of a checkpoint of the log `origin` that covers what happened at `at_ms`.
+
+    `keys` are the one in force and the earlier ones, each with its end or 0. LOG-22, LOG-23.
+    """
     with inside("Note"):
-        text = parse_note(data)[0]
+        text, lines = parse_note(data)
     found, size, root = parse_checkpoint(text)
     require(found == origin, "Origin")
+    present = {(name, key_id) for name, key_id, _ in lines}
+    signers = [one for one in keys if (origin, note_key_id(origin, 1, one[0])) in present]
     with inside("Note"):
-        verify_note(data, origin, key)
+        require(signers, "Unsigned")
+        verify_note(data, origin, signers[0][0])
+    end_ms = signers[0][1]
+    require(not end_ms or at_ms < end_ms, "KeyEnded")
     return size, root
 
 

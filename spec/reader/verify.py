@@ -20,17 +20,19 @@ import protobuf
 import receipt
 import roster
 import tlog
+from envelope import CLOCK_SKEW_MS
 from refused import Refused, require
 
 
 STAGES = {1: "DELIVERED", 2: "OPENED", 3: "ACTED"}
 
 
-def log_key(arguments, checkpoint):
-    """Origin and key of the log, from a verifier key or from a roster."""
+def log_keys(arguments, checkpoint):
+    """Origin and keys of the log, from a verifier key or from a roster."""
     if arguments.vkey or arguments.vkey_file:
         text = arguments.vkey or Path(arguments.vkey_file).read_text("utf-8")
-        return tlog.parse_vkey(text.strip())
+        origin, key = tlog.parse_vkey(text.strip())
+        return origin, [(key, 0)]
     if not arguments.roster or not arguments.root:
         sys.exit("say --vkey, --vkey-file, or --roster with --root")
     judged = judged_roster(arguments.roster, arguments)
@@ -48,9 +50,9 @@ def judged_roster(path, arguments):
 
 def verify_receipt(arguments):
     message = receipt.read_file(Path(arguments.file).read_bytes().decode("utf-8"))
-    origin, key = log_key(arguments, message.checkpoint)
+    origin, keys = log_keys(arguments, message.checkpoint)
     expected = bytes.fromhex(arguments.envelope) if arguments.envelope else None
-    found, results = receipt.checks(message, origin, key, expected)
+    found, results = receipt.checks(message, origin, keys, expected)
     for name, refusal in results:
         print(f"{'ok    ' if refusal is None else 'FAILED'}  {name}{f': {refusal}' if refusal else ''}")
     require(all(refusal is None for _, refusal in results), "receipt")
@@ -77,7 +79,10 @@ def check_stage(statement, judged):
 
 def verify_checkpoint(arguments):
     data = Path(arguments.file).read_bytes()
-    size, root = tlog.verify_checkpoint(data, *log_key(arguments, data))
+    # A lone checkpoint says nothing of its time: it is judged as what it is taken for, the newest.
+    now_ms = arguments.now_ms or int(time.time() * 1000)
+    at_ms = max(now_ms - CLOCK_SKEW_MS, 0)
+    size, root = tlog.verify_checkpoint(data, *log_keys(arguments, data), at_ms)
     print(f"size {size}, root {root.hex()}")
 
 
@@ -135,7 +140,7 @@ def check_tiles(folder, hashes):
 def verify_tiles(arguments):
     folder = Path(arguments.file)
     data = (folder / "checkpoint").read_bytes()
-    size, root = tlog.verify_checkpoint(data, *log_key(arguments, data))
+    size, root = tlog.verify_checkpoint(data, *log_keys(arguments, data))
     before, hashes = 0, []
     for leaf in read_entries(folder, size):
         _, time_ms = tlog.parse_leaf(leaf)
@@ -143,6 +148,7 @@ def verify_tiles(arguments):
         before = time_ms
         hashes.append(tlog.leaf_hash(leaf))
     require(tree_root(hashes) == root, "Root")
+    tlog.verify_checkpoint(data, *log_keys(arguments, data), before)
     check_tiles(folder, hashes)
     print(f"{size} leaves lead to the signed root {root.hex()}")
 

@@ -99,7 +99,7 @@ fn log_folder(frex: &Frex, member: &str) -> PathBuf {
 /// The published head, if anything has been published.
 fn published(frex: &Frex, member: &str) -> Option<Checkpoint> {
     let note = fs::read(log_folder(frex, member).join("checkpoint")).ok()?;
-    Some(checkpoint::parse_and_verify(&note, &log_of(frex, member)).unwrap())
+    Some(checkpoint::parse_and_verify(&note, &log_of(frex, member), 0).unwrap())
 }
 
 /// What one report's sender holds in its hands.

@@ -7,6 +7,7 @@ use frex_proto::{
     error::WireCode,
     id::MessageId,
     label::Hash,
+    limits,
     log::{Checkpoint, CheckpointError, LogVerifier, ProofError, checkpoint, proof},
     v1,
     wire::{FrameError, FrameType},
@@ -137,7 +138,7 @@ impl Client {
         let v1::answer::Answer::Checkpoint(answer) = answer else {
             return Err(TransportError::from(FrameError::Malformed).into());
         };
-        let head = checkpoint::parse_and_verify(&answer.checkpoint, &log)?;
+        let head = checkpoint::parse_and_verify(&answer.checkpoint, &log, self.just_now_ms())?;
         if let Some(known) = known {
             let hashes = hashes(&answer.consistency)?;
             proof::verify_consistency(known.size, &known.root, head.size, &head.root, &hashes)?;
@@ -161,13 +162,19 @@ impl Client {
         let v1::answer::Answer::Proof(answer) = answer else {
             return Err(TransportError::from(FrameError::Malformed).into());
         };
-        let head = checkpoint::parse_and_verify(&answer.checkpoint, &log)?;
+        let head = checkpoint::parse_and_verify(&answer.checkpoint, &log, self.just_now_ms())?;
         let hashes = hashes(&answer.hashes)?;
         proof::verify_inclusion(leaf, index, head.size, &hashes, &head.root)?;
         Ok(LogHead {
             checkpoint: head,
             note: answer.checkpoint,
         })
+    }
+
+    /// A time that has passed also by the clock of the node that answers. Spec: LOG-23.
+    fn just_now_ms(&self) -> u64 {
+        let now_ms = self.0.environment.clock.now_ms();
+        now_ms.saturating_sub(limits::CLOCK_SKEW_MS_MAX)
     }
 
     fn home_log(&self) -> Result<LogVerifier, QueryError> {

@@ -3,7 +3,7 @@
 //! It changes nothing, asks for no passphrase, and says for whatever is not well what mends it.
 //! Spec: CLI-10 to CLI-12.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use frex_client::keys::{KeyFileError, text::KeyText};
@@ -15,6 +15,7 @@ mod evidence;
 pub mod examine;
 mod folder;
 mod live;
+mod log_key;
 mod reach;
 mod report;
 mod roster;
@@ -166,5 +167,20 @@ impl Folder {
     /// The name of a check of this folder.
     fn check(&self, what: &str) -> String {
         format!("{} {what}", self.kind.name())
+    }
+
+    /// The command by which a key of this folder is followed by another.
+    fn rotate(&self, name: &str) -> String {
+        match (self.kind, name, self.path.parent()) {
+            // The member states its node's keys, so the command needs the folder that has both.
+            (Kind::Node, "tls", Some(both)) => {
+                let both = match both.as_os_str().is_empty() {
+                    true => Path::new("."),
+                    false => both,
+                };
+                format!("frex key rotate tls --of node {}", both.display())
+            }
+            _ => format!("frex key rotate {name} {}", self.path.display()),
+        }
     }
 }

@@ -140,11 +140,7 @@ impl Reader<'_> {
             extension(&item.opened.content_type)
         ));
         files::replace(&path, &item.opened.data)?;
-        let receipt = member::keep_receipt(
-            &self.home.receipts_dir(),
-            &item.receipt.receipt,
-            self.roster,
-        )?;
+        let receipt = member::keep_receipt(&self.home.receipts_dir(), &item.receipt)?;
         let mut row = self.describe(&item, &path, &receipt);
         match self.confirm {
             ConfirmArg::None => {
@@ -157,8 +153,7 @@ impl Reader<'_> {
                 let proven = proven.or_fail(format_args!(
                     "{id} is kept, but the sender could not be told"
                 ))?;
-                let path =
-                    member::keep_receipt(&self.home.receipts_dir(), &proven.receipt, self.roster)?;
+                let path = member::keep_receipt(&self.home.receipts_dir(), &proven)?;
                 row["state"] = "opened".into();
                 row["stage_receipt"] = path.display().to_string().into();
                 self.note(id, &row)?;

@@ -19,6 +19,8 @@ use super::{
 
 mod change;
 mod list;
+mod log;
+mod node_tls;
 pub mod rotate;
 mod token;
 

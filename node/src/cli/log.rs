@@ -9,11 +9,10 @@ use bytes::Bytes;
 use frex_client::{environment::Clock, keys::KeyFileError};
 use frex_proto::{
     error::WireCode,
-    keys::VerifyingKey,
     label::Hash,
     limits,
     log::{
-        self, Checkpoint, LogVerifier, Origin, Tile, TileKind, TlogProof, checkpoint,
+        self, ANY_TIME_MS, Checkpoint, LogVerifier, Origin, Tile, TileKind, TlogProof, checkpoint,
         inclusion_proof, tile,
     },
 };
@@ -61,13 +60,12 @@ impl LogFiles {
 
     fn of_node(home: &Path) -> Result<Self, Failure> {
         let config = NodeHome::config(home).or_fail("cannot read the node's settings")?;
-        let key = public_key(home, &config)?;
-        let node = config.node;
+        let node = &config.node;
         let newest = published(&home.join(LOG_DIR))?
             .into_iter()
             .filter_map(|(origin, folder)| {
                 let parts = Origin::parse(&origin).ok()?;
-                (parts.node == node).then_some((parts.epoch, origin.clone(), folder))
+                (parts.node == *node).then_some((parts.epoch, origin.clone(), folder))
             })
             .max_by_key(|(epoch, _, _)| *epoch);
         let (_, origin, folder) = newest.ok_or_else(|| {
@@ -75,7 +73,7 @@ impl LogFiles {
                 .cause("the log has no entry, or the node has not run")
                 .advise(format!("frex run {}", home.display()))
         })?;
-        Self::read(folder, LogVerifier { origin, key })
+        Self::read(folder, verifier_of(home, &config, origin)?)
     }
 
     fn read(folder: PathBuf, verifier: LogVerifier) -> Result<Self, Failure> {
@@ -83,7 +81,8 @@ impl LogFiles {
             &folder.join("checkpoint"),
             limits::CHECKPOINT_BYTES_MAX,
         )?);
-        let head = checkpoint::parse_and_verify(&note, &verifier).or_code(
+        // Files of one's own, or handed over with their key: which key signed them is the question.
+        let head = checkpoint::parse_and_verify(&note, &verifier, ANY_TIME_MS).or_code(
             WireCode::BadProof,
             "the published checkpoint does not verify",
         )?;
@@ -93,6 +92,12 @@ impl LogFiles {
             head,
             note,
         })
+    }
+
+    /// The verifier key line of the key that signed the head.
+    fn vkey(&self) -> String {
+        let signer = self.verifier.vkey_for(&self.note);
+        signer.unwrap_or_else(|| self.verifier.vkey())
     }
 
     /// The content of a tile.
@@ -141,7 +146,7 @@ pub fn checkpoint(dir: &Path, json: bool) -> Done {
     if json {
         output::document(json!({
             "origin": log.head.origin, "size": log.head.size, "root": hex::encode(log.head.root),
-            "vkey": log.verifier.vkey(), "checkpoint": text,
+            "vkey": log.vkey(), "checkpoint": text,
         }));
     } else {
         output::data(text.trim_end());
@@ -178,7 +183,7 @@ pub fn prove(args: &LogProveArgs, json: bool) -> Done {
     if json {
         output::document(json!({
             "origin": log.head.origin, "index": index, "size": size, "leaf": hex::encode(entry),
-            "proof": text, "vkey": log.verifier.vkey(),
+            "proof": text, "vkey": log.vkey(),
         }));
     } else {
         output::data(text.trim_end());
@@ -210,7 +215,7 @@ pub fn export(args: &LogExportArgs, json: bool) -> Done {
         .map_or("log", |origin| origin.node)
         .to_owned();
     let vkey = args.out.join(format!("{node}.vkey"));
-    fs::write(&vkey, format!("{}\n", log.verifier.vkey())).map_err(failed)?;
+    fs::write(&vkey, format!("{}\n", log.vkey())).map_err(failed)?;
     if json {
         output::document(
             json!({ "folder": folder, "vkey": vkey, "size": log.head.size, "tiles": copied }),
@@ -261,19 +266,35 @@ fn published(root: &Path) -> Result<Vec<(String, PathBuf)>, Failure> {
         .collect())
 }
 
-/// The key that the node's checkpoints verify by: of its key file, or of the roster where that
-/// file does not say it or is handed to the service alone.
-fn public_key(home: &Path, config: &NodeConfig) -> Result<VerifyingKey, Failure> {
-    match NodeHome::log_public_key(home, config, &passphrase::unlock()) {
-        Ok(Some(key)) => return Ok(key),
-        Ok(None) | Err(NodeHomeError::File(KeyFileError::NoCredentials { .. })) => {}
-        Err(error) => return Err(error).or_fail("cannot read the log's key"),
+/// The keys that the node's checkpoints verify by: those that its roster lists for this log, or the
+/// key in its file where no roster says more.
+fn verifier_of(home: &Path, config: &NodeConfig, origin: String) -> Result<LogVerifier, Failure> {
+    let unread = "cannot read the log's key";
+    let roster = NodeHome::held_roster(home, Clock::System.now_ms());
+    let listed = roster
+        .as_ref()
+        .ok()
+        .and_then(|roster| roster.log_verifier(&config.node))
+        .filter(|log| log.origin == origin);
+    let own = match NodeHome::log_public_key(home, config, &passphrase::unlock()) {
+        Ok(key) => key,
+        // Only a service is handed credentials; whoever looks on is not.
+        Err(NodeHomeError::File(KeyFileError::NoCredentials { .. })) => None,
+        Err(error) => return Err(error).or_fail(unread),
+    };
+    match (listed, own) {
+        // Another key than any listed signs here: then what it signed is to be seen, not hidden.
+        (Some(log), Some(own)) if log.keys().iter().all(|listed| listed.key != own) => {
+            Ok(LogVerifier::new(origin, own))
+        }
+        (Some(log), _) => Ok(log),
+        (None, Some(own)) => Ok(LogVerifier::new(origin, own)),
+        (None, None) => {
+            roster.or_fail(unread)?;
+            let what = "the roster does not list this node";
+            Err(Failure::new(WireCode::NotTrusted, what))
+        }
     }
-    let roster =
-        NodeHome::roster(home, Clock::System.now_ms()).or_fail("cannot read the log's key")?;
-    let log = roster.log_verifier(&config.node);
-    log.map(|log| log.key)
-        .ok_or_else(|| Failure::new(WireCode::NotTrusted, "the roster does not list this node"))
 }
 
 /// The log that was exported into `dir`, with the key beside it; none unless it is exactly one.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use frex_client::{
-    client::{Client, ClientConfig},
+    client::{Client, ClientConfig, ProvenReceipt},
     environment::Clock,
     keys::{MEMBER_FILE, MemberHome, MemberKeys, rotation::KeyRecord},
 };
@@ -159,7 +159,7 @@ pub fn stage_name(stage: Stage) -> &'static str {
     }
 }
 
-/// The log that a receipt's checkpoint names, with the key that the roster lists for it.
+/// The log that a receipt's checkpoint names, with the keys that the roster lists for it.
 pub fn log_of(receipt: &v1::Receipt, roster: &Roster) -> Option<LogVerifier> {
     let origin = origin_of(receipt)?;
     let node = Origin::parse(&origin).ok()?.node;
@@ -172,13 +172,10 @@ pub fn origin_of(receipt: &v1::Receipt) -> Option<String> {
     Some(Checkpoint::parse_text(note.text()).ok()?.origin)
 }
 
-/// Keeps a receipt as a proof file with its leaf and the log's verifier key beside it; one that
-/// is kept already stays as it is. Gives the proof file's path.
-pub fn keep_receipt(
-    folder: &Path,
-    receipt: &v1::Receipt,
-    roster: &Roster,
-) -> Result<PathBuf, Failure> {
+/// Keeps a receipt as a proof file, and beside it its leaf and the verifier key of the log key that
+/// signed it; one that is kept already stays as it is. Gives the proof file's path.
+pub fn keep_receipt(folder: &Path, proven: &ProvenReceipt) -> Result<PathBuf, Failure> {
+    let receipt = &proven.receipt;
     let statement = v1::Statement::decode(receipt.statement.clone()).map_err(|error| {
         Failure::new(WireCode::BadReceipt, "a receipt does not decode").because(&error)
     })?;
@@ -196,12 +193,12 @@ pub fn keep_receipt(
         return Ok(path);
     }
     files::replace(&folder.join(format!("{name}.leaf")), &receipt.leaf)?;
-    if let Some(log) = log_of(receipt, roster) {
-        files::replace(
-            &folder.join(format!("{name}.vkey")),
-            format!("{}\n", log.vkey()).as_bytes(),
-        )?;
-    }
+    let verified = &proven.verified;
+    let log = LogVerifier::new(verified.checkpoint.origin.clone(), verified.log_key.clone());
+    files::replace(
+        &folder.join(format!("{name}.vkey")),
+        format!("{}\n", log.vkey()).as_bytes(),
+    )?;
     files::replace(&path, text.as_bytes())?;
     Ok(path)
 }

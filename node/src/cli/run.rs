@@ -53,8 +53,14 @@ pub fn run(args: &RunArgs, json: bool) -> Done {
     let dir = files::home(&args.dir, "node", CONFIG_FILE)?;
     // Before anything is read: a second process must not even look.
     let lock = DirLock::take(&dir).or_fail("the node cannot start")?;
-    let home = NodeHome::open(&dir, Clock::System.now_ms(), &passphrase::unlock())
-        .map_err(|error| not_ready(&args.dir, error))?;
+    let (now_ms, unlock) = (Clock::System.now_ms(), passphrase::unlock());
+    let open = || {
+        if NodeHome::take_up_log_key(&dir, now_ms, &unlock)? {
+            tracing::info!("the roster lists the log's next key: it is in use now");
+        }
+        NodeHome::open(&dir, now_ms, &unlock)
+    };
+    let home = open().map_err(|error| not_ready(&args.dir, error))?;
     // The endpoint belongs on a runtime of its own thread; checks and disk have theirs.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -71,6 +77,7 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
     let suspensions = Suspensions::load(&home.dir).or_fail("the node cannot start")?;
     let anchor = NodeHome::anchor(&home.dir).or_fail("the node cannot start")?;
     let (dir, file) = (home.dir.clone(), home.dir.join(ROSTER_FILE));
+    let log_key_in_force = log_key_in_force(&home);
     let metrics_address = home.config.metrics;
     let operator = home
         .roster
@@ -92,8 +99,11 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
     let bar = output::progress("replaying the journal");
     let started = Node::start(parts, &mut |done, total| output::advance(&bar, done, total)).await;
     bar.finish_and_clear();
-    let node = started.map_err(|error| not_started(&error))?;
+    let node = started.map_err(|error| not_started(&error, &args.dir))?;
     node.suspensions().replace(suspensions);
+    if log_key_in_force {
+        retire_log_keys(&dir);
+    }
     let status = node.status_handle();
     let address = match metrics_address {
         None => None,
@@ -104,8 +114,7 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
         never = take_installed(&node, &file) => match never {},
         never = take_suspensions(&node, &dir) => match never {},
         code = stop.asked() => Ok(code),
-        () = node.failed() => Err(Failure::new(WireCode::StorageFailed, "the node's storage failed")
-            .cause("a write or sync failed or its outcome is unknown; nothing more was accepted or signed")),
+        code = node.failed() => Err(failed(code, &args.dir)),
     };
     tracing::info!("the node stops");
     tokio::select! {
@@ -114,6 +123,34 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
         code = stop.asked() => return Ok(code),
     }
     ended
+}
+
+/// Whether the key held here is the one that the roster lists, and no earlier one.
+fn log_key_in_force(home: &NodeHome) -> bool {
+    let node = home.roster.node(&home.config.node);
+    node.is_some_and(|node| node.log_key.key == home.log_key.verifying_key())
+}
+
+/// The log's head is signed by the key in force: those before it have nothing left to do.
+fn retire_log_keys(dir: &Path) {
+    match NodeHome::retire_log_keys(dir, Clock::System.now_ms()) {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "the log keys before the one in force are destroyed"),
+        // The next start tries again; the log itself is well.
+        Err(error) => tracing::error!(%error, "a log key that was followed is not destroyed"),
+    }
+}
+
+fn failed(code: WireCode, dir: &Path) -> Failure {
+    let dir = dir.display();
+    match code {
+        WireCode::KeyEnded => Failure::new(code, "a key that the node ran with has ended")
+            .cause("the roster lists another, which a start takes up")
+            .advise(format!("frex run {dir}   (or: frex doctor {dir})")),
+        _ => Failure::new(WireCode::StorageFailed, "the node's storage failed").cause(
+            "a write or sync failed or its outcome is unknown; nothing more was accepted or signed",
+        ),
+    }
 }
 
 /// Takes the roster that `frex roster install` puts into the directory of a running node.
@@ -290,12 +327,16 @@ fn not_ready(dir: &Path, error: NodeHomeError) -> Failure {
     }
 }
 
-fn not_started(error: &StartError) -> Failure {
+fn not_started(error: &StartError, dir: &Path) -> Failure {
     let failure = Failure::new(error.into(), "the node cannot start").because(error);
     match error {
         StartError::NotListed => {
             failure.advise("Hand the .card file to the governance, then install the new roster")
         }
+        StartError::LogKeyEnded => failure.advise(format!(
+            "Put the log key that the roster lists into {0}/keys, as log.key; if it is lost, have another listed: frex key rotate log {0}",
+            dir.display()
+        )),
         StartError::Listen(_) => failure.advise("Choose another `listen` address in frex.toml"),
         _ => failure,
     }

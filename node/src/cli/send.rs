@@ -344,7 +344,7 @@ impl<'a> Ear<'a> {
     }
 
     fn keep(&self, receipt: &ProvenReceipt) -> Result<String, Failure> {
-        let path = member::keep_receipt(&self.folder, &receipt.receipt, self.roster)?;
+        let path = member::keep_receipt(&self.folder, receipt)?;
         Ok(path.display().to_string())
     }
 }

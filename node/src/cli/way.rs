@@ -116,6 +116,12 @@ pub async fn walk(asker: Arc<Asker>, node: Node, known_size: u64, dir: &Path) ->
     outcome
 }
 
+/// A session with `node`, if the way leads that far.
+pub async fn reach(asker: &Asker, node: &Node) -> Option<Session> {
+    let address = resolve(&node.addresses).await?;
+    dial(asker, &node.id, address).await.ok()
+}
+
 /// Whoever is not live is not dialled: nothing on the way there can be mended.
 fn not_live(roster: &Roster, node: &Node) -> Stop {
     let how = match roster.is_revoked(&node.id) {

@@ -236,7 +236,7 @@ impl Publisher {
 
     /// Adds leaves to the files, then their checkpoint.
     fn extend(&mut self, leaves: &[[u8; 48]], checkpoint: &Bytes) -> Result<(), LedgerError> {
-        if leaves.is_empty() {
+        if leaves.is_empty() && *checkpoint == self.checkpoint {
             return Ok(());
         }
         for leaf in leaves {

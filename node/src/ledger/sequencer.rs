@@ -55,7 +55,7 @@ pub struct Sequencer {
     /// What is derived from it.
     pub index: Arc<Index>,
     /// Signs checkpoints.
-    pub log_key: SigningKey,
+    pub signer: Signer,
     /// Name of the log.
     pub origin: String,
     /// This node's id, as statements name it.
@@ -76,6 +76,14 @@ pub struct Sequencer {
     pub after: Arc<Bells>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+}
+
+/// What checkpoints are signed with. Spec: LOG-24.
+pub struct Signer {
+    /// The key.
+    pub key: SigningKey,
+    /// First millisecond of which it can say nothing any more, as the roster in force has it.
+    pub end_ms: watch::Receiver<Option<u64>>,
 }
 
 /// A record that is ready but for its leaf's place in the tree.
@@ -130,6 +138,23 @@ impl Sequencer {
         }
     }
 
+    /// Signs the newest head once more: with a key that has followed the one it was signed with.
+    /// Nothing for an empty log. Spec: LOG-24.
+    ///
+    /// # Errors
+    /// A failed or uncertain write, also a full disk, and a key that does not sign: the log must
+    /// not be told of under its old key.
+    pub fn sign_head_anew(&mut self) -> Result<(), LedgerError> {
+        if self.frontier.size() == 0 {
+            return Ok(());
+        }
+        let head = (self.frontier.size(), self.frontier.root());
+        let time_ms = self.clock.now_ms().max(self.last_ms);
+        let note = self.sign_head(head, time_ms)?;
+        let positions = self.append(&[], Some(&note))?;
+        self.settle(&[], &positions, Some(note), &mut [], &[])
+    }
+
     /// Makes one block of `jobs` and answers them; returns those that must wait for the next.
     ///
     /// # Errors
@@ -180,19 +205,19 @@ impl Sequencer {
         let grown = log::batch_append(&self.frontier, &leaves);
         let head = (grown.frontier.size(), grown.root);
         let note = match (!leaves.is_empty())
-            .then(|| self.sign_head(head))
+            .then(|| self.sign_head(head, now_ms))
             .transpose()
         {
             Ok(note) => note,
             // Like a full disk: nothing was written and the tree is as it was, so callers hear a
             // code that says to come again, and keep what they have. A token that comes back needs
             // no restart, and its own session has been tried anew before it gave up.
-            Err(CheckpointError::Note(NoteError::Signing(error))) => {
+            Err(LedgerError::Signing(error)) => {
                 tracing::error!("no checkpoint can be signed, so nothing is accepted: {error}");
                 fail(&planned, outcomes, error.into());
                 return Ok(());
             }
-            Err(_) => return Err(LedgerError::Inconsistent),
+            Err(error) => return Err(error),
         };
         let mut receipts = Vec::with_capacity(planned.len());
         let mut proofs = grown.proofs.into_iter();
@@ -230,13 +255,13 @@ impl Sequencer {
         }
     }
 
-    fn sign_head(&self, (size, root): (u64, Hash)) -> Result<Bytes, CheckpointError> {
+    fn sign_head(&self, (size, root): (u64, Hash), time_ms: u64) -> Result<Bytes, LedgerError> {
         let head = Checkpoint {
             origin: self.origin.clone(),
             size,
             root,
         };
-        checkpoint::sign(&head, &self.log_key)
+        self.signer.sign(&head, time_ms)
     }
 
     fn append(
@@ -306,6 +331,22 @@ impl Sequencer {
             }
         }
         Ok(())
+    }
+}
+
+impl Signer {
+    /// Signs a head whose newest leaf is of `time_ms`.
+    ///
+    /// # Errors
+    /// [`LedgerError::KeyEnded`]: nobody would take what it signed. [`LedgerError::Signing`].
+    fn sign(&self, head: &Checkpoint, time_ms: u64) -> Result<Bytes, LedgerError> {
+        if self.end_ms.borrow().is_some_and(|end_ms| time_ms >= end_ms) {
+            return Err(LedgerError::KeyEnded);
+        }
+        checkpoint::sign(head, &self.key).map_err(|error| match error {
+            CheckpointError::Note(NoteError::Signing(error)) => LedgerError::Signing(error),
+            _ => LedgerError::Inconsistent,
+        })
     }
 }
 

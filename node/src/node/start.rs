@@ -12,7 +12,7 @@ use frex_client::{
     tls::{Identity, config::Limits},
     transport::{Endpoint, EndpointConfig, Greeter},
 };
-use frex_proto::{log::LogVerifier, roster::Peer};
+use frex_proto::{error::WireCode, log::LogVerifier, roster::Peer};
 use rand_core::Rng;
 use tokio::{
     sync::{Semaphore, mpsc, watch},
@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    Execution, Node, NodeParts, StartError,
+    Execution, Node, NodeParts, StartError, own_keys,
     trust::{self, DataStore},
 };
 use crate::{
@@ -35,7 +35,7 @@ use crate::{
         Job, LedgerError,
         query::Ledger,
         replay::{self, Folders},
-        sequencer::{QUEUE_ENTRIES_MAX, Sequencer},
+        sequencer::{QUEUE_ENTRIES_MAX, Sequencer, Signer},
     },
     listen,
     shared::Shared,
@@ -53,17 +53,17 @@ pub(super) async fn start(
     let id = parts.config.node.clone();
     let roster = parts.roster.current();
     let log = roster.log_verifier(&id).ok_or(StartError::NotListed)?;
-    if parts.log_key.verifying_key().as_bytes() != log.key.as_bytes() {
-        return Err(StartError::NotListed);
-    }
+    let keys = own_keys::of(&parts);
+    let end_ms = own_keys::end_of_log_key(&log, &keys.log, parts.environment.clock.now_ms())?;
     let (stop, stopping) = watch::channel(false);
-    let (fail, failed) = watch::channel(false);
-    let mut tasks = JoinSet::new();
+    let (fail, failed) = watch::channel(None);
+    let (log_key_end, end_ms) = watch::channel(end_ms);
+    let (mut tasks, suspensions) = (JoinSet::new(), SuspensionHandle::default());
     let bells = Arc::new(Bells::new(&id));
-    let (ledger, sequencer, jobs) = open_ledger(&parts, &log, bells.clone(), progress)?;
+    let (ledger, sequencer, jobs) = open_ledger(&parts, &log, end_ms, bells.clone(), progress)?;
 
     let writers = (
-        sequence(sequencer, jobs, fail),
+        sequence(sequencer, jobs, fail.clone()),
         publish(
             ledger.clone(),
             stopping.clone(),
@@ -78,7 +78,6 @@ pub(super) async fn start(
     };
     let greeter = greeter(&parts, &id, &ledger);
     let endpoint = bind(&parts, &greeter)?;
-    let suspensions = SuspensionHandle::default();
     let shared = Arc::new(Shared {
         intake: Intake {
             roster: parts.roster.clone(),
@@ -90,6 +89,7 @@ pub(super) async fn start(
         greeter: greeter.clone(),
         started_ms: parts.environment.clock.now_ms(),
         id,
+        keys,
         config: parts.config,
         environment: parts.environment,
         disk: parts.disk,
@@ -107,6 +107,7 @@ pub(super) async fn start(
     tasks.spawn(listen::accept(shared.clone(), greeter.clone()));
     tasks.spawn(delivery::run(shared.clone()));
     tasks.spawn(trust::log_changes(shared.clone()));
+    tasks.spawn(own_keys::watch(shared.clone(), log_key_end, fail));
     Ok(Node {
         shared,
         stop,
@@ -153,6 +154,7 @@ fn membership(parts: &NodeParts, workers: &Workers) -> Membership {
 fn open_ledger(
     parts: &NodeParts,
     log: &LogVerifier,
+    end_ms: watch::Receiver<Option<u64>>,
     bells: Arc<Bells>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(Ledger, Sequencer, mpsc::Receiver<Job>), LedgerError> {
@@ -179,6 +181,8 @@ fn open_ledger(
         );
     }
     let (jobs, receiver) = mpsc::channel(QUEUE_ENTRIES_MAX);
+    let log_key = parts.log_key.clone();
+    let followed = own_keys::has_followed(log, &log_key.verifying_key(), &replay.checkpoint);
     let (checkpoint, newest) = watch::channel(replay.checkpoint);
     let tail = Arc::new(Mutex::new(replay.tail));
     let ledger = Ledger {
@@ -189,10 +193,13 @@ fn open_ledger(
         tail: tail.clone(),
         checkpoint: newest,
     };
-    let sequencer = Sequencer {
+    let mut sequencer = Sequencer {
         journal: replay.journal,
         index,
-        log_key: parts.log_key.clone(),
+        signer: Signer {
+            key: log_key,
+            end_ms,
+        },
         origin: log.origin.clone(),
         node: parts.config.node.clone(),
         frontier: replay.frontier,
@@ -204,6 +211,11 @@ fn open_ledger(
         after: bells,
         metrics: parts.metrics.clone(),
     };
+    if followed {
+        sequencer.sign_head_anew()?;
+        ledger.publish()?;
+        tracing::info!("the log goes on under its new key");
+    }
     Ok((ledger, sequencer, receiver))
 }
 
@@ -240,10 +252,14 @@ fn bind(parts: &NodeParts, greeter: &Greeter) -> Result<Endpoint, StartError> {
 }
 
 /// Runs the single writer; its failure is the node's.
-async fn sequence(sequencer: Sequencer, jobs: mpsc::Receiver<Job>, fail: watch::Sender<bool>) {
+async fn sequence(
+    sequencer: Sequencer,
+    jobs: mpsc::Receiver<Job>,
+    fail: watch::Sender<Option<WireCode>>,
+) {
     if let Err(error) = sequencer.run(jobs).await {
-        tracing::error!(error = ?error, "storage failed: the node stops");
-        fail.send_replace(true);
+        tracing::error!(error = ?error, "the ledger cannot go on: the node stops");
+        fail.send_replace(Some((&error).into()));
         // Keeps the channel of failures open, so that late askers learn of it too.
         fail.closed().await;
     }

@@ -27,6 +27,8 @@ pub(super) fn of(shared: &Shared) -> NodeStatus {
         roster_standing: standing_name(roster.standing(shared.now_ms())),
         roster_expires_ms: roster.expires_ms(),
         log_origin: origin,
+        log_key: shared.keys.log.key_id().to_string(),
+        tls_key: shared.keys.tls.key_id().to_string(),
         log_size,
         checkpoint: String::from_utf8_lossy(&checkpoint).into_owned(),
         outbox: waiting(

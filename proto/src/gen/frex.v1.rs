@@ -319,7 +319,7 @@ pub struct Member {
     #[prost(string, repeated, tag = "12")]
     pub jurisdictions: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Node {
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
@@ -335,6 +335,9 @@ pub struct Node {
     pub log_epoch: u32,
     #[prost(message, optional, tag = "6")]
     pub witness_key: ::core::option::Option<PublicKey>,
+    /// newest first, each with its end
+    #[prost(message, repeated, tag = "7")]
+    pub earlier_log_keys: ::prost::alloc::vec::Vec<PublicKey>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Roster {

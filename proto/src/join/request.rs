@@ -10,7 +10,7 @@ use crate::{
     keys::{SigningError, SigningKey, VerifyingKey},
     label::{self, Hash, sha256},
     limits,
-    roster::{Card, Peer, Roster},
+    roster::{Card, Node, Peer, Roster},
     sign, v1,
 };
 
@@ -135,10 +135,10 @@ pub fn check_listing(applicant: &Applicant, roster: &Roster) -> Result<Listing, 
     let members = roster.members().filter(|member| of_others(&member.id));
     let identities = members.flat_map(|member| member.identity_keys.iter());
     let nodes = roster.nodes().filter(|node| of_others(&node.operator));
-    let logs = nodes.flat_map(|node| [Some(&node.log_key), node.witness_key.as_ref()]);
+    let logs = nodes.flat_map(log_keys);
     let signing = identities
         .map(|timed| &timed.key)
-        .chain(logs.flatten())
+        .chain(logs)
         .flat_map(parts)
         .any(|key| own.contains(key));
     let transport = own
@@ -157,13 +157,19 @@ pub fn check_listing(applicant: &Applicant, roster: &Roster) -> Result<Listing, 
     Ok(listed.map_or(Listing::New, |_| Listing::Listed))
 }
 
+/// What a node signs with, or has signed with: its log's keys and its witness's.
+fn log_keys(node: &Node) -> impl Iterator<Item = &VerifyingKey> {
+    let logs = std::iter::once(&node.log_key).chain(&node.earlier_log_keys);
+    logs.map(|timed| &timed.key).chain(&node.witness_key)
+}
+
 fn keys_of_card(card: &Card) -> impl Iterator<Item = &[u8]> {
     let member = &card.member;
     let timed = member.identity_keys.iter().chain(&member.client_tls_keys);
     let node = card.node.iter();
     let of_node = node.flat_map(|node| {
         let tls = node.tls_keys.iter().map(|timed| &timed.key);
-        tls.chain([&node.log_key]).chain(&node.witness_key)
+        tls.chain(log_keys(node))
     });
     timed.map(|timed| &timed.key).chain(of_node).flat_map(parts)
 }

@@ -4,10 +4,13 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 
 use super::{
-    Checkpoint, LogVerifier, NoteError, NoteKey, NoteKeyKind, SIZE_MAX, SignedNote, empty_root,
-    note,
+    Checkpoint, LogKey, LogVerifier, NoteError, NoteKey, NoteKeyKind, SIZE_MAX, SignedNote,
+    empty_root, note,
 };
-use crate::{error::WireCode, keys::SigningKey};
+use crate::{
+    error::WireCode,
+    keys::{SigningKey, VerifyingKey},
+};
 
 /// Why a checkpoint is not one, or not this log's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -31,13 +34,16 @@ pub enum CheckpointError {
     /// Another log's.
     #[error("checkpoint is of another log")]
     Origin,
+    /// Signed by a key of this log that had ended by then.
+    #[error("checkpoint is signed by a log key that had ended by then")]
+    KeyEnded,
 }
 
 impl From<CheckpointError> for WireCode {
     fn from(error: CheckpointError) -> Self {
         match error {
             CheckpointError::Note(error) => error.into(),
-            CheckpointError::Origin => Self::BadSignature,
+            CheckpointError::Origin | CheckpointError::KeyEnded => Self::BadSignature,
             _ => Self::Malformed,
         }
     }
@@ -56,18 +62,35 @@ pub fn sign(head: &Checkpoint, key: &SigningKey) -> Result<Bytes, CheckpointErro
     Ok(Bytes::from(note.to_string()))
 }
 
-/// Reads a checkpoint and believes it if this log signed it. Spec: LOG-5, LOG-6, LOG-9.
+/// Reads a checkpoint and believes it if this log signed it with a key that had not ended at
+/// `at_ms`: the time of a leaf that it covers, or a moment just past for a head that is the newest
+/// one now. Spec: LOG-5, LOG-6, LOG-9, LOG-23.
 ///
 /// # Errors
 /// [`CheckpointError`] by what is wrong.
-pub fn parse_and_verify(bytes: &[u8], log: &LogVerifier) -> Result<Checkpoint, CheckpointError> {
+pub fn parse_and_verify(
+    bytes: &[u8],
+    log: &LogVerifier,
+    at_ms: u64,
+) -> Result<Checkpoint, CheckpointError> {
+    let (head, signer) = parse_and_find_signer(bytes, log)?;
+    signer.check_time(at_ms)?;
+    Ok(head)
+}
+
+/// As [`parse_and_verify`], but for the time: the head, and the key that signed it.
+pub(crate) fn parse_and_find_signer<'a>(
+    bytes: &[u8],
+    log: &'a LogVerifier,
+) -> Result<(Checkpoint, &'a LogKey), CheckpointError> {
     let note = SignedNote::parse(bytes)?;
     let head = Checkpoint::parse_text(note.text())?;
     if head.origin != log.origin {
         return Err(CheckpointError::Origin);
     }
-    note.verify(&log.origin, &log.key)?;
-    Ok(head)
+    let signer = log.signer(&note)?;
+    note.verify(&log.origin, &signer.key)?;
+    Ok((head, signer))
 }
 
 impl Checkpoint {
@@ -105,13 +128,74 @@ impl Checkpoint {
 }
 
 impl LogVerifier {
-    /// The log's verifier key line (vkey), as C2SP tools take it. Spec: LOG-8.
+    /// A log that has one key, and that until another follows it.
+    #[must_use]
+    pub fn new(origin: String, key: VerifyingKey) -> Self {
+        let in_force = LogKey {
+            key,
+            not_after_ms: None,
+        };
+        Self::with_earlier(origin, in_force, [])
+    }
+
+    /// A log that has changed its key: the one in force, and those before it, newest first.
+    #[must_use]
+    pub fn with_earlier(
+        origin: String,
+        in_force: LogKey,
+        earlier: impl IntoIterator<Item = LogKey>,
+    ) -> Self {
+        let keys = std::iter::once(in_force).chain(earlier).collect();
+        Self { origin, keys }
+    }
+
+    /// The key in force, then the earlier ones.
+    #[must_use]
+    pub fn keys(&self) -> &[LogKey] {
+        &self.keys
+    }
+
+    /// The key in force.
+    #[must_use]
+    pub fn key(&self) -> &VerifyingKey {
+        &self.keys[0].key
+    }
+
+    /// Whose line decides about a note: the first of the log's keys that has one. It may not hold.
+    /// Spec: LOG-23.
+    ///
+    /// # Errors
+    /// [`NoteError::Unsigned`], [`NoteError::Repeated`].
+    pub fn signer(&self, note: &SignedNote) -> Result<&LogKey, NoteError> {
+        for listed in &self.keys {
+            let id = note::key_id(&self.origin, NoteKeyKind::Ed25519, &listed.key);
+            if note.line_of(&self.origin, id)?.is_some() {
+                return Ok(listed);
+            }
+        }
+        Err(NoteError::Unsigned)
+    }
+
+    /// The verifier key line (vkey) of the key in force, as C2SP tools take it. Spec: LOG-8.
     #[must_use]
     pub fn vkey(&self) -> String {
+        self.vkey_of(self.key())
+    }
+
+    /// The verifier key line under which this very checkpoint verifies; none for one that is not
+    /// this log's. Spec: LOG-8.
+    #[must_use]
+    pub fn vkey_for(&self, checkpoint: &[u8]) -> Option<String> {
+        let note = SignedNote::parse(checkpoint).ok()?;
+        let signer = self.signer(&note).ok()?;
+        Some(self.vkey_of(&signer.key))
+    }
+
+    fn vkey_of(&self, key: &VerifyingKey) -> String {
         let key = NoteKey {
             name: self.origin.clone(),
             kind: NoteKeyKind::Ed25519,
-            key: self.key.clone(),
+            key: key.clone(),
         };
         key.to_string()
     }
@@ -125,10 +209,20 @@ impl LogVerifier {
         if key.kind != NoteKeyKind::Ed25519 {
             return Err(NoteError::VerifierKey);
         }
-        Ok(Self {
-            origin: key.name,
-            key: key.key,
-        })
+        Ok(Self::new(key.name, key.key))
+    }
+}
+
+impl LogKey {
+    /// Whether it can sign of what happened at `at_ms`. Spec: LOG-23.
+    #[must_use]
+    pub fn is_good_at(&self, at_ms: u64) -> bool {
+        self.not_after_ms.is_none_or(|end_ms| at_ms < end_ms)
+    }
+
+    pub(crate) fn check_time(&self, at_ms: u64) -> Result<(), CheckpointError> {
+        let good = self.is_good_at(at_ms);
+        good.then_some(()).ok_or(CheckpointError::KeyEnded)
     }
 }
 
@@ -148,15 +242,14 @@ pub(super) fn parse_hash(text: &str) -> Option<super::Hash> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::leaf_hash;
+    use crate::log::{ANY_TIME_MS, leaf_hash};
+
+    const NOW_MS: u64 = 1_900_000_000_000;
 
     fn log() -> (LogVerifier, SigningKey) {
         let key = SigningKey::from_seed(&[7; 32]);
-        let verifier = LogVerifier {
-            origin: "frex/f.test/n/log/1".to_owned(),
-            key: key.verifying_key(),
-        };
-        (verifier, key)
+        let origin = "frex/f.test/n/log/1".to_owned();
+        (LogVerifier::new(origin, key.verifying_key()), key)
     }
 
     fn head() -> Checkpoint {
@@ -172,9 +265,9 @@ mod tests {
     fn a_signed_checkpoint_reads_back() {
         let (verifier, key) = log();
         let note = sign(&head(), &key).expect("valid head");
-        assert_eq!(parse_and_verify(&note, &verifier), Ok(head()));
+        assert_eq!(parse_and_verify(&note, &verifier, NOW_MS), Ok(head()));
         let from_vkey = LogVerifier::from_vkey(&verifier.vkey()).expect("own output");
-        assert_eq!(parse_and_verify(&note, &from_vkey), Ok(head()));
+        assert_eq!(parse_and_verify(&note, &from_vkey, NOW_MS), Ok(head()));
     }
 
     // LOG-5, LOG-6, LOG-16: each fault of the text has its own error.
@@ -212,6 +305,55 @@ mod tests {
         assert!(Checkpoint::parse_text(&format!("o\n{SIZE_MAX}\n{root}\n")).is_ok());
     }
 
+    // LOG-22, LOG-23: an earlier key speaks of its own time alone, and the first key that has a line
+    // decides.
+    #[test]
+    fn a_log_that_changed_its_key_is_believed_under_each_in_its_time() {
+        let (verifier, old) = log();
+        let (new, stranger) = ([8; 32], [9; 32]);
+        let (new, stranger) = (
+            SigningKey::from_seed(&new),
+            SigningKey::from_seed(&stranger),
+        );
+        let ended = LogKey {
+            key: old.verifying_key(),
+            not_after_ms: Some(NOW_MS),
+        };
+        let in_force = LogKey {
+            key: new.verifying_key(),
+            not_after_ms: None,
+        };
+        let log = LogVerifier::with_earlier(verifier.origin, in_force, [ended]);
+        let by = |keys: &[&SigningKey]| {
+            let notes = keys
+                .iter()
+                .map(|key| sign(&head(), key).expect("valid head"));
+            let lines = notes.map(|note| String::from_utf8(note.to_vec()).expect("text"));
+            let mut lines = lines.map(|note| note.split_once("\n\n").expect("a note").1.to_owned());
+            format!("{}\n{}", head().text(), lines.by_ref().collect::<String>())
+        };
+        let judge = |note: &str, at_ms| parse_and_verify(note.as_bytes(), &log, at_ms);
+        assert_eq!(judge(&by(&[&old]), NOW_MS - 1), Ok(head()));
+        assert_eq!(judge(&by(&[&old]), NOW_MS), Err(CheckpointError::KeyEnded));
+        for at_ms in [ANY_TIME_MS, NOW_MS, u64::MAX] {
+            assert_eq!(judge(&by(&[&new]), at_ms), Ok(head()));
+            assert_eq!(judge(&by(&[&old, &new]), at_ms), Ok(head()));
+            let unsigned = Err(NoteError::Unsigned.into());
+            assert_eq!(judge(&by(&[&stranger]), at_ms), unsigned);
+        }
+        // A line of the key in force that does not hold is not outweighed by one that does.
+        let forged = by(&[&new, &old]);
+        let line = forged.lines().nth(4).expect("the first line").to_owned();
+        let (start, end) = line.split_at(line.len() - 8);
+        let forged = forged.replace(&line, &format!("{start}AAAAAA{}", &end[6..]));
+        assert_eq!(judge(&forged, 0), Err(NoteError::BadSignature.into()));
+        let vkey_for = |keys: &[&SigningKey]| log.vkey_for(by(keys).as_bytes());
+        assert_eq!(vkey_for(&[&new]), Some(log.vkey()));
+        let before = LogVerifier::new(log.origin.clone(), old.verifying_key());
+        assert_eq!(vkey_for(&[&old]), Some(before.vkey()));
+        assert_eq!(vkey_for(&[&stranger]), None);
+    }
+
     // LOG-9
     #[test]
     fn a_checkpoint_of_another_log_or_key_is_refused() {
@@ -222,18 +364,18 @@ mod tests {
             ..verifier.clone()
         };
         assert_eq!(
-            parse_and_verify(&note, &elsewhere),
+            parse_and_verify(&note, &elsewhere, NOW_MS),
             Err(CheckpointError::Origin)
         );
         let forged = sign(&head(), &SigningKey::from_seed(&[8; 32])).expect("valid head");
         assert_eq!(
-            parse_and_verify(&forged, &verifier),
+            parse_and_verify(&forged, &verifier, NOW_MS),
             Err(NoteError::Unsigned.into())
         );
         let text = String::from_utf8(note.to_vec()).expect("a note is text");
         let grown = text.replace("\n1\n", "\n2\n");
         assert_eq!(
-            parse_and_verify(grown.as_bytes(), &verifier),
+            parse_and_verify(grown.as_bytes(), &verifier, NOW_MS),
             Err(NoteError::BadSignature.into())
         );
     }

@@ -114,10 +114,7 @@ mod tests {
                 key: key.verifying_key(),
             }
         });
-        let log = LogVerifier {
-            origin: head.origin,
-            key: key.verifying_key(),
-        };
+        let log = LogVerifier::new(head.origin, key.verifying_key());
         (note, log, witnesses)
     }
 
@@ -125,7 +122,7 @@ mod tests {
     #[test]
     fn known_witnesses_are_counted_and_unknown_ones_ignored() {
         let (bytes, log, witnesses) = cosigned();
-        assert!(checkpoint::parse_and_verify(&bytes, &log).is_ok());
+        assert!(checkpoint::parse_and_verify(&bytes, &log, 0).is_ok());
         let note = SignedNote::parse(&bytes).expect("own output");
         let all = verify_cosignatures(&note, &witnesses).expect("both hold");
         assert_eq!(all.len(), 2);
@@ -169,8 +166,8 @@ mod tests {
         let posing = note.verify(&witnesses[0].name, &witnesses[0].key);
         assert_eq!(posing, Err(NoteError::Unsigned));
         let as_witness = WitnessVerifier {
+            key: log.key().clone(),
             name: log.origin,
-            key: log.key,
         };
         assert_eq!(verify_cosignatures(&note, &[as_witness]), Ok(Vec::new()));
     }

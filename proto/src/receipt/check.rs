@@ -3,7 +3,7 @@
 use super::{Check, CheckpointCache, Outcome, Receipt, ReceiptError};
 use crate::{
     id::EnvelopeId,
-    log::{LogVerifier, Origin},
+    log::{ANY_TIME_MS, Leaf, LogVerifier, Origin},
     v1,
 };
 
@@ -17,7 +17,8 @@ pub fn checks(
 ) -> Vec<Check> {
     let node = Origin::parse(&log.origin).map_or(log.origin.as_str(), |origin| origin.node);
     let parsed = Receipt::parse(receipt);
-    let signed = CheckpointCache::new().verify(&receipt.checkpoint, log);
+    let time_ms = Leaf::parse(&receipt.leaf).map_or(ANY_TIME_MS, |leaf| leaf.time_ms());
+    let signed = CheckpointCache::new().verify(&receipt.checkpoint, log, time_ms);
     let entry = format!("entry #{}", receipt.index);
     let place = match &signed {
         Ok(head) => format!("{entry} is in the log of size {}", head.size),

@@ -5,7 +5,8 @@ use crate::{
     id::EnvelopeId,
     limits,
     log::{
-        Checkpoint, CheckpointError, Hash, Leaf, LogVerifier, Origin, checkpoint, verify_inclusion,
+        Checkpoint, CheckpointError, Hash, Leaf, LogKey, LogVerifier, Origin, checkpoint,
+        verify_inclusion,
     },
     v1,
 };
@@ -37,7 +38,7 @@ pub fn verify_cached(
     cache: &mut CheckpointCache,
 ) -> Result<VerifiedReceipt, ReceiptError> {
     let receipt = Receipt::parse(receipt)?;
-    let checkpoint = cache.verify(&receipt.checkpoint, log)?;
+    let (checkpoint, signer) = cache.find(&receipt.checkpoint, log, receipt.leaf.time_ms())?;
     receipt.check_node(log)?;
     receipt.check_leaf()?;
     let leaf_hash = receipt.leaf.hash();
@@ -51,6 +52,7 @@ pub fn verify_cached(
         leaf_hash,
         statement: receipt.statement,
         checkpoint,
+        log_key: signer.key,
     })
 }
 
@@ -122,7 +124,8 @@ impl CheckpointCache {
         Self::default()
     }
 
-    /// A checkpoint of `log`, its signature checked now or before. Spec: RCP-5.
+    /// A checkpoint of `log` that covers a leaf of `time_ms`, its signature checked now or before.
+    /// Spec: RCP-5, RCP-16.
     ///
     /// # Errors
     /// [`CheckpointError`]. Failures are not remembered.
@@ -130,22 +133,36 @@ impl CheckpointCache {
         &mut self,
         note: &[u8],
         log: &LogVerifier,
+        time_ms: u64,
     ) -> Result<Checkpoint, CheckpointError> {
-        let key = log.key.as_bytes();
+        Ok(self.find(note, log, time_ms)?.0)
+    }
+
+    /// The checkpoint, and the key that signed it.
+    fn find(
+        &mut self,
+        note: &[u8],
+        log: &LogVerifier,
+        time_ms: u64,
+    ) -> Result<(Checkpoint, LogKey), CheckpointError> {
         let known = self.verified.iter().find(|cached| {
-            *cached.note == *note && cached.key == *key && cached.head.origin == log.origin
+            *cached.note == *note && *cached.keys == *log.keys() && cached.head.origin == log.origin
         });
+        // The bytes are judged once, but each receipt under them has a time of its own.
         if let Some(cached) = known {
-            return Ok(cached.head.clone());
+            cached.signer.check_time(time_ms)?;
+            return Ok((cached.head.clone(), cached.signer.clone()));
         }
-        let head = checkpoint::parse_and_verify(note, log)?;
+        let (head, signer) = checkpoint::parse_and_find_signer(note, log)?;
+        signer.check_time(time_ms)?;
         self.verified.truncate(CACHED_CHECKPOINTS_MAX - 1);
         self.verified.push_front(CachedCheckpoint {
             note: note.into(),
-            key: *key,
+            keys: log.keys().into(),
+            signer: signer.clone(),
             head: head.clone(),
         });
-        Ok(head)
+        Ok((head, signer.clone()))
     }
 }
 
@@ -170,10 +187,7 @@ mod tests {
 
     fn log_of(node: &str) -> Log {
         let key = SigningKey::from_seed(&[7; 32]);
-        let verifier = LogVerifier {
-            origin: log::origin("f.test", node, 1),
-            key: key.verifying_key(),
-        };
+        let verifier = LogVerifier::new(log::origin("f.test", node, 1), key.verifying_key());
         Log(verifier, key)
     }
 
@@ -349,10 +363,8 @@ mod tests {
             assert!(verify_cached(&receipt, &log.0, None, &mut cache).is_ok());
         }
         assert_eq!(cache.verified.len(), 1);
-        let other_key = LogVerifier {
-            key: SigningKey::from_seed(&[8; 32]).verifying_key(),
-            ..log.0.clone()
-        };
+        let other_key = SigningKey::from_seed(&[8; 32]).verifying_key();
+        let other_key = LogVerifier::new(log.0.origin.clone(), other_key);
         let refused = verify_cached(&receipt, &other_key, None, &mut cache);
         let unsigned = CheckpointError::from(NoteError::Unsigned);
         assert_eq!(refused, Err(unsigned.into()));
@@ -366,9 +378,55 @@ mod tests {
                 root: [1; 32],
             };
             let note = checkpoint::sign(&head, &log.1).expect("valid head");
-            assert_eq!(cache.verify(&note, &log.0), Ok(head));
+            assert_eq!(cache.verify(&note, &log.0, 1234), Ok(head));
         }
         assert_eq!(cache.verified.len(), CACHED_CHECKPOINTS_MAX);
+    }
+
+    // RCP-16: a key that has ended proves nothing of what came later, cached or not; what it signed
+    // in its time stays proved.
+    #[test]
+    fn a_log_key_proves_nothing_of_the_time_after_its_end() {
+        let (receipt, log) = good();
+        let next = SigningKey::from_seed(&[8; 32]);
+        let in_force = LogKey {
+            key: next.verifying_key(),
+            not_after_ms: None,
+        };
+        let ended_at = |end_ms| {
+            let earlier = LogKey {
+                key: log.1.verifying_key(),
+                not_after_ms: Some(end_ms),
+            };
+            LogVerifier::with_earlier(log.0.origin.clone(), in_force.clone(), [earlier])
+        };
+        // The leaf is of 1234 ms.
+        assert!(verify(&receipt, &ended_at(1235), None).is_ok());
+        let ended = Err(ReceiptError::from(CheckpointError::KeyEnded));
+        assert_eq!(verify(&receipt, &ended_at(1234), None), ended);
+        let list = outcomes(&checks(&receipt, &ended_at(1234), None));
+        assert_eq!(list[1], Outcome::Fails(CheckpointError::KeyEnded.into()));
+        let later = Leaf::build(Event::Accepted, 1235, &[3; 32], &receipt.statement);
+        let later = receipt_with(&log, &receipt.statement, &later, &[3; 32]);
+        let mut cache = CheckpointCache::new();
+        for _ in 0..2 {
+            let mut judge = |receipt| verify_cached(receipt, &ended_at(1235), None, &mut cache);
+            assert!(judge(&receipt).is_ok());
+            assert_eq!(judge(&later), ended);
+        }
+        // A proof of the same entry under a newer checkpoint proves it again.
+        let upgraded = Log(log.0.clone(), next);
+        let upgraded = receipt_with(
+            &upgraded,
+            &receipt.statement,
+            &receipt_leaf(&receipt),
+            &[3; 32],
+        );
+        assert!(verify(&upgraded, &ended_at(1), None).is_ok());
+    }
+
+    fn receipt_leaf(receipt: &v1::Receipt) -> Leaf {
+        Leaf::parse(&receipt.leaf).expect("own output")
     }
 
     // ERR-1

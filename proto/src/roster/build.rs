@@ -12,6 +12,10 @@ use crate::{
     sign, v1,
 };
 
+/// How long a log key that a card replaces stays good if nobody says otherwise: time to hand out the
+/// roster and to start the node again.
+pub const LOG_KEY_OVERLAP_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+
 /// What a member states about itself to be listed.
 pub struct CardDraft<'a> {
     /// The federation it applies to.
@@ -131,8 +135,15 @@ pub fn next_roster(current: &Roster, issued_ms: u64, expires_ms: u64) -> v1::Ros
 
 /// Lists a card's member and node, in place of entries of the same ids. Of one that is listed
 /// already the card changes what the member decides: name, keys and node. Status, quota and what
-/// may be sent to it stay as the governance has them.
+/// may be sent to it stay as the governance has them. A log key that the card replaces stays good
+/// for [`LOG_KEY_OVERLAP_MS`].
 pub fn list_card(roster: &mut v1::Roster, card: &v1::MemberCard) {
+    let until_ms = roster.issued_ms.saturating_add(LOG_KEY_OVERLAP_MS);
+    list_card_until(roster, card, until_ms);
+}
+
+/// As [`list_card`]; a log key that the card replaces ends at `log_key_until_ms`.
+pub fn list_card_until(roster: &mut v1::Roster, card: &v1::MemberCard, log_key_until_ms: u64) {
     if let Some(member) = &card.member {
         match roster.members.iter_mut().find(|old| old.id == member.id) {
             Some(old) => {
@@ -153,12 +164,32 @@ pub fn list_card(roster: &mut v1::Roster, card: &v1::MemberCard) {
             Some(old) => {
                 *old = v1::Node {
                     status: old.status,
+                    earlier_log_keys: earlier_log_keys(old, node, log_key_until_ms),
                     ..node.clone()
                 }
             }
-            None => roster.nodes.push(node.clone()),
+            None => roster.nodes.push(v1::Node {
+                earlier_log_keys: Vec::new(),
+                ..node.clone()
+            }),
         }
     }
+}
+
+/// What the log of `old` has signed with once it goes over to the key of `new`. Another epoch is
+/// another log. Spec: ROS-41.
+fn earlier_log_keys(old: &v1::Node, new: &v1::Node, until_ms: u64) -> Vec<v1::PublicKey> {
+    if old.log_epoch != new.log_epoch {
+        return Vec::new();
+    }
+    let key = |node: &v1::Node| node.log_key.as_ref().map(|listed| listed.key.clone());
+    let replaced = old.log_key.clone().filter(|_| key(old) != key(new));
+    let replaced = replaced.map(|listed| v1::PublicKey {
+        not_after_ms: until_ms,
+        ..listed
+    });
+    let earlier = old.earlier_log_keys.iter().cloned();
+    replaced.into_iter().chain(earlier).collect()
 }
 
 /// A member's card: its entry, its node's, and its document signed by its identity key.
@@ -184,6 +215,7 @@ pub fn card(draft: &CardDraft<'_>) -> Result<v1::MemberCard, SigningError> {
             log_key: Some(signing_key(node.log_key)),
             log_epoch: 1,
             witness_key: node.witness_key.map(signing_key),
+            earlier_log_keys: Vec::new(),
         }),
         member_doc: sign_member_doc(&first_doc(draft), draft.identity)?,
     })

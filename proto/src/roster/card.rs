@@ -40,6 +40,10 @@ impl Card {
         let mut nodes = BTreeMap::new();
         if let Some(listed) = &wire.node {
             let node = entry::node(part, listed, &mut keys)?;
+            // What a log has signed with before, the rosters before this one say.
+            if !node.earlier_log_keys.is_empty() {
+                return Err(part.fault(Fault::ForeignLogKey));
+            }
             if node.operator != member.id {
                 return Err(part.fault(Fault::UnknownOperator));
             }

@@ -17,6 +17,13 @@ impl Roster {
         listed.members.into_iter().find(|entry| entry.id == member)
     }
 
+    /// A node's entry as the governance signed it.
+    #[must_use]
+    pub fn node_entry(&self, node: &str) -> Option<v1::Node> {
+        let listed = v1::Roster::decode(self.payload().clone()).ok()?;
+        listed.nodes.into_iter().find(|entry| entry.id == node)
+    }
+
     /// A member's document as it signed it: the signed bytes, and what they say.
     #[must_use]
     pub fn member_doc(&self, member: &str) -> Option<(Bytes, v1::MemberDoc)> {
@@ -51,6 +58,9 @@ pub fn next_version(doc: &v1::MemberDoc, now_ms: u64) -> v1::MemberDoc {
         key.not_after_ms != 0 && key.not_after_ms.saturating_add(after_ms) <= now_ms
     };
     next.client_tls_keys.retain(|key| !ended(key, 0));
+    for node in &mut next.nodes {
+        node.tls_keys.retain(|key| !ended(key, 0));
+    }
     next.sealing_keys.retain(|key| !ended(key, IN_FLIGHT_MS));
     next.retired_sealing_keys
         .retain(|key| key.from_ms.saturating_add(IN_FLIGHT_MS) > now_ms);

@@ -102,7 +102,7 @@ pub(super) fn member(
     })
 }
 
-/// Judges one node entry.
+/// Judges one node entry. Spec: ROS-15, ROS-40.
 pub(super) fn node(
     part: Part,
     entry: &v1::Node,
@@ -117,6 +117,14 @@ pub(super) fn node(
         .log_key
         .as_ref()
         .ok_or(part.fault(Fault::KeyMissing))?;
+    // Only what is past stands there: a key without end would sign beside the one in force.
+    if entry
+        .earlier_log_keys
+        .iter()
+        .any(|key| key.not_after_ms == 0)
+    {
+        return Err(part.fault(Fault::EndMissing));
+    }
     let witness_key = entry
         .witness_key
         .as_ref()
@@ -126,7 +134,8 @@ pub(super) fn node(
         id: entry.id.clone(),
         operator: entry.operator.clone(),
         status: status(part, entry.status())?,
-        log_key: keys.signing_key(part, log_key)?.key,
+        log_key: keys.signing_key(part, log_key)?,
+        earlier_log_keys: keys.signing_keys(part, &entry.earlier_log_keys)?,
         log_epoch: entry.log_epoch,
         witness_key: witness_key.map(|timed| timed.key),
         addresses: Vec::new(),

@@ -4,13 +4,14 @@ use bytes::Bytes;
 
 use super::{
     Accepts, Freshness, Member, Node, Peer, Root, RootRef, Roster, RosterRef, SealedTo, Standing,
+    Timed,
 };
 use crate::{
     id::KeyId,
     keys::{SealingPublicKey, VerifyingKey},
     label::Hash,
     limits,
-    log::{self, LogVerifier},
+    log::{self, LogKey, LogVerifier},
     v1,
 };
 
@@ -179,10 +180,13 @@ impl Roster {
     #[must_use]
     pub fn log_verifier(&self, node: &str) -> Option<LogVerifier> {
         let node = self.nodes.get(node)?;
-        Some(LogVerifier {
-            origin: log::origin(self.federation(), &node.id, node.log_epoch),
-            key: node.log_key.clone(),
-        })
+        let origin = log::origin(self.federation(), &node.id, node.log_epoch);
+        let earlier = node.earlier_log_keys.iter().map(log_key);
+        Some(LogVerifier::with_earlier(
+            origin,
+            log_key(&node.log_key),
+            earlier,
+        ))
     }
 
     /// Whether a peer may act: it is listed and live, and so is a node's operator.
@@ -249,6 +253,22 @@ impl Roster {
             // Of two that begin at once the later in the list wins: `max_by_key` keeps the last.
             .max_by_key(|timed| timed.validity.not_before_ms)
             .map(|timed| &timed.key)
+    }
+}
+
+fn log_key(listed: &Timed<VerifyingKey>) -> LogKey {
+    LogKey {
+        key: listed.key.clone(),
+        not_after_ms: listed.validity.not_after_ms,
+    }
+}
+
+impl Node {
+    /// The key of its log as listed, in force or earlier; none for one that was never its log's.
+    #[must_use]
+    pub fn listed_log_key(&self, key: &VerifyingKey) -> Option<&Timed<VerifyingKey>> {
+        let mut keys = std::iter::once(&self.log_key).chain(&self.earlier_log_keys);
+        keys.find(|listed| listed.key == *key)
     }
 }
 

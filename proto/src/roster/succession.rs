@@ -11,6 +11,8 @@ use super::{
 };
 use crate::{id::KeyId, keys::VerifyingKey, label::Hash, v1};
 
+mod log_keys;
+
 /// Two rosters of one version, each signed by a quorum: evidence against whoever signed both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fork {
@@ -52,7 +54,7 @@ impl Roster {
     }
 
     /// Whether this roster replaces `held`; `false` for the very same one. Root, version, hash
-    /// and entries must all follow. Spec: ROS-21, ROS-27, ROS-33.
+    /// and entries must all follow. Spec: ROS-21, ROS-27, ROS-33, ROS-41, ROS-42.
     ///
     /// # Errors
     /// [`RosterError`]: what is older or another than what is held is refused at its place.
@@ -70,7 +72,9 @@ impl Roster {
         if !self.is_newer_than(held.reference)? {
             return Ok(false);
         }
-        check_entries(&listed(held)?, &listed(self)?)?;
+        let (old, new) = (listed(held)?, listed(self)?);
+        check_entries(&old, &new)?;
+        log_keys::check(&old, &new)?;
         Ok(true)
     }
 }
@@ -217,7 +221,9 @@ fn check_entries(held: &v1::Roster, next: &v1::Roster) -> Result<(), RosterError
         let (part, new) = (Part::Node(place), &next.nodes[place]);
         if old.status() == v1::Status::Revoked {
             let keys = |node: &v1::Node| (node.log_key.clone(), node.witness_key.clone());
-            let same = keys(old) == keys(new) && old.operator == new.operator;
+            let same = keys(old) == keys(new)
+                && old.earlier_log_keys == new.earlier_log_keys
+                && old.operator == new.operator;
             check_tombstone(part, new.status(), same && old.log_epoch == new.log_epoch)?;
         }
     }

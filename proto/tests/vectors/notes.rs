@@ -21,11 +21,7 @@ pub(crate) fn log_origin() -> String {
 
 pub(crate) fn vkey() -> String {
     let key = log_key().verifying_key();
-    LogVerifier {
-        origin: log_origin(),
-        key,
-    }
-    .vkey()
+    LogVerifier::new(log_origin(), key).vkey()
 }
 
 pub(crate) fn make() -> Vec<Vector> {

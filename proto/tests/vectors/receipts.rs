@@ -4,6 +4,7 @@ use bytes::Bytes;
 use frex_proto::{
     error::WireCode,
     id::{EnvelopeId, MessageId},
+    keys::SigningKey,
     log::{Checkpoint, Frontier, Leaf, LogVerifier, batch_append, checkpoint, leaf_hash, origin},
     receipt,
     v1::{self, Event},
@@ -42,6 +43,15 @@ fn statement(event: Event) -> v1::Statement {
 
 /// A receipt of a log of 11 entries in which `statement` is number 4, under a leaf of `event`.
 fn logged(event: Event, statement: &v1::Statement) -> v1::Receipt {
+    logged_by(&log_key(), event, statement)
+}
+
+/// A receipt of [`NOW_MS`], under a checkpoint by this key.
+pub(crate) fn accepted_by(key: &SigningKey) -> v1::Receipt {
+    logged_by(key, Event::Accepted, &statement(Event::Accepted))
+}
+
+fn logged_by(key: &SigningKey, event: Event, statement: &v1::Statement) -> v1::Receipt {
     let statement = Bytes::from(statement.encode_to_vec());
     let leaf = Leaf::build(event, NOW_MS, &SALT, &statement);
     let hashes: Vec<_> = (0..11_u8)
@@ -59,7 +69,7 @@ fn logged(event: Event, statement: &v1::Statement) -> v1::Receipt {
         size: 11,
         root: grown.root,
     };
-    let signed = checkpoint::sign(&head, &log_key()).expect("a head");
+    let signed = checkpoint::sign(&head, key).expect("a head");
     receipt::build(statement, &SALT, &leaf, 4, &grown.proofs[4], signed)
 }
 
@@ -152,8 +162,8 @@ fn logs() -> Vec<Vector> {
             .hex("receipt", accepted().encode_to_vec())
             .expect(expect)
     };
-    let by_stranger = LogVerifier { origin: log_origin(), key: stranger().verifying_key() };
-    let of_other = LogVerifier { origin: origin(FEDERATION, "node.example-b", 1), key: log_key().verifying_key() };
+    let by_stranger = LogVerifier::new(log_origin(), stranger().verifying_key());
+    let of_other = LogVerifier::new(origin(FEDERATION, "node.example-b", 1), log_key().verifying_key());
     vec![
         vector("event-differs", "RCP-4", "a leaf of ACCEPTED that commits to a statement of SUBMITTED", &mismatched, "EventMismatch"),
         vector("node-differs", "RCP-6", "a statement of another node in this node's log", &other_node, "WrongNode"),

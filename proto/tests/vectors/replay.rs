@@ -7,7 +7,7 @@ use frex_proto::{
     join,
     keys::{CompanionKey, SealingPublicKey, SealingSecretKey, VerifyingKey},
     label,
-    log::{self, Hash, LogVerifier, checkpoint},
+    log::{self, ANY_TIME_MS, Hash, LogVerifier, checkpoint},
     receipt,
     roster::{Roster, TrustAnchor},
     sign::{self, BatchCache},
@@ -37,6 +37,7 @@ pub(crate) fn run(inputs: &Map<String, Value>) -> Outcome {
         "verify_checkpoint" => verify_checkpoint(&inputs),
         "parse_vkey" => parse_vkey(&inputs),
         "verify_receipt" => verify_receipt(&inputs),
+        "verify_listed_receipt" => verify_listed_receipt(&inputs),
         "read_receipt_file" => read_receipt_file(&inputs),
         "judge_roster" => judge_roster(&inputs),
         "succeed_roster" => succeed_roster(&inputs),
@@ -222,18 +223,28 @@ fn verify_consistency(inputs: &Inputs<'_>) -> Outcome {
 
 fn verify_checkpoint(inputs: &Inputs<'_>) -> Outcome {
     let note = inputs.text("checkpoint").as_bytes();
-    let head = checkpoint::parse_and_verify(note, &inputs.log()?).map_err(name)?;
+    let head = checkpoint::parse_and_verify(note, &inputs.log()?, ANY_TIME_MS).map_err(name)?;
     Ok(Some(format!("{} {}", head.size, hex::encode(head.root))))
 }
 
 fn parse_vkey(inputs: &Inputs<'_>) -> Outcome {
-    Ok(Some(hex::encode(inputs.log()?.key.as_bytes())))
+    Ok(Some(hex::encode(inputs.log()?.key().as_bytes())))
 }
 
 fn verify_receipt(inputs: &Inputs<'_>) -> Outcome {
     let message = v1::Receipt::decode(Bytes::from(inputs.bytes("receipt")))
         .map_err(|_| "Malformed".to_owned())?;
-    judge_receipt(&message, inputs)
+    judge_receipt(&message, &inputs.log()?, inputs)
+}
+
+/// A receipt under the keys that a roster lists for the node that states it.
+fn verify_listed_receipt(inputs: &Inputs<'_>) -> Outcome {
+    let roster = roster_in(inputs, "bundle")?;
+    let message = v1::Receipt::decode(Bytes::from(inputs.bytes("receipt")))
+        .map_err(|_| "Malformed".to_owned())?;
+    let statement = receipt::Statement::parse(&message.statement).map_err(name)?;
+    let log = roster.log_verifier(&statement.node).expect("a listed node");
+    judge_receipt(&message, &log, inputs)
 }
 
 fn read_invitation(inputs: &Inputs<'_>) -> Outcome {
@@ -249,13 +260,13 @@ fn read_invitation(inputs: &Inputs<'_>) -> Outcome {
 
 fn read_receipt_file(inputs: &Inputs<'_>) -> Outcome {
     let message = receipt::from_tlog_proof_text(inputs.text("file")).map_err(name)?;
-    judge_receipt(&message, inputs)
+    judge_receipt(&message, &inputs.log()?, inputs)
 }
 
-fn judge_receipt(message: &v1::Receipt, inputs: &Inputs<'_>) -> Outcome {
+fn judge_receipt(message: &v1::Receipt, log: &LogVerifier, inputs: &Inputs<'_>) -> Outcome {
     let expected = inputs.0.contains_key("envelope_id");
     let expected = expected.then(|| EnvelopeId(inputs.hash("envelope_id")));
-    let verified = receipt::verify(message, &inputs.log()?, expected).map_err(name)?;
+    let verified = receipt::verify(message, log, expected).map_err(name)?;
     let event = verified.statement.event.as_str_name();
     let event = event.strip_prefix("EVENT_").unwrap_or(event);
     Ok(Some(format!("{event} {}", verified.time_ms)))

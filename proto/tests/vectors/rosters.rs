@@ -13,6 +13,7 @@ use frex_proto::{
 use prost::Message;
 
 mod companions;
+mod log_keys;
 mod succession;
 
 use crate::{
@@ -30,6 +31,7 @@ pub(crate) fn make() -> Vec<Vector> {
     vectors.extend(freshness());
     vectors.extend(succession::make());
     vectors.extend(companions::make());
+    vectors.extend(log_keys::make());
     vectors
 }
 

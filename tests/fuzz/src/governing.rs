@@ -43,7 +43,7 @@ pub fn holder(data: &[u8]) -> bool {
 pub fn signatures(data: &[u8]) -> bool {
     let mut collection = Collection::new(&proposed());
     let key = samples::author().verifying_key();
-    let added = collection.add(data, &[key]);
+    let added = collection.add(data, std::slice::from_ref(&key));
     assert_eq!(collection.count(&[key]), usize::from(added.is_ok()));
     added.is_ok()
 }

@@ -203,10 +203,7 @@ fn proof_text() -> String {
 }
 
 fn vkey() -> String {
-    let log = LogVerifier {
-        origin: origin(),
-        key: log_key().verifying_key(),
-    };
+    let log = LogVerifier::new(origin(), log_key().verifying_key());
     log.vkey()
 }
 

@@ -129,10 +129,7 @@ fn forward(data: &[u8]) -> bool {
 }
 
 fn log() -> LogVerifier {
-    LogVerifier {
-        origin: samples::origin(),
-        key: samples::log_key().verifying_key(),
-    }
+    LogVerifier::new(samples::origin(), samples::log_key().verifying_key())
 }
 
 fn receipt(data: &[u8]) -> bool {
@@ -177,7 +174,7 @@ fn tlog_proof(data: &[u8]) -> bool {
 
 fn checkpoint(data: &[u8]) -> bool {
     let note = SignedNote::parse(data).is_ok();
-    let verified = checkpoint::parse_and_verify(data, &log()).is_ok();
+    let verified = checkpoint::parse_and_verify(data, &log(), 0).is_ok();
     assert!(note || !verified);
     let Ok(text) = std::str::from_utf8(data) else {
         return false;

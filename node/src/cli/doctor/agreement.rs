@@ -1,9 +1,14 @@
 //! Whether logs say what they said before: the files on disk, the node, the neighbours.
 
+use frex_client::environment::Clock;
 use frex_proto::{
     error::WireCode,
     label::Hash,
-    log::{Checkpoint, LogVerifier, checkpoint, proof::verify_consistency},
+    limits,
+    log::{
+        ANY_TIME_MS, Checkpoint, CheckpointError, LogVerifier, checkpoint,
+        proof::verify_consistency,
+    },
     roster::Roster,
     v1,
 };
@@ -34,7 +39,7 @@ pub fn published(folder: &Folder, roster: Option<&Roster>) -> (Row, Option<Check
             );
         }
     };
-    match checkpoint::parse_and_verify(&files.note, &log) {
+    match checkpoint::parse_and_verify(&files.note, &log, ANY_TIME_MS) {
         Ok(head) => (
             Row::ok(
                 check,
@@ -75,8 +80,7 @@ pub fn extends(known: Option<&Checkpoint>, log: &LogVerifier, met: Option<&Met>)
 }
 
 fn judge(known: &Checkpoint, log: &LogVerifier, answer: &v1::Checkpoint) -> Result<u64, String> {
-    let head =
-        checkpoint::parse_and_verify(&answer.checkpoint, log).map_err(|error| error.to_string())?;
+    let head = newest(&answer.checkpoint, log).map_err(|error| error.to_string())?;
     let hashes: Result<Vec<Hash>, _> = answer
         .consistency
         .iter()
@@ -88,6 +92,12 @@ fn judge(known: &Checkpoint, log: &LogVerifier, answer: &v1::Checkpoint) -> Resu
     Ok(head.size)
 }
 
+/// A head that another gives as its newest now. Spec: LOG-23.
+fn newest(note: &[u8], log: &LogVerifier) -> Result<Checkpoint, CheckpointError> {
+    let at_ms = Clock::System.now_ms();
+    checkpoint::parse_and_verify(note, log, at_ms.saturating_sub(limits::CLOCK_SKEW_MS_MAX))
+}
+
 /// Whether a neighbour's newest checkpoint is signed by the key that the roster lists.
 pub fn of_peer(node: &str, roster: &Roster, met: Option<&Met>) -> Row {
     let check = format!("log {node}");
@@ -97,7 +107,7 @@ pub fn of_peer(node: &str, roster: &Roster, met: Option<&Met>) -> Row {
     if met.checkpoint.is_empty() {
         return Row::skip(check, "its hello has no checkpoint");
     }
-    match checkpoint::parse_and_verify(&met.checkpoint, &log) {
+    match newest(&met.checkpoint, &log) {
         Ok(head) => Row::ok(
             check,
             format!("{} entries, signed by the listed key", head.size),
@@ -121,10 +131,7 @@ mod tests {
     #[test]
     fn a_node_must_extend_what_it_has_published() {
         let key = SigningKey::from_seed(&[1; 32]);
-        let log = LogVerifier {
-            origin: "frex/test/node.fr/log/1".to_owned(),
-            key: key.verifying_key(),
-        };
+        let log = LogVerifier::new("frex/test/node.fr/log/1".to_owned(), key.verifying_key());
         let head = |size, root| Checkpoint {
             origin: log.origin.clone(),
             size,

@@ -10,8 +10,8 @@ use frex_client::{
 use frex_proto::{error::WireCode, log::Checkpoint, roster::Roster};
 
 use super::{
-    DoctorArgs, Folder, Format, Kind, Outcome, Row, agreement, disk, evidence, folder, live, reach,
-    report, roster,
+    DoctorArgs, Folder, Format, Kind, Outcome, Row, agreement, disk, evidence, folder, live,
+    log_key, reach, report, roster,
 };
 use crate::{
     cli::{
@@ -140,7 +140,8 @@ fn node_rows(
     rows: &mut Vec<Row>,
 ) -> Option<Checkpoint> {
     let (home, roster) = (&found.folder.path, found.roster.as_ref());
-    rows.extend(live::examine(home, config, roster, now_ms));
+    rows.extend(live::examine(&found.folder, config, roster, now_ms));
+    rows.push(log_key::examine(&found.folder, roster, now_ms));
     rows.extend(disk::examine(&RealDisk, home, config));
     let (row, published) = agreement::published(&found.folder, roster);
     rows.push(row);

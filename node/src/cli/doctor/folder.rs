@@ -150,7 +150,7 @@ fn followed(folder: &Folder, check: String, found: String, record: &KeyFolder, n
     if let Some(usage) = waiting {
         let name = usage.name();
         let found = format!("{found}; the next {name} key waits to be put in use");
-        return Row::warn(check, found, format!("frex key rotate {name} {dir}"));
+        return Row::warn(check, found, folder.rotate(name));
     }
     let retiring = record.records().iter();
     let ends = retiring.filter(|key| key.state == KeyState::Retiring);

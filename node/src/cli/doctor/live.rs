@@ -5,7 +5,7 @@ use std::path::Path;
 use frex_proto::{error::WireCode, roster::Roster};
 use serde_json::Value;
 
-use super::Row;
+use super::{Folder, Row};
 use crate::{
     cli::{output, status, time::rfc3339},
     config::NodeConfig,
@@ -16,7 +16,13 @@ use crate::{
 const WAITING_WARN: u64 = 1000;
 
 /// What a running node says of itself; rows that cannot be had from one that does not are skipped.
-pub fn examine(home: &Path, config: &NodeConfig, roster: Option<&Roster>, now_ms: u64) -> Vec<Row> {
+pub fn examine(
+    folder: &Folder,
+    config: &NodeConfig,
+    roster: Option<&Roster>,
+    now_ms: u64,
+) -> Vec<Row> {
+    let home = &folder.path;
     let run = format!("frex run {}", home.display());
     let (running, row) = match DirLock::take(home) {
         Err(NodeHomeError::Locked { .. }) => (true, Row::ok("node running", "a process holds it")),
@@ -54,12 +60,18 @@ pub fn examine(home: &Path, config: &NodeConfig, roster: Option<&Roster>, now_ms
             answers(&said, config, now_ms, &run),
             roster_used(&said, roster, &run),
             outbox(&said, home),
+            keys_used(&said, folder, &run),
         ]),
     }
     rows
 }
 
-const CHECKS: [&str; 3] = ["node answers", "node roster in use", "node outbox"];
+const CHECKS: [&str; 4] = [
+    "node answers",
+    "node roster in use",
+    "node outbox",
+    "node keys in use",
+];
 
 fn answers(said: &Value, config: &NodeConfig, now_ms: u64, run: &str) -> Row {
     if said["node"] != config.node.as_str() {
@@ -108,5 +120,24 @@ fn outbox(said: &Value, home: &Path) -> Row {
             format!("frex peer test {node} {}", home.display()),
         ),
         false => Row::ok(CHECKS[2], found),
+    }
+}
+
+/// Keys are taken up at the start: one that was put in use since waits for the next.
+fn keys_used(said: &Value, folder: &Folder, run: &str) -> Row {
+    let other = folder.keys.iter().find(|(name, text)| {
+        let field = name.replace(".key", "_key");
+        let used = said[field.as_str()].as_str();
+        let held = text.as_ref().ok().and_then(|text| text.public());
+        let held = held.map(|public| public.key_id().to_string());
+        matches!((used, held), (Some(used), Some(held)) if used != held)
+    });
+    match other {
+        None => Row::ok(CHECKS[3], "those of the files"),
+        Some((name, _)) => Row::warn(
+            CHECKS[3],
+            format!("the node runs with the key before the one in {name}"),
+            format!("Stop the node and start it again, before that key ends: {run}"),
+        ),
     }
 }

@@ -166,7 +166,9 @@ fn listed_keys(folder: &Folder, roster: &Roster) -> Option<Vec<(&'static str, Ha
             let node = roster.node(&folder.id)?;
             let tls = node.tls_keys.iter();
             keys.extend(tls.map(|key| ("tls.key", key.key.sha256(), key.validity)));
-            keys.push(("log.key", node.log_key.sha256(), Validity::ALWAYS));
+            // When an earlier one ends, the check of the node's keys tells.
+            let logs = std::iter::once(&node.log_key).chain(&node.earlier_log_keys);
+            keys.extend(logs.map(|key| ("log.key", key.key.sha256(), Validity::ALWAYS)));
         }
     }
     Some(keys)
@@ -174,7 +176,7 @@ fn listed_keys(folder: &Folder, roster: &Roster) -> Option<Vec<(&'static str, Ha
 
 fn list_card(folder: &Folder) -> String {
     format!(
-        "Restore the listed keys (to replace keys, use frex key rotate), or have the governance list the card of these: frex roster propose CARD --root {} --previous {} --out next.proposal",
+        "Restore the listed keys; to replace keys: frex key rotate; or have the governance list the card of these: frex roster propose CARD --root {} --previous {} --out next.proposal",
         folder.path.join(ROOT_FILE).display(),
         folder.path.join(ROSTER_FILE).display()
     )
@@ -234,11 +236,7 @@ fn expiry(folder: &Folder, roster: &Roster, now_ms: u64) -> Row {
             format!("Get the one that follows from the governance: frex roster install FILE {dir}")
         }
         // The document that follows ends later, and so do the keys that it states.
-        Some(name @ ("identity" | "sealing" | "tls"))
-            if folder.kind == Kind::Member && now_ms < *end_ms =>
-        {
-            format!("frex key rotate {name} {dir}")
-        }
+        Some(name @ ("identity" | "sealing" | "tls")) if now_ms < *end_ms => folder.rotate(name),
         _ => list_card(folder),
     };
     if now_ms >= *end_ms {

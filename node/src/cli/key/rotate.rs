@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use frex_client::{
     client::{Client, ClientConfig},
     environment::{Clock, Random},
@@ -25,6 +25,10 @@ use frex_proto::{
 };
 use serde_json::{Value, json};
 
+use super::{
+    log::{self, RotateLogArgs},
+    node_tls,
+};
 use crate::cli::{
     failure::{Done, Failure, OrFail},
     member, output,
@@ -42,17 +46,30 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 /// `frex key rotate …`.
 #[derive(Debug, Subcommand)]
 pub enum RotateCommand {
-    /// Let the key of a member's connections follow another
+    /// Let the key of a member's connections, or of its node's, follow another
     Tls(RotateTlsArgs),
     /// Let the key that others seal to follow another; what is under way still opens
     Sealing(RotateSealingArgs),
     /// Let the key that signs in the member's name follow another; the governance lists it
     Identity(RotateIdentityArgs),
+    /// Let the key that signs a node's log follow another; the governance lists it
+    Log(RotateLogArgs),
+}
+
+/// Whose key it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)] // The names are the documentation, also on the screen.
+pub enum Owner {
+    Member,
+    Node,
 }
 
 /// `frex key rotate tls`.
 #[derive(Debug, Args)]
 pub struct RotateTlsArgs {
+    /// Whose connections
+    #[arg(long, value_enum, default_value = "member")]
+    pub of: Owner,
     /// How long the old key is still let in
     #[arg(long, default_value = "7d", value_name = "DURATION")]
     pub overlap: Span,
@@ -100,9 +117,13 @@ pub struct RotateIdentityArgs {
 /// Carries out a rotation.
 pub fn rotate(command: &RotateCommand, json: bool) -> Done {
     match command {
-        RotateCommand::Tls(args) => tls::rotate(args, json),
+        RotateCommand::Tls(args) => match args.of {
+            Owner::Member => tls::rotate(args, json),
+            Owner::Node => node_tls::rotate(args, json),
+        },
         RotateCommand::Sealing(args) => sealing::rotate(args, json),
         RotateCommand::Identity(args) => identity::rotate(args, json),
+        RotateCommand::Log(args) => log::rotate(args, json),
     }
 }
 

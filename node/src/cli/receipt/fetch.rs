@@ -160,7 +160,7 @@ async fn ask(
             fetched.unproven += 1;
             continue;
         };
-        let path = member::keep_receipt(folder, &proven.receipt, roster)?;
+        let path = member::keep_receipt(folder, &proven)?;
         let statement = v1::Statement::decode(proven.receipt.statement.clone()).unwrap_or_default();
         if let Some(stage) = proven
             .stage

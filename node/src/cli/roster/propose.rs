@@ -48,6 +48,9 @@ pub struct RosterProposeArgs {
     /// Life of the roster
     #[arg(long, default_value = "365d")]
     pub expires: Span,
+    /// How long a log key that a card replaces stays good beside the new one
+    #[arg(long, value_name = "SPAN", default_value = "7d")]
+    pub log_overlap: Span,
     /// Print the plan and write nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -80,7 +83,7 @@ pub fn propose(args: &RosterProposeArgs, json: bool) -> Done {
         go_over(&mut draft, path)?;
     }
     for path in &args.cards {
-        list(&mut draft, path, &anchor, now_ms)?;
+        list(&mut draft, path, &anchor, (now_ms, args.log_overlap))?;
     }
     edit::apply(&mut draft.roster, &args.edits)?;
     let bundle = bundle(&draft)?;
@@ -165,7 +168,12 @@ fn go_over(draft: &mut Draft, path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn list(draft: &mut Draft, path: &Path, anchor: &TrustAnchor, now_ms: u64) -> Result<(), Failure> {
+fn list(
+    draft: &mut Draft,
+    path: &Path,
+    anchor: &TrustAnchor,
+    (now_ms, log_overlap): (u64, Span),
+) -> Result<(), Failure> {
     let bytes = files::read(path, limits::SIGNED_BYTES_MAX)?;
     let card = Card::judge(&bytes, &anchor.federation, now_ms).or_fail(format_args!(
         "{} is no card that can be listed",
@@ -182,7 +190,8 @@ fn list(draft: &mut Draft, path: &Path, anchor: &TrustAnchor, now_ms: u64) -> Re
             .cause("the roster in force has a newer document of this member")
             .advise("Ask the member for a card with its newest document, or leave the card out"));
     }
-    build::list_card(&mut draft.roster, &card.wire);
+    let log_key_until_ms = now_ms.saturating_add(log_overlap.as_ms());
+    build::list_card_until(&mut draft.roster, &card.wire, log_key_until_ms);
     draft.docs.insert(card.member.id, card.wire.member_doc);
     Ok(())
 }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use frex_client::{environment::Clock, keys::ROSTER_FILE};
 use frex_proto::{
     error::WireCode,
+    keys::VerifyingKey,
     limits,
-    roster::{Member, Node, Roster, TrustAnchor},
+    roster::{Member, Node, Roster, Timed, TrustAnchor},
     v1,
 };
 use prost::Message;
@@ -192,7 +193,15 @@ fn member_json(member: &Member) -> Value {
 fn node_json(node: &Node) -> Value {
     json!({
         "id": node.id, "operator": node.operator, "state": status_name(node.status),
-        "log_key": hex::encode(node.log_key.as_bytes()), "log_epoch": node.log_epoch,
+        "log_key": hex::encode(node.log_key.key.as_bytes()), "log_epoch": node.log_epoch,
+        "earlier_log_keys": node.earlier_log_keys.iter().map(earlier_json).collect::<Vec<_>>(),
         "addresses": node.addresses,
+    })
+}
+
+fn earlier_json(timed: &Timed<VerifyingKey>) -> Value {
+    json!({
+        "log_key": hex::encode(timed.key.as_bytes()),
+        "ended": timed.validity.not_after_ms.map(rfc3339),
     })
 }

@@ -79,8 +79,9 @@ fn node_entry(node: &Node) -> (String, Vec<Field>) {
         ("status", status_name(node.status).to_owned()),
         (
             "log",
-            format!("{} under key {}", node.log_epoch, print(&node.log_key)),
+            format!("{} under key {}", node.log_epoch, print(&node.log_key.key)),
         ),
+        ("earlier log keys", earlier(&node.earlier_log_keys)),
         (
             "witness key",
             node.witness_key.as_ref().map(print).unwrap_or_default(),
@@ -88,6 +89,15 @@ fn node_entry(node: &Node) -> (String, Vec<Field>) {
         ("addresses", node.addresses.join(" ")),
     ];
     (node.id.clone(), fields)
+}
+
+/// Each key with its end.
+fn earlier(keys: &[Timed<VerifyingKey>]) -> String {
+    let ended = keys.iter().map(|timed| {
+        let end_ms = timed.validity.not_after_ms.unwrap_or_default();
+        format!("{} until {}", timed.key.key_id(), rfc3339(end_ms))
+    });
+    ended.collect::<Vec<_>>().join(", ")
 }
 
 /// By which algorithms these keys sign.

@@ -18,6 +18,8 @@ use crate::{
     },
 };
 
+mod signer;
+
 const MESSAGE: MessageId = MessageId([7; 16]);
 
 struct Scene {
@@ -103,11 +105,13 @@ impl Scene {
 }
 
 fn open(dir: &TempDir) -> Sequencer {
-    let log_key = SigningKey::from_seed(&[3; 32]);
-    let log = LogVerifier {
-        origin: log::origin("f", "n", 1),
-        key: log_key.verifying_key(),
-    };
+    let key = SigningKey::from_seed(&[3; 32]);
+    let log = LogVerifier::new(log::origin("f", "n", 1), key.verifying_key());
+    open_under(dir, &log, key).expect("a sound journal")
+}
+
+/// As the node with this key, whose roster lists these for its log.
+fn open_under(dir: &TempDir, log: &LogVerifier, key: SigningKey) -> Result<Sequencer, LedgerError> {
     let folders = Folders {
         journal: dir.path().join("journal"),
         log: dir.path().join("log"),
@@ -122,13 +126,15 @@ fn open(dir: &TempDir) -> Sequencer {
         Arc::new(Index::open(None).expect("memory")),
     );
     let progress = &mut |_, _| {};
-    let replay = replay::open(&disk, &folders, config, &index, &log, false, progress);
-    let replay = replay.expect("a sound journal");
-    Sequencer {
+    let replay = replay::open(&disk, &folders, config, &index, log, false, progress)?;
+    Ok(Sequencer {
         journal: replay.journal,
         index,
-        log_key,
-        origin: log.origin,
+        signer: Signer {
+            key,
+            end_ms: watch::channel(None).1,
+        },
+        origin: log.origin.clone(),
         node: "n".to_owned(),
         frontier: replay.frontier,
         checkpoint: watch::channel(replay.checkpoint).0,
@@ -138,7 +144,7 @@ fn open(dir: &TempDir) -> Sequencer {
         last_ms: replay.last_ms,
         after: Arc::new(Bells::new("n")),
         metrics: Arc::new(Metrics::new()),
-    }
+    })
 }
 
 fn submission(number: u8, recipients: &[&str], nodes: &[&str]) -> Entry {

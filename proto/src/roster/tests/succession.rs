@@ -16,7 +16,8 @@ struct Scene {
 }
 
 impl Scene {
-    /// Key 4 follows key 3 as root key, 14 follows 13; the platform and node-fr are revoked.
+    /// Key 4 follows key 3 as root key, 14 follows 13; the platform and node-fr are revoked, and
+    /// node-de's log has had key 59 before.
     fn new() -> Self {
         let mut world = World::new();
         let first = world.root.clone();
@@ -29,6 +30,7 @@ impl Scene {
         world.roster.members[2].status = i32::from(v1::Status::Revoked);
         world.roster.members[1].status = i32::from(v1::Status::Suspended);
         world.roster.nodes[1].status = i32::from(v1::Status::Revoked);
+        world.roster.nodes[0].earlier_log_keys = vec![spare(59)];
         world.roster_signers = vec![11, 14];
         let roots = vec![(first, vec![1, 2]), (world.root.clone(), vec![1, 2, 4])];
         let anchor = world.anchor();
@@ -57,6 +59,16 @@ impl Scene {
         self.judge()?.succeeds(&self.held)
     }
 
+    fn node(&mut self) -> &mut v1::Node {
+        &mut self.world.roster.nodes[0]
+    }
+
+    fn change_log_key(&mut self, seed: u8) {
+        let node = self.node();
+        let old = node.log_key.replace(build::signing_key(&public(seed)));
+        node.earlier_log_keys.insert(0, ended(old.unwrap()));
+    }
+
     fn member(&mut self, place: usize) -> &mut v1::Member {
         &mut self.world.roster.members[place]
     }
@@ -67,6 +79,11 @@ impl Scene {
         self.world.roster.root_version = 1;
         self.world.roster_signers = vec![11, 13];
     }
+}
+
+/// A key that was a log's.
+fn spare(seed: u8) -> v1::PublicKey {
+    ended(build::signing_key(&public(seed)))
 }
 
 fn bundle_under(world: &World, roots: &[(v1::Root, Vec<u8>)]) -> Bytes {
@@ -126,6 +143,14 @@ const REFUSED: &[Row] = &[
     ("a revoked node with another log key", Part::Node(1), Fault::TombstoneChanged, |s| s.world.roster.nodes[1].log_key = Some(build::signing_key(&public(95)))),
     ("a revoked node with another log", Part::Node(1), Fault::TombstoneChanged, |s| s.world.roster.nodes[1].log_epoch = 2),
     ("a revoked node's log key used again", Part::Node(1), Fault::KeyReused, |s| s.world.roster.nodes[0].log_key = s.world.roster.nodes[1].log_key.clone()),
+    ("a revoked node with an earlier log key", Part::Node(1), Fault::TombstoneChanged, |s| s.world.roster.nodes[1].earlier_log_keys = vec![spare(95)]),
+    ("a log key without the one before", Part::Node(0), Fault::LogKeyDropped, |s| s.node().log_key = Some(spare(95))),
+    ("a log key that took another's place", Part::Node(0), Fault::LogKeyDropped, |s| { s.node().log_key = Some(spare(95)); s.node().earlier_log_keys = vec![spare(96)]; }),
+    ("an earlier log key taken away", Part::Node(0), Fault::LogKeyDropped, |s| s.node().earlier_log_keys.clear()),
+    ("an earlier log key that ends later", Part::Node(0), Fault::LogKeyDropped, |s| s.node().earlier_log_keys[0].not_after_ms += 1),
+    ("an earlier log key that never was one", Part::Node(0), Fault::ForeignLogKey, |s| s.node().earlier_log_keys.push(spare(95))),
+    ("one more beside the key that was replaced", Part::Node(0), Fault::ForeignLogKey, |s| { s.change_log_key(95); s.node().earlier_log_keys.push(spare(96)); }),
+    ("earlier keys of another log", Part::Node(0), Fault::ForeignLogKey, |s| s.node().log_epoch = 2),
     ("a profile that names a field twice", Part::Member(0), Fault::BadProfile, |s| s.member(0).report_fields = vec!["urls".into(); 2]),
     ("a profile of no field's name", Part::Member(0), Fault::BadProfile, |s| s.member(0).report_fields = vec!["Urls!".into()]),
     ("a profile over its limit", Part::Member(0), Fault::TooLarge, |s| s.member(0).report_fields = vec!["urls".into(); limits::REPORT_FIELDS_MAX + 1]),
@@ -133,7 +158,7 @@ const REFUSED: &[Row] = &[
     ("a jurisdiction twice", Part::Member(0), Fault::BadCountry, |s| s.member(0).jurisdictions = vec!["FR".into(); 2]),
 ];
 
-// ROS-21, ROS-22, ROS-24, ROS-25, ROS-27, ROS-28, ROS-33, LIM-33, LIM-34, LIM-35: a thousand rosters that
+// ROS-21, ROS-22, ROS-24, ROS-25, ROS-27, ROS-28, ROS-33, ROS-41, ROS-42, LIM-33, LIM-34, LIM-35: a thousand rosters that
 // must not be taken, none taken, each refused for its own fault at its own place.
 #[test]
 fn no_roster_that_may_not_follow_is_taken() {
@@ -200,6 +225,60 @@ fn who_was_suspended_may_come_back() {
     assert_eq!(next.succeeds(&scene.held), Ok(true));
     assert_eq!(next.succeeds(&next), Ok(false));
     assert!(next.member("police-fr").unwrap().is_live());
+}
+
+// ROS-41, ROS-42: a log goes from key to key; who missed rosters between sees no more keys that it
+// does not know than there were rosters.
+#[test]
+fn a_log_may_change_its_key_once_in_each_roster() {
+    let mut once = Scene::new();
+    once.change_log_key(95);
+    assert_eq!(once.taken(), Ok(true));
+    let log = once.judge().unwrap().log_verifier("node-de").unwrap();
+    let keys: Vec<_> = log.keys().iter().map(|listed| listed.key.clone()).collect();
+    assert_eq!(keys, [public(95), public(50), public(59)]);
+    for (gap, changes, expected) in [
+        (1, 2, Err(Part::Node(0).fault(Fault::ForeignLogKey))),
+        (2, 2, Ok(true)),
+        (4, 2, Ok(true)),
+        (2, 3, Err(Part::Node(0).fault(Fault::ForeignLogKey))),
+        (3, 3, Ok(true)),
+    ] {
+        let mut scene = Scene::new();
+        scene.world.roster.version = 2 + gap;
+        (0..changes).for_each(|change| scene.change_log_key(95 + change));
+        assert_eq!(scene.taken(), expected, "{changes} changes in {gap}");
+    }
+    // A new epoch is an empty log, whose key signed nothing before.
+    let mut anew = Scene::new();
+    anew.node().log_epoch = 2;
+    anew.node().earlier_log_keys.clear();
+    anew.node().log_key = Some(build::signing_key(&public(95)));
+    assert_eq!(anew.taken(), Ok(true));
+}
+
+// ROS-41: listing a card with another log key keeps the one before, for a time.
+#[test]
+fn a_card_with_another_log_key_keeps_the_one_before() {
+    let mut roster = World::new().roster;
+    let mut card = member_card(0, "hotline-de", "node-de", true);
+    build::list_card(&mut roster, &card);
+    assert!(roster.nodes[0].earlier_log_keys.is_empty());
+    let node = card.node.as_mut().unwrap();
+    node.log_key = Some(build::signing_key(&public(95)));
+    build::list_card(&mut roster, &card);
+    let node = &roster.nodes[0];
+    assert_eq!(node.log_key, card.node.as_ref().unwrap().log_key);
+    let end_ms = roster.issued_ms + build::LOG_KEY_OVERLAP_MS;
+    assert_eq!(node.earlier_log_keys[0].not_after_ms, end_ms);
+    assert_eq!(node.earlier_log_keys[0].key, public(50).as_bytes()[..]);
+    // A card says nothing of the past: that is the rosters'.
+    card.node.as_mut().unwrap().earlier_log_keys = vec![spare(96)];
+    build::list_card(&mut roster, &card);
+    assert_eq!(roster.nodes[0].earlier_log_keys.len(), 1);
+    let bytes = card.encode_to_vec();
+    let refused = Card::judge(&bytes, "example", NOW).unwrap_err();
+    assert_eq!(refused, Part::Card.fault(Fault::ForeignLogKey));
 }
 
 // ROS-31: of two copies the later freshness and the newer documents are kept, from either.
@@ -377,4 +456,55 @@ fn a_card_that_comes_again_changes_only_what_its_member_decides() {
     );
     assert_eq!(member.status(), v1::Status::Suspended);
     assert_eq!(member.report_fields, ["urls"]);
+}
+
+// ROS-21
+#[test]
+fn a_roster_follows_only_what_it_names() {
+    let first = World::new().judge().unwrap();
+    let mut world = World::new();
+    world.roster = build::next_roster(&first, NOW, NOW + DAY);
+    let second = world.judge().unwrap();
+    world.roster.expires_ms += 1;
+    let fork = world.judge().unwrap();
+    let held = |roster: &Roster| roster.reference();
+    let fault = |fault| Err(Part::Roster.fault(fault));
+    assert_eq!(second.is_newer_than(held(&first)), Ok(true));
+    assert_eq!(second.is_newer_than(held(&second)), Ok(false));
+    assert_eq!(first.is_newer_than(held(&second)), fault(Fault::RolledBack));
+    assert_eq!(second.is_newer_than(held(&fork)), fault(Fault::Forked));
+    let mut other = held(&first);
+    other.sha256[0] ^= 1;
+    assert_eq!(second.is_newer_than(other), fault(Fault::BrokenChain));
+}
+
+// ROS-22
+#[test]
+fn a_root_changes_only_by_the_old_and_the_new_quorum() {
+    let world = World::new();
+    let sign = |root: &v1::Root, seeds: &[u8]| {
+        let keys: Vec<_> = seeds.iter().copied().map(key).collect();
+        build::sign_root(root, &keys.iter().collect::<Vec<_>>()).unwrap()
+    };
+    let old = Root::parse(&sign(&world.root, &[1, 2])).unwrap();
+    let mut next = world.root.clone();
+    next.version = 2;
+    next.root_keys = [4, 5, 6]
+        .map(public)
+        .iter()
+        .map(build::signing_key)
+        .collect();
+    let judge = |root: &v1::Root, seeds: &[u8]| {
+        let judged = old.judge_successor(&sign(root, seeds), NOW);
+        judged.map(|root| root.version).map_err(|error| error.fault)
+    };
+    assert_eq!(judge(&next, &[1, 2, 4, 5]), Ok(2));
+    assert_eq!(judge(&next, &[4, 5]), Err(Fault::TooFewSignatures));
+    assert_eq!(judge(&next, &[1, 4, 5]), Err(Fault::TooFewSignatures));
+    assert_eq!(judge(&next, &[1, 2, 4]), Err(Fault::TooFewSignatures));
+    next.version = 3;
+    assert_eq!(judge(&next, &[1, 2, 4, 5]), Err(Fault::BadVersion));
+    next.version = 1;
+    assert_eq!(judge(&next, &[1, 2, 4, 5]), Err(Fault::Forked));
+    assert_eq!(judge(&world.root, &[1, 2]), Err(Fault::BadVersion));
 }

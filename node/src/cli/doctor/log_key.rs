@@ -1,0 +1,85 @@
+//! Whether the log's key is the one in force, and what is due if it is not.
+
+use std::path::Path;
+
+use frex_client::keys::{KEYS_DIR, file::KeyPlace, rotation::KeyUse, text::PublicKey};
+use frex_proto::{
+    error::WireCode,
+    keys::VerifyingKey,
+    roster::{Node, Roster},
+};
+
+use super::{Folder, Row};
+use crate::cli::time::rfc3339;
+
+const CHECK: &str = "node log key";
+
+/// The key in the file against those that the roster lists.
+pub fn examine(folder: &Folder, roster: Option<&Roster>, now_ms: u64) -> Row {
+    let Some(node) = roster.and_then(|roster| roster.node(&folder.id)) else {
+        return Row::skip(CHECK, "no roster lists this node");
+    };
+    let file = KeyUse::Log.active_file();
+    let text = folder.keys.iter().find(|(name, _)| *name == file);
+    let own = text.and_then(|(_, text)| verifying_key(text.as_ref().ok()?.public()?));
+    let Some(own) = own else {
+        return Row::skip(CHECK, format!("{file} does not state its public half"));
+    };
+    let next = next_key(&folder.path);
+    if own == node.log_key.key {
+        return Row::ok(
+            CHECK,
+            match next {
+                Some(_) => "in force; the next one waits to be listed",
+                None => "in force",
+            },
+        );
+    }
+    match node.listed_log_key(&own) {
+        Some(listed) => {
+            let end_ms = listed.validity.not_after_ms.unwrap_or_default();
+            followed(folder, node, next.as_ref(), (end_ms, now_ms))
+        }
+        None => Row::skip(CHECK, format!("{file} was never this log's")),
+    }
+}
+
+/// The roster lists another key than the one that signs here.
+fn followed(
+    folder: &Folder,
+    node: &Node,
+    next: Option<&VerifyingKey>,
+    (end_ms, now_ms): (u64, u64),
+) -> Row {
+    let dir = folder.path.display();
+    let (here, mend) = match next == Some(&node.log_key.key) {
+        true => (
+            "its next start takes up the one in force",
+            format!("Stop the node and start it again: frex run {dir}"),
+        ),
+        false => (
+            "the one in force is not here",
+            format!(
+                "Restore it from the backup of the keys, as {dir}/keys/log.key; if it is lost: frex key rotate log {dir}"
+            ),
+        ),
+    };
+    let end = rfc3339(end_ms);
+    if now_ms >= end_ms {
+        let found = format!("log.key ended at {end}; {here}");
+        return Row::fail(CHECK, WireCode::KeyEnded, found, mend);
+    }
+    Row::warn(CHECK, format!("log.key signs until {end}; {here}"), mend)
+}
+
+fn next_key(home: &Path) -> Option<VerifyingKey> {
+    let path = home.join(KEYS_DIR).join(KeyUse::Log.next_file());
+    verifying_key(KeyPlace::file(&path).read().ok()?.public()?)
+}
+
+fn verifying_key(public: &PublicKey) -> Option<VerifyingKey> {
+    match public {
+        PublicKey::Signing(key) => Some(key.clone()),
+        PublicKey::Sealing(_) => None,
+    }
+}
