@@ -116,7 +116,7 @@ impl Scene {
             membership: None,
             identity: SigningKey::from_seed(&identity.seed()),
             tls: SigningKey::from_seed(&tls.seed()),
-            sealing: vec![SealingSecretKey::from_seed(&sealing.seed())],
+            sealing: vec![SealingSecretKey::from_seed(&sealing.seed())].into(),
             environment,
             socket: Some(Socket::Abstract(
                 self.machines[machine].bind(50_000).unwrap(),
