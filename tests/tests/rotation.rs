@@ -178,6 +178,12 @@ fn a_key_whose_time_is_over_is_destroyed_and_opens_nothing() {
     let path = scene.frex.dir().join(path);
     assert!(path.exists());
     thread::sleep(Duration::from_millis(1100));
+    let doctor = scene.frex.done(&["doctor", POLICE]);
+    let rows = doctor["checks"].as_array().unwrap().iter();
+    let mut due = rows.filter(|row| row["check"] == "member keys");
+    let due = due.next().unwrap();
+    assert_eq!(due["outcome"], "warn", "{due}");
+    assert!(text(&due["try"]).contains("frex key ls"), "{due}");
     let read = scene.frex.run(&["inbox", POLICE]);
     assert_eq!(read.exit, Some(3), "{read:?}");
     assert!(read.err.contains("was destroyed"), "{}", read.err);
@@ -190,6 +196,24 @@ fn a_key_whose_time_is_over_is_destroyed_and_opens_nothing() {
     let listed = scene.frex.run(&["key", "ls", POLICE]);
     assert!(!listed.err.contains("was destroyed"), "{}", listed.err);
     assert_eq!(listed.json()["destroyed"][0]["state"], "retired");
+    scene.stop();
+}
+
+// LIM-11, ROS-35: what may be under way keeps its key listed, so there is an end to haste; then a
+// new key waits, and everything goes on.
+#[test]
+fn keys_do_not_follow_one_another_faster_than_a_document_can_list() {
+    let scene = Scene::new();
+    for _ in 1..16 {
+        let _ = scene.rotate(&["sealing", POLICE]);
+    }
+    let refused = scene.frex.run(&["key", "rotate", "sealing", POLICE]);
+    assert_eq!(refused.exit, Some(22), "{refused:?}");
+    assert!(refused.err.contains("at most 31 days"), "{refused:?}");
+    let mut opened = BTreeMap::new();
+    let sent = scene.send(&[]);
+    scene.read(&mut opened);
+    assert_eq!(opened.remove(&text(&sent["message"])), Some(1));
     scene.stop();
 }
 

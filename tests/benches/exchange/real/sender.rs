@@ -77,7 +77,7 @@ async fn exchange(case: &Case, scene: &Scene, meter: &Arc<Meter>) -> anyhow::Res
         membership: None,
         identity: SigningKey::from_seed(&seat.identity.seed()),
         tls: SigningKey::from_seed(&seat.tls.seed()),
-        sealing: Vec::new(),
+        sealing: Vec::new().into(),
         environment: Environment::default(),
         socket: None,
         limits: Limits::default(),
