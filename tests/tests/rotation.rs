@@ -230,9 +230,24 @@ fn what_is_sealed_to_a_destroyed_key_arrives_sealed_again() {
     // Nobody has told the hotline's program yet: it seals before it connects.
     let roster = scene.frex.dir().join(HOTLINE).join("member/roster.frex");
     let old = fs::read(&roster).unwrap();
-    let sent = scene.send(&[]);
+    // The other recipient has no part in it.
+    let to_both = [
+        "send",
+        "report.json",
+        "--to",
+        POLICE,
+        HOTLINE,
+        "--from",
+        HOTLINE,
+    ];
+    let sent = scene.frex.done(&to_both);
     assert_eq!(sent["envelopes"].as_array().unwrap().len(), 2, "{sent}");
-    assert_eq!(sent["recipients"][0]["state"], "accepted");
+    for recipient in sent["recipients"].as_array().unwrap() {
+        assert_eq!(recipient["state"], "accepted", "{sent}");
+    }
+    let own = scene.frex.done(&["inbox", HOTLINE]);
+    assert_eq!(own["items"].as_array().unwrap().len(), 1, "{own}");
+    assert_eq!(own["items"][0]["envelope"], sent["envelopes"][0]);
     let mut opened = BTreeMap::new();
     scene.read(&mut opened);
     assert_eq!(opened.remove(&text(&sent["message"])), Some(1));
