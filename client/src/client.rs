@@ -14,7 +14,7 @@ use frex_proto::{error::WireCode, keys::SigningKey, receipt::ReceiptError};
 
 use crate::{
     environment::Environment,
-    keys::{HomeError, MemberHome, MemberKeys},
+    keys::{HomeError, MemberHome, MemberKeys, rotation::log_destroyed},
     membership::{Membership, store::HomeStore},
     tls::config::Limits,
     transport::{RosterHandle, Socket, TransportError},
@@ -76,9 +76,7 @@ impl ClientConfig {
     /// [`HomeError`]: the keys or the roster cannot be read or do not verify.
     pub fn of_home(home: &MemberHome) -> Result<Self, HomeError> {
         let keys = home.keys(Environment::default().clock.now_ms())?;
-        for gone in &keys.destroyed {
-            tracing::info!(usage = gone.usage.name(), key = %gone.key_id, "a key was destroyed: its time was over");
-        }
+        log_destroyed(&keys.destroyed);
         Self::of_keys(home, keys)
     }
 

@@ -107,6 +107,49 @@ fn everything_works_with_encrypted_keys() {
     ok(world.path(), &format!("fsck --rebuild fr {GIVEN}"));
 }
 
+// FIL-14, FIL-15: what follows an encrypted key is encrypted too, and comes under another
+// passphrase with the others.
+#[test]
+fn keys_follow_one_another_under_a_passphrase() {
+    let world = encrypted_world();
+    refused(world.path(), "key rotate tls fr", 12, "SEALED 6010");
+    // Nobody is there to test it against.
+    let line = format!("key rotate tls fr {GIVEN}");
+    assert!(exits(world.path(), &line, 23).contains("made"));
+    let states = |count: usize| {
+        assert_closed(&world.path().join("fr"), count);
+        let listed = json(world.path(), "key ls fr", 0);
+        let keys = listed["keys"].as_array().expect("rows").clone();
+        let of = |state: &str| keys.iter().filter(|key| key["state"] == state).count();
+        (of("next"), of("active"), of("retiring"))
+    };
+    assert_eq!(states(6), (1, 5, 0));
+    let both = "--passphrase-fd 3 --new-passphrase-fd 4 3<secret 4<new";
+    let changed = json(world.path(), &format!("key passphrase fr {both}"), 0);
+    assert_eq!(changed["changed"].as_array().map(Vec::len), Some(6));
+    let new = "--passphrase-fd 3 3<new";
+    let node = world.start(&format!("fr {new}"));
+    let rotated = json(world.path(), &format!("key rotate tls fr {new}"), 0);
+    assert_eq!(rotated["steps"][0]["step"], "found", "{rotated}");
+    assert_eq!(states(6), (0, 5, 1));
+    assert_eq!(node.stop(), Some(0));
+}
+
+// FIL-18
+#[test]
+fn keys_of_the_service_manager_are_not_changed() {
+    let world = World::new();
+    let path = world.path().join("fr/member/member.toml");
+    let settings = fs::read_to_string(&path).expect("own file");
+    fs::write(&path, format!("{settings}keys_from_credentials = true\n")).expect("own file");
+    for usage in ["tls", "sealing", "identity"] {
+        let line = format!("key rotate {usage} fr");
+        let text = refused(world.path(), &line, 78, "BAD_CONFIG 6004");
+        assert!(text.contains("service manager") && text.contains("keys_from_credentials = false"));
+    }
+    assert!(!world.path().join("fr/member/keys/rotation.toml").exists());
+}
+
 // FIL-7: keys are never on disk in the open when they are made encrypted.
 #[test]
 fn init_writes_encrypted_keys_and_says_how_to_give_a_passphrase() {

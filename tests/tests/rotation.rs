@@ -178,6 +178,12 @@ fn a_key_whose_time_is_over_is_destroyed_and_opens_nothing() {
     let path = scene.frex.dir().join(path);
     assert!(path.exists());
     thread::sleep(Duration::from_millis(1100));
+    let doctor = scene.frex.done(&["doctor", POLICE]);
+    let rows = doctor["checks"].as_array().unwrap().iter();
+    let mut due = rows.filter(|row| row["check"] == "member keys");
+    let due = due.next().unwrap();
+    assert_eq!(due["outcome"], "warn", "{due}");
+    assert!(text(&due["try"]).contains("frex key ls"), "{due}");
     let read = scene.frex.run(&["inbox", POLICE]);
     assert_eq!(read.exit, Some(3), "{read:?}");
     assert!(read.err.contains("was destroyed"), "{}", read.err);
@@ -193,8 +199,26 @@ fn a_key_whose_time_is_over_is_destroyed_and_opens_nothing() {
     scene.stop();
 }
 
+// LIM-11, ROS-35: what may be under way keeps its key listed, so there is an end to haste; then a
+// new key waits, and everything goes on.
+#[test]
+fn keys_do_not_follow_one_another_faster_than_a_document_can_list() {
+    let scene = Scene::new();
+    for _ in 1..16 {
+        let _ = scene.rotate(&["sealing", POLICE]);
+    }
+    let refused = scene.frex.run(&["key", "rotate", "sealing", POLICE]);
+    assert_eq!(refused.exit, Some(22), "{refused:?}");
+    assert!(refused.err.contains("at most 31 days"), "{refused:?}");
+    let mut opened = BTreeMap::new();
+    let sent = scene.send(&[]);
+    scene.read(&mut opened);
+    assert_eq!(opened.remove(&text(&sent["message"])), Some(1));
+    scene.stop();
+}
+
 // DEL-28, DEL-29, MBR-10: what a sender with an older roster seals to a destroyed key is refused
-// and sealed again under the same message id, by itself or by the command that is printed.
+// and sealed again under the same message id; the other recipient has no part in it.
 #[test]
 fn what_is_sealed_to_a_destroyed_key_arrives_sealed_again() {
     let scene = Scene::new();
@@ -204,17 +228,35 @@ fn what_is_sealed_to_a_destroyed_key_arrives_sealed_again() {
     let destroyed = scene.rotate(&["sealing", "--compromised", "--confirm", POLICE]);
     assert!(has(&destroyed, "sealing", "retired"), "{destroyed}");
     // Nobody has told the hotline's program yet: it seals before it connects.
-    let roster = scene.frex.dir().join(HOTLINE).join("member/roster.frex");
-    let old = fs::read(&roster).unwrap();
-    let sent = scene.send(&[]);
+    let to_both = [
+        "send",
+        "report.json",
+        "--to",
+        POLICE,
+        HOTLINE,
+        "--from",
+        HOTLINE,
+    ];
+    let sent = scene.frex.done(&to_both);
     assert_eq!(sent["envelopes"].as_array().unwrap().len(), 2, "{sent}");
-    assert_eq!(sent["recipients"][0]["state"], "accepted");
+    for recipient in sent["recipients"].as_array().unwrap() {
+        assert_eq!(recipient["state"], "accepted", "{sent}");
+    }
+    let own = scene.frex.done(&["inbox", HOTLINE]);
+    assert_eq!(own["items"].as_array().unwrap().len(), 1, "{own}");
+    assert_eq!(own["items"][0]["envelope"], sent["envelopes"][0]);
     let mut opened = BTreeMap::new();
     scene.read(&mut opened);
     assert_eq!(opened.remove(&text(&sent["message"])), Some(1));
+    assert!(opened.is_empty());
+    scene.stop();
+}
 
-    // The same, but the sender does not wait to hear of it.
-    fs::write(&roster, old).unwrap();
+// DEL-28, DEL-29: a sender that did not wait to hear of it is told the command that seals again.
+#[test]
+fn what_was_refused_for_its_key_is_sealed_again_by_the_command_that_is_printed() {
+    let scene = Scene::new();
+    let _ = scene.rotate(&["sealing", "--compromised", "--confirm", POLICE]);
     let sent = scene
         .frex
         .run(&[&send_to_police()[..], &["--wait", "0s"]].concat());
@@ -231,6 +273,7 @@ fn what_is_sealed_to_a_destroyed_key_arrives_sealed_again() {
     let again = scene.frex.done(&arguments);
     assert_eq!(again["recipients"][0]["state"], "accepted", "{again}");
     assert_eq!(text(&again["message"]), message);
+    let mut opened = BTreeMap::new();
     scene.read(&mut opened);
     assert_eq!(opened.remove(&message), Some(1));
     assert!(opened.is_empty());

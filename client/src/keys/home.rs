@@ -18,7 +18,7 @@ use super::{
     HomeError, KEYS_DIR, KeyFileError, MEMBER_FILE, MemberHome, MemberKeys, MemberPublicKeys,
     MemberSettings, NewMemberKeys, RECEIPTS_DIR, SealingKeys, file,
     file::KeyPlace,
-    rotation::{KeyFolder, KeyRecord, KeyState, KeyUse},
+    rotation::{KeyFolder, KeyRecord, KeyState, KeyUse, log_destroyed},
     text::PublicKey,
 };
 use crate::passphrase::{Passphrase, Unlock};
@@ -133,7 +133,8 @@ impl MemberHome {
     /// # Errors
     /// [`KeyFileError`].
     pub fn sealing_keys(&self, now_ms: u64) -> Result<SealingKeys, KeyFileError> {
-        let (folder, _) = self.settled(now_ms)?;
+        let (folder, destroyed) = self.settled(now_ms)?;
+        log_destroyed(&destroyed);
         self.read_sealing_keys(folder.as_ref())
     }
 

@@ -143,6 +143,13 @@ impl KeyRecord {
     }
 }
 
+/// Says in the log which keys were destroyed. Spec: FIL-17.
+pub(crate) fn log_destroyed(destroyed: &[KeyRecord]) {
+    for gone in destroyed {
+        tracing::info!(usage = gone.usage.name(), key = %gone.key_id, "a key was destroyed: its time was over");
+    }
+}
+
 impl KeyFolder {
     /// The folder.
     #[must_use]

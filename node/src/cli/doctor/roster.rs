@@ -176,7 +176,7 @@ fn listed_keys(folder: &Folder, roster: &Roster) -> Option<Vec<(&'static str, Ha
 
 fn list_card(folder: &Folder) -> String {
     format!(
-        "Restore the listed keys; to replace keys: frex key rotate; or have the governance list the card of these: frex roster propose CARD --root {} --previous {} --out next.proposal",
+        "Restore the listed keys, or have the governance list the card of these: frex roster propose CARD --root {} --previous {} --out next.proposal",
         folder.path.join(ROOT_FILE).display(),
         folder.path.join(ROSTER_FILE).display()
     )

@@ -390,9 +390,9 @@ fn signing(key: SecretKey) -> Result<SigningKey, Failure> {
     }
 }
 
-/// Lists a key as good until withdrawn, from now on.
+/// Lists a key that signs as good until withdrawn: from now on, also by clocks that are behind.
 fn listed(mut key: v1::PublicKey, now_ms: u64) -> v1::PublicKey {
-    key.not_before_ms = now_ms;
+    key.not_before_ms = now_ms.saturating_sub(limits::CLOCK_SKEW_MS_MAX);
     key
 }
 

@@ -17,7 +17,7 @@ use frex_proto::{
 };
 use serde_json::json;
 
-use super::{RotateSealingArgs, Rotation, listed, waiting};
+use super::{RotateSealingArgs, Rotation, waiting};
 use crate::cli::{
     failure::{Done, Failure, OrFail},
     member, output,
@@ -211,8 +211,11 @@ async fn follow(
         .iter()
         .all(|key| key.key != next.as_bytes()[..])
     {
-        let key = listed(build::sealing_key(next), now_ms);
-        doc.sealing_keys.push(key);
+        // Of several good keys the one that became good last is used (ROS-18): this one.
+        doc.sealing_keys.push(v1::PublicKey {
+            not_before_ms: now_ms,
+            ..build::sealing_key(next)
+        });
     }
     let from_ms = now_ms.saturating_add(overlap_ms);
     if document::end_key(&mut doc.sealing_keys, former.as_bytes(), now_ms) {

@@ -95,7 +95,7 @@ async fn end_former(rotation: &mut Rotation) -> Result<u64, Failure> {
         .as_ref()
         .and_then(|record| record.until_ms)
         .unwrap_or_default();
-    let Some(mut ended) = unfinished(rotation)? else {
+    let Some(former) = unfinished(rotation)? else {
         return Ok(until_ms);
     };
     let keys = rotation.keys()?;
@@ -103,8 +103,7 @@ async fn end_former(rotation: &mut Rotation) -> Result<u64, Failure> {
     let client = rotation.connected(keys).await?;
     let (_, doc) = rotation.doc(&client.roster().current())?;
     let mut doc = document::next_version(&doc, rotation.now_ms());
-    document::end_key(&mut doc.client_tls_keys, &ended.key, until_ms);
-    ended.not_after_ms = until_ms;
+    document::end_key(&mut doc.client_tls_keys, &former.key, until_ms);
     let what = format!("the end of the old key, {}", rfc3339(until_ms));
     rotation.publish(&client, &doc, &identity, what).await?;
     client.close().await;
