@@ -90,7 +90,7 @@ fn the_newer_document_is_kept_on_both_sides() {
     let second = next(&held_old, &old, |_| ()).judge().unwrap();
     let gained = taken(&second, &new);
     assert_eq!(gained.version(), 2);
-    assert_eq!(gained.member("hotline-de").unwrap().doc_version, Some(2));
+    assert_eq!(gained.member("hotline-de").unwrap().doc.map(|doc| doc.version), Some(2));
 }
 
 // DIS-3: a member that contradicts itself cannot make holders differ for good.
@@ -120,9 +120,9 @@ fn a_document_that_does_not_fit_keeps_no_other_back() {
     thief.docs[0].0.client_tls_keys = vec![stolen];
     thief.docs[2].0.version = 2;
     let merged = taken(&held, &thief);
-    assert_eq!(merged.member("hotline-de").unwrap().doc_version, Some(1));
-    assert_eq!(merged.member("police-fr").unwrap().doc_version, Some(2));
-    assert_eq!(merged.member("platform").unwrap().doc_version, Some(2));
+    assert_eq!(merged.member("hotline-de").unwrap().doc.map(|doc| doc.version), Some(1));
+    assert_eq!(merged.member("police-fr").unwrap().doc.map(|doc| doc.version), Some(2));
+    assert_eq!(merged.member("platform").unwrap().doc.map(|doc| doc.version), Some(2));
 }
 
 // DIS-3: freshness of the same roster is renewed, and never shortened.
@@ -228,7 +228,7 @@ fn many_documents_beside_one_that_does_not_fit_come_in_turns() {
     let documents = |roster: &Roster| {
         let members = roster.members();
         members
-            .filter(|member| member.doc_version.is_some())
+            .filter(|member| member.doc.is_some())
             .count()
     };
     held = taken(&held, &offered);
