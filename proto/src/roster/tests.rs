@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod companions;
+mod ended;
 mod merge;
 mod succession;
 
