@@ -73,8 +73,8 @@ pub(super) fn open(
     if doc.issued_ms > now_ms.saturating_add(limits::CLOCK_SKEW_MS_MAX) {
         return Err(part.fault(Fault::FutureDated));
     }
-    let signer = longest_good(&member.identity_keys, &signers)
-        .ok_or(part.fault(Fault::TooFewSignatures))?;
+    let signer =
+        longest_good(&member.identity_keys, &signers).ok_or(part.fault(Fault::TooFewSignatures))?;
     let life = Validity {
         not_before_ms: 0,
         not_after_ms: Some(doc.expires_ms),

@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use bytes::Bytes;
 
 use super::{
-    Accepts, DocRef, Freshness, Member, Node, Peer, Root, RootRef, Roster, RosterRef, SealedTo, Standing,
-    Timed,
+    Accepts, DocRef, Freshness, Member, Node, Peer, Root, RootRef, Roster, RosterRef, SealedTo,
+    Standing, Timed,
 };
 use crate::{
     id::KeyId,
