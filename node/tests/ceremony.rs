@@ -3,7 +3,13 @@
 
 use std::{fs, path::PathBuf};
 
-use support::{exits, files_below, frex, init, json, ok, refused, stderr, stdout};
+use frex_client::{keys::file, passphrase::Unlock};
+use frex_proto::{
+    roster::{Roster, TrustAnchor, build},
+    v1,
+};
+use prost::Message;
+use support::{World, exits, files_below, frex, init, json, ok, refused, stderr, stdout};
 use tempfile::TempDir;
 
 mod support;
@@ -326,4 +332,55 @@ fn a_report_that_says_too_little_is_not_sent() {
         text.contains("police.es needs a report to say more, it lacks: jurisdictions"),
         "{text}"
     );
+}
+
+// DIS-3, ROS-36: a key leaked, and its thief stated the highest version there may be. A card by the
+// next key puts the member's own document in force again, whatever its version.
+#[test]
+fn a_card_by_the_next_key_takes_the_place_of_what_a_thief_stated() {
+    let world = World::new();
+    let dir = world.path();
+    let read = |file: &str| fs::read(dir.join(file)).unwrap();
+    let leaked = dir.join("fr/member/keys/identity.key");
+    let leaked = file::read_signing_key(&leaked, &Unlock::none()).unwrap();
+    let anchor = TrustAnchor::of_root(&read("gov/root.frex")).unwrap();
+    let judge = |file: &str| Roster::judge_held(&read(file), &anchor, u64::MAX).unwrap();
+    let held = judge("roster.frex");
+    let mut stolen = held.member_doc("hotline.fr").unwrap().1;
+    stolen.version = stolen.issued_ms;
+    stolen.sealing_keys.clear();
+    let stolen = build::sign_member_doc(&stolen, &leaked).unwrap();
+    fs::write(
+        dir.join("stolen.frex"),
+        held.with_member_doc("hotline.fr", stolen),
+    )
+    .unwrap();
+    ok(dir, "roster install stolen.frex es");
+
+    // As long as the card lists that key as good, the member has said something newer by it.
+    let previous = "--previous stolen.frex";
+    let propose = format!("roster propose --root gov/root.frex --out x.proposal {previous}");
+    let text = refused(
+        dir,
+        &format!("{propose} fr/hotline.fr.card"),
+        2,
+        "BAD_INPUT",
+    );
+    assert!(text.contains("is an old card"), "{text}");
+
+    // The next identity key comes with keys and a document of its own; the old one has ended.
+    ok(dir, &init("new", "hotline.fr", "127.0.0.1:7443"));
+    let mut card = v1::MemberCard::decode(&read("new/hotline.fr.card")[..]).unwrap();
+    let next = card.member.as_mut().unwrap();
+    let ended = v1::PublicKey {
+        not_after_ms: held.issued_ms() + 1,
+        ..build::signing_key(&leaked.verifying_key())
+    };
+    next.identity_keys.push(ended);
+    fs::write(dir.join("next.card"), card.encode_to_vec()).unwrap();
+    world.propose("next.frex", &format!("{previous} next.card"), previous);
+    ok(dir, "roster install next.frex es");
+    let installed = judge("es/member/roster.frex");
+    let doc = installed.member("hotline.fr").unwrap().doc.unwrap();
+    assert_eq!((installed.version(), doc.version), (2, 1));
 }

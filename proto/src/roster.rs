@@ -110,6 +110,19 @@ pub struct RosterRef {
     pub sha256: Hash,
 }
 
+/// Names one document of a member. Spec: ROS-17, DIS-3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DocRef {
+    /// Counts from 1.
+    pub version: u64,
+    /// SHA-256 of the payload.
+    pub sha256: Hash,
+    /// The identity key that signed it; of several the one that is good longest.
+    pub signer: KeyId,
+    /// When what it says counts: as long as it and its signer are good.
+    pub validity: Validity,
+}
+
 /// A sealing key whose secret its member destroys. Spec: ROS-34.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetiredKey {
@@ -149,7 +162,7 @@ pub struct Roster {
     state_sha256: Hash,
 }
 
-/// A statement that no newer roster exists. Spec: ROS-10.
+/// A statement that no newer roster exists, good as long as the key that signed it. Spec: ROS-10.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Freshness {
     /// When it was made.
@@ -192,13 +205,14 @@ pub struct Member {
     pub report_fields: Vec<String>,
     /// Countries that it is competent for; empty: its own. Spec: ROS-12.
     pub jurisdictions: Vec<String>,
-    /// Version of its document; none: it has not given one.
-    pub doc_version: Option<u64>,
+    /// Its document; none: it has not given one.
+    pub doc: Option<DocRef>,
     /// Keys of its clients' connections.
     pub client_tls_keys: Vec<Timed<VerifyingKey>>,
     /// Keys that envelopes to it are sealed to.
     pub sealing_keys: Vec<Timed<SealingPublicKey>>,
-    /// Sealing keys whose secrets do not last, listed above or no longer.
+    /// Sealing keys whose secrets do not last, listed above or no longer, by its document: see
+    /// [`sealed_to`](Self::sealed_to).
     pub retired_sealing_keys: Vec<RetiredKey>,
 }
 
@@ -235,8 +249,10 @@ pub struct Node {
     pub log_epoch: u32,
     /// Cosigns other nodes' checkpoints.
     pub witness_key: Option<VerifyingKey>,
-    /// `host:port`, in the operator's order of preference.
+    /// `host:port`, in the operator's order of preference; to dial: [`addresses_at`](Self::addresses_at).
     pub addresses: Vec<String>,
+    /// When the document that states it is good; none: no document does.
+    pub stated: Option<Validity>,
     /// Keys of its connections.
     pub tls_keys: Vec<Timed<VerifyingKey>>,
 }

@@ -235,13 +235,13 @@ def check_node(node, ledger):
 
 
 def check_doc(data, federation, members, nodes, ledger, seen, now_ms):
-    """ROS-17, ROS-18."""
+    """ROS-17, ROS-18, ROS-36."""
     signed = read_signed(data, "memberdoc")
     doc = protobuf.decode(protobuf.MEMBER_DOC, signed.payload)
     require(doc.member in members, "UnknownMember")
     verify(signed, "memberdoc", pairs(members[doc.member].identity_keys), 1)
     require(doc.federation == federation, "WrongFederation")
-    require(doc.version >= 1, "BadVersion")
+    require(1 <= doc.version <= doc.issued_ms, "BadVersion")
     check_times(doc.issued_ms, doc.expires_ms, now_ms, expiry=False)
     require(doc.member not in seen, "Duplicate")
     seen[doc.member] = doc

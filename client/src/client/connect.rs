@@ -176,7 +176,8 @@ impl Link {
 fn home(greeter: &Greeter, member: &str) -> Result<(String, Vec<String>), ConnectError> {
     let roster = greeter.roster.current();
     let node = roster.home_node(member).ok_or(ConnectError::NotListed)?;
-    Ok((node.id.clone(), node.addresses.clone()))
+    let now_ms = greeter.environment.clock.now_ms();
+    Ok((node.id.clone(), node.addresses_at(now_ms).to_vec()))
 }
 
 /// Literal addresses need no resolver; names are asked for anew each time.

@@ -1,7 +1,8 @@
 //! The member's own document: put in force here, and brought to the home node.
 
 use bytes::Bytes;
-use frex_proto::error::WireCode;
+use frex_proto::{error::WireCode, v1};
+use prost::Message;
 
 use super::{Client, ConnectError};
 use crate::membership::{FollowError, TakeError};
@@ -22,6 +23,11 @@ pub enum PublishError {
     /// The home node refuses it, or broke off.
     #[error(transparent)]
     Offer(#[from] FollowError),
+    /// Another document of the member is in force here, and this one does not take its place.
+    #[error(
+        "another document of this member stays in force: it is newer, or the key that signed this one has ended"
+    )]
+    Outranked,
     /// The home node goes on holding another roster.
     #[error("the home node does not come to hold the same roster")]
     NotTaken,
@@ -34,6 +40,7 @@ impl From<&PublishError> for WireCode {
             PublishError::Take(error) => error.into(),
             PublishError::Offer(FollowError::Transport(error)) => error.into(),
             PublishError::Offer(FollowError::Refused(code)) => *code,
+            PublishError::Outranked => Self::NotTrusted,
             PublishError::NotTaken => Self::Unreachable,
         }
     }
@@ -72,8 +79,11 @@ impl Client {
         let membership = self.membership().expect("a client that keeps its roster");
         let session = self.0.link.session(self.0.patience).await?;
         let roster = self.0.roster.current();
-        let bundle = roster.with_member_doc(&self.0.member, signed_doc);
+        let bundle = roster.with_member_doc(&self.0.member, signed_doc.clone());
         membership.take(bundle).await?;
+        if !self.holds(&signed_doc) {
+            return Err(PublishError::Outranked);
+        }
         for _ in 0..ROUNDS_MAX {
             let theirs = membership.offer(&session).await?;
             if theirs == *self.0.roster.current().state_sha256() {
@@ -82,5 +92,12 @@ impl Client {
             membership.refresh(&session).await?;
         }
         Err(PublishError::NotTaken)
+    }
+
+    /// Whether what this document says is in force here for the member.
+    fn holds(&self, signed_doc: &Bytes) -> bool {
+        let payload = |signed: Bytes| v1::Signed::decode(signed).ok().map(|one| one.payload);
+        let held = self.0.roster.current().member_doc(&self.0.member);
+        held.and_then(|(signed, _)| payload(signed)) == payload(signed_doc.clone())
     }
 }

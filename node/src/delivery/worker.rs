@@ -204,7 +204,7 @@ impl Worker {
         let node = roster.node(&self.node).ok_or(TransportError::NotTrusted)?;
         let greeting = self.shared.greeter.dialling(&self.node);
         let mut failure = TransportError::Unreachable;
-        for address in &node.addresses {
+        for address in node.addresses_at(self.shared.now_ms()) {
             for address in resolve(address).await {
                 match self.shared.endpoint.dial(address, &greeting).await {
                     Ok(session) => return Ok(session),

@@ -1,6 +1,7 @@
 //! Member documents: what a member changes without ceremony, under its own identity key.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     net::Ipv6Addr,
 };
@@ -8,13 +9,14 @@ use std::{
 use prost::Message;
 
 use super::{
-    Fault, Member, Node, Part, Peer, RetiredKey, RosterError, Timed, Validity,
+    DocRef, Fault, Member, Node, Part, Peer, RetiredKey, RosterError, Timed, Validity,
     judge::{parse_signed, verify},
     ledger::{KeyLedger, check_count},
 };
 use crate::{
     id::{KeyId, check_name},
-    keys::SealingPublicKey,
+    keys::{SealingPublicKey, VerifyingKey},
+    label::sha256,
     limits, v1,
 };
 
@@ -22,13 +24,13 @@ use crate::{
 pub(super) struct OpenDoc {
     part: Part,
     doc: v1::MemberDoc,
-    validity: Validity,
+    reference: DocRef,
 }
 
 impl OpenDoc {
     /// Whether anything in the document can be good at `now_ms`.
     pub(super) fn is_good_at(&self, now_ms: u64) -> bool {
-        self.validity.holds_at(now_ms)
+        self.reference.validity.holds_at(now_ms)
     }
 }
 
@@ -61,7 +63,8 @@ pub(super) fn open(
     if doc.federation != federation {
         return Err(part.fault(Fault::WrongFederation));
     }
-    if doc.version == 0 {
+    // No key can use up the versions: a later document may always have a higher one.
+    if doc.version == 0 || doc.version > doc.issued_ms {
         return Err(part.fault(Fault::BadVersion));
     }
     if doc.expires_ms <= doc.issued_ms {
@@ -70,20 +73,38 @@ pub(super) fn open(
     if doc.issued_ms > now_ms.saturating_add(limits::CLOCK_SKEW_MS_MAX) {
         return Err(part.fault(Fault::FutureDated));
     }
-    let signer = member
-        .identity_keys
-        .iter()
-        .find(|timed| signers.contains(&timed.key.key_id()))
-        .ok_or(part.fault(Fault::TooFewSignatures))?;
+    let signer =
+        longest_good(&member.identity_keys, &signers).ok_or(part.fault(Fault::TooFewSignatures))?;
     let life = Validity {
         not_before_ms: 0,
         not_after_ms: Some(doc.expires_ms),
     };
+    let reference = DocRef {
+        version: doc.version,
+        sha256: sha256(&[&signed.payload]),
+        signer: signer.key.key_id(),
+        validity: life.and(&signer.validity),
+    };
     Ok(OpenDoc {
         part,
-        validity: life.and(&signer.validity),
         doc,
+        reference,
     })
+}
+
+/// Of the keys that signed the one that ends last: the signature of an ended key, which anybody
+/// who has that can add, takes nothing away.
+fn longest_good<'a>(
+    listed: &'a [Timed<VerifyingKey>],
+    signers: &[KeyId],
+) -> Option<&'a Timed<VerifyingKey>> {
+    let signed = listed.iter().map(|timed| (timed, timed.key.key_id()));
+    let signed = signed.filter(|(_, key_id)| signers.contains(key_id));
+    let longest = signed.max_by_key(|(timed, key_id)| {
+        let end_ms = timed.validity.not_after_ms.unwrap_or(u64::MAX);
+        (end_ms, Reverse(*key_id))
+    });
+    longest.map(|(timed, _)| timed)
 }
 
 /// Adds a document's keys and endpoints to its member and the nodes it operates; gives the
@@ -97,12 +118,13 @@ pub(super) fn add(
     let OpenDoc {
         part,
         doc,
-        validity,
+        reference,
     } = open;
+    let validity = reference.validity;
     let member = members
         .get_mut(&doc.member)
         .ok_or(part.fault(Fault::UnknownMember))?;
-    if member.doc_version.replace(doc.version).is_some() {
+    if member.doc.replace(reference).is_some() {
         return Err(part.fault(Fault::Duplicate));
     }
     member.client_tls_keys = within(keys.signing_keys(part, &doc.client_tls_keys)?, validity);
@@ -124,6 +146,7 @@ pub(super) fn add(
         }
         check_addresses(part, &endpoint.addresses)?;
         node.addresses.clone_from(&endpoint.addresses);
+        node.stated = Some(validity);
         node.tls_keys = within(keys.signing_keys(part, &endpoint.tls_keys)?, validity);
         tls.extend(owned(&node.tls_keys, &Peer::Node(node.id.clone())));
     }
@@ -166,7 +189,7 @@ fn within<K>(keys: Vec<Timed<K>>, life: Validity) -> Vec<Timed<K>> {
         .collect()
 }
 
-fn owned(keys: &[Timed<crate::keys::VerifyingKey>], owner: &Peer) -> Vec<TlsEntry> {
+fn owned(keys: &[Timed<VerifyingKey>], owner: &Peer) -> Vec<TlsEntry> {
     keys.iter()
         .map(|timed| (*timed.key.as_bytes(), owner.clone(), timed.validity))
         .collect()

@@ -47,13 +47,15 @@ impl Roster {
 }
 
 /// The document that follows: the next version, for as long as the one before was made for,
-/// without what no longer matters to anything under way.
+/// without what no longer matters to anything under way. A version is never above the time of issue
+/// (ROS-36): should somebody have stated one from ahead of this clock, so is this document.
 #[must_use]
 pub fn next_version(doc: &v1::MemberDoc, now_ms: u64) -> v1::MemberDoc {
     let mut next = doc.clone();
-    next.version += 1;
-    next.issued_ms = now_ms;
-    next.expires_ms = now_ms.saturating_add(doc.expires_ms.saturating_sub(doc.issued_ms));
+    next.version = doc.version.saturating_add(1);
+    next.issued_ms = now_ms.max(next.version);
+    let life_ms = doc.expires_ms.saturating_sub(doc.issued_ms);
+    next.expires_ms = next.issued_ms.saturating_add(life_ms);
     let ended = |key: &v1::PublicKey, after_ms: u64| {
         key.not_after_ms != 0 && key.not_after_ms.saturating_add(after_ms) <= now_ms
     };

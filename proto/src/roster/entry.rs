@@ -95,7 +95,7 @@ pub(super) fn member(
         attachments: entry.attachments,
         report_fields: report_fields(part, &entry.report_fields)?,
         jurisdictions: jurisdictions(part, &entry.jurisdictions)?,
-        doc_version: None,
+        doc: None,
         client_tls_keys: Vec::new(),
         sealing_keys: Vec::new(),
         retired_sealing_keys: Vec::new(),
@@ -139,6 +139,7 @@ pub(super) fn node(
         log_epoch: entry.log_epoch,
         witness_key: witness_key.map(|timed| timed.key),
         addresses: Vec::new(),
+        stated: None,
         tls_keys: Vec::new(),
     })
 }

@@ -11,7 +11,7 @@ use super::{
     scan::count_field,
 };
 use crate::{
-    id::check_name,
+    id::{KeyId, check_name},
     keys::VerifyingKey,
     label::{self, Hash, sha256},
     limits,
@@ -76,6 +76,7 @@ impl Roster {
             sha256: sha256(&[&payload]),
         };
         let freshness = freshness(&bundle.freshness, reference, &root, now_ms)?;
+        let state_sha256 = merge::state_sha256(&bundle, &reference.sha256, members.values());
         Ok(Self {
             reference,
             prev_sha256,
@@ -92,7 +93,7 @@ impl Roster {
             tls,
             payload,
             bytes,
-            state_sha256: merge::state_sha256(&bundle, &reference.sha256),
+            state_sha256,
         })
     }
 }
@@ -178,7 +179,7 @@ pub(super) fn verify(
     signed: &v1::Signed,
     candidates: &[VerifyingKey],
     threshold: usize,
-) -> Result<Vec<crate::id::KeyId>, RosterError> {
+) -> Result<Vec<KeyId>, RosterError> {
     sign::verify(signed, payload_type(part), candidates, threshold)
         .map(|verified| verified.key_ids)
         .map_err(|error| match error {
@@ -367,7 +368,7 @@ fn freshness(
     }
     let part = Part::Freshness;
     let signed = parse_signed(part, bytes)?;
-    verify(part, &signed, &good_at(&root.roster_keys, now_ms), 1)?;
+    let signers = verify(part, &signed, &good_at(&root.roster_keys, now_ms), 1)?;
     let stated = v1::Freshness::decode(signed.payload).map_err(|_| part.fault(Fault::Malformed))?;
     if stated.federation != root.federation {
         return Err(part.fault(Fault::WrongFederation));
@@ -387,7 +388,15 @@ fn freshness(
         }
         std::cmp::Ordering::Equal => Ok(Some(Freshness {
             issued_ms: stated.issued_ms,
-            until_ms: stated.expires_ms,
+            until_ms: stated.expires_ms.min(last_end_ms(root, &signers)),
         })),
     }
+}
+
+/// When the last of these roster keys ends: from then on nobody vouches.
+fn last_end_ms(root: &Root, signers: &[KeyId]) -> u64 {
+    let signed = root.roster_keys.iter();
+    let signed = signed.filter(|timed| signers.contains(&timed.key.key_id()));
+    let ends = signed.map(|timed| timed.validity.not_after_ms.unwrap_or(u64::MAX));
+    ends.max().unwrap_or(0)
 }

@@ -1,10 +1,12 @@
 //! Questions to a judged roster. Unknown, ended and not live all answer with nothing.
 
+use std::cmp::Reverse;
+
 use bytes::Bytes;
 
 use super::{
-    Accepts, Freshness, Member, Node, Peer, Root, RootRef, Roster, RosterRef, SealedTo, Standing,
-    Timed,
+    Accepts, DocRef, Freshness, Member, Node, Peer, Root, RootRef, Roster, RosterRef, SealedTo,
+    Standing, Timed,
 };
 use crate::{
     id::KeyId,
@@ -270,6 +272,14 @@ impl Node {
         let mut keys = std::iter::once(&self.log_key).chain(&self.earlier_log_keys);
         keys.find(|listed| listed.key == *key)
     }
+
+    /// Where it can be dialled at `now_ms`: nowhere if the document that says so is not good then.
+    /// Spec: ROS-17.
+    #[must_use]
+    pub fn addresses_at(&self, now_ms: u64) -> &[String] {
+        let good = self.stated.is_some_and(|stated| stated.holds_at(now_ms));
+        if good { &self.addresses } else { &[] }
+    }
 }
 
 impl Member {
@@ -291,12 +301,30 @@ impl Member {
     pub fn identity_keys_at(&self, at_ms: u64) -> Vec<VerifyingKey> {
         super::judge::good_at(&self.identity_keys, at_ms)
     }
-}
 
-impl Member {
-    /// What becomes of an envelope that is sealed to this key of the member. Spec: ROS-35.
+    /// Whether this is an identity key of the member that is good at `now_ms`.
+    #[must_use]
+    pub fn is_good_signer(&self, key: KeyId, now_ms: u64) -> bool {
+        let mut keys = self.identity_keys.iter();
+        keys.any(|timed| timed.key.key_id() == key && timed.validity.holds_at(now_ms))
+    }
+
+    /// The place of a document among those of this member: the greatest is kept. One that a key
+    /// signed which is not good at `now_ms` stands behind every one by a good key, whatever its
+    /// version. Spec: DIS-3.
+    #[must_use]
+    pub fn rank_of(&self, doc: &DocRef, now_ms: u64) -> impl Ord + use<> {
+        let good = self.is_good_signer(doc.signer, now_ms);
+        (good, doc.version, Reverse(doc.sha256), Reverse(doc.signer))
+    }
+
+    /// What becomes of an envelope that is sealed to this key of the member. A document that is not
+    /// good at `now_ms` takes no key away. Spec: ROS-17, ROS-35.
     #[must_use]
     pub fn sealed_to(&self, key: KeyId, now_ms: u64) -> SealedTo {
+        if self.doc.is_some_and(|doc| !doc.validity.holds_at(now_ms)) {
+            return SealedTo::Opens;
+        }
         let mut retired = self.retired_sealing_keys.iter();
         let retired = retired.find(|retired| retired.key_id == key);
         let listed = || {

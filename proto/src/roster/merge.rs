@@ -5,18 +5,11 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use prost::Message;
 
-use super::{Fault, Roster, RosterError, TrustAnchor};
+use super::{Fault, Member, Roster, RosterError, TrustAnchor};
 use crate::{
     label::{self, Hash, sha256},
     limits, v1,
 };
-
-/// A member's document as a bundle carries it, already judged there.
-struct Doc {
-    version: u64,
-    sha256: Hash,
-    bytes: Bytes,
-}
 
 impl Roster {
     /// One hash of all that this holder knows: roster, documents, freshness. Two holders of the
@@ -27,8 +20,8 @@ impl Roster {
     }
 
     /// Takes from an offered bundle what is newer than what is held: the roster by its
-    /// succession, each document by its version, freshness by its issue. Nothing if all is known.
-    /// Spec: DIS-2, DIS-3.
+    /// succession, each document by its signer and version, freshness by its issue. Nothing if all
+    /// is known. Spec: DIS-2, DIS-3.
     ///
     /// # Errors
     /// [`RosterError`] if the offered bundle does not verify, forks or does not follow. One that
@@ -73,12 +66,9 @@ impl Roster {
             bundle.freshness = decoded(other).freshness;
         }
         let held = docs_of(&bundle);
-        let news: BTreeMap<String, Doc> = docs_of(&decoded(other))
+        let news: BTreeMap<String, Bytes> = docs_of(&decoded(other))
             .into_iter()
-            .filter(|(member, doc)| {
-                self.members.contains_key(member)
-                    && held.get(member).is_none_or(|held| doc.replaces(held))
-            })
+            .filter(|(member, _)| self.lacks_doc_of(other.members.get(member), now_ms))
             .collect();
         if news.is_empty() {
             return Self::judge(&bundle.encode_to_vec(), anchor, now_ms);
@@ -89,7 +79,7 @@ impl Roster {
         }
         // One of them does not fit, say for a key that somebody else states too: it must not
         // keep the others from spreading.
-        let mut fitting: BTreeMap<&String, &Doc> = BTreeMap::new();
+        let mut fitting: BTreeMap<&String, &Bytes> = BTreeMap::new();
         for (member, doc) in news.iter().take(limits::MERGE_TRIES_MAX) {
             fitting.insert(member, doc);
             let tried = with_docs(
@@ -104,27 +94,37 @@ impl Roster {
         let merged = with_docs(&bundle, &held, fitting.into_iter());
         Self::judge(&merged.encode_to_vec(), anchor, now_ms)
     }
-}
 
-impl Doc {
-    /// A higher version wins. Of two documents of one version, with which a member contradicts
-    /// itself, everyone keeps the same one: that of the lower hash.
-    fn replaces(&self, held: &Self) -> bool {
-        (self.version, std::cmp::Reverse(self.sha256))
-            > (held.version, std::cmp::Reverse(held.sha256))
+    /// Whether the document of `theirs`, a member as another roster has it, is to be taken. It is
+    /// this roster that says which keys of the member are good.
+    fn lacks_doc_of(&self, theirs: Option<&Member>, now_ms: u64) -> bool {
+        let offered = theirs.and_then(|theirs| Some((self.members.get(&theirs.id)?, theirs.doc?)));
+        let Some((ours, offered)) = offered else {
+            return false;
+        };
+        let mut keys = ours.identity_keys.iter();
+        let listed = keys.any(|timed| timed.key.key_id() == offered.signer);
+        let replaces = ours
+            .doc
+            .is_none_or(|held| ours.rank_of(&offered, now_ms) > ours.rank_of(&held, now_ms));
+        listed && replaces
     }
 }
 
-/// The state of a judged bundle. Spec: DIS-1.
-pub(super) fn state_sha256(bundle: &v1::RosterBundle, roster_sha256: &Hash) -> Hash {
+/// The state of a judged bundle. Who signed a document is part of it: two holders that have it by
+/// different keys have something to tell each other. Spec: DIS-1.
+pub(super) fn state_sha256<'a>(
+    bundle: &v1::RosterBundle,
+    roster_sha256: &Hash,
+    members: impl Iterator<Item = &'a Member>,
+) -> Hash {
     let freshness = match payload(&bundle.freshness) {
         Some(payload) => sha256(&[&payload]),
         None => [0; 32],
     };
-    let mut docs: Vec<Hash> = bundle
-        .member_docs
-        .iter()
-        .filter_map(|doc| Some(sha256(&[&payload(doc)?])))
+    let mut docs: Vec<Hash> = members
+        .filter_map(|member| member.doc)
+        .map(|doc| sha256(&[&doc.sha256, doc.signer.as_ref()]))
         .collect();
     docs.sort_unstable();
     let mut parts: Vec<&[u8]> = vec![label::ROSTER_STATE, roster_sha256, &freshness];
@@ -134,13 +134,13 @@ pub(super) fn state_sha256(bundle: &v1::RosterBundle, roster_sha256: &Hash) -> H
 
 fn with_docs<'a>(
     bundle: &v1::RosterBundle,
-    held: &'a BTreeMap<String, Doc>,
-    news: impl Iterator<Item = (&'a String, &'a Doc)>,
+    held: &'a BTreeMap<String, Bytes>,
+    news: impl Iterator<Item = (&'a String, &'a Bytes)>,
 ) -> v1::RosterBundle {
-    let mut docs: BTreeMap<&String, &Doc> = held.iter().collect();
+    let mut docs: BTreeMap<&String, &Bytes> = held.iter().collect();
     docs.extend(news);
     v1::RosterBundle {
-        member_docs: docs.into_values().map(|doc| doc.bytes.clone()).collect(),
+        member_docs: docs.into_values().cloned().collect(),
         ..bundle.clone()
     }
 }
@@ -150,16 +150,11 @@ fn decoded(roster: &Roster) -> v1::RosterBundle {
         .expect("a judged roster's bundle has been decoded before")
 }
 
-fn docs_of(bundle: &v1::RosterBundle) -> BTreeMap<String, Doc> {
-    let docs = bundle.member_docs.iter().filter_map(|bytes| {
-        let payload = payload(bytes)?;
-        let doc = v1::MemberDoc::decode(payload.clone()).ok()?;
-        let entry = Doc {
-            version: doc.version,
-            sha256: sha256(&[&payload]),
-            bytes: bytes.clone(),
-        };
-        Some((doc.member, entry))
+/// The signed documents by member.
+fn docs_of(bundle: &v1::RosterBundle) -> BTreeMap<String, Bytes> {
+    let docs = bundle.member_docs.iter().filter_map(|signed| {
+        let doc = v1::MemberDoc::decode(payload(signed)?).ok()?;
+        Some((doc.member, signed.clone()))
     });
     docs.collect()
 }

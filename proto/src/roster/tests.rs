@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod companions;
+mod ended;
 mod merge;
 mod succession;
 
@@ -532,7 +533,7 @@ fn a_card_is_judged_before_it_is_listed() {
     };
     let judged = judge(&card).unwrap();
     assert_eq!(judged.node.unwrap().tls_keys[0].key, public(70));
-    assert_eq!(judged.member.doc_version, Some(1));
+    assert_eq!(judged.member.doc.map(|doc| doc.version), Some(1));
 
     let mut stolen = card.clone();
     stolen.member_doc = member_card(1, "hotline-de", "node-de", true).member_doc;

@@ -237,6 +237,8 @@ fn good() -> Vec<Vector> {
         row("roster-empty", "ROS-3", "no members yet", &|p| { p.roster.members.clear(); p.roster.nodes.clear(); p.docs.clear(); }, "ok"),
         row("roster-version-2", "ROS-9", "version 2 names the one before", &|p| { p.roster.version = 2; p.roster.prev_sha256 = Bytes::from_static(&[7; 32]); }, "ok"),
         row("doc-expired", "ROS-17", "an expired document does not spoil the roster", &|p| p.docs[0].0.expires_ms = NOW_MS - 1, "ok"),
+        row("doc-by-an-ended-key", "ROS-17", "a document by a key that has ended does not spoil the roster", &|p| p.roster.members[0].identity_keys[0].not_after_ms = NOW_MS, "ok"),
+        row("doc-version-of-its-issue", "ROS-36", "the highest version that a document may have", &|p| p.docs[0].0.version = p.docs[0].0.issued_ms, "ok"),
         row("doc-retired-key", "ROS-34", "a sealing key retired when it ends", &|p| retire(&mut p.docs[0].0, NOW_MS), "ok"),
         row("doc-retired-key-unlisted", "ROS-34", "a retired sealing key that is no longer listed", &|p| p.docs[0].0.retired_sealing_keys = vec![retired(vec![1; 16], 1)], "ok"),
         row("member-revoked", "ROS-14", "a revoked member stays listed", &|p| p.roster.members[0].status = v1::Status::Revoked.into(), "ok"),
@@ -343,6 +345,8 @@ fn docs() -> Vec<Vector> {
         row("doc-of-a-stranger", "ROS-17", "a document of someone who is not listed", &|d| "nobody".clone_into(&mut d.0.member), "UnknownMember"),
         row("doc-of-another-federation", "ROS-17", "a document for another federation", &|d| "elsewhere".clone_into(&mut d.0.federation), "WrongFederation"),
         row("doc-version-0", "ROS-17", "version 0", &|d| d.0.version = 0, "BadVersion"),
+        row("doc-version-after-its-issue", "ROS-36", "a version above the time of issue", &|d| d.0.version = d.0.issued_ms + 1, "BadVersion"),
+        row("doc-version-used-up", "ROS-36", "a version that none can follow", &|d| d.0.version = u64::MAX, "BadVersion"),
         row("doc-of-the-future", "ROS-23", "issued more than ten minutes ahead", &|d| d.0.issued_ms = NOW_MS + 600_001, "FutureDated"),
         row("doc-twice", "ROS-17", "a second document of one member", &|d| { POLICE.clone_into(&mut d.0.member); d.0.nodes.clear(); d.1 = 60; }, "Duplicate"),
         row("doc-node-of-another", "ROS-17", "the endpoints of another operator's node", &|d| "node.example-b".clone_into(&mut d.0.nodes[0].node), "NotOperator"),
@@ -370,6 +374,7 @@ fn freshness() -> Vec<Vector> {
     };
     vec![
         row("freshness-by-a-stranger", "signed by a stranger", &|_| (), 99, "TooFewSignatures"),
+        Parts::new().with(&|p| p.root.roster_keys[1].not_after_ms = NOW_MS).fresh(&|_| (), 5).vector("freshness-by-a-key-that-ended", "ROS-10", "signed by a roster key that has ended", "TooFewSignatures"),
         row("freshness-by-a-root-key", "signed by a root key", &|_| (), 1, "TooFewSignatures"),
         row("freshness-of-an-older-roster", "it names an older version", &|f| f.roster_version = 0, 5, "Stale"),
         row("freshness-of-a-newer-roster", "it names a newer version: this roster was held back", &|f| f.roster_version = 2, 5, "Superseded"),

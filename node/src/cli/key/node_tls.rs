@@ -124,6 +124,21 @@ impl Own {
         )))
     }
 
+    /// What an ended identity key signs takes the place of nothing. Spec: DIS-3.
+    fn check_signer(&self, operator: &str, now_ms: u64) -> Result<(), Failure> {
+        let member = self.roster.member(operator);
+        if member.is_some_and(|member| member.is_good_signer(self.identity.key_id(), now_ms)) {
+            return Ok(());
+        }
+        let what = format!("identity.key is no key that the roster lists for {operator} now");
+        Err(Failure::new(WireCode::NotTrusted, what)
+            .cause("only an identity key that is good now can sign the document that states a node's keys")
+            .advise(format!(
+                "Have the governance list the next one: frex key rotate identity {}",
+                self.member.dir().display()
+            )))
+    }
+
     fn us(&self) -> Peer {
         Peer::Node(self.node.config.node.clone())
     }
@@ -156,6 +171,7 @@ impl Own {
         now_ms: u64,
     ) -> Result<(), Failure> {
         let (doc, _) = self.endpoint()?;
+        self.check_signer(&doc.member, now_ms)?;
         let mut next = document::next_version(&doc, now_ms);
         let nodes = next.nodes.iter_mut();
         nodes

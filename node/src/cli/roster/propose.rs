@@ -11,7 +11,7 @@ use frex_client::environment::Clock;
 use frex_proto::{
     error::WireCode,
     limits,
-    roster::{Card, Proposal, Root, TrustAnchor, build},
+    roster::{Card, DocRef, Proposal, Root, TrustAnchor, build},
     v1,
 };
 use prost::Message;
@@ -183,12 +183,14 @@ fn list(
         .held
         .as_ref()
         .and_then(|held| held.roster.member(&card.member.id));
-    let newest = held.and_then(|member| member.doc_version);
-    if newest > card.member.doc_version {
+    // By the keys that the card lists: a document by one that has ended holds no other back (DIS-3).
+    let place = |doc: DocRef| (card.member.is_good_signer(doc.signer, now_ms), doc.version);
+    let newest = held.and_then(|member| member.doc);
+    if newest.map(place) > card.member.doc.map(place) {
         let what = format!("{} is an old card", path.display());
         return Err(Failure::new(WireCode::BadInput, what)
-            .cause("the roster in force has a newer document of this member")
-            .advise("Ask the member for a card with its newest document, or leave the card out"));
+            .cause("the roster in force has a newer document of this member, by a key that the card lists as good")
+            .advise("Ask the member for a card with its newest document, or for one in which the key that signed the other has ended; or leave the card out"));
     }
     let log_key_until_ms = now_ms.saturating_add(log_overlap.as_ms());
     build::list_card_until(&mut draft.roster, &card.wire, log_key_until_ms);

@@ -50,9 +50,7 @@ fn roster_fields(roster: &Roster) -> Vec<Field> {
 }
 
 fn member_entry(member: &Member) -> (String, Vec<Field>) {
-    let doc = member
-        .doc_version
-        .map(|version| format!("version {version}"));
+    let doc = member.doc.map(|doc| format!("version {}", doc.version));
     let attachments = if member.attachments { "yes" } else { "" };
     let fields = vec![
         ("name", member.name.clone()),

@@ -90,7 +90,14 @@ fn the_newer_document_is_kept_on_both_sides() {
     let second = next(&held_old, &old, |_| ()).judge().unwrap();
     let gained = taken(&second, &new);
     assert_eq!(gained.version(), 2);
-    assert_eq!(gained.member("hotline-de").unwrap().doc_version, Some(2));
+    assert_eq!(
+        gained
+            .member("hotline-de")
+            .unwrap()
+            .doc
+            .map(|doc| doc.version),
+        Some(2)
+    );
 }
 
 // DIS-3: a member that contradicts itself cannot make holders differ for good.
@@ -120,9 +127,30 @@ fn a_document_that_does_not_fit_keeps_no_other_back() {
     thief.docs[0].0.client_tls_keys = vec![stolen];
     thief.docs[2].0.version = 2;
     let merged = taken(&held, &thief);
-    assert_eq!(merged.member("hotline-de").unwrap().doc_version, Some(1));
-    assert_eq!(merged.member("police-fr").unwrap().doc_version, Some(2));
-    assert_eq!(merged.member("platform").unwrap().doc_version, Some(2));
+    assert_eq!(
+        merged
+            .member("hotline-de")
+            .unwrap()
+            .doc
+            .map(|doc| doc.version),
+        Some(1)
+    );
+    assert_eq!(
+        merged
+            .member("police-fr")
+            .unwrap()
+            .doc
+            .map(|doc| doc.version),
+        Some(2)
+    );
+    assert_eq!(
+        merged
+            .member("platform")
+            .unwrap()
+            .doc
+            .map(|doc| doc.version),
+        Some(2)
+    );
 }
 
 // DIS-3: freshness of the same roster is renewed, and never shortened.
@@ -227,9 +255,7 @@ fn many_documents_beside_one_that_does_not_fit_come_in_turns() {
         .extend((1..69).map(|place| doc(place, own(place))));
     let documents = |roster: &Roster| {
         let members = roster.members();
-        members
-            .filter(|member| member.doc_version.is_some())
-            .count()
+        members.filter(|member| member.doc.is_some()).count()
     };
     held = taken(&held, &offered);
     assert_eq!(documents(&held), limits::MERGE_TRIES_MAX);

@@ -302,7 +302,13 @@ fn the_newest_of_two_copies_is_kept() {
     for (held, offered) in [(&fresh, &renewed), (&renewed, &fresh)] {
         let kept = merge(held, offered).unwrap();
         assert_eq!(kept.freshness(), fresh.freshness());
-        assert_eq!(kept.member("hotline-de").unwrap().doc_version, Some(2));
+        assert_eq!(
+            kept.member("hotline-de")
+                .unwrap()
+                .doc
+                .map(|doc| doc.version),
+            Some(2)
+        );
         assert!(merge(&kept, offered).is_none());
     }
 }

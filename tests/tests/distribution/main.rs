@@ -40,6 +40,8 @@ use frex_tests::{
 use prost::Message;
 use tempfile::TempDir;
 
+mod ended;
+
 const PLATFORM: &str = "platform";
 const IDS: [&str; 4] = ["centre.us", "hotline.no", "police.de", "police.es"];
 /// What the federation promises: a revocation is everywhere, and has cut what it must, in so long.
