@@ -28,6 +28,8 @@ pub enum Attempt {
         /// How long it wants to be left alone; 0 if it did not say.
         retry_after_ms: u64,
     },
+    /// Not tried: one of its recipients is suspended. It goes when that ends.
+    Withheld,
 }
 
 /// One outbox item and what became of it.
