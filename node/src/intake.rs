@@ -62,7 +62,7 @@ impl Intake {
     /// Judges what the client of `member` submits.
     pub fn submission(
         &self,
-        arrived: Arrived,
+        arrived: &Arrived,
         member: &str,
         now_ms: u64,
         cache: &mut BatchCache,
@@ -74,14 +74,14 @@ impl Intake {
             suspended: &suspended,
         };
         judge
-            .submission(&arrived, member, now_ms, cache)
-            .unwrap_or_else(|code| refuse(&arrived, code, true, |core| core.sender == member))
+            .submission(arrived, member, now_ms, cache)
+            .unwrap_or_else(|code| refuse(arrived, code, true, |core| core.sender == member))
     }
 
     /// Judges what the node `peer` delivers.
     pub fn delivery(
         &self,
-        arrived: Arrived,
+        arrived: &Arrived,
         peer: &str,
         now_ms: u64,
         cache: &mut BatchCache,
@@ -93,9 +93,9 @@ impl Intake {
             suspended: &suspended,
         };
         judge
-            .delivery(&arrived, peer, now_ms, cache)
+            .delivery(arrived, peer, now_ms, cache)
             .unwrap_or_else(|code| {
-                refuse(&arrived, code, false, |core| {
+                refuse(arrived, code, false, |core| {
                     judge.roster.is_served_by(&core.sender, peer)
                 })
             })

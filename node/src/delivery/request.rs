@@ -21,6 +21,7 @@ use crate::{
     frames::{FRAME_WAIT, put_envelope},
     ledger::{Entry, LedgerError, Outcome, PeerReceiptEntry, records, records::OutboxItem},
     shared::Shared,
+    suspension::Suspensions,
 };
 
 /// Items taken up together.
@@ -134,7 +135,7 @@ pub async fn deliver(
             Ok(Loaded::Stage(receipt)) => {
                 tried.push(relay(shared, session, node, item, receipt).await);
             }
-            Ok(Loaded::Withheld) => tried.push(withheld(item.key)),
+            Ok(Loaded::Withheld(by)) => tried.push(withheld(item.key, by)),
             Err(error) => {
                 tracing::error!(error = ?error, "an outbox item cannot be read");
                 tried.push(again(item.key, WireCode::StorageFailed));
@@ -179,7 +180,7 @@ enum Loaded {
     Envelope(Box<Outgoing>),
     Stage(v1::Receipt),
     /// One of its recipients there is suspended.
-    Withheld,
+    Withheld(Arc<Suspensions>),
 }
 
 /// Reads an item's record; of an envelope, only the wraps that the destination's members need. A
@@ -202,7 +203,7 @@ fn load(shared: &Shared, node: &str, item: &OutboxItem) -> Result<Loaded, Ledger
         let there = |member: &str| roster.is_served_by(member, node);
         let mut recipients = parsed.core.recipients.iter();
         if recipients.any(|to| there(&to.member) && suspended.holds_member(&to.member)) {
-            return Ok(Loaded::Withheld);
+            return Ok(Loaded::Withheld(suspended));
         }
         envelope.wraps.retain(|wrap| {
             let number = usize::try_from(wrap.recipient).ok();
@@ -417,10 +418,10 @@ fn settled(key: Bytes) -> Tried {
     }
 }
 
-fn withheld(key: Bytes) -> Tried {
+fn withheld(key: Bytes, by: Arc<Suspensions>) -> Tried {
     Tried {
         key,
-        attempt: Attempt::Withheld,
+        attempt: Attempt::Withheld(by),
     }
 }
 

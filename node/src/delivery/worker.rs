@@ -37,6 +37,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(3);
 const SHORT: Duration = Duration::from_secs(1);
 /// How often the outbox of a node that may not act is looked through.
 const NOT_LIVE_PAUSE: Duration = Duration::from_secs(10);
+/// How often what is withheld is looked through for what has expired.
+const WITHHELD_PAUSE: Duration = Duration::from_secs(10);
 /// How long to wait before looking again when the own index cannot be read.
 const INDEX_PAUSE: Duration = Duration::from_secs(1);
 
@@ -342,7 +344,7 @@ impl Worker {
 
     fn settle(&mut self, tried: Tried) {
         self.in_flight.remove(&tried.key);
-        if tried.attempt != Attempt::Withheld {
+        if !matches!(tried.attempt, Attempt::Withheld(_)) {
             let settled = tried.attempt == Attempt::Settled;
             self.shared.metrics.delivery(settled);
         }
@@ -367,10 +369,15 @@ impl Worker {
                 resting.until = Instant::now() + Duration::from_millis(wait_ms);
                 tracing::info!(node = %self.node, code = %code, wait_ms, "refused, will be tried again");
             }
-            Attempt::Withheld => {
+            Attempt::Withheld(by) => {
+                // Another list may have come into force meanwhile.
+                let holds = Arc::ptr_eq(&by, &self.shared.suspensions.current());
                 let resting = self.rest(tried.key);
                 resting.withheld = true;
-                resting.until = Instant::now() + LOOK_AGAIN;
+                resting.until = Instant::now();
+                if holds {
+                    resting.until += WITHHELD_PAUSE;
+                }
             }
         }
     }

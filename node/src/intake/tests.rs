@@ -152,14 +152,14 @@ fn submit(envelope: v1::Envelope, member: &str) -> Result<Entry, WireCode> {
 
 fn submit_at(envelope: v1::Envelope, member: &str, now_ms: u64) -> Result<Entry, WireCode> {
     let mut cache = BatchCache::new();
-    let judged = intake("node-a").submission(arrived(envelope), member, now_ms, &mut cache);
+    let judged = intake("node-a").submission(&arrived(envelope), member, now_ms, &mut cache);
     of_a_stranger(judged)
 }
 
 /// What the node of `b` makes of what `peer` delivers.
 fn deliver(envelope: v1::Envelope, peer: &str, now_ms: u64) -> Result<Entry, WireCode> {
     let mut cache = BatchCache::new();
-    let judged = intake("node-b").delivery(arrived(envelope), peer, now_ms, &mut cache);
+    let judged = intake("node-b").delivery(&arrived(envelope), peer, now_ms, &mut cache);
     of_a_stranger(judged)
 }
 
@@ -266,7 +266,7 @@ fn what_a_suspended_member_sends_is_refused_until_later() {
     let envelope = arrived(signed(&draft(&["b"]), 10).to_wire(None));
     let verdict = |intake: &Intake| {
         let mut cache = BatchCache::new();
-        intake.delivery(envelope.clone(), "node-a", NOW, &mut cache)
+        intake.delivery(&envelope, "node-a", NOW, &mut cache)
     };
     let refused = verdict(&intake);
     assert!(matches!(refused, Verdict::Refuse(WireCode::PeerSuspended)));
@@ -389,12 +389,12 @@ fn what_may_be_held_is_not_refused_by_judgement_alone() {
         Verdict::Refuse(_) => None,
         Verdict::Record(entry) => panic!("{entry:?}"),
     };
-    let submitted = home.submission(envelope.clone(), "a", late_ms, &mut cache);
+    let submitted = home.submission(&envelope, "a", late_ms, &mut cache);
     assert_eq!(refused(submitted), Some(true));
-    let delivered = other.delivery(envelope.clone(), "node-a", late_ms, &mut cache);
+    let delivered = other.delivery(&envelope, "node-a", late_ms, &mut cache);
     assert_eq!(refused(delivered), Some(false));
-    let stranger = home.submission(envelope.clone(), "b", late_ms, &mut cache);
+    let stranger = home.submission(&envelope, "b", late_ms, &mut cache);
     assert_eq!(refused(stranger), None);
-    let stranger = other.delivery(envelope, "node-b", late_ms, &mut cache);
+    let stranger = other.delivery(&envelope, "node-b", late_ms, &mut cache);
     assert_eq!(refused(stranger), None);
 }

@@ -22,7 +22,7 @@ pub(super) async fn serve(
     let Batch { arrived, granted } = read_envelopes(shared, reader, request.envelopes).await?;
     let owner = peer.to_owned();
     let verdicts = judge(shared, arrived, move |intake, arrived, now_ms, cache| {
-        intake.delivery(arrived, &owner, now_ms, cache)
+        intake.delivery(&arrived, &owner, now_ms, cache)
     })
     .await?;
     let mut entries = Vec::new();

@@ -38,7 +38,7 @@ pub(super) async fn serve(
     let Batch { arrived, granted } = read_envelopes(shared, reader, request.envelopes).await?;
     let owner = member.to_owned();
     let verdicts = judge(shared, arrived, move |intake, arrived, now_ms, cache| {
-        intake.submission(arrived, &owner, now_ms, cache)
+        intake.submission(&arrived, &owner, now_ms, cache)
     })
     .await?;
     let wait_ms = request.wait_ms.min(limits::WAIT_MS_MAX);

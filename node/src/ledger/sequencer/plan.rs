@@ -31,6 +31,7 @@ enum Known {
 }
 
 /// What is stated of an envelope that is refused for good.
+#[derive(Clone, Copy)]
 struct Refusal<'a> {
     code: WireCode,
     /// For whom, if it is named.
