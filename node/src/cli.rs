@@ -333,8 +333,11 @@ pub struct InboxArgs {
     /// What to tell the sender: opened takes it off the inbox, none leaves it there
     #[arg(long, value_enum, default_value = "opened")]
     pub confirm: ConfirmArg,
+    /// Keep what cannot be opened as it came, and take it off the inbox
+    #[arg(long)]
+    pub set_aside: bool,
     /// List what was fetched before instead, from this folder, and ask nobody
-    #[arg(long, conflicts_with_all = ["wait", "max", "confirm"])]
+    #[arg(long, conflicts_with_all = ["wait", "max", "confirm", "set_aside"])]
     pub kept: bool,
 }
 

@@ -363,6 +363,8 @@ fn a_key_signs_one_proposal_of_a_version() {
 #[test]
 fn an_exit_code_and_an_unopened_descriptor_are_explained() {
     let world = World::new();
+    let text = ok(world.path(), "errors 3");
+    assert!(text.contains("a part of what was asked"), "{text}");
     let text = ok(world.path(), "errors 12");
     assert!(
         text.contains("SEALED") && !text.contains("REVOKED"),

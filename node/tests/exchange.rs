@@ -61,6 +61,15 @@ fn a_report_is_delivered_opened_and_acknowledged_once() {
         0,
     );
     assert_eq!(fetched["opened"][0], "police.es");
+    // The sender has the ids and receipts; the report itself stays where its owner keeps it.
+    let sent = json(world.path(), &format!("show {} fr", &message[..8]), 0);
+    assert_eq!(sent["direction"], "sent");
+    assert!(
+        sent["content"].is_null()
+            && sent["receipts"]
+                .as_array()
+                .is_some_and(|list| !list.is_empty())
+    );
     let shown = json(world.path(), &format!("show {} es", &message[..8]), 0);
     assert_eq!(shown["content"]["reference"], "EXAMPLE-1");
     assert!(ok(world.path(), "receipt ls fr").contains("opened-police.es"));

@@ -224,8 +224,16 @@ impl Frex {
         let propose = ["roster", "propose", "--out", &proposal];
         let _ = self.done(&[&propose[..], &trust, arguments].concat());
         let key = "governance/holder-1/roster.key";
+        // Tests make forks on purpose.
         let sign = [
-            "roster", "sign", &proposal, "--key", key, "--out", &signature,
+            "roster",
+            "sign",
+            &proposal,
+            "--key",
+            key,
+            "--out",
+            &signature,
+            "--instead",
         ];
         let _ = self.done(&[&sign[..], &trust].concat());
         let combine = ["roster", "combine", &proposal, &signature, "--out", out];

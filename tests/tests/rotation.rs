@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use frex_tests::processes::{Ended, Frex, NodeProcess};
+use frex_tests::processes::{Ended, Frex, NodeProcess, Running};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -69,6 +69,36 @@ impl Scene {
         let held = "police.de/node/roster.frex";
         self.frex.next_roster("next.frex", held, &[card]);
         let _ = self.frex.done(&["roster", "install", "next.frex", POLICE]);
+    }
+
+    fn start(&mut self, member: &str) {
+        let mut node = self.frex.node(member);
+        node.ready().unwrap();
+        self.nodes.push(node);
+    }
+
+    /// Sends with these further arguments while the node of the police is away, and lets them
+    /// destroy their key before it comes there: what is under way is sealed to a key that is gone.
+    fn send_to_a_key_that_goes(&mut self, more: &[&str]) -> Running {
+        let police = self.nodes.pop().unwrap();
+        assert_eq!(police.stop(), Some(0));
+        let sending = self.frex.begin(&[&send_to_police()[..], more].concat());
+        let receipts = self.frex.dir().join(HOTLINE).join("member/receipts");
+        let began = Instant::now();
+        while !files(&receipts)
+            .keys()
+            .any(|name| name.contains("submitted"))
+        {
+            assert!(began.elapsed() < DEADLINE, "nothing is submitted");
+            thread::sleep(PAUSE);
+        }
+        let hotline = self.nodes.pop().unwrap();
+        assert_eq!(hotline.stop(), Some(0));
+        self.start(POLICE);
+        let destroyed = self.rotate(&["sealing", "--compromised", "--confirm", POLICE]);
+        assert!(has(&destroyed, "sealing", "retired"), "{destroyed}");
+        self.start(HOTLINE);
+        sending
     }
 
     fn stop(self) {
@@ -221,23 +251,14 @@ fn keys_do_not_follow_one_another_faster_than_a_document_can_list() {
 // and sealed again under the same message id; the other recipient has no part in it.
 #[test]
 fn what_is_sealed_to_a_destroyed_key_arrives_sealed_again() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
     let plan = scene.rotate(&["sealing", "--compromised", POLICE]);
     assert_eq!(plan["state"], "planned");
     assert_eq!(states(&plan).len(), 0);
-    let destroyed = scene.rotate(&["sealing", "--compromised", "--confirm", POLICE]);
-    assert!(has(&destroyed, "sealing", "retired"), "{destroyed}");
-    // Nobody has told the hotline's program yet: it seals before it connects.
-    let to_both = [
-        "send",
-        "report.json",
-        "--to",
-        POLICE,
-        HOTLINE,
-        "--from",
-        HOTLINE,
-    ];
-    let sent = scene.frex.done(&to_both);
+    let mut sending = scene.send_to_a_key_that_goes(&["--to", HOTLINE, "--wait", "60s"]);
+    let sent = sending.wait();
+    assert_eq!(sent.exit, Some(0), "{sent:?}");
+    let sent = sent.json();
     assert_eq!(sent["envelopes"].as_array().unwrap().len(), 2, "{sent}");
     for recipient in sent["recipients"].as_array().unwrap() {
         assert_eq!(recipient["state"], "accepted", "{sent}");
@@ -255,11 +276,9 @@ fn what_is_sealed_to_a_destroyed_key_arrives_sealed_again() {
 // DEL-28, DEL-29: a sender that did not wait to hear of it is told the command that seals again.
 #[test]
 fn what_was_refused_for_its_key_is_sealed_again_by_the_command_that_is_printed() {
-    let scene = Scene::new();
-    let _ = scene.rotate(&["sealing", "--compromised", "--confirm", POLICE]);
-    let sent = scene
-        .frex
-        .run(&[&send_to_police()[..], &["--wait", "0s"]].concat());
+    let mut scene = Scene::new();
+    let mut sending = scene.send_to_a_key_that_goes(&["--wait", "0s"]);
+    let sent = sending.wait();
     assert_eq!(sent.exit, Some(3), "{sent:?}");
     let message = text(&sent.json()["message"]);
     let fetched = fetched_refusal(&scene.frex, &message);

@@ -8,9 +8,15 @@ use super::{
     output,
 };
 
+/// What an exit code says that no error has. Spec: CLI-2.
+const PARTIAL: &str = "3";
+const PARTIAL_MEANS: &str = "a command did a part of what was asked, or waited in vain for the rest; what it printed says which";
+
 /// Explains one code, or lists all, or those of one exit code.
 pub fn errors(code: Option<&str>, json: bool) -> Done {
     match code {
+        Some(PARTIAL) if json => output::document(json!({ "exit": 3, "what": PARTIAL_MEANS })),
+        Some(PARTIAL) => output::data(format_args!("exit code 3: {PARTIAL_MEANS}")),
         Some(text) => match of_exit(text) {
             codes if codes.is_empty() => explain(find(text)?, json),
             codes => list(&codes, json),

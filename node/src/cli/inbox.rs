@@ -6,7 +6,7 @@ use frex_client::{
     client::{Client, FailedItem, Inbox, InboxItem},
     keys::MemberHome,
 };
-use frex_proto::{error::WireCode, id::EnvelopeId, limits, roster::Roster, v1};
+use frex_proto::{id::EnvelopeId, limits, roster::Roster, v1};
 use serde_json::{Value, json};
 
 use super::{
@@ -16,6 +16,7 @@ use super::{
     time::rfc3339,
 };
 
+mod failed;
 mod kept;
 
 /// Where fetched reports are kept, below the member's folder.
@@ -34,6 +35,7 @@ struct Reader<'a> {
     home: &'a MemberHome,
     roster: &'a Roster,
     confirm: ConfirmArg,
+    set_aside: bool,
     rows: Vec<Value>,
     /// Items that are given back only at the end, so that none is listed twice.
     held: Vec<InboxItem>,
@@ -54,6 +56,7 @@ pub fn inbox(args: &InboxArgs, json: bool) -> Done {
             home: &home,
             roster: &roster,
             confirm: args.confirm,
+            set_aside: args.set_aside,
             rows: Vec::new(),
             held: Vec::new(),
             failed: Vec::new(),
@@ -70,6 +73,12 @@ pub fn inbox(args: &InboxArgs, json: bool) -> Done {
         output::document(json!({ "items": rows }));
     } else {
         print(&rows);
+        if failed > 0 {
+            output::message(format_args!(
+                "{failed} cannot be opened and stay in the inbox. To take them off, after which their senders see DELIVERED and never OPENED:\n  frex inbox {} --set-aside",
+                args.dir.display()
+            ));
+        }
     }
     Ok(if failed == 0 { 0 } else { PARTIAL })
 }
@@ -113,17 +122,14 @@ impl Reader<'_> {
         match item {
             Ok(item) => self.keep(item).await,
             Err(item) => {
-                let code = WireCode::from(&item.error);
-                output::message(format_args!(
-                    "note: an item is no message to this member: {} [{} {}]",
-                    item.error,
-                    code.info().name,
-                    code as u16
-                ));
-                self.rows.push(json!({
-                    "envelope": item.id().map(|id| id.to_string()), "state": "failed",
-                    "code": code as u16, "why": item.error.to_string(),
-                }));
+                let mut row = failed::describe(&item);
+                if self.set_aside {
+                    row["file"] = failed::set_aside(self.home, item).await?.into();
+                    row["state"] = "set aside".into();
+                    self.rows.push(row);
+                    return Ok(());
+                }
+                self.rows.push(row);
                 self.failed.push(item);
                 Ok(())
             }

@@ -9,12 +9,12 @@ use std::{
 
 use frex_client::{
     client::{DraftBuilder, DraftError, News, ProvenReceipt, Sending, SendingEvent, Unproven},
-    environment::{Clock, Environment},
+    environment::{Clock, Environment, Random},
     keys::{MemberHome, MemberSettings},
     report::{self, Report},
 };
 use frex_proto::{
-    envelope::{Draft, SignedEnvelope},
+    envelope::{self, Draft, SignedEnvelope},
     error::WireCode,
     id::{EnvelopeId, MessageId},
     limits,
@@ -64,8 +64,13 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
     let words = words(&roster, home.settings(), args, &content_type, data)?;
     // What no newer roster can mend needs no connection.
     let known = words.clone().build(&roster);
-    if let Err(error @ DraftError::LacksFields { .. }) = known {
-        return Err(unsendable(&error));
+    match &known {
+        Ok(draft) => {
+            let sealed = envelope::seal(draft, &mut Random::System.rng());
+            sealed.or_fail("the report cannot be sealed")?;
+        }
+        Err(error @ DraftError::LacksFields { .. }) => return Err(unsendable(error)),
+        Err(_) => {}
     }
     let runtime = member::runtime()?;
     runtime.block_on(async {

@@ -16,6 +16,7 @@ use super::{
     files, member, output, receipt,
 };
 
+const RECEIVED: &str = "received";
 const ABOUT_BYTES_MAX: usize = 256 * 1024;
 /// Fewer letters would match by accident.
 const PREFIX_MIN: usize = 4;
@@ -48,7 +49,10 @@ pub fn show(args: &ShowArgs, json: bool) -> Done {
         }
     };
     let receipts = receipts(&home, about["message"].as_str().unwrap_or_default())?;
-    let content = content(&home, about)?;
+    let content = match *direction {
+        RECEIVED => content(&home, about)?,
+        _ => None,
+    };
     if json {
         output::document(
             json!({ "direction": direction, "about": about, "content": content, "receipts": receipts }),
@@ -89,8 +93,7 @@ pub fn show(args: &ShowArgs, json: bool) -> Done {
 /// What is kept of envelopes whose envelope or message id begins so.
 fn find(home: &MemberHome, wanted: &str) -> Result<Vec<(&'static str, Value)>, Failure> {
     let mut found = Vec::new();
-    for (direction, folder, extension) in [("sent", "sent", "json"), ("received", "inbox", "about")]
-    {
+    for (direction, folder, extension) in [("sent", "sent", "json"), (RECEIVED, "inbox", "about")] {
         for path in with_extension(&home.dir().join(folder), extension)? {
             let about: Value = serde_json::from_slice(&files::read(&path, ABOUT_BYTES_MAX)?)
                 .or_code(
