@@ -11,7 +11,7 @@ use bytes::Bytes;
 use frex_proto::error::WireCode;
 use tokio::task::JoinSet;
 
-use crate::shared::Shared;
+use crate::{shared::Shared, suspension::Suspensions};
 
 pub mod request;
 pub mod worker;
@@ -28,6 +28,8 @@ pub enum Attempt {
         /// How long it wants to be left alone; 0 if it did not say.
         retry_after_ms: u64,
     },
+    /// Not tried: one of its recipients is suspended by this list.
+    Withheld(Arc<Suspensions>),
 }
 
 /// One outbox item and what became of it.

@@ -18,7 +18,7 @@ use frex_proto::{
 };
 
 use crate::{
-    ledger::{Admitted, Entry},
+    ledger::{Admitted, Entry, MessageKey},
     suspension::{SuspensionHandle, Suspensions},
 };
 
@@ -62,44 +62,50 @@ impl Intake {
     /// Judges what the client of `member` submits.
     pub fn submission(
         &self,
-        arrived: Arrived,
+        arrived: &Arrived,
         member: &str,
         now_ms: u64,
         cache: &mut BatchCache,
     ) -> Verdict {
+        let (roster, suspended) = (self.roster.current(), self.suspensions.current());
         let judge = Judge {
-            roster: &self.roster.current(),
+            roster: &roster,
             node: &self.node,
-            suspended: &self.suspensions.current(),
+            suspended: &suspended,
         };
         judge
             .submission(arrived, member, now_ms, cache)
-            .unwrap_or_else(Verdict::Refuse)
+            .unwrap_or_else(|code| refuse(arrived, code, true, |core| core.sender == member))
     }
 
     /// Judges what the node `peer` delivers.
     pub fn delivery(
         &self,
-        arrived: Arrived,
+        arrived: &Arrived,
         peer: &str,
         now_ms: u64,
         cache: &mut BatchCache,
     ) -> Verdict {
+        let (roster, suspended) = (self.roster.current(), self.suspensions.current());
         let judge = Judge {
-            roster: &self.roster.current(),
+            roster: &roster,
             node: &self.node,
-            suspended: &self.suspensions.current(),
+            suspended: &suspended,
         };
         judge
             .delivery(arrived, peer, now_ms, cache)
-            .unwrap_or_else(Verdict::Refuse)
+            .unwrap_or_else(|code| {
+                refuse(arrived, code, false, |core| {
+                    judge.roster.is_served_by(&core.sender, peer)
+                })
+            })
     }
 }
 
 impl Judge<'_> {
     fn submission(
         &self,
-        arrived: Arrived,
+        arrived: &Arrived,
         member: &str,
         now_ms: u64,
         cache: &mut BatchCache,
@@ -107,7 +113,7 @@ impl Judge<'_> {
         if self.roster.standing(now_ms) >= Standing::Unconfirmed {
             return Err(WireCode::RosterStale);
         }
-        let parsed = self.authentic(&arrived, now_ms, cache)?;
+        let parsed = self.authentic(arrived, now_ms, cache)?;
         let core = &parsed.core;
         if core.sender != member {
             return Err(WireCode::WrongSender);
@@ -134,7 +140,7 @@ impl Judge<'_> {
                 .iter()
                 .map(|recipient| recipient.member.clone())
                 .collect(),
-            admitted: admitted(&parsed, arrived.bytes),
+            admitted: admitted(&parsed, arrived.bytes.clone()),
             nodes: nodes.into_iter().collect(),
             members,
         }))
@@ -142,7 +148,7 @@ impl Judge<'_> {
 
     fn delivery(
         &self,
-        arrived: Arrived,
+        arrived: &Arrived,
         peer: &str,
         now_ms: u64,
         cache: &mut BatchCache,
@@ -150,7 +156,7 @@ impl Judge<'_> {
         if self.roster.standing(now_ms) >= Standing::Void {
             return Err(WireCode::RosterStale);
         }
-        let parsed = self.authentic(&arrived, now_ms, cache)?;
+        let parsed = self.authentic(arrived, now_ms, cache)?;
         let core = &parsed.core;
         let home = self
             .roster
@@ -159,20 +165,31 @@ impl Judge<'_> {
         if home != Some(peer) {
             return Err(WireCode::WrongSender);
         }
-        let members = match self.deliverable(&parsed, now_ms) {
-            Ok(members) => members,
+        let admitted = admitted(&parsed, arrived.bytes.clone());
+        let (members, retired) = match self.deliverable(&parsed, now_ms) {
+            Ok(sorted) => sorted,
             // What may pass by itself is tried again; what never will is refused for the record.
             Err(code) if code.info().retry == Retry::Later => return Err(code),
             Err(code) => {
                 return Ok(Verdict::Record(Entry::Reject {
-                    admitted: admitted(&parsed, arrived.bytes),
+                    admitted,
                     code,
+                    recipients: Vec::new(),
                 }));
             }
         };
-        Ok(Verdict::Record(Entry::Deliver {
-            admitted: admitted(&parsed, arrived.bytes),
-            members,
+        Ok(Verdict::Record(if members.is_empty() {
+            Entry::Reject {
+                admitted,
+                code: WireCode::KeyRetired,
+                recipients: retired,
+            }
+        } else {
+            Entry::Deliver {
+                admitted,
+                members,
+                retired,
+            }
         }))
     }
 
@@ -203,9 +220,14 @@ impl Judge<'_> {
         Ok(parsed)
     }
 
-    fn deliverable(&self, parsed: &Parsed, now_ms: u64) -> Result<Vec<String>, WireCode> {
+    /// Who gets it, and who has retired the key that it is sealed to. Spec: DEL-14, DEL-28.
+    fn deliverable(
+        &self,
+        parsed: &Parsed,
+        now_ms: u64,
+    ) -> Result<(Vec<String>, Vec<String>), WireCode> {
         envelope::check_time(&parsed.core, now_ms)?;
-        let mut members = Vec::new();
+        let (mut members, mut retired) = (Vec::new(), Vec::new());
         for (number, recipient) in parsed.core.recipients.iter().enumerate() {
             let number = u32::try_from(number).map_err(|_| WireCode::Malformed)?;
             if !parsed.wraps.contains_key(&number) {
@@ -214,13 +236,17 @@ impl Judge<'_> {
             if self.takes(&recipient.member, &parsed.core)? != self.node {
                 return Err(WireCode::UnknownRecipient);
             }
-            self.opens(recipient, now_ms)?;
-            members.push(recipient.member.clone());
+            match self.opens(recipient, now_ms) {
+                Ok(()) => members.push(recipient.member.clone()),
+                // Nobody else is to go without it.
+                Err(WireCode::KeyRetired) => retired.push(recipient.member.clone()),
+                Err(code) => return Err(code),
+            }
         }
-        if members.is_empty() {
+        if members.is_empty() && retired.is_empty() {
             Err(WireCode::UnknownRecipient)
         } else {
-            Ok(members)
+            Ok((members, retired))
         }
     }
 
@@ -251,6 +277,29 @@ impl Judge<'_> {
         }
         Ok(&entry.home_node)
     }
+}
+
+/// Refuses an envelope; if it comes `from` where it came from before, only unless it is held: a
+/// key, a member or a time that has ended since changes nothing about that. Spec: DEL-17.
+fn refuse(
+    arrived: &Arrived,
+    code: WireCode,
+    submitted: bool,
+    from: impl FnOnce(&envelope::Core) -> bool,
+) -> Verdict {
+    let parsed = envelope::parse(&arrived.envelope).ok();
+    let parsed = parsed.filter(|parsed| code != WireCode::PeerSuspended && from(&parsed.core));
+    let Some(Parsed { id, core, .. }) = parsed else {
+        return Verdict::Refuse(code);
+    };
+    let recipients = core.recipients.into_iter();
+    Verdict::Record(Entry::Refuse {
+        message: MessageKey::new(&core.sender, core.message_id),
+        id,
+        recipients: recipients.map(|recipient| recipient.member).collect(),
+        submitted,
+        code,
+    })
 }
 
 fn admitted(parsed: &Parsed, envelope: Bytes) -> Admitted {

@@ -90,11 +90,29 @@ pub enum Entry {
         admitted: Admitted,
         /// Recipients served here.
         members: Vec<String>,
+        /// Recipients served here who have retired the key that it is sealed to: they do not get
+        /// it, and that is stated too.
+        retired: Vec<String>,
     },
     /// A verified envelope is refused for good, and the refusal is signed and logged.
     Reject {
         /// The envelope.
         admitted: Admitted,
+        /// Why.
+        code: WireCode,
+        /// For whom, if it is named.
+        recipients: Vec<String>,
+    },
+    /// An envelope is refused without a trace, unless it is held: then it is answered as before.
+    Refuse {
+        /// The message.
+        message: MessageKey,
+        /// The envelope.
+        id: EnvelopeId,
+        /// Its recipients.
+        recipients: Vec<String>,
+        /// Whether it was submitted; else delivered.
+        submitted: bool,
         /// Why.
         code: WireCode,
     },
@@ -160,6 +178,8 @@ pub struct PeerReceiptEntry {
     pub detail: String,
     /// The encoded receipt, as received.
     pub receipt: Bytes,
+    /// Beside it: the refusal of some recipients of an envelope that was accepted for the others.
+    pub refusal: Option<Bytes>,
     /// The outbox item it answers, if any.
     pub outbox_key: Option<Bytes>,
 }

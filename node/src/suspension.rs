@@ -124,6 +124,12 @@ impl Suspensions {
         self.0.iter().map(|(member, said)| (member.as_str(), said))
     }
 
+    /// Whether nobody is suspended.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether this member is suspended.
     #[must_use]
     pub fn holds_member(&self, member: &str) -> bool {

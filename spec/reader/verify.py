@@ -58,18 +58,18 @@ def verify_receipt(arguments):
     require(all(refusal is None for _, refusal in results), "receipt")
     statement = found.statement
     if statement.event == receipt.STAGE and arguments.roster:
-        print(f"ok      {check_stage(statement, judged_roster(arguments.roster, arguments))}")
+        print(f"ok      {check_stage(statement, found.time_ms, judged_roster(arguments.roster, arguments))}")
     print(f"{receipt.EVENTS[found.event]} at {found.time_ms} ms by {statement.node}")
     print(f"envelope {statement.envelope_id.hex()}")
 
 
-def check_stage(statement, judged):
+def check_stage(statement, time_ms, judged):
     """The member's own word in a STAGE receipt. RCP-14, RCP-15."""
     signed = dsse.decode(statement.member_statement)
     word = protobuf.decode(protobuf.STAGE_STATEMENT, signed.payload)
     member = judged.members.get(word.member)
     require(member is not None and member.home_node == statement.node, "WrongNode")
-    keys = roster.pairs(member.identity_keys)
+    keys = roster.good_at(member.identity_keys, time_ms)
     dsse.verify(signed, dsse.TYPES["stage"], keys, 1)
     require(word.federation == judged.listed.federation, "WrongFederation")
     require(word.envelope_id == statement.envelope_id, "WrongEnvelope")

@@ -332,6 +332,7 @@ async fn reused_message_id_is_rejected_on_the_record() {
         code,
         other,
         receipt: proof,
+        ..
     } = &event.news
     else {
         panic!("{events:?}")

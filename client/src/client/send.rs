@@ -185,21 +185,20 @@ impl Sending {
     }
 
     fn note(&mut self, news: &News) {
-        let roster = self.client.0.roster.current();
-        let recipients = self.draft.recipients.iter().map(|(member, _)| member);
         match news {
             News::Rejected {
-                node,
+                members,
                 code: WireCode::KeyRetired,
                 ..
-            } => {
-                let there = recipients.filter(|member| roster.is_served_by(member, node));
-                self.retired.extend(there.cloned());
-            }
+            } => self.retired.extend(members.iter().cloned()),
             // The home node has recorded nothing of it.
             News::Refused {
                 code: WireCode::KeyRetired,
-            } => self.retired.extend(recipients.cloned()),
+            } => {
+                let recipients = self.draft.recipients.iter();
+                self.retired
+                    .extend(recipients.map(|(member, _)| member.clone()));
+            }
             _ => {}
         }
     }

@@ -86,6 +86,8 @@ pub enum News {
     Rejected {
         /// Which node.
         node: String,
+        /// For whom: the others there may have it.
+        members: Vec<String>,
         /// Why.
         code: WireCode,
         /// The envelope that the same message id named before.
@@ -309,7 +311,10 @@ impl Submission {
         }
         let home = proven.statement().event == v1::Event::Submitted;
         let own = roster.is_served_by(&self.client.0.member, proven.node());
-        let news = pending.news(proven, own);
+        let served = |member: &&String| own || roster.is_served_by(member, proven.node());
+        let served = pending.envelope.members.iter().filter(served);
+        let served: Vec<String> = served.cloned().collect();
+        let news = pending.news(proven, own, served);
         self.tell(place, news);
         if home {
             while let Some(code) = self.envelopes[place].refused.pop_front() {
@@ -420,8 +425,10 @@ impl Pending {
         let statement = proven.statement();
         let ours = |member: &String| self.envelope.members.contains(member);
         let fits = match statement.event {
-            v1::Event::Submitted | v1::Event::Rejected => true,
-            v1::Event::Accepted | v1::Event::Stage => statement.recipients.iter().all(ours),
+            v1::Event::Submitted => true,
+            v1::Event::Accepted | v1::Event::Rejected | v1::Event::Stage => {
+                statement.recipients.iter().all(ours)
+            }
             _ => false,
         };
         if fits {
@@ -434,8 +441,9 @@ impl Pending {
         })
     }
 
-    /// Takes note of a receipt; `own` says that the home node issued it.
-    fn news(&mut self, proven: ProvenReceipt, own: bool) -> News {
+    /// Takes note of a receipt of the node that has `served` members; `own` says that the home
+    /// node issued it, whose refusal is for everybody.
+    fn news(&mut self, proven: ProvenReceipt, own: bool, served: Vec<String>) -> News {
         let statement = proven.statement().clone();
         let receipt = Box::new(proven);
         match statement.event {
@@ -463,9 +471,11 @@ impl Pending {
             _ => {
                 // The home node delivers nothing that it rejected itself.
                 self.settled |= own;
+                let named = !statement.recipients.is_empty();
                 News::Rejected {
                     code: WireCode::from_number(statement.code),
                     node: statement.node,
+                    members: if named { statement.recipients } else { served },
                     other: statement.other_envelope_id,
                     receipt,
                 }

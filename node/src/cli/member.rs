@@ -132,12 +132,14 @@ pub fn stage_of(statement: &v1::Statement) -> Option<v1::StageStatement> {
     v1::StageStatement::decode(signed.payload).ok()
 }
 
-/// The key by which the member whom a stage receipt names signed for it, if it was good then.
+/// The key by which the member whom a stage receipt names signed for it, if it was good when that
+/// was logged: the member itself could name any time.
 ///
 /// # Errors
 /// Why it is not signed; none: it is about something else, or no member's.
 pub fn stage_signer(
     statement: &v1::Statement,
+    logged_ms: u64,
     roster: &Roster,
 ) -> Result<VerifyingKey, Option<SignError>> {
     let signed = v1::Signed::decode(statement.member_statement.clone()).or(Err(None))?;
@@ -145,7 +147,7 @@ pub fn stage_signer(
     let about_this =
         stage.envelope_id == statement.envelope_id && stage.federation == roster.federation();
     let member = roster.member(&stage.member).filter(|_| about_this);
-    let keys = member.ok_or(None)?.identity_keys_at(stage.time_ms);
+    let keys = member.ok_or(None)?.identity_keys_at(logged_ms);
     let verified = sign::verify(&signed, label::TYPE_STAGE, &keys, 1).map_err(Some)?;
     let signed_by = |key: &VerifyingKey| verified.key_ids.contains(&key.key_id());
     keys.into_iter().find(signed_by).ok_or(None)

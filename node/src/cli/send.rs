@@ -295,17 +295,11 @@ impl<'a> Ear<'a> {
             } => self.set(&members, "accepted", node, None, &receipt)?,
             News::Rejected {
                 node,
+                members,
                 code,
                 receipt,
                 ..
-            } => {
-                let mut members = self.heard.members_at(&node);
-                if members.is_empty() {
-                    // The home node itself: then nobody gets it.
-                    members = self.heard.fates.keys().cloned().collect();
-                }
-                self.set(&members, "rejected", node, Some(code), &receipt)?;
-            }
+            } => self.set(&members, "rejected", node, Some(code), &receipt)?,
             News::Stage {
                 member,
                 stage,
@@ -369,11 +363,6 @@ fn unproven_text(unproven: &Unproven) -> String {
 }
 
 impl Heard {
-    fn members_at(&self, node: &str) -> Vec<String> {
-        let served = self.fates.iter().filter(|(_, fate)| fate.node == node);
-        served.map(|(member, _)| member.clone()).collect()
-    }
-
     fn done(fate: &Fate) -> bool {
         !matches!(fate.state, "waiting" | "rejected")
     }

@@ -21,6 +21,7 @@ use crate::{
     frames::{FRAME_WAIT, put_envelope},
     ledger::{Entry, LedgerError, Outcome, PeerReceiptEntry, records, records::OutboxItem},
     shared::Shared,
+    suspension::Suspensions,
 };
 
 /// Items taken up together.
@@ -49,8 +50,19 @@ struct Refusal {
     retry_after_ms: u64,
 }
 
-/// What a reply is worth: the encoded receipt, or a refusal.
-type Verdict = Result<Bytes, Refusal>;
+/// What the replies to an envelope are worth: encoded receipts, or a refusal.
+type Verdict = Result<Answer, Refusal>;
+
+/// What a node has stated about an envelope.
+#[derive(Default)]
+struct Answer {
+    accepted: Option<Bytes>,
+    rejected: Option<Bytes>,
+}
+
+/// Receipts of one node about one envelope: for some of its members it may be accepted, and
+/// refused for the others.
+const REPLIES_MAX: usize = 2;
 
 impl Refusal {
     fn of(wire: &v1::Refusal) -> Self {
@@ -123,6 +135,7 @@ pub async fn deliver(
             Ok(Loaded::Stage(receipt)) => {
                 tried.push(relay(shared, session, node, item, receipt).await);
             }
+            Ok(Loaded::Withheld(by)) => tried.push(withheld(item.key, by)),
             Err(error) => {
                 tracing::error!(error = ?error, "an outbox item cannot be read");
                 tried.push(again(item.key, WireCode::StorageFailed));
@@ -166,9 +179,13 @@ pub async fn give_up(shared: &Shared, node: &str, item: &OutboxItem, code: WireC
 enum Loaded {
     Envelope(Box<Outgoing>),
     Stage(v1::Receipt),
+    /// One of its recipients there is suspended.
+    Withheld(Arc<Suspensions>),
 }
 
-/// Reads an item's record; of an envelope, only the wraps that the destination's members need.
+/// Reads an item's record; of an envelope, only the wraps that the destination's members need. A
+/// node takes an envelope once, with the wraps that came along, so what one of its members may
+/// not get yet waits for all of them there. Spec: DEL-12, DIS-12.
 fn load(shared: &Shared, node: &str, item: &OutboxItem) -> Result<Loaded, LedgerError> {
     let stored = shared.ledger.read(item.position)?;
     if stored.kind == records::STAGE {
@@ -179,13 +196,19 @@ fn load(shared: &Shared, node: &str, item: &OutboxItem) -> Result<Loaded, Ledger
     let id = EnvelopeId::from_slice(&stored.record.envelope_id).map_err(|_| LedgerError::Record)?;
     let mut envelope =
         v1::Envelope::decode(stored.record.envelope).map_err(|_| LedgerError::Record)?;
-    if envelope.wraps.len() > 1 {
+    let suspended = shared.suspensions.current();
+    if envelope.wraps.len() > 1 || !suspended.is_empty() {
         let parsed = envelope::parse(&envelope).map_err(|_| LedgerError::Record)?;
         let roster = shared.roster();
+        let there = |member: &str| roster.is_served_by(member, node);
+        let mut recipients = parsed.core.recipients.iter();
+        if recipients.any(|to| there(&to.member) && suspended.holds_member(&to.member)) {
+            return Ok(Loaded::Withheld(suspended));
+        }
         envelope.wraps.retain(|wrap| {
             let number = usize::try_from(wrap.recipient).ok();
             let recipient = number.and_then(|number| parsed.core.recipients.get(number));
-            recipient.is_some_and(|recipient| roster.is_served_by(&recipient.member, node))
+            recipient.is_some_and(|recipient| there(&recipient.member))
         });
     }
     Ok(Loaded::Envelope(Box::new(Outgoing {
@@ -241,7 +264,7 @@ async fn exchange(
     session: &Session,
     lane: v1::Lane,
     envelopes: Vec<v1::Envelope>,
-) -> Result<Vec<Option<Reply>>, TransportError> {
+) -> Result<Vec<Vec<Reply>>, TransportError> {
     let count = envelopes.len();
     let deliver = v1::Deliver {
         envelopes: u32::try_from(count).unwrap_or(u32::MAX),
@@ -257,19 +280,20 @@ async fn exchange(
         put_envelope(&mut writer, envelope);
     }
     writer.finish().await?;
-    let mut replies: Vec<Option<Reply>> = Vec::new();
-    replies.resize_with(count, || None);
+    let mut replies: Vec<Vec<Reply>> = Vec::new();
+    replies.resize_with(count, Vec::new);
     loop {
         let answer: v1::Answer = reader.message(FrameType::Answer, FRAME_WAIT).await?;
         let place = usize::try_from(answer.envelope)
             .ok()
-            .and_then(|number| replies.get_mut(number));
+            .and_then(|number| replies.get_mut(number))
+            .filter(|replies| replies.len() < REPLIES_MAX);
         match (answer.answer, place) {
             (Some(v1::answer::Answer::Receipt(receipt)), Some(place)) => {
-                *place = Some(Reply::Receipt(receipt));
+                place.push(Reply::Receipt(receipt));
             }
             (Some(v1::answer::Answer::Refusal(refusal)), Some(place)) => {
-                *place = Some(Reply::Refusal(Refusal::of(&refusal)));
+                place.push(Reply::Refusal(Refusal::of(&refusal)));
             }
             (Some(v1::answer::Answer::Done(_)), _) => return Ok(replies),
             _ => return Err(frex_proto::wire::FrameError::Malformed.into()),
@@ -277,19 +301,25 @@ async fn exchange(
     }
 }
 
-/// What a reply is worth: a receipt only if it proves what it says about this very envelope.
-fn judge(verifier: &Verifier, id: EnvelopeId, reply: Option<Reply>) -> Verdict {
-    match reply {
-        Some(Reply::Receipt(wire)) => {
-            let verified = verifier.verify(&wire, id)?;
-            match verified.statement.event {
-                v1::Event::Accepted | v1::Event::Rejected => Ok(wire.encode_to_vec().into()),
-                _ => Err(WireCode::BadReceipt.into()),
-            }
-        }
-        Some(Reply::Refusal(refusal)) => Err(refusal),
-        None => Err(WireCode::TimedOut.into()),
+/// What replies are worth: a receipt only if it proves what it says about this very envelope.
+fn judge(verifier: &Verifier, id: EnvelopeId, replies: Vec<Reply>) -> Verdict {
+    if replies.is_empty() {
+        return Err(WireCode::TimedOut.into());
     }
+    let mut answer = Answer::default();
+    for reply in replies {
+        let wire = match reply {
+            Reply::Receipt(wire) => wire,
+            Reply::Refusal(refusal) => return Err(refusal),
+        };
+        let place = match verifier.verify(&wire, id)?.statement.event {
+            v1::Event::Accepted => &mut answer.accepted,
+            v1::Event::Rejected => &mut answer.rejected,
+            _ => return Err(WireCode::BadReceipt.into()),
+        };
+        *place = Some(wire.encode_to_vec().into());
+    }
+    Ok(answer)
 }
 
 async fn record(
@@ -302,13 +332,18 @@ async fn record(
     let mut entries = Vec::with_capacity(judged.len());
     for (item, detail, verdict) in judged {
         match verdict {
-            Ok(receipt) => {
+            Ok(Answer { accepted, rejected }) => {
+                let (receipt, refusal) = match (accepted, rejected) {
+                    (Some(accepted), rejected) => (accepted, rejected),
+                    (None, rejected) => (rejected.unwrap_or_default(), None),
+                };
                 keys.push(item.key.clone());
                 entries.push(Entry::PeerReceipt(PeerReceiptEntry {
                     message: item.message,
                     node: node.to_owned(),
                     detail,
                     receipt,
+                    refusal,
                     outbox_key: Some(item.key),
                 }));
             }
@@ -380,6 +415,13 @@ fn settled(key: Bytes) -> Tried {
     Tried {
         key,
         attempt: Attempt::Settled,
+    }
+}
+
+fn withheld(key: Bytes, by: Arc<Suspensions>) -> Tried {
+    Tried {
+        key,
+        attempt: Attempt::Withheld(by),
     }
 }
 

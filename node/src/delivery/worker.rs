@@ -37,6 +37,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(3);
 const SHORT: Duration = Duration::from_secs(1);
 /// How often the outbox of a node that may not act is looked through.
 const NOT_LIVE_PAUSE: Duration = Duration::from_secs(10);
+/// How often what is withheld is looked through for what has expired.
+const WITHHELD_PAUSE: Duration = Duration::from_secs(10);
 /// How long to wait before looking again when the own index cannot be read.
 const INDEX_PAUSE: Duration = Duration::from_secs(1);
 
@@ -77,6 +79,8 @@ struct Worker {
 struct Resting {
     until: Instant,
     backoff: Backoff,
+    /// Nobody refused it: one of its recipients is suspended.
+    withheld: bool,
 }
 
 impl Worker {
@@ -257,7 +261,7 @@ impl Worker {
                 _ = self.changes.changed() => {
                     attempts = Arc::new(request::Verifier::new(&self.shared, &self.node));
                 }
-                _ = suspensions.changed() => {}
+                _ = suspensions.changed() => self.let_go(),
                 told = &mut news, if following => {
                     following = false;
                     if let Err(error) = told {
@@ -340,9 +344,10 @@ impl Worker {
 
     fn settle(&mut self, tried: Tried) {
         self.in_flight.remove(&tried.key);
-        self.shared
-            .metrics
-            .delivery(tried.attempt == Attempt::Settled);
+        if !matches!(tried.attempt, Attempt::Withheld(_)) {
+            let settled = tried.attempt == Attempt::Settled;
+            self.shared.metrics.delivery(settled);
+        }
         match tried.attempt {
             Attempt::Settled => {
                 self.resting.remove(&tried.key);
@@ -358,16 +363,39 @@ impl Worker {
                     .and_then(|place| tried.key.get(place).copied());
                 let lane = slot.and_then(|slot| LANES.get(usize::from(slot))).copied();
                 let mut rng = self.shared.environment.random.rng();
-                let resting = self.resting.entry(tried.key).or_insert_with(|| Resting {
-                    until: Instant::now(),
-                    backoff: Backoff::default(),
-                });
+                let resting = self.rest(tried.key);
                 let lane = lane.unwrap_or(v1::Lane::Normal);
                 let wait_ms = resting.backoff.refused(lane, retry_after_ms, &mut rng);
                 resting.until = Instant::now() + Duration::from_millis(wait_ms);
                 tracing::info!(node = %self.node, code = %code, wait_ms, "refused, will be tried again");
             }
+            Attempt::Withheld(by) => {
+                // Another list may have come into force meanwhile.
+                let holds = Arc::ptr_eq(&by, &self.shared.suspensions.current());
+                let resting = self.rest(tried.key);
+                resting.withheld = true;
+                resting.until = Instant::now();
+                if holds {
+                    resting.until += WITHHELD_PAUSE;
+                }
+            }
         }
+    }
+
+    fn rest(&mut self, key: Bytes) -> &mut Resting {
+        let resting = self.resting.entry(key).or_insert_with(|| Resting {
+            until: Instant::now(),
+            backoff: Backoff::default(),
+            withheld: false,
+        });
+        resting.withheld = false;
+        resting
+    }
+
+    /// What was kept back for somebody's suspension may go: whether it does is looked at now.
+    fn let_go(&mut self) {
+        let withheld = self.resting.values_mut().filter(|item| item.withheld);
+        withheld.for_each(|item| item.until = Instant::now());
     }
 
     async fn index_failed(&self, error: &LedgerError) {

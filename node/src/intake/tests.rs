@@ -152,18 +152,22 @@ fn submit(envelope: v1::Envelope, member: &str) -> Result<Entry, WireCode> {
 
 fn submit_at(envelope: v1::Envelope, member: &str, now_ms: u64) -> Result<Entry, WireCode> {
     let mut cache = BatchCache::new();
-    match intake("node-a").submission(arrived(envelope), member, now_ms, &mut cache) {
-        Verdict::Record(entry) => Ok(entry),
-        Verdict::Refuse(code) => Err(code),
-    }
+    let judged = intake("node-a").submission(&arrived(envelope), member, now_ms, &mut cache);
+    of_a_stranger(judged)
 }
 
 /// What the node of `b` makes of what `peer` delivers.
 fn deliver(envelope: v1::Envelope, peer: &str, now_ms: u64) -> Result<Entry, WireCode> {
     let mut cache = BatchCache::new();
-    match intake("node-b").delivery(arrived(envelope), peer, now_ms, &mut cache) {
+    let judged = intake("node-b").delivery(&arrived(envelope), peer, now_ms, &mut cache);
+    of_a_stranger(judged)
+}
+
+/// What the sequencer is to record of an envelope that it does not hold.
+fn of_a_stranger(judged: Verdict) -> Result<Entry, WireCode> {
+    match judged {
+        Verdict::Refuse(code) | Verdict::Record(Entry::Refuse { code, .. }) => Err(code),
         Verdict::Record(entry) => Ok(entry),
-        Verdict::Refuse(code) => Err(code),
     }
 }
 
@@ -262,7 +266,7 @@ fn what_a_suspended_member_sends_is_refused_until_later() {
     let envelope = arrived(signed(&draft(&["b"]), 10).to_wire(None));
     let verdict = |intake: &Intake| {
         let mut cache = BatchCache::new();
-        intake.delivery(envelope.clone(), "node-a", NOW, &mut cache)
+        intake.delivery(&envelope, "node-a", NOW, &mut cache)
     };
     let refused = verdict(&intake);
     assert!(matches!(refused, Verdict::Refuse(WireCode::PeerSuspended)));
@@ -343,7 +347,19 @@ fn what_is_sealed_to_a_key_of_before_is_taken_until_that_is_retired() {
         );
     }
     match deliver(sealed_to(&[("b", 101)]), "node-a", NOW + DAY) {
-        Ok(Entry::Reject { code, .. }) => assert_eq!(code, WireCode::KeyRetired),
+        Ok(Entry::Reject {
+            code, recipients, ..
+        }) => {
+            assert_eq!(code, WireCode::KeyRetired);
+            assert_eq!(recipients, ["b"]);
+        }
+        other => panic!("{other:?}"),
+    }
+    // Whose key is good gets it all the same.
+    match deliver(sealed_to(&[("b", 101), ("c", 2)]), "node-a", NOW + DAY) {
+        Ok(Entry::Deliver {
+            members, retired, ..
+        }) => assert_eq!((members, retired), (vec!["c".into()], vec!["b".into()])),
         other => panic!("{other:?}"),
     }
     let unknown = deliver(sealed_to(&[("b", 1), ("c", 77)]), "node-a", NOW);
@@ -357,4 +373,28 @@ fn a_submission_is_judged_by_the_keys_of_those_who_are_served_here() {
     assert!(submit(sealed_to(&[("a", 0), ("b", 77)]), "a").is_ok());
     let unknown = submit(sealed_to(&[("a", 77)]), "a");
     assert_eq!(unknown.err(), Some(WireCode::KeyUnknown));
+}
+
+// DEL-17: what may be held from before is for the ledger to refuse; what comes from elsewhere, or
+// from a suspended member, is refused at once.
+#[test]
+fn what_may_be_held_is_not_refused_by_judgement_alone() {
+    let mut cache = BatchCache::new();
+    // In three days it has expired, its key is retired, and it was signed by nobody's key.
+    let envelope = arrived(signed(&draft(&["b", "a"]), 20).to_wire(None));
+    let late_ms = NOW + 3 * DAY;
+    let (home, other) = (intake("node-a"), intake("node-b"));
+    let refused = |judged: Verdict| match judged {
+        Verdict::Record(Entry::Refuse { submitted, .. }) => Some(submitted),
+        Verdict::Refuse(_) => None,
+        Verdict::Record(entry) => panic!("{entry:?}"),
+    };
+    let submitted = home.submission(&envelope, "a", late_ms, &mut cache);
+    assert_eq!(refused(submitted), Some(true));
+    let delivered = other.delivery(&envelope, "node-a", late_ms, &mut cache);
+    assert_eq!(refused(delivered), Some(false));
+    let stranger = home.submission(&envelope, "b", late_ms, &mut cache);
+    assert_eq!(refused(stranger), None);
+    let stranger = other.delivery(&envelope, "node-b", late_ms, &mut cache);
+    assert_eq!(refused(stranger), None);
 }

@@ -119,6 +119,23 @@ impl Ledger {
         Ok(false)
     }
 
+    /// What this node has answered an envelope that was delivered to it: refusals, then
+    /// acceptance.
+    ///
+    /// # Errors
+    /// Index or journal damage.
+    pub fn answered(&self, message: MessageKey, id: EnvelopeId) -> Result<Vec<Bytes>, LedgerError> {
+        let mut receipts = Vec::new();
+        for key in records::answer_keys(message, id, false).into_iter().rev() {
+            let kept = self.index.get(Table::Message, &key)?;
+            let kept = kept.as_deref().and_then(records::parse_kept);
+            if let Some(kept) = kept.filter(|kept| kept.id == id) {
+                receipts.push(self.read(kept.position)?.record.receipt);
+            }
+        }
+        Ok(receipts)
+    }
+
     /// Up to `limit` deliveries that wait for `node` in the lane slot `lane` (0 is urgent), in
     /// order, after the key `after`.
     ///

@@ -82,7 +82,7 @@ pub struct Record {
     /// again (5).
     #[prost(string, tag = "12")]
     pub detail: String,
-    /// Whether the message was sent before, sealed to keys that were retired (1).
+    /// Whether the message came before, sealed to keys that were retired (1, 2).
     #[prost(bool, tag = "13")]
     pub resealed: bool,
 }
@@ -126,7 +126,7 @@ pub struct OutboxItem {
 
 /// Suffix of a message's own record as sender; if it was sealed again, the envelope id follows.
 pub const SENT_SUFFIX: u8 = b'S';
-/// Suffix of a message's own record as receiver.
+/// Suffix of a message's own record as receiver; if it was sealed again, the envelope id follows.
 pub const ACCEPTED_SUFFIX: u8 = b'A';
 /// Suffix of a signed rejection; the envelope id follows.
 pub const REJECTED_SUFFIX: u8 = b'X';
@@ -134,6 +134,8 @@ pub const REJECTED_SUFFIX: u8 = b'X';
 pub const STAGE_SUFFIX: u8 = b'T';
 /// Suffix of another node's receipt; the node and detail follow.
 pub const PEER_SUFFIX: u8 = b'R';
+/// Ends the detail of a refusal that came beside the acceptance for other recipients.
+pub const PARTIAL_DETAIL: &str = "\0refused";
 /// Suffix of a given-up delivery; the node follows.
 pub const UNDELIVERABLE_SUFFIX: u8 = b'U';
 /// Suffix of the roster in force.
@@ -149,6 +151,21 @@ pub fn message_key(message: MessageKey, suffix: u8, detail: &[&[u8]]) -> Vec<u8>
         key.extend_from_slice(&label::sha256(detail)[..16]);
     }
     key
+}
+
+/// Where an envelope that is held has its answer: taken, taken again, refused on the record.
+#[must_use]
+pub fn answer_keys(message: MessageKey, id: EnvelopeId, submitted: bool) -> [Vec<u8>; 3] {
+    let taken = if submitted {
+        SENT_SUFFIX
+    } else {
+        ACCEPTED_SUFFIX
+    };
+    [
+        message_key(message, taken, &[]),
+        message_key(message, taken, &[&id.0]),
+        message_key(message, REJECTED_SUFFIX, &[&id.0]),
+    ]
 }
 
 /// Prefix of everything that waits for `owner` (a node's outbox or a member's inbox).
@@ -248,11 +265,11 @@ pub fn changes(
             }
         }
         ACCEPTED => {
-            changes.push(put(
-                Table::Message,
-                message_key(message, ACCEPTED_SUFFIX, &[]),
-                kept,
-            ));
+            let key = match record.resealed {
+                true => message_key(message, ACCEPTED_SUFFIX, &[&record.envelope_id]),
+                false => message_key(message, ACCEPTED_SUFFIX, &[]),
+            };
+            changes.push(put(Table::Message, key, kept));
             for member in &record.members {
                 let key = queue_key(member, record.lane, position);
                 changes.push(put(Table::Inbox, key, place.clone()));

@@ -1,10 +1,14 @@
 //! A member submits: SUBMITTED at once, then what each recipient's node says.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use frex_client::transport::{FrameReader, FrameWriter};
-use frex_proto::{id::EnvelopeId, limits, v1};
+use frex_proto::{id::EnvelopeId, limits, roster::Roster, v1};
 use prost::Message;
 use tokio::{sync::mpsc, time::Instant};
 
@@ -20,7 +24,8 @@ use crate::{
 struct Waiting {
     envelope: u32,
     id: EnvelopeId,
-    nodes: BTreeSet<String>,
+    /// Nodes that have not spoken, and about whom.
+    nodes: BTreeMap<String, BTreeSet<String>>,
 }
 
 pub(super) async fn serve(
@@ -33,7 +38,7 @@ pub(super) async fn serve(
     let Batch { arrived, granted } = read_envelopes(shared, reader, request.envelopes).await?;
     let owner = member.to_owned();
     let verdicts = judge(shared, arrived, move |intake, arrived, now_ms, cache| {
-        intake.submission(arrived, &owner, now_ms, cache)
+        intake.submission(&arrived, &owner, now_ms, cache)
     })
     .await?;
     let wait_ms = request.wait_ms.min(limits::WAIT_MS_MAX);
@@ -45,6 +50,7 @@ pub(super) async fn serve(
         waiting: Vec::new(),
         listeners: Vec::new(),
     };
+    let roster = shared.roster();
     let mut entries = Vec::new();
     let mut numbers = Vec::new();
     for (number, verdict) in (0_u32..).zip(verdicts) {
@@ -54,7 +60,7 @@ pub(super) async fn serve(
                 put_refusal(writer, number, code);
             }
             Verdict::Record(entry) => {
-                open.listen(number, &entry, &ear);
+                open.listen(number, &entry, &ear, &roster);
                 entries.push(entry);
                 numbers.push(number);
             }
@@ -65,6 +71,9 @@ pub(super) async fn serve(
     drop(granted);
     for (number, outcome) in numbers.into_iter().zip(outcomes) {
         let fresh = matches!(outcome, Outcome::Receipt(_));
+        if let Outcome::Failed(code) = outcome {
+            shared.metrics.refused(code);
+        }
         put_outcome(writer, number, outcome.clone());
         if !fresh {
             open.catch_up(number, &outcome, writer);
@@ -82,24 +91,30 @@ struct Open<'a> {
 
 impl<'a> Open<'a> {
     /// Listens before anything is recorded, so that no answer can come in between unheard.
-    fn listen(&mut self, envelope: u32, entry: &Entry, ear: &Ear) {
-        let Entry::Submit {
-            admitted,
-            nodes,
-            members,
-            ..
-        } = entry
-        else {
-            return;
+    fn listen(&mut self, envelope: u32, entry: &Entry, ear: &Ear, roster: &Roster) {
+        let (message, id, recipients) = match entry {
+            Entry::Submit {
+                admitted,
+                recipients,
+                ..
+            } => (admitted.message(), admitted.id, recipients),
+            Entry::Refuse {
+                message,
+                id,
+                recipients,
+                ..
+            } => (*message, *id, recipients),
+            _ => return,
         };
-        let mut nodes: BTreeSet<String> = nodes.iter().cloned().collect();
-        if !members.is_empty() {
-            nodes.insert(self.shared.id.clone());
+        let mut nodes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for member in recipients {
+            if let Some(entry) = roster.member(member) {
+                let about = nodes.entry(entry.home_node.clone()).or_default();
+                about.insert(member.clone());
+            }
         }
-        let message = admitted.message();
         let bells: &'a Bells = &self.shared.bells;
         self.listeners.push(bells.listen(message, ear.clone()));
-        let id = admitted.id;
         let waiting = Waiting {
             envelope,
             id,
@@ -143,11 +158,7 @@ impl<'a> Open<'a> {
             return;
         };
         let rejected = match outcome {
-            Outcome::Stored(receipt) => {
-                let receipt = v1::Receipt::decode(receipt.clone()).unwrap_or_default();
-                v1::Statement::decode(receipt.statement)
-                    .is_ok_and(|statement| statement.event() == v1::Event::Rejected)
-            }
+            Outcome::Stored(receipt) => statement(receipt).event() == v1::Event::Rejected,
             _ => true,
         };
         if rejected {
@@ -171,28 +182,44 @@ impl<'a> Open<'a> {
             return;
         };
         let waiting = &mut self.waiting[place].1;
-        let node = match notice {
-            // The message may have been sealed more than once.
-            Notice::Receipt { receipt, .. } if !is_about(&receipt, waiting.id) => return,
+        match notice {
             Notice::Receipt { node, receipt } => {
+                let said = statement(&receipt);
+                // The message may have been sealed more than once.
+                if said.envelope_id.as_ref() != waiting.id.as_ref() {
+                    return;
+                }
                 put_receipt(writer, waiting.envelope, receipt);
-                node
+                waiting.heard(&node, &said);
             }
             Notice::Undeliverable { node, code } => {
                 put_refusal(writer, waiting.envelope, code);
-                node
+                waiting.nodes.remove(&node);
             }
-        };
-        waiting.nodes.remove(&node);
+        }
         if waiting.nodes.is_empty() {
             self.waiting.remove(place);
         }
     }
 }
 
-/// Whether the statement in a receipt of ours, or in one that was verified, is about `id`.
-fn is_about(receipt: &Bytes, id: EnvelopeId) -> bool {
-    v1::Receipt::decode(receipt.clone())
-        .and_then(|receipt| v1::Statement::decode(receipt.statement))
-        .is_ok_and(|statement| statement.envelope_id.as_ref() == id.as_ref())
+impl Waiting {
+    /// A refusal may name some of a node's members, when it is accepted for others.
+    fn heard(&mut self, node: &str, said: &v1::Statement) {
+        let Some(about) = self.nodes.get_mut(node) else {
+            return;
+        };
+        about.retain(|member| !said.recipients.contains(member));
+        let partial = said.event() == v1::Event::Rejected && !said.recipients.is_empty();
+        if !partial || about.is_empty() {
+            self.nodes.remove(node);
+        }
+    }
+}
+
+/// The statement in a receipt of ours, or in one that was verified.
+fn statement(receipt: &Bytes) -> v1::Statement {
+    let receipt = v1::Receipt::decode(receipt.clone());
+    let statement = receipt.and_then(|receipt| v1::Statement::decode(receipt.statement));
+    statement.unwrap_or_default()
 }

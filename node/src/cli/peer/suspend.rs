@@ -159,6 +159,9 @@ fn plan(id: &str, roster: &Roster, own: Option<&str>, dir: &Path) -> Result<Vec<
         .filter(|node| node.operator == id)
         .map(|node| node.id.as_str())
         .collect();
+    let elsewhere = roster
+        .home_node(id)
+        .filter(|home| !nodes.contains(&home.id.as_str()));
     let mut plan = Vec::new();
     if !nodes.is_empty() {
         plan.push(format!("close connections with {}", nodes.join(", ")));
@@ -169,6 +172,15 @@ fn plan(id: &str, roster: &Roster, own: Option<&str>, dir: &Path) -> Result<Vec<
     plan.push(format!(
         "deliver nothing to {id}: what is sent to it waits here until you resume or it expires"
     ));
+    if let Some(home) = elsewhere {
+        let host = &home.id;
+        plan.push(format!(
+            "hold back at once, for all of them, what is sent to {id} and to others at {host}, which serves {id}: send it apart to reach the others"
+        ));
+        plan.push(format!(
+            "go on with {host}: statements about what became of earlier reports still pass"
+        ));
+    }
     plan.push(format!(
         "{id} stays a member for everybody else: only the governance revokes"
     ));

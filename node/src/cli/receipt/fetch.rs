@@ -46,7 +46,11 @@ impl Fetched {
                 }
             }
             v1::Event::Rejected if statement.code == WireCode::KeyRetired as u32 => {
-                let there = |member: &&String| roster.is_served_by(member, &statement.node);
+                let named = &statement.recipients;
+                let there = |member: &&String| {
+                    roster.is_served_by(member, &statement.node)
+                        && (named.is_empty() || named.contains(member))
+                };
                 self.retired.extend(self.sent.iter().filter(there).cloned());
             }
             _ => {}

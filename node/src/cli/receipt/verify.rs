@@ -163,7 +163,9 @@ fn examine(file: &Path, trust: &Trust, envelope: Option<EnvelopeId>) -> Result<F
     let verified = receipt::verify(&receipt, &log, envelope).is_ok();
     if let Ok(statement) = v1::Statement::decode(receipt.statement.clone()) {
         if statement.event() == Event::Stage {
-            finding.checks.push(stage_row(&statement, judged.as_ref()));
+            finding
+                .checks
+                .push(stage_row(&statement, time_ms, judged.as_ref()));
         }
         finding.summary = Some(summarise(&statement, &receipt, time_ms));
     }
@@ -207,14 +209,14 @@ fn check_row(check: &Check) -> Row {
 }
 
 /// A stage is the member's word: its own signature counts, not only the node's.
-fn stage_row(statement: &v1::Statement, judged: Option<&Judged>) -> Row {
+fn stage_row(statement: &v1::Statement, time_ms: u64, judged: Option<&Judged>) -> Row {
     let who = member::stage_of(statement)
         .map(|stage| stage.member)
         .unwrap_or_default();
     let name = format!("stage is signed by {}", output::clean(&who));
     match judged {
         None => (format!("{name} (needs --roster)"), "not checked", None),
-        Some(judged) => match member::stage_signer(statement, &judged.roster) {
+        Some(judged) => match member::stage_signer(statement, time_ms, &judged.roster) {
             Ok(key) => {
                 let signs = words::algorithms_of([&key]);
                 (format!("{name}, by {signs}"), "ok", None)

@@ -30,6 +30,26 @@ enum Known {
     Other(EnvelopeId),
 }
 
+/// What is stated of an envelope that is refused for good.
+#[derive(Clone, Copy)]
+struct Refusal<'a> {
+    code: WireCode,
+    /// For whom, if it is named.
+    recipients: &'a [String],
+    /// The envelope that the message id names.
+    held: Option<EnvelopeId>,
+}
+
+impl<'a> Refusal<'a> {
+    fn new(code: WireCode, recipients: &'a [String]) -> Self {
+        Self {
+            code,
+            recipients,
+            held: None,
+        }
+    }
+}
+
 impl Sequencer {
     pub(super) fn plan(
         &mut self,
@@ -45,12 +65,29 @@ impl Sequencer {
                 members,
                 recipients,
             } => self.plan_submit(job, admitted, (nodes, members, recipients), now_ms, seen),
-            Entry::Deliver { admitted, members } => {
-                self.plan_deliver(job, admitted, members, now_ms, seen)
-            }
-            Entry::Reject { admitted, code } => {
-                self.plan_reject(job, admitted, *code, None, now_ms, seen)
-            }
+            Entry::Deliver {
+                admitted,
+                members,
+                retired,
+            } => self.plan_deliver(job, admitted, (members, retired), now_ms, seen),
+            Entry::Reject {
+                admitted,
+                code,
+                recipients,
+            } => match self.known_here(admitted, seen)? {
+                Known::Answer(plan) => Ok(plan),
+                Known::No | Known::Other(_) => {
+                    let why = Refusal::new(*code, recipients);
+                    self.plan_reject(job, admitted, why, now_ms, seen)
+                }
+            },
+            Entry::Refuse {
+                message,
+                id,
+                submitted,
+                code,
+                ..
+            } => self.plan_refuse((*message, *id, *submitted), *code, seen),
             Entry::Stage(stage) => self.plan_stage(job, stage, now_ms, seen),
             Entry::PeerReceipt(receipt) => self.plan_peer_receipt(job, receipt),
             Entry::Trust(roster) => self.plan_trust(job, *roster, now_ms, seen),
@@ -135,36 +172,64 @@ impl Sequencer {
         &mut self,
         job: usize,
         admitted: &Admitted,
-        members: &[String],
+        (members, retired): (&[String], &[String]),
         now_ms: u64,
         seen: &mut Taken,
     ) -> Result<Plan, LedgerError> {
-        let key = records::message_key(admitted.message(), records::ACCEPTED_SUFFIX, &[]);
-        match self.known(admitted, &key, seen)? {
-            Known::No => {}
+        let resealed = match self.known_here(admitted, seen)? {
+            Known::No => false,
             Known::Answer(plan) => return Ok(plan),
-            Known::Other(held) => return self.plan_reuse(job, admitted, held, now_ms, seen),
-        }
+            Known::Other(held) => {
+                if !self.awaited(admitted, members)? {
+                    return self.plan_reuse(job, admitted, held, now_ms, seen);
+                }
+                true
+            }
+        };
         let statement = admitted.statement(v1::Event::Accepted, members, &self.node);
         let record = Record {
             members: members.to_vec(),
+            resealed,
             ..admitted.record()
         };
-        Ok(Plan::Records(vec![self.leaf(
-            job,
-            records::ACCEPTED,
-            record,
-            &statement,
-            now_ms,
-        )?]))
+        let mut planned = vec![self.leaf(job, records::ACCEPTED, record, &statement, now_ms)?];
+        if !retired.is_empty() {
+            let why = Refusal::new(WireCode::KeyRetired, retired);
+            let mut rejected = self.rejected(job, admitted, why, now_ms)?;
+            rejected.answers = false;
+            planned.push(rejected);
+        }
+        Ok(Plan::Records(planned))
+    }
+
+    /// The answer of before for an envelope that is held, whatever has changed since.
+    /// Spec: DEL-17.
+    fn plan_refuse(
+        &self,
+        (message, id, submitted): (MessageKey, EnvelopeId, bool),
+        code: WireCode,
+        seen: &mut Taken,
+    ) -> Result<Plan, LedgerError> {
+        let keys = records::answer_keys(message, id, submitted);
+        if seen.contains(&keys[0]) {
+            return Ok(Plan::NextBlock);
+        }
+        for key in &keys {
+            let Some(value) = self.index.get(Table::Message, key)? else {
+                continue;
+            };
+            if records::parse_kept(&value).ok_or(LedgerError::Record)?.id == id {
+                return self.stored_receipt(&value);
+            }
+        }
+        Ok(Plan::Answer(Outcome::Failed(code)))
     }
 
     fn plan_reject(
         &mut self,
         job: usize,
         admitted: &Admitted,
-        code: WireCode,
-        held: Option<EnvelopeId>,
+        why: Refusal<'_>,
         now_ms: u64,
         seen: &mut Taken,
     ) -> Result<Plan, LedgerError> {
@@ -179,20 +244,25 @@ impl Sequencer {
         if let Some(kept) = self.index.get(Table::Message, &key)? {
             return self.stored_receipt(&kept);
         }
-        let mut statement = admitted.statement(v1::Event::Rejected, &[], &self.node);
-        statement.code = code as u32;
-        statement.other_envelope_id = held;
+        let rejected = self.rejected(job, admitted, why, now_ms)?;
+        Ok(Plan::Records(vec![rejected]))
+    }
+
+    fn rejected(
+        &mut self,
+        job: usize,
+        admitted: &Admitted,
+        why: Refusal<'_>,
+        now_ms: u64,
+    ) -> Result<Planned, LedgerError> {
+        let mut statement = admitted.statement(v1::Event::Rejected, why.recipients, &self.node);
+        statement.code = why.code as u32;
+        statement.other_envelope_id = why.held;
         let record = Record {
-            code: code as u32,
+            code: why.code as u32,
             ..admitted.record()
         };
-        Ok(Plan::Records(vec![self.leaf(
-            job,
-            records::REJECTED,
-            record,
-            &statement,
-            now_ms,
-        )?]))
+        self.leaf(job, records::REJECTED, record, &statement, now_ms)
     }
 
     fn plan_stage(
@@ -248,18 +318,26 @@ impl Sequencer {
         if entry.outbox_key.is_none() && self.index.get(Table::Message, &key)?.is_some() {
             return Ok(Plan::Answer(Outcome::Done));
         }
-        let record = Record {
-            receipt: entry.receipt.clone(),
+        let about = Record {
             nodes: vec![entry.node.clone()],
-            outbox_key: entry.outbox_key.clone().unwrap_or_default(),
-            detail: entry.detail.clone(),
             ..Record::about(entry.message)
         };
-        Ok(Plan::Records(vec![Planned::plain(
-            job,
-            records::PEER_RECEIPT,
-            record,
-        )]))
+        let refusal = entry.refusal.iter().map(|refusal| Record {
+            receipt: refusal.clone(),
+            detail: format!("{}{}", entry.detail, records::PARTIAL_DETAIL),
+            ..about.clone()
+        });
+        let receipt = Record {
+            receipt: entry.receipt.clone(),
+            outbox_key: entry.outbox_key.clone().unwrap_or_default(),
+            detail: entry.detail.clone(),
+            ..about.clone()
+        };
+        // Whoever listens hears the refusal first: the other ends the wait.
+        let planned = refusal
+            .chain([receipt])
+            .map(|record| Planned::plain(job, records::PEER_RECEIPT, record));
+        Ok(Plan::Records(planned.collect()))
     }
 
     /// The first roster that a journal sees is no change; every other one is logged once.
@@ -318,6 +396,18 @@ impl Sequencer {
         Ok(Known::Other(kept.id))
     }
 
+    /// As [`known`](Self::known), for what was delivered: also if it came sealed again.
+    fn known_here(&self, admitted: &Admitted, seen: &mut Taken) -> Result<Known, LedgerError> {
+        let [first, again, _] = records::answer_keys(admitted.message(), admitted.id, false);
+        let known = self.known(admitted, &first, seen)?;
+        if let Known::Other(_) = known
+            && let Some(value) = self.index.get(Table::Message, &again)?
+        {
+            return self.stored_receipt(&value).map(Known::Answer);
+        }
+        Ok(known)
+    }
+
     /// A signed `ID_REUSE` that names the envelope held.
     fn plan_reuse(
         &mut self,
@@ -327,8 +417,11 @@ impl Sequencer {
         now_ms: u64,
         seen: &mut Taken,
     ) -> Result<Plan, LedgerError> {
-        let code = WireCode::IdReuse;
-        self.plan_reject(job, admitted, code, Some(held), now_ms, seen)
+        let why = Refusal {
+            held: Some(held),
+            ..Refusal::new(WireCode::IdReuse, &[])
+        };
+        self.plan_reject(job, admitted, why, now_ms, seen)
     }
 
     fn stored_receipt(&self, kept: &[u8]) -> Result<Plan, LedgerError> {
@@ -421,8 +514,13 @@ impl Entry {
             | Self::Deliver { admitted, .. }
             | Self::Reject { admitted, .. } => admitted.envelope.len(),
             Self::Stage(stage) => stage.statement.len(),
-            Self::PeerReceipt(receipt) => receipt.receipt.len(),
-            Self::Relayed { .. } | Self::Undeliverable { .. } | Self::Trust(_) => 64,
+            Self::PeerReceipt(entry) => {
+                entry.receipt.len() + entry.refusal.as_ref().map_or(0, Bytes::len)
+            }
+            Self::Refuse { .. }
+            | Self::Relayed { .. }
+            | Self::Undeliverable { .. }
+            | Self::Trust(_) => 64,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A message that is sent again, sealed to other keys, because its recipients have retired those
 //! of the first time. Spec: DEL-29.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use frex_proto::{error::WireCode, id::EnvelopeId, v1};
@@ -21,42 +21,72 @@ use crate::{
 const ENVELOPES_MAX: usize = 256;
 
 impl Sequencer {
-    /// Whether an envelope may follow others of its message: each of its recipients' nodes has
-    /// refused the last one to that recipient because its key is retired, and nobody else is
-    /// meant.
+    /// Whether an envelope may follow others of its message: for each of its recipients a node has
+    /// refused the last one because the recipient's key is retired, and nobody else is meant.
     pub(super) fn follows(
         &self,
         admitted: &Admitted,
         first: EnvelopeId,
         (nodes, members, recipients): (&[String], &[String], &[String]),
     ) -> Result<bool, LedgerError> {
-        let mut last = BTreeSet::new();
         let sent = self.sent(admitted)?;
         // What a member served here cannot open was refused before it came to be sent.
         if !members.is_empty() || sent.len() >= ENVELOPES_MAX {
             return Ok(false);
         }
+        let mut refused: BTreeMap<EnvelopeId, BTreeSet<String>> = BTreeMap::new();
         for recipient in recipients {
             let to = |(_, members): &&(EnvelopeId, Vec<String>)| members.contains(recipient);
             let Some((id, _)) = sent.iter().rev().find(to) else {
                 return Ok(false);
             };
-            last.insert(*id);
-        }
-        let mut refused = BTreeSet::new();
-        for node in nodes {
-            let mut open = BTreeSet::new();
-            for id in &last {
-                if self.is_retired_at(admitted, node, *id, *id == first)? {
-                    open.insert(*id);
+            if !refused.contains_key(id) {
+                let mut by = BTreeSet::new();
+                for node in nodes {
+                    by.extend(self.retired_at(admitted, node, *id, *id == first)?);
                 }
+                refused.insert(*id, by);
             }
-            if open.is_empty() {
+            if !refused[id].contains(recipient) {
                 return Ok(false);
             }
-            refused.extend(open);
         }
-        Ok(refused == last)
+        Ok(true)
+    }
+
+    /// Whether an envelope delivered under a message id that is held is the one that its
+    /// recipients wait for: for each of them an earlier one was refused because of its key, and
+    /// none was accepted.
+    pub(super) fn awaited(
+        &self,
+        admitted: &Admitted,
+        members: &[String],
+    ) -> Result<bool, LedgerError> {
+        let mut refused = BTreeSet::new();
+        for statement in self.stated(admitted, records::REJECTED_SUFFIX)? {
+            if statement.code == WireCode::KeyRetired as u32 {
+                refused.extend(statement.recipients);
+            }
+        }
+        let accepted = self.stated(admitted, records::ACCEPTED_SUFFIX)?;
+        let has = |member| accepted.iter().any(|said| said.recipients.contains(member));
+        Ok(accepted.len() < ENVELOPES_MAX
+            && members
+                .iter()
+                .all(|member| refused.contains(member) && !has(member)))
+    }
+
+    fn stated(&self, admitted: &Admitted, suffix: u8) -> Result<Vec<v1::Statement>, LedgerError> {
+        let prefix = records::message_key(admitted.message(), suffix, &[]);
+        let rows = self
+            .index
+            .scan(Table::Message, &prefix, None, ENVELOPES_MAX)?;
+        rows.into_iter()
+            .map(|(_, value)| {
+                let kept = records::parse_kept(&value).ok_or(LedgerError::Record)?;
+                self.statement(kept.position)
+            })
+            .collect()
     }
 
     /// The envelope's own record, if it followed another of its message.
@@ -85,24 +115,33 @@ impl Sequencer {
             .collect()
     }
 
-    fn is_retired_at(
+    /// Whose key `node` has named as the reason why it refused the envelope.
+    fn retired_at(
         &self,
         admitted: &Admitted,
         node: &str,
         id: EnvelopeId,
         first: bool,
-    ) -> Result<bool, LedgerError> {
+    ) -> Result<Vec<String>, LedgerError> {
         let again = if first { String::new() } else { id.to_string() };
-        let detail = [node.as_bytes(), b"\0", again.as_bytes()];
-        let key = records::message_key(admitted.message(), records::PEER_SUFFIX, &detail);
-        let Some(value) = self.index.get(Table::Message, &key)? else {
-            return Ok(false);
-        };
-        let place = value.last_chunk().copied().ok_or(LedgerError::Record)?;
-        let said = self.statement(Position::from_u64(u64::from_be_bytes(place)))?;
-        Ok(said.event() == v1::Event::Rejected
-            && said.code == WireCode::KeyRetired as u32
-            && said.envelope_id.as_ref() == id.as_ref())
+        let mut retired = Vec::new();
+        for end in ["", records::PARTIAL_DETAIL] {
+            let of = format!("{again}{end}");
+            let detail = [node.as_bytes(), b"\0", of.as_bytes()];
+            let key = records::message_key(admitted.message(), records::PEER_SUFFIX, &detail);
+            let Some(value) = self.index.get(Table::Message, &key)? else {
+                continue;
+            };
+            let place = value.last_chunk().copied().ok_or(LedgerError::Record)?;
+            let said = self.statement(Position::from_u64(u64::from_be_bytes(place)))?;
+            if said.event() == v1::Event::Rejected
+                && said.code == WireCode::KeyRetired as u32
+                && said.envelope_id.as_ref() == id.as_ref()
+            {
+                retired.extend(said.recipients);
+            }
+        }
+        Ok(retired)
     }
 
     /// The statement of the receipt in the record at `position`, which was verified before.

@@ -18,6 +18,7 @@ use crate::{
     },
 };
 
+mod repeated;
 mod signer;
 
 const MESSAGE: MessageId = MessageId([7; 16]);
@@ -78,6 +79,7 @@ impl Scene {
             event: event.into(),
             envelope_id: Bytes::copy_from_slice(&id(number).0),
             code,
+            recipients: vec![node.trim_start_matches('n').to_owned()],
             ..v1::Statement::default()
         };
         let receipt = v1::Receipt {
@@ -93,6 +95,7 @@ impl Scene {
                 String::new()
             },
             receipt: receipt.encode_to_vec().into(),
+            refusal: None,
             outbox_key: None,
         });
         assert!(matches!(self.record(entry), Outcome::Done));
@@ -147,16 +150,20 @@ fn open_under(dir: &TempDir, log: &LogVerifier, key: SigningKey) -> Result<Seque
     })
 }
 
+fn admitted(number: u8) -> Admitted {
+    Admitted {
+        id: id(number),
+        message_id: MESSAGE,
+        sender: "a".to_owned(),
+        lane: v1::Lane::Normal,
+        expires_ms: u64::MAX,
+        envelope: Bytes::from_static(b"sealed"),
+    }
+}
+
 fn submission(number: u8, recipients: &[&str], nodes: &[&str]) -> Entry {
     Entry::Submit {
-        admitted: Admitted {
-            id: id(number),
-            message_id: MESSAGE,
-            sender: "a".to_owned(),
-            lane: v1::Lane::Normal,
-            expires_ms: u64::MAX,
-            envelope: Bytes::from_static(b"sealed"),
-        },
+        admitted: admitted(number),
         nodes: names(nodes),
         members: Vec::new(),
         recipients: names(recipients),
