@@ -398,5 +398,6 @@ fn listed(mut key: v1::PublicKey, now_ms: u64) -> v1::PublicKey {
 
 /// The key that was followed last.
 fn retiring(folder: &KeyFolder, usage: KeyUse) -> Option<KeyRecord> {
-    folder.of(usage, KeyState::Retiring).next().cloned()
+    let retiring = folder.of(usage, KeyState::Retiring);
+    retiring.max_by_key(|record| record.since_ms).cloned()
 }

@@ -6,8 +6,8 @@ use frex_client::keys::{MEMBER_FILE, MemberHome};
 use frex_proto::{
     error::WireCode,
     id::EnvelopeId,
-    log::{Leaf, LogVerifier},
-    receipt::{self, Check, Outcome},
+    log::{CheckpointError, Leaf, LogVerifier, NoteError},
+    receipt::{self, Check, Outcome, ReceiptError},
     roster::TrustAnchor,
     sign::SignError,
     v1::{self, Event},
@@ -33,6 +33,11 @@ enum Trust {
     },
 }
 
+/// None of the keys that the roster lists for the log has signed.
+const UNKNOWN_SIGNER: Outcome = Outcome::Fails(ReceiptError::Checkpoint(CheckpointError::Note(
+    NoteError::Unsigned,
+)));
+
 /// A check: its name, its outcome, and why it failed.
 type Row = (String, &'static str, Option<String>);
 
@@ -41,6 +46,9 @@ struct Finding {
     file: String,
     checks: Vec<Row>,
     verified: bool,
+    /// The receipt is of a time after the roster's: its log may sign with a key that only a
+    /// later roster lists.
+    after_roster: bool,
     summary: Option<Value>,
 }
 
@@ -80,9 +88,15 @@ pub fn verify(args: &ReceiptVerifyArgs, json: bool) -> Done {
         let first = finding.checks.first();
         first.is_some_and(|(_, outcome, _)| *outcome == "ok")
     };
-    Err(match findings.iter().any(is_receipt) {
-        true => failure,
-        false => failure.advise(super::NO_RECEIPT),
+    if !findings.iter().any(is_receipt) {
+        return Err(failure.advise(super::NO_RECEIPT));
+    }
+    let mut failed = findings.iter().filter(|finding| !finding.verified);
+    Err(match failed.all(|finding| finding.after_roster) {
+        true => failure.advise(
+            "What failed is younger than this roster: get the newest one and verify again before you doubt the receipt",
+        ),
+        false => failure,
     })
 }
 
@@ -125,6 +139,7 @@ fn examine(file: &Path, trust: &Trust, envelope: Option<EnvelopeId>) -> Result<F
         file: file.display().to_string(),
         checks: Vec::new(),
         verified: false,
+        after_roster: false,
         summary: None,
     };
     let receipt = match super::read(file) {
@@ -141,6 +156,7 @@ fn examine(file: &Path, trust: &Trust, envelope: Option<EnvelopeId>) -> Result<F
         (Trust::Vkey(log), _) => Some(log.as_ref().clone()),
         (_, Some(judged)) => {
             let (version, expired) = (judged.roster.version(), judged.expired);
+            finding.after_roster = time_ms > judged.roster.issued_ms();
             let ended = if expired {
                 ", in force at that time"
             } else {
@@ -160,6 +176,7 @@ fn examine(file: &Path, trust: &Trust, envelope: Option<EnvelopeId>) -> Result<F
     };
     let checks = receipt::checks(&receipt, &log, envelope);
     finding.checks.extend(checks.iter().map(check_row));
+    finding.after_roster &= checks.iter().any(|check| check.outcome == UNKNOWN_SIGNER);
     let verified = receipt::verify(&receipt, &log, envelope).is_ok();
     if let Ok(statement) = v1::Statement::decode(receipt.statement.clone()) {
         if statement.event() == Event::Stage {
