@@ -8,7 +8,9 @@ use std::{
 };
 
 use frex_client::{
-    client::{DraftBuilder, DraftError, News, ProvenReceipt, Sending, SendingEvent, Unproven},
+    client::{
+        DraftBuilder, DraftError, News, ProvenReceipt, SendError, Sending, SendingEvent, Unproven,
+    },
     environment::{Clock, Environment},
     keys::{MemberHome, MemberSettings},
     report::{self, Report},
@@ -27,6 +29,7 @@ use super::{
     failure::{Done, Failure, OrCode, OrFail},
     files, member, output,
     peer::suspend,
+    receipt::fetch,
 };
 
 /// Exit code when not every recipient's node has spoken for it yet.
@@ -86,8 +89,17 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
             file: &args.file,
         };
         let sending = client.send(draft.clone(), args.wait.0);
-        let heard = listen(sending, &sent, Ear::new(&home, &roster, &draft, started)).await?;
+        let ear = Ear::new(&home, &roster, &draft, started);
+        let mut heard = listen(sending, &sent, ear).await?;
         client.close().await;
+        if let Some(members) = heard.to_finish() {
+            let command = fetch::again(&home, draft.message_id, &members, &args.from);
+            let note = format!(
+                "{} refused the key and has not got it; finish it with: {command}",
+                members.join(", ")
+            );
+            heard.notes.push(note);
+        }
         conclude(&args.from, &draft, &heard, json)
     })
 }
@@ -229,6 +241,7 @@ async fn listen(mut sending: Sending, sent: &Sent<'_>, mut ear: Ear<'_>) -> Resu
                 ear.sealed(round, &envelope);
             }
             SendingEvent::News(event) => ear.hear(event.news)?,
+            SendingEvent::NotAgain { members, why } => ear.not_again(&members, &why),
         }
     }
     Ok(ear.heard)
@@ -277,6 +290,15 @@ impl<'a> Ear<'a> {
             );
             self.heard.notes.push(note);
             self.heard.refused = None;
+        }
+    }
+
+    /// What was taken before stays so; with nothing taken, this is why.
+    fn not_again(&mut self, members: &[String], why: &SendError) {
+        let note = format!("not sealed again for {}: {why}", members.join(", "));
+        self.heard.notes.push(note);
+        if self.heard.submitted.is_none() {
+            let _ = self.heard.refused.get_or_insert(why.into());
         }
     }
 
@@ -367,6 +389,16 @@ impl Heard {
     fn members_at(&self, node: &str) -> Vec<String> {
         let served = self.fates.iter().filter(|(_, fate)| fate.node == node);
         served.map(|(member, _)| member.clone()).collect()
+    }
+
+    /// Who refused the key and nothing else, of a message that the home node has.
+    fn to_finish(&self) -> Option<Vec<&str>> {
+        self.submitted.as_ref()?;
+        let retired =
+            |fate: &Fate| fate.state == "rejected" && fate.code == Some(WireCode::KeyRetired);
+        let fates = self.fates.iter().filter(|(_, fate)| retired(fate));
+        let members: Vec<&str> = fates.map(|(member, _)| member.as_str()).collect();
+        (!members.is_empty()).then_some(members)
     }
 
     fn done(fate: &Fate) -> bool {
