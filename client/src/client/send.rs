@@ -93,7 +93,7 @@ enum Step {
 impl Client {
     /// Seals a draft, submits it and listens for `wait`, as [`submit`](Self::submit) does. For
     /// recipients who have retired the key meanwhile it is sealed again, under the same message
-    /// id, with the key that the roster lists then; in at most three rounds. Spec: MBR-10.
+    /// id, with the key that the roster lists then; in at most three rounds. Spec: MBR-10, MBR-12.
     ///
     /// ```no_run
     /// # async fn example(client: frex_client::client::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -351,7 +351,7 @@ mod tests {
         sending
     }
 
-    // MBR-10: what was accepted stays so when the home node is not there to ask for newer keys.
+    // MBR-12: what was accepted stays so when the home node is not there to ask for newer keys.
     #[tokio::test(start_paused = true)]
     async fn a_search_for_newer_keys_that_fails_takes_nothing_back() {
         let mut sending = refused_by_both(Federation::new(v1::Status::Live).roster()).await;
@@ -364,7 +364,7 @@ mod tests {
         assert!(sending.next().await.is_none());
     }
 
-    // MBR-10: an error of a later round ends the sending, and is none of the first.
+    // MBR-12: an error of a later round ends the sending, and is none of the first.
     #[tokio::test(start_paused = true)]
     async fn a_later_round_that_fails_takes_nothing_back() {
         let mut sending = refused_by_both(Federation::new(v1::Status::Live).roster()).await;
@@ -375,7 +375,7 @@ mod tests {
         assert!(matches!(told, SendingEvent::NotAgain { members, .. } if members == [A.0, B.0]));
     }
 
-    // MBR-2, MBR-10: a recipient without a good key keeps nobody else from having it sealed again.
+    // MBR-2, MBR-12: a recipient without a good key keeps nobody else from having it sealed again.
     #[tokio::test(start_paused = true)]
     async fn who_has_a_key_gets_it_though_another_has_none() {
         let federation = Federation::new(v1::Status::Live);

@@ -484,3 +484,36 @@ fn to_json(draft: &Draft, heard: &Heard) -> Value {
         "submitted": heard.submitted, "recipients": recipients, "notes": heard.notes,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // MBR-12, DEL-28: of a message that the home node has, those who refused the key are told, with
+    // nobody else, so that it can be finished.
+    #[test]
+    fn who_refused_the_key_is_named_once_the_message_is_submitted() {
+        let fate = |state, code| Fate {
+            state,
+            node: String::new(),
+            code,
+            ms: None,
+            receipt: None,
+        };
+        let fates = [
+            ("a", fate("accepted", None)),
+            ("b", fate("rejected", Some(WireCode::KeyRetired))),
+            ("c", fate("rejected", Some(WireCode::Expired))),
+        ];
+        let mut heard = Heard {
+            envelopes: Vec::new(),
+            fates: fates.map(|(name, fate)| (name.to_owned(), fate)).into(),
+            submitted: None,
+            refused: None,
+            notes: Vec::new(),
+        };
+        assert_eq!(heard.to_finish(), None);
+        heard.submitted = Some("receipt".to_owned());
+        assert_eq!(heard.to_finish(), Some(vec!["b"]));
+    }
+}

@@ -71,7 +71,7 @@ pub fn next_version(doc: &v1::MemberDoc, now_ms: u64) -> v1::MemberDoc {
 /// from which on the present one is refused. With an overlap, what is sealed to the others is taken
 /// for so long; those retired before keep their time. Without one, somebody else may hold them: they
 /// all are refused at once, also by a node whose clock is behind, and the next key is good by the
-/// clocks of its senders. Spec: ROS-18, ROS-34.
+/// clocks of its senders. Spec: ROS-18, ROS-34, ROS-37.
 pub fn follow_sealing_keys(
     doc: &mut v1::MemberDoc,
     next: &SealingPublicKey,
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(retired, [(id(1), NOW_MS + 50), (id(2), NOW_MS + 30)]);
     }
 
-    // ROS-34, LIM-24: of a stolen folder every key is refused at once by a clock that is behind, and
+    // ROS-37, ROS-34, LIM-24: of a stolen folder every key is refused at once by a clock that is behind, and
     // the document can be stated: also of a key that began a moment ago, or was to be taken longer.
     #[test]
     fn stolen_sealing_keys_are_refused_by_every_clock() {

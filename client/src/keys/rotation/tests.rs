@@ -214,7 +214,7 @@ fn a_destroyed_secret_is_overwritten_also_behind_a_link_and_under_a_second_name(
     assert!(!second.is_empty() && second.iter().all(|byte| *byte == 0));
 }
 
-// FIL-15, FIL-16: a next key that somebody else may hold leaves its place to another and still opens
+// FIL-21, FIL-16: a next key that somebody else may hold leaves its place to another and still opens
 // what was sealed to it, wherever that is cut short.
 #[test]
 fn a_next_key_that_is_set_aside_is_kept_until_it_is_destroyed() {

@@ -27,7 +27,7 @@ use crate::cli::{
 
 mod stolen;
 
-/// What a node took at the last moment waits so long for its member to read it.
+/// What a node took at the last moment waits so long for its member to read it. Spec: FIL-19.
 const READING_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 
 /// Makes, tests, lists, puts in use; the old one opens what is under way.

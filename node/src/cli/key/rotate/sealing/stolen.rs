@@ -1,5 +1,5 @@
 //! `frex key rotate sealing --compromised`: whatever lay on the disk is destroyed, the key in use,
-//! those before it and a next one; a key that was made after that takes their place.
+//! those before it and a next one; a key that was made after that takes their place. Spec: FIL-21.
 
 use frex_client::keys::{
     MemberKeys,
