@@ -88,7 +88,7 @@ fn write_card(rotation: Rotation, roster: &Roster, next: &SigningKey, overlap_ms
     let until_ms = now_ms.saturating_add(overlap_ms);
     let former = rotation.keys()?.identity.verifying_key();
     let doc = document::next_version(&doc, now_ms);
-    let card = card(roster, doc, &former, next, until_ms)?;
+    let card = card(roster, &doc, &former, next, until_ms)?;
     let path = rotation.dir.join(format!("{id}.next.card"));
     files::replace(&path, &card)?;
     tell_card(rotation, &path, next, until_ms)
@@ -98,7 +98,7 @@ fn write_card(rotation: Rotation, roster: &Roster, next: &SigningKey, overlap_ms
 /// that, what the document states is good, whatever becomes of the key before. Spec: ROS-36.
 fn card(
     roster: &Roster,
-    doc: v1::MemberDoc,
+    doc: &v1::MemberDoc,
     former: &VerifyingKey,
     next: &SigningKey,
     until_ms: u64,
@@ -119,7 +119,7 @@ fn card(
             ..roster.node_entry(&stated.node)?
         })
     });
-    let member_doc = build::sign_member_doc(&doc, next)
+    let member_doc = build::sign_member_doc(doc, next)
         .or_fail("the member's document cannot be signed by the next key")?;
     let card = v1::MemberCard {
         member: Some(entry),
@@ -348,7 +348,7 @@ mod tests {
         let (_, doc) = scene.roster.member_doc(MEMBER).unwrap();
         let doc = document::next_version(&doc, NOW_MS);
         let (former, next, until_ms) = (key(IDENTITY).verifying_key(), key(20), NOW_MS + 1);
-        let card = card(&scene.roster, doc, &former, &next, until_ms).unwrap();
+        let card = card(&scene.roster, &doc, &former, &next, until_ms).unwrap();
         let roster = scene.with(&card, NOW_MS);
         assert!(roster.succeeds(&scene.roster).unwrap());
         assert_eq!(roster.node(NODE).unwrap().earlier_log_keys.len(), held);
