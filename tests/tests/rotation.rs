@@ -4,12 +4,12 @@
 use std::{
     collections::BTreeMap,
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
 
-use frex_tests::processes::{Ended, Frex, NodeProcess, Running};
+use frex_tests::processes::{Ended, Frex, NodeProcess};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -71,34 +71,25 @@ impl Scene {
         let _ = self.frex.done(&["roster", "install", "next.frex", POLICE]);
     }
 
-    fn start(&mut self, member: &str) {
-        let mut node = self.frex.node(member);
-        node.ready().unwrap();
-        self.nodes.push(node);
-    }
-
-    /// Sends with these further arguments while the node of the police is away, and lets them
-    /// destroy their key before it comes there: what is under way is sealed to a key that is gone.
-    fn send_to_a_key_that_goes(&mut self, more: &[&str]) -> Running {
-        let police = self.nodes.pop().unwrap();
-        assert_eq!(police.stop(), Some(0));
-        let sending = self.frex.begin(&[&send_to_police()[..], more].concat());
-        let receipts = self.frex.dir().join(HOTLINE).join("member/receipts");
-        let began = Instant::now();
-        while !files(&receipts)
-            .keys()
-            .any(|name| name.contains("submitted"))
-        {
-            assert!(began.elapsed() < DEADLINE, "nothing is submitted");
-            thread::sleep(PAUSE);
-        }
-        let hotline = self.nodes.pop().unwrap();
+    /// The police destroy their sealing key while the hotline's node is away. When that is back, it
+    /// has not heard of it, and the police's node is not there to tell.
+    fn destroy_unheard(&mut self) {
+        let hotline = self.nodes.remove(0);
         assert_eq!(hotline.stop(), Some(0));
-        self.start(POLICE);
+        let plan = self.rotate(&["sealing", "--compromised", POLICE]);
+        assert_eq!(plan["state"], "planned");
+        assert_eq!(states(&plan).len(), 0);
         let destroyed = self.rotate(&["sealing", "--compromised", "--confirm", POLICE]);
         assert!(has(&destroyed, "sealing", "retired"), "{destroyed}");
-        self.start(HOTLINE);
-        sending
+        let police = self.nodes.remove(0);
+        assert_eq!(police.stop(), Some(0));
+        self.nodes.push(self.frex.node(HOTLINE));
+        self.nodes[0].ready().unwrap();
+    }
+
+    fn start_police(&mut self) {
+        self.nodes.push(self.frex.node(POLICE));
+        self.nodes[1].ready().unwrap();
     }
 
     fn stop(self) {
@@ -193,21 +184,36 @@ fn reports_flow_while_every_key_of_the_receiver_is_rotated() {
     scene.stop();
 }
 
+/// The one key of the police that is retiring, as a rotation or a listing names it.
+fn retiring_key(scene: &Scene, rotated: &Value) -> PathBuf {
+    let keys = rotated["keys"].as_array().unwrap().iter();
+    let retiring = keys.filter(|key| key["state"] == "retiring");
+    let file = retiring.map(|key| text(&key["file"])).collect::<String>();
+    scene.frex.dir().join(POLICE).join("member/keys").join(file)
+}
+
+// ROS-35, FIL-19: what a node took in the last moment of a short overlap opens after it.
 // FIL-17: a key whose time is over is destroyed by the next command, which says so once; what is
 // still sealed to it opens no more, and is kept.
 #[test]
 fn a_key_whose_time_is_over_is_destroyed_and_opens_nothing() {
     let scene = Scene::new();
-    let _ = scene.send(&[]);
+    let (_, _) = (scene.send(&[]), scene.send(&[]));
     let rotated = scene.rotate(&["sealing", "--overlap", "500ms", POLICE]);
-    let file = rotated["keys"].as_array().unwrap().iter();
-    let file = file
-        .filter(|key| key["state"] == "retiring")
-        .map(|key| text(&key["file"]));
-    let path = format!("{POLICE}/member/keys/{}", file.collect::<String>());
-    let path = scene.frex.dir().join(path);
-    assert!(path.exists());
+    let path = retiring_key(&scene, &rotated);
     thread::sleep(Duration::from_millis(1100));
+    let read = scene.frex.run(&["inbox", POLICE, "--max", "1"]);
+    assert_eq!(read.exit, Some(0), "{read:?}");
+    assert_eq!(read.json()["items"][0]["state"], "opened", "{read:?}");
+    assert!(path.exists());
+    // A week goes by.
+    let record = path.with_file_name("rotation.toml");
+    let kept = fs::read_to_string(&record).unwrap();
+    let lines = kept.lines().map(|line| match line.starts_with("until_ms") {
+        true => "until_ms = 1\n".to_owned(),
+        false => format!("{line}\n"),
+    });
+    fs::write(&record, lines.collect::<String>()).unwrap();
     let doctor = scene.frex.done(&["doctor", POLICE]);
     let rows = doctor["checks"].as_array().unwrap().iter();
     let mut due = rows.filter(|row| row["check"] == "member keys");
@@ -223,9 +229,96 @@ fn a_key_whose_time_is_over_is_destroyed_and_opens_nothing() {
         (&"failed".into(), Some(CANNOT_OPEN))
     );
     assert!(!path.exists());
+    // It stays in the way until somebody takes it off; what came is kept.
+    let aside = scene.frex.done(&["inbox", POLICE, "--set-aside"]);
+    assert_eq!(aside["items"][0]["state"], "set aside", "{aside}");
+    assert_eq!(aside["items"][0]["from"], HOTLINE);
+    assert!(
+        scene
+            .frex
+            .dir()
+            .join(text(&aside["items"][0]["file"]))
+            .exists()
+    );
+    let empty = scene.frex.done(&["inbox", POLICE]);
+    assert_eq!(empty["items"].as_array().map(Vec::len), Some(0));
     let listed = scene.frex.run(&["key", "ls", POLICE]);
     assert!(!listed.err.contains("was destroyed"), "{}", listed.err);
     assert_eq!(listed.json()["destroyed"][0]["state"], "retired");
+    scene.stop();
+}
+
+// FIL-21, FIL-17, DEL-28: of a stolen folder nothing is put in use and nothing is left: not the next
+// key of a run that was cut short, nor the one before; what nobody will open is told beforehand.
+#[test]
+fn nothing_that_lay_on_a_stolen_disk_is_put_in_use_or_kept() {
+    let mut scene = Scene::new();
+    let _ = scene.send(&[]);
+    let first = scene.rotate(&["sealing", POLICE]);
+    let before = retiring_key(&scene, &first);
+    // A second run is cut short before it lists its key.
+    let police = scene.nodes.pop().unwrap();
+    assert_eq!(police.stop(), Some(0));
+    let cut = scene.frex.run(&["key", "rotate", "sealing", POLICE]);
+    assert_eq!(cut.exit, Some(23), "{cut:?}");
+    let next = before.with_file_name("sealing.next.key");
+    let stolen = fs::read(&next).unwrap();
+    let compromised = ["sealing", "--compromised", "--confirm", POLICE];
+    let cut = scene
+        .frex
+        .run(&[&["key", "rotate"], &compromised[..]].concat());
+    assert_eq!(cut.exit, Some(23), "{cut:?}");
+    let again = "frex key rotate sealing --compromised --confirm";
+    assert!(cut.err.contains(again), "{cut:?}");
+    scene.nodes.push(scene.frex.node(POLICE));
+    scene.nodes[1].ready().unwrap();
+    let plan = until_done(
+        &scene.frex,
+        &["key", "rotate", "sealing", "--compromised", POLICE],
+    );
+    assert_eq!(plan["waiting"], 1, "{plan}");
+    assert_eq!(plan["would_destroy"].as_array().unwrap().len(), 4, "{plan}");
+    let done = scene.rotate(&compromised);
+    assert_eq!(done["unopened"], 1, "{done}");
+    assert!(!has(&done, "sealing", "retiring"), "{done}");
+    assert!(!has(&done, "sealing", "next"), "{done}");
+    let active = before.with_file_name("sealing.key");
+    assert_ne!(fs::read(&active).unwrap(), stolen);
+    assert!(!before.exists() && !next.exists());
+    let left = files(active.parent().unwrap()).into_keys();
+    let left: Vec<_> = left.filter(|name| name.starts_with("sealing")).collect();
+    assert_eq!(left, ["sealing.key"]);
+    let read = scene.frex.run(&["inbox", POLICE]);
+    assert_eq!(read.json()["items"][0]["state"], "failed", "{read:?}");
+    // Reports go to the new key.
+    let sent = scene.send(&[]);
+    let read = scene.frex.run(&["inbox", POLICE]).json();
+    let items = read["items"].as_array().unwrap().iter();
+    let item = items.filter(|item| item["message"] == sent["message"]);
+    let states: Vec<_> = item.map(|item| text(&item["state"])).collect();
+    assert_eq!(states, ["opened"], "{read}");
+    scene.stop();
+}
+
+// ROS-36, ROS-17, ROS-40: an identity key that ended before the next one was put in use takes nothing
+// along, and the log has gone over to another key before.
+#[test]
+fn an_identity_key_that_has_ended_is_still_followed() {
+    let scene = Scene::new();
+    let log = scene.rotate(&["log", POLICE]);
+    scene.ceremony(&text(&log["card"]));
+    let card = scene.rotate(&["identity", "--overlap", "1ms", POLICE]);
+    assert_eq!(card["state"], "next");
+    scene.ceremony(&text(&card["card"]));
+    let identity = until_done(&scene.frex, &["key", "rotate", "identity", POLICE]);
+    assert_eq!(identity["state"], "active", "{identity}");
+    assert!(has(&identity, "identity", "retired"), "{identity}");
+    let sealing = scene.rotate(&["sealing", POLICE]);
+    assert!(has(&sealing, "sealing", "active"), "{sealing}");
+    let sent = scene.send(&[]);
+    let mut opened = BTreeMap::new();
+    scene.read(&mut opened);
+    assert_eq!(opened.remove(&text(&sent["message"])), Some(1));
     scene.stop();
 }
 
@@ -252,13 +345,32 @@ fn keys_do_not_follow_one_another_faster_than_a_document_can_list() {
 #[test]
 fn what_is_sealed_to_a_destroyed_key_arrives_sealed_again() {
     let mut scene = Scene::new();
-    let plan = scene.rotate(&["sealing", "--compromised", POLICE]);
-    assert_eq!(plan["state"], "planned");
-    assert_eq!(states(&plan).len(), 0);
-    let mut sending = scene.send_to_a_key_that_goes(&["--to", HOTLINE, "--wait", "60s"]);
-    let sent = sending.wait();
-    assert_eq!(sent.exit, Some(0), "{sent:?}");
-    let sent = sent.json();
+    scene.destroy_unheard();
+    let to_both = [
+        "send",
+        "report.json",
+        "--to",
+        POLICE,
+        HOTLINE,
+        "--from",
+        HOTLINE,
+        "--wait",
+        "60s",
+    ];
+    let mut sending = scene.frex.begin(&to_both);
+    // It is sealed when its id is kept, and on its way to a node that is not there yet.
+    let (kept, began) = (
+        scene.frex.dir().join(HOTLINE).join("member/sent"),
+        Instant::now(),
+    );
+    while fs::read_dir(&kept).map_or(0, Iterator::count) == 0 {
+        assert!(began.elapsed() < DEADLINE);
+        thread::sleep(PAUSE);
+    }
+    scene.start_police();
+    let ended = sending.wait();
+    assert_eq!(ended.exit, Some(0), "{ended:?}");
+    let sent = ended.json();
     assert_eq!(sent["envelopes"].as_array().unwrap().len(), 2, "{sent}");
     for recipient in sent["recipients"].as_array().unwrap() {
         assert_eq!(recipient["state"], "accepted", "{sent}");
@@ -277,10 +389,13 @@ fn what_is_sealed_to_a_destroyed_key_arrives_sealed_again() {
 #[test]
 fn what_was_refused_for_its_key_is_sealed_again_by_the_command_that_is_printed() {
     let mut scene = Scene::new();
-    let mut sending = scene.send_to_a_key_that_goes(&["--wait", "0s"]);
-    let sent = sending.wait();
+    scene.destroy_unheard();
+    let sent = scene
+        .frex
+        .run(&[&send_to_police()[..], &["--wait", "0s"]].concat());
     assert_eq!(sent.exit, Some(3), "{sent:?}");
     let message = text(&sent.json()["message"]);
+    scene.start_police();
     let fetched = fetched_refusal(&scene.frex, &message);
     let command = fetched
         .err

@@ -21,7 +21,7 @@ const SIGNING_KIND: &str = "PKCS#8 Ed25519 key file";
 const SEALING_KIND: &str = "FREX sealing key file";
 const ANY_KIND: &str = "key file";
 /// An encrypted key states its companion's public half in 3,904 digits.
-const KEY_FILE_BYTES_MAX: u64 = 16 * 1024;
+pub(super) const KEY_FILE_BYTES_MAX: u64 = 16 * 1024;
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_DIR: u32 = 0o700;
 const OTHERS: u32 = 0o077;

@@ -20,6 +20,7 @@ use super::{
 mod change;
 mod list;
 mod log;
+mod next;
 mod node_tls;
 pub mod rotate;
 mod token;

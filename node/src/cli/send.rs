@@ -8,7 +8,9 @@ use std::{
 };
 
 use frex_client::{
-    client::{DraftBuilder, DraftError, News, ProvenReceipt, Sending, SendingEvent, Unproven},
+    client::{
+        DraftBuilder, DraftError, News, ProvenReceipt, SendError, Sending, SendingEvent, Unproven,
+    },
     environment::{Clock, Environment, Random},
     keys::{MemberHome, MemberSettings},
     report::{self, Report},
@@ -27,6 +29,7 @@ use super::{
     failure::{Done, Failure, OrCode, OrFail},
     files, member, output,
     peer::suspend,
+    receipt::fetch,
 };
 
 /// Exit code when not every recipient's node has spoken for it yet.
@@ -91,8 +94,17 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
             file: &args.file,
         };
         let sending = client.send(draft.clone(), args.wait.0);
-        let heard = listen(sending, &sent, Ear::new(&home, &roster, &draft, started)).await?;
+        let ear = Ear::new(&home, &roster, &draft, started);
+        let mut heard = listen(sending, &sent, ear).await?;
         client.close().await;
+        if let Some(members) = heard.to_finish() {
+            let command = fetch::again(&home, draft.message_id, &members, &args.from);
+            let note = format!(
+                "{} refused the key and has not got it; finish it with: {command}",
+                members.join(", ")
+            );
+            heard.notes.push(note);
+        }
         conclude(&args.from, &draft, &heard, json)
     })
 }
@@ -234,6 +246,7 @@ async fn listen(mut sending: Sending, sent: &Sent<'_>, mut ear: Ear<'_>) -> Resu
                 ear.sealed(round, &envelope);
             }
             SendingEvent::News(event) => ear.hear(event.news)?,
+            SendingEvent::NotAgain { members, why } => ear.not_again(&members, &why),
         }
     }
     Ok(ear.heard)
@@ -282,6 +295,15 @@ impl<'a> Ear<'a> {
             );
             self.heard.notes.push(note);
             self.heard.refused = None;
+        }
+    }
+
+    /// What was taken before stays so; with nothing taken, this is why.
+    fn not_again(&mut self, members: &[String], why: &SendError) {
+        let note = format!("not sealed again for {}: {why}", members.join(", "));
+        self.heard.notes.push(note);
+        if self.heard.submitted.is_none() {
+            let _ = self.heard.refused.get_or_insert(why.into());
         }
     }
 
@@ -363,6 +385,16 @@ fn unproven_text(unproven: &Unproven) -> String {
 }
 
 impl Heard {
+    /// Who refused the key and nothing else, of a message that the home node has.
+    fn to_finish(&self) -> Option<Vec<&str>> {
+        self.submitted.as_ref()?;
+        let retired =
+            |fate: &Fate| fate.state == "rejected" && fate.code == Some(WireCode::KeyRetired);
+        let fates = self.fates.iter().filter(|(_, fate)| retired(fate));
+        let members: Vec<&str> = fates.map(|(member, _)| member.as_str()).collect();
+        (!members.is_empty()).then_some(members)
+    }
+
     fn done(fate: &Fate) -> bool {
         !matches!(fate.state, "waiting" | "rejected")
     }
@@ -445,4 +477,37 @@ fn to_json(draft: &Draft, heard: &Heard) -> Value {
         "envelopes": heard.envelopes.iter().map(EnvelopeId::to_string).collect::<Vec<_>>(),
         "submitted": heard.submitted, "recipients": recipients, "notes": heard.notes,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // MBR-12, DEL-28: of a message that the home node has, those who refused the key are told, with
+    // nobody else, so that it can be finished.
+    #[test]
+    fn who_refused_the_key_is_named_once_the_message_is_submitted() {
+        let fate = |state, code| Fate {
+            state,
+            node: String::new(),
+            code,
+            ms: None,
+            receipt: None,
+        };
+        let fates = [
+            ("a", fate("accepted", None)),
+            ("b", fate("rejected", Some(WireCode::KeyRetired))),
+            ("c", fate("rejected", Some(WireCode::Expired))),
+        ];
+        let mut heard = Heard {
+            envelopes: Vec::new(),
+            fates: fates.map(|(name, fate)| (name.to_owned(), fate)).into(),
+            submitted: None,
+            refused: None,
+            notes: Vec::new(),
+        };
+        assert_eq!(heard.to_finish(), None);
+        heard.submitted = Some("receipt".to_owned());
+        assert_eq!(heard.to_finish(), Some(vec!["b"]));
+    }
 }

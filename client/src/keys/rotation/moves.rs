@@ -102,6 +102,36 @@ impl KeyFolder {
         self.settle(now_ms).map(drop)
     }
 
+    /// NEXT is RETIRING until `until_ms` without ever having been in use, and leaves its place to
+    /// another. What is sealed to it goes on to open. Nothing happens if there is none.
+    ///
+    /// # Errors
+    /// [`KeyFileError`]; the key is then still kept, under one name or both.
+    pub fn set_aside_next(
+        &mut self,
+        usage: KeyUse,
+        now_ms: u64,
+        until_ms: u64,
+    ) -> Result<(), KeyFileError> {
+        let _lock = self.hold()?;
+        let Some(next) = self.next(usage).cloned() else {
+            return Ok(());
+        };
+        // A copy, recorded before the other goes: a rename would look like a promotion cut short.
+        let path = self.dir.join(usage.next_file());
+        let text = file::read_private(&path, file::KEY_FILE_BYTES_MAX, "key file")?;
+        let aside = self.dir.join(usage.retiring_file(next.key_id));
+        file::replace(&aside, text.as_bytes())?;
+        self.records.push(KeyRecord {
+            state: KeyState::Retiring,
+            since_ms: now_ms,
+            until_ms: Some(until_ms),
+            ..next
+        });
+        self.write()?;
+        self.settle(now_ms).map(drop)
+    }
+
     /// A RETIRING key is destroyed before its time.
     ///
     /// # Errors

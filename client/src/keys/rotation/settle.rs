@@ -95,10 +95,17 @@ impl KeyFolder {
         let file = record.file()?;
         match (record.state, self.has(&file)) {
             (KeyState::Next, false) => Some(Step::Forget(number)),
+            (KeyState::Next, true) if self.is_set_aside(record) => Some(Step::Destroy(file)),
             (KeyState::Retiring, true) if record.is_due(now_ms) => Some(Step::Destroy(file)),
             (KeyState::Retiring, false) if record.is_due(now_ms) => Some(Step::Retire(number)),
             _ => None,
         }
+    }
+
+    /// Whether a copy of this NEXT key is kept as RETIRING, so that it can leave its place.
+    fn is_set_aside(&self, next: &KeyRecord) -> bool {
+        let mut retiring = self.of(next.usage, KeyState::Retiring);
+        retiring.any(|record| record.key_id == next.key_id)
     }
 
     pub(super) fn take(&mut self, step: &Step, now_ms: u64) -> Result<(), KeyFileError> {

@@ -214,6 +214,50 @@ fn a_destroyed_secret_is_overwritten_also_behind_a_link_and_under_a_second_name(
     assert!(!second.is_empty() && second.iter().all(|byte| *byte == 0));
 }
 
+// FIL-21, FIL-16: a next key that somebody else may hold leaves its place to another and still opens
+// what was sealed to it, wherever that is cut short.
+#[test]
+fn a_next_key_that_is_set_aside_is_kept_until_it_is_destroyed() {
+    for cut in [false, true] {
+        let dir = folder();
+        let (mut folder, _) = open(dir.path(), NOW_MS);
+        folder.set_aside_next(USE, NOW_MS, UNTIL_MS).unwrap();
+        assert!(folder.records().is_empty());
+        add(&mut folder, 2).unwrap();
+        let next = dir.path().join(USE.next_file());
+        let text = fs::read(&next).unwrap();
+        folder.set_aside_next(USE, NOW_MS, UNTIL_MS).unwrap();
+        if cut {
+            // The copy was kept and recorded, and the other not yet gone.
+            let retiring = folder.records()[0].clone();
+            folder.records.insert(
+                0,
+                KeyRecord {
+                    state: KeyState::Next,
+                    until_ms: None,
+                    ..retiring
+                },
+            );
+            folder.write().unwrap();
+            file::replace(&next, &text).unwrap();
+            (folder, _) = open(dir.path(), NOW_MS);
+        }
+        assert_eq!(names(&folder), [(KeyState::Retiring, key(2).key_id())]);
+        add(&mut folder, 3).unwrap();
+        let files = [
+            (retired_file(2), 2),
+            ("sealing.key".to_owned(), 1),
+            ("sealing.next.key".to_owned(), 3),
+        ];
+        assert_eq!(layout(dir.path()), files, "cut {cut}");
+        folder
+            .promote(USE, key(1).key_id(), NOW_MS, NOW_MS)
+            .unwrap();
+        folder.destroy(key(2).key_id(), NOW_MS).unwrap();
+        assert_eq!(layout(dir.path()), [("sealing.key".to_owned(), 3)]);
+    }
+}
+
 // FIL-15: one next key at a time, and none without the passphrase that the others are under.
 #[test]
 fn a_next_key_is_refused_where_there_is_one_or_no_passphrase() {

@@ -7,10 +7,10 @@ use clap::Args;
 use frex_client::{
     environment::{Clock, Random},
     keys::{
-        KEYS_DIR,
+        KEYS_DIR, KeyFileError,
         file::KeyPlace,
         rotation::{KeyFolder, KeyUse},
-        text::PublicKey,
+        text::{PublicKey, SecretKey},
     },
 };
 use frex_proto::{
@@ -23,6 +23,7 @@ use frex_proto::{
 use prost::Message;
 use serde_json::json;
 
+use super::next;
 use crate::{
     cli::{
         failure::{Done, Failure, OrCode, OrFail},
@@ -111,27 +112,22 @@ impl OwnNode {
     /// The NEXT key for `usage`: the one that is there, or one made now. Says whether it is new.
     ///
     /// # Errors
-    /// The failure names the file.
+    /// The failure names the file; a key in a token is not followed by one in a file.
     pub fn next_key(
         &mut self,
         usage: KeyUse,
         now_ms: u64,
     ) -> Result<(VerifyingKey, bool), Failure> {
-        if self.keys.next(usage).is_some() {
-            return Ok((self.public_key(&usage.next_file())?, false));
+        let make = || SecretKey::Signing(Box::new(SigningKey::generate(&mut Random::System.rng())));
+        let unlock = passphrase::unlock();
+        let (record, made) = next::find_or_make(&mut self.keys, usage, &unlock, now_ms, make)?;
+        let key = self.public_key(&usage.next_file())?;
+        if key.key_id() != record.key_id {
+            let path = self.keys.dir().join(usage.next_file());
+            let error = KeyFileError::Damaged { path };
+            return Err(error).or_fail("the next key is not the one on record");
         }
-        let mut rng = Random::System.rng();
-        let key = SigningKey::generate(&mut rng);
-        self.keys
-            .add_next(
-                usage,
-                (&key).into(),
-                &passphrase::unlock(),
-                &mut rng,
-                now_ms,
-            )
-            .or_fail("the next key cannot be kept")?;
-        Ok((key.verifying_key(), true))
+        Ok((key, made))
     }
 }
 

@@ -8,7 +8,10 @@ use std::{
 
 use frex_client::{
     environment::Clock,
-    keys::{MemberHome, ROOT_FILE, ROSTER_FILE, file, rotation::KeyUse},
+    keys::{
+        MemberHome, ROOT_FILE, ROSTER_FILE, file,
+        rotation::{KeyFolder, KeyUse},
+    },
     membership::{Membership, store::HomeStore},
     transport::RosterHandle,
 };
@@ -20,7 +23,10 @@ use frex_proto::{
 };
 use serde_json::json;
 
-use super::{log::OwnNode, rotate::RotateTlsArgs};
+use super::{
+    log::OwnNode,
+    rotate::{RotateTlsArgs, next_version, tell_of_card},
+};
 use crate::cli::{
     failure::{Done, Failure, OrFail},
     files, member, output, passphrase,
@@ -78,6 +84,11 @@ pub fn rotate(args: &RotateTlsArgs, json: bool) -> Done {
         .promote(KeyUse::Tls, active.key_id(), now_ms, until_ms)
         .or_fail("the next key cannot be put in use")?;
     report(args, &own, (&next, made), &tested, until_ms, json);
+    let member_keys = KeyFolder::read(&own.member.keys_dir());
+    tell_of_card(
+        &member_keys.or_fail("the record of the member's keys cannot be used")?,
+        &args.dir,
+    );
     Ok(0)
 }
 
@@ -172,7 +183,9 @@ impl Own {
     ) -> Result<(), Failure> {
         let (doc, _) = self.endpoint()?;
         self.check_signer(&doc.member, now_ms)?;
-        let mut next = document::next_version(&doc, now_ms);
+        let member_keys = KeyFolder::read(&self.member.keys_dir())
+            .or_fail("the record of the member's keys cannot be used")?;
+        let mut next = next_version(&doc, &member_keys, now_ms);
         let nodes = next.nodes.iter_mut();
         nodes
             .filter(|node| node.node == self.node.config.node)

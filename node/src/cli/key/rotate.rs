@@ -7,12 +7,12 @@ use bytes::Bytes;
 use clap::{Args, Subcommand, ValueEnum};
 use frex_client::{
     client::{Client, ClientConfig},
-    environment::{Clock, Random},
+    environment::Clock,
     keys::{
         KeyFileError, MemberHome, MemberKeys,
         file::KeyPlace,
         rotation::{KeyFolder, KeyRecord, KeyState, KeyUse},
-        text::{SecretKey, SecretKeyRef},
+        text::SecretKey,
     },
 };
 use frex_proto::{
@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 
 use super::{
     log::{self, RotateLogArgs},
-    node_tls,
+    next, node_tls,
 };
 use crate::cli::{
     failure::{Done, Failure, OrFail},
@@ -89,7 +89,7 @@ pub struct RotateSealingArgs {
         hide_default_value = true
     )]
     pub overlap: Span,
-    /// Somebody else may hold the old key: destroy it at once
+    /// Somebody else may hold the keys: destroy every sealing key there is, and make a new one
     #[arg(long, conflicts_with = "overlap")]
     pub compromised: bool,
     /// Do what --compromised plans
@@ -132,6 +132,8 @@ struct Rotation {
     usage: KeyUse,
     /// As it was typed.
     dir: PathBuf,
+    /// Options that the same command again needs, each with a space after it.
+    options: &'static str,
     home: MemberHome,
     folder: KeyFolder,
     steps: Steps,
@@ -161,6 +163,7 @@ impl Rotation {
         Ok(Self {
             usage,
             dir: dir.to_owned(),
+            options: "",
             home,
             folder,
             steps: Steps {
@@ -181,26 +184,9 @@ impl Rotation {
     /// The next key, made if there is none, and read back from the disk.
     fn next_key(&mut self, make: impl FnOnce() -> SecretKey) -> Result<SecretKey, Failure> {
         let (usage, now_ms) = (self.usage, self.now_ms());
-        let found = match self.folder.next(usage) {
-            Some(record) => Some(record.clone()),
-            None => self
-                .folder
-                .adopt_next(usage, now_ms)
-                .or_fail("the next key cannot be taken")?,
-        };
-        let (word, record) = match found {
-            Some(record) => ("found", record),
-            None => {
-                self.refuse_to_leave_token()?;
-                let (key, mut rng) = (make(), Random::System.rng());
-                let key: SecretKeyRef<'_> = key.as_ref();
-                let made = self
-                    .folder
-                    .add_next(usage, key, self.home.unlock(), &mut rng, now_ms)
-                    .or_fail("the next key cannot be kept")?;
-                ("made", made)
-            }
-        };
+        let unlock = self.home.unlock();
+        let (record, made) = next::find_or_make(&mut self.folder, usage, unlock, now_ms, make)?;
+        let word = if made { "made" } else { "found" };
         let path = self.folder.dir().join(usage.next_file());
         let key = KeyPlace::file(&path)
             .read_key(self.home.unlock())
@@ -215,24 +201,6 @@ impl Rotation {
             format!("the next {name} key {id}, in {}", usage.next_file()),
         );
         Ok(key)
-    }
-
-    /// A key in a token is not followed by one in a file unless a person makes that.
-    fn refuse_to_leave_token(&self) -> Result<(), Failure> {
-        let dir = self.folder.dir();
-        let active = KeyPlace::file(&dir.join(self.usage.active_file())).read();
-        let active = active.or_fail("the key in use cannot be read")?;
-        let Some(place) = active.token() else {
-            return Ok(());
-        };
-        let name = self.usage.name();
-        let what = format!("the {name} key is in a token, and so must be the one that follows it");
-        Err(Failure::new(WireCode::BadInput, what).advise(format!(
-            "Make it there, then the same command again: frex key token {} --token {} --module {}",
-            dir.join(self.usage.next_file()).display(),
-            output::clean(&place.token.label),
-            place.token.module.display()
-        )))
     }
 
     /// A client with these keys that connects when it is first asked for something.
@@ -279,6 +247,9 @@ impl Rotation {
                 doc.version
             ),
         );
+        if self.usage != KeyUse::Identity {
+            tell_of_card(&self.folder, &self.dir);
+        }
         Ok(())
     }
 
@@ -304,13 +275,18 @@ impl Rotation {
         })
     }
 
+    /// The document that follows.
+    fn next_version(&self, doc: &v1::MemberDoc) -> v1::MemberDoc {
+        next_version(doc, &self.folder, self.now_ms())
+    }
+
     /// The document that follows, if it has room for one more key of a kind.
     fn next_doc(
         &self,
         doc: &v1::MemberDoc,
         keys: impl Fn(&v1::MemberDoc) -> usize,
     ) -> Result<v1::MemberDoc, Failure> {
-        let next = document::next_version(doc, self.now_ms());
+        let next = self.next_version(doc);
         if keys(&next) < limits::KEYS_PER_ENTRY_MAX {
             return Ok(next);
         }
@@ -336,8 +312,9 @@ impl Rotation {
 
     fn again(&self, failure: Failure) -> Failure {
         failure.advise(format!(
-            "Nothing is lost; run it again and it goes on: frex key rotate {} {}",
+            "Nothing is lost; run it again and it goes on: frex key rotate {} {}{}",
             self.usage.name(),
+            self.options,
             self.dir.display()
         ))
     }
@@ -367,6 +344,29 @@ impl Steps {
         }
         let said = [("step", Value::from(step)), ("what", Value::from(what))];
         self.said.push(said.into_iter().collect());
+    }
+}
+
+/// The member's document that follows. The card of a next identity key holds a version of its own,
+/// which the governance may put in force any day: what is stated meanwhile goes above it, so that
+/// neither is taken for the other. Spec: ROS-36.
+pub(super) fn next_version(
+    doc: &v1::MemberDoc,
+    member_keys: &KeyFolder,
+    now_ms: u64,
+) -> v1::MemberDoc {
+    let mut next = document::next_version(doc, now_ms);
+    next.version += u64::from(member_keys.next(KeyUse::Identity).is_some());
+    next
+}
+
+/// A card that waits to be listed is older than what was stated now.
+pub(super) fn tell_of_card(member_keys: &KeyFolder, dir: &Path) {
+    if member_keys.next(KeyUse::Identity).is_some() {
+        output::message(format_args!(
+            "note: the card of the next identity key is older than this; unless the roster lists the key already, write it anew with: frex key rotate identity {}",
+            dir.display()
+        ));
     }
 }
 
@@ -400,4 +400,35 @@ fn listed(mut key: v1::PublicKey, now_ms: u64) -> v1::PublicKey {
 fn retiring(folder: &KeyFolder, usage: KeyUse) -> Option<KeyRecord> {
     let retiring = folder.of(usage, KeyState::Retiring);
     retiring.max_by_key(|record| record.since_ms).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    use frex_client::{environment::Random, keys::file, passphrase::Unlock};
+
+    use super::*;
+
+    // ROS-36, DIS-3: what a member states while a card waits does not take the card's version.
+    #[test]
+    fn a_document_goes_above_the_one_in_a_card_that_waits() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let key = |seed| SigningKey::from_seed(&[seed; 32]);
+        file::write_signing_key(&dir.path().join("identity.key"), &key(1)).unwrap();
+        let (mut folder, _) = KeyFolder::open(dir.path(), 1).unwrap();
+        let held = v1::MemberDoc {
+            version: 4,
+            ..v1::MemberDoc::default()
+        };
+        assert_eq!(next_version(&held, &folder, 1).version, 5);
+        let (next, mut rng) = (key(2), Random::seeded([1; 32]).rng());
+        let usage = KeyUse::Identity;
+        let unlock = Unlock::none();
+        let made = folder.add_next(usage, (&next).into(), &unlock, &mut rng, 1);
+        assert!(made.is_ok());
+        assert_eq!(document::next_version(&held, 1).version, 5, "of the card");
+        assert_eq!(next_version(&held, &folder, 1).version, 6);
+    }
 }

@@ -121,7 +121,7 @@ pub fn fetch(args: &ReceiptFetchArgs, json: bool) -> Done {
 }
 
 /// The command that seals a message again, with the file that it was sent from.
-fn again(home: &MemberHome, message: MessageId, to: &[&str], dir: &Path) -> String {
+pub fn again(home: &MemberHome, message: MessageId, to: &[&str], dir: &Path) -> String {
     let about = home.dir().join("sent").join(format!("{message}.json"));
     let about = files::read(&about, ABOUT_BYTES_MAX).unwrap_or_default();
     let about: Value = serde_json::from_slice(&about).unwrap_or_default();

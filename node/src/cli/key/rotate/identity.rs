@@ -11,7 +11,7 @@ use frex_client::{
 use frex_proto::{
     error::WireCode,
     id::KeyId,
-    keys::SigningKey,
+    keys::{SigningKey, VerifyingKey},
     limits,
     roster::{Card, Roster, build, document},
     v1,
@@ -52,11 +52,16 @@ pub fn rotate(args: &RotateIdentityArgs, json: bool) -> Done {
         return write_card(rotation, &roster, &next, args.overlap.as_ms());
     }
     let until_ms = runtime.block_on(put_in_use(&mut rotation, &next, args.overlap.as_ms()))?;
+    let until = rfc3339(until_ms);
     let next = [
-        format!(
-            "The old key is good until {}; programs that run go on with it until they are started again.",
-            rfc3339(until_ms)
-        ),
+        match until_ms > rotation.now_ms() {
+            true => format!(
+                "The old key is good until {until}; programs that run go on with it until they are started again."
+            ),
+            false => format!(
+                "The old key has ended, at {until}: start the programs again that still sign with it."
+            ),
+        },
         format!("See the keys with: frex key ls {}", args.dir.display()),
     ];
     rotation.end("active", &next, json!({}))
@@ -79,30 +84,52 @@ async fn newest(rotation: &Rotation) -> Result<Roster, Failure> {
 /// What the governance is to list: the next key, and the end of the one in use.
 fn write_card(rotation: Rotation, roster: &Roster, next: &SigningKey, overlap_ms: u64) -> Done {
     let (id, now_ms) = (rotation.home.settings().member.clone(), rotation.now_ms());
-    let (signed, doc) = rotation.doc(roster)?;
-    let mut entry = roster.member_entry(&id).unwrap_or_default();
+    let (_, doc) = rotation.doc(roster)?;
+    let until_ms = now_ms.saturating_add(overlap_ms);
+    let former = rotation.keys()?.identity.verifying_key();
+    let doc = document::next_version(&doc, now_ms);
+    let card = card(roster, &doc, &former, next, until_ms)?;
+    let path = rotation.dir.join(format!("{id}.next.card"));
+    files::replace(&path, &card)?;
+    tell_card(rotation, &path, next, until_ms)
+}
+
+/// The card, with the member's document signed by the next key: from the moment the roster lists
+/// that, what the document states is good, whatever becomes of the key before. Spec: ROS-36.
+fn card(
+    roster: &Roster,
+    doc: &v1::MemberDoc,
+    former: &VerifyingKey,
+    next: &SigningKey,
+    until_ms: u64,
+) -> Result<Vec<u8>, Failure> {
+    let mut entry = roster.member_entry(&doc.member).unwrap_or_default();
     if entry.identity_keys.len() >= limits::KEYS_PER_ENTRY_MAX {
         let what = "the roster lists as many identity keys of this member as there may be";
         return Err(Failure::new(WireCode::TooLarge, what));
     }
-    let until_ms = now_ms.saturating_add(overlap_ms);
-    let former = rotation.keys()?.identity.verifying_key();
     document::end_key(&mut entry.identity_keys, former.as_bytes(), until_ms);
+    let now_ms = doc.issued_ms;
     let key = listed(build::signing_key(&next.verifying_key()), now_ms);
     entry.identity_keys.push(key);
-    let listed = v1::Roster::decode(roster.payload().clone()).unwrap_or_default();
-    let stated = |node: &v1::Node| doc.nodes.iter().any(|endpoint| endpoint.node == node.id);
+    let node = doc.nodes.iter().find_map(|stated| {
+        // What its log has signed with before, the roster before says (ROS-40).
+        Some(v1::Node {
+            earlier_log_keys: Vec::new(),
+            ..roster.node_entry(&stated.node)?
+        })
+    });
+    let member_doc = build::sign_member_doc(doc, next)
+        .or_fail("the member's document cannot be signed by the next key")?;
     let card = v1::MemberCard {
         member: Some(entry),
-        node: listed.nodes.into_iter().find(stated),
-        member_doc: signed,
+        node,
+        member_doc,
     };
-    let bytes = card.encode_to_vec();
-    Card::judge(&bytes, roster.federation(), now_ms)
+    let card = card.encode_to_vec();
+    Card::judge(&card, roster.federation(), now_ms)
         .or_fail("no federation would list the card with the next key")?;
-    let path = rotation.dir.join(format!("{id}.next.card"));
-    files::replace(&path, &bytes)?;
-    tell_card(rotation, &path, next, until_ms)
+    Ok(card)
 }
 
 fn tell_card(mut rotation: Rotation, path: &PathBuf, next: &SigningKey, until_ms: u64) -> Done {
@@ -145,7 +172,7 @@ async fn put_in_use(
     if is_signed_by(&signed, next.key_id()) {
         rotation.bring(&client, signed).await?;
     } else {
-        let doc = document::next_version(&doc, rotation.now_ms());
+        let doc = rotation.next_version(&doc);
         let what = "the same keys, signed by the next one".to_owned();
         rotation.publish(&client, &doc, next, what).await?;
     }
@@ -220,4 +247,122 @@ fn is_signed_by(signed: &[u8], key: KeyId) -> bool {
         let mut signatures = signed.signatures.iter();
         signatures.any(|one| one.key_id.as_ref() == key.as_ref())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use frex_proto::{
+        keys::SealingSecretKey,
+        roster::{Peer, TrustAnchor},
+    };
+
+    use super::*;
+
+    const NOW_MS: u64 = 1_900_000_000_000;
+    const FAR_MS: u64 = NOW_MS + 365 * 86_400_000;
+    const MEMBER: &str = "hotline.no";
+    const NODE: &str = "node.hotline.no";
+    const IDENTITY: u8 = 1;
+    const CLIENT_TLS: u8 = 2;
+    const NODE_TLS: u8 = 3;
+
+    fn key(seed: u8) -> SigningKey {
+        SigningKey::from_seed(&[seed; 32])
+    }
+
+    fn member_card(log_key: u8) -> v1::MemberCard {
+        build::card(&build::CardDraft {
+            federation: "fed",
+            id: MEMBER,
+            name: MEMBER,
+            role: v1::Role::Hotline,
+            country: "NO",
+            home_node: NODE,
+            identity: &key(IDENTITY),
+            client_tls: &[key(CLIENT_TLS).verifying_key()],
+            sealing: &[SealingSecretKey::from_seed(&[4; 32]).public()],
+            node: Some(build::NodeDraft {
+                id: NODE,
+                log_key: &key(log_key).verifying_key(),
+                witness_key: None,
+                tls_keys: &[key(NODE_TLS).verifying_key()],
+                addresses: &["127.0.0.1:4433".to_owned()],
+            }),
+            issued_ms: NOW_MS,
+            expires_ms: FAR_MS,
+        })
+        .unwrap()
+    }
+
+    /// A federation whose member's log has gone over to another key.
+    struct Scene {
+        root: Bytes,
+        roster: Roster,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let root = build::root(&build::RootDraft {
+                federation: "fed",
+                version: 1,
+                expires_ms: FAR_MS,
+                root_keys: &[key(50).verifying_key()],
+                root_threshold: 1,
+                roster_keys: &[key(51).verifying_key()],
+                roster_threshold: 1,
+            });
+            let mut listed = build::first_roster(&root, NOW_MS, FAR_MS);
+            let root = build::sign_root(&root, &[&key(50)]).unwrap();
+            let (first, second) = (member_card(10), member_card(11));
+            build::list_card(&mut listed, &first);
+            build::list_card(&mut listed, &second);
+            let roster = judged(&root, &listed, &second.member_doc, NOW_MS);
+            Self { root, roster }
+        }
+
+        /// The governance lists the card; read as of `at_ms`.
+        fn with(&self, card: &[u8], at_ms: u64) -> Roster {
+            let card = v1::MemberCard::decode(card).unwrap();
+            let mut listed = build::next_roster(&self.roster, NOW_MS, FAR_MS);
+            build::list_card(&mut listed, &card);
+            judged(&self.root, &listed, &card.member_doc, at_ms)
+        }
+    }
+
+    fn judged(root: &Bytes, listed: &v1::Roster, doc: &Bytes, at_ms: u64) -> Roster {
+        let signed = build::sign_roster(listed, &[&key(51)]).unwrap();
+        let bundle = build::bundle(root, &signed, vec![doc.clone()], None);
+        let anchor = TrustAnchor::of_root(root).unwrap();
+        Roster::judge(&bundle, &anchor, at_ms).unwrap()
+    }
+
+    // ROS-36, ROS-17, ROS-19: what the member states stays good after the end of its identity key, however
+    // short the overlap, and the document is newer than the one before.
+    // ROS-40, ROS-41: the card can be listed after the log has changed its key, and takes none away.
+    #[test]
+    fn a_card_outlives_the_old_key_and_leaves_the_log_its_keys() {
+        let scene = Scene::new();
+        let held = scene.roster.node(NODE).unwrap().earlier_log_keys.len();
+        assert_eq!(held, 1);
+        let (_, doc) = scene.roster.member_doc(MEMBER).unwrap();
+        let doc = document::next_version(&doc, NOW_MS);
+        let (former, next, until_ms) = (key(IDENTITY).verifying_key(), key(20), NOW_MS + 1);
+        let card = card(&scene.roster, &doc, &former, &next, until_ms).unwrap();
+        let roster = scene.with(&card, NOW_MS);
+        assert!(roster.succeeds(&scene.roster).unwrap());
+        assert_eq!(roster.node(NODE).unwrap().earlier_log_keys.len(), held);
+        let listed = roster.member(MEMBER).unwrap().doc.unwrap();
+        assert_eq!(listed.version, 2);
+        let late_ms = until_ms + 86_400_000;
+        let owner = |seed: u8| {
+            let key = key(seed).verifying_key();
+            roster.owner_of_tls_key(key.as_bytes(), late_ms).cloned()
+        };
+        assert_eq!(owner(CLIENT_TLS), Some(Peer::Client(MEMBER.to_owned())));
+        assert_eq!(owner(NODE_TLS), Some(Peer::Node(NODE.to_owned())));
+        assert!(roster.sealing_key(MEMBER, late_ms).is_some());
+        let good = roster.member(MEMBER).unwrap().identity_keys_at(late_ms);
+        assert_eq!(good, [next.verifying_key()]);
+    }
 }

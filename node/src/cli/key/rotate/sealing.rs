@@ -1,9 +1,10 @@
 //! `frex key rotate sealing`: others seal to the new key from the moment it is listed; what was
 //! sealed to the old one opens until that is destroyed.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use frex_client::{
-    client::Client,
     environment::Random,
     keys::{MemberKeys, rotation::KeyUse, text::SecretKey},
 };
@@ -12,7 +13,7 @@ use frex_proto::{
     error::WireCode,
     id::{KeyId, MessageId},
     keys::{SealingPublicKey, SealingSecretKey, SigningKey},
-    roster::{build, document},
+    roster::document,
     v1,
 };
 use serde_json::json;
@@ -20,11 +21,13 @@ use serde_json::json;
 use super::{RotateSealingArgs, Rotation, waiting};
 use crate::cli::{
     failure::{Done, Failure, OrFail},
-    member, output,
+    member,
     time::rfc3339,
 };
 
-/// What a node took at the last moment waits so long for its member to read it.
+mod stolen;
+
+/// What a node took at the last moment waits so long for its member to read it. Spec: FIL-19.
 const READING_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 
 /// Makes, tests, lists, puts in use; the old one opens what is under way.
@@ -32,48 +35,19 @@ pub fn rotate(args: &RotateSealingArgs, json: bool) -> Done {
     let mut rotation = Rotation::begin(KeyUse::Sealing, &args.dir, json)?;
     let runtime = member::runtime()?;
     let keys = rotation.keys()?;
+    match (args.compromised, args.confirm) {
+        (true, false) => return runtime.block_on(stolen::plan(rotation, keys)),
+        (true, true) => return stolen::replace(rotation, &runtime),
+        (false, _) => {}
+    }
     let former = keys.sealing_public();
-    if args.compromised && !args.confirm {
-        return runtime.block_on(plan(rotation, keys));
-    }
-    let make = || SecretKey::Sealing(SealingSecretKey::generate(&mut Random::System.rng()));
-    let next = match rotation.next_key(make)? {
-        SecretKey::Sealing(key) => key,
-        SecretKey::Signing(_) => {
-            let what = "the next key signs, where a sealing key belongs";
-            return Err(Failure::new(WireCode::BadConfig, what));
-        }
-    };
+    let next = next_key(&mut rotation)?;
     test(&mut rotation, &next, &keys.identity)?;
-    let overlap_ms = if args.compromised {
-        0
-    } else {
-        args.overlap.as_ms()
-    };
-    let (from_ms, lost) = runtime.block_on(list(&mut rotation, &next, keys, overlap_ms))?;
-    let until_ms = from_ms.saturating_add(overlap_ms.min(READING_MS));
+    let listed = list(&mut rotation, &next, keys, args.overlap.as_ms());
+    let from_ms = runtime.block_on(listed)?;
+    // However short the overlap: what a node took in it is still to be read.
+    let until_ms = from_ms.saturating_add(READING_MS);
     rotation.promote(former.key_id(), until_ms)?;
-    if args.compromised {
-        rotation
-            .folder
-            .destroy(former.key_id(), rotation.now_ms())
-            .or_fail("the old key cannot be destroyed")?;
-        rotation.steps.say(
-            "destroyed",
-            "the old sealing key; nothing sealed to it opens any more".to_owned(),
-        );
-        if lost > 0 {
-            output::message(format_args!(
-                "note: in the inbox nobody will be able to open {}, sealed to the old key",
-                waiting::counted(lost)
-            ));
-        }
-        let next = [format!(
-            "Read what is sealed to the new key with: frex inbox {}",
-            args.dir.display()
-        )];
-        return rotation.end("active", &next, json!({ "unopened": lost }));
-    }
     let next = [
         format!(
             "Nodes take what is sealed to the old key until {}.",
@@ -88,24 +62,15 @@ pub fn rotate(args: &RotateSealingArgs, json: bool) -> Done {
     rotation.end("active", &next, json!({ "taken_until": rfc3339(from_ms) }))
 }
 
-/// What `--compromised` would do.
-async fn plan(rotation: Rotation, keys: MemberKeys) -> Done {
-    let former = keys.sealing_public().key_id();
-    let client = rotation.connected(keys).await?;
-    let lost = waiting::sealed_to(&client, former).await?;
-    client.close().await;
-    let dir = rotation.dir.display();
-    let next = [
-        "This would list a new sealing key, and destroy the old one at once.".to_owned(),
-        format!(
-            "Waiting in the inbox for the old one, which nobody could open then: {}.",
-            waiting::counted(lost)
-        ),
-        "What is under way to you is refused, and sealed again by its senders.".to_owned(),
-        format!("First read the inbox:  frex inbox {dir}"),
-        format!("Then:                  frex key rotate sealing --compromised --confirm {dir}"),
-    ];
-    rotation.end("planned", &next, json!({ "waiting": lost }))
+fn next_key(rotation: &mut Rotation) -> Result<SealingSecretKey, Failure> {
+    let make = || SecretKey::Sealing(SealingSecretKey::generate(&mut Random::System.rng()));
+    match rotation.next_key(make)? {
+        SecretKey::Sealing(key) => Ok(key),
+        SecretKey::Signing(_) => {
+            let what = "the next key signs, where a sealing key belongs";
+            Err(Failure::new(WireCode::BadConfig, what))
+        }
+    }
 }
 
 /// What is sealed to the next key as it is on the disk opens with it.
@@ -152,78 +117,44 @@ fn test(
     Ok(())
 }
 
-/// Lists the next key, with the end of the old one; gives from when on that is retired, and how
-/// many waiting items only it opens.
+/// Lists the next key, with the end of the old one; gives from when on that is refused.
 async fn list(
     rotation: &mut Rotation,
     next: &SealingSecretKey,
     keys: MemberKeys,
     overlap_ms: u64,
-) -> Result<(u64, usize), Failure> {
+) -> Result<u64, Failure> {
     let (former, public) = (keys.sealing_public(), next.public());
     let identity = keys.identity.clone();
     let client = rotation.connected(keys).await?;
     let (signed, doc) = rotation.doc(&client.roster().current())?;
-    let known = doc
-        .sealing_keys
-        .iter()
-        .any(|key| key.key == public.as_bytes()[..]);
-    let retired = retired_from(&doc, former.key_id()).filter(|_| known && overlap_ms > 0);
-    let from_ms = match retired {
+    let mut listed = doc.sealing_keys.iter();
+    let known = listed.any(|key| key.key == public.as_bytes()[..]);
+    let from_ms = match retired_from(&doc, former.key_id()).filter(|_| known) {
         Some(from_ms) => {
             rotation.bring(&client, signed).await?;
             from_ms
         }
         None => {
-            follow(
-                rotation,
-                &client,
-                &doc,
-                (&public, &former),
-                &identity,
-                overlap_ms,
-            )
-            .await?
+            let mut doc = rotation.next_doc(&doc, places)?;
+            let from_ms = document::follow_sealing_keys(&mut doc, &public, Some(overlap_ms));
+            let what = "the next key, and the end of the old one".to_owned();
+            rotation.publish(&client, &doc, &identity, what).await?;
+            from_ms
         }
     };
-    let lost = match overlap_ms {
-        0 => waiting::sealed_to(&client, former.key_id()).await?,
-        _ => 0,
-    };
     client.close().await;
-    Ok((from_ms, lost))
+    Ok(from_ms)
 }
 
-/// The document in which one sealing key follows another.
-async fn follow(
-    rotation: &mut Rotation,
-    client: &Client,
-    doc: &v1::MemberDoc,
-    (next, former): (&SealingPublicKey, &SealingPublicKey),
-    identity: &SigningKey,
-    overlap_ms: u64,
-) -> Result<u64, Failure> {
-    let count = |doc: &v1::MemberDoc| doc.sealing_keys.len().max(doc.retired_sealing_keys.len());
-    let mut doc = rotation.next_doc(doc, count)?;
-    let now_ms = doc.issued_ms;
-    if doc
-        .sealing_keys
-        .iter()
-        .all(|key| key.key != next.as_bytes()[..])
-    {
-        // Of several good keys the one that became good last is used (ROS-18): this one.
-        doc.sealing_keys.push(v1::PublicKey {
-            not_before_ms: now_ms,
-            ..build::sealing_key(next)
-        });
-    }
-    let from_ms = now_ms.saturating_add(overlap_ms);
-    if document::end_key(&mut doc.sealing_keys, former.as_bytes(), now_ms) {
-        document::retire_sealing_key(&mut doc, former, from_ms);
-    }
-    let what = "the next key, and the end of the old one".to_owned();
-    rotation.publish(client, &doc, identity, what).await?;
-    Ok(from_ms)
+/// How many keys a document names: each that is followed is to be listed as retired too.
+fn places(doc: &v1::MemberDoc) -> usize {
+    let listed = doc.sealing_keys.iter();
+    let listed = listed.filter_map(|key| SealingPublicKey::admit(&key.key).ok());
+    let retired = doc.retired_sealing_keys.iter();
+    let retired = retired.filter_map(|one| KeyId::from_slice(&one.key_id).ok());
+    let named: BTreeSet<KeyId> = listed.map(|key| key.key_id()).chain(retired).collect();
+    named.len()
 }
 
 fn retired_from(doc: &v1::MemberDoc, key: KeyId) -> Option<u64> {

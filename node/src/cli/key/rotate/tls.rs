@@ -102,7 +102,7 @@ async fn end_former(rotation: &mut Rotation) -> Result<u64, Failure> {
     let identity = keys.identity.clone();
     let client = rotation.connected(keys).await?;
     let (_, doc) = rotation.doc(&client.roster().current())?;
-    let mut doc = document::next_version(&doc, rotation.now_ms());
+    let mut doc = rotation.next_version(&doc);
     document::end_key(&mut doc.client_tls_keys, &former.key, until_ms);
     let what = format!("the end of the old key, {}", rfc3339(until_ms));
     rotation.publish(&client, &doc, &identity, what).await?;

@@ -1,4 +1,4 @@
-//! What waits in the inbox for a key that is to go.
+//! What waits in the inbox for keys that are to go.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use frex_proto::{envelope, id::KeyId, limits};
 
 use crate::cli::{failure::Failure, inbox};
 
-/// Counts items that are sealed to this key, and gives all of them back.
+/// Counts items that are sealed to one of these keys, and gives all of them back.
 ///
 /// # Errors
 /// The inbox cannot be read.
-pub async fn sealed_to(client: &Client, key: KeyId) -> Result<usize, Failure> {
+pub async fn sealed_to(client: &Client, keys: &[KeyId]) -> Result<usize, Failure> {
     let mut waiting = open(client).await?;
     let member = client.member();
     let is_meant = |core: &envelope::Core| {
         core.recipient(member)
-            .is_some_and(|(_, recipient)| recipient.sealing_key_id == key)
+            .is_some_and(|(_, recipient)| keys.contains(&recipient.sealing_key_id))
     };
     let (mut count, mut opened, mut failed) = (0, Vec::new(), Vec::new());
     while opened.len() + failed.len() < limits::INBOX_CREDIT_MAX as usize
