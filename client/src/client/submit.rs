@@ -239,7 +239,8 @@ impl Submission {
             (Some(A::Receipt(receipt)), Some(place)) => self.hear(place, receipt),
             (Some(A::Refusal(refusal)), Some(place)) => {
                 let code = WireCode::from_number(refusal.code);
-                if code == WireCode::ShuttingDown && !self.envelopes[place].submitted {
+                // Nothing is refused by that: what was submitted goes on once the node is back.
+                if code == WireCode::ShuttingDown {
                     return Err(TransportError::Closed(code).into());
                 }
                 self.refuse(place, code);

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use frex_client::transport::{FrameReader, FrameWriter};
-use frex_proto::{id::EnvelopeId, limits, roster::Roster, v1};
+use frex_proto::{error::WireCode, id::EnvelopeId, limits, roster::Roster, v1};
 use prost::Message;
 use tokio::{sync::mpsc, time::Instant};
 
@@ -133,7 +133,8 @@ impl<'a> Open<'a> {
         while !self.waiting.is_empty() {
             let notice = tokio::select! {
                 biased;
-                () = self.shared.stopped() => return Ok(()),
+                // What the client waits for is still to come, from the node that follows this one.
+                () = self.shared.stopped() => return Err(Refused(WireCode::ShuttingDown)),
                 notice = tokio::time::timeout_at(deadline, notices.recv()) => notice,
             };
             let Ok(Some(notice)) = notice else {

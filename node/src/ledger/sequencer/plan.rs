@@ -99,11 +99,7 @@ impl Sequencer {
                     outbox_key: outbox_key.clone(),
                     ..Record::about(*message)
                 };
-                Ok(Plan::Records(vec![Planned::plain(
-                    job,
-                    records::RELAYED,
-                    record,
-                )]))
+                Ok(Plan::of(Planned::plain(job, records::RELAYED, record)))
             }
             Entry::Undeliverable {
                 outbox_key,
@@ -117,11 +113,11 @@ impl Sequencer {
                     code: *code as u32,
                     ..Record::about(*message)
                 };
-                Ok(Plan::Records(vec![Planned::plain(
+                Ok(Plan::of(Planned::plain(
                     job,
                     records::UNDELIVERABLE,
                     record,
-                )]))
+                )))
             }
         }
     }
@@ -455,6 +451,12 @@ impl Sequencer {
             leaf,
             answers: true,
         })
+    }
+}
+
+impl Plan {
+    fn of(planned: Planned) -> Self {
+        Self::Records(vec![planned])
     }
 }
 
