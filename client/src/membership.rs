@@ -32,6 +32,12 @@ pub trait RosterStore: Send + Sync {
     /// Whatever the disk says; the former bundle is still there.
     fn keep(&self, bundle: &[u8]) -> io::Result<()>;
 
+    /// The bundle that is kept at this moment: another program may have put it there.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn kept(&self) -> io::Result<Vec<u8>>;
+
     /// Keeps a roster that another one contradicts, for people to look at: once, under
     /// [`store::evidence_name`].
     ///

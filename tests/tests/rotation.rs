@@ -300,7 +300,7 @@ fn nothing_that_lay_on_a_stolen_disk_is_put_in_use_or_kept() {
     scene.stop();
 }
 
-// ROS-36, ROS-17, ROS-40: an identity key that ended before the next one was put in use takes nothing
+// ROS-38, ROS-17, ROS-40: an identity key that ended before the next one was put in use takes nothing
 // along, and the log has gone over to another key before.
 #[test]
 fn an_identity_key_that_has_ended_is_still_followed() {

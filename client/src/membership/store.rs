@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use frex_proto::roster::Roster;
+use frex_proto::{limits, roster::Roster};
 
 use super::RosterStore;
 use crate::keys::{KeyFileError, MemberHome, file};
@@ -31,6 +31,12 @@ impl HomeStore {
 impl RosterStore for HomeStore {
     fn keep(&self, bundle: &[u8]) -> io::Result<()> {
         file::replace(&self.roster, bundle).map_err(io::Error::other)
+    }
+
+    fn kept(&self) -> io::Result<Vec<u8>> {
+        let bytes_max = limits::ROSTER_BUNDLE_BYTES_MAX as u64;
+        let kept = file::read_capped(&self.roster, bytes_max, "roster file");
+        Ok(kept.map_err(io::Error::other)?.to_vec())
     }
 
     fn keep_evidence(&self, roster: &Roster) -> io::Result<()> {

@@ -20,12 +20,21 @@ impl Membership {
         let held = parts.roster.current();
         let (reply, judged) = oneshot::channel();
         let (anchor, now_ms) = (parts.anchor.clone(), parts.clock.now_ms());
-        let judging = held.clone();
+        let (judging, store) = (held.clone(), parts.store.clone());
         (parts.run)(Box::new(move || {
             let merged = judging.merge(&bundle, &anchor, now_ms).map_err(|error| {
                 let contradicts = matches!(error.fault, Fault::Forked | Fault::BrokenChain);
                 let theirs = contradicts.then(|| Roster::judge(&bundle, &anchor, now_ms).ok());
                 (error, theirs.flatten())
+            });
+            // What another program has installed since must not be written over.
+            let merged = merged.map(|merged| {
+                let kept = store
+                    .kept()
+                    .ok()
+                    .filter(|kept| kept[..] != judging.bytes()[..]);
+                let both = |merged: &Roster| merged.merge(&kept?, &anchor, now_ms).ok()?;
+                merged.map(|merged| both(&merged).unwrap_or(merged))
             });
             // Whoever asked may have gone away.
             let _ = reply.send(merged);

@@ -13,7 +13,7 @@ use frex_client::{
         store::{EVIDENCE_DIR, evidence_name},
     },
 };
-use frex_proto::roster::Roster;
+use frex_proto::{limits, roster::Roster};
 
 use crate::{
     disk::{self, Disk},
@@ -39,6 +39,11 @@ impl DataStore {
 impl RosterStore for DataStore {
     fn keep(&self, bundle: &[u8]) -> io::Result<()> {
         disk::replace(self.disk.as_ref(), &self.data.join(ROSTER_FILE), bundle)
+    }
+
+    fn kept(&self) -> io::Result<Vec<u8>> {
+        let bytes_max = limits::ROSTER_BUNDLE_BYTES_MAX as u64;
+        disk::read_all(self.disk.as_ref(), &self.data.join(ROSTER_FILE), bytes_max)
     }
 
     fn keep_evidence(&self, roster: &Roster) -> io::Result<()> {

@@ -67,6 +67,12 @@ impl RosterStore for Kept {
         Ok(())
     }
 
+    fn kept(&self) -> io::Result<Vec<u8>> {
+        let kept = self.0.lock().unwrap().last().cloned();
+        kept.map(|kept| kept.to_vec())
+            .ok_or(io::ErrorKind::NotFound.into())
+    }
+
     fn keep_evidence(&self, _roster: &Roster) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -235,7 +235,12 @@ impl Script {
             if holds(&status["node"]["live"]) {
                 return;
             }
-            assert!(began.elapsed() < WAIT, "{status}");
+            let log = self.frex.dir().join(format!("{folder}.log"));
+            assert!(
+                began.elapsed() < WAIT,
+                "{status} {}",
+                fs::read_to_string(log).unwrap_or_default()
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }

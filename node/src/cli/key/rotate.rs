@@ -349,7 +349,7 @@ impl Steps {
 
 /// The member's document that follows. The card of a next identity key holds a version of its own,
 /// which the governance may put in force any day: what is stated meanwhile goes above it, so that
-/// neither is taken for the other. Spec: ROS-36.
+/// neither is taken for the other. Spec: ROS-38.
 pub(super) fn next_version(
     doc: &v1::MemberDoc,
     member_keys: &KeyFolder,
@@ -410,7 +410,7 @@ mod tests {
 
     use super::*;
 
-    // ROS-36, DIS-3: what a member states while a card waits does not take the card's version.
+    // ROS-38, DIS-3: what a member states while a card waits does not take the card's version.
     #[test]
     fn a_document_goes_above_the_one_in_a_card_that_waits() {
         let dir = tempfile::tempdir().unwrap();

@@ -95,7 +95,7 @@ fn write_card(rotation: Rotation, roster: &Roster, next: &SigningKey, overlap_ms
 }
 
 /// The card, with the member's document signed by the next key: from the moment the roster lists
-/// that, what the document states is good, whatever becomes of the key before. Spec: ROS-36.
+/// that, what the document states is good, whatever becomes of the key before. Spec: ROS-38.
 fn card(
     roster: &Roster,
     doc: &v1::MemberDoc,
@@ -337,7 +337,7 @@ mod tests {
         Roster::judge(&bundle, &anchor, at_ms).unwrap()
     }
 
-    // ROS-36, ROS-17, ROS-19: what the member states stays good after the end of its identity key, however
+    // ROS-38, ROS-17, ROS-19: what the member states stays good after the end of its identity key, however
     // short the overlap, and the document is newer than the one before.
     // ROS-40, ROS-41: the card can be listed after the log has changed its key, and takes none away.
     #[test]
