@@ -47,7 +47,7 @@ pub struct Intake {
     pub roster: RosterHandle,
     /// This node's id.
     pub node: String,
-    /// From whom nothing is taken for now.
+    /// From whom nothing is taken until they are resumed.
     pub suspensions: SuspensionHandle,
 }
 

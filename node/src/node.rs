@@ -189,7 +189,7 @@ impl Node {
         &self.shared.membership
     }
 
-    /// With whom this organisation does not exchange for now; nobody, until somebody says so.
+    /// With whom this organisation has suspended the exchange; nobody, until somebody says so.
     #[must_use]
     pub fn suspensions(&self) -> &SuspensionHandle {
         &self.shared.suspensions

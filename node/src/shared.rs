@@ -44,7 +44,7 @@ pub struct Shared {
     pub ledger: Ledger,
     /// Judges envelopes.
     pub intake: Intake,
-    /// With whom this organisation does not exchange for now.
+    /// With whom this organisation has suspended the exchange.
     pub suspensions: SuspensionHandle,
     /// Runs checks off the network thread.
     pub workers: Workers,

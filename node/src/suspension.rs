@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 use crate::disk::{self, RealDisk};
 
-/// The file in a node's directory that says who is suspended. It is read anew when it changes.
+/// The file in a node's directory that says who is suspended. A running node reads it twice a second.
 pub const SUSPENDED_FILE: &str = "suspended.toml";
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 

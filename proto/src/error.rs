@@ -109,8 +109,8 @@ codes! {
     WrongNode = 3007, "WRONG_NODE", 21, Peer, AfterRosterUpdate, "the peer is not the node that was asked for", "Check the addresses in the roster: frex roster show DIR";
     /// The roster's end or its freshness has passed.
     RosterStale = 3008, "ROSTER_STALE", 22, Environment, AfterRosterUpdate, "the roster in force has ended, or nobody has vouched for it for too long", "Ask the governance for the roster in force now: frex roster install FILE";
-    /// The organisation does not exchange with the other one for now.
-    PeerSuspended = 3009, "PEER_SUSPENDED", 22, Peer, Later, "the other organisation does not exchange with this one for now", "Ask its people why; what waits is delivered when they resume, until it expires";
+    /// The organisation has suspended the exchange with the other one.
+    PeerSuspended = 3009, "PEER_SUSPENDED", 22, Peer, Later, "the other organisation has suspended the exchange with this one", "Ask its people why; what waits is delivered when they resume, until it expires";
     /// An invitation that is over.
     InvitationClosed = 3011, "INVITATION_CLOSED", 22, Caller, Never, "the invitation was used, withdrawn or tried with too many wrong secrets", "Ask for a new one, which they make with: frex invite";
     /// Someone else has this id.

@@ -181,19 +181,23 @@ fn change_log_key(frex: &Frex, receiver: NodeProcess, wait_for_one: &dyn Fn()) -
     receiver
 }
 
-/// The receiver's connections go over to a key that the sender's node has accepted. Nobody watches
-/// that node: at the end of the former key it stops, and whatever runs services starts it again.
-fn change_connection_key(frex: &Frex, receiver: NodeProcess) -> NodeProcess {
-    let moved = frex.done(&[
+fn rotate_tls<'a>(overlap: &'a str, member: &'a str) -> [&'a str; 8] {
+    [
         "key",
         "rotate",
         "tls",
         "--of",
         "node",
         "--overlap",
-        "2s",
-        RECEIVER,
-    ]);
+        overlap,
+        member,
+    ]
+}
+
+/// The receiver's connections go over to a key that the sender's node has accepted. Nobody watches
+/// that node: at the end of the former key it stops, and whatever runs services starts it again.
+fn change_connection_key(frex: &Frex, receiver: NodeProcess) -> NodeProcess {
+    let moved = frex.done(&rotate_tls("2s", RECEIVER));
     assert_eq!(moved["tested_by"], format!("node.{SENDER}").as_str());
     let (exit, log) = receiver.ended();
     assert_eq!(exit, code(WireCode::KeyEnded).0, "{log}");
@@ -316,16 +320,7 @@ fn a_connection_key_that_no_peer_accepts_stays_the_next_one() {
         Some(0),
         "a passphrase that is not needed is not read: {refused:?}"
     );
-    let command = [
-        "key",
-        "rotate",
-        "tls",
-        "--of",
-        "node",
-        "--overlap",
-        "1h",
-        SENDER,
-    ];
+    let command = rotate_tls("1h", SENDER);
     let keys = keys_of(&frex, SENDER);
     let before = fs::read(keys.join("tls.key")).unwrap();
     let alone = frex.run(&command);

@@ -23,9 +23,6 @@ use super::{
 
 pub mod signed;
 
-/// Exit code of a proposal that waits for further signatures.
-pub const PARTIAL: u8 = 3;
-
 /// A holder with the key that counts here.
 #[derive(Debug, Clone)]
 pub struct Voter {

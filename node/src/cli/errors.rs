@@ -4,31 +4,27 @@ use frex_proto::error::{Blame, Retry, WireCode};
 use serde_json::{Value, json};
 
 use super::{
-    failure::{Done, Failure},
+    failure::{Done, Failure, PARTIAL},
     output,
 };
 
-/// What an exit code says that no error has. Spec: CLI-2.
-const PARTIAL: &str = "3";
+/// What the exit code says that no error has.
 const PARTIAL_MEANS: &str = "a command did a part of what was asked, or waited in vain for the rest; what it printed says which";
 
 /// Explains one code, or lists all, or those of one exit code.
 pub fn errors(code: Option<&str>, json: bool) -> Done {
-    match code {
-        Some(PARTIAL) if json => output::document(json!({ "exit": 3, "what": PARTIAL_MEANS })),
-        Some(PARTIAL) => output::data(format_args!("exit code 3: {PARTIAL_MEANS}")),
-        Some(text) => match of_exit(text) {
-            codes if codes.is_empty() => explain(find(text)?, json),
-            codes => list(&codes, json),
-        },
-        None => list(WireCode::ALL, json),
+    let exit = code.and_then(|text| text.parse().ok());
+    match (code, of_exit(exit)) {
+        (None, _) => list(WireCode::ALL, json),
+        (Some(_), codes) if !codes.is_empty() => list(&codes, json),
+        (Some(_), _) if exit == Some(PARTIAL) => explain_partial(json),
+        (Some(text), _) => explain(find(text)?, json),
     }
     Ok(0)
 }
 
 /// The codes that end a command with this exit code. No code has so small a number itself.
-fn of_exit(text: &str) -> Vec<WireCode> {
-    let exit: Option<u8> = text.parse().ok();
+fn of_exit(exit: Option<u8>) -> Vec<WireCode> {
     let all = WireCode::ALL.iter().copied();
     all.filter(|code| Some(code.info().exit) == exit).collect()
 }
@@ -48,6 +44,13 @@ fn find(text: &str) -> Result<WireCode, Failure> {
             )
             .advise("frex errors")
         })
+}
+
+fn explain_partial(json: bool) {
+    if json {
+        return output::document(json!({ "exit": PARTIAL, "what": PARTIAL_MEANS }));
+    }
+    output::data(format_args!("exit code {PARTIAL}: {PARTIAL_MEANS}"));
 }
 
 fn explain(code: WireCode, json: bool) {

@@ -15,6 +15,10 @@ pub struct Failure {
     exit: u8,
 }
 
+/// Exit code of a command that did a part of what was asked, or waited in vain for the rest.
+/// Spec: CLI-2.
+pub const PARTIAL: u8 = 3;
+
 /// Outcome of a command: its exit code, or what went wrong.
 pub type Done = Result<u8, Failure>;
 

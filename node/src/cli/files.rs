@@ -83,6 +83,26 @@ pub fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(failed)
 }
 
+/// The files in a folder whose names end so, in their order; none if there is no such folder.
+///
+/// # Errors
+/// The failure names the folder.
+pub fn with_extension(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Failure> {
+    let mut paths = Vec::new();
+    if !folder.exists() {
+        return Ok(paths);
+    }
+    let failed = |error| Failure::file("list", folder, &error);
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|found| found == extension) {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
 /// The folder with `marker` in it: `dir` itself or its subfolder `part`.
 ///
 /// # Errors

@@ -11,20 +11,16 @@ use serde_json::{Value, json};
 
 use super::{
     ConfirmArg, InboxArgs,
-    failure::{Done, Failure, OrFail},
-    files, member, output,
+    failure::{Done, Failure, OrFail, PARTIAL},
+    files,
+    member::{self, ABOUT, INBOX_DIR},
+    output,
     time::rfc3339,
 };
 
 mod failed;
 mod kept;
 
-/// Where fetched reports are kept, below the member's folder.
-const FOLDER: &str = "inbox";
-/// Ending of the file that says what is known of a report.
-const ABOUT: &str = "about";
-/// Exit code when something could not be opened.
-const PARTIAL: u8 = 3;
 const PATIENCE_MIN: Duration = Duration::from_secs(3);
 /// Waiting items come one after another without a pause.
 const QUIET: Duration = Duration::from_secs(1);
@@ -138,7 +134,7 @@ impl Reader<'_> {
 
     /// Keeps content and receipt before it tells anybody that the item was opened.
     async fn keep(&mut self, item: InboxItem) -> Result<(), Failure> {
-        let folder = self.home.dir().join(FOLDER);
+        let folder = self.home.dir().join(INBOX_DIR);
         files::ensure_folder(&folder)?;
         let path = folder.join(format!(
             "{}.{}",
@@ -187,7 +183,11 @@ impl Reader<'_> {
     }
 
     fn note(&self, id: EnvelopeId, row: &Value) -> Result<(), Failure> {
-        let path = self.home.dir().join(FOLDER).join(format!("{id}.{ABOUT}"));
+        let path = self
+            .home
+            .dir()
+            .join(INBOX_DIR)
+            .join(format!("{id}.{ABOUT}"));
         files::replace(&path, format!("{row:#}\n").as_bytes())
     }
 }

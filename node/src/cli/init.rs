@@ -23,7 +23,7 @@ use serde_json::json;
 use super::{
     InitArgs, RoleArg,
     failure::{Done, Failure, OrCode, OrFail},
-    files, fingerprint, output, passphrase,
+    files, fingerprint, member, output, passphrase,
     token::{self, TokenKey},
 };
 use crate::{config::NodeConfig, home::NodeHome};
@@ -59,7 +59,7 @@ pub fn init(args: &InitArgs, json: bool) -> Done {
     let settings = settings(args, &plan);
     let (_, keys) = MemberHome::create_with(&member_dir, settings, keys, passphrase, &mut rng)
         .or_fail("cannot make the member")?;
-    for folder in ["sent", "inbox"] {
+    for folder in [member::SENT_DIR, member::INBOX_DIR] {
         files::make_folder(&member_dir.join(folder))?;
     }
     if let Some(config) = &plan.config {
@@ -155,24 +155,21 @@ fn make_keys(
     rng: &mut dyn CryptoRng,
 ) -> Result<(NewMemberKeys, NodeKeys), Failure> {
     let address = args.token.address()?;
-    let mut make = |kind: TokenKey, label: &str| {
-        // Of a node that is another's no key is made there.
-        let wanted = args.token_keys.contains(&kind) && !label.is_empty();
+    let mut make = |kind: TokenKey, is_here: bool, label: String| {
+        let wanted = is_here && args.token_keys.contains(&kind);
         token::new_key(address.as_ref().filter(|_| wanted), label, rng)
     };
-    let node = |name: &str| match plan.config {
-        Some(_) => format!("{name} {}", plan.node),
-        None => String::new(),
-    };
-    let member = |name: &str| format!("{name} {}", args.member);
-    let tls = make(TokenKey::Tls, &member("tls"))?;
+    let (member, node) = (&args.member, &plan.node);
+    let tls = make(TokenKey::Tls, true, format!("tls {member}"))?;
+    // Of a node that is another's no key is made in the token.
+    let is_here = plan.config.is_some();
     let node = NodeKeys {
-        tls: make(TokenKey::Tls, &node("tls"))?,
-        log: make(TokenKey::Log, &node("log"))?,
+        tls: make(TokenKey::Tls, is_here, format!("tls {node}"))?,
+        log: make(TokenKey::Log, is_here, format!("log {node}"))?,
     };
     let identity = match args.post_quantum {
         true => new_identity(args, rng).into(),
-        false => make(TokenKey::Identity, &member("identity"))?,
+        false => make(TokenKey::Identity, true, format!("identity {member}"))?,
     };
     let sealing = SealingSecretKey::generate(rng);
     let keys = NewMemberKeys {

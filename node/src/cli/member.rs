@@ -27,6 +27,15 @@ use super::{
     files, output, passphrase,
 };
 
+/// Below the member's folder: what is known of each message that was sent.
+pub const SENT_DIR: &str = "sent";
+/// Below the member's folder: reports that were fetched, and what is known of each.
+pub const INBOX_DIR: &str = "inbox";
+/// Ending of the file that says what is known of a fetched report.
+pub const ABOUT: &str = "about";
+/// Longest file about one message, sent or fetched.
+pub const ABOUT_BYTES_MAX: usize = 1024 * 1024;
+
 /// Opens the member in `dir` or in its subfolder `member`.
 pub fn open(dir: &Path) -> Result<MemberHome, Failure> {
     let folder = files::home(dir, "member", MEMBER_FILE)?;

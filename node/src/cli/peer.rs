@@ -11,7 +11,7 @@ use frex_proto::{
 use tokio::time::Instant;
 
 use super::{
-    failure::{Done, Failure, OrCode},
+    failure::{Done, Failure, OrCode, PARTIAL},
     fingerprint, output,
     time::Span,
 };
@@ -23,8 +23,6 @@ pub mod remove;
 pub mod suspend;
 pub mod test;
 
-/// Exit code of a wait that ended before the other side decided.
-const PARTIAL: u8 = 3;
 /// How often the other side is asked while waiting.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -155,6 +153,14 @@ pub struct PeerTestArgs {
     /// The folder that `frex init` made
     #[arg(env = "FREX_DIR", default_value = ".")]
     pub dir: PathBuf,
+}
+
+/// Says what `--confirm` would do.
+fn print_plan(plan: &[String]) {
+    output::data("plan:");
+    for step in plan {
+        output::data(format_args!("  {step}"));
+    }
 }
 
 /// The command that accepts a peer, as it is typed.

@@ -26,18 +26,16 @@ use serde_json::{Value, json};
 
 use super::{
     SendArgs,
-    failure::{Done, Failure, OrCode, OrFail},
-    files, member, output,
+    failure::{Done, Failure, OrCode, OrFail, PARTIAL},
+    files,
+    member::{self, ABOUT_BYTES_MAX, SENT_DIR},
+    output,
     peer::suspend,
     receipt::fetch,
 };
 
-/// Exit code when not every recipient's node has spoken for it yet.
-const PARTIAL: u8 = 3;
 /// A node that is not there is looked for at least so long.
 const PATIENCE_MIN: Duration = Duration::from_secs(3);
-/// Longest file about one message.
-const SENT_BYTES_MAX: usize = 1024 * 1024;
 
 /// What is known of one recipient.
 #[derive(Debug, Clone)]
@@ -208,11 +206,11 @@ impl Sent<'_> {
     /// Keeps the ids of what is sent; the content stays where its owner has it. Of a message that
     /// is sealed again, all the envelopes.
     fn remember(&self, envelope: &SignedEnvelope) -> Result<(), Failure> {
-        let (folder, draft) = (self.home.dir().join("sent"), self.draft);
+        let (folder, draft) = (self.home.dir().join(SENT_DIR), self.draft);
         files::ensure_folder(&folder)?;
         let path = folder.join(format!("{}.json", draft.message_id));
         let before = match path.exists() {
-            true => files::read(&path, SENT_BYTES_MAX)?,
+            true => files::read(&path, ABOUT_BYTES_MAX)?,
             false => Vec::new(),
         };
         let before: Value = serde_json::from_slice(&before).unwrap_or_default();

@@ -1,9 +1,6 @@
 //! `frex show`: one report that was sent or received, with what is proven about it.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use frex_client::{keys::MemberHome, report};
 use frex_proto::{error::WireCode, limits, v1};
@@ -13,11 +10,12 @@ use serde_json::{Value, json};
 use super::{
     ShowArgs,
     failure::{Done, Failure, OrCode},
-    files, member, output, receipt,
+    files,
+    member::{self, ABOUT, ABOUT_BYTES_MAX, INBOX_DIR, SENT_DIR},
+    output, receipt,
 };
 
 const RECEIVED: &str = "received";
-const ABOUT_BYTES_MAX: usize = 256 * 1024;
 /// Fewer letters would match by accident.
 const PREFIX_MIN: usize = 4;
 
@@ -93,8 +91,9 @@ pub fn show(args: &ShowArgs, json: bool) -> Done {
 /// What is kept of envelopes whose envelope or message id begins so.
 fn find(home: &MemberHome, wanted: &str) -> Result<Vec<(&'static str, Value)>, Failure> {
     let mut found = Vec::new();
-    for (direction, folder, extension) in [("sent", "sent", "json"), (RECEIVED, "inbox", "about")] {
-        for path in with_extension(&home.dir().join(folder), extension)? {
+    for (direction, folder, extension) in [("sent", SENT_DIR, "json"), (RECEIVED, INBOX_DIR, ABOUT)]
+    {
+        for path in files::with_extension(&home.dir().join(folder), extension)? {
             let about: Value = serde_json::from_slice(&files::read(&path, ABOUT_BYTES_MAX)?)
                 .or_code(
                     WireCode::Files,
@@ -115,7 +114,7 @@ fn find(home: &MemberHome, wanted: &str) -> Result<Vec<(&'static str, Value)>, F
 
 fn receipts(home: &MemberHome, message: &str) -> Result<Vec<Value>, Failure> {
     let mut list = Vec::new();
-    for path in with_extension(&home.receipts_dir(), "tlog-proof")? {
+    for path in files::with_extension(&home.receipts_dir(), "tlog-proof")? {
         let receipt = receipt::read(&path)?;
         let statement = v1::Statement::decode(receipt.statement).unwrap_or_default();
         if hex::encode(&statement.message_id) == message {
@@ -138,23 +137,7 @@ fn content(home: &MemberHome, about: &Value) -> Result<Option<Value>, Failure> {
     let Some(name) = name.filter(|_| is_report) else {
         return Ok(None);
     };
-    let path = home.dir().join("inbox").join(name);
+    let path = home.dir().join(INBOX_DIR).join(name);
     let bytes = files::read(&path, limits::CONTENT_BYTES_MAX)?;
     Ok(serde_json::from_slice(&bytes).ok())
-}
-
-fn with_extension(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Failure> {
-    let mut paths = Vec::new();
-    if !folder.exists() {
-        return Ok(paths);
-    }
-    let failed = |error| Failure::file("list", folder, &error);
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        if path.extension().is_some_and(|found| found == extension) {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
 }

@@ -34,7 +34,7 @@ pub(super) async fn serve(
                 put_refusal(writer, number, code);
             }
             Verdict::Record(entry) => {
-                numbers.push((number, said_twice(&entry)));
+                numbers.push((number, about(&entry)));
                 entries.push(entry);
             }
         }
@@ -42,35 +42,57 @@ pub(super) async fn serve(
     let outcomes = shared.ledger.record_all(entries).await;
     drop(granted);
     for ((number, about), outcome) in numbers.into_iter().zip(outcomes) {
-        if let Outcome::Failed(code) = outcome {
-            shared.metrics.refused(code);
-        }
-        let again = matches!(outcome, Outcome::Stored(_));
-        let answered = match about {
-            Some((message, id, both)) if both || again => shared.ledger.answered(message, id),
-            _ => Ok(Vec::new()),
-        };
-        match answered {
-            Ok(receipts) if !receipts.is_empty() && !matches!(outcome, Outcome::Failed(_)) => {
-                for receipt in receipts {
-                    put_receipt(writer, number, receipt);
-                }
-            }
-            Ok(_) => put_outcome(writer, number, outcome),
-            Err(error) => put_refusal(writer, number, WireCode::from(&error)),
-        }
+        answer(shared, writer, number, about, outcome);
     }
     Ok(())
 }
 
-/// Which envelope an entry is about, and whether it is accepted for some and refused for others.
-fn said_twice(entry: &Entry) -> Option<(MessageKey, EnvelopeId, bool)> {
-    match entry {
+/// What an entry is about.
+struct About {
+    message: MessageKey,
+    id: EnvelopeId,
+    /// Accepted for some recipients and refused for others: two receipts.
+    both: bool,
+}
+
+/// Which envelope an entry is about; none if about no envelope alone.
+fn about(entry: &Entry) -> Option<About> {
+    let (message, id, both) = match entry {
         Entry::Deliver {
             admitted, retired, ..
-        } => Some((admitted.message(), admitted.id, !retired.is_empty())),
-        Entry::Reject { admitted, .. } => Some((admitted.message(), admitted.id, false)),
-        Entry::Refuse { message, id, .. } => Some((*message, *id, false)),
-        _ => None,
+        } => (admitted.message(), admitted.id, !retired.is_empty()),
+        Entry::Reject { admitted, .. } => (admitted.message(), admitted.id, false),
+        Entry::Refuse { message, id, .. } => (*message, *id, false),
+        _ => return None,
+    };
+    Some(About { message, id, both })
+}
+
+/// Answers with the receipt that was just given, or, where there are more or the envelope came
+/// before, with all that it was ever answered with. Spec: DEL-17, DEL-30.
+fn answer(
+    shared: &Shared,
+    writer: &mut FrameWriter,
+    number: u32,
+    about: Option<About>,
+    outcome: Outcome,
+) {
+    let looked_up = match &outcome {
+        Outcome::Receipt(_) | Outcome::Done => about.filter(|about| about.both),
+        Outcome::Stored(_) => about,
+        Outcome::Failed(code) => {
+            shared.metrics.refused(*code);
+            None
+        }
+    };
+    let answered = looked_up.map(|about| shared.ledger.answered(about.message, about.id));
+    match answered.transpose() {
+        Ok(Some(receipts)) if !receipts.is_empty() => {
+            for receipt in receipts {
+                put_receipt(writer, number, receipt);
+            }
+        }
+        Ok(_) => put_outcome(writer, number, outcome),
+        Err(error) => put_refusal(writer, number, WireCode::from(&error)),
     }
 }

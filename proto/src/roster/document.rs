@@ -93,16 +93,15 @@ pub fn follow_sealing_keys(
         }
     }
     let is_next = |key: &v1::PublicKey| key.key == next.as_bytes()[..];
+    let mut followed = Vec::new();
     for key in doc.sealing_keys.iter_mut().filter(|key| !is_next(key)) {
         end(key, end_ms);
-        let Ok(admitted) = SealingPublicKey::admit(&key.key) else {
-            continue;
-        };
-        let key_id = Bytes::copy_from_slice(admitted.key_id().as_ref());
+        followed.extend(SealingPublicKey::admit(&key.key));
+    }
+    for key in followed {
         let mut retired = doc.retired_sealing_keys.iter();
-        if retired.all(|one| one.key_id != key_id) {
-            let retired = v1::RetiredKey { key_id, from_ms };
-            doc.retired_sealing_keys.push(retired);
+        if retired.all(|one| one.key_id != key.key_id().as_ref()) {
+            retire_sealing_key(doc, &key, from_ms);
         }
     }
     if !doc.sealing_keys.iter().any(is_next) {

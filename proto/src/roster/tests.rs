@@ -175,6 +175,10 @@ fn first_doc(world: &mut World) -> &mut v1::MemberDoc {
     &mut world.docs[0].0
 }
 
+fn doc_version(roster: &Roster, member: &str) -> Option<u64> {
+    roster.member(member).unwrap().doc.map(|doc| doc.version)
+}
+
 /// A key that another has followed.
 fn ended(key: v1::PublicKey) -> v1::PublicKey {
     v1::PublicKey {

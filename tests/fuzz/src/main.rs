@@ -2,6 +2,7 @@
 //! `FREX_FUZZ_SAMPLES` set, well-formed samples of it are written to that directory first, so
 //! that mutation starts behind the first check. `tests/fuzz/run` does both.
 
+#![forbid(unsafe_code)]
 #![no_main]
 
 mod governing;

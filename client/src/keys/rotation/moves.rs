@@ -39,18 +39,10 @@ impl KeyFolder {
         let path = self.dir.join(usage.next_file());
         let text = file::text_of(&path, key, passphrase, rng)?;
         let _lock = self.hold()?;
-        if self.next(usage).is_some() || self.has(&usage.next_file()) {
+        if self.has(&usage.next_file()) {
             return Err(KeyFileError::Exists { path });
         }
-        let record = KeyRecord {
-            usage,
-            state: KeyState::Next,
-            key_id: key.public().key_id(),
-            since_ms: now_ms,
-            until_ms: None,
-        };
-        self.records.push(record.clone());
-        self.write()?;
+        let record = self.record_next(usage, key.public().key_id(), now_ms)?;
         file::replace(&path, text.as_bytes())?;
         Ok(record)
     }
@@ -74,16 +66,7 @@ impl KeyFolder {
         let key_id = text.public().filter(|_| in_token).map(PublicKey::key_id);
         let key_id = key_id.ok_or(KeyFileError::Exists { path })?;
         let _lock = self.hold()?;
-        let record = KeyRecord {
-            usage,
-            state: KeyState::Next,
-            key_id,
-            since_ms: now_ms,
-            until_ms: None,
-        };
-        self.records.push(record.clone());
-        self.write()?;
-        Ok(Some(record))
+        self.record_next(usage, key_id, now_ms).map(Some)
     }
 
     /// NEXT becomes ACTIVE, and the key that was, `former`, is RETIRING until `until_ms`.
@@ -179,6 +162,29 @@ impl KeyFolder {
             until_ms: Some(until_ms),
         });
         self.write()
+    }
+
+    /// There is one next key at most, whoever else has made one meanwhile.
+    fn record_next(
+        &mut self,
+        usage: KeyUse,
+        key_id: KeyId,
+        now_ms: u64,
+    ) -> Result<KeyRecord, KeyFileError> {
+        if self.next(usage).is_some() {
+            let path = self.dir.join(usage.next_file());
+            return Err(KeyFileError::Exists { path });
+        }
+        let record = KeyRecord {
+            usage,
+            state: KeyState::Next,
+            key_id,
+            since_ms: now_ms,
+            until_ms: None,
+        };
+        self.records.push(record.clone());
+        self.write()?;
+        Ok(record)
     }
 
     /// Takes the lock, and reads again what another program may have changed before.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use frex_client::membership::store::EVIDENCE_DIR;
+use frex_client::{keys::ROOT_FILE, membership::store::EVIDENCE_DIR};
 use frex_proto::error::WireCode;
 
 use super::{Folder, Row};
@@ -29,7 +29,7 @@ pub fn examine(folder: &Folder) -> Row {
     let mend = format!(
         "See who signed both: frex roster verify {0}/*.frex --root {1}; show the governance and other members, then move them away",
         evidence.display(),
-        folder.path.join(frex_client::keys::ROOT_FILE).display()
+        folder.path.join(ROOT_FILE).display()
     );
     Row::fail(check, WireCode::BadRoster, found, mend)
 }

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::{quorums, read_proposal};
 use crate::cli::{
-    ceremony::{self, PARTIAL},
-    failure::Done,
+    ceremony,
+    failure::{Done, PARTIAL},
     fingerprint, output,
 };
 

@@ -5,10 +5,11 @@ use frex_proto::{envelope, error::WireCode};
 use prost::Message;
 use serde_json::{Value, json};
 
-use super::FOLDER;
 use crate::cli::{
     failure::{Failure, OrFail},
-    files, member, output,
+    files,
+    member::{self, INBOX_DIR},
+    output,
 };
 
 /// What is known of an item. Its header is the sender's word, of which nothing need hold.
@@ -42,7 +43,7 @@ pub(super) fn describe(item: &FailedItem) -> Value {
 pub(super) async fn set_aside(home: &MemberHome, item: FailedItem) -> Result<String, Failure> {
     let id = item.id().map(|id| id.to_string());
     let name = id.unwrap_or_else(|| "unnamed".to_owned());
-    let folder = home.dir().join(FOLDER);
+    let folder = home.dir().join(INBOX_DIR);
     files::ensure_folder(&folder)?;
     let path = folder.join(format!("{name}.envelope"));
     files::replace(&path, &item.envelope.encode_to_vec())?;

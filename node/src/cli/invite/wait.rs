@@ -145,7 +145,7 @@ fn announce(
         ));
         output::message("  frex join DIR      (it asks for the line)");
     }
-    output::message("Waiting. Ctrl-C ends it for now; to go on later:");
+    output::message("Waiting. Ctrl-C stops it; to go on later:");
     output::message(format_args!(
         "  frex invite --resume {} {}",
         record.id,

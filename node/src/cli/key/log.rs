@@ -7,7 +7,7 @@ use clap::Args;
 use frex_client::{
     environment::{Clock, Random},
     keys::{
-        KEYS_DIR, KeyFileError,
+        KEYS_DIR,
         file::KeyPlace,
         rotation::{KeyFolder, KeyUse},
         text::{PublicKey, SecretKey},
@@ -122,11 +122,8 @@ impl OwnNode {
         let unlock = passphrase::unlock();
         let (record, made) = next::find_or_make(&mut self.keys, usage, &unlock, now_ms, make)?;
         let key = self.public_key(&usage.next_file())?;
-        if key.key_id() != record.key_id {
-            let path = self.keys.dir().join(usage.next_file());
-            let error = KeyFileError::Damaged { path };
-            return Err(error).or_fail("the next key is not the one on record");
-        }
+        let path = self.keys.dir().join(usage.next_file());
+        next::check_recorded(path, key.key_id(), &record)?;
         Ok((key, made))
     }
 }

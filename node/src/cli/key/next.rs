@@ -1,15 +1,18 @@
 //! The next key, a member's or a node's: the one that is there, or one made now. Spec: FIL-15.
 
+use std::path::PathBuf;
+
 use frex_client::{
     environment::Random,
     keys::{
+        KeyFileError,
         file::KeyPlace,
         rotation::{KeyFolder, KeyRecord, KeyUse},
         text::{SecretKey, SecretKeyRef},
     },
     passphrase::Unlock,
 };
-use frex_proto::error::WireCode;
+use frex_proto::{error::WireCode, id::KeyId};
 
 use crate::cli::{
     failure::{Failure, OrFail},
@@ -40,6 +43,17 @@ pub fn find_or_make(
     let key: SecretKeyRef<'_> = key.as_ref();
     let made = folder.add_next(usage, key, unlock, &mut rng, now_ms);
     Ok((made.or_fail("the next key cannot be kept")?, true))
+}
+
+/// Whether the key in this file is the one on record.
+///
+/// # Errors
+/// It is another one.
+pub fn check_recorded(path: PathBuf, found: KeyId, record: &KeyRecord) -> Result<(), Failure> {
+    if found == record.key_id {
+        return Ok(());
+    }
+    Err(KeyFileError::Damaged { path }).or_fail("the next key is not the one on record")
 }
 
 /// A key in a token is not followed by one in a file unless a person makes that.

@@ -9,7 +9,7 @@ use frex_client::{
     client::{Client, ClientConfig},
     environment::Clock,
     keys::{
-        KeyFileError, MemberHome, MemberKeys,
+        MemberHome, MemberKeys,
         file::KeyPlace,
         rotation::{KeyFolder, KeyRecord, KeyState, KeyUse},
         text::SecretKey,
@@ -191,10 +191,7 @@ impl Rotation {
         let key = KeyPlace::file(&path)
             .read_key(self.home.unlock())
             .or_fail("the next key cannot be read")?;
-        if key.as_ref().public().key_id() != record.key_id {
-            let error = KeyFileError::Damaged { path };
-            return Err(error).or_fail("the next key is not the one on record");
-        }
+        next::check_recorded(path, key.as_ref().public().key_id(), &record)?;
         let (name, id) = (usage.name(), record.key_id);
         self.steps.say(
             word,
@@ -398,8 +395,7 @@ fn listed(mut key: v1::PublicKey, now_ms: u64) -> v1::PublicKey {
 
 /// The key that was followed last.
 fn retiring(folder: &KeyFolder, usage: KeyUse) -> Option<KeyRecord> {
-    let retiring = folder.of(usage, KeyState::Retiring);
-    retiring.max_by_key(|record| record.since_ms).cloned()
+    folder.of(usage, KeyState::Retiring).next().cloned()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use frex_client::{environment::Random, keys::file};
-use frex_proto::{error::WireCode, label};
+use frex_proto::error::WireCode;
 use serde_json::json;
 
 use crate::cli::{
@@ -60,7 +60,7 @@ pub fn token(args: &KeyTokenArgs, json: bool) -> Done {
     };
     key.write(&args.file, None, &mut rng)
         .or_fail("cannot write the key file")?;
-    let print = fingerprint::of(&label::sha256(&[key.key().verifying_key().as_bytes()]));
+    let print = fingerprint::of_key(&key.key().verifying_key());
     if json {
         output::document(json!({
             "file": args.file, "token": args.token, "fingerprint": print,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     PeerAcceptArgs, PeerRefuseArgs, Waiting, accept_command, exit_of, fingerprint_of, list,
-    not_found,
+    not_found, print_plan,
 };
 use crate::{
     cli::{
@@ -48,10 +48,7 @@ pub fn accept(args: &PeerAcceptArgs, json: bool) -> Done {
     let plan = plan(&matter, &args.dir);
     if !json {
         list::describe(record, &matter.ours, &theirs, &matter.print, true);
-        output::data("plan:");
-        for step in &plan {
-            output::data(format_args!("  {step}"));
-        }
+        print_plan(&plan);
     }
     let compared = compare(args, &matter, json)?;
     if !(compared && (args.confirm || args.fingerprint.is_none())) {
@@ -102,7 +99,7 @@ pub fn refuse(args: &PeerRefuseArgs, json: bool) -> Done {
             args.dir.display()
         );
         if !json {
-            output::data(format_args!("plan:\n  {}", plan[0]));
+            print_plan(&plan);
         }
         return unchanged(record, &plan, &again, json);
     }

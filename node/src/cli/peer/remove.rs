@@ -5,7 +5,7 @@ use std::fs;
 use frex_client::environment::Clock;
 use serde_json::json;
 
-use super::{PeerRemoveArgs, decide::card_path, not_found};
+use super::{PeerRemoveArgs, decide::card_path, not_found, print_plan};
 use crate::{
     cli::{
         failure::{Done, Failure, OrFail},
@@ -37,10 +37,7 @@ pub fn remove(args: &PeerRemoveArgs, json: bool) -> Done {
         plan.push(format!("delete {}", card.display()));
     }
     if !json {
-        output::data("plan:");
-        for step in &plan {
-            output::data(format_args!("  {step}"));
-        }
+        print_plan(&plan);
     }
     if args.confirm {
         if record.side == Side::Inviter {

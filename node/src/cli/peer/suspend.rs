@@ -1,4 +1,4 @@
-//! `frex peer suspend` and `frex peer resume`: with whom this organisation exchanges for now.
+//! `frex peer suspend` and `frex peer resume`: with whom this organisation exchanges.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use frex_client::{
 use frex_proto::{error::WireCode, limits, roster::Roster};
 use serde_json::json;
 
-use super::{PeerResumeArgs, PeerSuspendArgs};
+use super::{PeerResumeArgs, PeerSuspendArgs, print_plan};
 use crate::{
     cli::{
         failure::{Done, Failure, OrFail},
@@ -35,10 +35,7 @@ pub fn suspend(args: &PeerSuspendArgs, json: bool) -> Done {
     let plan = plan(&args.id, &roster, own.as_deref(), &args.dir)?;
     let mut suspensions = Suspensions::load(&node_dir).or_fail("cannot read who is suspended")?;
     if !json {
-        output::data("plan:");
-        for step in &plan {
-            output::data(format_args!("  {step}"));
-        }
+        print_plan(&plan);
     }
     if !args.confirm {
         if json {

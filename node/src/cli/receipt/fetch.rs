@@ -10,15 +10,13 @@ use tokio::time::{Instant, sleep};
 
 use crate::cli::{
     ReceiptFetchArgs,
-    failure::{Done, Failure, OrCode, OrFail},
-    files, member, output,
+    failure::{Done, Failure, OrCode, OrFail, PARTIAL},
+    files,
+    member::{self, ABOUT_BYTES_MAX, SENT_DIR},
+    output,
     time::rfc3339,
 };
 
-/// Exit code when fewer have opened it than was waited for.
-const PARTIAL: u8 = 3;
-/// Longest file about one message.
-const ABOUT_BYTES_MAX: usize = 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How often is asked while waiting.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -122,7 +120,7 @@ pub fn fetch(args: &ReceiptFetchArgs, json: bool) -> Done {
 
 /// The command that seals a message again, with the file that it was sent from.
 pub fn again(home: &MemberHome, message: MessageId, to: &[&str], dir: &Path) -> String {
-    let about = home.dir().join("sent").join(format!("{message}.json"));
+    let about = home.dir().join(SENT_DIR).join(format!("{message}.json"));
     let about = files::read(&about, ABOUT_BYTES_MAX).unwrap_or_default();
     let about: Value = serde_json::from_slice(&about).unwrap_or_default();
     let text = |field: &str| about[field].as_str().map(output::clean);

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::{Reading, read_proposal, refused};
 use crate::cli::{
-    ceremony::{self, PARTIAL, Quorum},
-    failure::Done,
+    ceremony::{self, Quorum},
+    failure::{Done, PARTIAL},
     files, fingerprint, output,
 };
 

@@ -302,13 +302,7 @@ fn the_newest_of_two_copies_is_kept() {
     for (held, offered) in [(&fresh, &renewed), (&renewed, &fresh)] {
         let kept = merge(held, offered).unwrap();
         assert_eq!(kept.freshness(), fresh.freshness());
-        assert_eq!(
-            kept.member("hotline-de")
-                .unwrap()
-                .doc
-                .map(|doc| doc.version),
-            Some(2)
-        );
+        assert_eq!(doc_version(&kept, "hotline-de"), Some(2));
         assert!(merge(&kept, offered).is_none());
     }
 }

@@ -106,7 +106,7 @@ impl Token for Gone {
     }
 }
 
-// KEY-21, LOG-24: a key that does not sign for now is an answer, and the node goes on; once it has
+// KEY-21, LOG-24: a key that does not sign for a while is an answer, and the node goes on; once it has
 // ended, that is what counts.
 #[test]
 fn a_key_that_does_not_sign_fails_its_block_and_nothing_else() {
