@@ -20,6 +20,7 @@ use crate::{
     transport::{RosterHandle, Socket, TransportError},
 };
 
+mod bulk;
 mod connect;
 mod draft;
 mod inbox;
@@ -32,6 +33,9 @@ mod send;
 mod submit;
 mod verify;
 
+pub use bulk::{
+    BulkEnded, BulkError, BulkEvent, BulkFate, BulkNews, BulkSender, BulkSettings, Sealing,
+};
 pub use draft::{DraftBuilder, DraftError};
 pub use inbox::{ConfirmError, FailedItem, Inbox, InboxError, InboxItem, ItemError};
 pub use keyring::Keyring;

@@ -3,7 +3,7 @@
 //! Read in this order: [`environment`] (time and randomness), [`tls`] (who may talk),
 //! [`transport`] (how bytes travel), [`join`] (how newcomers meet a member), [`membership`] (how
 //! news of the roster come), [`passphrase`] and [`keys`] (what a member keeps on disk), [`client`]
-//! (submit and inbox), [`report`] (what is said inside).
+//! (submit and inbox), [`report`] (what is said inside), [`sent`] (what was sent before).
 
 #![forbid(unsafe_code)]
 
@@ -16,5 +16,6 @@ pub mod keys;
 pub mod membership;
 pub mod passphrase;
 pub mod report;
+pub mod sent;
 pub mod tls;
 pub mod transport;

@@ -8,6 +8,7 @@
 
 mod body;
 mod forward;
+mod kept;
 mod open;
 mod padding;
 mod parse;

@@ -1,13 +1,15 @@
 //! What the tests and benchmarks of FREX share.
 //!
 //! [`federation`] makes members, nodes and rosters. [`sim`] is a world in one process: a network
-//! that loses and a disk that forgets, both decided by one seed. [`processes`] runs the `frex`
+//! that loses and a disk that forgets, both decided by one seed; [`pair`] is a platform and a
+//! hotline in it. [`processes`] runs the `frex`
 //! command. [`pinned_tls`] is the plainest mutual TLS, for what is measured or tested without
 //! FREX's own transport.
 
 #![forbid(unsafe_code)]
 
 pub mod federation;
+pub mod pair;
 pub mod pinned_tls;
 pub mod processes;
 pub mod sim;

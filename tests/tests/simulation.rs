@@ -5,131 +5,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
-    path::PathBuf,
-    sync::Arc,
     time::Duration,
 };
 
-use frex_client::{
-    client::{Client, ClientConfig, News},
-    environment::{Clock, Environment, Random},
-    tls::config::Limits,
-    transport::{RosterHandle, Socket},
-};
-use frex_node::node::{Execution, Node};
-use frex_proto::{envelope::SignedEnvelope, id::EnvelopeId, keys::SealingSecretKey, v1};
+use frex_client::client::{Client, News};
+use frex_proto::{envelope::SignedEnvelope, id::EnvelopeId, v1};
 use frex_tests::{
-    federation::{Federation, MemberSeat, Organisation, Place},
-    sim::{
-        Link,
-        world::{self, Machine, World},
-    },
+    pair::{Pair, ip},
+    sim::{Link, world},
 };
-use rand_chacha::rand_core::Rng;
 
-const EPOCH_MS: u64 = 1_800_000_000_000;
 const REPORTS: usize = 12;
 const SEEDS: RangeInclusive<u64> = 1..=12;
-const PORT: u16 = 7443;
-
-fn ip(last: u8) -> IpAddr {
-    [10, 0, 0, last].into()
-}
-
-struct Scene {
-    federation: Federation,
-    machines: BTreeMap<&'static str, Machine>,
-    clock: Clock,
-}
-
-impl Scene {
-    fn new(world: &World) -> Self {
-        let organisations = [
-            Organisation {
-                id: "platform",
-                role: v1::Role::Platform,
-                country: "IE",
-                node: Ok(SocketAddr::new(ip(1), PORT)),
-            },
-            Organisation {
-                id: "hotline",
-                role: v1::Role::Hotline,
-                country: "FR",
-                node: Ok(SocketAddr::new(ip(2), PORT)),
-            },
-        ];
-        let federation = Federation::new(world.seed(), EPOCH_MS, &organisations);
-        let machines = [
-            ("platform", 1),
-            ("hotline", 2),
-            ("platform-client", 3),
-            ("hotline-client", 4),
-        ];
-        let machines = machines.map(|(name, last)| (name, world.machine(ip(last))));
-        Self {
-            federation,
-            machines: machines.into(),
-            clock: Clock::virtual_from(EPOCH_MS),
-        }
-    }
-
-    fn environment(&self, name: &str) -> Environment {
-        let mut seed = [0; 32];
-        self.machines[name].rng("environment").fill_bytes(&mut seed);
-        Environment {
-            clock: self.clock.clone(),
-            random: Random::seeded(seed),
-        }
-    }
-
-    async fn node(&self, id: &'static str) -> Node {
-        let machine = &self.machines[id];
-        let place = Place {
-            environment: self.environment(id),
-            disk: Arc::new(machine.disk().clone()),
-            socket: Socket::Abstract(machine.bind(PORT).unwrap()),
-            data: PathBuf::from("/data"),
-            execution: Execution::Inline,
-        };
-        self.federation.start(id, place).await.unwrap()
-    }
-
-    async fn client(&self, member: &str, machine: &'static str) -> Client {
-        let MemberSeat {
-            id,
-            identity,
-            tls,
-            sealing,
-            ..
-        } = self.federation.member(member);
-        let environment = self.environment(machine);
-        let config = ClientConfig {
-            member: id.clone(),
-            roster: RosterHandle::new(self.federation.roster(environment.clock.now_ms())),
-            membership: None,
-            identity: identity.clone(),
-            tls: tls.clone(),
-            sealing: vec![SealingSecretKey::from_seed(&sealing.seed())].into(),
-            environment,
-            socket: Some(Socket::Abstract(
-                self.machines[machine].bind(50_000).unwrap(),
-            )),
-            limits: Limits::default(),
-            patience: Duration::from_secs(600),
-        };
-        Client::new(config).await.unwrap()
-    }
-
-    /// Cuts the power of a node's machine and starts the node again on what the disk kept.
-    async fn power_cut(&self, id: &'static str, node: Node) -> Node {
-        self.machines[id].crash();
-        drop(node);
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        self.node(id).await
-    }
-}
 
 fn seal(client: &Client, number: usize) -> SignedEnvelope {
     let draft = client
@@ -182,7 +70,7 @@ async fn drain(client: &Client) -> BTreeMap<EnvelopeId, usize> {
 /// One history: reports flow while the link is bad and both nodes lose power once.
 fn history(seed: u64) -> (String, u64, u64) {
     world::run(seed, |world| async move {
-        let scene = Scene::new(&world);
+        let scene = Pair::new(&world);
         let mut rng = world.rng("scenario");
         let platform = scene.node("platform").await;
         let hotline = scene.node("hotline").await;

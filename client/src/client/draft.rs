@@ -82,6 +82,14 @@ pub struct DraftBuilder {
     life_ms: Option<u64>,
 }
 
+/// What a draft says, and to whom.
+pub(super) struct Parts<'a> {
+    pub(super) content_type: &'a str,
+    pub(super) content: &'a [u8],
+    pub(super) to: &'a [String],
+    pub(super) lane: Lane,
+}
+
 impl Client {
     /// Begins a draft to these members.
     pub fn draft(&self, to: &[&str]) -> DraftBuilder {
@@ -180,6 +188,15 @@ impl DraftBuilder {
     /// A JSON report as the content. Check it with [`report::Report::parse`] first.
     pub fn report(self, json: impl Into<Bytes>) -> Self {
         self.content(report::CONTENT_TYPE, json)
+    }
+
+    pub(super) fn parts(&self) -> Parts<'_> {
+        Parts {
+            content_type: &self.draft.content_type,
+            content: &self.draft.data,
+            to: &self.to,
+            lane: self.draft.lane,
+        }
     }
 
     /// The draft, with the sealing keys of `roster`. Spec: MBR-2, ROS-28.

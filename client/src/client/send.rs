@@ -128,6 +128,16 @@ impl Client {
         }
     }
 
+    /// As [`send`](Self::send), for a draft that was sealed before and may not have been submitted:
+    /// the same envelope goes first. Spec: MBR-13.
+    #[must_use]
+    pub fn send_again(&self, draft: Draft, envelope: SignedEnvelope, wait: Duration) -> Sending {
+        Sending {
+            step: Step::Submit(Box::new(envelope)),
+            ..self.send(draft, wait)
+        }
+    }
+
     /// The same message for these of its recipients, with the keys that the roster lists for them
     /// now: to seal again what they refused as `KEY_RETIRED`. Spec: MBR-10.
     ///
