@@ -10,6 +10,7 @@ use frex_proto::v1;
 
 use self::time::{Moment, Span};
 
+mod bulk;
 mod ceremony;
 mod change;
 mod completions;
@@ -93,6 +94,8 @@ pub enum Command {
     Peer(peer::PeerCommand),
     /// Seal a report to members and hand it to the node
     Send(SendArgs),
+    /// File many reports, one JSON document on each line
+    Bulk(bulk::BulkArgs),
     /// Fetch and open what has arrived
     Inbox(InboxArgs),
     /// Show a report that was sent or received
@@ -313,6 +316,10 @@ pub struct SendArgs {
     /// The id of a message that these members refused for a retired key, to seal it again
     #[arg(long, value_name = "ID")]
     pub message: Option<String>,
+    /// Send it once, whatever happens on the way, under this reference or that of the report
+    #[arg(long, value_name = "REFERENCE", num_args = 0..=1, require_equals = true,
+          default_missing_value = "", conflicts_with = "message")]
+    pub once: Option<String>,
     /// How long to wait for the recipients' nodes
     #[arg(long, default_value = "10s", value_name = "DURATION")]
     pub wait: Span,

@@ -139,7 +139,7 @@ fn reports_go_out_once_though_the_program_dies_again_and_again() {
                 REPORTS as u64,
                 "seed {seed}: SUBMITTED, each once, and no refusal"
             );
-            let faults = world.network().trace(|trace| trace.faults());
+            let faults = world.network().trace(frex_tests::sim::Trace::faults);
             assert!(faults > 0, "seed {seed}: nothing went wrong");
         });
     }

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use super::{
-    Cli, Command, FederationCommand, LogCommand, ReceiptCommand, RosterCommand, completions, demo,
+    Cli, Command, FederationCommand, LogCommand, ReceiptCommand, RosterCommand, bulk, completions,
+    demo,
     doctor::{self, Format},
     errors,
     failure::Done,
@@ -61,6 +62,7 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Peer(PeerCommand::Rm(args)) => peer::remove::remove(&args, json),
         Command::Peer(PeerCommand::Test(args)) => peer::test::test(&args, json),
         Command::Send(args) => send::send(&args, json),
+        Command::Bulk(args) => bulk::bulk(&args, json),
         Command::Inbox(args) => inbox::inbox(&args, json),
         Command::Show(args) => show::show(&args, json),
         Command::Receipt(ReceiptCommand::Verify(args)) => receipt::verify::verify(&args, json),

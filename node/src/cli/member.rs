@@ -29,6 +29,8 @@ use super::{
 
 /// Below the member's folder: what is known of each message that was sent.
 pub const SENT_DIR: &str = "sent";
+/// Below the member's folder: what was sent under references of its own.
+pub const REFERENCES_DIR: &str = "references";
 /// Below the member's folder: reports that were fetched, and what is known of each.
 pub const INBOX_DIR: &str = "inbox";
 /// Ending of the file that says what is known of a fetched report.

@@ -83,6 +83,23 @@ pub fn progress(what: &'static str) -> ProgressBar {
     bar
 }
 
+/// A progress bar in pieces; with none, it only counts.
+#[must_use]
+pub fn progress_of(what: &'static str, total: Option<u64>) -> ProgressBar {
+    let (bar, template) = match total {
+        Some(total) => (
+            ProgressBar::new(total),
+            "{msg} [{bar:30}] {human_pos}/{human_len} {per_sec} {eta}",
+        ),
+        None => (ProgressBar::no_length(), "{msg} {human_pos} {per_sec}"),
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("#-"));
+    }
+    bar.set_message(what);
+    bar
+}
+
 /// Moves a bar to `done` of `total` bytes.
 pub fn advance(bar: &ProgressBar, done: u64, total: u64) {
     bar.set_length(total);

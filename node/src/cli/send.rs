@@ -17,7 +17,7 @@ use frex_client::{
 };
 use frex_proto::{
     envelope::{self, Draft, SignedEnvelope},
-    error::WireCode,
+    error::{Retry, WireCode},
     id::{EnvelopeId, MessageId},
     limits,
     roster::Roster,
@@ -33,6 +33,10 @@ use super::{
     peer::suspend,
     receipt::fetch,
 };
+
+mod once;
+
+use once::{Once, Step};
 
 /// A node that is not there is looked for at least so long.
 const PATIENCE_MIN: Duration = Duration::from_secs(3);
@@ -83,18 +87,42 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
             return Err(error).or_fail("nothing was submitted");
         }
         let roster = client.roster().current();
-        let draft = words.build(&roster).map_err(|error| unsendable(&error))?;
+        let mut draft = words.build(&roster).map_err(|error| unsendable(&error))?;
         warn_of_suspended(&args.from, &draft)?;
+        let mut before = None;
+        let mut once = match &args.once {
+            None => None,
+            Some(reference) => match Once::new(&home, reference, &draft, &args.from, json)? {
+                (_, Step::Over(done)) => return done,
+                (once, Step::Seal) => Some(once),
+                (once, Step::Again(kept)) => {
+                    draft.message_id = kept.message;
+                    before = Some(kept.envelope);
+                    Some(once)
+                }
+            },
+        };
         let sent = Sent {
             home: &home,
             draft: &draft,
             content_type: &content_type,
             file: &args.file,
         };
-        let sending = client.send(draft.clone(), args.wait.0);
-        let ear = Ear::new(&home, &roster, &draft, started);
-        let mut heard = listen(sending, &sent, ear).await?;
+        let mut ear = Ear::new(&home, &roster, &draft, started);
+        let sending = match before {
+            None => client.send(draft.clone(), args.wait.0),
+            Some(envelope) => {
+                ear.sealed(0, &envelope);
+                client.send_again(draft.clone(), envelope, args.wait.0)
+            }
+        };
+        let mut heard = listen(sending, &sent, ear, once.as_mut()).await?;
         client.close().await;
+        if let Some(once) = &mut once
+            && (heard.submitted.is_some() || heard.is_over())
+        {
+            once.settle(heard.submitted.is_some())?;
+        }
         if let Some(members) = heard.to_finish() {
             let command = fetch::again(&home, draft.message_id, &members, &args.from);
             let note = format!(
@@ -235,12 +263,20 @@ impl Sent<'_> {
 }
 
 /// Hears it out and keeps every receipt as it comes.
-async fn listen(mut sending: Sending, sent: &Sent<'_>, mut ear: Ear<'_>) -> Result<Heard, Failure> {
+async fn listen(
+    mut sending: Sending,
+    sent: &Sent<'_>,
+    mut ear: Ear<'_>,
+    mut once: Option<&mut Once>,
+) -> Result<Heard, Failure> {
     while let Some(event) = sending.next().await {
         match event.or_fail("the report cannot be sent")? {
             // Before it leaves: whatever happens next, the ids of what was sent are known.
             SendingEvent::Sealed { round, envelope } => {
                 sent.remember(&envelope)?;
+                if let Some(once) = once.as_mut().filter(|_| round == 0) {
+                    once.keep(sent.draft, &envelope)?;
+                }
                 ear.sealed(round, &envelope);
             }
             SendingEvent::News(event) => ear.hear(event.news)?,
@@ -391,6 +427,12 @@ impl Heard {
         let fates = self.fates.iter().filter(|(_, fate)| retired(fate));
         let members: Vec<&str> = fates.map(|(member, _)| member.as_str()).collect();
         (!members.is_empty()).then_some(members)
+    }
+
+    /// Whether the home node has refused it for good: nothing is kept of it there.
+    fn is_over(&self) -> bool {
+        let code = self.refused.filter(|_| self.submitted.is_none());
+        code.is_some_and(|code| code.info().retry != Retry::Later)
     }
 
     fn done(fate: &Fate) -> bool {

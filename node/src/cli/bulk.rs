@@ -1,0 +1,228 @@
+//! `frex bulk`: files many reports, one JSON document on each line.
+//!
+//! Batches form by themselves, and each report goes out once under its reference: whoever is
+//! stopped gives the same file again.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::Args;
+use frex_client::{
+    client::{BulkSettings, Client, DraftBuilder},
+    environment::{Clock, Environment},
+    keys::MemberHome,
+    report,
+    sent::SentStore,
+};
+use frex_proto::{error::WireCode, id::MessageId};
+use serde_json::json;
+
+use super::{
+    KindArg, LaneArg,
+    failure::{Done, Failure, OrFail, PARTIAL},
+    member::{self, REFERENCES_DIR},
+    output,
+    time::{Moment, Span},
+};
+
+mod feed;
+mod hear;
+
+/// How long a home node that is not there is looked for; then it goes on being tried.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Reports that are shown as not sent; the rest is counted.
+const SHOWN_MAX: usize = 20;
+
+/// `frex bulk`.
+#[derive(Debug, Args)]
+pub struct BulkArgs {
+    /// JSON reports, one on each line; - reads standard input
+    pub file: PathBuf,
+    /// A member to send to; repeat for each
+    #[arg(long, value_name = "MEMBER", required = true, num_args = 1..)]
+    pub to: Vec<String>,
+    /// The folder that `frex init` made
+    #[arg(long, value_name = "DIR", env = "FREX_DIR", default_value = ".")]
+    pub from: PathBuf,
+    /// What they are about
+    #[arg(long, value_enum, default_value = "report")]
+    pub kind: KindArg,
+    /// How fast they must travel
+    #[arg(long, value_enum, default_value = "bulk")]
+    pub lane: LaneArg,
+    /// When delivery is given up [default: by lane, 24h, 7d or 30d]
+    #[arg(long, value_name = "TIME")]
+    pub expires: Option<Moment>,
+    /// How long to listen to the recipients' nodes after each batch
+    #[arg(long, default_value = "0s", value_name = "DURATION")]
+    pub wait: Span,
+    /// Write what became of each report into this new file, one JSON document on each line
+    #[arg(long, value_name = "FILE")]
+    pub list: Option<PathBuf>,
+}
+
+/// A report that was handed over, until the last word about it.
+struct Underway {
+    line: u64,
+    content: Vec<u8>,
+    message: Option<MessageId>,
+    /// Who refused the key that it was sealed to.
+    retired: Vec<String>,
+}
+
+/// A report that is not sent, and why.
+struct NotSent {
+    line: u64,
+    reference: String,
+    code: WireCode,
+    why: String,
+}
+
+/// What has become of all of them.
+#[derive(Default)]
+struct Tally {
+    submitted: u64,
+    before: u64,
+    /// Recipients' acceptances, each report counted for each recipient.
+    accepted: u64,
+    not_sent: Vec<NotSent>,
+    not_sent_count: u64,
+    underway: BTreeMap<String, Underway>,
+    /// Reports to be sealed again for those who have retired a key.
+    again: Vec<(String, Underway)>,
+    /// Said once each.
+    waiting: Vec<WireCode>,
+}
+
+/// Files many reports.
+pub fn bulk(args: &BulkArgs, json: bool) -> Done {
+    let home = member::open(&args.from)?;
+    let _ = member::roster(&home)?;
+    let lines = feed::Lines::open(&args.file)?;
+    let list = args.list.as_deref().map(hear::List::new).transpose()?;
+    let bar = output::progress_of("reports", lines.count);
+    let now_ms = Clock::System.now_ms();
+    let store = SentStore::open(&home.dir().join(REFERENCES_DIR), now_ms);
+    let store = store.or_fail("what was sent before cannot be looked up")?;
+    let tally = member::runtime()?.block_on(async {
+        let client = member::client(&home, PATIENCE).await?;
+        let heard = client.hear_news().await;
+        heard.or_fail("nothing was submitted")?;
+        let settings = BulkSettings {
+            wait: args.wait.0,
+            ..BulkSettings::default()
+        };
+        let work = client.bulk(store, settings);
+        let (sender, news) = work.or_fail("what was begun before cannot be finished")?;
+        let tally = tokio::sync::Mutex::new(Tally::default());
+        let words = Words { args, now_ms };
+        let fed = feed::feed(lines, &client, &words, sender, &tally);
+        let heard = hear::hear(news, &bar, list, &tally);
+        let (fed, heard) = tokio::join!(fed, heard);
+        fed.and(heard)?;
+        let mut tally = tally.into_inner();
+        hear::finish(&client, &words, &mut tally).await;
+        client.close().await;
+        Ok::<_, Failure>(tally)
+    })?;
+    bar.finish_and_clear();
+    conclude(&home, args, &tally, json)
+}
+
+/// What every report of the file has in common.
+struct Words<'a> {
+    args: &'a BulkArgs,
+    now_ms: u64,
+}
+
+impl Words<'_> {
+    fn draft(&self, client: &Client, to: &[String], content: &[u8]) -> DraftBuilder {
+        let to: Vec<&str> = to.iter().map(String::as_str).collect();
+        let roster = client.roster().current();
+        let draft = DraftBuilder::new(&roster, client.member(), &to, &Environment::default())
+            .kind(self.args.kind.into())
+            .lane(self.args.lane.into())
+            .content(report::CONTENT_TYPE, content.to_vec());
+        match self.args.expires {
+            Some(expires) => {
+                let life_ms = expires.after(self.now_ms).saturating_sub(self.now_ms);
+                draft.life(Duration::from_millis(life_ms))
+            }
+            None => draft,
+        }
+    }
+}
+
+fn conclude(home: &MemberHome, args: &BulkArgs, tally: &Tally, json: bool) -> Done {
+    if json {
+        let rows = tally.not_sent.iter().map(|one| {
+            json!({
+                "line": one.line, "reference": one.reference, "code": one.code as u16,
+                "name": one.code.info().name, "why": one.why,
+            })
+        });
+        output::document(json!({
+            "submitted": tally.submitted, "before": tally.before, "accepted": tally.accepted,
+            "not_sent": tally.not_sent_count, "reports_not_sent": rows.collect::<Vec<_>>(),
+        }));
+    } else {
+        print(home.dir(), args, tally);
+    }
+    match tally.not_sent.first() {
+        None => Ok(0),
+        Some(first) if tally.submitted + tally.before == 0 => {
+            Err(Failure::new(first.code, "no report was sent").cause(first.why.clone()))
+        }
+        Some(_) => Ok(PARTIAL),
+    }
+}
+
+fn print(home: &Path, args: &BulkArgs, tally: &Tally) {
+    output::data(format_args!("submitted  {}", tally.submitted));
+    if !args.wait.0.is_zero() {
+        output::data(format_args!("accepted   {}", tally.accepted));
+    }
+    if tally.before > 0 {
+        output::data(format_args!(
+            "before     {}  submitted at an earlier time, nothing was sent",
+            tally.before
+        ));
+    }
+    if tally.not_sent_count == 0 {
+        return;
+    }
+    output::data(format_args!("not sent   {}", tally.not_sent_count));
+    output::data("");
+    let mut table = output::table(&["LINE", "REFERENCE", "CODE", "WHY"]);
+    for one in &tally.not_sent {
+        table.add_row([
+            one.line.to_string(),
+            output::clean(&one.reference),
+            one.code.info().name.to_owned(),
+            output::clean(&one.why),
+        ]);
+    }
+    output::print_table(&table);
+    output::message(format_args!(
+        "note: mend these lines and give the file again; what was submitted does not go out twice.\n\
+         note: what was sent is remembered in {}",
+        home.join(REFERENCES_DIR).display()
+    ));
+}
+
+impl Tally {
+    fn not_sent(&mut self, reference: &str, line: u64, code: WireCode, why: String) {
+        self.not_sent_count += 1;
+        if self.not_sent.len() < SHOWN_MAX {
+            self.not_sent.push(NotSent {
+                line,
+                reference: reference.to_owned(),
+                code,
+                why,
+            });
+        }
+    }
+}

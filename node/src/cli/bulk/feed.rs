@@ -1,0 +1,129 @@
+//! Reads the file line by line and hands its reports over.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Seek, SeekFrom},
+    path::Path,
+};
+
+use frex_client::{
+    client::{BulkSender, Client},
+    report::{REPORT_BYTES_MAX, Report},
+};
+use frex_proto::error::WireCode;
+use tokio::sync::Mutex;
+
+use super::{Tally, Underway, Words};
+use crate::cli::failure::Failure;
+
+/// The lines of a file.
+pub(super) struct Lines {
+    reader: Box<dyn BufRead>,
+    /// How many, where that can be known before.
+    pub(super) count: Option<u64>,
+    name: String,
+}
+
+impl Lines {
+    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+        if path == Path::new("-") {
+            return Ok(Self {
+                reader: Box::new(BufReader::new(io::stdin())),
+                count: None,
+                name: "standard input".to_owned(),
+            });
+        }
+        let failed = |error: io::Error| Failure::file("read", path, &error);
+        let mut file = File::open(path).map_err(failed)?;
+        let count = count(&file).map_err(failed)?;
+        file.seek(SeekFrom::Start(0)).map_err(failed)?;
+        Ok(Self {
+            reader: Box::new(BufReader::new(file)),
+            count: Some(count),
+            name: path.display().to_string(),
+        })
+    }
+
+    /// The next line without its end; an empty one at the end of the file.
+    fn next(&mut self, line: &mut Vec<u8>) -> Result<bool, Failure> {
+        line.clear();
+        // A line without an end is read no further than shows that it is too long.
+        let limit = u64::try_from(REPORT_BYTES_MAX + 2).unwrap_or(u64::MAX);
+        let read = io::Read::take(&mut self.reader, limit).read_until(b'\n', line);
+        let read = read.map_err(|error| Failure::file("read", Path::new(&self.name), &error))?;
+        while matches!(line.last(), Some(b'\n' | b'\r')) {
+            line.pop();
+        }
+        Ok(read > 0)
+    }
+}
+
+fn count(file: &File) -> io::Result<u64> {
+    let mut count = 0;
+    let mut reader = BufReader::with_capacity(1 << 20, file);
+    loop {
+        let bytes = reader.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(count);
+        }
+        count += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let length = bytes.len();
+        reader.consume(length);
+    }
+}
+
+/// Hands every report over; tells of those that are none.
+pub(super) async fn feed(
+    mut lines: Lines,
+    client: &Client,
+    words: &Words<'_>,
+    sender: BulkSender,
+    tally: &Mutex<Tally>,
+) -> Result<(), Failure> {
+    let mut content = Vec::new();
+    let mut line = 0;
+    while lines.next(&mut content)? {
+        line += 1;
+        if content.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        if content.len() > REPORT_BYTES_MAX {
+            return Err(Failure::new(
+                WireCode::TooLarge,
+                format!(
+                    "line {line} of {} is longer than a report may be",
+                    lines.name
+                ),
+            ));
+        }
+        let report = match Report::parse(&content) {
+            Ok(report) => report,
+            Err(error) => {
+                let why = error.to_string();
+                let mut tally = tally.lock().await;
+                tally.not_sent("", line, WireCode::BadInput, why);
+                continue;
+            }
+        };
+        let draft = words.draft(client, &words.args.to, &content);
+        {
+            let mut tally = tally.lock().await;
+            let underway = Underway {
+                line,
+                content: std::mem::take(&mut content),
+                message: None,
+                retired: Vec::new(),
+            };
+            if tally.underway.contains_key(&report.reference) {
+                let why = "the same reference stands on an earlier line".to_owned();
+                tally.not_sent(&report.reference, line, WireCode::IdReuse, why);
+                continue;
+            }
+            tally.underway.insert(report.reference.clone(), underway);
+        }
+        if sender.send(&report.reference, draft).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! Hears what becomes of the reports, and finishes what was refused for a retired key.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{BufWriter, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use frex_client::client::{BulkEvent, BulkFate, BulkNews, Client, News, SendError, SendingEvent};
+use frex_proto::{error::WireCode, id::MessageId};
+use indicatif::ProgressBar;
+use serde_json::json;
+use tokio::sync::Mutex;
+
+use super::{Tally, Underway, Words};
+use crate::cli::{failure::Failure, output};
+
+/// The file that says what became of each report.
+pub(super) struct List {
+    path: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl List {
+    pub(super) fn new(path: &Path) -> Result<Self, Failure> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        let file = options.open(path);
+        Ok(Self {
+            file: BufWriter::new(file.map_err(|error| Failure::file("write", path, &error))?),
+            path: path.to_owned(),
+        })
+    }
+
+    fn put(&mut self, reference: &str, state: &str, ids: [String; 2]) -> Result<(), Failure> {
+        let [message, envelope] = ids;
+        let row = json!({
+            "reference": reference, "state": state, "message": message, "envelope": envelope,
+        });
+        let written = writeln!(self.file, "{row}");
+        written.map_err(|error| Failure::file("write", &self.path, &error))
+    }
+
+    fn end(mut self) -> Result<(), Failure> {
+        let flushed = self.file.flush();
+        flushed.map_err(|error| Failure::file("write", &self.path, &error))
+    }
+}
+
+/// Hears it out.
+pub(super) async fn hear(
+    mut news: BulkNews,
+    bar: &ProgressBar,
+    mut list: Option<List>,
+    tally: &Mutex<Tally>,
+) -> Result<(), Failure> {
+    while let Some(event) = news.next().await {
+        let mut tally = tally.lock().await;
+        take(&mut tally, bar, list.as_mut(), event)?;
+    }
+    list.map_or(Ok(()), List::end)
+}
+
+fn take(
+    tally: &mut Tally,
+    bar: &ProgressBar,
+    list: Option<&mut List>,
+    event: BulkEvent,
+) -> Result<(), Failure> {
+    let BulkEvent { reference, fate } = event;
+    match fate {
+        BulkFate::Before(sent) => {
+            tally.before += 1;
+            tally.underway.remove(&reference);
+            bar.inc(1);
+            let ids = [sent.message.to_string(), sent.envelope.to_string()];
+            list.map_or(Ok(()), |list| list.put(&reference, "before", ids))?;
+        }
+        BulkFate::NotSent(why) => {
+            let line = ended(tally, &reference);
+            bar.inc(1);
+            tally.not_sent(&reference, line, WireCode::from(&why), why.to_string());
+        }
+        BulkFate::Waiting(code) => wait(tally, bar, code),
+        BulkFate::News {
+            message,
+            envelope,
+            news,
+        } => {
+            let ids = [message.to_string(), envelope.to_string()];
+            if let Some(state) = hear_one(tally, bar, &reference, message, news) {
+                list.map_or(Ok(()), |list| list.put(&reference, state, ids))?;
+            }
+        }
+        BulkFate::Ended => {
+            if let Some(underway) = tally.underway.remove(&reference)
+                && !underway.retired.is_empty()
+            {
+                tally.again.push((reference, underway));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Says what is waited for, once.
+fn wait(tally: &mut Tally, bar: &ProgressBar, code: WireCode) {
+    if tally.waiting.contains(&code) {
+        return;
+    }
+    tally.waiting.push(code);
+    let note = format!("note: not taken yet: {code}; it is tried again");
+    bar.suspend(|| output::message(note));
+}
+
+/// The state that the list names, where there is one.
+fn hear_one(
+    tally: &mut Tally,
+    bar: &ProgressBar,
+    reference: &str,
+    message: MessageId,
+    news: News,
+) -> Option<&'static str> {
+    match news {
+        News::Submitted(_) => {
+            tally.submitted += 1;
+            bar.inc(1);
+            Some("submitted")
+        }
+        News::Accepted { members, .. } => {
+            tally.accepted += members.len() as u64;
+            None
+        }
+        News::Rejected {
+            members,
+            code: WireCode::KeyRetired,
+            ..
+        } => {
+            if let Some(underway) = tally.underway.get_mut(reference) {
+                underway.retired.extend(members);
+                underway.message = Some(message);
+            }
+            None
+        }
+        News::Rejected { code, .. } | News::Refused { code } => {
+            let line = tally.underway.get(reference).map_or(0, |one| one.line);
+            tally.not_sent(reference, line, code, code.info().text.to_owned());
+            Some("refused")
+        }
+        _ => None,
+    }
+}
+
+/// The line of a report of which nothing more is said.
+fn ended(tally: &mut Tally, reference: &str) -> u64 {
+    tally.underway.remove(reference).map_or(0, |one| one.line)
+}
+
+/// Seals again, under the same message id, what was refused for a retired key.
+pub(super) async fn finish(client: &Client, words: &Words<'_>, tally: &mut Tally) {
+    for (reference, underway) in std::mem::take(&mut tally.again) {
+        if let Err(error) = finish_one(client, words, &underway, tally).await {
+            let why = error.to_string();
+            tally.not_sent(&reference, underway.line, WireCode::from(&error), why);
+        }
+    }
+}
+
+async fn finish_one(
+    client: &Client,
+    words: &Words<'_>,
+    underway: &Underway,
+    tally: &mut Tally,
+) -> Result<(), SendError> {
+    let mut draft = words.draft(client, &underway.retired, &underway.content);
+    if let Some(message) = underway.message {
+        draft = draft.message_id(message);
+    }
+    let mut sending = client.send(client.finish(draft)?, words.args.wait.0);
+    while let Some(event) = sending.next().await {
+        match event? {
+            SendingEvent::News(event) => {
+                if let News::Accepted { members, .. } = event.news {
+                    tally.accepted += members.len() as u64;
+                }
+            }
+            SendingEvent::NotAgain { why, .. } => return Err(why),
+            SendingEvent::Sealed { .. } => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! Many reports, and one under a reference, sent by programs that are killed and start again.
+
+use std::{collections::BTreeMap, fs, thread, time::Duration};
+
+use frex_proto::error::WireCode;
+use frex_tests::processes::{Ended, Frex, NodeProcess};
+use rand_chacha::{
+    ChaCha20Rng,
+    rand_core::{Rng, SeedableRng},
+};
+use serde_json::{Value, json};
+
+const MEMBERS: [&str; 2] = ["platform", "police"];
+const REPORTS: usize = 1500;
+
+struct Scene {
+    _folder: tempfile::TempDir,
+    frex: Frex,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let frex = Frex::new(env!("CARGO_BIN_EXE_frex-under-test"), folder.path());
+        frex.federation(&MEMBERS, &[]);
+        Self {
+            _folder: folder,
+            frex,
+        }
+    }
+
+    fn start(&self) -> [NodeProcess; 2] {
+        MEMBERS.map(|member| self.start_one(member))
+    }
+
+    fn start_one(&self, member: &str) -> NodeProcess {
+        let mut node = self.frex.node(member);
+        node.ready().unwrap();
+        node
+    }
+
+    fn write(&self, name: &str, lines: &[String]) {
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        fs::write(self.frex.dir().join(name), text).unwrap();
+    }
+
+    fn bulk(&self, name: &str) -> Ended {
+        self.frex
+            .run(&["bulk", name, "--to", "police", "--from", "platform"])
+    }
+
+    fn once(&self, name: &str) -> Ended {
+        let to = ["send", name, "--to", "police", "--from", "platform"];
+        self.frex
+            .run(&[&to[..], &["--once", "--wait", "20s"]].concat())
+    }
+
+    /// How often each reference has reached the police.
+    fn received(&self) -> BTreeMap<String, usize> {
+        let mut seen = BTreeMap::new();
+        for _ in 0..100 {
+            let read = ["inbox", "police", "--max", "500", "--wait", "3s"];
+            let came = self.frex.done(&read);
+            let items = came["items"].as_array().unwrap();
+            if items.is_empty() {
+                break;
+            }
+            for item in items {
+                let shown = item["envelope"].as_str().unwrap();
+                let shown = self.frex.done(&["show", shown, "police"]);
+                let reference = shown["content"]["reference"].as_str().unwrap();
+                *seen.entry(reference.to_owned()).or_default() += 1;
+            }
+        }
+        seen
+    }
+}
+
+fn report(reference: &str) -> String {
+    dated(reference, "2026-07-01T12:00:00Z")
+}
+
+fn dated(reference: &str, created: &str) -> String {
+    let description = "made up, about a page that does not exist";
+    json!({ "reference": reference, "created": created, "description": description }).to_string()
+}
+
+// MBR-13, DEL-10: whatever dies, and whenever, each report of the file is submitted once, and
+// every one of them.
+#[test]
+fn a_file_of_reports_goes_out_once_though_everything_is_killed() {
+    let seed = std::env::var("FREX_SEED").map_or(1, |seed| seed.parse().unwrap());
+    println!("replay with FREX_SEED={seed}");
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let scene = Scene::new();
+    let [mut platform, _police] = scene.start();
+    let lines: Vec<String> = (0..REPORTS)
+        .map(|number| report(&format!("A-{number}")))
+        .collect();
+    scene.write("reports.jsonl", &lines);
+    for round in 0..4 {
+        let bulk = [
+            "bulk",
+            "reports.jsonl",
+            "--to",
+            "police",
+            "--from",
+            "platform",
+        ];
+        let running = scene.frex.begin(&bulk);
+        let wait = Duration::from_millis(u64::from(rng.next_u32() % 400));
+        thread::sleep(wait);
+        if round % 2 == 0 {
+            platform.kill().unwrap();
+            platform = scene.start_one("platform");
+        }
+        // Killed as it is dropped, unless it has ended.
+        drop(running);
+    }
+    let ended = scene.bulk("reports.jsonl");
+    assert_eq!(ended.exit, Some(0), "{ended:?}");
+    let told = ended.json();
+    let count = |field: &str| usize::try_from(told[field].as_u64().unwrap()).unwrap();
+    assert_eq!(count("not_sent"), 0, "{told}");
+    let again = scene.bulk("reports.jsonl").json();
+    assert_eq!(again["before"], REPORTS, "{again}");
+    assert_eq!(again["submitted"], 0, "{again}");
+
+    let accepted = || scene.frex.done(&["status", "police"])["node"]["published_size"].clone();
+    for _ in 0..600 {
+        if accepted() == REPORTS {
+            break;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(accepted(), REPORTS, "ACCEPTED, each once");
+    assert_eq!(platform.stop(), Some(0));
+    let status = scene.frex.done(&["log", "checkpoint", "platform"]);
+    assert_eq!(status["size"], REPORTS, "SUBMITTED, each once: {status}");
+}
+
+// MBR-14, MBR-16: what is wrong is named by its line, the rest goes, and the mended file finishes it.
+#[test]
+fn lines_that_cannot_be_sent_are_named_and_the_others_go() {
+    let scene = Scene::new();
+    let _nodes = scene.start();
+    let mut lines: Vec<String> = ["A-1", "A-2", "A-2", "A-3"].map(report).to_vec();
+    lines.insert(1, "{ \"reference\": ".to_owned());
+    lines.insert(2, String::new());
+    scene.write("reports.jsonl", &lines);
+    let ended = scene.bulk("reports.jsonl");
+    assert_eq!(ended.exit, Some(3), "{ended:?}");
+    let told = ended.json();
+    assert_eq!(told["submitted"], 3, "{told}");
+    let named = |told: &Value| -> Vec<(u64, u64)> {
+        let rows = told["reports_not_sent"].as_array().unwrap().iter();
+        let number = |row: &Value, field: &str| row[field].as_u64().unwrap();
+        let mut named: Vec<_> = rows
+            .map(|row| (number(row, "line"), number(row, "code")))
+            .collect();
+        named.sort_unstable();
+        named
+    };
+    let bad_input = WireCode::BadInput as u64;
+    let reuse = WireCode::IdReuse as u64;
+    assert_eq!(named(&told), [(2, bad_input), (5, reuse)]);
+
+    lines[1] = report("A-4");
+    lines[4] = report("A-5");
+    // Other words under a name that was used are no mending.
+    lines[0] = dated("A-1", "2026-07-02T12:00:00Z");
+    scene.write("reports.jsonl", &lines);
+    let told = scene.bulk("reports.jsonl").json();
+    assert_eq!(
+        (told["submitted"].as_u64(), told["before"].as_u64()),
+        (Some(2), Some(2))
+    );
+    assert_eq!(named(&told), [(1, reuse)]);
+    let seen = scene.received();
+    let once = ["A-1", "A-2", "A-3", "A-4", "A-5"].map(|name| (name.to_owned(), 1));
+    assert_eq!(seen, once.into());
+}
+
+// MBR-13: `--once` sends under the report's own reference, and a retry says what was sent.
+#[test]
+fn a_report_that_is_sent_once_is_not_sent_twice() {
+    let scene = Scene::new();
+    let [mut platform, police] = scene.start();
+    scene.write("report.json", &[report("B-1")]);
+    platform.kill().unwrap();
+    let to = [
+        "send",
+        "report.json",
+        "--to",
+        "police",
+        "--from",
+        "platform",
+        "--once",
+    ];
+    let lost = scene.frex.run(&[&to[..], &["--wait", "1s"]].concat());
+    assert_eq!(lost.exit, Some(23), "{lost:?}");
+    let _platform = scene.start_one("platform");
+    let first = scene.once("report.json");
+    assert_eq!(first.exit, Some(0), "{first:?}");
+    let second = scene.once("report.json");
+    assert_eq!(second.exit, Some(0), "{second:?}");
+    let (first, second) = (first.json(), second.json());
+    assert_eq!(second["before"], true);
+    assert_eq!(first["message"], second["message"]);
+    // MBR-14
+    scene.write("report.json", &[dated("B-1", "2026-07-03T12:00:00Z")]);
+    let reused = scene.once("report.json");
+    assert_eq!(reused.code(), Some(WireCode::IdReuse as u64), "{reused:?}");
+    assert_eq!(reused.exit, Some(22));
+    assert_eq!(scene.received(), [("B-1".to_owned(), 1)].into());
+    drop(police);
+}
