@@ -14,10 +14,9 @@ use anyhow::{Context, bail};
 use ed25519_dalek::SigningKey;
 use quinn::{EndpointConfig, MtuDiscoveryConfig, TransportConfig, VarInt};
 
-use crate::{
-    case::{Case, Figures},
-    measure::Role,
-};
+use frex_tests::bench::roles::Role;
+
+use crate::case::{Case, Figures};
 
 mod receipts;
 pub mod receiver;

@@ -1,8 +1,6 @@
-//! Processor time, memory and latencies, from what the kernel says of a process.
+//! What completes in a window of time, with its latencies and what the kernel says of the processes.
 
 use std::{
-    fs,
-    process::{Child, Command, Stdio},
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -11,34 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
+use frex_tests::bench::roles::{cpu_time, rss_mib};
 
 use crate::case::{Case, Figures};
-
-/// Processor time that the living threads of a process have used. Threads that ended before are
-/// not in it: measure where none ends.
-pub fn cpu_time(pid: u32) -> anyhow::Result<Duration> {
-    let mut nanos = 0;
-    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-        let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else {
-            continue;
-        };
-        let first = text.split_whitespace().next().context("empty schedstat")?;
-        nanos += first.parse::<u64>()?;
-    }
-    Ok(Duration::from_nanos(nanos))
-}
-
-/// Resident memory of a process in MiB.
-pub fn rss_mib(pid: u32) -> anyhow::Result<f64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .context("no VmRSS in the process status")?;
-    let kib: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
-    Ok(kib / 1024.0)
-}
 
 /// Envelopes that must complete before a window closes, however long it takes to have them.
 const COMPLETED_MIN: u64 = 8;
@@ -132,59 +105,4 @@ impl Meter {
 fn count(number: u64) -> f64 {
     // A window of seconds never completes more than 2^32 envelopes.
     f64::from(u32::try_from(number).unwrap_or(u32::MAX))
-}
-
-/// A child process in a role of this same executable. It dies with its handle, and with its
-/// parent: it watches its standard input.
-pub struct Role(pub Child);
-
-impl Role {
-    /// Starts this executable again.
-    pub fn start(role: &str, arguments: &[&str]) -> anyhow::Result<Self> {
-        let child = Command::new(std::env::current_exe()?)
-            .arg("--role")
-            .arg(role)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start the role {role}"))?;
-        Ok(Self(child))
-    }
-
-    /// The next line that the child says.
-    pub fn line(&mut self) -> anyhow::Result<String> {
-        use std::io::{BufRead, BufReader};
-        let output = self.0.stdout.as_mut().context("no standard output")?;
-        let mut line = String::new();
-        BufReader::with_capacity(1, output).read_line(&mut line)?;
-        anyhow::ensure!(!line.is_empty(), "a child process ended without a word");
-        Ok(line.trim().to_owned())
-    }
-}
-
-impl Drop for Role {
-    fn drop(&mut self) {
-        // Both fail only if it has ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Ends this child process when its parent closes the pipe, by a crash too, and when any of its
-/// threads panics: the others would wait for it forever.
-pub fn end_with_parent() {
-    let report = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        report(panic);
-        std::process::exit(101);
-    }));
-    thread::spawn(|| {
-        let mut nothing = String::new();
-        while std::io::stdin()
-            .read_line(&mut nothing)
-            .is_ok_and(|read| read > 0)
-        {}
-        std::process::exit(0);
-    });
 }

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use ed25519_dalek::{Signature, SigningKey, VerifyingKey};
 use frex_client::transport::udp_socket;
 use frex_proto::label::Hash;
-use frex_tests::pinned_tls;
+use frex_tests::{bench::roles, pinned_tls};
 use quinn::{Endpoint, RecvStream, SendStream, ServerConfig, TokioRuntime};
 use tokio::sync::mpsc as async_mpsc;
 
@@ -24,14 +24,14 @@ use super::{
     transport,
     tree::{Tree, follow_path, leaf_hash, verify_path},
 };
-use crate::{case::Case, measure};
+use crate::case::Case;
 
 pub const FILE: &str = "floor-receiver";
 const COMMIT_MAX: usize = 256;
 
 /// Says its port on standard output and serves one connection until the parent ends it.
 pub fn main(case: &Case, directory: &Path) -> anyhow::Result<()> {
-    measure::end_with_parent();
+    roles::end_with_parent();
     let commit = Commit {
         tree: Tree::default(),
         key: log_key(),

@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 use ed25519_dalek::VerifyingKey;
 use frex_client::transport::udp_socket;
 use frex_proto::label::Hash;
-use frex_tests::pinned_tls;
+use frex_tests::{bench::roles, pinned_tls};
 use quinn::{ClientConfig, Connection, Endpoint, RecvStream, SendStream, TokioRuntime};
 use tokio::sync::mpsc as async_mpsc;
 
@@ -30,10 +30,7 @@ use super::{
     store::Store,
     transport,
 };
-use crate::{
-    case::Case,
-    measure::{self, Meter},
-};
+use crate::{case::Case, measure::Meter};
 
 pub const FILE: &str = "floor-sender";
 const SEALING_THREADS: usize = 2;
@@ -41,7 +38,7 @@ const FRAMES_PER_WRITE_MAX: usize = 64;
 
 /// Sends for the case's time, prints its figures and ends.
 pub fn main(case: &Case, directory: &Path, port: u16, receiver: u32) -> anyhow::Result<()> {
-    measure::end_with_parent();
+    roles::end_with_parent();
     let flight = Arc::new(Flight::new(case));
     let book = Book {
         key: log_key().verifying_key(),

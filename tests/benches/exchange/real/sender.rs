@@ -9,22 +9,23 @@ use std::{
 
 use anyhow::Context;
 use frex_client::{
-    client::{Client, ClientConfig, DraftBuilder, News},
+    client::{Client, DraftBuilder, News},
     environment::{Environment, Random},
-    tls::config::Limits,
-    transport::RosterHandle,
 };
 use frex_proto::{
     envelope::{self, Draft, SharedContexts, SignedEnvelope},
     keys::SigningKey,
     roster::Roster,
 };
+use frex_tests::bench::{
+    roles,
+    scene::{RECEIVER, SENDER, Scene, runtime},
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::{RECEIVER, SENDER, Scene, runtime};
 use crate::{
     case::{Case, Mode},
-    measure::{self, Meter},
+    measure::Meter,
 };
 
 const SEALING_THREADS: usize = 2;
@@ -40,22 +41,10 @@ struct Batch {
 
 /// Sends for the case's time, prints its figures and ends.
 pub fn main(case: &Case, scene: &str, directory: &Path, receiver: u32) -> anyhow::Result<()> {
-    measure::end_with_parent();
+    roles::end_with_parent();
     let scene = Scene::from_argument(scene)?;
     let meter = Arc::new(Meter::new());
-    let (ready, node_ready) = std::sync::mpsc::channel();
-    let node_directory = directory.to_owned();
-    thread::spawn(move || -> anyhow::Result<()> {
-        runtime()?.block_on(async {
-            let node = scene.start(SENDER, &node_directory).await?;
-            ready.send(())?;
-            node.failed().await;
-            anyhow::bail!("the sending node's storage failed")
-        })
-    });
-    node_ready
-        .recv()
-        .context("the sending node does not start")?;
+    scene.start_beside(SENDER, directory)?;
     let measured = (*case, meter.clone());
     thread::spawn(move || {
         let (case, meter) = measured;
@@ -69,21 +58,7 @@ pub fn main(case: &Case, scene: &str, directory: &Path, receiver: u32) -> anyhow
 }
 
 async fn exchange(case: &Case, scene: &Scene, meter: &Arc<Meter>) -> anyhow::Result<()> {
-    let federation = scene.federation();
-    let seat = federation.member(SENDER);
-    let client = Client::connect(ClientConfig {
-        member: SENDER.to_owned(),
-        roster: RosterHandle::new(federation.roster(scene.now_ms)),
-        membership: None,
-        identity: seat.identity.clone(),
-        tls: seat.tls.clone(),
-        sealing: Vec::new().into(),
-        environment: Environment::default(),
-        socket: None,
-        limits: Limits::default(),
-        patience: WAIT,
-    })
-    .await?;
+    let client = scene.client(SENDER, WAIT).await?;
     let window = Arc::new(Semaphore::new(case.concurrency));
     if case.concurrency == 1 {
         let mut sealer = Sealer::new(case, scene);
