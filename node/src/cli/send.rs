@@ -36,7 +36,7 @@ use super::{
 
 mod once;
 
-use once::{Once, Step};
+use once::{Begun, Once};
 
 /// A node that is not there is looked for at least so long.
 const PATIENCE_MIN: Duration = Duration::from_secs(3);
@@ -89,18 +89,9 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
         let roster = client.roster().current();
         let mut draft = words.build(&roster).map_err(|error| unsendable(&error))?;
         warn_of_suspended(&args.from, &draft)?;
-        let mut before = None;
-        let mut once = match &args.once {
-            None => None,
-            Some(reference) => match Once::new(&home, reference, &draft, &args.from, json)? {
-                (_, Step::Over(done)) => return done,
-                (once, Step::Seal) => Some(once),
-                (once, Step::Again(kept)) => {
-                    draft.message_id = kept.message;
-                    before = Some(kept.envelope);
-                    Some(once)
-                }
-            },
+        let (mut once, before) = match once::begin(&home, args, &mut draft, json)? {
+            Begun::Go(once, before) => (once, before),
+            Begun::Over(code) => return Ok(code),
         };
         let sent = Sent {
             home: &home,
@@ -116,12 +107,10 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
                 client.send_again(draft.clone(), envelope, args.wait.0)
             }
         };
-        let mut heard = listen(sending, &sent, ear, once.as_mut()).await?;
+        let mut heard = listen(sending, &sent, ear, once.as_deref_mut()).await?;
         client.close().await;
-        if let Some(once) = &mut once
-            && (heard.submitted.is_some() || heard.is_over())
-        {
-            once.settle(heard.submitted.is_some())?;
+        if let Some(once) = &mut once {
+            once.settle(heard.submitted.is_some(), heard.is_over())?;
         }
         if let Some(members) = heard.to_finish() {
             let command = fetch::again(&home, draft.message_id, &members, &args.from);

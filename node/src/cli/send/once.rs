@@ -1,12 +1,12 @@
 //! `frex send --once`: one reference, one report, however often it is tried.
 
-use std::collections::BTreeSet;
+use std::path::Path;
 
 use frex_client::{
     environment::Clock,
     keys::MemberHome,
     report::Report,
-    sent::{Found, Kept, KeptBatch, Named, SentStore},
+    sent::{Found, Kept, KeptBatch, Named, SentBefore, SentStore},
 };
 use frex_proto::{
     envelope::{Draft, SignedEnvelope},
@@ -15,7 +15,8 @@ use frex_proto::{
 use serde_json::json;
 
 use crate::cli::{
-    failure::{Done, Failure, OrFail},
+    SendArgs,
+    failure::{Failure, OrFail},
     member::REFERENCES_DIR,
     output,
 };
@@ -29,24 +30,61 @@ pub(super) struct Once {
 }
 
 /// What is to be done with it.
-pub(super) enum Step {
-    /// It is sealed for the first time.
-    Seal,
-    /// It was sealed, under this message id, and goes out as it is.
-    Again(Box<Kept>),
-    /// It was submitted.
-    Over(Done),
+pub(super) enum Begun {
+    /// It is sealed and sent, or sent as it was sealed before.
+    Go(Option<Box<Once>>, Option<SignedEnvelope>),
+    /// It was submitted before: the exit code.
+    Over(u8),
+}
+
+/// Looks up what is to be sent once. If it was sealed before, the draft takes its message id.
+pub(super) fn begin(
+    home: &MemberHome,
+    args: &SendArgs,
+    draft: &mut Draft,
+    json: bool,
+) -> Result<Begun, Failure> {
+    let Some(reference) = &args.once else {
+        return Ok(Begun::Go(None, None));
+    };
+    let mut once = Once::new(home, reference, draft)?;
+    let found = once.store.find(&once.named);
+    match found.or_fail("it cannot be sent under this reference")? {
+        Found::Nothing => Ok(Begun::Go(Some(Box::new(once)), None)),
+        Found::Sealed(sent) => {
+            let envelope = once.take_up(&sent)?;
+            draft.message_id = sent.message;
+            Ok(Begun::Go(Some(Box::new(once)), Some(envelope)))
+        }
+        Found::Submitted(sent) => {
+            say(&sent, &args.from, json);
+            Ok(Begun::Over(0))
+        }
+    }
+}
+
+fn say(sent: &SentBefore, dir: &Path, json: bool) {
+    let (message, envelope) = (sent.message.to_string(), sent.envelope.to_string());
+    if json {
+        output::document(json!({
+            "before": true, "message": message, "envelope": envelope,
+            "envelopes": [envelope], "notes": [],
+        }));
+        return;
+    }
+    output::data("submitted at an earlier time: nothing was sent");
+    output::data(format_args!("message  {message}"));
+    output::data(format_args!("envelope {envelope}"));
+    output::message("note: what has become of it:");
+    output::message(format_args!(
+        "  frex receipt fetch {message} {}",
+        dir.display()
+    ));
 }
 
 impl Once {
-    /// Looks a report up under `reference`, or under its own if that is empty.
-    pub(super) fn new(
-        home: &MemberHome,
-        reference: &str,
-        draft: &Draft,
-        dir: &std::path::Path,
-        json: bool,
-    ) -> Result<(Self, Step), Failure> {
+    /// A report under `reference`, or under its own if that is empty.
+    fn new(home: &MemberHome, reference: &str, draft: &Draft) -> Result<Self, Failure> {
         let reference = match (reference, Report::parse(&draft.data)) {
             ("", Ok(report)) => report.reference,
             ("", Err(_)) => {
@@ -57,64 +95,33 @@ impl Once {
             }
             (named, _) => named.to_owned(),
         };
-        let to: BTreeSet<String> = draft.recipients.iter().map(|(to, _)| to.clone()).collect();
-        let to: Vec<String> = to.into_iter().collect();
+        let to: Vec<String> = draft.recipients.iter().map(|(to, _)| to.clone()).collect();
         let named = Named::new(&reference, &draft.content_type, &draft.data, &to);
-        let named = named.or_fail("it cannot be sent once")?;
         let folder = home.dir().join(REFERENCES_DIR);
         let store = SentStore::open(&folder, Clock::System.now_ms());
-        let store = store.or_fail("what was sent before cannot be looked up")?;
-        let mut once = Self {
-            store,
+        Ok(Self {
+            store: store.or_fail("what was sent before cannot be looked up")?,
             reference,
-            named,
+            named: named.or_fail("it cannot be sent once")?,
             batch: None,
-        };
-        let step = once.find(dir, json)?;
-        Ok((once, step))
+        })
     }
 
-    fn find(&mut self, dir: &std::path::Path, json: bool) -> Result<Step, Failure> {
-        let found = self.store.find(&self.named);
-        match found.or_fail("it cannot be sent under this reference")? {
-            Found::Nothing => Ok(Step::Seal),
-            Found::Submitted(sent) => {
-                let (message, envelope) = (sent.message.to_string(), sent.envelope.to_string());
-                if json {
-                    output::document(json!({
-                        "before": true, "message": message, "envelope": envelope,
-                        "envelopes": [envelope], "notes": [],
-                    }));
-                } else {
-                    output::data("submitted at an earlier time: nothing was sent");
-                    output::data(format_args!("message  {message}"));
-                    output::data(format_args!("envelope {envelope}"));
-                    output::message("note: what has become of it:");
-                    output::message(format_args!(
-                        "  frex receipt fetch {message} {}",
-                        dir.display()
-                    ));
-                }
-                Ok(Step::Over(Ok(0)))
-            }
-            Found::Sealed(sent) => {
-                let pending = self
-                    .store
-                    .pending()
-                    .or_fail("what was sealed cannot be read")?;
-                let holds = |batch: &KeptBatch| {
-                    batch.items.len() == 1 && batch.items[0].envelope.id == sent.envelope
-                };
-                let Some(batch) = pending.into_iter().find(holds) else {
-                    let what = "it was sealed together with others that are not submitted yet";
-                    return Err(Failure::new(WireCode::IdReuse, what)
-                        .advise("Give the file again that it came from: frex bulk FILE"));
-                };
-                let kept = Box::new(batch.items[0].clone());
-                self.batch = Some(batch);
-                Ok(Step::Again(kept))
-            }
-        }
+    /// Takes up what was sealed before.
+    fn take_up(&mut self, sent: &SentBefore) -> Result<SignedEnvelope, Failure> {
+        let pending = self.store.pending();
+        let pending = pending.or_fail("what was sealed cannot be read")?;
+        let holds = |batch: &KeptBatch| {
+            batch.items.len() == 1 && batch.items[0].envelope.id == sent.envelope
+        };
+        let Some(batch) = pending.into_iter().find(holds) else {
+            let what = "it was sealed together with others that are not submitted yet";
+            return Err(Failure::new(WireCode::IdReuse, what)
+                .advise("Give the file again that it came from: frex bulk FILE"));
+        };
+        let envelope = batch.items[0].envelope.clone();
+        self.batch = Some(batch);
+        Ok(envelope)
     }
 
     /// Keeps it before it leaves.
@@ -131,9 +138,9 @@ impl Once {
         Ok(())
     }
 
-    /// Notes that it was submitted, or that it never will be.
-    pub(super) fn settle(&mut self, submitted: bool) -> Result<(), Failure> {
-        let Some(batch) = self.batch.take() else {
+    /// Notes that it was submitted, or that it never will be; otherwise it stays as it is.
+    pub(super) fn settle(&mut self, submitted: bool, never: bool) -> Result<(), Failure> {
+        let Some(batch) = self.batch.take_if(|_| submitted || never) else {
             return Ok(());
         };
         let settled = self.store.settle(&batch, |_| submitted);
