@@ -12,6 +12,8 @@ const MIB: u64 = 1024 * 1024;
 /// A segment must hold the largest block with room to spare.
 const SEGMENT_BYTES_MIN: u64 = 4 * MIB;
 const SEGMENT_BYTES_MAX: u64 = 4096 * MIB - 1;
+/// One request for each of urgent, normal and bulk.
+const REQUESTS_MIN: usize = 3;
 
 /// The settings of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -148,8 +150,8 @@ impl NodeConfig {
             ),
             (
                 "requests_in_flight_max",
-                (1..=1024).contains(&self.requests_in_flight_max),
-                "must be from 1 to 1024",
+                (REQUESTS_MIN..=1024).contains(&self.requests_in_flight_max),
+                "must be from 3 to 1024: one is kept for urgent and one for bulk",
             ),
         ];
         match rules.into_iter().find(|(_, holds, _)| !holds) {
@@ -302,7 +304,7 @@ mod tests {
                 "delivery_batch_max",
             ),
             (
-                "node = \"n\"\nrequests_in_flight_max = 0",
+                "node = \"n\"\nrequests_in_flight_max = 2",
                 "requests_in_flight_max",
             ),
         ] {

@@ -103,6 +103,7 @@ pub(super) async fn start(
         body_budget: Arc::new(Semaphore::new(BODY_BUDGET_BYTES)),
         space: Space::default(),
         leases: Leases::default(),
+        desks: delivery::desk::Desks::default(),
     });
     tasks.spawn(listen::accept(shared.clone(), greeter.clone()));
     tasks.spawn(delivery::run(shared.clone()));
