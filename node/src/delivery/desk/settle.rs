@@ -172,3 +172,137 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use frex_proto::{limits, v1::OutboxState};
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+    use crate::{
+        delivery::{breaker::Passage, desk::Desks},
+        journal::Position,
+        ledger::records::queue_key,
+    };
+
+    const NORMAL: usize = 2;
+
+    struct Scene {
+        desk: Arc<Desk>,
+        rng: ChaCha20Rng,
+    }
+
+    fn key(number: u64) -> Bytes {
+        let lane = LANES[NORMAL].into();
+        queue_key("node.es", lane, Position::from_u64(number)).into()
+    }
+
+    fn again(code: WireCode, about: About) -> Attempt {
+        Attempt::Again {
+            code,
+            retry_after_ms: 0,
+            about,
+        }
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            Self {
+                desk: Desks::default().open("node.es", 3),
+                rng: ChaCha20Rng::seed_from_u64(1),
+            }
+        }
+
+        /// What became of items that went out together at `began`.
+        fn settle(&mut self, began: Instant, tried: Vec<(u64, Attempt)>) {
+            let tried = tried.into_iter();
+            let tried = tried.map(|(number, attempt)| Tried {
+                key: key(number),
+                attempt,
+            });
+            let report = Report {
+                slot: NORMAL,
+                probe: false,
+                began,
+                tried: tried.collect(),
+            };
+            self.desk
+                .settle(report, &Arc::new(Suspensions::default()), &mut self.rng);
+        }
+
+        fn state(&self, number: u64) -> OutboxState {
+            self.desk.outlook(&key(number)).state
+        }
+
+        fn is_alone(&self, number: u64) -> bool {
+            let state = self.desk.lock();
+            state
+                .resting
+                .get(&key(number))
+                .is_some_and(|item| item.alone)
+        }
+
+        fn lane_rests(&self) -> bool {
+            self.desk.lock().breakers[NORMAL].passage(Instant::now()) != Passage::All
+        }
+    }
+
+    // DEL-41: however many are refused, so many are remembered, and the others are not forgotten.
+    #[test]
+    fn what_rests_is_bounded_and_the_rest_is_looked_for_again() {
+        let mut scene = Scene::new();
+        let unknown = || again(WireCode::KeyUnknown, About::Item);
+        for number in 0..2 * limits::RESTING_ITEMS_MAX as u64 {
+            scene.settle(Instant::now(), vec![(number, unknown())]);
+        }
+        assert_eq!(scene.desk.load().0, limits::RESTING_ITEMS_MAX);
+        let at = scene.desk.lock().look_again[NORMAL].expect("the lane is looked through again");
+        let longest = Duration::from_millis(frex_proto::delivery::cap_ms(LANES[NORMAL]));
+        assert!(at <= Instant::now() + longest);
+        // One that is answered makes room.
+        scene.settle(Instant::now(), vec![(0, Attempt::Answered)]);
+        assert_eq!(scene.desk.load().0, limits::RESTING_ITEMS_MAX - 1);
+    }
+
+    // DEL-39, DEL-41: what speaks of the destination is remembered once, for the lane.
+    #[test]
+    fn a_destination_in_trouble_rests_lanes_and_not_items() {
+        for about in [About::Item, About::Request] {
+            let mut scene = Scene::new();
+            let full = (0..64).map(|number| (number, again(WireCode::DiskFull, about)));
+            scene.settle(Instant::now(), full.collect());
+            assert_eq!(scene.desk.load().0, 0);
+            assert!(scene.lane_rests());
+            assert_eq!(scene.state(7), OutboxState::Unreachable);
+        }
+        // But if others were answered beside it, it is about the one.
+        let mut scene = Scene::new();
+        let full = again(WireCode::DiskFull, About::Item);
+        scene.settle(Instant::now(), vec![(1, full), (2, Attempt::Answered)]);
+        assert!(!scene.lane_rests());
+        assert_eq!(scene.state(1), OutboxState::Resting);
+        assert_eq!(scene.state(3), OutboxState::Waiting);
+    }
+
+    // DEL-42: a request refused for what may be in it is taken apart; so is one that alone is not
+    // answered. Where nothing is answered, nobody is suspected.
+    #[test]
+    fn what_may_be_poison_goes_alone() {
+        let mut scene = Scene::new();
+        let company = || again(WireCode::Malformed, About::Company);
+        scene.settle(Instant::now(), vec![(1, company()), (2, company())]);
+        assert!(scene.is_alone(1) && scene.is_alone(2) && !scene.lane_rests());
+
+        let silence = || again(WireCode::TimedOut, About::Silence);
+        let mut scene = Scene::new();
+        let began = Instant::now();
+        scene.settle(began, vec![(1, silence()), (2, silence())]);
+        assert!(!scene.is_alone(1) && scene.lane_rests());
+        let later = Instant::now();
+        scene.settle(later, vec![(3, Attempt::Answered)]);
+        assert!(!scene.lane_rests());
+        scene.settle(began, vec![(1, silence()), (2, silence())]);
+        assert!(scene.is_alone(1) && scene.is_alone(2) && !scene.lane_rests());
+    }
+}
