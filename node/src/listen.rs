@@ -141,7 +141,7 @@ async fn answer(shared: Arc<Shared>, session: Session, stream: Stream) {
                 inbox::serve(&shared, id, &inbox, &mut reader, &mut writer).await
             }
             (R::GetReceipts(get), Client) => query::receipts(&shared, id, &get, &mut writer),
-            (R::ListOutbox(list), Client) => outbox::list(&shared, id, list, &mut writer).await,
+            (R::ListOutbox(list), Client) => outbox::list(&shared, id, &list, &mut writer).await,
             (R::OrderOutbox(order), Client) => outbox::order(&shared, id, &order).await,
             (R::Deliver(deliver), Node) => {
                 deliver::serve(&shared, id, &deliver, &mut reader, &mut writer).await

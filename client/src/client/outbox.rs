@@ -128,7 +128,7 @@ impl Client {
     /// Spec: DEL-33.
     ///
     /// # Errors
-    /// [`QueryError`]; refused with EXPIRED if its time is over, NOT_FOUND if it is not there.
+    /// [`QueryError`]; refused with EXPIRED if its time is over, `NOT_FOUND` if it is not there.
     pub async fn requeue(&self, key: &Bytes) -> Result<(), QueryError> {
         self.order(key, v1::OutboxAct::Requeue).await
     }
@@ -136,7 +136,7 @@ impl Client {
     /// Ends a delivery that waits, or removes a dead letter. Spec: DEL-34.
     ///
     /// # Errors
-    /// [`QueryError`]; refused with NOT_FOUND if it is not there, or no longer.
+    /// [`QueryError`]; refused with `NOT_FOUND` if it is not there, or no longer.
     pub async fn drop_delivery(&self, key: &Bytes) -> Result<(), QueryError> {
         self.order(key, v1::OutboxAct::Drop).await
     }

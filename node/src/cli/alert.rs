@@ -133,17 +133,18 @@ mod tests {
         let mut at = |seconds: u64, now_late: Vec<HalfLife>| {
             news(&mut told, now_late, began + Duration::from_secs(seconds))
         };
-        let (one, two) = (late("bulk", 1), late("bulk", 2));
-        let urgent = late("urgent", 1);
-        assert_eq!(at(0, vec![one.clone()]), [one.clone()]);
-        assert_eq!(at(1, vec![two.clone()]), []);
-        assert_eq!(at(2, vec![two.clone(), urgent.clone()]), [urgent.clone()]);
-        assert_eq!(at(60, vec![two.clone(), urgent.clone()]), [two.clone()]);
-        assert_eq!(at(600, vec![two.clone(), urgent]), []);
+        let (one, two) = (vec![late("bulk", 1)], vec![late("bulk", 2)]);
+        let urgent = vec![late("urgent", 1)];
+        let both = [two.clone(), urgent.clone()].concat();
+        assert_eq!(at(0, one.clone()), one);
+        assert_eq!(at(1, two.clone()), []);
+        assert_eq!(at(2, both.clone()), urgent);
+        assert_eq!(at(60, both.clone()), two);
+        assert_eq!(at(600, both), []);
         // It went, and something came again.
         assert_eq!(at(601, Vec::new()), []);
-        assert_eq!(at(602, vec![one.clone()]), [one.clone()]);
+        assert_eq!(at(602, one.clone()), one);
         assert_eq!(at(603, Vec::new()), []);
-        assert_eq!(at(604, vec![one]), []);
+        assert_eq!(at(604, one), []);
     }
 }

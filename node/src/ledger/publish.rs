@@ -121,7 +121,7 @@ pub struct State {
 }
 
 /// How keys and values of the index are made. An index of another form is made anew from the
-/// journal at the next start: it holds nothing that is not there.
+/// journal at the next start: it holds nothing that is not there. Spec: NOD-13.
 pub const INDEX_FORM: u32 = 2;
 
 /// Writes the published files and keeps their right edge in memory.

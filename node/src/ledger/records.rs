@@ -385,27 +385,10 @@ pub fn changes(
             let key = message_key(message, PEER_SUFFIX, &detail);
             changes.push(put(Table::Message, key, place));
         }
-        UNDELIVERABLE => {
-            changes.push(put(
-                Table::Message,
-                ended_key(message, record),
-                place.clone(),
-            ));
-            let value = [&outbox_value(record, message)[..], &place].concat();
-            changes.push(put(Table::Dead, record.outbox_key.to_vec(), value.into()));
-        }
-        REQUEUED => {
-            changes.push(delete(Table::Message, ended_key(message, record)));
-            changes.push(delete(Table::Dead, record.outbox_key.to_vec()));
-            let value = outbox_value(record, message);
-            changes.push(put(Table::Outbox, record.outbox_key.to_vec(), value));
+        UNDELIVERABLE | REQUEUED | DROPPED => {
+            ended_changes(&mut changes, kind, record, message, place);
             return Ok(changes);
         }
-        DROPPED if record.code == 0 => {
-            changes.push(delete(Table::Dead, record.outbox_key.to_vec()));
-            return Ok(changes);
-        }
-        DROPPED => changes.push(put(Table::Message, ended_key(message, record), place)),
         TRUST_HELD | TRUST => {
             let key = message_key(message, TRUST_SUFFIX, &[]);
             changes.push(put(Table::Message, key, kept));
@@ -417,6 +400,36 @@ pub fn changes(
         changes.push(delete(Table::Outbox, record.outbox_key.to_vec()));
     }
     Ok(changes)
+}
+
+/// What was given up, queued again, or dropped: dead or waiting, and never both.
+fn ended_changes(
+    changes: &mut Vec<Change>,
+    kind: RecordKind,
+    record: &Record,
+    message: MessageKey,
+    place: Bytes,
+) {
+    let ended = message_key(message, UNDELIVERABLE_SUFFIX, &[&record.outbox_key]);
+    let value = outbox_value(record, message);
+    let (mut waiting, mut dead) = (None, None);
+    match kind {
+        UNDELIVERABLE => {
+            dead = Some([&value[..], &place].concat().into());
+            changes.push(put(Table::Message, ended, place));
+        }
+        REQUEUED => {
+            waiting = Some(value);
+            changes.push(delete(Table::Message, ended));
+        }
+        // That a dead letter was given up stays true when it is gone.
+        _ if record.code == 0 => {}
+        _ => changes.push(put(Table::Message, ended, place)),
+    }
+    for (table, value) in [(Table::Outbox, waiting), (Table::Dead, dead)] {
+        let key = record.outbox_key.to_vec();
+        changes.push(Change { table, key, value });
+    }
 }
 
 fn stage_changes(
@@ -448,11 +461,6 @@ fn outbox_value(record: &Record, message: MessageKey) -> Bytes {
     value.extend_from_slice(&record.since_ms().to_be_bytes());
     value.extend_from_slice(&message.0);
     value.into()
-}
-
-/// Where it is kept that a delivery was given up.
-fn ended_key(message: MessageKey, record: &Record) -> Vec<u8> {
-    message_key(message, UNDELIVERABLE_SUFFIX, &[&record.outbox_key])
 }
 
 fn put(table: Table, key: Vec<u8>, value: Bytes) -> Change {

@@ -36,7 +36,7 @@ const DEAD: u8 = 2;
 pub(super) async fn list(
     shared: &Arc<Shared>,
     member: &str,
-    request: v1::ListOutbox,
+    request: &v1::ListOutbox,
     writer: &mut FrameWriter,
 ) -> Result<(), Refused> {
     if request.all && !operates(shared, member) {
@@ -162,7 +162,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(request: v1::ListOutbox, member: &str) -> Result<Self, Refused> {
+    fn read(request: &v1::ListOutbox, member: &str) -> Result<Self, Refused> {
         let malformed = Refused(WireCode::Malformed);
         let message = match request.message_id.is_empty() {
             true => None,

@@ -61,7 +61,6 @@ pub(super) async fn start(
     let (mut tasks, suspensions) = (JoinSet::new(), SuspensionHandle::default());
     let bells = Arc::new(Bells::new(&id));
     let (ledger, sequencer, jobs) = open_ledger(&parts, &log, end_ms, bells.clone(), progress)?;
-
     let writers = (
         sequence(sequencer, jobs, fail.clone()),
         publish(

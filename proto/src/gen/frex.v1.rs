@@ -1171,7 +1171,7 @@ pub enum OutboxState {
     Resting = 2,
     /// a recipient there is suspended
     Withheld = 3,
-    /// the node there cannot be reached, or takes nothing for now
+    /// the node there cannot be reached, or takes nothing at present
     Unreachable = 4,
     /// given up
     Dead = 5,

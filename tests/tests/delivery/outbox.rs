@@ -350,8 +350,8 @@ fn a_hosted_member_sees_its_own_and_the_operator_sees_all() {
         rows.map(|row| row["message"].as_str().unwrap().to_owned())
             .collect()
     };
-    assert_eq!(seen(&[hosted]), [theirs.clone()]);
-    assert_eq!(seen(&[SENDER]), [own.clone()]);
+    assert_eq!(seen(&[hosted]), vec![theirs.clone()]);
+    assert_eq!(seen(&[SENDER]), vec![own.clone()]);
     assert_eq!(seen(&[SENDER, "--all"]), [own.clone(), theirs.clone()]);
     let all = frex.run(&["outbox", "ls", hosted, "--all"]);
     assert_eq!(all.code(), Some(WireCode::WrongRole as u64), "{all:?}");

@@ -3,11 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{OutboxShowArgs, client, document, item_name, state_name, words};
-use crate::cli::{
-    failure::{Done, Failure},
-    member, output,
-    time::rfc3339,
-};
+use crate::cli::{failure::Done, member, output, time::rfc3339};
 
 /// Shows each delivery of a message.
 pub fn show(args: &OutboxShowArgs, json: bool) -> Done {
@@ -18,7 +14,7 @@ pub fn show(args: &OutboxShowArgs, json: bool) -> Done {
         let client = client(&home).await?;
         let found = which.deliveries(&client).await;
         client.close().await;
-        Ok::<_, Failure>(found?)
+        found
     })?;
     let told: Vec<_> = found
         .iter()

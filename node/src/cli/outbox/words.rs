@@ -43,7 +43,7 @@ pub fn of(delivery: &Delivery, dir: &Path) -> Words {
             (format!("{node} is not reached, {}", tried(delivery)), test)
         }
         OutboxState::Unreachable => (
-            format!("{node} takes nothing for now, {}", tried(delivery)),
+            format!("{node} takes nothing at present, {}", tried(delivery)),
             test,
         ),
         OutboxState::Dead => (ended(delivery), after_the_end(delivery, &dir.to_string())),

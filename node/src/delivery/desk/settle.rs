@@ -9,7 +9,10 @@ use tokio::time::Instant;
 
 use super::{Desk, State};
 use crate::{
-    delivery::{About, Attempt, Report, Tried, breaker::speaks_of_destination},
+    delivery::{
+        About, Attempt, Report, Tried,
+        breaker::{Breaker, speaks_of_destination},
+    },
     ledger::records::LANES,
     suspension::Suspensions,
 };
@@ -165,7 +168,7 @@ impl State {
         } else if alive {
             if self.breakers[slot].answered() {
                 self.cursors[slot] = None;
-                self.breakers.iter_mut().for_each(|other| other.hurry());
+                self.breakers.iter_mut().for_each(Breaker::hurry);
             }
         } else if probe {
             self.breakers[slot].forget_probe();
@@ -248,7 +251,7 @@ mod tests {
         }
     }
 
-    // DEL-41: however many are refused, so many are remembered, and the others are not forgotten.
+    // DEL-41, LIM-60: however many are refused, so many are remembered, and the others are not forgotten.
     #[test]
     fn what_rests_is_bounded_and_the_rest_is_looked_for_again() {
         let mut scene = Scene::new();

@@ -3,19 +3,25 @@
 use std::{collections::btree_map::Entry, time::Duration};
 
 use bytes::Bytes;
-use frex_proto::delivery::{Backoff, cap_ms};
+use frex_proto::{
+    delivery::{Backoff, cap_ms},
+    error::WireCode,
+    limits,
+};
 use tokio::time::Instant;
 
 use super::{Desk, Resting, State};
 use crate::{
-    delivery::{Batch, breaker::Passage},
+    delivery::{
+        Batch,
+        breaker::{Breaker, Passage},
+    },
     ledger::{
         LedgerError,
         query::Ledger,
         records::{LANES, OutboxItem, lane_slot},
     },
 };
-use frex_proto::{error::WireCode, limits};
 
 impl Desk {
     /// The next items of the most urgent lane that has any and may send, up to `items_max`.
@@ -71,7 +77,7 @@ impl Desk {
     pub fn next_wake(&self) -> Option<Instant> {
         let (state, now) = (self.lock(), Instant::now());
         let resting = state.resting.values().map(|resting| resting.until);
-        let breakers = state.breakers.iter().filter_map(|breaker| breaker.rest());
+        let breakers = state.breakers.iter().filter_map(Breaker::rest);
         let lanes = breakers.map(|rest| rest.until);
         let looks = state.look_again.iter().flatten().copied();
         // What is due and was not taken up waits for an answer, and not for a time.

@@ -108,7 +108,7 @@ fn requeue_is_the_exact_inverse_of_giving_up() {
     let before = scene.rows();
     let item = scene.waiting().remove(0);
     scene.give_up(&item, NEVER);
-    assert_eq!(scene.keys(Table::Dead), [item.key.clone()]);
+    assert_eq!(scene.keys(Table::Dead), vec![item.key.clone()]);
     assert_eq!(scene.waiting().len(), 1);
     assert_eq!(scene.not_delivered(1), [NEVER as u32]);
     // Giving up what is given up says nothing new.
@@ -149,7 +149,7 @@ fn what_has_expired_is_not_queued_again() {
     scene.give_up(&item, WireCode::Expired);
     let refused = scene.order(&item.key, Act::Requeue);
     assert_eq!(refused, Err(WireCode::Expired));
-    assert_eq!(scene.keys(Table::Dead), [item.key.clone()]);
+    assert_eq!(scene.keys(Table::Dead), vec![item.key.clone()]);
     assert_eq!(scene.order(&item.key, Act::Drop), Ok(()));
     assert_eq!(scene.keys(Table::Dead), Vec::<Bytes>::new());
     // That it was given up remains the truth.
@@ -238,7 +238,7 @@ fn a_record_without_its_beginning_takes_the_time_of_its_leaf() {
     assert_eq!(changes(&record), now);
 }
 
-// DEL-32: an index of another form is made anew, and then says all that this form says.
+// NOD-13: an index of another form is made anew, and then says all that this form says.
 #[test]
 fn an_index_of_another_form_is_made_anew() {
     let mut scene = Scene::new();
@@ -264,15 +264,7 @@ fn an_index_of_another_form_is_made_anew() {
     drop(std::mem::replace(&mut scene.sequencer, open(&fresh)));
     let index = Index::open(None).expect("memory");
     let open = || {
-        let replay = replay::open(
-            &disk,
-            &folders,
-            config.clone(),
-            &index,
-            &log,
-            false,
-            &mut |_, _| {},
-        );
+        let replay = replay::open(&disk, &folders, config, &index, &log, false, &mut |_, _| {});
         let mut replay = replay.expect("a sound journal");
         let tail = Mutex::new(replay.tail);
         let published = replay.publisher.publish(&tail, &index);
