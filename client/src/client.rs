@@ -25,6 +25,7 @@ mod connect;
 mod draft;
 mod inbox;
 mod keyring;
+mod outbox;
 mod publish;
 mod pump;
 mod query;
@@ -39,6 +40,7 @@ pub use bulk::{
 pub use draft::{DraftBuilder, DraftError};
 pub use inbox::{ConfirmError, FailedItem, Inbox, InboxError, InboxItem, ItemError};
 pub use keyring::Keyring;
+pub use outbox::{Delivery, OutboxPage, OutboxQuery};
 pub use publish::PublishError;
 pub use query::{History, LogHead, QueryError};
 pub use seal::{Sealer, seal_batch};

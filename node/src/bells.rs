@@ -51,7 +51,9 @@ impl Notice {
                 node: own.to_owned(),
                 receipt,
             }),
-            records::UNDELIVERABLE => Some(Self::Undeliverable {
+            // A dead letter that goes was told of when it died.
+            records::DROPPED if record.code == 0 => None,
+            records::UNDELIVERABLE | records::DROPPED => Some(Self::Undeliverable {
                 node,
                 code: WireCode::from_number(record.code),
             }),
@@ -108,6 +110,11 @@ impl Bells {
     #[must_use]
     pub fn inbox(&self, member: &str) -> watch::Receiver<()> {
         self.inbox.subscribe(member)
+    }
+
+    /// Rings an outbox again: something that waited before is to be looked at now.
+    pub fn ring_outbox(&self, node: &str) {
+        self.outbox.ring(node);
     }
 
     /// Rings an inbox again: a lease was given back.

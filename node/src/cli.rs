@@ -10,6 +10,7 @@ use frex_proto::v1;
 
 use self::time::{Moment, Span};
 
+mod alert;
 mod bulk;
 mod ceremony;
 mod change;
@@ -30,6 +31,7 @@ mod join;
 mod key;
 mod log;
 mod member;
+mod outbox;
 mod output;
 mod passphrase;
 mod peer;
@@ -100,6 +102,9 @@ pub enum Command {
     Inbox(InboxArgs),
     /// Show a report that was sent or received
     Show(ShowArgs),
+    /// See what waits for other nodes and what did not get there; requeue or drop it
+    #[command(subcommand)]
+    Outbox(outbox::OutboxCommand),
     /// Verify receipts, list them, or fetch later ones
     #[command(subcommand)]
     Receipt(ReceiptCommand),

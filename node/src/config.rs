@@ -12,6 +12,8 @@ const MIB: u64 = 1024 * 1024;
 /// A segment must hold the largest block with room to spare.
 const SEGMENT_BYTES_MIN: u64 = 4 * MIB;
 const SEGMENT_BYTES_MAX: u64 = 4096 * MIB - 1;
+/// One request for each of urgent, normal and bulk.
+const REQUESTS_MIN: usize = 3;
 
 /// The settings of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -49,6 +51,9 @@ pub struct NodeConfig {
     /// The secret keys come from the service manager and not from the folder.
     #[serde(default)]
     pub keys_from_credentials: bool,
+    /// A program and its arguments, run when deliveries come to half of their life; empty: none.
+    #[serde(default)]
+    pub alert_command: Vec<String>,
 }
 
 /// Why settings cannot be used. The operator must act.
@@ -90,6 +95,7 @@ impl NodeConfig {
             delivery_batch_max: default_delivery_batch_max(),
             requests_in_flight_max: default_requests_in_flight_max(),
             keys_from_credentials: false,
+            alert_command: Vec::new(),
         }
     }
 
@@ -148,8 +154,15 @@ impl NodeConfig {
             ),
             (
                 "requests_in_flight_max",
-                (1..=1024).contains(&self.requests_in_flight_max),
-                "must be from 1 to 1024",
+                (REQUESTS_MIN..=1024).contains(&self.requests_in_flight_max),
+                "must be from 3 to 1024: one is kept for urgent and one for bulk",
+            ),
+            (
+                "alert_command",
+                self.alert_command
+                    .first()
+                    .is_none_or(|program| !program.is_empty()),
+                "must begin with a program",
             ),
         ];
         match rules.into_iter().find(|(_, holds, _)| !holds) {
@@ -177,8 +190,11 @@ impl fmt::Display for NodeConfig {
             delivery_batch_max,
             requests_in_flight_max,
             keys_from_credentials,
+            alert_command,
             ..
         } = self;
+        let comment = if alert_command.is_empty() { "# " } else { "" };
+        let alert_command = toml::Value::from(alert_command.clone());
         write!(
             f,
             r#"# Settings of a FREX node. Lines that are commented out show the default.
@@ -213,6 +229,10 @@ listen = "{listen}"
 # Keys come from the service manager ($CREDENTIALS_DIRECTORY/frex-node-tls.key and
 # frex-node-log.key), not from the folder.
 # keys_from_credentials = {keys_from_credentials}
+
+# Program and arguments that are run when something undelivered comes to half of its life, with
+# FREX_ALERT=half-life, FREX_NODE, FREX_LANE and FREX_COUNT in its environment.
+{comment}alert_command = {alert_command}
 "#
         )
     }
@@ -255,6 +275,7 @@ mod tests {
         let mut config = NodeConfig::new("node.fr");
         assert_eq!(NodeConfig::parse(&config.to_string()), Ok(config.clone()));
         config.metrics = Some(SocketAddr::from(([127, 0, 0, 1], 7480)));
+        config.alert_command = vec!["/usr/bin/page".to_owned(), "say \"hello\"".to_owned()];
         assert_eq!(NodeConfig::parse(&config.to_string()), Ok(config));
     }
 
@@ -302,9 +323,10 @@ mod tests {
                 "delivery_batch_max",
             ),
             (
-                "node = \"n\"\nrequests_in_flight_max = 0",
+                "node = \"n\"\nrequests_in_flight_max = 2",
                 "requests_in_flight_max",
             ),
+            ("node = \"n\"\nalert_command = [\"\"]", "alert_command"),
         ] {
             let error = NodeConfig::parse(line).expect_err(key);
             assert!(

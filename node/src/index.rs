@@ -57,6 +57,8 @@ pub enum Table {
     Receipt = 4,
     /// Where proof against someone is.
     Evidence = 5,
+    /// What could not be delivered to another node.
+    Dead = 6,
 }
 
 /// A key gets a value, or loses it.

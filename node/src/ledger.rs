@@ -16,6 +16,7 @@ use frex_proto::{
 };
 use tokio::sync::oneshot;
 
+use self::records::OutboxItem;
 use crate::journal::{JournalError, Position};
 
 pub mod publish;
@@ -129,17 +130,31 @@ pub enum Entry {
         /// The message it belonged to.
         message: MessageKey,
     },
-    /// An outbox item is given up.
+    /// An outbox item is given up, unless it is answered or gone meanwhile.
     Undeliverable {
-        /// The outbox key that is done.
-        outbox_key: Bytes,
-        /// The message it belonged to.
-        message: MessageKey,
-        /// The node that could not be served.
-        node: String,
+        /// What waited.
+        item: OutboxItem,
         /// Why.
         code: WireCode,
+        /// How often it was tried, as far as is known.
+        attempts: u32,
     },
+    /// Something is to become of one delivery.
+    Order {
+        /// Its outbox key.
+        key: Bytes,
+        /// What.
+        act: Act,
+    },
+}
+
+/// What may be ordered of one delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// A dead letter waits again, unless it has expired.
+    Requeue,
+    /// A delivery that waits ends, or a dead letter goes.
+    Drop,
 }
 
 /// A member's stage statement on an item of its inbox.

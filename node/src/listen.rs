@@ -26,6 +26,7 @@ use crate::{
 
 mod deliver;
 mod inbox;
+mod outbox;
 mod query;
 mod relay;
 mod roster;
@@ -140,6 +141,8 @@ async fn answer(shared: Arc<Shared>, session: Session, stream: Stream) {
                 inbox::serve(&shared, id, &inbox, &mut reader, &mut writer).await
             }
             (R::GetReceipts(get), Client) => query::receipts(&shared, id, &get, &mut writer),
+            (R::ListOutbox(list), Client) => outbox::list(&shared, id, &list, &mut writer).await,
+            (R::OrderOutbox(order), Client) => outbox::order(&shared, id, &order).await,
             (R::Deliver(deliver), Node) => {
                 deliver::serve(&shared, id, &deliver, &mut reader, &mut writer).await
             }

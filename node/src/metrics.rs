@@ -29,6 +29,9 @@ pub struct Metrics {
     block_entries: Histogram,
     block_seconds: Histogram,
     outbox: Family<NodeLabel, Gauge>,
+    resting: Family<NodeLabel, Gauge>,
+    requests: Family<NodeLabel, Gauge>,
+    half_life: Family<LaneLabel, Gauge>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -51,6 +54,12 @@ struct NodeLabel {
     node: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LaneLabel {
+    node: String,
+    lane: &'static str,
+}
+
 impl Metrics {
     /// All zero.
     #[must_use]
@@ -66,6 +75,9 @@ impl Metrics {
             // From a quiet solid-state disk to a busy spinning one.
             block_seconds: Histogram::new(exponential_buckets(0.000_05, 2.0, 15)),
             outbox: Family::default(),
+            resting: Family::default(),
+            requests: Family::default(),
+            half_life: Family::default(),
         };
         metrics.register();
         metrics
@@ -104,6 +116,21 @@ impl Metrics {
             "outbox_waiting",
             "Deliveries that wait, by node",
             self.outbox.clone(),
+        );
+        registry.register(
+            "outbox_resting",
+            "Deliveries that were refused for a while, each by itself, by node",
+            self.resting.clone(),
+        );
+        registry.register(
+            "outbox_requests",
+            "Delivery requests under way, by node",
+            self.requests.clone(),
+        );
+        registry.register(
+            "outbox_half_life",
+            "Deliveries past half of their life, by node and lane",
+            self.half_life.clone(),
         );
     }
 
@@ -149,6 +176,25 @@ impl Metrics {
         self.outbox.get_or_create(&NodeLabel { node }).set(waiting);
     }
 
+    /// How one destination of the roster is served: deliveries that rest, requests under way.
+    pub fn destination(&self, node: &str, resting: usize, requests: usize) {
+        for (family, count) in [(&self.resting, resting), (&self.requests, requests)] {
+            let node = node.to_owned();
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            family.get_or_create(&NodeLabel { node }).set(count);
+        }
+    }
+
+    /// So many deliveries to `node`, a node of the roster, are past half of their life.
+    pub fn half_life(&self, node: &str, lane: v1::Lane, count: usize) {
+        let label = LaneLabel {
+            node: node.to_owned(),
+            lane: lane_name(lane),
+        };
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.half_life.get_or_create(&label).set(count);
+    }
+
     /// Everything as text.
     #[must_use]
     pub fn text(&self) -> String {
@@ -183,6 +229,18 @@ pub fn event_name(event: v1::Event) -> &'static str {
     }
 }
 
+/// A lane in lower case.
+#[must_use]
+pub fn lane_name(lane: v1::Lane) -> &'static str {
+    match lane {
+        v1::Lane::Unspecified => "unspecified",
+        v1::Lane::Urgent => "urgent",
+        v1::Lane::Normal => "normal",
+        v1::Lane::Bulk => "bulk",
+        v1::Lane::Control => "control",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,6 +256,8 @@ mod tests {
         metrics.delivery(true);
         metrics.block(3, 250);
         metrics.outbox("node.es", 7);
+        metrics.destination("node.es", 2, 3);
+        metrics.half_life("node.es", v1::Lane::Urgent, 1);
         let text = metrics.text();
         for line in [
             "frex_log_entries_total{event=\"accepted\"} 2",
@@ -207,6 +267,9 @@ mod tests {
             "frex_deliveries_total{result=\"answered\"} 1",
             "frex_block_entries_count 1",
             "frex_outbox_waiting{node=\"node.es\"} 7",
+            "frex_outbox_resting{node=\"node.es\"} 2",
+            "frex_outbox_requests{node=\"node.es\"} 3",
+            "frex_outbox_half_life{node=\"node.es\",lane=\"urgent\"} 1",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }

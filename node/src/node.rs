@@ -124,6 +124,8 @@ pub struct NodeStatus {
     pub checkpoint: String,
     /// Deliveries that wait, per node.
     pub outbox: Vec<Waiting>,
+    /// Deliveries past half of their life, per node and lane.
+    pub half_life: Vec<HalfLife>,
     /// Items that wait to be confirmed, per member.
     pub inbox: Vec<Waiting>,
     /// Open connections.
@@ -140,6 +142,17 @@ pub struct Waiting {
     /// Whose.
     pub owner: String,
     /// How many, counted up to 10,000.
+    pub count: usize,
+}
+
+/// What waits for one node in one lane, and has waited for more than half of its life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HalfLife {
+    /// For which node.
+    pub node: String,
+    /// In which lane, in lower case.
+    pub lane: &'static str,
+    /// How many.
     pub count: usize,
 }
 
@@ -169,6 +182,12 @@ impl Node {
     #[must_use]
     pub fn status(&self) -> NodeStatus {
         status::of(&self.shared)
+    }
+
+    /// What is past half of its life: only where something is. Spec: DEL-44.
+    #[must_use]
+    pub fn half_life(&self) -> Vec<HalfLife> {
+        status::half_life(&self.shared)
     }
 
     /// Tells the status for as long as the node runs, then nothing.

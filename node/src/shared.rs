@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::{
     bells::Bells,
     config::NodeConfig,
+    delivery::desk::Desks,
     disk::{Disk, Space},
     intake::Intake,
     leases::Leases,
@@ -64,6 +65,8 @@ pub struct Shared {
     pub space: Space,
     /// Inbox items that some stream holds.
     pub leases: Leases,
+    /// How it stands with each destination.
+    pub desks: Desks,
 }
 
 /// The public halves of the keys that a node was started with.

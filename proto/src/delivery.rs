@@ -5,7 +5,7 @@ mod backoff;
 mod life;
 mod stage;
 
-pub use backoff::Backoff;
+pub use backoff::{Backoff, cap_ms};
 pub use life::default_life_ms;
 
 /// How far an envelope has come for one recipient. Spec: DEL-5.

@@ -131,6 +131,8 @@ codes! {
     KeyRetired = 4007, "KEY_RETIRED", 22, Peer, Never, "the envelope is sealed to a key that the recipient has retired", "Seal it anew under the same message id: frex send FILE --to MEMBER --message ID --from DIR";
     /// Sealed to a key that nobody here has heard of yet.
     KeyUnknown = 4008, "KEY_UNKNOWN", 23, Peer, Later, "the envelope is sealed to a key that the recipient does not list, or not yet", "The sender's node tries again by itself; see the keys with: frex roster show DIR";
+    /// Ended by an order of those whose it is, or of the operator.
+    Withdrawn = 4009, "WITHDRAWN", 22, Caller, Never, "the delivery was ended by its sender or by who runs the node", "If it should get there after all, file it anew: frex send";
     /// Busy or over quota.
     RetryAfter = 5001, "RETRY_AFTER", 23, Environment, Later, "the node is busy or a quota is used up", "The sender's node tries again by itself";
     /// No space left.

@@ -103,6 +103,12 @@ pub const JOIN_TRIES_MAX: u32 = 10;
 pub const INVITATION_LIFE_MS_MAX: u64 = 31 * 24 * 60 * 60 * 1000;
 /// For how long a freshness statement vouches at most, milliseconds: 7 days. Spec: LIM-57.
 pub const FRESHNESS_LIFE_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1000;
+/// Items of one destination that a node remembers as refused for a while. Spec: LIM-60.
+pub const RESTING_ITEMS_MAX: usize = 4096;
+/// Rows of one page of an outbox. Spec: LIM-61.
+pub const OUTBOX_ROWS_MAX: usize = 48;
+/// Deliveries that a node looks at for one page of an outbox. Spec: LIM-62.
+pub const OUTBOX_LOOKED_AT_MAX: usize = 256;
 
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte
@@ -115,4 +121,6 @@ const _: () = {
     // A root of all its keys, each 1,952 bytes of companion and 100 more, and all its signatures.
     assert!(2 * GOVERNANCE_KEYS_MAX * 2052 + SIGNATURES_MAX / 2 * (3340 + 90) <= ROOT_BYTES_MAX);
     assert!(STATEMENT_BYTES_MAX + CHECKPOINT_BYTES_MAX < ANSWER_FRAME_BYTES_MAX + 4096);
+    // A row: key, node and member of the longest names, two ids, ten numbers.
+    assert!(OUTBOX_ROWS_MAX * (3 * (ID_BYTES_MAX + 12) + 60 + 10 * 12) < ANSWER_FRAME_BYTES_MAX);
 };

@@ -201,7 +201,7 @@ impl Client {
         })
     }
 
-    async fn ask_one(
+    pub(super) async fn ask_one(
         &self,
         request: v1::request::Request,
     ) -> Result<v1::answer::Answer, QueryError> {
@@ -214,7 +214,7 @@ impl Client {
     }
 
     /// Asks once, and once more if the session turns out to be lost. The answers up to Done.
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         request: v1::request::Request,
     ) -> Result<Vec<v1::answer::Answer>, QueryError> {
@@ -249,7 +249,7 @@ impl Client {
 /// Answers to one question: more than a message with every recipient and stage has.
 const ANSWERS_MAX: usize = 4096;
 
-fn refused(refusal: &v1::Refusal) -> QueryError {
+pub(super) fn refused(refusal: &v1::Refusal) -> QueryError {
     QueryError::Refused(WireCode::from_number(refusal.code))
 }
 

@@ -12,7 +12,9 @@ use super::{
     failure::Done,
     federation, fsck, inbox, init,
     invite::{self, InviteAction},
-    join, key, log, passphrase,
+    join, key, log,
+    outbox::{self, OutboxCommand},
+    passphrase,
     peer::{self, PeerCommand},
     receipt, roster, run, send, show, status,
 };
@@ -65,6 +67,7 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Bulk(args) => bulk::bulk(&args, json),
         Command::Inbox(args) => inbox::inbox(&args, json),
         Command::Show(args) => show::show(&args, json),
+        Command::Outbox(command) => outbox(&command, json),
         Command::Receipt(ReceiptCommand::Verify(args)) => receipt::verify::verify(&args, json),
         Command::Receipt(ReceiptCommand::Ls(args)) => receipt::list::list(&args.dir, json),
         Command::Receipt(ReceiptCommand::Fetch(args)) => receipt::fetch::fetch(&args, json),
@@ -89,6 +92,15 @@ fn federation(command: FederationCommand, json: bool) -> Done {
         FederationCommand::Sign(args) => federation::sign::sign(&args, json),
         FederationCommand::Combine(args) => federation::combine::combine(&args, json),
         FederationCommand::Show(args) => federation::show::show(&args, json),
+    }
+}
+
+fn outbox(command: &OutboxCommand, json: bool) -> Done {
+    match command {
+        OutboxCommand::Ls(args) => outbox::list::list(args, json),
+        OutboxCommand::Show(args) => outbox::show::show(args, json),
+        OutboxCommand::Requeue(args) => outbox::order::requeue(args, json),
+        OutboxCommand::Drop(args) => outbox::order::drop(args, json),
     }
 }
 

@@ -26,6 +26,7 @@ use super::{
     failure::{Failure, OrCode, OrFail},
     files, output, passphrase,
 };
+pub use crate::metrics::lane_name;
 
 /// Below the member's folder: what is known of each message that was sent.
 pub const SENT_DIR: &str = "sent";
@@ -112,17 +113,6 @@ pub fn kind_name(kind: v1::Kind) -> &'static str {
         v1::Kind::Notice => "notice",
         v1::Kind::Statistics => "statistics",
         v1::Kind::Ping => "ping",
-    }
-}
-
-/// A lane in lower case.
-pub fn lane_name(lane: v1::Lane) -> &'static str {
-    match lane {
-        v1::Lane::Unspecified => "unspecified",
-        v1::Lane::Urgent => "urgent",
-        v1::Lane::Normal => "normal",
-        v1::Lane::Bulk => "bulk",
-        v1::Lane::Control => "control",
     }
 }
 

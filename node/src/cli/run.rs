@@ -24,7 +24,7 @@ use tokio::{
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    LogFormat, RunArgs,
+    LogFormat, RunArgs, alert,
     failure::{Done, Failure, OrCode, OrFail},
     files, output, passphrase,
 };
@@ -79,6 +79,7 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
     let (dir, file) = (home.dir.clone(), home.dir.join(ROSTER_FILE));
     let log_key_in_force = log_key_in_force(&home);
     let metrics_address = home.config.metrics;
+    let alert_command = home.config.alert_command.clone();
     let operator = home
         .roster
         .node(&home.config.node)
@@ -113,6 +114,7 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
     let ended = tokio::select! {
         never = take_installed(&node, &file) => match never {},
         never = take_suspensions(&node, &dir) => match never {},
+        never = alert::watch(&node, &alert_command) => match never {},
         code = stop.asked() => Ok(code),
         code = node.failed() => Err(failed(code, &args.dir)),
     };

@@ -16,10 +16,13 @@ use frex_proto::{
 };
 use prost::Message;
 
-use super::{Attempt, Tried};
+use super::{About, Attempt, Batch, Report, Tried, desk::Desk};
 use crate::{
     frames::{FRAME_WAIT, put_envelope},
-    ledger::{Entry, LedgerError, Outcome, PeerReceiptEntry, records, records::OutboxItem},
+    ledger::{
+        Entry, LedgerError, Outcome, PeerReceiptEntry,
+        records::{self, LANES, OutboxItem},
+    },
     shared::Shared,
     suspension::Suspensions,
 };
@@ -48,6 +51,7 @@ struct Outgoing {
 struct Refusal {
     code: WireCode,
     retry_after_ms: u64,
+    about: About,
 }
 
 /// What the replies to an envelope are worth: encoded receipts, or a refusal.
@@ -69,6 +73,14 @@ impl Refusal {
         Self {
             code: WireCode::from_number(wire.code),
             retry_after_ms: wire.retry_after_ms,
+            about: About::Item,
+        }
+    }
+
+    fn silence(code: WireCode) -> Self {
+        Self {
+            about: About::Silence,
+            ..code.into()
         }
     }
 }
@@ -78,6 +90,20 @@ impl From<WireCode> for Refusal {
         Self {
             code,
             retry_after_ms: 0,
+            about: About::Item,
+        }
+    }
+}
+
+/// A peer that stops a stream says why, about the whole of it; any other failure says nothing.
+impl From<TransportError> for Refusal {
+    fn from(error: TransportError) -> Self {
+        match error {
+            TransportError::StreamRefused(code) => Self {
+                about: About::Request,
+                ..code.into()
+            },
+            other => Self::silence((&other).into()),
         }
     }
 }
@@ -113,66 +139,82 @@ impl Verifier {
 pub async fn deliver(
     shared: &Arc<Shared>,
     session: &Session,
-    node: &str,
+    desk: &Desk,
     verifier: &Arc<Verifier>,
-    lane: v1::Lane,
-    items: Vec<OutboxItem>,
-) -> Vec<Tried> {
+    batch: Batch,
+) -> Report {
     let now_ms = shared.now_ms();
-    let mut tried = Vec::with_capacity(items.len());
-    let mut batch = Vec::new();
+    let lane = LANES[batch.slot];
+    let mut tried = Vec::with_capacity(batch.items.len());
+    let mut outgoing = Vec::new();
     let mut bytes = 0;
-    for item in items {
+    for item in batch.items {
         if item.expires_ms <= now_ms {
-            tried.push(give_up(shared, node, &item, WireCode::Expired).await);
+            tried.push(give_up(shared, desk, &item, WireCode::Expired).await);
             continue;
         }
-        match load(shared, node, &item) {
-            Ok(Loaded::Envelope(outgoing)) => {
-                bytes += outgoing.envelope.encoded_len();
-                batch.push(*outgoing);
+        match load(shared, desk.node(), &item) {
+            Ok(Loaded::Envelope(envelope)) => {
+                bytes += envelope.envelope.encoded_len();
+                outgoing.push(*envelope);
             }
             Ok(Loaded::Stage(receipt)) => {
-                tried.push(relay(shared, session, node, item, receipt).await);
+                tried.push(relay(shared, session, desk, item, receipt).await);
             }
             Ok(Loaded::Withheld(by)) => tried.push(withheld(item.key, by)),
             Err(error) => {
                 tracing::error!(error = ?error, "an outbox item cannot be read");
-                tried.push(again(item.key, WireCode::StorageFailed));
+                tried.push(Tried {
+                    key: item.key,
+                    attempt: Attempt::Unreadable,
+                });
             }
         }
         if bytes > REQUEST_BYTES_MAX {
-            tried.extend(
-                send(
-                    shared,
-                    session,
-                    node,
-                    verifier,
-                    lane,
-                    std::mem::take(&mut batch),
-                )
-                .await,
-            );
+            let some = std::mem::take(&mut outgoing);
+            tried.extend(send(shared, session, desk, verifier, lane, some).await);
             bytes = 0;
         }
     }
-    if !batch.is_empty() {
-        tried.extend(send(shared, session, node, verifier, lane, batch).await);
+    if !outgoing.is_empty() {
+        tried.extend(send(shared, session, desk, verifier, lane, outgoing).await);
     }
-    tried
+    Report {
+        slot: batch.slot,
+        probe: batch.probe,
+        began: batch.began,
+        tried,
+    }
 }
 
-/// Records that an item will not be delivered.
-pub async fn give_up(shared: &Shared, node: &str, item: &OutboxItem, code: WireCode) -> Tried {
+/// Records that an item will not be delivered, for a reason that is found here.
+pub async fn give_up(shared: &Shared, desk: &Desk, item: &OutboxItem, code: WireCode) -> Tried {
+    let attempts = desk.attempts(&item.key);
+    conclude(shared, item, code, attempts, Attempt::Ended).await
+}
+
+/// Records that the destination refused an item for good.
+async fn refused(shared: &Shared, desk: &Desk, item: &OutboxItem, code: WireCode) -> Tried {
+    let attempts = desk.attempts(&item.key).saturating_add(1);
+    conclude(shared, item, code, attempts, Attempt::Answered).await
+}
+
+async fn conclude(
+    shared: &Shared,
+    item: &OutboxItem,
+    code: WireCode,
+    attempts: u32,
+    attempt: Attempt,
+) -> Tried {
     let entry = Entry::Undeliverable {
-        outbox_key: item.key.clone(),
-        message: item.message,
-        node: node.to_owned(),
+        item: item.clone(),
         code,
+        attempts,
     };
+    let key = item.key.clone();
     match shared.ledger.record(entry).await {
-        Outcome::Failed(code) => again(item.key.clone(), code),
-        _ => settled(item.key.clone()),
+        Outcome::Failed(code) => again(key, code),
+        _ => Tried { key, attempt },
     }
 }
 
@@ -222,7 +264,7 @@ fn load(shared: &Shared, node: &str, item: &OutboxItem) -> Result<Loaded, Ledger
 async fn send(
     shared: &Arc<Shared>,
     session: &Session,
-    node: &str,
+    desk: &Desk,
     verifier: &Arc<Verifier>,
     lane: v1::Lane,
     batch: Vec<Outgoing>,
@@ -240,12 +282,11 @@ async fn send(
     }
     let replies = match exchange(session, lane, envelopes).await {
         Ok(replies) => replies,
-        Err(error) => {
-            let code = WireCode::from(&error);
-            return waiting
-                .into_iter()
-                .map(|(item, ..)| again(item.key, code))
-                .collect();
+        Err(refusal) => {
+            let refusal = of_many(refusal, waiting.len());
+            let verdicts = waiting.into_iter();
+            let verdicts = verdicts.map(|(item, _, detail)| (item, detail, Err(refusal)));
+            return record(shared, desk, verdicts.collect()).await;
         }
     };
     let verifier = verifier.clone();
@@ -256,15 +297,28 @@ async fn send(
         judged.collect::<Vec<_>>()
     };
     let judged = shared.workers.run(verify).await.unwrap_or_default();
-    record(shared, node, judged).await
+    record(shared, desk, judged).await
 }
 
-/// Sends the envelopes as one request and collects one reply for each.
+/// What the refusal of a request means for each of so many items in it. One that is for good may
+/// be meant for any of them, and must not end the others. Spec: DEL-42.
+fn of_many(refusal: Refusal, items: usize) -> Refusal {
+    match gives_up(refusal) && items > 1 {
+        true => Refusal {
+            about: About::Company,
+            ..refusal
+        },
+        false => refusal,
+    }
+}
+
+/// Sends the envelopes as one request and collects the replies to each; a refusal of the whole
+/// request names its first envelope and is the only reply.
 async fn exchange(
     session: &Session,
     lane: v1::Lane,
     envelopes: Vec<v1::Envelope>,
-) -> Result<Vec<Vec<Reply>>, TransportError> {
+) -> Result<Vec<Vec<Reply>>, Refusal> {
     let count = envelopes.len();
     let deliver = v1::Deliver {
         envelopes: u32::try_from(count).unwrap_or(u32::MAX),
@@ -295,16 +349,26 @@ async fn exchange(
             (Some(v1::answer::Answer::Refusal(refusal)), Some(place)) => {
                 place.push(Reply::Refusal(Refusal::of(&refusal)));
             }
-            (Some(v1::answer::Answer::Done(_)), _) => return Ok(replies),
-            _ => return Err(frex_proto::wire::FrameError::Malformed.into()),
+            (Some(v1::answer::Answer::Done(_)), _) => break,
+            _ => return Err(Refusal::silence(WireCode::Malformed)),
         }
+    }
+    match &replies[..] {
+        [first, others @ ..] if others.iter().all(Vec::is_empty) => match &first[..] {
+            [Reply::Refusal(refusal)] if !others.is_empty() => Err(Refusal {
+                about: About::Request,
+                ..*refusal
+            }),
+            _ => Ok(replies),
+        },
+        _ => Ok(replies),
     }
 }
 
 /// What replies are worth: a receipt only if it proves what it says about this very envelope.
 fn judge(verifier: &Verifier, id: EnvelopeId, replies: Vec<Reply>) -> Verdict {
     if replies.is_empty() {
-        return Err(WireCode::TimedOut.into());
+        return Err(Refusal::silence(WireCode::TimedOut));
     }
     let mut answer = Answer::default();
     for reply in replies {
@@ -324,7 +388,7 @@ fn judge(verifier: &Verifier, id: EnvelopeId, replies: Vec<Reply>) -> Verdict {
 
 async fn record(
     shared: &Shared,
-    node: &str,
+    desk: &Desk,
     judged: Vec<(OutboxItem, String, Verdict)>,
 ) -> Vec<Tried> {
     let mut tried = Vec::with_capacity(judged.len());
@@ -340,15 +404,15 @@ async fn record(
                 keys.push(item.key.clone());
                 entries.push(Entry::PeerReceipt(PeerReceiptEntry {
                     message: item.message,
-                    node: node.to_owned(),
+                    node: desk.node().to_owned(),
                     detail,
                     receipt,
                     refusal,
                     outbox_key: Some(item.key),
                 }));
             }
-            Err(Refusal { code, .. }) if gives_up(code) => {
-                tried.push(give_up(shared, node, &item, code).await);
+            Err(refusal) if gives_up(refusal) => {
+                tried.push(refused(shared, desk, &item, refusal.code).await);
             }
             Err(refusal) => tried.push(again(item.key, refusal)),
         }
@@ -357,22 +421,25 @@ async fn record(
     for (key, outcome) in keys.into_iter().zip(outcomes) {
         tried.push(match outcome {
             Outcome::Failed(code) => again(key, code),
-            _ => settled(key),
+            _ => answered(key),
         });
     }
     tried
 }
 
 /// A refusal that the same bytes will meet again. A receipt that does not verify is no refusal:
-/// the peer may have accepted, so the item stays until it answers well or expires.
-fn gives_up(code: WireCode) -> bool {
-    code.info().retry == Retry::Never && !matches!(code, WireCode::BadReceipt | WireCode::BadProof)
+/// the peer may have accepted, so the item stays until it answers well or expires. Neither is an
+/// answer that cannot be read, nor one that may be meant for another item.
+fn gives_up(refusal: Refusal) -> bool {
+    matches!(refusal.about, About::Item | About::Request)
+        && refusal.code.info().retry == Retry::Never
+        && !matches!(refusal.code, WireCode::BadReceipt | WireCode::BadProof)
 }
 
 async fn relay(
     shared: &Shared,
     session: &Session,
-    node: &str,
+    desk: &Desk,
     item: OutboxItem,
     receipt: v1::Receipt,
 ) -> Tried {
@@ -400,21 +467,19 @@ async fn relay(
             };
             match shared.ledger.record(entry).await {
                 Outcome::Failed(code) => again(item.key, code),
-                _ => settled(item.key),
+                _ => answered(item.key),
             }
         }
-        Ok(Some(Refusal { code, .. })) if gives_up(code) => {
-            give_up(shared, node, &item, code).await
-        }
+        Ok(Some(refusal)) if gives_up(refusal) => refused(shared, desk, &item, refusal.code).await,
         Ok(Some(refusal)) => again(item.key, refusal),
-        Err(error) => again(item.key, WireCode::from(&error)),
+        Err(error) => again(item.key, Refusal::from(error)),
     }
 }
 
-fn settled(key: Bytes) -> Tried {
+fn answered(key: Bytes) -> Tried {
     Tried {
         key,
-        attempt: Attempt::Settled,
+        attempt: Attempt::Answered,
     }
 }
 
@@ -429,12 +494,14 @@ fn again(key: Bytes, refusal: impl Into<Refusal>) -> Tried {
     let Refusal {
         code,
         retry_after_ms,
+        about,
     } = refusal.into();
     Tried {
         key,
         attempt: Attempt::Again {
             code,
             retry_after_ms,
+            about,
         },
     }
 }

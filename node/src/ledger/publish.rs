@@ -115,7 +115,14 @@ pub struct State {
     /// Time of the newest leaf.
     #[prost(uint64, tag = "5")]
     pub last_ms: u64,
+    /// The [`INDEX_FORM`] of the index that this lies in.
+    #[prost(uint32, tag = "6")]
+    pub form: u32,
 }
+
+/// How keys and values of the index are made. An index of another form is made anew from the
+/// journal at the next start: it holds nothing that is not there. Spec: NOD-13.
+pub const INDEX_FORM: u32 = 2;
 
 /// Writes the published files and keeps their right edge in memory.
 pub struct Publisher {
@@ -213,6 +220,7 @@ impl Publisher {
                     .collect(),
                 checkpoint: tail.checkpoint.clone(),
                 last_ms: tail.last_ms,
+                form: INDEX_FORM,
             };
             (std::mem::take(&mut tail.leaves), state)
         };

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     Entry, Job, LedgerError, MessageKey, Outcome,
     publish::{Publisher, Tail},
-    records::{self, OutboxItem, Record},
+    records::{self, DeadLetter, OutboxItem, Record},
 };
 use crate::{
     index::{Index, Table},
@@ -90,6 +90,15 @@ impl Ledger {
     /// # Errors
     /// Index or journal damage.
     pub fn history(&self, message: MessageKey) -> Result<Vec<Stored>, LedgerError> {
+        let found = self.history_at(message)?;
+        Ok(found.into_iter().map(|(_, stored)| stored).collect())
+    }
+
+    /// As [`history`](Self::history), with where each record is.
+    ///
+    /// # Errors
+    /// Index or journal damage.
+    pub fn history_at(&self, message: MessageKey) -> Result<Vec<(Position, Stored)>, LedgerError> {
         let rows = self.index.scan(Table::Message, &message.0, None, 4096)?;
         let mut found = Vec::with_capacity(rows.len());
         for (_, value) in rows {
@@ -99,7 +108,7 @@ impl Ledger {
         found.sort_unstable();
         found
             .into_iter()
-            .map(|position| self.read(position))
+            .map(|position| Ok((position, self.read(position)?)))
             .collect()
     }
 
@@ -165,6 +174,33 @@ impl Ledger {
         value
             .map(|value| records::parse_outbox(key.clone(), &value).ok_or(LedgerError::Record))
             .transpose()
+    }
+
+    /// The dead letter under `key`, if there is one.
+    ///
+    /// # Errors
+    /// Index damage.
+    pub fn dead_letter(&self, key: &Bytes) -> Result<Option<DeadLetter>, LedgerError> {
+        let value = self.index.get(Table::Dead, key)?;
+        value
+            .map(|value| records::parse_dead(key.clone(), &value).ok_or(LedgerError::Record))
+            .transpose()
+    }
+
+    /// Keys of up to `limit` deliveries to any node, those that wait or the dead letters, in
+    /// order, after the key `after`.
+    ///
+    /// # Errors
+    /// Index damage.
+    pub fn delivery_keys(
+        &self,
+        dead: bool,
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Bytes>, LedgerError> {
+        let table = if dead { Table::Dead } else { Table::Outbox };
+        let rows = self.index.scan(table, &[], after, limit)?;
+        Ok(rows.into_iter().map(|(key, _)| key).collect())
     }
 
     /// Up to `limit` inbox items of `member`: their keys, urgent first.

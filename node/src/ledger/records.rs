@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use frex_proto::{
     id::{EnvelopeId, MessageId},
-    label, receipt, v1,
+    label,
+    log::Leaf,
+    receipt, v1,
 };
 use prost::{Message, encoding};
 
@@ -33,6 +35,10 @@ pub const UNDELIVERABLE: RecordKind = RecordKind(8);
 pub const TRUST_HELD: RecordKind = RecordKind(9);
 /// Another roster came into force.
 pub const TRUST: RecordKind = RecordKind(10);
+/// A delivery that was given up waits again.
+pub const REQUEUED: RecordKind = RecordKind(11);
+/// A delivery was ended by an order, or a dead letter removed by one.
+pub const DROPPED: RecordKind = RecordKind(12);
 
 /// Whether a record of this kind stands for an entry of the log.
 #[must_use]
@@ -60,22 +66,22 @@ pub struct Record {
     /// Recipients served here (2), or the member who speaks (4).
     #[prost(string, repeated, tag = "5")]
     pub members: Vec<String>,
-    /// Destinations (1), the node to relay to (4), the issuer (5).
+    /// Destinations (1), the node to relay to (4), the issuer (5), the destination (8, 11, 12).
     #[prost(string, repeated, tag = "6")]
     pub nodes: Vec<String>,
     /// Lane (1–2).
     #[prost(int32, tag = "7")]
     pub lane: i32,
-    /// Expiry (1, 2, 4).
+    /// Expiry (1, 2, 4, 8, 11).
     #[prost(uint64, tag = "8")]
     pub expires_ms: u64,
     /// Position of the inbox item that is done (4).
     #[prost(uint64, tag = "9")]
     pub item: u64,
-    /// Outbox key that is done (5, 7, 8).
+    /// Outbox key that is done (5, 7, 8, 12), or is not (11).
     #[prost(bytes = "bytes", tag = "10")]
     pub outbox_key: Bytes,
-    /// Wire code (3, 8).
+    /// Wire code (3, 8), or [`WireCode::Withdrawn`] if what was dropped still waited (12).
     #[prost(uint32, tag = "11")]
     pub code: u32,
     /// Member and stage of a stage statement (4, 5), or the id of an envelope that was sealed
@@ -85,9 +91,35 @@ pub struct Record {
     /// Whether the message came before, sealed to keys that were retired (1, 2).
     #[prost(bool, tag = "13")]
     pub resealed: bool,
+    /// Since when there was something to deliver (1, 4, 8, 11). Records of before have none.
+    #[prost(uint64, tag = "14")]
+    pub since_ms: u64,
+    /// How it was given up (8).
+    #[prost(message, optional, tag = "15")]
+    pub ended: Option<Ended>,
+}
+
+/// How a delivery was given up.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct Ended {
+    /// When.
+    #[prost(uint64, tag = "1")]
+    pub at_ms: u64,
+    /// How often it had been tried, as far as was known.
+    #[prost(uint32, tag = "2")]
+    pub attempts: u32,
 }
 
 impl Record {
+    /// Since when there was something to deliver: a record of before has the time of its leaf.
+    fn since_ms(&self) -> u64 {
+        if self.since_ms != 0 {
+            return self.since_ms;
+        }
+        let receipt = v1::Receipt::decode(self.receipt.clone()).unwrap_or_default();
+        Leaf::parse(&receipt.leaf).map_or(0, |leaf| leaf.time_ms())
+    }
+
     /// The record's bytes, in two parts to be written one after another: the envelope comes last
     /// and is not copied.
     #[must_use]
@@ -120,9 +152,48 @@ pub struct OutboxItem {
     pub position: Position,
     /// When it is given up.
     pub expires_ms: u64,
+    /// Since when it is to be delivered.
+    pub since_ms: u64,
     /// The message it belongs to.
     pub message: MessageKey,
 }
+
+impl OutboxItem {
+    /// When half of its life is over.
+    #[must_use]
+    pub fn half_life_ms(&self) -> u64 {
+        self.since_ms + self.expires_ms.saturating_sub(self.since_ms) / 2
+    }
+
+    /// Its lane, as a slot of [`LANES`].
+    #[must_use]
+    pub fn slot(&self) -> usize {
+        lane_slot(&self.key)
+    }
+
+    /// The node that it is for.
+    #[must_use]
+    pub fn node(&self) -> &str {
+        queue_owner(&self.key)
+    }
+}
+
+/// One delivery that was given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// As it waited.
+    pub item: OutboxItem,
+    /// The record that says how it ended.
+    pub ended: Position,
+}
+
+/// Lanes in the order in which a queue holds them.
+pub const LANES: [v1::Lane; 4] = [
+    v1::Lane::Urgent,
+    v1::Lane::Control,
+    v1::Lane::Normal,
+    v1::Lane::Bulk,
+];
 
 /// Suffix of a message's own record as sender; if it was sealed again, the envelope id follows.
 pub const SENT_SUFFIX: u8 = b'S';
@@ -136,7 +207,7 @@ pub const STAGE_SUFFIX: u8 = b'T';
 pub const PEER_SUFFIX: u8 = b'R';
 /// Ends the detail of a refusal that came beside the acceptance for other recipients.
 pub const PARTIAL_DETAIL: &str = "\0refused";
-/// Suffix of a given-up delivery; the node follows.
+/// Suffix of a given-up delivery; its outbox key follows.
 pub const UNDELIVERABLE_SUFFIX: u8 = b'U';
 /// Suffix of the roster in force.
 pub const TRUST_SUFFIX: u8 = b'F';
@@ -193,6 +264,23 @@ pub fn queue_position(key: &[u8]) -> Option<Position> {
     Some(Position::from_u64(u64::from_be_bytes(tail)))
 }
 
+/// The owner in a queue key; empty if it is none.
+#[must_use]
+pub fn queue_owner(key: &[u8]) -> &str {
+    let owner = key.split(|byte| *byte == 0).next().unwrap_or_default();
+    std::str::from_utf8(owner).unwrap_or_default()
+}
+
+/// The slot of [`LANES`] in a queue key; that of NORMAL if it names none.
+#[must_use]
+pub fn lane_slot(key: &[u8]) -> usize {
+    let slot = key.len().checked_sub(9).and_then(|place| key.get(place));
+    match slot {
+        Some(slot @ 0..=3) => usize::from(*slot),
+        _ => usize::from(lane_order(v1::Lane::Normal.into())),
+    }
+}
+
 fn lane_order(lane: i32) -> u8 {
     match v1::Lane::try_from(lane) {
         Ok(v1::Lane::Urgent) => 0,
@@ -224,12 +312,24 @@ pub fn parse_kept(value: &[u8]) -> Option<Kept> {
 /// Reads one outbox row.
 #[must_use]
 pub fn parse_outbox(key: Bytes, value: &[u8]) -> Option<OutboxItem> {
-    let (expires, message) = value.split_at_checked(8)?;
+    let (expires, rest) = value.split_first_chunk()?;
+    let (since, message) = rest.split_first_chunk()?;
     Some(OutboxItem {
         position: queue_position(&key)?,
-        expires_ms: u64::from_be_bytes(expires.try_into().ok()?),
+        expires_ms: u64::from_be_bytes(*expires),
+        since_ms: u64::from_be_bytes(*since),
         message: MessageKey(message.try_into().ok()?),
         key,
+    })
+}
+
+/// Reads one row of the dead letters: an outbox row, and where its end is recorded.
+#[must_use]
+pub fn parse_dead(key: Bytes, value: &[u8]) -> Option<DeadLetter> {
+    let (row, ended) = value.split_last_chunk()?;
+    Some(DeadLetter {
+        item: parse_outbox(key, row)?,
+        ended: Position::from_u64(u64::from_be_bytes(*ended)),
     })
 }
 
@@ -285,9 +385,9 @@ pub fn changes(
             let key = message_key(message, PEER_SUFFIX, &detail);
             changes.push(put(Table::Message, key, place));
         }
-        UNDELIVERABLE => {
-            let key = message_key(message, UNDELIVERABLE_SUFFIX, &[node.as_bytes()]);
-            changes.push(put(Table::Message, key, place));
+        UNDELIVERABLE | REQUEUED | DROPPED => {
+            ended_changes(&mut changes, kind, record, message, place);
+            return Ok(changes);
         }
         TRUST_HELD | TRUST => {
             let key = message_key(message, TRUST_SUFFIX, &[]);
@@ -300,6 +400,36 @@ pub fn changes(
         changes.push(delete(Table::Outbox, record.outbox_key.to_vec()));
     }
     Ok(changes)
+}
+
+/// What was given up, queued again, or dropped: dead or waiting, and never both.
+fn ended_changes(
+    changes: &mut Vec<Change>,
+    kind: RecordKind,
+    record: &Record,
+    message: MessageKey,
+    place: Bytes,
+) {
+    let ended = message_key(message, UNDELIVERABLE_SUFFIX, &[&record.outbox_key]);
+    let value = outbox_value(record, message);
+    let (mut waiting, mut dead) = (None, None);
+    match kind {
+        UNDELIVERABLE => {
+            dead = Some([&value[..], &place].concat().into());
+            changes.push(put(Table::Message, ended, place));
+        }
+        REQUEUED => {
+            waiting = Some(value);
+            changes.push(delete(Table::Message, ended));
+        }
+        // That a dead letter was given up stays true when it is gone.
+        _ if record.code == 0 => {}
+        _ => changes.push(put(Table::Message, ended, place)),
+    }
+    for (table, value) in [(Table::Outbox, waiting), (Table::Dead, dead)] {
+        let key = record.outbox_key.to_vec();
+        changes.push(Change { table, key, value });
+    }
 }
 
 fn stage_changes(
@@ -321,14 +451,16 @@ fn stage_changes(
 }
 
 fn outbox_put(node: &str, record: &Record, message: MessageKey, position: Position) -> Change {
-    let mut value = Vec::with_capacity(24);
+    let key = queue_key(node, record.lane, position);
+    put(Table::Outbox, key, outbox_value(record, message))
+}
+
+fn outbox_value(record: &Record, message: MessageKey) -> Bytes {
+    let mut value = Vec::with_capacity(32);
     value.extend_from_slice(&record.expires_ms.to_be_bytes());
+    value.extend_from_slice(&record.since_ms().to_be_bytes());
     value.extend_from_slice(&message.0);
-    put(
-        Table::Outbox,
-        queue_key(node, record.lane, position),
-        value.into(),
-    )
+    value.into()
 }
 
 fn put(table: Table, key: Vec<u8>, value: Bytes) -> Change {

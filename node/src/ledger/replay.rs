@@ -15,7 +15,7 @@ use prost::Message;
 
 use super::{
     LedgerError,
-    publish::{Publisher, State, Tail},
+    publish::{INDEX_FORM, Publisher, State, Tail},
     records::{self, Record},
 };
 use crate::{
@@ -113,6 +113,9 @@ pub fn open(
 /// The state in the index and the files that go with it, if they agree.
 fn resume(disk: &Arc<dyn Disk>, folders: &Folders, index: &Index) -> Option<(State, Publisher)> {
     let state = State::decode(index.state()?).ok()?;
+    if state.form != INDEX_FORM {
+        return None;
+    }
     let frontier = frontier_of(&state).ok()?;
     let publisher = Publisher::load(
         disk.clone(),

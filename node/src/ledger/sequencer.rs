@@ -35,6 +35,7 @@ use crate::{
 };
 
 mod plan;
+mod queue;
 mod reseal;
 #[cfg(test)]
 mod tests;

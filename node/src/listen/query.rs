@@ -26,7 +26,7 @@ pub(super) fn receipts(
         return Err(Refused(WireCode::NotFound));
     }
     for stored in history {
-        if stored.kind == records::UNDELIVERABLE {
+        if matches!(stored.kind, records::UNDELIVERABLE | records::DROPPED) {
             put_refusal(writer, 0, WireCode::from_number(stored.record.code));
         } else if !stored.record.receipt.is_empty() {
             put_receipt(writer, 0, stored.record.receipt);

@@ -61,7 +61,6 @@ pub(super) async fn start(
     let (mut tasks, suspensions) = (JoinSet::new(), SuspensionHandle::default());
     let bells = Arc::new(Bells::new(&id));
     let (ledger, sequencer, jobs) = open_ledger(&parts, &log, end_ms, bells.clone(), progress)?;
-
     let writers = (
         sequence(sequencer, jobs, fail.clone()),
         publish(
@@ -103,6 +102,7 @@ pub(super) async fn start(
         body_budget: Arc::new(Semaphore::new(BODY_BUDGET_BYTES)),
         space: Space::default(),
         leases: Leases::default(),
+        desks: delivery::desk::Desks::default(),
     });
     tasks.spawn(listen::accept(shared.clone(), greeter.clone()));
     tasks.spawn(delivery::run(shared.clone()));

@@ -2,8 +2,8 @@
 
 use frex_proto::roster::Standing;
 
-use super::{NodeStatus, Waiting};
-use crate::{index::Table, ledger::records, shared::Shared};
+use super::{HalfLife, NodeStatus, Waiting};
+use crate::{index::Table, ledger::records, metrics::lane_name, shared::Shared};
 
 /// Waiting things are counted up to here.
 const COUNT_MAX: usize = 10_000;
@@ -36,6 +36,7 @@ pub(super) fn of(shared: &Shared) -> NodeStatus {
             Table::Outbox,
             roster.nodes().map(|node| node.id.as_str()),
         ),
+        half_life: half_life(shared),
         inbox: waiting(
             shared,
             Table::Inbox,
@@ -48,6 +49,16 @@ pub(super) fn of(shared: &Shared) -> NodeStatus {
         disk_free_bytes: shared.disk.free_bytes(&shared.data).unwrap_or(0),
         uptime_ms: shared.now_ms().saturating_sub(shared.started_ms),
     }
+}
+
+pub(super) fn half_life(shared: &Shared) -> Vec<HalfLife> {
+    let late = shared.desks.late().into_iter();
+    late.map(|(node, lane, count)| HalfLife {
+        node,
+        lane: lane_name(lane),
+        count,
+    })
+    .collect()
 }
 
 fn standing_name(standing: Standing) -> &'static str {

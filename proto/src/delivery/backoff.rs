@@ -49,8 +49,9 @@ impl Backoff {
     }
 }
 
-/// The longest wait of a lane. A lane of a later version waits as the urgent one does.
-fn cap_ms(lane: Lane) -> u64 {
+/// The longest wait of a lane, milliseconds. A lane of a later version waits as the urgent one does. Spec: DEL-1.
+#[must_use]
+pub fn cap_ms(lane: Lane) -> u64 {
     match lane {
         Lane::Urgent | Lane::Control | Lane::Unspecified => 30_000,
         Lane::Normal => 5 * 60_000,

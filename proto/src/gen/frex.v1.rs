@@ -778,7 +778,7 @@ pub struct Hello {
 /// Opens every stream but the first.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Request {
-    #[prost(oneof = "request::Request", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "request::Request", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
     pub request: ::core::option::Option<request::Request>,
 }
 /// Nested message and enum types in `Request`.
@@ -803,6 +803,10 @@ pub mod request {
         GetRoster(super::GetRoster),
         #[prost(message, tag = "9")]
         OfferRoster(super::OfferRoster),
+        #[prost(message, tag = "10")]
+        ListOutbox(super::ListOutbox),
+        #[prost(message, tag = "11")]
+        OrderOutbox(super::OrderOutbox),
     }
 }
 /// Client to home node: `envelopes` ENVELOPE frames follow.
@@ -876,6 +880,33 @@ pub struct OfferRoster {
     #[prost(uint64, tag = "2")]
     pub bundle_bytes: u64,
 }
+/// Client to home node: what waits for other nodes, and what did not get there.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListOutbox {
+    /// of this message alone; empty: of all
+    #[prost(bytes = "bytes", tag = "1")]
+    pub message_id: ::prost::bytes::Bytes,
+    /// whose message that is; empty: the asker's
+    #[prost(string, tag = "2")]
+    pub sender: ::prost::alloc::string::String,
+    /// not the asker's alone: the member that operates the node may
+    #[prost(bool, tag = "3")]
+    pub all: bool,
+    #[prost(enumeration = "OutboxShelf", tag = "4")]
+    pub shelf: i32,
+    /// `next` of the page before; empty: from the start
+    #[prost(bytes = "bytes", tag = "5")]
+    pub after: ::prost::bytes::Bytes,
+}
+/// Client to home node: what shall become of one delivery. `done` answers it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderOutbox {
+    /// of an OutboxRow
+    #[prost(bytes = "bytes", tag = "1")]
+    pub key: ::prost::bytes::Bytes,
+    #[prost(enumeration = "OutboxAct", tag = "2")]
+    pub act: i32,
+}
 /// A typed refusal that is not logged: nothing was accepted, nothing is owed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Refusal {
@@ -886,17 +917,17 @@ pub struct Refusal {
     pub retry_after_ms: u64,
 }
 /// An answer to one envelope of a request, or to the request.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Answer {
     /// position in the request
     #[prost(uint32, tag = "1")]
     pub envelope: u32,
-    #[prost(oneof = "answer::Answer", tags = "2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "answer::Answer", tags = "2, 3, 4, 5, 6, 7, 8")]
     pub answer: ::core::option::Option<answer::Answer>,
 }
 /// Nested message and enum types in `Answer`.
 pub mod answer {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Answer {
         #[prost(message, tag = "2")]
         Receipt(super::Receipt),
@@ -910,6 +941,8 @@ pub mod answer {
         Done(super::Done),
         #[prost(message, tag = "7")]
         Roster(super::RosterState),
+        #[prost(message, tag = "8")]
+        Outbox(super::OutboxPage),
     }
 }
 /// No further answer follows on this stream.
@@ -924,6 +957,52 @@ pub struct RosterState {
     /// 0: nothing follows
     #[prost(uint64, tag = "2")]
     pub bundle_bytes: u64,
+}
+/// One delivery to one node.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OutboxRow {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub key: ::prost::bytes::Bytes,
+    /// where it goes
+    #[prost(string, tag = "2")]
+    pub node: ::prost::alloc::string::String,
+    #[prost(enumeration = "Lane", tag = "3")]
+    pub lane: i32,
+    #[prost(enumeration = "OutboxItem", tag = "4")]
+    pub item: i32,
+    /// whose it is: the sender, or who made the stage statement
+    #[prost(string, tag = "5")]
+    pub member: ::prost::alloc::string::String,
+    #[prost(bytes = "bytes", tag = "6")]
+    pub message_id: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "7")]
+    pub envelope_id: ::prost::bytes::Bytes,
+    #[prost(uint64, tag = "8")]
+    pub since_ms: u64,
+    #[prost(uint64, tag = "9")]
+    pub expires_ms: u64,
+    /// at it, or at its node since that last answered
+    #[prost(uint32, tag = "10")]
+    pub attempts: u32,
+    /// what came of the last one; 0: nothing yet
+    #[prost(uint32, tag = "11")]
+    pub code: u32,
+    /// when the next one is due; 0: as soon as may be, or never
+    #[prost(uint64, tag = "12")]
+    pub next_ms: u64,
+    #[prost(enumeration = "OutboxState", tag = "13")]
+    pub state: i32,
+    /// when it was given up
+    #[prost(uint64, tag = "14")]
+    pub ended_ms: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OutboxPage {
+    #[prost(message, repeated, tag = "1")]
+    pub rows: ::prost::alloc::vec::Vec<OutboxRow>,
+    /// where the next page begins; empty: there is none
+    #[prost(bytes = "bytes", tag = "2")]
+    pub next: ::prost::bytes::Bytes,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Proof {
@@ -985,6 +1064,142 @@ impl PeerRole {
             "PEER_ROLE_UNSPECIFIED" => Some(Self::Unspecified),
             "PEER_ROLE_NODE" => Some(Self::Node),
             "PEER_ROLE_CLIENT" => Some(Self::Client),
+            _ => None,
+        }
+    }
+}
+/// Which part of an outbox is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum OutboxShelf {
+    /// both
+    Unspecified = 0,
+    Waiting = 1,
+    Dead = 2,
+}
+impl OutboxShelf {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "OUTBOX_SHELF_UNSPECIFIED",
+            Self::Waiting => "OUTBOX_SHELF_WAITING",
+            Self::Dead => "OUTBOX_SHELF_DEAD",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "OUTBOX_SHELF_UNSPECIFIED" => Some(Self::Unspecified),
+            "OUTBOX_SHELF_WAITING" => Some(Self::Waiting),
+            "OUTBOX_SHELF_DEAD" => Some(Self::Dead),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum OutboxAct {
+    Unspecified = 0,
+    /// a dead letter waits again
+    Requeue = 1,
+    /// a delivery ends, or a dead letter goes
+    Drop = 2,
+}
+impl OutboxAct {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "OUTBOX_ACT_UNSPECIFIED",
+            Self::Requeue => "OUTBOX_ACT_REQUEUE",
+            Self::Drop => "OUTBOX_ACT_DROP",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "OUTBOX_ACT_UNSPECIFIED" => Some(Self::Unspecified),
+            "OUTBOX_ACT_REQUEUE" => Some(Self::Requeue),
+            "OUTBOX_ACT_DROP" => Some(Self::Drop),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum OutboxItem {
+    Unspecified = 0,
+    /// for the node of its recipients
+    Envelope = 1,
+    /// a member's stage statement, for the node of the envelope's sender
+    Stage = 2,
+}
+impl OutboxItem {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "OUTBOX_ITEM_UNSPECIFIED",
+            Self::Envelope => "OUTBOX_ITEM_ENVELOPE",
+            Self::Stage => "OUTBOX_ITEM_STAGE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "OUTBOX_ITEM_UNSPECIFIED" => Some(Self::Unspecified),
+            "OUTBOX_ITEM_ENVELOPE" => Some(Self::Envelope),
+            "OUTBOX_ITEM_STAGE" => Some(Self::Stage),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum OutboxState {
+    Unspecified = 0,
+    /// its turn comes
+    Waiting = 1,
+    /// refused for a while, it alone
+    Resting = 2,
+    /// a recipient there is suspended
+    Withheld = 3,
+    /// the node there cannot be reached, or takes nothing at present
+    Unreachable = 4,
+    /// given up
+    Dead = 5,
+}
+impl OutboxState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "OUTBOX_STATE_UNSPECIFIED",
+            Self::Waiting => "OUTBOX_STATE_WAITING",
+            Self::Resting => "OUTBOX_STATE_RESTING",
+            Self::Withheld => "OUTBOX_STATE_WITHHELD",
+            Self::Unreachable => "OUTBOX_STATE_UNREACHABLE",
+            Self::Dead => "OUTBOX_STATE_DEAD",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "OUTBOX_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "OUTBOX_STATE_WAITING" => Some(Self::Waiting),
+            "OUTBOX_STATE_RESTING" => Some(Self::Resting),
+            "OUTBOX_STATE_WITHHELD" => Some(Self::Withheld),
+            "OUTBOX_STATE_UNREACHABLE" => Some(Self::Unreachable),
+            "OUTBOX_STATE_DEAD" => Some(Self::Dead),
             _ => None,
         }
     }

@@ -112,7 +112,14 @@ fn outbox(said: &Value, home: &Path) -> Row {
     let Some((count, node)) = most else {
         return Row::ok(CHECKS[2], "nothing waits for another node");
     };
-    let found = format!("at most {count} wait for one node, {node}");
+    let mut found = format!("at most {count} wait for one node, {node}");
+    let late = said["half_life"].as_array().unwrap_or(&none).iter();
+    let late: u64 = late.filter_map(|row| row["count"].as_u64()).sum();
+    if late > 0 {
+        found.push_str(&format!("; {late} are past half of their life"));
+        let mend = format!("frex outbox ls --waiting --all {}", home.display());
+        return Row::warn(CHECKS[2], found, mend);
+    }
     match count >= WAITING_WARN {
         true => Row::warn(
             CHECKS[2],

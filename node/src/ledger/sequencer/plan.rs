@@ -9,7 +9,7 @@ use frex_proto::{
 use prost::Message;
 use rand_chacha::rand_core::Rng;
 
-use super::{Plan, Planned, PlannedLeaf, Sequencer, stage_detail};
+use super::{Plan, Planned, PlannedLeaf, Sequencer, queue, stage_detail};
 use crate::{
     index::Table,
     journal::RecordKind,
@@ -89,12 +89,13 @@ impl Sequencer {
                 ..
             } => self.plan_refuse((*message, *id, *submitted), *code, seen),
             Entry::Stage(stage) => self.plan_stage(job, stage, now_ms, seen),
-            Entry::PeerReceipt(receipt) => self.plan_peer_receipt(job, receipt),
+            Entry::PeerReceipt(receipt) => self.plan_peer_receipt(job, receipt, seen),
             Entry::Trust(roster) => self.plan_trust(job, *roster, now_ms, seen),
             Entry::Relayed {
                 outbox_key,
                 message,
             } => {
+                queue::take(seen, outbox_key);
                 let record = Record {
                     outbox_key: outbox_key.clone(),
                     ..Record::about(*message)
@@ -102,23 +103,11 @@ impl Sequencer {
                 Ok(Plan::of(Planned::plain(job, records::RELAYED, record)))
             }
             Entry::Undeliverable {
-                outbox_key,
-                message,
-                node,
+                item,
                 code,
-            } => {
-                let record = Record {
-                    outbox_key: outbox_key.clone(),
-                    nodes: vec![node.clone()],
-                    code: *code as u32,
-                    ..Record::about(*message)
-                };
-                Ok(Plan::of(Planned::plain(
-                    job,
-                    records::UNDELIVERABLE,
-                    record,
-                )))
-            }
+                attempts,
+            } => self.plan_undeliverable(job, item, (*code, *attempts), now_ms, seen),
+            Entry::Order { key, act } => self.plan_order(job, key, *act, now_ms, seen),
         }
     }
 
@@ -148,6 +137,7 @@ impl Sequencer {
         let record = Record {
             nodes: nodes.to_vec(),
             resealed,
+            since_ms: now_ms,
             ..admitted.record()
         };
         let mut planned = vec![self.leaf(job, records::SENT, record, &statement, now_ms)?];
@@ -293,6 +283,7 @@ impl Sequencer {
             expires_ms: stage.expires_ms,
             item: stage.item.to_u64(),
             detail,
+            since_ms: now_ms,
             ..Record::about(message)
         };
         Ok(Plan::Records(vec![self.leaf(
@@ -308,7 +299,11 @@ impl Sequencer {
         &mut self,
         job: usize,
         entry: &PeerReceiptEntry,
+        seen: &mut Taken,
     ) -> Result<Plan, LedgerError> {
+        if let Some(key) = &entry.outbox_key {
+            queue::take(seen, key);
+        }
         let detail = [entry.node.as_bytes(), b"\0", entry.detail.as_bytes()];
         let key = records::message_key(entry.message, records::PEER_SUFFIX, &detail);
         if entry.outbox_key.is_none() && self.index.get(Table::Message, &key)?.is_some() {
@@ -455,13 +450,13 @@ impl Sequencer {
 }
 
 impl Plan {
-    fn of(planned: Planned) -> Self {
+    pub(super) fn of(planned: Planned) -> Self {
         Self::Records(vec![planned])
     }
 }
 
 impl Planned {
-    fn plain(job: usize, kind: RecordKind, record: Record) -> Self {
+    pub(super) fn plain(job: usize, kind: RecordKind, record: Record) -> Self {
         Self {
             job,
             kind,
@@ -473,7 +468,7 @@ impl Planned {
 }
 
 impl Record {
-    fn about(message: MessageKey) -> Self {
+    pub(super) fn about(message: MessageKey) -> Self {
         Self {
             message: Bytes::copy_from_slice(&message.0),
             ..Self::default()
@@ -522,6 +517,7 @@ impl Entry {
             Self::Refuse { .. }
             | Self::Relayed { .. }
             | Self::Undeliverable { .. }
+            | Self::Order { .. }
             | Self::Trust(_) => 64,
         }
     }

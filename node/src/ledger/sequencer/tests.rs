@@ -18,6 +18,7 @@ use crate::{
     },
 };
 
+mod outbox;
 mod repeated;
 mod signer;
 

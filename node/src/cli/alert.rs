@@ -1,0 +1,150 @@
+//! Runs the operator's own command when deliveries come to half of their life.
+//!
+//! The command learns which node and lane and how many, and nothing of what is delivered. Whether
+//! it works changes nothing but a line in the log. Spec: DEL-45.
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    io,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::node::{HalfLife, Node};
+
+/// How often what is late is looked at.
+const LOOK_PAUSE: Duration = Duration::from_secs(1);
+/// The same node and lane is not told of more often.
+const TELL_PAUSE: Duration = Duration::from_secs(60);
+/// A command that takes longer is ended.
+const COMMAND_TIME_MAX: Duration = Duration::from_secs(30);
+const COMMAND_POLL: Duration = Duration::from_millis(50);
+
+/// What was told last of one node and lane.
+struct Told {
+    at: Instant,
+    count: usize,
+}
+
+/// Tells the command of everything that comes to half of its life, for as long as the node runs.
+pub async fn watch(node: &Node, command: &[String]) -> Infallible {
+    let mut told = BTreeMap::new();
+    loop {
+        let news = news(&mut told, node.half_life(), Instant::now());
+        if !command.is_empty() {
+            for late in news {
+                let command = command.to_vec();
+                // Nobody waits for it: a command that hangs must hold up neither news nor the end.
+                let told = thread::Builder::new().spawn(move || tell(&command, &late));
+                if let Err(error) = told {
+                    tracing::error!(%error, "the alert command cannot be run");
+                }
+            }
+        }
+        tokio::time::sleep(LOOK_PAUSE).await;
+    }
+}
+
+/// What is to be told: only where there is more than was told before, and not too often.
+fn news(
+    told: &mut BTreeMap<(String, &'static str), Told>,
+    late: Vec<HalfLife>,
+    now: Instant,
+) -> Vec<HalfLife> {
+    let still = |place: &(String, &str)| {
+        late.iter()
+            .any(|late| (late.node.as_str(), late.lane) == (place.0.as_str(), place.1))
+    };
+    // Whoever came down to nothing begins anew, but no sooner than it could have been told again.
+    told.retain(|place, told| {
+        let still = still(place);
+        if !still {
+            told.count = 0;
+        }
+        still || now < told.at + TELL_PAUSE
+    });
+    let mut news = Vec::new();
+    for late in late {
+        let place = (late.node.clone(), late.lane);
+        let known = told.get(&place);
+        let due = known.is_none_or(|told| late.count > told.count && now >= told.at + TELL_PAUSE);
+        if due {
+            let count = late.count;
+            told.insert(place, Told { at: now, count });
+            news.push(late);
+        }
+    }
+    news
+}
+
+fn tell(command: &[String], late: &HalfLife) {
+    match run(command, late) {
+        Ok(true) => {}
+        Ok(false) => tracing::error!("the alert command failed"),
+        Err(error) => tracing::error!(%error, "the alert command cannot be run"),
+    }
+}
+
+/// Says whether it ended well.
+fn run(command: &[String], late: &HalfLife) -> io::Result<bool> {
+    let Some((program, arguments)) = command.split_first() else {
+        return Ok(true);
+    };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env("FREX_ALERT", "half-life")
+        .env("FREX_NODE", &late.node)
+        .env("FREX_LANE", late.lane)
+        .env("FREX_COUNT", late.count.to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let began = Instant::now();
+    while began.elapsed() < COMMAND_TIME_MAX {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status.success());
+        }
+        thread::sleep(COMMAND_POLL);
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn late(lane: &'static str, count: usize) -> HalfLife {
+        HalfLife {
+            node: "node.es".to_owned(),
+            lane,
+            count,
+        }
+    }
+
+    // DEL-45: what stays is told once, more of it at most once a minute, each lane by itself.
+    #[test]
+    fn more_is_told_at_most_once_a_minute_and_the_same_never_again() {
+        let (mut told, began) = (BTreeMap::new(), Instant::now());
+        let mut at = |seconds: u64, now_late: Vec<HalfLife>| {
+            news(&mut told, now_late, began + Duration::from_secs(seconds))
+        };
+        let (one, two) = (vec![late("bulk", 1)], vec![late("bulk", 2)]);
+        let urgent = vec![late("urgent", 1)];
+        let both = [two.clone(), urgent.clone()].concat();
+        assert_eq!(at(0, one.clone()), one);
+        assert_eq!(at(1, two.clone()), []);
+        assert_eq!(at(2, both.clone()), urgent);
+        assert_eq!(at(60, both.clone()), two);
+        assert_eq!(at(600, both), []);
+        // It went, and something came again.
+        assert_eq!(at(601, Vec::new()), []);
+        assert_eq!(at(602, one.clone()), one);
+        assert_eq!(at(603, Vec::new()), []);
+        assert_eq!(at(604, one), []);
+    }
+}

@@ -1,0 +1,411 @@
+//! What waits, what did not get there, and what is ordered for it, while nodes are killed.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::Path,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use frex_client::{
+    environment::{Clock, Environment},
+    passphrase::Unlock,
+    tls::{Identity, config::Limits},
+    transport::{Endpoint, EndpointConfig, Greeter, RosterHandle, Session, Socket, Stream},
+};
+use frex_node::home::NodeHome;
+use frex_proto::{
+    error::WireCode,
+    roster::Peer,
+    v1::{self, request::Request},
+    wire::FrameType,
+};
+use frex_tests::processes::{Ended, Frex, NodeProcess};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+
+const SENDER: &str = "hotline.fr";
+const RECEIVER: &str = "police.es";
+const RECEIVER_NODE: &str = "node.police.es";
+const REPORT: &str = "report.json";
+const ROOT: &str = "governance/root.frex";
+/// A wide bound: nothing here takes nearly as long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn federation(dir: &Path, settings: &[(&str, &str)]) -> Frex {
+    let frex = Frex::new(env!("CARGO_BIN_EXE_frex-under-test"), dir);
+    frex.federation(&[SENDER, RECEIVER], settings);
+    let report = r#"{"reference":"A-1","created":"2026-07-01T12:00:00Z","description":"made up"}"#;
+    fs::write(dir.join(REPORT), report).unwrap();
+    frex
+}
+
+fn started(frex: &Frex, member: &str) -> NodeProcess {
+    let mut node = frex.node(member);
+    node.ready().unwrap();
+    node
+}
+
+/// Kills the node and starts it again on what its disk has.
+fn killed_and_started(frex: &Frex, member: &str, mut node: NodeProcess) -> NodeProcess {
+    node.kill().unwrap();
+    started(frex, member)
+}
+
+/// Files a report that nobody takes for now; gives its message id.
+fn file(frex: &Frex, from: &str, more: &[&str]) -> String {
+    let send = ["send", REPORT, "--to", RECEIVER, "--from", from];
+    let sent = frex.run(&[&send[..], &["--wait", "0s"], more].concat());
+    assert_eq!(sent.exit, Some(3), "{sent:?}");
+    sent.json()["message"].as_str().unwrap().to_owned()
+}
+
+/// The one delivery of a message; none if there is none.
+fn delivery(frex: &Frex, message: &str) -> Option<Value> {
+    let shown = frex.run(&["outbox", "show", message, SENDER]);
+    if shown.code() == Some(WireCode::NotFound as u64) {
+        return None;
+    }
+    let rows = shown.json()["deliveries"].as_array().unwrap().clone();
+    assert_eq!(rows.len(), 1, "{shown:?}");
+    rows.into_iter().next()
+}
+
+/// Waits until the delivery stands so.
+fn until_state(frex: &Frex, message: &str, state: &str) -> Value {
+    until(|| delivery(frex, message).filter(|row| row["state"] == state))
+}
+
+fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "it does not come to that");
+        thread::sleep(Duration::from_millis(200));
+    }
+}
+
+fn order(frex: &Frex, words: &[&str], message: &str, more: &[&str]) -> Ended {
+    frex.run(&[&["outbox"], words, &[message, SENDER], more].concat())
+}
+
+fn given_up(frex: &Frex, message: &str) -> Value {
+    let fetched = frex.run(&["receipt", "fetch", message, SENDER, "--wait", "0s"]);
+    fetched.json()["given_up"].clone()
+}
+
+fn has(row: &Value, field: &str, text: &str) -> bool {
+    row[field].as_str().unwrap().contains(text)
+}
+
+// DEL-32, DEL-33, DEL-34, DEL-37, DEL-43, CLI-21, CLI-22, CLI-23, CLI-24: a destination is down;
+// what waits says why, what expires is kept, what is dropped is told; and no kill -9 changes that.
+#[test]
+fn what_waits_says_why_and_no_order_is_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let frex = federation(dir.path(), &[]);
+    let node = started(&frex, SENDER);
+    let kept = file(&frex, SENDER, &[]);
+    let row = until_state(&frex, &kept, "unreachable");
+    assert_eq!(row["node"], RECEIVER_NODE);
+    assert!(has(&row, "what", "is not reached"), "{row}");
+    assert!(has(&row, "try", "frex peer test node.police.es"), "{row}");
+    let node = killed_and_started(&frex, SENDER, node);
+    until_state(&frex, &kept, "unreachable");
+
+    let late = file(&frex, SENDER, &["--expires", "4s"]);
+    let row = until_state(&frex, &late, "dead");
+    assert_eq!(row["code_name"], "EXPIRED");
+    assert!(has(&row, "try", "frex send"), "{row}");
+    let node = killed_and_started(&frex, SENDER, node);
+    until_state(&frex, &late, "dead");
+    let refused = order(&frex, &["requeue"], &late, &[]);
+    let code = (refused.exit, refused.code());
+    assert_eq!(code, (Some(22), Some(WireCode::Expired as u64)));
+    assert_eq!(given_up(&frex, &late)[0], "EXPIRED");
+    let planned = order(&frex, &["drop"], &late, &[]);
+    assert_eq!(
+        (planned.exit, &planned.json()["confirmed"]),
+        (Some(0), &Value::Bool(false))
+    );
+    until_state(&frex, &late, "dead");
+    assert_eq!(order(&frex, &["drop"], &late, &["--confirm"]).exit, Some(0));
+    let node = killed_and_started(&frex, SENDER, node);
+    assert_eq!(delivery(&frex, &late), None);
+    assert_eq!(given_up(&frex, &late)[0], "EXPIRED");
+
+    let unwanted = file(&frex, SENDER, &[]);
+    let other = order(
+        &frex,
+        &["drop"],
+        &unwanted,
+        &["--node", "node.nobody", "--confirm"],
+    );
+    assert_eq!(other.code(), Some(WireCode::NotFound as u64), "{other:?}");
+    let dropped = order(
+        &frex,
+        &["drop"],
+        &unwanted,
+        &["--node", RECEIVER_NODE, "--confirm"],
+    );
+    assert_eq!(dropped.exit, Some(0), "{dropped:?}");
+    let _node = killed_and_started(&frex, SENDER, node);
+    assert_eq!(delivery(&frex, &unwanted), None);
+    assert_eq!(given_up(&frex, &unwanted)[0], "WITHDRAWN");
+
+    let _receiver = started(&frex, RECEIVER);
+    until(|| delivery(&frex, &kept).is_none().then_some(()));
+    let listed = frex.done(&["outbox", "ls", SENDER]);
+    assert_eq!(listed["deliveries"], Value::Array(Vec::new()));
+    assert_eq!(arrived(&frex), [kept]);
+}
+
+/// Message ids of what the receiver fetches.
+fn arrived(frex: &Frex) -> Vec<String> {
+    let inbox = frex.run(&["inbox", RECEIVER, "--wait", "20s"]).json();
+    let rows = inbox["items"].as_array();
+    let rows = rows.unwrap_or_else(|| panic!("{inbox}")).iter();
+    rows.map(|row| row["message"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+// DEL-32, DEL-33: what a destination refuses for good is kept, and goes under the same ids once
+// the cause is mended and the roster has changed.
+#[test]
+fn what_was_refused_for_good_gets_there_when_it_is_queued_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let frex = federation(dir.path(), &[]);
+    let node = started(&frex, SENDER);
+    let stub = Stub::begin(&frex.dir().join(RECEIVER).join("node"));
+    let message = file(&frex, SENDER, &[]);
+    let row = until_state(&frex, &message, "dead");
+    assert_eq!(
+        (&row["code_name"], &row["attempts"]),
+        (&"WRONG_SENDER".into(), &1.into())
+    );
+    assert!(has(&row, "try", "frex outbox requeue"), "{row}");
+    stub.end();
+    let node = killed_and_started(&frex, SENDER, node);
+
+    frex.next_roster(
+        "next.frex",
+        "roster.frex",
+        &["--jurisdictions", "police.es=PT"],
+    );
+    for member in [SENDER, RECEIVER] {
+        let _ = frex.done(&["roster", "install", "next.frex", member]);
+    }
+    let again = order(&frex, &["requeue"], &message, &[]);
+    assert_eq!(again.exit, Some(0), "{again:?}");
+    assert_eq!(given_up(&frex, &message), Value::Array(Vec::new()));
+    let _node = killed_and_started(&frex, SENDER, node);
+    let waiting = delivery(&frex, &message).unwrap();
+    assert_eq!(waiting["envelope"], row["envelope"]);
+    assert_eq!(waiting["since"], row["since"]);
+
+    let _receiver = started(&frex, RECEIVER);
+    until(|| delivery(&frex, &message).is_none().then_some(()));
+    assert_eq!(arrived(&frex), [message]);
+}
+
+/// Stands where the receiver's node should, with its keys, and refuses every delivery for good.
+struct Stub {
+    stop: oneshot::Sender<()>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Stub {
+    fn begin(home: &Path) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let home = home.to_path_buf();
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = { runtime }.enable_all().build().unwrap();
+            runtime.block_on(async {
+                let endpoint = bind(&home);
+                tokio::select! {
+                    () = serve(&endpoint.0, &endpoint.1) => {}
+                    _ = stopped => {}
+                }
+                endpoint.0.close(WireCode::ShuttingDown);
+                endpoint.0.wait_idle().await;
+            });
+        });
+        Self { stop, thread }
+    }
+
+    fn end(self) {
+        self.stop.send(()).unwrap();
+        self.thread.join().unwrap();
+    }
+}
+
+fn bind(home: &Path) -> (Endpoint, Greeter) {
+    let home = NodeHome::open(home, Clock::System.now_ms(), &Unlock::none()).unwrap();
+    let greeter = Greeter::new(
+        Peer::Node(home.config.node.clone()),
+        RosterHandle::new(home.roster),
+        Environment::default(),
+    );
+    let config = EndpointConfig {
+        socket: Socket::Udp(home.config.listen),
+        identity: Identity::new(&home.tls_key).unwrap(),
+        key_check: greeter.key_check(),
+        key_exchange: greeter.key_exchange(),
+        limits: Limits::default(),
+        listen: true,
+        rng_seed: None,
+    };
+    (Endpoint::bind(config).unwrap(), greeter)
+}
+
+async fn serve(endpoint: &Endpoint, greeter: &Greeter) {
+    let (sender, mut sessions) = mpsc::channel(4);
+    let door = endpoint.serve(greeter.listening(), sender);
+    let answer = async {
+        while let Some(session) = sessions.recv().await {
+            tokio::spawn(refuse_all(Arc::new(session)));
+        }
+    };
+    tokio::join!(door, answer);
+}
+
+async fn refuse_all(session: Arc<Session>) {
+    while let Ok(Stream {
+        mut writer,
+        mut reader,
+    }) = session.accept().await
+    {
+        tokio::spawn(async move {
+            let request = reader.message(FrameType::Request, PATIENCE).await;
+            let Ok(v1::Request {
+                request: Some(request),
+            }) = request
+            else {
+                return;
+            };
+            let code = match request {
+                Request::Deliver(_) => WireCode::WrongSender,
+                _ => WireCode::WrongRole,
+            };
+            let refusal = v1::Refusal {
+                code: code as u32,
+                retry_after_ms: 0,
+            };
+            let done = v1::answer::Answer::Done(v1::Done {});
+            for answer in [v1::answer::Answer::Refusal(refusal), done] {
+                let answer = v1::Answer {
+                    envelope: 0,
+                    answer: Some(answer),
+                };
+                writer.put_message(FrameType::Answer, &answer);
+            }
+            let _ = writer.finish().await;
+        });
+    }
+}
+
+// DEL-35, DEL-36, DEL-37: a member that another's node serves sees and orders what is its own, the
+// member that runs the node sees and orders everything.
+#[test]
+fn a_hosted_member_sees_its_own_and_the_operator_sees_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let frex = federation(dir.path(), &[]);
+    let hosted = "guest.fr";
+    let made = frex.done(&[
+        "init",
+        "--member",
+        hosted,
+        "--name",
+        hosted,
+        "--country",
+        "FR",
+        "--role",
+        "hotline",
+        "--federation",
+        "example",
+        "--no-node",
+        "--home-node",
+        "node.hotline.fr",
+        hosted,
+    ]);
+    frex.next_roster(
+        "next.frex",
+        "roster.frex",
+        &[made["card"].as_str().unwrap()],
+    );
+    let _ = frex.done(&["roster", "install", "next.frex", "--root", ROOT, hosted]);
+    for member in [SENDER, RECEIVER] {
+        let _ = frex.done(&["roster", "install", "next.frex", member]);
+    }
+    let _node = started(&frex, SENDER);
+    let (own, theirs) = (file(&frex, SENDER, &[]), file(&frex, hosted, &[]));
+    let seen = |words: &[&str]| -> Vec<String> {
+        let listed = frex.done(&[&["outbox", "ls"], words].concat());
+        let rows = listed["deliveries"].as_array().unwrap().iter();
+        rows.map(|row| row["message"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(seen(&[hosted]), vec![theirs.clone()]);
+    assert_eq!(seen(&[SENDER]), vec![own.clone()]);
+    assert_eq!(seen(&[SENDER, "--all"]), [own.clone(), theirs.clone()]);
+    let all = frex.run(&["outbox", "ls", hosted, "--all"]);
+    assert_eq!(all.code(), Some(WireCode::WrongRole as u64), "{all:?}");
+    let drop = |from: &str, message: &str, more: &[&str]| {
+        let words = ["outbox", "drop", message, from, "--confirm"];
+        frex.run(&[&words[..], more].concat())
+    };
+    let denied = drop(hosted, &own, &[]);
+    assert_eq!(denied.code(), Some(WireCode::NotFound as u64), "{denied:?}");
+    let unnamed = drop(SENDER, &theirs, &[]);
+    assert_eq!(
+        unnamed.code(),
+        Some(WireCode::NotFound as u64),
+        "{unnamed:?}"
+    );
+    assert_eq!(drop(SENDER, &theirs, &["--all"]).exit, Some(0));
+    assert_eq!(drop(hosted, &theirs, &[]).exit, Some(1));
+    assert_eq!(seen(&[SENDER, "--all"]), [own]);
+}
+
+// DEL-44, DEL-45, CLI-10: half of its life is over and it waits: the operator's command is run, and
+// the doctor warns.
+#[test]
+fn half_of_a_life_waited_away_is_told_to_the_operator() {
+    let dir = tempfile::tempdir().unwrap();
+    let marker = dir.path().join("marker");
+    let say = r#"echo "$FREX_ALERT $FREX_NODE $FREX_LANE $FREX_COUNT" >> "$0""#;
+    let command = serde_json::json!(["/bin/sh", "-c", say, marker]).to_string();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap();
+    let metrics = format!("\"{}\"", port.local_addr().unwrap());
+    drop(port);
+    let frex = federation(
+        dir.path(),
+        &[("alert_command", &command), ("metrics", &metrics)],
+    );
+    let _node = started(&frex, SENDER);
+    let message = file(&frex, SENDER, &["--lane", "urgent", "--expires", "20s"]);
+    let told = until(|| {
+        fs::read_to_string(&marker)
+            .ok()
+            .filter(|text| !text.is_empty())
+    });
+    assert_eq!(told, format!("half-life {RECEIVER_NODE} urgent 1\n"));
+    let report = frex.run(&["doctor", &format!("{SENDER}/node")]).json();
+    let rows = report["checks"].as_array().unwrap();
+    let row = rows
+        .iter()
+        .find(|row| row["check"] == "node outbox")
+        .unwrap();
+    assert!(row.to_string().contains("past half of their life"), "{row}");
+    until_state(&frex, &message, "dead");
+    assert_eq!(
+        fs::read_to_string(&marker).unwrap(),
+        told,
+        "it is told once"
+    );
+}

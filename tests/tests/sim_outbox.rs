@@ -1,0 +1,513 @@
+//! The sender's side in a deterministic world: a long outage, poison, a destination that is full.
+//!
+//! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test sim_outbox`.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use frex_client::{
+    client::{Client, ClientConfig, Delivery, News, OutboxQuery},
+    environment::{Clock, Environment, Random},
+    tls::config::Limits,
+    transport::{RosterHandle, Socket},
+};
+use frex_node::{
+    bells::Bells,
+    config::NodeConfig,
+    index::Index,
+    journal::JournalConfig,
+    ledger::{
+        Admitted, Entry, Job, Outcome,
+        replay::{self, Folders},
+        sequencer::{Sequencer, Signer},
+    },
+    metrics::Metrics,
+    node::{Execution, Node, NodeParts},
+};
+use frex_proto::{
+    error::WireCode,
+    id::{EnvelopeId, MessageId},
+    keys::SealingSecretKey,
+    limits,
+    v1::{self, Lane, OutboxShelf, OutboxState},
+};
+use frex_tests::{
+    federation::{Federation, Organisation},
+    sim::world::{self, Machine, World},
+};
+use prost::Message;
+use rand_chacha::rand_core::Rng;
+use tokio::{
+    sync::{oneshot, watch},
+    time::{Instant, sleep},
+};
+
+const EPOCH_MS: u64 = 1_800_000_000_000;
+const PORT: u16 = 7443;
+const HOUR: Duration = Duration::from_secs(3600);
+const SENDER: &str = "platform";
+const RECEIVER: &str = "hotline";
+/// Served by the sender's node.
+const GUEST: &str = "guest";
+/// One request for each of urgent, normal and bulk, so that their order can be seen.
+const REQUESTS_MAX: usize = 3;
+const BATCH_MAX: usize = 8;
+const TERABYTE: u64 = 1 << 40;
+
+fn ip(last: u8) -> IpAddr {
+    [10, 0, 0, last].into()
+}
+
+/// Runs a scenario from each of its seeds, or from the one that is to be replayed.
+fn each_seed<F: Future<Output = ()>>(scenario: impl Fn(World) -> F) {
+    let seeds = match std::env::var("FREX_SEED") {
+        Ok(seed) => vec![seed.parse().unwrap()],
+        Err(_) => vec![1, 2, 3],
+    };
+    for seed in seeds {
+        println!("replay with FREX_SEED={seed}");
+        world::run(seed, &scenario);
+    }
+}
+
+struct Scene {
+    federation: Federation,
+    machines: BTreeMap<&'static str, Machine>,
+    clock: Clock,
+}
+
+/// A node that runs, and what it counts.
+struct Running {
+    node: Node,
+    metrics: Arc<Metrics>,
+}
+
+impl Running {
+    /// The sum of a metric over its labels.
+    fn count(&self, metric: &str) -> u64 {
+        let text = self.metrics.text();
+        let of_it = |line: &&str| line.starts_with(metric) && !line.starts_with('#');
+        let values = text.lines().filter(of_it);
+        let value = |line: &str| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
+        values.map(value).sum()
+    }
+}
+
+impl Scene {
+    fn new(world: &World) -> Self {
+        let organisation = |id, role, last| Organisation {
+            id,
+            role,
+            country: "FR",
+            node: Ok(SocketAddr::new(ip(last), PORT)),
+        };
+        let organisations = [
+            organisation(SENDER, v1::Role::Platform, 1),
+            organisation(RECEIVER, v1::Role::Hotline, 2),
+            Organisation {
+                node: Err(SENDER),
+                ..organisation(GUEST, v1::Role::Platform, 0)
+            },
+        ];
+        let names = [
+            (SENDER, 1),
+            (RECEIVER, 2),
+            ("sending", 3),
+            ("reading", 4),
+            ("guest", 5),
+        ];
+        let machines = names.map(|(name, last)| (name, world.machine(ip(last))));
+        Self {
+            federation: Federation::new(world.seed(), EPOCH_MS, &organisations),
+            machines: machines.into(),
+            clock: Clock::virtual_from(EPOCH_MS),
+        }
+    }
+
+    fn environment(&self, name: &str) -> Environment {
+        let mut seed = [0; 32];
+        self.machines[name].rng("environment").fill_bytes(&mut seed);
+        Environment {
+            clock: self.clock.clone(),
+            random: Random::seeded(seed),
+        }
+    }
+
+    async fn start(&self, id: &'static str) -> Running {
+        let (machine, seat) = (&self.machines[id], self.federation.node(id));
+        let environment = self.environment(id);
+        let metrics = Arc::new(Metrics::new());
+        let mut config = NodeConfig::new(id);
+        config.listen = seat.address;
+        config.segment_bytes = 8 * 1024 * 1024;
+        config.fill_ahead_bytes = 1024 * 1024;
+        config.requests_in_flight_max = REQUESTS_MAX;
+        config.delivery_batch_max = BATCH_MAX;
+        let parts = NodeParts {
+            roster: RosterHandle::new(self.federation.roster(environment.clock.now_ms())),
+            anchor: self.federation.anchor.clone(),
+            environment,
+            disk: Arc::new(machine.disk().clone()),
+            socket: Socket::Abstract(machine.bind(PORT).unwrap()),
+            data: PathBuf::from("/data"),
+            config,
+            tls_key: seat.tls.clone(),
+            log_key: seat.log.clone(),
+            execution: Execution::Inline,
+            metrics: metrics.clone(),
+        };
+        let node = Node::start(parts, &mut |_, _| {}).await.unwrap();
+        Running { node, metrics }
+    }
+
+    async fn client(&self, member: &str, machine: &'static str) -> Client {
+        let seat = self.federation.member(member);
+        let environment = self.environment(machine);
+        let config = ClientConfig {
+            member: seat.id.clone(),
+            roster: RosterHandle::new(self.federation.roster(environment.clock.now_ms())),
+            membership: None,
+            identity: seat.identity.clone(),
+            tls: seat.tls.clone(),
+            sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())].into(),
+            environment,
+            socket: Some(Socket::Abstract(
+                self.machines[machine].bind(50_000).unwrap(),
+            )),
+            limits: Limits::default(),
+            patience: Duration::from_secs(600),
+        };
+        Client::new(config).await.unwrap()
+    }
+
+    /// Cuts the power of the sender's machine.
+    async fn power_cut(&self, running: Running) {
+        self.machines[SENDER].crash();
+        drop(running);
+        sleep(Duration::from_secs(2)).await;
+    }
+
+    /// Writes envelopes that no submission would bring into the journal of the sender's node,
+    /// which does not run.
+    fn inject(&self, envelopes: &[(u8, Bytes, Duration)]) {
+        let seat = self.federation.node(SENDER);
+        let environment = self.environment(SENDER);
+        let now_ms = environment.clock.now_ms();
+        let log = self.federation.roster(now_ms).log_verifier(SENDER).unwrap();
+        let folders = Folders {
+            journal: PathBuf::from("/data/journal"),
+            log: PathBuf::from("/data/log").join(&log.origin),
+        };
+        let config = JournalConfig {
+            segment_bytes: 8 * 1024 * 1024,
+            fill_ahead_bytes: 1024 * 1024,
+            salt: 1,
+        };
+        let disk: Arc<dyn frex_node::disk::Disk> = Arc::new(self.machines[SENDER].disk().clone());
+        let index = Arc::new(Index::open(None).unwrap());
+        let quiet = &mut |_, _| {};
+        let replay = replay::open(&disk, &folders, config, &index, &log, false, quiet).unwrap();
+        let mut sequencer = Sequencer {
+            journal: replay.journal,
+            index,
+            signer: Signer {
+                key: seat.log.clone(),
+                end_ms: watch::channel(None).1,
+            },
+            origin: log.origin.clone(),
+            node: SENDER.to_owned(),
+            frontier: replay.frontier,
+            checkpoint: watch::channel(replay.checkpoint).0,
+            tail: Arc::new(Mutex::new(replay.tail)),
+            clock: environment.clock.clone(),
+            rng: environment.random.rng(),
+            last_ms: replay.last_ms,
+            after: Arc::new(Bells::new(SENDER)),
+            metrics: Arc::new(Metrics::new()),
+        };
+        for (number, envelope, life) in envelopes {
+            let admitted = Admitted {
+                id: EnvelopeId([*number; 32]),
+                message_id: MessageId([*number; 16]),
+                sender: SENDER.to_owned(),
+                lane: Lane::Normal,
+                expires_ms: now_ms + u64::try_from(life.as_millis()).unwrap(),
+                envelope: envelope.clone(),
+            };
+            let entry = Entry::Submit {
+                admitted,
+                nodes: vec![RECEIVER.to_owned()],
+                members: Vec::new(),
+                recipients: vec![RECEIVER.to_owned()],
+            };
+            let (reply, mut outcome) = oneshot::channel();
+            sequencer.commit(vec![Job { entry, reply }]).unwrap();
+            assert!(matches!(outcome.try_recv().unwrap(), Outcome::Receipt(_)));
+        }
+    }
+}
+
+/// Files one report; it is in the sender's log when this returns.
+async fn file(client: &Client, lane: Lane, number: usize, life: Duration) -> EnvelopeId {
+    let draft = client
+        .draft(&[RECEIVER])
+        .lane(lane)
+        .life(life)
+        .content("text/plain", number.to_string());
+    let envelope = client.seal(&client.finish(draft).unwrap()).unwrap();
+    let id = envelope.id;
+    let mut submission = client.submit(vec![envelope], Duration::ZERO).await.unwrap();
+    let event = submission.next().await.unwrap();
+    assert!(matches!(event.news, News::Submitted(_)), "{event:?}");
+    id
+}
+
+/// What has arrived.
+struct Arrived {
+    id: EnvelopeId,
+    lane: Lane,
+    number: usize,
+    /// Its place in the log of the receiver's node.
+    index: u64,
+}
+
+/// Reads the inbox until `count` have come and then for a while longer, for at most `time`; in the
+/// order in which the receiver's node took them.
+async fn drain(client: &Client, count: usize, time: Duration) -> Vec<Arrived> {
+    let mut seen = Vec::new();
+    let began = Instant::now();
+    while began.elapsed() < time && seen.len() < count {
+        let wait = Duration::from_secs(if seen.len() < count { 300 } else { 60 });
+        let mut inbox = client.inbox(64, wait).await.unwrap();
+        while let Some(item) = inbox.next().await {
+            let Ok(item) = item.unwrap() else {
+                panic!("an item that cannot be opened")
+            };
+            let number = String::from_utf8(item.opened.data.to_vec()).unwrap();
+            seen.push(Arrived {
+                id: item.id(),
+                lane: item.parsed.core.lane,
+                number: number.parse().unwrap(),
+                index: item.receipt.receipt.index,
+            });
+            item.confirm(v1::Stage::Opened, "").await.unwrap();
+        }
+    }
+    seen.sort_by_key(|arrived| arrived.index);
+    seen
+}
+
+fn places(arrived: &[Arrived], lane: Lane) -> Vec<usize> {
+    let places = arrived.iter().enumerate();
+    let of_lane = places.filter(|(_, one)| one.lane == lane);
+    of_lane.map(|(place, _)| place).collect()
+}
+
+async fn deliveries(client: &Client, shelf: OutboxShelf) -> Vec<Delivery> {
+    let query = OutboxQuery {
+        shelf,
+        ..OutboxQuery::default()
+    };
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = client.outbox(&query, after).await.unwrap();
+        assert!(page.deliveries.len() <= limits::OUTBOX_ROWS_MAX);
+        found.extend(page.deliveries);
+        after = page.next;
+        if after.is_none() {
+            return found;
+        }
+    }
+}
+
+/// Three days without a way to the other side, with a power cut in between; three reports each
+/// hour. Gives the sender's node, and what was filed.
+async fn outage(scene: &Scene, sender: &Client) -> (Running, Vec<EnvelopeId>) {
+    let mut platform = scene.start(SENDER).await;
+    let mut filed = Vec::new();
+    for hour in 0..72_usize {
+        for lane in [Lane::Bulk, Lane::Normal, Lane::Urgent] {
+            filed.push(file(sender, lane, hour, 100 * HOUR).await);
+        }
+        sleep(HOUR).await;
+        let resting = platform.count("frex_outbox_resting{");
+        let requests = platform.count("frex_outbox_requests{");
+        assert!(
+            resting <= limits::RESTING_ITEMS_MAX as u64,
+            "hour {hour}: {resting}"
+        );
+        assert!(requests <= REQUESTS_MAX as u64, "hour {hour}: {requests}");
+        if hour == 40 {
+            scene.power_cut(platform).await;
+            platform = scene.start(SENDER).await;
+        }
+    }
+    (platform, filed)
+}
+
+/// What went out first, arrives first: in a lane the oldest, and urgent before normal; and bulk
+/// does not wait for all of normal.
+fn check_order(arrived: &[Arrived]) {
+    for lane in [Lane::Urgent, Lane::Normal, Lane::Bulk] {
+        let of_lane = arrived.iter().filter(|one| one.lane == lane);
+        for (rank, one) in of_lane.enumerate() {
+            // Requests that are under way together may overtake each other on the way.
+            let off = one.number.abs_diff(rank);
+            assert!(off < 2 * BATCH_MAX, "{lane:?}: {rank} is {}", one.number);
+        }
+    }
+    let [urgent, normal, bulk] =
+        [Lane::Urgent, Lane::Normal, Lane::Bulk].map(|lane| places(arrived, lane));
+    assert!(urgent.last() < normal.first(), "urgent goes first");
+    assert!(
+        bulk.first() < normal.last(),
+        "bulk does not wait for all of it"
+    );
+}
+
+// DEL-37, DEL-38, DEL-39, DEL-41, DEL-44, LIM-61: three days of outage lose nothing: everything
+// arrives once and in order, what is late is counted, and what is kept in memory stays small.
+#[test]
+fn three_days_of_outage_are_drained_once_and_in_order() {
+    each_seed(|world| async move {
+        let scene = Scene::new(&world);
+        let hotline = scene.start(RECEIVER).await;
+        let sender = scene.client(SENDER, "sending").await;
+        world.network().partition(ip(1), ip(2));
+        let (platform, mut filed) = outage(&scene, &sender).await;
+        let waiting = deliveries(&sender, OutboxShelf::Unspecified).await;
+        assert_eq!(waiting.len(), filed.len());
+        let stuck = |one: &Delivery| one.state == OutboxState::Unreachable && one.attempts > 100;
+        assert!(waiting.iter().all(stuck), "{:?}", waiting[0]);
+        // What was filed in the first 22 hours is past 50 of its 100.
+        let late = platform.node.half_life();
+        assert_eq!(late.len(), 3, "{late:?}");
+        assert!(
+            late.iter().all(|late| (22..=24).contains(&late.count)),
+            "{late:?}"
+        );
+        let counted: usize = late.iter().map(|late| late.count).sum();
+        assert_eq!(platform.count("frex_outbox_half_life{"), counted as u64);
+
+        world.network().heal();
+        let reader = scene.client(RECEIVER, "reading").await;
+        let arrived = drain(&reader, filed.len(), 3 * HOUR).await;
+        check_order(&arrived);
+        let mut ids: Vec<EnvelopeId> = arrived.iter().map(|one| one.id).collect();
+        ids.sort_unstable();
+        filed.sort_unstable();
+        assert_eq!(ids, filed, "each once");
+        // ACCEPTED and OPENED of each, once.
+        assert_eq!(hotline.node.status().log_size, 2 * filed.len() as u64);
+        sleep(HOUR).await;
+        assert_eq!(deliveries(&sender, OutboxShelf::Unspecified).await, []);
+        assert_eq!(platform.node.half_life(), []);
+    });
+}
+
+// DEL-42, DEL-32: one that makes the destination refuse whole requests, and one that cannot be read
+// here, stand between good ones: these get through, and only the bad ones are given up.
+#[test]
+fn poison_between_good_ones_holds_up_and_condemns_nothing_else() {
+    each_seed(|world| async move {
+        let scene = Scene::new(&world);
+        let platform = scene.start(SENDER).await;
+        let _hotline = scene.start(RECEIVER).await;
+        let sender = scene.client(SENDER, "sending").await;
+        world.network().partition(ip(1), ip(2));
+        let mut good = Vec::new();
+        for number in 0..20 {
+            good.push(file(&sender, Lane::Normal, number, 100 * HOUR).await);
+        }
+        scene.power_cut(platform).await;
+        let no_manifest = v1::Envelope {
+            body: Bytes::from_static(b"nobody knows what this is"),
+            ..v1::Envelope::default()
+        };
+        let bytes = Bytes::from(no_manifest.encode_to_vec());
+        scene.inject(&[
+            (101, bytes.clone(), 100 * HOUR),
+            (102, Bytes::from_static(b"\xff\xff\xff"), 2 * HOUR),
+            (103, bytes, 100 * HOUR),
+        ]);
+        let _platform = scene.start(SENDER).await;
+        for number in 20..40 {
+            good.push(file(&sender, Lane::Normal, number, 100 * HOUR).await);
+        }
+        world.network().heal();
+        let reader = scene.client(RECEIVER, "reading").await;
+        let arrived = drain(&reader, good.len(), HOUR).await;
+        let mut ids: Vec<EnvelopeId> = arrived.iter().map(|one| one.id).collect();
+        ids.sort_unstable();
+        good.sort_unstable();
+        assert_eq!(ids, good, "every good one arrives, once");
+        let told = |found: Vec<Delivery>| -> Vec<(u8, Option<WireCode>)> {
+            found
+                .iter()
+                .map(|one| (one.message.0[0], one.code))
+                .collect()
+        };
+        let refused = Some(WireCode::Malformed);
+        let dead = deliveries(&sender, OutboxShelf::Dead).await;
+        assert_eq!(told(dead), [(101, refused), (103, refused)]);
+        let waiting = deliveries(&sender, OutboxShelf::Waiting).await;
+        assert_eq!(told(waiting), [(102, Some(WireCode::StorageFailed))]);
+        sleep(2 * HOUR).await;
+        let dead = deliveries(&sender, OutboxShelf::Dead).await;
+        let expired = (102, Some(WireCode::Expired));
+        assert_eq!(told(dead), [(101, refused), expired, (103, refused)]);
+        assert_eq!(deliveries(&sender, OutboxShelf::Waiting).await, []);
+    });
+}
+
+// DEL-35, DEL-39, DEL-40, DEL-41, LIM-62: a destination whose disk is full is asked now and then by one item, and
+// gets everything once it has room.
+#[test]
+fn a_destination_with_a_full_disk_is_not_hammered() {
+    each_seed(|world| async move {
+        let scene = Scene::new(&world);
+        let platform = scene.start(SENDER).await;
+        let hotline = scene.start(RECEIVER).await;
+        let sender = scene.client(SENDER, "sending").await;
+        let disk = scene.machines[RECEIVER].disk();
+        disk.set_capacity(0);
+        sleep(Duration::from_secs(60)).await;
+        let mut filed = Vec::new();
+        for number in 0..150 {
+            for lane in [Lane::Normal, Lane::Bulk] {
+                filed.push(file(&sender, lane, number, 100 * HOUR).await);
+            }
+        }
+        for hour in 0..12 {
+            sleep(HOUR).await;
+            assert_eq!(platform.count("frex_outbox_resting{"), 0, "hour {hour}");
+        }
+        let refusals = hotline.count("frex_refusals_total{code=\"DISK_FULL\"}");
+        // Normal knocks every 2.5 minutes on average and bulk every 15, once they have slowed down.
+        println!("{refusals} requests in 12 hours");
+        assert!((200..600).contains(&refusals), "{refusals}");
+        let waiting = deliveries(&sender, OutboxShelf::Waiting).await;
+        let full = |one: &Delivery| one.code == Some(WireCode::DiskFull);
+        assert!(waiting.len() == filed.len() && waiting.iter().all(full));
+        // Nothing of it is the guest's, who learns so page by page.
+        let guest = scene.client(GUEST, "guest").await;
+        let page = guest.outbox(&OutboxQuery::default(), None).await.unwrap();
+        assert!(page.deliveries.is_empty() && page.next.is_some());
+        assert_eq!(deliveries(&guest, OutboxShelf::Unspecified).await, []);
+
+        disk.set_capacity(TERABYTE);
+        let reader = scene.client(RECEIVER, "reading").await;
+        let arrived = drain(&reader, filed.len(), HOUR).await;
+        let mut ids: Vec<EnvelopeId> = arrived.iter().map(|one| one.id).collect();
+        ids.sort_unstable();
+        filed.sort_unstable();
+        assert_eq!(ids, filed);
+    });
+}
