@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use frex_proto::{
+    delivery::LaneClass,
     error::WireCode,
     wire::{self, FrameError, FrameType, HEADER_BYTES},
 };
@@ -14,7 +15,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Frame, TransportError, close_code};
+use super::{
+    Frame, TransportError, close_code,
+    memory::{Held, Share},
+};
 use crate::tls::config::LARGE_FRAME_BYTES;
 
 /// Pieces taken from the connection at once: its lock is taken once for all of them.
@@ -32,14 +36,72 @@ pub struct FrameReader {
     stream: RecvStream,
     buffer: BytesMut,
     large_frames: Arc<Semaphore>,
+    meter: Option<Meter>,
+}
+
+/// Counts what a peer's request takes up. Spec: ADM-8.
+#[derive(Debug)]
+struct Meter {
+    held: Held,
+    /// Of what is held: frames that were read, or are being read.
+    used: usize,
+    /// The frame that is being read is among them.
+    frame_counted: bool,
+    class: LaneClass,
 }
 
 impl FrameReader {
-    pub(super) fn new(stream: RecvStream, large_frames: Arc<Semaphore>) -> Self {
+    /// Of what is read, nothing is counted without a `share`.
+    pub(super) fn new(
+        stream: RecvStream,
+        large_frames: Arc<Semaphore>,
+        share: Option<&Share>,
+    ) -> Self {
+        let meter = share.map(|share| Meter {
+            held: share.nothing(),
+            used: 0,
+            frame_counted: false,
+            // Until it is known, so that urgent requests are heard.
+            class: LaneClass::Urgent,
+        });
         Self {
             stream,
             buffer: BytesMut::new(),
             large_frames,
+            meter,
+        }
+    }
+
+    /// Says of which lanes the request is: what is read from now on counts so. Spec: ADM-9.
+    pub fn set_class(&mut self, class: LaneClass) {
+        if let Some(meter) = &mut self.meter {
+            meter.class = class;
+        }
+    }
+
+    /// Holds memory for so many further bytes, in one step. Spec: TRN-8.
+    ///
+    /// # Errors
+    /// [`TransportError::NoRoom`].
+    pub async fn reserve(&mut self, bytes: usize) -> Result<(), TransportError> {
+        match &mut self.meter {
+            Some(meter) => meter.held.grow(bytes, meter.class).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Gives back what was reserved and turned out not to be needed.
+    pub fn release_unused(&mut self) {
+        if let Some(meter) = &mut self.meter {
+            meter.held.keep(meter.used);
+        }
+    }
+
+    /// Gives back all memory: what was read is no longer kept.
+    pub fn release(&mut self) {
+        if let Some(meter) = &mut self.meter {
+            meter.used = 0;
+            meter.held.keep(0);
         }
     }
 
@@ -103,6 +165,9 @@ impl FrameReader {
         if due.is_some_and(|due| due != kind) {
             return Err(FrameError::Unexpected.into());
         }
+        if let Some(meter) = &mut self.meter {
+            meter.count(HEADER_BYTES + length).await?;
+        }
         let _turn = if length > LARGE_FRAME_BYTES {
             let large_frames = Arc::clone(&self.large_frames);
             Some(large_frames.acquire_owned().await)
@@ -110,6 +175,9 @@ impl FrameReader {
             None
         };
         self.fill_within(HEADER_BYTES + length).await?;
+        if let Some(meter) = &mut self.meter {
+            meter.frame_counted = false;
+        }
         let mut frame = self.buffer.split_to(HEADER_BYTES + length);
         let payload = frame.split_off(HEADER_BYTES).freeze();
         Ok(Some(Frame { kind, payload }))
@@ -141,6 +209,22 @@ impl FrameReader {
     }
 }
 
+impl Meter {
+    /// Counts the frame that is due once, however often its reading is begun anew.
+    async fn count(&mut self, bytes: usize) -> Result<(), TransportError> {
+        if self.frame_counted {
+            return Ok(());
+        }
+        let missing = (self.used + bytes).saturating_sub(self.held.bytes());
+        if missing > 0 {
+            self.held.grow(missing, self.class).await?;
+        }
+        self.used += bytes;
+        self.frame_counted = true;
+        Ok(())
+    }
+}
+
 /// Collects frames and sends them together.
 ///
 /// A writer that is dropped before [`finish`](Self::finish) resets its stream, so that a cut-off
@@ -156,6 +240,8 @@ pub struct FrameWriter {
     /// Where a request with a large frame takes its turn; answers take none.
     turns: Option<Arc<Semaphore>>,
     turn: Turn,
+    /// Counts what its reader asked for and has not taken yet. Spec: ADM-8.
+    share: Option<Share>,
 }
 
 /// Whether a writer may send large frames.
@@ -171,17 +257,17 @@ enum Turn {
 
 impl FrameWriter {
     /// For an answer, whose reader has asked for it.
-    pub(super) fn new(stream: SendStream) -> Self {
-        Self::with_turns(stream, None)
+    pub(super) fn new(stream: SendStream, share: Option<Share>) -> Self {
+        Self::with(stream, None, share)
     }
 
     /// For a request: one with a large frame waits for its turn among those of its session, so
     /// that parts of many never fill the connection's window while none is whole. Spec: TRN-8.
     pub(super) fn in_turn(stream: SendStream, turns: Arc<Semaphore>) -> Self {
-        Self::with_turns(stream, Some(turns))
+        Self::with(stream, Some(turns), None)
     }
 
-    fn with_turns(stream: SendStream, turns: Option<Arc<Semaphore>>) -> Self {
+    fn with(stream: SendStream, turns: Option<Arc<Semaphore>>, share: Option<Share>) -> Self {
         Self {
             stream,
             pieces: Vec::new(),
@@ -190,6 +276,7 @@ impl FrameWriter {
             finished: false,
             turns,
             turn: Turn::NotNeeded,
+            share,
         }
     }
 
@@ -237,10 +324,15 @@ impl FrameWriter {
     ///
     /// # Errors
     /// [`TransportError::TimedOut`] if the peer does not read; the stream is then of no use.
+    /// [`TransportError::NoRoom`] if it reads too little of what it has asked for.
     pub async fn flush(&mut self) -> Result<(), TransportError> {
         let length = self.pending_bytes();
         if length == 0 {
             return Ok(());
+        }
+        let mut held = self.share.as_ref().map(Share::nothing);
+        if let Some(held) = &mut held {
+            held.grow(length, LaneClass::Urgent).await?;
         }
         if let (Turn::Needed, Some(turns)) = (&self.turn, &self.turns) {
             // Nobody closes the turns; those of a lost session come back as its streams fail.
