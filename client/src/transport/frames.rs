@@ -9,7 +9,7 @@ use frex_proto::{
     wire::{self, FrameError, FrameType, HEADER_BYTES},
 };
 use prost::Message;
-use quinn::{RecvStream, SendStream};
+use quinn::{ReadError, RecvStream, SendStream};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
@@ -27,6 +27,8 @@ const CHUNKS_AT_ONCE: usize = 16;
 const COPIED_BYTES_MAX: usize = 4 * 1024;
 /// What every started frame gets, however small.
 const FRAME_TIMEOUT: Duration = Duration::from_secs(20);
+/// What any request counts for: its task, its stream, and most of those that are small.
+const REQUEST_BYTES: usize = 4 * 1024;
 /// The slowest progress that is waited for, bytes per second.
 const SLOWEST_BYTES_PER_SECOND: usize = 4096;
 
@@ -36,6 +38,7 @@ pub struct FrameReader {
     stream: RecvStream,
     buffer: BytesMut,
     large_frames: Arc<Semaphore>,
+    broken_off: bool,
     meter: Option<Meter>,
 }
 
@@ -43,10 +46,8 @@ pub struct FrameReader {
 #[derive(Debug)]
 struct Meter {
     held: Held,
-    /// Of what is held: frames that were read, or are being read.
-    used: usize,
-    /// The frame that is being read is among them.
-    frame_counted: bool,
+    /// Bytes of frames that were read and are kept.
+    kept: usize,
     class: LaneClass,
 }
 
@@ -59,8 +60,7 @@ impl FrameReader {
     ) -> Self {
         let meter = share.map(|share| Meter {
             held: share.nothing(),
-            used: 0,
-            frame_counted: false,
+            kept: 0,
             // Until it is known, so that urgent requests are heard.
             class: LaneClass::Urgent,
         });
@@ -68,8 +68,15 @@ impl FrameReader {
             stream,
             buffer: BytesMut::new(),
             large_frames,
+            broken_off: false,
             meter,
         }
+    }
+
+    /// Whether the peer has given up the request, or finished it, before it was whole.
+    #[must_use]
+    pub fn was_broken_off(&self) -> bool {
+        self.broken_off
     }
 
     /// Says of which lanes the request is: what is read from now on counts so. Spec: ADM-9.
@@ -93,15 +100,15 @@ impl FrameReader {
     /// Gives back what was reserved and turned out not to be needed.
     pub fn release_unused(&mut self) {
         if let Some(meter) = &mut self.meter {
-            meter.held.keep(meter.used);
+            meter.keep(self.buffer.len());
         }
     }
 
-    /// Gives back all memory: what was read is no longer kept.
+    /// Gives back the memory of what was read: it is no longer kept.
     pub fn release(&mut self) {
         if let Some(meter) = &mut self.meter {
-            meter.used = 0;
-            meter.held.keep(0);
+            meter.kept = 0;
+            meter.keep(self.buffer.len());
         }
     }
 
@@ -127,6 +134,7 @@ impl FrameReader {
         wait: Duration,
     ) -> Result<Bytes, TransportError> {
         let frame = self.read(Some(kind), wait).await?;
+        self.broken_off |= frame.is_none();
         Ok(frame.ok_or(TransportError::Ended)?.payload)
     }
 
@@ -165,9 +173,7 @@ impl FrameReader {
         if due.is_some_and(|due| due != kind) {
             return Err(FrameError::Unexpected.into());
         }
-        if let Some(meter) = &mut self.meter {
-            meter.count(HEADER_BYTES + length).await?;
-        }
+        self.count(HEADER_BYTES + length).await?;
         let _turn = if length > LARGE_FRAME_BYTES {
             let large_frames = Arc::clone(&self.large_frames);
             Some(large_frames.acquire_owned().await)
@@ -175,8 +181,9 @@ impl FrameReader {
             None
         };
         self.fill_within(HEADER_BYTES + length).await?;
+        self.count(self.buffer.len()).await?;
         if let Some(meter) = &mut self.meter {
-            meter.frame_counted = false;
+            meter.kept += HEADER_BYTES + length;
         }
         let mut frame = self.buffer.split_to(HEADER_BYTES + length);
         let payload = frame.split_off(HEADER_BYTES).freeze();
@@ -190,7 +197,17 @@ impl FrameReader {
         if within(allowance(bytes), self.fill(bytes)).await? {
             Ok(())
         } else {
+            self.broken_off = true;
             Err(TransportError::Ended)
+        }
+    }
+
+    /// Counts so many bytes beside the frames that are kept: of the frame that is being read, or
+    /// that came with it. Counting them again changes nothing.
+    async fn count(&mut self, bytes: usize) -> Result<(), TransportError> {
+        match &mut self.meter {
+            Some(meter) => meter.count(bytes).await,
+            None => Ok(()),
         }
     }
 
@@ -198,7 +215,9 @@ impl FrameReader {
     async fn fill(&mut self, bytes: usize) -> Result<bool, TransportError> {
         while self.buffer.len() < bytes {
             let mut chunks: [Bytes; CHUNKS_AT_ONCE] = Default::default();
-            let Some(count) = self.stream.read_chunks(&mut chunks).await? else {
+            let read = self.stream.read_chunks(&mut chunks).await;
+            self.broken_off |= matches!(read, Err(ReadError::Reset(_)));
+            let Some(count) = read? else {
                 return Ok(false);
             };
             for chunk in &chunks[..count] {
@@ -210,18 +229,17 @@ impl FrameReader {
 }
 
 impl Meter {
-    /// Counts the frame that is due once, however often its reading is begun anew.
     async fn count(&mut self, bytes: usize) -> Result<(), TransportError> {
-        if self.frame_counted {
-            return Ok(());
+        let due = (self.kept + bytes).max(REQUEST_BYTES);
+        match due.saturating_sub(self.held.bytes()) {
+            0 => Ok(()),
+            missing => self.held.grow(missing, self.class).await,
         }
-        let missing = (self.used + bytes).saturating_sub(self.held.bytes());
-        if missing > 0 {
-            self.held.grow(missing, self.class).await?;
-        }
-        self.used += bytes;
-        self.frame_counted = true;
-        Ok(())
+    }
+
+    /// Gives back all but what is kept, with so many bytes beside it.
+    fn keep(&mut self, bytes: usize) {
+        self.held.keep((self.kept + bytes).max(REQUEST_BYTES));
     }
 }
 

@@ -203,7 +203,13 @@ mod tests {
         assert!((40 * MIB..=42 * MIB).contains(&bytes), "{bytes}");
         all.push(first);
         for number in 0..100 {
-            all.push(greedy(&memory.share(&format!("peer {number}")), LaneClass::Ordinary).0);
+            all.push(
+                greedy(
+                    &memory.share(&format!("peer {number}")),
+                    LaneClass::Ordinary,
+                )
+                .0,
+            );
         }
         let next = memory.share("next");
         let floor = PEER_UNDER_WAY_BYTES_MIN;
