@@ -49,7 +49,8 @@ impl Admission {
     /// A place for a session of `peer`. Spec: ADM-11, ADM-13.
     ///
     /// # Errors
-    /// FLOODING during a penalty, RETRY_AFTER where it has as many as it may.
+    /// [`WireCode::Flooding`] during a penalty, [`WireCode::RetryAfter`] where it has as many as it
+    /// may.
     pub fn enter(self: &Arc<Self>, peer: &Peer, now_ms: u64) -> Result<Place, WireCode> {
         let mut guests = self.guests();
         guests.retain(|_, guest| guest.sessions > 0 || guest.away_until_ms > now_ms);
