@@ -18,6 +18,8 @@ mod accept;
 mod endpoint;
 mod frames;
 mod greeting;
+pub mod memory;
+mod prefixes;
 mod seeded;
 mod session;
 #[cfg(test)]
@@ -81,6 +83,9 @@ pub enum TransportError {
     /// The connection broke.
     #[error("the connection broke")]
     Lost,
+    /// Those who are served have taken up the memory that there is.
+    #[error("there is no room for the request now")]
+    NoRoom,
     /// The peer has no room for another connection.
     #[error("the peer takes no further connection now")]
     Busy,
@@ -131,7 +136,7 @@ impl From<&TransportError> for WireCode {
         match error {
             E::Bind(_) | E::Tls(_) => Self::BadConfig,
             E::Unreachable | E::Lost => Self::Unreachable,
-            E::Busy => Self::RetryAfter,
+            E::Busy | E::NoRoom => Self::RetryAfter,
             E::NotTrusted => Self::NotTrusted,
             E::NoCommonGround => Self::Unsupported,
             E::Protocol | E::Ended => Self::Malformed,

@@ -36,7 +36,8 @@ pub struct NodeConfig {
     /// How often the published log files and the index follow the journal.
     #[serde(default = "default_publish_interval_ms")]
     pub publish_interval_ms: u64,
-    /// Free space below which the node takes nothing new.
+    /// Free space below which the node takes nothing new; below one and a half times as much only
+    /// what is urgent, below twice as much nothing in bulk.
     #[serde(default = "default_disk_reserve_bytes")]
     pub disk_reserve_bytes: u64,
     /// Threads for signatures and hashes; 0: one per core.
@@ -216,7 +217,8 @@ listen = "{listen}"
 # How often the published log files and the index follow the journal, milliseconds.
 # publish_interval_ms = {publish_interval_ms}
 
-# Free bytes on disk below which nothing new is accepted.
+# Free bytes on disk below which nothing new is accepted. Below twice as much nothing is accepted
+# in the bulk lane, below one and a half times as much only what is urgent.
 # disk_reserve_bytes = {disk_reserve_bytes}
 
 # Threads for signatures and hashes. 0: one per core.

@@ -11,6 +11,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use frex_proto::v1::Lane;
+
 /// How old the known amount of free space may be.
 const SPACE_AGE_MS_MAX: u64 = 1_000;
 
@@ -191,6 +193,44 @@ impl Space {
         let bytes = disk.free_bytes(path).unwrap_or(0);
         *known = (now_ms, bytes);
         bytes
+    }
+}
+
+/// The space that is left, and what is to stay free. Spec: ADM-5.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// Free bytes.
+    pub free_bytes: u64,
+    /// The reserve: the journal needs it for what is confirmed, relayed and read.
+    pub reserve_bytes: u64,
+}
+
+impl Room {
+    /// Whether new envelopes of a lane are taken. Bulk stops first, then normal; as much as half
+    /// the reserve is then left for what is urgent.
+    #[must_use]
+    pub const fn takes(self, lane: Lane) -> bool {
+        let kept_free = match lane {
+            Lane::Urgent | Lane::Control => self.reserve_bytes,
+            Lane::Normal | Lane::Unspecified => {
+                self.reserve_bytes.saturating_add(self.reserve_bytes / 2)
+            }
+            Lane::Bulk => self.reserve_bytes.saturating_mul(2),
+        };
+        self.free_bytes >= kept_free
+    }
+
+    /// The lanes of which nothing new is taken, the first to stop first.
+    #[must_use]
+    pub fn refused(self) -> Vec<&'static str> {
+        let lanes = [
+            (Lane::Bulk, "bulk"),
+            (Lane::Normal, "normal"),
+            (Lane::Control, "control"),
+            (Lane::Urgent, "urgent"),
+        ];
+        let refused = lanes.into_iter().filter(|(lane, _)| !self.takes(*lane));
+        refused.map(|(_, name)| name).collect()
     }
 }
 

@@ -12,6 +12,8 @@ use frex_client::transport::RosterHandle;
 use frex_proto::{
     envelope::{self, EnvelopeError, Parsed, Recipient},
     error::{Retry, WireCode},
+    id::EnvelopeId,
+    limits::INLINE_BODY_BYTES_MAX,
     roster::{Roster, SealedTo, Standing},
     sign::BatchCache,
     v1,
@@ -313,14 +315,39 @@ fn admitted(parsed: &Parsed, envelope: Bytes) -> Admitted {
     }
 }
 
-/// Whether the node waits for a BODY frame after this envelope. Spec: WIR-5.
-///
-/// # Errors
-/// The signed manifest does not parse.
-pub fn body_follows(envelope: &v1::Envelope) -> Result<Option<usize>, EnvelopeError> {
-    let length = envelope::parse(envelope)?.manifest.body_len;
-    let length = usize::try_from(length).map_err(|_| EnvelopeError::TooLarge)?;
-    Ok((length > frex_proto::limits::INLINE_BODY_BYTES_MAX).then_some(length))
+/// What is read of an envelope before anything of it is verified.
+#[derive(Debug, Clone)]
+pub struct Heading {
+    /// Who sent it, if its signature holds.
+    pub sender: String,
+    /// Its lane.
+    pub lane: v1::Lane,
+    /// The message that it is of.
+    pub message: MessageKey,
+    /// Its identity.
+    pub id: EnvelopeId,
+    /// Length of the body that follows in a frame of its own. Spec: WIR-5.
+    pub body_follows: Option<usize>,
+}
+
+impl Heading {
+    /// Reads the signed manifest.
+    ///
+    /// # Errors
+    /// It does not parse.
+    pub fn of(envelope: &v1::Envelope) -> Result<Self, EnvelopeError> {
+        let Parsed {
+            id, core, manifest, ..
+        } = envelope::parse(envelope)?;
+        let length = usize::try_from(manifest.body_len).map_err(|_| EnvelopeError::TooLarge)?;
+        Ok(Self {
+            lane: core.lane,
+            message: MessageKey::new(&core.sender, core.message_id),
+            id,
+            sender: core.sender,
+            body_follows: (length > INLINE_BODY_BYTES_MAX).then_some(length),
+        })
+    }
 }
 
 #[cfg(test)]

@@ -3,27 +3,25 @@
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use frex_client::transport::{FrameReader, FrameWriter, Greeter, Session, Stream, TransportError};
+use frex_client::transport::{FrameWriter, Greeter, Session, Stream, TransportError};
 use frex_proto::{
     error::WireCode,
-    limits,
     sign::{BatchCache, SignError},
     v1,
     wire::FrameType,
 };
 use prost::Message;
-use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc},
-    task::JoinSet,
-};
+use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
+    admission::Place,
     frames::FRAME_WAIT,
-    intake::{self, Arrived, Intake, Verdict},
+    intake::{Arrived, Heading, Intake, Verdict},
     ledger::Outcome,
     shared::Shared,
 };
 
+mod arrive;
 mod deliver;
 mod inbox;
 mod outbox;
@@ -73,9 +71,25 @@ pub async fn accept(shared: Arc<Shared>, greeter: Greeter) {
 
 async fn serve(shared: Arc<Shared>, session: Session) {
     shared.metrics.session(true);
-    tracing::debug!(peer = %session.peer().peer.id(), role = session.peer().peer.role().as_str_name(), "session opened");
+    let peer = session.peer().peer.clone();
+    tracing::debug!(peer = %peer.id(), role = peer.role().as_str_name(), "session opened");
+    match shared.admission.enter(&peer, shared.now_ms()) {
+        Ok(place) => {
+            let session = session.metered(place.share().clone());
+            exchange(&shared, &session, &Arc::new(place)).await;
+        }
+        Err(code) => {
+            shared.metrics.refused(code);
+            session.close(code);
+        }
+    }
+    shared.metrics.session(false);
+}
+
+/// Answers the requests of one session until it ends.
+async fn exchange(shared: &Arc<Shared>, session: &Session, place: &Arc<Place>) {
     let mut streams = JoinSet::new();
-    let mut distrusted = pin!(distrusted(&shared, &session));
+    let mut distrusted = pin!(distrusted(shared, session));
     loop {
         tokio::select! {
             biased;
@@ -85,11 +99,14 @@ async fn serve(shared: Arc<Shared>, session: Session) {
                 session.close(refused);
                 break;
             }
+            Some(_) = streams.join_next() => {}
             stream = session.accept() => match stream {
-                Ok(stream) => { streams.spawn(answer(shared.clone(), session.clone(), stream)); }
+                Ok(stream) if place.opened(shared.now_ms()) => {
+                    streams.spawn(answer(shared.clone(), session.clone(), place.clone(), stream));
+                }
+                Ok(_) => cut_off(shared, session),
                 Err(_) => break,
             },
-            Some(_) = streams.join_next() => {}
         }
     }
     if !session.is_closed() {
@@ -97,7 +114,13 @@ async fn serve(shared: Arc<Shared>, session: Session) {
         while streams.join_next().await.is_some() {}
         session.close(WireCode::ShuttingDown);
     }
-    shared.metrics.session(false);
+}
+
+/// Ends the session of a peer that floods. Spec: ADM-12.
+fn cut_off(shared: &Shared, session: &Session) {
+    tracing::warn!(peer = %session.peer().peer.id(), "session cut: too many requests were opened or broken off");
+    shared.metrics.refused(WireCode::Flooding);
+    session.close(WireCode::Flooding);
 }
 
 /// Resolves with a code once the peer may not act any more. Spec: DIS-9, DIS-12.
@@ -121,7 +144,7 @@ async fn distrusted(shared: &Shared, session: &Session) -> WireCode {
 }
 
 /// One request; its failure ends its stream and nothing else.
-async fn answer(shared: Arc<Shared>, session: Session, stream: Stream) {
+async fn answer(shared: Arc<Shared>, session: Session, place: Arc<Place>, stream: Stream) {
     let Stream {
         mut writer,
         mut reader,
@@ -157,6 +180,9 @@ async fn answer(shared: Arc<Shared>, session: Session, stream: Stream) {
         }
     }
     .await;
+    if reader.was_broken_off() && !place.broken_off(shared.now_ms()) && !session.is_closed() {
+        cut_off(&shared, &session);
+    }
     if let Err(Refused(code)) = outcome {
         shared.metrics.refused(code);
         put_refusal(&mut writer, 0, code);
@@ -165,6 +191,14 @@ async fn answer(shared: Arc<Shared>, session: Session, stream: Stream) {
     put_answer(&mut writer, 0, v1::answer::Answer::Done(v1::Done {}));
     // A peer that went away has no use for the answer; what was recorded stands.
     let _ = writer.finish().await;
+}
+
+/// One envelope of a request that is to be judged.
+struct Waiting {
+    /// Its position in the request.
+    number: u32,
+    heading: Heading,
+    arrived: Arrived,
 }
 
 /// A request that is answered with a code.
@@ -197,6 +231,10 @@ fn put_refusal(writer: &mut FrameWriter, envelope: u32, code: WireCode) {
     } else {
         0
     };
+    put_refusal_until(writer, envelope, code, retry_after_ms);
+}
+
+fn put_refusal_until(writer: &mut FrameWriter, envelope: u32, code: WireCode, retry_after_ms: u64) {
     let refusal = v1::Refusal {
         code: code as u32,
         retry_after_ms,
@@ -222,101 +260,28 @@ fn put_outcome(writer: &mut FrameWriter, envelope: u32, outcome: Outcome) {
     }
 }
 
-/// The envelopes of a request, and the memory their bodies were granted until this is dropped.
-struct Batch {
-    arrived: Vec<Arrived>,
-    granted: Option<OwnedSemaphorePermit>,
-}
-
-/// Reads the envelopes of a request, with the bodies that follow them.
-async fn read_envelopes(
-    shared: &Shared,
-    reader: &mut FrameReader,
-    count: u32,
-) -> Result<Batch, Refused> {
-    let count = usize::try_from(count).map_err(|_| WireCode::TooLarge)?;
-    if count == 0 || count > limits::BATCH_ENVELOPES_MAX {
-        return Err(Refused(WireCode::TooLarge));
-    }
-    let free_bytes = shared
-        .space
-        .free_bytes(shared.disk.as_ref(), &shared.data, shared.now_ms());
-    if free_bytes < shared.config.disk_reserve_bytes {
-        return Err(Refused(WireCode::DiskFull));
-    }
-    let mut batch = Batch {
-        arrived: Vec::with_capacity(count),
-        granted: None,
-    };
-    let (mut body_bytes, mut large_bytes) = (0, 0);
-    for number in 0..count {
-        let (arrived, large) =
-            read_envelope(shared, reader, count - number, &mut batch.granted).await?;
-        let length = arrived.envelope.body.len();
-        body_bytes += length;
-        large_bytes += if large { length } else { 0 };
-        if body_bytes > limits::REQUEST_BODY_BYTES_MAX {
-            return Err(Refused(WireCode::TooLarge));
-        }
-        batch.arrived.push(arrived);
-    }
-    if let Some(granted) = &mut batch.granted {
-        // What the request turned out not to need is free for others.
-        drop(granted.split(granted.num_permits().saturating_sub(large_bytes)));
-    }
-    Ok(batch)
-}
-
-/// One envelope, of so many that are still `due`, and whether its body came in a frame of its own.
-async fn read_envelope(
-    shared: &Shared,
-    reader: &mut FrameReader,
-    due: usize,
-    granted: &mut Option<OwnedSemaphorePermit>,
-) -> Result<(Arrived, bool), Refused> {
-    let bytes = reader.expect(FrameType::Envelope, FRAME_WAIT).await?;
-    let mut envelope: v1::Envelope =
-        v1::Envelope::decode(bytes.clone()).map_err(|_| WireCode::Malformed)?;
-    let Some(length) = intake::body_follows(&envelope).map_err(WireCode::from)? else {
-        return Ok((Arrived { envelope, bytes }, false));
-    };
-    if !envelope.body.is_empty() || length > limits::BODY_BYTES_MAX {
-        return Err(Refused(WireCode::Malformed));
-    }
-    if granted.is_none() {
-        *granted = Some(grant(shared, due).await?);
-    }
-    envelope.body = reader.expect(FrameType::Body, FRAME_WAIT).await?;
-    let bytes = envelope.encode_to_vec().into();
-    Ok((Arrived { envelope, bytes }, true))
-}
-
-/// Memory for all bodies that a request may still bring, at once: requests that each held a part
-/// and waited for the rest would wait for each other.
-async fn grant(shared: &Shared, due: usize) -> Result<OwnedSemaphorePermit, Refused> {
-    let bytes = (due * limits::BODY_BYTES_MAX).min(limits::REQUEST_BODY_BYTES_MAX);
-    let permits = u32::try_from(bytes).map_err(|_| WireCode::TooLarge)?;
-    let budget = shared.body_budget.clone().acquire_many_owned(permits);
-    let budget = tokio::time::timeout(FRAME_WAIT, budget)
-        .await
-        .map_err(|_| WireCode::RetryAfter)?;
-    Ok(budget.map_err(|_| WireCode::ShuttingDown)?)
-}
-
-/// Judges envelopes off the network thread, with one cache for their batch signatures.
+/// Judges envelopes off the network thread, with one cache for their batch signatures. Gives each
+/// verdict with the position of its envelope.
 async fn judge(
     shared: &Shared,
-    arrived: Vec<Arrived>,
+    waiting: Vec<Waiting>,
     verdict: impl Fn(&Intake, Arrived, u64, &mut BatchCache) -> Verdict + Send + 'static,
-) -> Result<Vec<Verdict>, Refused> {
+) -> Result<Vec<(u32, Verdict)>, Refused> {
+    if waiting.is_empty() {
+        return Ok(Vec::new());
+    }
+    let lane = arrive::most_urgent(&waiting);
     let (intake, now_ms) = (shared.intake.clone(), shared.now_ms());
     let work = move || {
         let mut cache = BatchCache::new();
-        let judged = arrived
-            .into_iter()
-            .map(|arrived| verdict(&intake, arrived, now_ms, &mut cache));
+        let judged = waiting.into_iter().map(|waiting| {
+            let Waiting {
+                number, arrived, ..
+            } = waiting;
+            (number, verdict(&intake, arrived, now_ms, &mut cache))
+        });
         judged.collect()
     };
-    let judged = shared.workers.run(work).await;
+    let judged = shared.workers.run_for(lane, work).await;
     judged.ok_or(Refused(WireCode::ShuttingDown))
 }

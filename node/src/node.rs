@@ -132,6 +132,12 @@ pub struct NodeStatus {
     pub sessions: usize,
     /// Free bytes where the data is.
     pub disk_free_bytes: u64,
+    /// Lanes of which nothing new is taken, for lack of space.
+    pub lanes_refused: Vec<&'static str>,
+    /// Bytes of requests under way and of unread answers that are held in memory.
+    pub under_way_bytes: usize,
+    /// The most that ever were.
+    pub under_way_bytes_highest: usize,
     /// Since the start, milliseconds.
     pub uptime_ms: u64,
 }

@@ -8,13 +8,14 @@ use frex_client::{
     transport::{Endpoint, Greeter, Session},
 };
 use frex_proto::{error::WireCode, keys::VerifyingKey, roster::Roster};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::{
+    admission::Admission,
     bells::Bells,
     config::NodeConfig,
     delivery::desk::Desks,
-    disk::{Disk, Space},
+    disk::{Disk, Room, Space},
     intake::Intake,
     leases::Leases,
     ledger::query::Ledger,
@@ -59,8 +60,8 @@ pub struct Shared {
     pub stopping: watch::Receiver<bool>,
     /// When it started.
     pub started_ms: u64,
-    /// Bytes of large bodies that may be in memory at once.
-    pub body_budget: Arc<Semaphore>,
+    /// Who is let in, and how much each may take up.
+    pub admission: Arc<Admission>,
     /// Space left for the data.
     pub space: Space,
     /// Inbox items that some stream holds.
@@ -83,6 +84,18 @@ impl Shared {
     #[must_use]
     pub fn now_ms(&self) -> u64 {
         self.environment.clock.now_ms()
+    }
+
+    /// The space that is left for the data.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        let free_bytes = self
+            .space
+            .free_bytes(self.disk.as_ref(), &self.data, self.now_ms());
+        Room {
+            free_bytes,
+            reserve_bytes: self.config.disk_reserve_bytes,
+        }
     }
 
     /// The roster in force.

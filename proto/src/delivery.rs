@@ -3,10 +3,12 @@
 
 mod backoff;
 mod life;
+mod quota;
 mod stage;
 
 pub use backoff::{Backoff, cap_ms};
 pub use life::default_life_ms;
+pub use quota::{Allowance, LaneClass, Quotas, Spent};
 
 /// How far an envelope has come for one recipient. Spec: DEL-5.
 ///

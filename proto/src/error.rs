@@ -149,6 +149,8 @@ codes! {
     TimedOut = 5007, "TIMED_OUT", 23, Environment, Later, "the peer did not answer in time", "Try again; check the network if it stays";
     /// The token that holds a key does not sign.
     KeyUnavailable = 5008, "KEY_UNAVAILABLE", 23, Environment, Later, "a key is in a token that does not sign", "See what is wrong with the token: frex doctor DIR; the sender tries again by itself";
+    /// Too many requests opened or broken off on one session.
+    Flooding = 5009, "FLOODING", 23, Peer, Later, "the peer opened or broke off too many requests and is not served for a minute", "Wait a minute; if it happens again, update the program that sends, or put envelopes in batches";
     /// Not initialised.
     NotInitialised = 6001, "NOT_INITIALISED", 10, Caller, Never, "this directory holds no FREX keys or configuration", "Make them with: frex init";
     /// Another process holds the directory.

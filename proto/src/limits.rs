@@ -3,6 +3,8 @@
 //! A length, count or queue that a peer can influence is bounded here and checked before memory
 //! is taken. Spec: chapter LIM.
 
+use crate::delivery::Allowance;
+
 /// Recipients of one envelope. Spec: LIM-1.
 pub const RECIPIENTS_MAX: usize = 64;
 /// Envelopes of one request, and payloads under one batch signature. Spec: LIM-2.
@@ -109,6 +111,30 @@ pub const RESTING_ITEMS_MAX: usize = 4096;
 pub const OUTBOX_ROWS_MAX: usize = 48;
 /// Deliveries that a node looks at for one page of an outbox. Spec: LIM-62.
 pub const OUTBOX_LOOKED_AT_MAX: usize = 256;
+/// Sessions of one peer at once. Spec: LIM-63.
+pub const SESSIONS_OF_PEER_MAX: usize = 32;
+/// Bytes of requests and of unread answers that a node holds at once, for all its peers together.
+/// Spec: LIM-64.
+pub const UNDER_WAY_BYTES_MAX: usize = 96 * 1024 * 1024;
+/// What each peer may hold beyond that, if nothing else is left. Spec: LIM-64.
+pub const PEER_UNDER_WAY_BYTES_MIN: usize = 256 * 1024 + 8 * 1024;
+/// Requests that a peer may open on one session at once, and again each minute. Spec: LIM-65.
+pub const OPENED_MAX: Allowance = Allowance {
+    burst: 40_000,
+    per_minute: 1_200_000,
+};
+/// Requests that a peer may break off on one session at once, and again each minute. Spec: LIM-66.
+pub const BROKEN_OFF_MAX: Allowance = Allowance {
+    burst: 1_000,
+    per_minute: 6_000,
+};
+/// For how long a peer whose session was closed for a flood gets no other, milliseconds.
+/// Spec: LIM-67.
+pub const FLOODING_PENALTY_MS: u64 = 60 * 1000;
+/// Handshakes from one network that may fail at once, and again each minute. Spec: LIM-68.
+pub const FAILED_HANDSHAKES_MAX: Allowance = Allowance::per_minute(60);
+/// How long a reader may hold inbox items without a word, milliseconds. Spec: LIM-69.
+pub const LEASE_MS_MAX: u64 = 5 * 60 * 1000;
 
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte

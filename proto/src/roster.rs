@@ -225,7 +225,7 @@ pub struct Accepts {
 /// How much a member may send; none: no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Quota {
-    /// Envelopes of every lane, per minute.
+    /// Envelopes of every lane but the urgent one, per minute. Spec: ADM-2.
     pub envelopes_per_minute: Option<u32>,
     /// Urgent envelopes, per minute.
     pub urgent_per_minute: Option<u32>,

@@ -14,7 +14,7 @@ use frex_proto::{
     wire::{FrameError, FrameType},
 };
 use prost::Message;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Client, ConnectError, ProvenReceipt, Unproven, UnprovenError};
 use crate::transport::{self, FrameReader, FrameWriter, Stream, TransportError};
@@ -109,6 +109,14 @@ pub enum News {
         /// Why.
         code: WireCode,
     },
+    /// The home node asks to come again later: it is busy, or the member's quota is used up. It is
+    /// submitted again then, within the client's patience; beyond that, `Refused` follows.
+    Delayed {
+        /// What the node said.
+        code: WireCode,
+        /// How long it wants to be left alone.
+        retry_after: Duration,
+    },
     /// The home node did not take it: nothing was logged, nothing is owed.
     Refused {
         /// Why.
@@ -146,6 +154,8 @@ struct Pending {
     settled: bool,
     /// A refusal heard before SUBMITTED. It is the home node's own, unless SUBMITTED follows.
     refused: VecDeque<WireCode>,
+    /// When the home node lets it come again.
+    due: Option<Instant>,
     /// Members whose node has spoken.
     answered: BTreeSet<String>,
     /// Receipts heard, by log and position: a repeated request hears them again.
@@ -220,16 +230,33 @@ impl Submission {
         events
     }
 
-    /// Reads one answer; opens the request first if there is none.
+    /// Reads one answer; opens the request first if there is none, or if it is time to come again
+    /// with some of it.
     async fn advance(&mut self) -> Result<(), Failure> {
+        let due = self.due();
         if self.stream.is_none() {
+            let now = Instant::now();
+            if let Some(due) = due.filter(|_| !self.envelopes.iter().any(|one| one.is_ready(now))) {
+                tokio::time::sleep_until(due).await;
+            }
             self.open().await?;
+            return Ok(());
         }
         let Some(stream) = &mut self.stream else {
             return Ok(());
         };
         let wait = self.wait_until.saturating_duration_since(Instant::now()) + GRACE;
-        let answer: v1::Answer = stream.reader.message(FrameType::Answer, wait).await?;
+        let answer = stream.reader.message(FrameType::Answer, wait);
+        let answer: v1::Answer = match due {
+            Some(due) => match timeout_at(due, answer).await {
+                Ok(answer) => answer?,
+                Err(_) => {
+                    self.stream = None;
+                    return Ok(());
+                }
+            },
+            None => answer.await?,
+        };
         let place = usize::try_from(answer.envelope)
             .ok()
             .and_then(|number| stream.places.get(number).copied());
@@ -243,7 +270,8 @@ impl Submission {
                 if code == WireCode::ShuttingDown {
                     return Err(TransportError::Closed(code).into());
                 }
-                self.refuse(place, code);
+                let retry_after = Duration::from_millis(refusal.retry_after_ms);
+                self.refuse(place, code, retry_after);
             }
             _ => return Err(TransportError::from(FrameError::Malformed).into()),
         }
@@ -254,9 +282,13 @@ impl Submission {
     async fn open(&mut self) -> Result<(), Failure> {
         let patience = self.until().saturating_duration_since(Instant::now());
         let session = self.client.0.link.session(patience).await?;
+        let now = Instant::now();
         let places: Vec<usize> = (0..self.envelopes.len())
-            .filter(|place| !self.envelopes[*place].settled)
+            .filter(|place| self.envelopes[*place].is_ready(now))
             .collect();
+        for place in &places {
+            self.envelopes[*place].due = None;
+        }
         let wait = self.wait_until.saturating_duration_since(Instant::now());
         let submit = v1::Submit {
             envelopes: u32::try_from(places.len()).unwrap_or(u32::MAX),
@@ -324,36 +356,67 @@ impl Submission {
         }
     }
 
-    fn refuse(&mut self, place: usize, code: WireCode) {
+    fn refuse(&mut self, place: usize, code: WireCode, retry_after: Duration) {
         let pending = &mut self.envelopes[place];
         if pending.submitted {
             self.tell(place, News::Undeliverable { code });
+            return;
+        }
+        if code != WireCode::RetryAfter {
+            pending.refused.push_back(code);
+            return;
+        }
+        // A little later, as others may have been told the same.
+        let due = Instant::now() + retry_after + self.client.0.link.pause(&mut Backoff::default());
+        let in_time = due < self.try_until;
+        if in_time {
+            pending.due = Some(due);
         } else {
             pending.refused.push_back(code);
         }
+        self.tell(place, News::Delayed { code, retry_after });
     }
 
-    /// The node says that nothing more follows: what it did not take, it refused.
+    /// When the first of those comes again that the home node put off.
+    fn due(&self) -> Option<Instant> {
+        let waiting = self.envelopes.iter().filter(|pending| !pending.settled);
+        waiting.filter_map(|pending| pending.due).min()
+    }
+
+    /// The node says that nothing more follows: what it did not take, it refused or put off.
     fn done(&mut self) {
-        // A refusal of the whole request is said once, in the place of its first envelope.
+        // What is said of the whole request is said once, in the place of its first envelope.
         let whole = self
             .envelopes
             .iter()
             .find_map(|pending| pending.refused.front().copied());
+        let due = self.due();
         for place in 0..self.envelopes.len() {
             let pending = &mut self.envelopes[place];
-            if pending.submitted || pending.settled {
+            if pending.due.is_some() || pending.settled {
+                continue;
+            }
+            if pending.submitted {
+                pending.settled = true;
                 continue;
             }
             let news = match pending.refused.pop_front().or(whole) {
                 Some(code) => News::Refused { code },
+                None if due.is_some() => {
+                    pending.due = due;
+                    continue;
+                }
                 None => News::Unanswered {
                     code: WireCode::TimedOut,
                 },
             };
+            pending.settled = true;
             self.tell(place, news);
         }
-        self.end();
+        match due {
+            Some(_) => self.stream = None,
+            None => self.end(),
+        }
     }
 
     async fn retry_or_end(&mut self, failure: &Failure) {
@@ -411,9 +474,15 @@ impl Pending {
             submitted: false,
             settled: false,
             refused: VecDeque::new(),
+            due: None,
             answered: BTreeSet::new(),
             heard: BTreeSet::new(),
         }
+    }
+
+    /// Whether it is to be sent, if anything is sent now.
+    fn is_ready(&self, now: Instant) -> bool {
+        !self.settled && self.due.is_none_or(|due| due <= now)
     }
 
     /// Whether the home node has said what it did with it.

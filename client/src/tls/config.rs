@@ -34,6 +34,9 @@ pub struct Limits {
     pub send_window_bytes: u32,
     /// Largest packet that path discovery tries, at most [`MTU_BYTES_MAX`].
     pub mtu_bytes_max: u16,
+    /// Sessions that were taken from clients, and as many again from nodes, which may use the
+    /// streams and windows above; all others share what is left. Spec: ADM-10.
+    pub wide_sessions_max: usize,
     /// Handshakes waiting to be looked at.
     pub incoming_max: usize,
     /// Handshakes under way, from the first validated packet to the Hello.
@@ -58,9 +61,10 @@ impl Default for Limits {
         Self {
             streams_max: 512,
             stream_window_bytes: 1536 * 1024,
-            connection_window_bytes: 16 * 1024 * 1024,
-            send_window_bytes: 16 * 1024 * 1024,
+            connection_window_bytes: 4 * 1024 * 1024,
+            send_window_bytes: 4 * 1024 * 1024,
             mtu_bytes_max: 1452,
+            wide_sessions_max: 5,
             incoming_max: 256,
             half_open_max: 256,
             connections_max: 1024,
@@ -72,6 +76,10 @@ impl Default for Limits {
         }
     }
 }
+
+/// What one of many sessions that were taken may use. A hundred of them hold 50 MiB. Spec: ADM-10.
+const NARROW_WINDOW_BYTES: u32 = 256 * 1024;
+const NARROW_STREAMS: u32 = 64;
 
 /// Bytes that early packets of one waiting handshake may take.
 const INCOMING_BUFFER_BYTES: u64 = 16 * 1024;
@@ -133,8 +141,14 @@ pub(crate) fn server_for(
     // Address tokens for a later visit would let a peer skip the Retry of that visit.
     let mut tokens = ValidationTokenConfig::default();
     tokens.sent(0);
+    let narrow = Limits {
+        streams_max: limits.streams_max.min(NARROW_STREAMS),
+        connection_window_bytes: limits.connection_window_bytes.min(NARROW_WINDOW_BYTES),
+        send_window_bytes: limits.send_window_bytes.min(NARROW_WINDOW_BYTES),
+        ..limits.clone()
+    };
     config
-        .transport_config(Arc::new(transport(limits)?))
+        .transport_config(Arc::new(transport(&narrow)?))
         .validation_token_config(tokens)
         .migration(true)
         .max_incoming(limits.incoming_max)
@@ -184,7 +198,12 @@ fn quic_client(
 ) -> Result<quinn::ClientConfig, TlsError> {
     let crypto = QuicClientConfig::try_from(tls).map_err(|_| TlsError::Configuration)?;
     let mut config = quinn::ClientConfig::new(Arc::new(crypto));
-    config.transport_config(Arc::new(transport(limits)?));
+    // Whoever was dialled only answers: a stream of its own would never be read.
+    let answered = Limits {
+        streams_max: 0,
+        ..limits.clone()
+    };
+    config.transport_config(Arc::new(transport(&answered)?));
     Ok(config)
 }
 

@@ -5,14 +5,14 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use frex_proto::error::WireCode;
+use frex_proto::{error::WireCode, roster::Peer};
 use quinn::Incoming;
 use tokio::{
     sync::{Semaphore, mpsc},
     time::timeout,
 };
 
-use super::{Greeting, Session, TransportError, session};
+use super::{Greeting, Session, TransportError, prefixes::Prefixes, session};
 use crate::tls::config::Limits;
 
 /// What happened at the door since the endpoint was bound.
@@ -21,6 +21,7 @@ pub struct Counters {
     retried: AtomicU64,
     turned_away: AtomicU64,
     failed: AtomicU64,
+    ignored: AtomicU64,
     welcomed: AtomicU64,
 }
 
@@ -43,6 +44,12 @@ impl Counters {
         self.failed.load(Ordering::Relaxed)
     }
 
+    /// Attempts from networks of which too many had failed.
+    #[must_use]
+    pub fn ignored(&self) -> u64 {
+        self.ignored.load(Ordering::Relaxed)
+    }
+
     /// Attempts that became sessions.
     #[must_use]
     pub fn welcomed(&self) -> u64 {
@@ -57,12 +64,31 @@ pub(super) struct Doorkeeper {
     pub(super) limits: Arc<Limits>,
     pub(super) half_open: Arc<Semaphore>,
     pub(super) counters: Arc<Counters>,
+    pub(super) prefixes: Arc<Prefixes>,
+    pub(super) wide: Wide,
     pub(super) sessions: mpsc::Sender<Session>,
 }
 
+/// Who may use more than one of many: some clients, and some nodes. Spec: ADM-10.
+#[derive(Clone)]
+pub(super) struct Wide {
+    clients: Arc<Semaphore>,
+    nodes: Arc<Semaphore>,
+}
+
+impl Wide {
+    pub(super) fn new(each_max: usize) -> Self {
+        Self {
+            clients: Arc::new(Semaphore::new(each_max)),
+            nodes: Arc::new(Semaphore::new(each_max)),
+        }
+    }
+}
+
 impl Doorkeeper {
-    /// Sends an unknown address back for a token, turns away what finds no room, and lets the
-    /// rest shake hands in a task of their own. Spec: TRN-3, TRN-4.
+    /// Sends an unknown address back for a token, leaves alone whose network only fails, turns away
+    /// what finds no room, and lets the rest shake hands in a task of their own. Spec: TRN-3,
+    /// TRN-4, ADM-14.
     ///
     /// A Retry costs no memory and a fortieth of a handshake's time, so a flood from forged
     /// addresses takes neither.
@@ -73,6 +99,11 @@ impl Doorkeeper {
             if let Err(error) = incoming.retry() {
                 error.into_incoming().refuse();
             }
+            return;
+        }
+        if self.prefixes.is_ignored(incoming.remote_address()) {
+            count(&self.counters.ignored);
+            incoming.ignore();
             return;
         }
         let turn = Arc::clone(&self.half_open).try_acquire_owned();
@@ -94,6 +125,7 @@ impl Doorkeeper {
                 }
                 Err(error) => {
                     count(&house.counters.failed);
+                    house.prefixes.failed(address);
                     let code = WireCode::from(&error).info().name;
                     tracing::debug!(%address, code, "handshake failed: {error}");
                 }
@@ -106,7 +138,15 @@ impl Doorkeeper {
         let connection = timeout(self.limits.handshake_timeout, connecting)
             .await
             .map_err(|_| TransportError::TimedOut)??;
-        session::welcome(connection, &self.greeting, &self.limits).await
+        let session = session::welcome(connection, &self.greeting, &self.limits).await?;
+        let wide = match session.peer().peer {
+            Peer::Client(_) => &self.wide.clients,
+            Peer::Node(_) => &self.wide.nodes,
+        };
+        Ok(match Arc::clone(wide).try_acquire_owned() {
+            Ok(turn) => session.widen(&self.limits, turn),
+            Err(_) => session,
+        })
     }
 }
 

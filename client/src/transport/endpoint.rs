@@ -16,8 +16,9 @@ use tokio::{
 
 use super::{
     Greeting, Session, TransportError,
-    accept::{Counters, Doorkeeper},
+    accept::{Counters, Doorkeeper, Wide},
     close_code,
+    prefixes::Prefixes,
     seeded::Seeded,
     session,
 };
@@ -181,6 +182,8 @@ impl Endpoint {
             limits: Arc::clone(&self.limits),
             half_open: Arc::clone(&self.half_open),
             counters: Arc::clone(&self.counters),
+            prefixes: Arc::new(Prefixes::new()),
+            wide: Wide::new(self.limits.wide_sessions_max),
             sessions: sessions.clone(),
         };
         loop {

@@ -4,17 +4,21 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use frex_proto::{
+    delivery::LaneClass,
     error::WireCode,
     wire::{self, FrameError, FrameType, HEADER_BYTES},
 };
 use prost::Message;
-use quinn::{RecvStream, SendStream};
+use quinn::{ReadError, RecvStream, SendStream};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
 
-use super::{Frame, TransportError, close_code};
+use super::{
+    Frame, TransportError, close_code,
+    memory::{Held, Share},
+};
 use crate::tls::config::LARGE_FRAME_BYTES;
 
 /// Pieces taken from the connection at once: its lock is taken once for all of them.
@@ -23,6 +27,8 @@ const CHUNKS_AT_ONCE: usize = 16;
 const COPIED_BYTES_MAX: usize = 4 * 1024;
 /// What every started frame gets, however small.
 const FRAME_TIMEOUT: Duration = Duration::from_secs(20);
+/// What any request counts for: its task, its stream, and most of those that are small.
+const REQUEST_BYTES: usize = 4 * 1024;
 /// The slowest progress that is waited for, bytes per second.
 const SLOWEST_BYTES_PER_SECOND: usize = 4096;
 
@@ -32,14 +38,77 @@ pub struct FrameReader {
     stream: RecvStream,
     buffer: BytesMut,
     large_frames: Arc<Semaphore>,
+    broken_off: bool,
+    meter: Option<Meter>,
+}
+
+/// Counts what a peer's request takes up. Spec: ADM-8.
+#[derive(Debug)]
+struct Meter {
+    held: Held,
+    /// Bytes of frames that were read and are kept.
+    kept: usize,
+    class: LaneClass,
 }
 
 impl FrameReader {
-    pub(super) fn new(stream: RecvStream, large_frames: Arc<Semaphore>) -> Self {
+    /// Of what is read, nothing is counted without a `share`.
+    pub(super) fn new(
+        stream: RecvStream,
+        large_frames: Arc<Semaphore>,
+        share: Option<&Share>,
+    ) -> Self {
+        let meter = share.map(|share| Meter {
+            held: share.nothing(),
+            kept: 0,
+            // Until it is known, so that urgent requests are heard.
+            class: LaneClass::Urgent,
+        });
         Self {
             stream,
             buffer: BytesMut::new(),
             large_frames,
+            broken_off: false,
+            meter,
+        }
+    }
+
+    /// Whether the peer has given up the request, or finished it, before it was whole.
+    #[must_use]
+    pub fn was_broken_off(&self) -> bool {
+        self.broken_off
+    }
+
+    /// Says of which lanes the request is: what is read from now on counts so. Spec: ADM-9.
+    pub fn set_class(&mut self, class: LaneClass) {
+        if let Some(meter) = &mut self.meter {
+            meter.class = class;
+        }
+    }
+
+    /// Holds memory for so many further bytes, in one step. Spec: TRN-8.
+    ///
+    /// # Errors
+    /// [`TransportError::NoRoom`].
+    pub async fn reserve(&mut self, bytes: usize) -> Result<(), TransportError> {
+        match &mut self.meter {
+            Some(meter) => meter.held.grow(bytes, meter.class).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Gives back what was reserved and turned out not to be needed.
+    pub fn release_unused(&mut self) {
+        if let Some(meter) = &mut self.meter {
+            meter.keep(self.buffer.len());
+        }
+    }
+
+    /// Gives back the memory of what was read: it is no longer kept.
+    pub fn release(&mut self) {
+        if let Some(meter) = &mut self.meter {
+            meter.kept = 0;
+            meter.keep(self.buffer.len());
         }
     }
 
@@ -65,6 +134,7 @@ impl FrameReader {
         wait: Duration,
     ) -> Result<Bytes, TransportError> {
         let frame = self.read(Some(kind), wait).await?;
+        self.broken_off |= frame.is_none();
         Ok(frame.ok_or(TransportError::Ended)?.payload)
     }
 
@@ -103,6 +173,7 @@ impl FrameReader {
         if due.is_some_and(|due| due != kind) {
             return Err(FrameError::Unexpected.into());
         }
+        self.count(HEADER_BYTES + length).await?;
         let _turn = if length > LARGE_FRAME_BYTES {
             let large_frames = Arc::clone(&self.large_frames);
             Some(large_frames.acquire_owned().await)
@@ -110,6 +181,10 @@ impl FrameReader {
             None
         };
         self.fill_within(HEADER_BYTES + length).await?;
+        self.count(self.buffer.len()).await?;
+        if let Some(meter) = &mut self.meter {
+            meter.kept += HEADER_BYTES + length;
+        }
         let mut frame = self.buffer.split_to(HEADER_BYTES + length);
         let payload = frame.split_off(HEADER_BYTES).freeze();
         Ok(Some(Frame { kind, payload }))
@@ -122,7 +197,17 @@ impl FrameReader {
         if within(allowance(bytes), self.fill(bytes)).await? {
             Ok(())
         } else {
+            self.broken_off = true;
             Err(TransportError::Ended)
+        }
+    }
+
+    /// Counts so many bytes beside the frames that are kept: of the frame that is being read, or
+    /// that came with it. Counting them again changes nothing.
+    async fn count(&mut self, bytes: usize) -> Result<(), TransportError> {
+        match &mut self.meter {
+            Some(meter) => meter.count(bytes).await,
+            None => Ok(()),
         }
     }
 
@@ -130,7 +215,9 @@ impl FrameReader {
     async fn fill(&mut self, bytes: usize) -> Result<bool, TransportError> {
         while self.buffer.len() < bytes {
             let mut chunks: [Bytes; CHUNKS_AT_ONCE] = Default::default();
-            let Some(count) = self.stream.read_chunks(&mut chunks).await? else {
+            let read = self.stream.read_chunks(&mut chunks).await;
+            self.broken_off |= matches!(read, Err(ReadError::Reset(_)));
+            let Some(count) = read? else {
                 return Ok(false);
             };
             for chunk in &chunks[..count] {
@@ -138,6 +225,21 @@ impl FrameReader {
             }
         }
         Ok(true)
+    }
+}
+
+impl Meter {
+    async fn count(&mut self, bytes: usize) -> Result<(), TransportError> {
+        let due = (self.kept + bytes).max(REQUEST_BYTES);
+        match due.saturating_sub(self.held.bytes()) {
+            0 => Ok(()),
+            missing => self.held.grow(missing, self.class).await,
+        }
+    }
+
+    /// Gives back all but what is kept, with so many bytes beside it.
+    fn keep(&mut self, bytes: usize) {
+        self.held.keep((self.kept + bytes).max(REQUEST_BYTES));
     }
 }
 
@@ -156,6 +258,8 @@ pub struct FrameWriter {
     /// Where a request with a large frame takes its turn; answers take none.
     turns: Option<Arc<Semaphore>>,
     turn: Turn,
+    /// Counts what its reader asked for and has not taken yet. Spec: ADM-8.
+    share: Option<Share>,
 }
 
 /// Whether a writer may send large frames.
@@ -171,17 +275,17 @@ enum Turn {
 
 impl FrameWriter {
     /// For an answer, whose reader has asked for it.
-    pub(super) fn new(stream: SendStream) -> Self {
-        Self::with_turns(stream, None)
+    pub(super) fn new(stream: SendStream, share: Option<Share>) -> Self {
+        Self::with(stream, None, share)
     }
 
     /// For a request: one with a large frame waits for its turn among those of its session, so
     /// that parts of many never fill the connection's window while none is whole. Spec: TRN-8.
     pub(super) fn in_turn(stream: SendStream, turns: Arc<Semaphore>) -> Self {
-        Self::with_turns(stream, Some(turns))
+        Self::with(stream, Some(turns), None)
     }
 
-    fn with_turns(stream: SendStream, turns: Option<Arc<Semaphore>>) -> Self {
+    fn with(stream: SendStream, turns: Option<Arc<Semaphore>>, share: Option<Share>) -> Self {
         Self {
             stream,
             pieces: Vec::new(),
@@ -190,6 +294,7 @@ impl FrameWriter {
             finished: false,
             turns,
             turn: Turn::NotNeeded,
+            share,
         }
     }
 
@@ -237,10 +342,15 @@ impl FrameWriter {
     ///
     /// # Errors
     /// [`TransportError::TimedOut`] if the peer does not read; the stream is then of no use.
+    /// [`TransportError::NoRoom`] if it reads too little of what it has asked for.
     pub async fn flush(&mut self) -> Result<(), TransportError> {
         let length = self.pending_bytes();
         if length == 0 {
             return Ok(());
+        }
+        let mut held = self.share.as_ref().map(Share::nothing);
+        if let Some(held) = &mut held {
+            held.grow(length, LaneClass::Urgent).await?;
         }
         if let (Turn::Needed, Some(turns)) = (&self.turn, &self.turns) {
             // Nobody closes the turns; those of a lost session come back as its streams fail.

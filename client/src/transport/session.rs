@@ -4,11 +4,14 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use frex_proto::{error::WireCode, session::SessionPeer, v1, wire::FrameType};
 use prost::Message;
-use quinn::Connection;
+use quinn::{Connection, VarInt};
 use rustls::pki_types::CertificateDer;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 
-use super::{FrameReader, FrameWriter, Greeting, TransportError, close_code};
+use super::{FrameReader, FrameWriter, Greeting, TransportError, close_code, memory::Share};
 use crate::tls::{cert, config::Limits};
 
 /// A connection whose two ends know each other. Clones share it; it closes with the last one.
@@ -20,6 +23,8 @@ pub struct Session {
     connection: Connection,
     large_frames: Arc<Semaphore>,
     large_requests: Arc<Semaphore>,
+    share: Option<Share>,
+    _wide: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 /// One request with its answers: a stream both ways.
@@ -71,7 +76,7 @@ impl Session {
         }
         let mut stream = Stream {
             writer: FrameWriter::in_turn(send, Arc::clone(&self.large_requests)),
-            reader: self.reader(receive),
+            reader: FrameReader::new(receive, Arc::clone(&self.large_frames), None),
         };
         stream.writer.put_message(FrameType::Request, request);
         Ok(stream)
@@ -83,10 +88,18 @@ impl Session {
     /// [`TransportError`] when the session has ended.
     pub async fn accept(&self) -> Result<Stream, TransportError> {
         let (send, receive) = self.connection.accept_bi().await?;
+        let share = self.share.as_ref();
         Ok(Stream {
-            writer: FrameWriter::new(send),
-            reader: self.reader(receive),
+            writer: FrameWriter::new(send, share.cloned()),
+            reader: FrameReader::new(receive, Arc::clone(&self.large_frames), share),
         })
+    }
+
+    /// The same session; what its peer's requests take up counts from now on. Spec: ADM-8.
+    #[must_use]
+    pub fn metered(mut self, share: Share) -> Self {
+        self.share = Some(share);
+        self
     }
 
     /// Ends the session for both sides. Spec: TRN-7.
@@ -115,9 +128,18 @@ impl Session {
     pub(super) fn raw_connection(&self) -> Connection {
         self.connection.clone()
     }
+}
 
-    fn reader(&self, receive: quinn::RecvStream) -> FrameReader {
-        FrameReader::new(receive, Arc::clone(&self.large_frames))
+impl Session {
+    /// Lets the peer have as much under way as the limits allow one of a few, as long as the
+    /// session lasts. Spec: ADM-10.
+    pub(super) fn widen(mut self, limits: &Limits, turn: OwnedSemaphorePermit) -> Self {
+        let connection = &self.connection;
+        connection.set_receive_window(VarInt::from_u32(limits.connection_window_bytes));
+        connection.set_send_window(limits.send_window_bytes.into());
+        connection.set_max_concurrent_bi_streams(VarInt::from_u32(limits.streams_max));
+        self._wide = Some(Arc::new(turn));
+        self
     }
 }
 
@@ -138,7 +160,7 @@ pub(super) async fn greet(
     let exchange = async {
         let (send, receive) = connection.open_bi().await?;
         write_hello(send, &(greeting.make)(None)).await?;
-        let mut reader = FrameReader::new(receive, Arc::new(Semaphore::new(0)));
+        let mut reader = FrameReader::new(receive, Arc::new(Semaphore::new(0)), None);
         let hello = read_hello(&mut reader, limits).await?;
         let (peer, key) = judge(&connection, greeting, &hello)?;
         Ok((peer, key, hello))
@@ -154,7 +176,7 @@ pub(super) async fn welcome(
 ) -> Result<Session, TransportError> {
     let exchange = async {
         let (send, receive) = connection.accept_bi().await?;
-        let mut reader = FrameReader::new(receive, Arc::new(Semaphore::new(0)));
+        let mut reader = FrameReader::new(receive, Arc::new(Semaphore::new(0)), None);
         let hello = read_hello(&mut reader, limits).await?;
         let (peer, key) = judge(&connection, greeting, &hello)?;
         write_hello(send, &(greeting.make)(Some(&peer))).await?;
@@ -180,6 +202,8 @@ async fn settle(
             connection: connection.clone(),
             large_frames: Arc::new(Semaphore::new(limits.large_frames_max)),
             large_requests: Arc::new(Semaphore::new(limits.large_requests_max)),
+            share: None,
+            _wide: None,
         }),
         Err(error) => {
             close(connection, WireCode::from(&error));
@@ -192,7 +216,7 @@ async fn write_hello(send: quinn::SendStream, hello: &v1::Hello) -> Result<(), T
     if hello.encoded_len() > FrameType::Hello.payload_bytes_max() {
         return Err(TransportError::HelloTooLong);
     }
-    let mut writer = FrameWriter::new(send);
+    let mut writer = FrameWriter::new(send, None);
     writer.put_message(FrameType::Hello, hello);
     writer.finish().await
 }

@@ -58,6 +58,8 @@ struct Heard {
     fates: BTreeMap<String, Fate>,
     submitted: Option<String>,
     refused: Option<WireCode>,
+    /// How long the node last wanted to be left alone.
+    delayed: Option<Duration>,
     notes: Vec<String>,
 }
 
@@ -303,6 +305,7 @@ impl<'a> Ear<'a> {
                 fates: fates.collect(),
                 submitted: None,
                 refused: None,
+                delayed: None,
                 notes: Vec::new(),
             },
         }
@@ -356,6 +359,13 @@ impl<'a> Ear<'a> {
             News::Undeliverable { code } => {
                 let note = format!("delivery to a node was given up: {code}");
                 self.heard.notes.push(note);
+            }
+            News::Delayed { retry_after, .. } => {
+                self.heard.delayed = Some(retry_after);
+                output::message(format_args!(
+                    "the node is busy or the quota is used up: it takes the report after {}",
+                    seconds(retry_after)
+                ));
             }
             News::Refused { code } | News::Unanswered { code } => self.heard.refused = Some(code),
             News::Unproven(unproven) => self.heard.notes.push(unproven_text(&unproven)),
@@ -431,7 +441,14 @@ impl Heard {
 
 fn conclude(dir: &Path, draft: &Draft, heard: &Heard, json: bool) -> Done {
     if let (None, Some(code)) = (&heard.submitted, heard.refused) {
-        return Err(Failure::new(code, "the node did not take the report"));
+        let failure = Failure::new(code, "the node did not take the report");
+        return Err(match heard.delayed {
+            Some(after) if code == WireCode::RetryAfter => failure.advise(format!(
+                "Send it again after {}, or give it more time with --wait; quotas are shown by: frex roster show {}",
+                seconds(after), dir.display()
+            )),
+            _ => failure,
+        });
     }
     if heard.submitted.is_none() && heard.fates.values().all(|fate| fate.receipt.is_none()) {
         return Err(Failure::new(WireCode::TimedOut, "the node did not answer")
@@ -456,6 +473,11 @@ fn conclude(dir: &Path, draft: &Draft, heard: &Heard, json: bool) -> Done {
         _ if all => Ok(0),
         _ => Ok(PARTIAL),
     }
+}
+
+/// A wait, rounded up.
+fn seconds(wait: Duration) -> String {
+    format!("{} s", wait.as_millis().div_ceil(1000))
 }
 
 fn print(dir: &Path, draft: &Draft, heard: &Heard) {
@@ -533,6 +555,7 @@ mod tests {
             fates: fates.map(|(name, fate)| (name.to_owned(), fate)).into(),
             submitted: None,
             refused: None,
+            delayed: None,
             notes: Vec::new(),
         };
         assert_eq!(heard.to_finish(), None);

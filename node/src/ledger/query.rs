@@ -128,6 +128,21 @@ impl Ledger {
         Ok(false)
     }
 
+    /// Whether an envelope was delivered to this node before and answered on the record.
+    ///
+    /// # Errors
+    /// Index damage.
+    pub fn was_answered(&self, message: MessageKey, id: EnvelopeId) -> Result<bool, LedgerError> {
+        for key in records::answer_keys(message, id, false) {
+            let kept = self.index.get(Table::Message, &key)?;
+            let kept = kept.as_deref().and_then(records::parse_kept);
+            if kept.is_some_and(|kept| kept.id == id) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// What this node has answered an envelope that was delivered to it: refusals, then
     /// acceptance.
     ///

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use frex_client::transport::{FrameReader, FrameWriter};
 use frex_proto::{error::WireCode, id::EnvelopeId, v1};
 
-use super::{Batch, Refused, judge, put_outcome, put_receipt, put_refusal, read_envelopes};
+use super::{Refused, arrive, judge, put_outcome, put_receipt, put_refusal};
 use crate::{
-    intake::Verdict,
+    intake::{Heading, Verdict},
     ledger::{Entry, MessageKey, Outcome},
     shared::Shared,
 };
@@ -19,15 +19,20 @@ pub(super) async fn serve(
     reader: &mut FrameReader,
     writer: &mut FrameWriter,
 ) -> Result<(), Refused> {
-    let Batch { arrived, granted } = read_envelopes(shared, reader, request.envelopes).await?;
+    let read = arrive::read_envelopes(reader, request.envelopes).await?;
+    let roster = shared.roster();
+    // Who it is not served by is refused for that, and pays nothing.
+    let pays = |heading: &Heading| roster.is_served_by(&heading.sender, peer);
+    let held = |heading: &Heading| shared.ledger.was_answered(heading.message, heading.id);
+    let waiting = arrive::let_in(shared, read, writer, pays, held);
     let owner = peer.to_owned();
-    let verdicts = judge(shared, arrived, move |intake, arrived, now_ms, cache| {
+    let verdicts = judge(shared, waiting, move |intake, arrived, now_ms, cache| {
         intake.delivery(&arrived, &owner, now_ms, cache)
     })
     .await?;
     let mut entries = Vec::new();
     let mut numbers = Vec::new();
-    for (number, verdict) in (0_u32..).zip(verdicts) {
+    for (number, verdict) in verdicts {
         match verdict {
             Verdict::Refuse(code) => {
                 shared.metrics.refused(code);
@@ -40,7 +45,7 @@ pub(super) async fn serve(
         }
     }
     let outcomes = shared.ledger.record_all(entries).await;
-    drop(granted);
+    reader.release();
     for ((number, about), outcome) in numbers.into_iter().zip(outcomes) {
         answer(shared, writer, number, about, outcome);
     }

@@ -21,6 +21,11 @@ use crate::{
 
 /// Rows looked at in one step.
 const PAGE_ROWS: usize = 64;
+/// Bytes handed to the connection at once: a reader that takes nothing costs no more than this and
+/// one item. Spec: ADM-8.
+const FLUSH_BYTES: usize = 256 * 1024;
+/// How long a reader may hold items without a word. Spec: ADM-16.
+const SILENCE: Duration = Duration::from_millis(limits::LEASE_MS_MAX);
 
 /// Items that this stream holds; given back when it ends.
 struct Held<'a> {
@@ -54,9 +59,13 @@ pub(super) async fn serve(
         next: 1,
     };
     let mut idle_until = Instant::now() + wait;
+    let mut silent_until = Instant::now() + SILENCE;
     loop {
         bell.mark_unchanged();
-        if held.fill(shared, credit, writer)? {
+        if held.items.is_empty() {
+            silent_until = Instant::now() + SILENCE;
+        }
+        if held.fill(shared, credit, writer).await? {
             idle_until = Instant::now() + wait;
             writer.flush().await?;
         }
@@ -71,18 +80,24 @@ pub(super) async fn serve(
                 }
                 let confirm = v1::Confirm::decode(frame.payload).map_err(|_| WireCode::Malformed)?;
                 held.confirm(shared, &confirm, writer).await;
+                reader.release();
                 idle_until = Instant::now() + wait;
+                silent_until = Instant::now() + SILENCE;
                 writer.flush().await?;
             }
             _ = bell.changed() => {}
             () = tokio::time::sleep_until(idle_until), if idle => return Ok(()),
+            // What it holds is for another reader now.
+            () = tokio::time::sleep_until(silent_until), if !idle => {
+                return Err(Refused(WireCode::TimedOut));
+            }
         }
     }
 }
 
 impl Held<'_> {
     /// Leases and sends what waits, up to the credit; true if anything was sent.
-    fn fill(
+    async fn fill(
         &mut self,
         shared: &Shared,
         credit: usize,
@@ -98,10 +113,11 @@ impl Held<'_> {
             let Some(last) = rows.last() else { break };
             after = Some(last.clone());
             for key in rows {
-                if self.items.len() == credit
-                    || writer.pending_bytes() > limits::REQUEST_BODY_BYTES_MAX
-                {
+                if self.items.len() == credit {
                     return Ok(sent);
+                }
+                if writer.pending_bytes() > FLUSH_BYTES {
+                    writer.flush().await?;
                 }
                 if self.leases.take(&key) {
                     sent |= self.send(shared, key, writer)?;

@@ -12,10 +12,10 @@ use frex_proto::{error::WireCode, id::EnvelopeId, limits, roster::Roster, v1};
 use prost::Message;
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Batch, Refused, judge, put_outcome, put_receipt, put_refusal, read_envelopes};
+use super::{Refused, arrive, judge, put_outcome, put_receipt, put_refusal};
 use crate::{
     bells::{Bells, Ear, Listener, Notice},
-    intake::Verdict,
+    intake::{Heading, Verdict},
     ledger::{Entry, MessageKey, Outcome},
     shared::Shared,
 };
@@ -35,9 +35,13 @@ pub(super) async fn serve(
     reader: &mut FrameReader,
     writer: &mut FrameWriter,
 ) -> Result<(), Refused> {
-    let Batch { arrived, granted } = read_envelopes(shared, reader, request.envelopes).await?;
+    let read = arrive::read_envelopes(reader, request.envelopes).await?;
+    // Whoever names another sender is refused for that, and spends nobody's quota.
+    let pays = |heading: &Heading| heading.sender == member;
+    let held = |heading: &Heading| shared.ledger.was_sent(heading.message, heading.id);
+    let admitted = arrive::let_in(shared, read, writer, pays, held);
     let owner = member.to_owned();
-    let verdicts = judge(shared, arrived, move |intake, arrived, now_ms, cache| {
+    let verdicts = judge(shared, admitted, move |intake, arrived, now_ms, cache| {
         intake.submission(&arrived, &owner, now_ms, cache)
     })
     .await?;
@@ -53,7 +57,7 @@ pub(super) async fn serve(
     let roster = shared.roster();
     let mut entries = Vec::new();
     let mut numbers = Vec::new();
-    for (number, verdict) in (0_u32..).zip(verdicts) {
+    for (number, verdict) in verdicts {
         match verdict {
             Verdict::Refuse(code) => {
                 shared.metrics.refused(code);
@@ -68,7 +72,7 @@ pub(super) async fn serve(
     }
     drop(ear);
     let outcomes = shared.ledger.record_all(entries).await;
-    drop(granted);
+    reader.release();
     for (number, outcome) in numbers.into_iter().zip(outcomes) {
         let fresh = matches!(outcome, Outcome::Receipt(_));
         if let Outcome::Failed(code) = outcome {

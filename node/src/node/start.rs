@@ -15,7 +15,7 @@ use frex_client::{
 use frex_proto::{error::WireCode, log::LogVerifier, roster::Peer};
 use rand_core::Rng;
 use tokio::{
-    sync::{Semaphore, mpsc, watch},
+    sync::{mpsc, watch},
     task::JoinSet,
 };
 
@@ -42,9 +42,6 @@ use crate::{
     suspension::SuspensionHandle,
     workers::Workers,
 };
-
-/// Bytes of large bodies in memory at once, all connections together.
-const BODY_BUDGET_BYTES: usize = 64 * 1024 * 1024;
 
 pub(super) async fn start(
     parts: NodeParts,
@@ -99,7 +96,7 @@ pub(super) async fn start(
         metrics: parts.metrics,
         endpoint,
         stopping,
-        body_budget: Arc::new(Semaphore::new(BODY_BUDGET_BYTES)),
+        admission: Arc::default(),
         space: Space::default(),
         leases: Leases::default(),
         desks: delivery::desk::Desks::default(),

@@ -20,6 +20,8 @@ pub(super) fn of(shared: &Shared) -> NodeStatus {
         .nth(1)
         .and_then(|line| std::str::from_utf8(line).ok()?.parse().ok())
         .unwrap_or(0);
+    let room = shared.room();
+    let (under_way_bytes, under_way_bytes_highest) = shared.admission.memory().held_bytes();
     NodeStatus {
         node: shared.id.clone(),
         federation: roster.federation().to_owned(),
@@ -46,7 +48,10 @@ pub(super) fn of(shared: &Shared) -> NodeStatus {
                 .map(|member| member.id.as_str()),
         ),
         sessions: shared.endpoint.open_connections(),
-        disk_free_bytes: shared.disk.free_bytes(&shared.data).unwrap_or(0),
+        disk_free_bytes: room.free_bytes,
+        lanes_refused: room.refused(),
+        under_way_bytes,
+        under_way_bytes_highest,
         uptime_ms: shared.now_ms().saturating_sub(shared.started_ms),
     }
 }

@@ -7,12 +7,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use frex_proto::error::WireCode;
+use frex_proto::{error::WireCode, v1::Lane};
 
 use super::Row;
 use crate::{
     config::NodeConfig,
-    disk::Disk,
+    disk::{Disk, Room},
     home::{INDEX_DIR, JOURNAL_DIR},
 };
 
@@ -52,17 +52,19 @@ fn space(disk: &dyn Disk, home: &Path, config: &NodeConfig, kept: Option<&Kept>)
         "Free space, or move the folder to a larger disk: df -h {}",
         home.display()
     );
-    if free < reserve {
-        return Row::fail(
-            check,
-            WireCode::DiskFull,
-            format!("{found}: nothing is taken"),
-            mend,
-        );
-    }
-    match free < reserve.saturating_mul(2) {
-        true => Row::warn(check, found, mend),
-        false => Row::ok(check, found),
+    let room = Room {
+        free_bytes: free,
+        reserve_bytes: reserve,
+    };
+    let refused = room.refused().join(", ");
+    if !room.takes(Lane::Urgent) {
+        found.push_str(": nothing is taken");
+        Row::fail(check, WireCode::DiskFull, found, mend)
+    } else if !refused.is_empty() {
+        found.push_str(&format!(": nothing is taken in these lanes: {refused}"));
+        Row::warn(check, found, mend)
+    } else {
+        Row::ok(check, found)
     }
 }
 
