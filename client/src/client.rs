@@ -21,6 +21,7 @@ use crate::{
 };
 
 mod connect;
+mod control;
 mod draft;
 mod inbox;
 mod keyring;

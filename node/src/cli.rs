@@ -32,6 +32,7 @@ mod member;
 mod output;
 mod passphrase;
 mod peer;
+mod recall;
 mod receipt;
 mod roster;
 mod run;
@@ -97,6 +98,8 @@ pub enum Command {
     Inbox(InboxArgs),
     /// Show a report that was sent or received
     Show(ShowArgs),
+    /// Withdraw a message that was sent
+    Recall(recall::RecallArgs),
     /// Verify receipts, list them, or fetch later ones
     #[command(subcommand)]
     Receipt(ReceiptCommand),

@@ -19,6 +19,7 @@ use frex_proto::{
 
 use crate::{
     ledger::{Admitted, Entry, MessageKey},
+    recall,
     suspension::{SuspensionHandle, Suspensions},
 };
 
@@ -310,6 +311,7 @@ fn admitted(parsed: &Parsed, envelope: Bytes) -> Admitted {
         lane: parsed.core.lane,
         expires_ms: parsed.core.expires_ms,
         envelope,
+        recalls: recall::of(&parsed.core),
     }
 }
 

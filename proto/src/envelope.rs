@@ -11,6 +11,7 @@ mod forward;
 mod open;
 mod padding;
 mod parse;
+mod recall;
 mod seal;
 mod shared;
 mod verify;
@@ -26,6 +27,9 @@ pub use self::{
     forward::{ForwardDraft, ParsedForward, forward, open_forward, parse_forward, verify_forward},
     open::{OpenCause, OpenError, open, open_cached},
     parse::parse,
+    recall::{
+        PING_CONTENT_TYPE, RECALL_CONTENT_TYPE, Recall, RecallError, read_recall, recall_notice,
+    },
     seal::{SealError, seal, seal_shared},
     shared::{OpenContexts, SharedContexts},
     verify::{EnvelopeError, check_body, check_time, check_times, verify},
@@ -140,7 +144,25 @@ pub struct Core {
     pub content_commitment: Hash,
 }
 
+impl v1::Kind {
+    /// Whether envelopes of this kind are about the exchange itself: they travel in lane CONTROL
+    /// alone, and every member takes them. Spec: RCL-1, RCL-4.
+    #[must_use]
+    pub fn is_for_control(self) -> bool {
+        matches!(self, Self::Ping | Self::Recall)
+    }
+}
+
 impl Core {
+    /// The message and envelope that a recall withdraws; none if it is no recall, or names none.
+    /// Spec: RCL-5.
+    #[must_use]
+    pub fn recalls(&self) -> Option<(MessageId, EnvelopeId)> {
+        let (message, sequence) = self.conversation?;
+        let recalls = self.kind == v1::Kind::Recall && sequence == 0;
+        recalls.then_some((MessageId(message), self.in_reply_to?))
+    }
+
     /// A recipient's position and entry.
     #[must_use]
     pub fn recipient(&self, member: &str) -> Option<(u32, &Recipient)> {

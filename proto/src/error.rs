@@ -131,6 +131,8 @@ codes! {
     KeyRetired = 4007, "KEY_RETIRED", 22, Peer, Never, "the envelope is sealed to a key that the recipient has retired", "Seal it anew under the same message id: frex send FILE --to MEMBER --message ID --from DIR";
     /// Sealed to a key that nobody here has heard of yet.
     KeyUnknown = 4008, "KEY_UNKNOWN", 23, Peer, Later, "the envelope is sealed to a key that the recipient does not list, or not yet", "The sender's node tries again by itself; see the keys with: frex roster show DIR";
+    /// Withdrawn by its sender.
+    Recalled = 4012, "RECALLED", 22, Peer, Never, "the sender has withdrawn the message", "Nothing to do; a message of the sender in the inbox says why: frex inbox DIR";
     /// Busy or over quota.
     RetryAfter = 5001, "RETRY_AFTER", 23, Environment, Later, "the node is busy or a quota is used up", "The sender's node tries again by itself";
     /// No space left.

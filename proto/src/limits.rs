@@ -103,6 +103,8 @@ pub const JOIN_TRIES_MAX: u32 = 10;
 pub const INVITATION_LIFE_MS_MAX: u64 = 31 * 24 * 60 * 60 * 1000;
 /// For how long a freshness statement vouches at most, milliseconds: 7 days. Spec: LIM-57.
 pub const FRESHNESS_LIFE_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1000;
+/// Characters of the code that says why a message is withdrawn. Spec: LIM-80.
+pub const RECALL_REASON_BYTES_MAX: usize = 64;
 
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte

@@ -13,7 +13,7 @@ use super::{
     invite::{self, InviteAction},
     join, key, log, passphrase,
     peer::{self, PeerCommand},
-    receipt, roster, run, send, show, status,
+    recall, receipt, roster, run, send, show, status,
 };
 
 /// Runs the command that the process was started with. Spec: CLI-2.
@@ -60,9 +60,11 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Peer(PeerCommand::Resume(args)) => peer::suspend::resume(&args, json),
         Command::Peer(PeerCommand::Rm(args)) => peer::remove::remove(&args, json),
         Command::Peer(PeerCommand::Test(args)) => peer::test::test(&args, json),
+        Command::Peer(PeerCommand::Ping(args)) => peer::ping::ping(&args, json),
         Command::Send(args) => send::send(&args, json),
         Command::Inbox(args) => inbox::inbox(&args, json),
         Command::Show(args) => show::show(&args, json),
+        Command::Recall(args) => recall::recall(&args, json),
         Command::Receipt(ReceiptCommand::Verify(args)) => receipt::verify::verify(&args, json),
         Command::Receipt(ReceiptCommand::Ls(args)) => receipt::list::list(&args.dir, json),
         Command::Receipt(ReceiptCommand::Fetch(args)) => receipt::fetch::fetch(&args, json),

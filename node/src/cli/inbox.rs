@@ -3,10 +3,10 @@
 use std::{path::Path, time::Duration};
 
 use frex_client::{
-    client::{Client, FailedItem, Inbox, InboxItem},
+    client::{Client, ConfirmError, FailedItem, Inbox, InboxItem},
     keys::MemberHome,
 };
-use frex_proto::{id::EnvelopeId, limits, roster::Roster, v1};
+use frex_proto::{envelope::Recall, error::WireCode, id::EnvelopeId, limits, roster::Roster, v1};
 use serde_json::{Value, json};
 
 use super::{
@@ -20,6 +20,7 @@ use super::{
 
 mod failed;
 mod kept;
+mod recalled;
 
 const PATIENCE_MIN: Duration = Duration::from_secs(3);
 /// Waiting items come one after another without a pause.
@@ -136,6 +137,9 @@ impl Reader<'_> {
     async fn keep(&mut self, item: InboxItem) -> Result<(), Failure> {
         let folder = self.home.dir().join(INBOX_DIR);
         files::ensure_folder(&folder)?;
+        if let Some(recall) = item.recall.clone() {
+            return self.keep_recall(item, &recall).await;
+        }
         let path = folder.join(format!(
             "{}.{}",
             item.id(),
@@ -143,7 +147,7 @@ impl Reader<'_> {
         ));
         files::replace(&path, &item.opened.data)?;
         let receipt = member::keep_receipt(&self.home.receipts_dir(), &item.receipt)?;
-        let mut row = self.describe(&item, &path, &receipt);
+        let mut row = self.describe(&item, Some(&path), &receipt);
         match self.confirm {
             ConfirmArg::None => {
                 self.note(item.id(), &row)?;
@@ -152,6 +156,13 @@ impl Reader<'_> {
             ConfirmArg::Opened => {
                 let id = item.id();
                 let proven = item.confirm(v1::Stage::Opened, "").await;
+                if let Err(ConfirmError::Refused(WireCode::Recalled)) = proven {
+                    // Its recall came while it was read here, and says more.
+                    row["state"] = recalled::RECALLED.into();
+                    self.note(id, &row)?;
+                    self.rows.push(row);
+                    return Ok(());
+                }
                 let proven = proven.or_fail(format_args!(
                     "{id} is kept, but the sender could not be told"
                 ))?;
@@ -165,7 +176,20 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn describe(&self, item: &InboxItem, content: &Path, receipt: &Path) -> Value {
+    /// A recall has no content to keep: what it says is in what is known of it.
+    async fn keep_recall(&mut self, item: InboxItem, recall: &Recall) -> Result<(), Failure> {
+        let id = item.id();
+        let receipt = member::keep_receipt(&self.home.receipts_dir(), &item.receipt)?;
+        let row = self.describe(&item, None, &receipt);
+        let confirm = matches!(self.confirm, ConfirmArg::Opened);
+        let (row, held) = recalled::take(self.home, item, recall, row, confirm).await?;
+        self.held.extend(held);
+        self.note(id, &row)?;
+        self.rows.push(row);
+        Ok(())
+    }
+
+    fn describe(&self, item: &InboxItem, content: Option<&Path>, receipt: &Path) -> Value {
         let core = &item.parsed.core;
         let sender = self.roster.member(&core.sender);
         json!({

@@ -90,6 +90,15 @@ impl Ledger {
     /// # Errors
     /// Index or journal damage.
     pub fn history(&self, message: MessageKey) -> Result<Vec<Stored>, LedgerError> {
+        let history = self.history_at(message)?;
+        Ok(history.into_iter().map(|(_, stored)| stored).collect())
+    }
+
+    /// The same with the place of each record.
+    ///
+    /// # Errors
+    /// Index or journal damage.
+    pub fn history_at(&self, message: MessageKey) -> Result<Vec<(Position, Stored)>, LedgerError> {
         let rows = self.index.scan(Table::Message, &message.0, None, 4096)?;
         let mut found = Vec::with_capacity(rows.len());
         for (_, value) in rows {
@@ -99,7 +108,7 @@ impl Ledger {
         found.sort_unstable();
         found
             .into_iter()
-            .map(|position| self.read(position))
+            .map(|position| Ok((position, self.read(position)?)))
             .collect()
     }
 

@@ -33,6 +33,8 @@ pub const UNDELIVERABLE: RecordKind = RecordKind(8);
 pub const TRUST_HELD: RecordKind = RecordKind(9);
 /// Another roster came into force.
 pub const TRUST: RecordKind = RecordKind(10);
+/// A sender withdrew a message: from what waits here for its recipients, and from what comes.
+pub const WITHDRAWN: RecordKind = RecordKind(15);
 
 /// Whether a record of this kind stands for an entry of the log.
 #[must_use]
@@ -51,7 +53,7 @@ pub struct Record {
     /// Encoded [`v1::Envelope`] (1–3).
     #[prost(bytes = "bytes", tag = "2")]
     pub envelope: Bytes,
-    /// Envelope id (1–4), or the hash of a roster (9, 10).
+    /// Envelope id (1–4), that of the recall (15), or the hash of a roster (9, 10).
     #[prost(bytes = "bytes", tag = "3")]
     pub envelope_id: Bytes,
     /// Message key (all).
@@ -85,6 +87,12 @@ pub struct Record {
     /// Whether the message came before, sealed to keys that were retired (1, 2).
     #[prost(bool, tag = "13")]
     pub resealed: bool,
+    /// For whom the message was withdrawn before it came (2), or is by now (15).
+    #[prost(string, repeated, tag = "18")]
+    pub withdrawn: Vec<String>,
+    /// Inbox keys of what is withdrawn (15).
+    #[prost(bytes = "bytes", repeated, tag = "19")]
+    pub inbox_keys: Vec<Bytes>,
 }
 
 impl Record {
@@ -138,6 +146,8 @@ pub const PEER_SUFFIX: u8 = b'R';
 pub const PARTIAL_DETAIL: &str = "\0refused";
 /// Suffix of a given-up delivery; the node follows.
 pub const UNDELIVERABLE_SUFFIX: u8 = b'U';
+/// Suffix of the newest recall of a message.
+pub const WITHDRAWN_SUFFIX: u8 = b'W';
 /// Suffix of the roster in force.
 pub const TRUST_SUFFIX: u8 = b'F';
 
@@ -270,7 +280,8 @@ pub fn changes(
                 false => message_key(message, ACCEPTED_SUFFIX, &[]),
             };
             changes.push(put(Table::Message, key, kept));
-            for member in &record.members {
+            let members = record.members.iter();
+            for member in members.filter(|member| !record.withdrawn.contains(member)) {
                 let key = queue_key(member, record.lane, position);
                 changes.push(put(Table::Inbox, key, place.clone()));
             }
@@ -288,6 +299,12 @@ pub fn changes(
         UNDELIVERABLE => {
             let key = message_key(message, UNDELIVERABLE_SUFFIX, &[node.as_bytes()]);
             changes.push(put(Table::Message, key, place));
+        }
+        WITHDRAWN => {
+            let key = message_key(message, WITHDRAWN_SUFFIX, &[]);
+            changes.push(put(Table::Message, key, kept));
+            let keys = record.inbox_keys.iter();
+            changes.extend(keys.map(|key| delete(Table::Inbox, key.to_vec())));
         }
         TRUST_HELD | TRUST => {
             let key = message_key(message, TRUST_SUFFIX, &[]);

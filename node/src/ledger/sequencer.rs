@@ -35,6 +35,7 @@ use crate::{
 };
 
 mod plan;
+mod recall;
 mod reseal;
 #[cfg(test)]
 mod tests;

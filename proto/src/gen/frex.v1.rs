@@ -147,6 +147,13 @@ pub struct Content {
     #[prost(bytes = "bytes", tag = "2")]
     pub data: ::prost::bytes::Bytes,
 }
+/// The data of a recall's content: why its sender withdraws a message.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RecallNotice {
+    /// a code of 1..64 characters
+    #[prost(string, tag = "1")]
+    pub reason: ::prost::alloc::string::String,
+}
 /// What an envelope is about. Nodes see it; they never see the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -159,6 +166,7 @@ pub enum Kind {
     Notice = 5,
     Statistics = 6,
     Ping = 7,
+    Recall = 8,
 }
 impl Kind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -175,6 +183,7 @@ impl Kind {
             Self::Notice => "KIND_NOTICE",
             Self::Statistics => "KIND_STATISTICS",
             Self::Ping => "KIND_PING",
+            Self::Recall => "KIND_RECALL",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -188,6 +197,7 @@ impl Kind {
             "KIND_NOTICE" => Some(Self::Notice),
             "KIND_STATISTICS" => Some(Self::Statistics),
             "KIND_PING" => Some(Self::Ping),
+            "KIND_RECALL" => Some(Self::Recall),
             _ => None,
         }
     }

@@ -9,7 +9,11 @@ use frex_proto::{
 use prost::Message;
 use rand_chacha::rand_core::Rng;
 
-use super::{Plan, Planned, PlannedLeaf, Sequencer, stage_detail};
+use super::{
+    Plan, Planned, PlannedLeaf, Sequencer,
+    recall::{Recall, Withdrawn},
+    stage_detail,
+};
 use crate::{
     index::Table,
     journal::RecordKind,
@@ -144,6 +148,10 @@ impl Sequencer {
                 true
             }
         };
+        let recall = match self.plan_recall(job, admitted, (recipients, true), resealed, seen)? {
+            Recall::Goes(planned) => planned,
+            Recall::Ends(plan) => return Ok(plan),
+        };
         let statement = admitted.statement(v1::Event::Submitted, recipients, &self.node);
         let record = Record {
             nodes: nodes.to_vec(),
@@ -161,6 +169,7 @@ impl Sequencer {
             accepted.answers = false;
             planned.push(accepted);
         }
+        planned.extend(recall);
         Ok(Plan::Records(planned))
     }
 
@@ -182,10 +191,19 @@ impl Sequencer {
                 true
             }
         };
+        let recall = match self.plan_recall(job, admitted, (members, false), resealed, seen)? {
+            Recall::Goes(planned) => planned,
+            Recall::Ends(plan) => return Ok(plan),
+        };
+        let withdrawn = match self.withdrawn_before(admitted.message(), seen)? {
+            Withdrawn::For(members) => members,
+            Withdrawn::NextBlock => return Ok(Plan::NextBlock),
+        };
         let statement = admitted.statement(v1::Event::Accepted, members, &self.node);
         let record = Record {
             members: members.to_vec(),
             resealed,
+            withdrawn,
             ..admitted.record()
         };
         let mut planned = vec![self.leaf(job, records::ACCEPTED, record, &statement, now_ms)?];
@@ -195,6 +213,7 @@ impl Sequencer {
             rejected.answers = false;
             planned.push(rejected);
         }
+        planned.extend(recall);
         Ok(Plan::Records(planned))
     }
 
@@ -276,6 +295,13 @@ impl Sequencer {
         }
         if let Some(kept) = self.index.get(Table::Message, &key)? {
             return self.stored_receipt(&kept);
+        }
+        match self.withdrawn_before(message, seen)? {
+            Withdrawn::NextBlock => return Ok(Plan::NextBlock),
+            Withdrawn::For(members) if members.contains(&stage.member) => {
+                return Ok(Plan::Answer(Outcome::Failed(WireCode::Recalled)));
+            }
+            Withdrawn::For(_) => {}
         }
         let statement = Statement {
             envelope_id: Some(stage.id),
@@ -461,7 +487,7 @@ impl Plan {
 }
 
 impl Planned {
-    fn plain(job: usize, kind: RecordKind, record: Record) -> Self {
+    pub(super) fn plain(job: usize, kind: RecordKind, record: Record) -> Self {
         Self {
             job,
             kind,
@@ -473,7 +499,7 @@ impl Planned {
 }
 
 impl Record {
-    fn about(message: MessageKey) -> Self {
+    pub(super) fn about(message: MessageKey) -> Self {
         Self {
             message: Bytes::copy_from_slice(&message.0),
             ..Self::default()

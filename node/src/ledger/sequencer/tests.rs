@@ -18,6 +18,7 @@ use crate::{
     },
 };
 
+mod recalled;
 mod repeated;
 mod signer;
 
@@ -158,6 +159,7 @@ fn admitted(number: u8) -> Admitted {
         lane: v1::Lane::Normal,
         expires_ms: u64::MAX,
         envelope: Bytes::from_static(b"sealed"),
+        recalls: None,
     }
 }
 
