@@ -23,6 +23,7 @@ use crate::{
 mod connect;
 mod control;
 mod draft;
+mod forward;
 mod inbox;
 mod keyring;
 mod publish;
@@ -34,6 +35,7 @@ mod submit;
 mod verify;
 
 pub use draft::{DraftBuilder, DraftError};
+pub use forward::ForwardError;
 pub use inbox::{ConfirmError, FailedItem, Inbox, InboxError, InboxItem, ItemError};
 pub use keyring::Keyring;
 pub use publish::PublishError;

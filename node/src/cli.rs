@@ -21,6 +21,7 @@ mod failure;
 mod federation;
 mod files;
 mod fingerprint;
+mod forward;
 mod fsck;
 mod inbox;
 mod init;
@@ -41,6 +42,7 @@ mod show;
 mod status;
 mod time;
 mod token;
+mod told;
 mod way;
 
 pub use dispatch::main;
@@ -98,6 +100,8 @@ pub enum Command {
     Inbox(InboxArgs),
     /// Show a report that was sent or received
     Show(ShowArgs),
+    /// Pass a message that was received on to other members
+    Forward(forward::ForwardArgs),
     /// Withdraw a message that was sent
     Recall(recall::RecallArgs),
     /// Verify receipts, list them, or fetch later ones

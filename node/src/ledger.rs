@@ -68,6 +68,8 @@ pub struct Admitted {
     pub expires_ms: u64,
     /// The encoded [`v1::Envelope`] with its body inside, exactly as kept and passed on.
     pub envelope: Bytes,
+    /// Whether its sender passes on what another member wrote.
+    pub is_forward: bool,
     /// What it withdraws, if it is a recall.
     pub recalls: Option<Box<Recalls>>,
 }

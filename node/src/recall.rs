@@ -54,12 +54,12 @@ pub fn find_stops(ledger: &Ledger, roster: &Roster, entry: &mut Entry) -> Result
         }
         let envelope = v1::Envelope::decode(stored.record.envelope);
         let envelope = envelope.map_err(|_| WireCode::JournalDamaged)?;
-        let parsed = envelope::parse(&envelope).map_err(|_| WireCode::JournalDamaged)?;
-        if parsed.core.kind.is_for_control() {
+        let carried = envelope::parse_carried(&envelope).map_err(|_| WireCode::JournalDamaged)?;
+        if carried.original().core.kind.is_for_control() {
             return Err(WireCode::NotAccepted);
         }
         for node in &stored.record.nodes {
-            let recipients = parsed.core.recipients.iter().map(|one| &one.member);
+            let recipients = carried.recipients().iter().map(|one| &one.member);
             let there: Vec<&String> = recipients
                 .filter(|member| roster.is_served_by(member, node))
                 .collect();

@@ -7,6 +7,7 @@
 //! the original signed manifest. Spec: chapter ENV.
 
 mod body;
+mod carried;
 mod forward;
 mod open;
 mod padding;
@@ -24,6 +25,7 @@ use prost::Message;
 use zeroize::Zeroizing;
 
 pub use self::{
+    carried::parse_carried,
     forward::{ForwardDraft, ParsedForward, forward, open_forward, parse_forward, verify_forward},
     open::{OpenCause, OpenError, open, open_cached},
     parse::parse,
@@ -92,8 +94,10 @@ pub struct Sealed {
 /// A signed envelope as its sender keeps it.
 #[derive(Debug, Clone)]
 pub struct SignedEnvelope {
-    /// Encoded signed manifest.
+    /// Encoded signed manifest, or signed forward.
     pub signed: Bytes,
+    /// Whether it is a forward.
+    pub is_forward: bool,
     /// Wraps with the recipient's position.
     pub wraps: Vec<(u32, Bytes)>,
     /// The sealed content.
@@ -191,6 +195,16 @@ pub struct Parsed {
     pub wraps: BTreeMap<u32, Bytes>,
 }
 
+/// What travels as an envelope. Each of the two forms has an identity, a sender and recipients of
+/// its own; the content belongs to the original. Spec: RCL-14, ENV-32.
+#[derive(Debug, Clone)]
+pub enum Carried {
+    /// The sender's own.
+    Own(Box<Parsed>),
+    /// What the sender passes on.
+    Forward(Box<ParsedForward>),
+}
+
 /// What a recipient gets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Opened {
@@ -242,6 +256,7 @@ fn assemble(sealed: Sealed, signed: &v1::Signed) -> SignedEnvelope {
     SignedEnvelope {
         id: EnvelopeId::of_manifest(&signed.payload),
         signed: signed.encode_to_vec().into(),
+        is_forward: signed.payload_type == label::TYPE_FORWARD,
         wraps: (0..).zip(sealed.wraps).collect(),
         body: sealed.body,
         members: sealed.members,
@@ -263,8 +278,13 @@ impl SignedEnvelope {
             .iter()
             .filter(|(recipient, _)| wanted(*recipient));
         let inline = self.body.len() <= limits::INLINE_BODY_BYTES_MAX;
+        let (signed, forward) = match self.is_forward {
+            true => (Bytes::new(), self.signed.clone()),
+            false => (self.signed.clone(), Bytes::new()),
+        };
         v1::Envelope {
-            signed: self.signed.clone(),
+            signed,
+            forward,
             wraps: wraps
                 .map(|(recipient, wrap)| v1::Wrap {
                     recipient: *recipient,

@@ -46,6 +46,7 @@ class Parsed:
         """ENV-1 to ENV-10, ENV-26."""
         require(len(envelope.body) <= BODY_BYTES_MAX, "TooLarge")
         self.read_signed(envelope.signed)
+        require(not envelope.forward, "Malformed")
         self.wraps = judge_wraps(envelope.wraps, len(self.core.recipients))
 
     def read_signed(self, data):
@@ -147,12 +148,14 @@ class Forward:
 
     def __init__(self, envelope):
         require(len(envelope.body) <= BODY_BYTES_MAX, "TooLarge")
-        self.signed = decode_signed(envelope.signed, dsse.TYPES["forward"])
+        self.signed = decode_signed(envelope.forward, dsse.TYPES["forward"])
+        require(not envelope.signed, "Malformed")
         self.manifest = protobuf.decode(protobuf.FORWARD, self.signed.payload)
         self.original = Parsed.__new__(Parsed)
         self.original.read_signed(self.manifest.original)
         self.original.wraps = {}
         core = self.original.core
+        require(core.kind not in (PING, RECALL), "KindOrLane")
         require(NAME.fullmatch(self.manifest.sender), "Name")
         require(self.manifest.federation == core.federation, "WrongFederation")
         require(self.manifest.expires_ms > self.manifest.created_ms, "TimeOrder")

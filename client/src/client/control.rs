@@ -27,7 +27,9 @@ impl DraftBuilder {
     }
 
     /// Makes it the recall of a message that this member has sent, by one of its envelopes.
-    /// `reason` is a code of 1 to 64 of a-z, 0-9, . _ -; it is sealed. Spec: RCL-4 to RCL-6.
+    /// `reason` is a code of 1 to 64 of a-z, 0-9, . _ -; it is sealed. Where the message was passed
+    /// on and its author has withdrawn it, `cause` is the author's signed recall; else it is empty.
+    /// Spec: RCL-4 to RCL-6, RCL-18.
     ///
     /// # Errors
     /// [`RecallError::Reason`].
@@ -36,8 +38,9 @@ impl DraftBuilder {
         message: MessageId,
         envelope: EnvelopeId,
         reason: &str,
+        cause: Bytes,
     ) -> Result<Self, RecallError> {
-        let notice = recall_notice(reason)?;
+        let notice = recall_notice(reason, cause)?;
         Ok(self
             .kind(Kind::Recall)
             .lane(Lane::Control)

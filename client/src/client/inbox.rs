@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use frex_proto::{
     delivery::Backoff,
-    envelope::{self, EnvelopeError, OpenContexts, OpenError, Opened, Parsed, Recall, RecallError},
+    envelope::{
+        self, Carried, EnvelopeError, OpenContexts, OpenError, Opened, Parsed, ParsedForward,
+        Recall, RecallError,
+    },
     error::{Retry, WireCode},
-    id::EnvelopeId,
+    id::{EnvelopeId, MessageId},
     keys::SigningError,
     limits,
     sign::BatchCache,
@@ -167,15 +169,18 @@ pub struct Inbox {
 
 /// A message of the inbox, verified and opened.
 pub struct InboxItem {
-    /// The header and the signed manifest as received.
+    /// The header and the signed manifest as received: of a forward, those of its original.
     pub parsed: Parsed,
-    /// The sealed body as received: with `parsed` it is what a forward carries.
-    pub body: Bytes,
+    /// Who passed it on, and to whom; none if it came from its author.
+    pub forward: Option<Box<ParsedForward>>,
+    /// The envelope as received: what is kept, to be passed on or shown as evidence.
+    pub envelope: v1::Envelope,
     /// The content.
     pub opened: Opened,
     /// The home node's ACCEPTED receipt.
     pub receipt: ProvenReceipt,
-    /// What it withdraws, if it is a recall: a message of this item's sender, and nobody else's.
+    /// What it withdraws, if it is a recall: a message of this item's sender, and nobody else's. A
+    /// cause in it is verified to be signed by whom it names.
     pub recall: Option<Recall>,
     hold: Hold,
 }
@@ -350,23 +355,30 @@ impl Inbox {
         };
         let wire = item.envelope.unwrap_or_default();
         let judged = match self.verify(&wire, item.receipt) {
-            Ok((parsed, _)) if parsed.core.kind == v1::Kind::Ping => {
-                return Judged::Ping(parsed.id, hold);
+            Ok((carried, _)) if carried.original().core.kind == v1::Kind::Ping => {
+                return Judged::Ping(carried.id(), hold);
             }
-            Ok((parsed, receipt)) => self
-                .open_item(&parsed, &wire)
-                .map(|told| (parsed, receipt, told)),
+            Ok((carried, receipt)) => self
+                .open_item(&carried, &wire)
+                .map(|told| (carried, receipt, told)),
             Err(error) => Err(error),
         };
         Judged::Item(Box::new(match judged {
-            Ok((parsed, receipt, (opened, recall))) => Ok(InboxItem {
-                parsed,
-                body: wire.body,
-                opened,
-                receipt,
-                recall,
-                hold,
-            }),
+            Ok((carried, receipt, (opened, recall))) => {
+                let (parsed, forward) = match carried {
+                    Carried::Own(parsed) => (*parsed, None),
+                    Carried::Forward(forward) => (forward.original.clone(), Some(forward)),
+                };
+                Ok(InboxItem {
+                    parsed,
+                    forward,
+                    envelope: wire,
+                    opened,
+                    receipt,
+                    recall,
+                    hold,
+                })
+            }
             Err(error) => Err(FailedItem {
                 error,
                 envelope: Box::new(wire),
@@ -380,35 +392,39 @@ impl Inbox {
         &mut self,
         wire: &v1::Envelope,
         receipt: Option<v1::Receipt>,
-    ) -> Result<(Parsed, ProvenReceipt), ItemError> {
+    ) -> Result<(Carried, ProvenReceipt), ItemError> {
         let parts = &self.client.0;
         let receipt = receipt.ok_or(ItemError::Incomplete)?;
-        let parsed = envelope::parse(wire)?;
+        let carried = envelope::parse_carried(wire)?;
         let receipt = parts
             .verifier
-            .prove(receipt, Some(parsed.id))
+            .prove(receipt, Some(carried.id()))
             .and_then(|proven| accepted_for(proven, &parts.member))
             .map_err(|unproven| ItemError::Unproven(Box::new(unproven)))?;
         let roster = parts.roster.current();
-        if parsed.core.federation != roster.federation() {
+        let core = &carried.original().core;
+        if core.federation != roster.federation() {
             return Err(ItemError::WrongFederation);
         }
-        let sender = roster.member(&parsed.core.sender);
-        let sender = sender.ok_or(ItemError::UnknownSender)?;
-        let keys = sender.identity_keys_at(receipt.verified.time_ms);
-        envelope::verify(&parsed, &keys, &mut self.signatures)?;
-        envelope::check_body(&parsed, &wire.body)?;
-        Ok((parsed, receipt))
+        let keys = |member: &str, at_ms| {
+            let member = roster.member(member).ok_or(ItemError::UnknownSender)?;
+            Ok::<_, ItemError>(member.identity_keys_at(at_ms))
+        };
+        let sender = keys(carried.sender(), receipt.verified.time_ms)?;
+        let author = keys(&core.sender, core.created_ms)?;
+        carried.verify(&sender, &author, &mut self.signatures)?;
+        envelope::check_body(carried.original(), &wire.body)?;
+        Ok((carried, receipt))
     }
 
     /// Opens what is verified, and reads it if it is a recall.
     fn open_item(
         &mut self,
-        parsed: &Parsed,
+        carried: &Carried,
         wire: &v1::Envelope,
     ) -> Result<(Opened, Option<Recall>), ItemError> {
         let parts = &self.client.0;
-        let ours = parsed.core.recipient(&parts.member);
+        let ours = carried.recipient(&parts.member);
         let ours = ours.map(|(_, recipient)| recipient.sealing_key_id);
         let now_ms = parts.environment.clock.now_ms();
         let held = ours
@@ -419,10 +435,19 @@ impl Inbox {
         }
         let keys: Vec<_> = held.iter().collect();
         let contexts = &mut self.contexts;
-        let opened = envelope::open_cached(parsed, &wire.body, &parts.member, &keys, contexts)?;
-        let recall = parsed.core.kind == v1::Kind::Recall;
-        let recall = recall.then(|| envelope::read_recall(&parsed.core, &opened));
-        Ok((opened, recall.transpose()?))
+        let opened = carried.open(&wire.body, &parts.member, &keys, contexts)?;
+        let core = &carried.original().core;
+        let recall = core.kind == v1::Kind::Recall;
+        let recall = recall.then(|| envelope::read_recall(core, &opened));
+        let recall = recall.transpose()?;
+        if let Some(cause) = recall.as_ref().and_then(|recall| recall.cause.as_ref()) {
+            let roster = parts.roster.current();
+            let author = roster.member(&cause.core.sender);
+            let author = author.ok_or(ItemError::UnknownSender)?;
+            let keys = author.identity_keys_at(cause.core.created_ms);
+            envelope::verify(cause, &keys, &mut self.signatures)?;
+        }
+        Ok((opened, recall))
     }
 }
 
@@ -430,13 +455,28 @@ impl InboxItem {
     /// The envelope's identity.
     #[must_use]
     pub fn id(&self) -> EnvelopeId {
-        self.parsed.id
+        let forward = self.forward.as_ref();
+        forward.map_or(self.parsed.id, |forward| forward.id)
     }
 
-    /// Who sent it.
+    /// Who sent it: its author, or who passed it on.
     #[must_use]
     pub fn sender(&self) -> &str {
+        let forward = self.forward.as_ref();
+        forward.map_or(&self.parsed.core.sender, |forward| &forward.sender)
+    }
+
+    /// Who wrote it.
+    #[must_use]
+    pub fn author(&self) -> &str {
         &self.parsed.core.sender
+    }
+
+    /// The message id that its sender gave it.
+    #[must_use]
+    pub fn message_id(&self) -> MessageId {
+        let forward = self.forward.as_ref();
+        forward.map_or(self.parsed.core.message_id, |forward| forward.message_id)
     }
 
     /// States, signed, what the member did with it, and waits until the node has logged that.
@@ -450,7 +490,8 @@ impl InboxItem {
         stage: v1::Stage,
         outcome: &str,
     ) -> Result<ProvenReceipt, ConfirmError> {
-        self.hold.confirm(self.parsed.id, stage, outcome).await
+        let id = self.id();
+        self.hold.confirm(id, stage, outcome).await
     }
 
     /// Gives it back unconfirmed: it comes again, here or elsewhere.
@@ -463,7 +504,8 @@ impl FailedItem {
     /// The envelope's identity, if it has one.
     #[must_use]
     pub fn id(&self) -> Option<EnvelopeId> {
-        envelope::parse(&self.envelope).ok().map(|parsed| parsed.id)
+        let carried = envelope::parse_carried(&self.envelope).ok();
+        carried.map(|carried| carried.id())
     }
 
     /// States DELIVERED, so that it leaves the inbox and others can pass. That is all that is

@@ -1,11 +1,8 @@
 //! `frex recall`: withdraws a message that was sent, as far as it can be withdrawn.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use bytes::Bytes;
 use clap::Args;
 use frex_client::{
     client::{Client, History, News, SendingEvent},
@@ -17,7 +14,9 @@ use frex_proto::{
     error::WireCode,
     id::{EnvelopeId, MessageId},
     roster::{Member, Roster},
+    v1,
 };
+use prost::Message;
 use serde_json::{Value, json};
 
 use super::{
@@ -28,6 +27,7 @@ use super::{
     peer::print_plan,
     show,
     time::{Span, rfc3339},
+    told::Told,
 };
 
 /// A node that is not there is looked for at least so long.
@@ -56,7 +56,7 @@ pub struct RecallArgs {
 }
 
 /// What is to be withdrawn, and from whom.
-struct Plan {
+pub struct Plan {
     message: MessageId,
     envelope: EnvelopeId,
     about: Value,
@@ -65,21 +65,23 @@ struct Plan {
     left_out: Vec<String>,
 }
 
-/// What became of the recall.
-#[derive(Default)]
-struct Heard {
-    submitted: bool,
-    reached: BTreeSet<String>,
-    refused: Option<WireCode>,
-    notes: Vec<String>,
+/// What the recall says.
+pub struct Words<'a> {
+    /// Why, as a code.
+    pub reason: &'a str,
+    /// The author's signed recall, where the message was passed on; else empty.
+    pub cause: Bytes,
+    /// How long to wait for the recipients' nodes.
+    pub wait: Duration,
 }
 
 /// Withdraws a message.
 pub fn recall(args: &RecallArgs, json: bool) -> Done {
-    recall_notice(&args.reason).or_code(WireCode::BadInput, "the reason is no code")?;
+    recall_notice(&args.reason, Bytes::new())
+        .or_code(WireCode::BadInput, "the reason is no code")?;
     let home = member::open(&args.dir)?;
     let roster = member::roster(&home)?;
-    let plan = plan(&home, &roster, args)?;
+    let plan = plan(&home, &roster, &args.message, &args.to)?;
     let steps = plan.steps(args);
     if !args.confirm {
         show_plan(args, &plan, &steps, json);
@@ -95,14 +97,29 @@ pub fn recall(args: &RecallArgs, json: bool) -> Done {
         let history = client.history(plan.message).await;
         let history = history.or_fail("the node does not say how far the message has come")?;
         let before = stages(&client.roster().current(), &history, &plan.recipients);
-        let heard = send(&client, &home, &plan, args).await?;
+        let words = Words {
+            reason: &args.reason,
+            cause: Bytes::new(),
+            wait: args.wait.0,
+        };
+        let heard = send(&client, &home, &plan, &words).await?;
         client.close().await;
         conclude(&plan, &before, &heard, json)
     })
 }
 
-fn plan(home: &MemberHome, roster: &Roster, args: &RecallArgs) -> Result<Plan, Failure> {
-    let (direction, about) = show::find_one(home, &args.message)?;
+/// What is kept of a message that was sent, and who of its recipients, or of those named, can be
+/// told.
+///
+/// # Errors
+/// It was not sent from here, or not to these, or nobody can be told.
+pub fn plan(
+    home: &MemberHome,
+    roster: &Roster,
+    message: &str,
+    to: &[String],
+) -> Result<Plan, Failure> {
+    let (direction, about) = show::find_one(home, message)?;
     if direction != show::SENT {
         let what = "that message was received here: only its sender can withdraw it";
         return Err(Failure::new(WireCode::WrongSender, what));
@@ -115,12 +132,12 @@ fn plan(home: &MemberHome, roster: &Roster, args: &RecallArgs) -> Result<Plan, F
     let sent: Vec<String> = names
         .filter_map(|name| name.as_str().map(str::to_owned))
         .collect();
-    if let Some(stranger) = args.to.iter().find(|member| !sent.contains(member)) {
+    if let Some(stranger) = to.iter().find(|member| !sent.contains(member)) {
         let what = format!("it was not sent to {}", output::clean(stranger));
         return Err(Failure::new(WireCode::UnknownRecipient, what)
             .advise(format!("It was sent to: {}", sent.join(", "))));
     }
-    let meant = |member: &String| args.to.is_empty() || args.to.contains(member);
+    let meant = |member: &String| to.is_empty() || to.contains(member);
     let live = |member: &String| roster.member(member).is_some_and(Member::is_live);
     let (recipients, left_out): (Vec<_>, Vec<_>) = sent.into_iter().filter(meant).partition(live);
     if recipients.is_empty() {
@@ -137,6 +154,16 @@ fn plan(home: &MemberHome, roster: &Roster, args: &RecallArgs) -> Result<Plan, F
 }
 
 impl Plan {
+    /// Whether it was withdrawn before for this cause.
+    pub fn is_done(&self, cause: &Bytes) -> bool {
+        let recalls = self.about["recalls_of_it"].as_array().into_iter().flatten();
+        let cause = cause_id(cause);
+        cause.is_some()
+            && recalls
+                .filter_map(|one| one["cause"].as_str())
+                .any(|one| Some(one) == cause.as_deref())
+    }
+
     fn steps(&self, args: &RecallArgs) -> Vec<String> {
         let text = |field: &str| output::clean(self.about[field].as_str().unwrap_or_default());
         let sent = self.about["created_ms"].as_u64().map(rfc3339);
@@ -221,33 +248,38 @@ fn stages(
     known
 }
 
-async fn send(
+/// Sends the recall, and keeps what becomes of it.
+///
+/// # Errors
+/// It cannot be made, or the node was not reached.
+pub async fn send(
     client: &Client,
     home: &MemberHome,
     plan: &Plan,
-    args: &RecallArgs,
-) -> Result<Heard, Failure> {
+    words: &Words<'_>,
+) -> Result<Told, Failure> {
     let to: Vec<&str> = plan.recipients.iter().map(String::as_str).collect();
-    let draft = client
-        .draft(&to)
-        .recall(plan.message, plan.envelope, &args.reason);
+    let draft = client.draft(&to);
+    let draft = draft.recall(
+        plan.message,
+        plan.envelope,
+        words.reason,
+        words.cause.clone(),
+    );
     let draft = client.finish(draft.or_code(WireCode::BadInput, "the reason is no code")?);
     let draft = draft.or_fail("a recipient cannot be told")?;
-    let mut sending = client.send(draft.clone(), args.wait.0);
-    let mut heard = Heard::default();
+    let mut sending = client.send(draft.clone(), words.wait);
+    let mut heard = Told::new(home);
     while let Some(event) = sending.next().await {
         match event.or_fail("the recall cannot be sent")? {
             SendingEvent::Sealed { envelope, .. } => {
                 remember_recall(home, plan, &draft, &envelope)?;
             }
             SendingEvent::News(event) => {
-                if let News::Submitted(receipt) = &event.news {
-                    member::keep_receipt(&home.receipts_dir(), receipt)?;
-                    if !heard.submitted {
-                        mark_recalled(home, plan, &draft, &args.reason)?;
-                    }
+                if matches!(event.news, News::Submitted(_)) && !heard.taken {
+                    mark_recalled(home, plan, &draft, words)?;
                 }
-                heard.hear(home, event.news)?;
+                heard.hear(event.news)?;
             }
             SendingEvent::NotAgain { members, why } => heard.notes.push(format!(
                 "not sealed again for {}: {why}",
@@ -283,14 +315,14 @@ fn mark_recalled(
     home: &MemberHome,
     plan: &Plan,
     draft: &Draft,
-    reason: &str,
+    words: &Words<'_>,
 ) -> Result<(), Failure> {
     let mut about = plan.about.clone();
     let earlier = about["recalls_of_it"].as_array().cloned();
     let mut recalls = earlier.unwrap_or_default();
     recalls.push(json!({
-        "message": draft.message_id.to_string(), "from": plan.recipients, "reason": reason,
-        "created_ms": draft.created_ms,
+        "message": draft.message_id.to_string(), "from": plan.recipients, "created_ms": draft.created_ms,
+        "reason": words.reason, "cause": cause_id(&words.cause),
     }));
     let withdrawn = |member: &Value| {
         let from = recalls.iter().filter_map(|one| one["from"].as_array());
@@ -307,46 +339,19 @@ fn mark_recalled(
     files::replace(&path, format!("{about:#}\n").as_bytes())
 }
 
-impl Heard {
-    fn hear(&mut self, home: &MemberHome, news: News) -> Result<(), Failure> {
-        match news {
-            News::Submitted(_) => self.submitted = true,
-            News::Accepted {
-                members, receipt, ..
-            } => {
-                member::keep_receipt(&home.receipts_dir(), &receipt)?;
-                self.reached.extend(members);
-            }
-            News::Rejected { code, receipt, .. } => {
-                member::keep_receipt(&home.receipts_dir(), &receipt)?;
-                self.notes
-                    .push(format!("a recipient's node rejected it: {code}"));
-            }
-            News::Stage { receipt, .. } => {
-                member::keep_receipt(&home.receipts_dir(), &receipt)?;
-            }
-            News::Undeliverable { code } => {
-                self.notes
-                    .push(format!("one of the nodes was given up: {code}"));
-            }
-            News::Refused { code } | News::Unanswered { code } => self.refused = Some(code),
-            News::Unproven(unproven) => {
-                self.notes
-                    .push(format!("a receipt does not hold: {}", unproven.error));
-            }
-            _ => {}
-        }
-        Ok(())
-    }
+/// The envelope id of an author's recall; none if there is none.
+fn cause_id(cause: &Bytes) -> Option<String> {
+    let signed = v1::Signed::decode(cause.clone()).ok()?;
+    (!cause.is_empty()).then(|| EnvelopeId::of_manifest(&signed.payload).to_string())
 }
 
 fn conclude(
     plan: &Plan,
     before: &BTreeMap<String, Option<Stage>>,
-    heard: &Heard,
+    heard: &Told,
     json: bool,
 ) -> Done {
-    if !heard.submitted {
+    if !heard.taken {
         let code = heard.refused.unwrap_or(WireCode::TimedOut);
         return Err(Failure::new(code, "the node did not take the recall"));
     }

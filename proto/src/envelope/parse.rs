@@ -27,6 +27,9 @@ pub fn parse(envelope: &v1::Envelope) -> Result<Parsed, EnvelopeError> {
         return Err(EnvelopeError::TooLarge);
     }
     let mut parsed = parse_signed(&envelope.signed)?;
+    if !envelope.forward.is_empty() {
+        return Err(EnvelopeError::Malformed);
+    }
     parsed.wraps = collect_wraps(&envelope.wraps, parsed.core.recipients.len())?;
     Ok(parsed)
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use prost::Message;
 
-use super::{Core, Opened};
+use super::{Core, EnvelopeError, Opened, Parsed, parse::parse_signed};
 use crate::{
     error::WireCode,
     id::{EnvelopeId, MessageId, is_code},
@@ -17,7 +17,7 @@ pub const PING_CONTENT_TYPE: &str = "application/vnd.frex.ping.v1";
 pub const RECALL_CONTENT_TYPE: &str = "application/vnd.frex.recall.v1+protobuf";
 
 /// What a recall says, once its envelope is verified and opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Recall {
     /// The message that its sender withdraws.
     pub message: MessageId,
@@ -25,6 +25,9 @@ pub struct Recall {
     pub envelope: EnvelopeId,
     /// Why, as a code.
     pub reason: String,
+    /// The recall by the author, if the sender had passed its message on. Its signature is judged
+    /// by [`verify()`](super::verify()).
+    pub cause: Option<Box<Parsed>>,
 }
 
 /// Why the content of a recall says nothing. The peer is at fault.
@@ -37,6 +40,15 @@ pub enum RecallError {
     /// The reason is no code.
     #[error("the reason of a recall is a code of 1 to 64 of a-z, 0-9, . _ -")]
     Reason,
+    /// What it names as its cause is no recall.
+    #[error("the cause of a recall is another recall")]
+    Cause,
+}
+
+impl From<EnvelopeError> for RecallError {
+    fn from(_: EnvelopeError) -> Self {
+        Self::Cause
+    }
 }
 
 impl From<RecallError> for WireCode {
@@ -45,14 +57,16 @@ impl From<RecallError> for WireCode {
     }
 }
 
-/// The data of a recall's content. Spec: RCL-6.
+/// The data of a recall's content. `cause` is the author's signed recall, where one's own follows
+/// from it, and else empty. Spec: RCL-6, RCL-18.
 ///
 /// # Errors
 /// [`RecallError::Reason`].
-pub fn recall_notice(reason: &str) -> Result<Bytes, RecallError> {
+pub fn recall_notice(reason: &str, cause: Bytes) -> Result<Bytes, RecallError> {
     check_reason(reason)?;
     let notice = v1::RecallNotice {
         reason: reason.to_owned(),
+        cause,
     };
     Ok(notice.encode_to_vec().into())
 }
@@ -67,12 +81,23 @@ pub fn read_recall(core: &Core, opened: &Opened) -> Result<Recall, RecallError> 
         return Err(RecallError::Malformed);
     }
     let notice = v1::RecallNotice::decode(opened.data.clone());
-    let v1::RecallNotice { reason } = notice.map_err(|_| RecallError::Malformed)?;
+    let v1::RecallNotice { reason, cause } = notice.map_err(|_| RecallError::Malformed)?;
     check_reason(&reason)?;
+    let cause = match cause.is_empty() {
+        true => None,
+        false => Some(Box::new(parse_signed(&cause)?)),
+    };
+    if cause
+        .as_ref()
+        .is_some_and(|cause| cause.core.recalls().is_none())
+    {
+        return Err(RecallError::Cause);
+    }
     Ok(Recall {
         message,
         envelope,
         reason,
+        cause,
     })
 }
 
@@ -88,7 +113,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        envelope::{Draft, EnvelopeError, SealError, open, parse, seal, sign_one},
+        envelope::{Draft, SealError, SignedEnvelope, open, parse, seal, sign_one},
         keys::{SealingSecretKey, SigningKey},
     };
 
@@ -114,45 +139,58 @@ mod tests {
         }
     }
 
-    fn read(draft: &Draft) -> Result<Recall, RecallError> {
+    fn signed(draft: &Draft) -> SignedEnvelope {
         let sealed = seal(draft, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
-        let signed = sign_one(sealed, &SigningKey::from_seed(&[1; 32])).unwrap();
-        let wire = signed.to_wire(None);
+        sign_one(sealed, &SigningKey::from_seed(&[1; 32])).unwrap()
+    }
+
+    fn read(draft: &Draft) -> Result<Recall, RecallError> {
+        let wire = signed(draft).to_wire(None);
         let parsed = parse(&wire).unwrap();
         let key = SealingSecretKey::from_seed(&[1; 32]);
         let opened = open(&parsed, &wire.body, "member", &[&key]).unwrap();
         read_recall(&parsed.core, &opened)
     }
 
-    // RCL-5, RCL-6
+    // RCL-5, RCL-6, RCL-18
     #[test]
     fn a_recall_says_what_it_withdraws_and_why() {
-        let notice = recall_notice("wrong-recipient").unwrap();
-        let read = read(&recall(RECALL_CONTENT_TYPE, notice)).unwrap();
-        let expected = Recall {
-            message: MessageId(MESSAGE),
-            envelope: ENVELOPE,
-            reason: "wrong-recipient".to_owned(),
-        };
-        assert_eq!(read, expected);
+        let notice = recall_notice("wrong-recipient", Bytes::new()).unwrap();
+        let draft = recall(RECALL_CONTENT_TYPE, notice);
+        let by_author = read(&draft).unwrap();
+        assert_eq!(
+            (by_author.message, by_author.envelope),
+            (MessageId(MESSAGE), ENVELOPE)
+        );
+        assert_eq!(by_author.reason, "wrong-recipient");
+        assert!(by_author.cause.is_none());
+        let cause = signed(&draft).signed;
+        let notice = recall_notice("wrong-recipient", cause.clone()).unwrap();
+        let passed_on = read(&recall(RECALL_CONTENT_TYPE, notice)).unwrap();
+        assert_eq!(passed_on.cause.unwrap().signed_bytes, cause);
     }
 
-    // RCL-6, LIM-80
+    // RCL-6, RCL-18, LIM-80
     #[test]
     fn a_recall_with_other_content_says_nothing() {
-        let with = |reason: &str| {
+        let with = |reason: &str, cause: Bytes| {
             let reason = reason.to_owned();
-            Bytes::from(v1::RecallNotice { reason }.encode_to_vec())
+            Bytes::from(v1::RecallNotice { reason, cause }.encode_to_vec())
         };
-        let good = with("why");
-        let of_type = |content_type| read(&recall(content_type, good.clone()));
-        assert_eq!(of_type("text/plain"), Err(RecallError::Malformed));
-        let reads = |data| read(&recall(RECALL_CONTENT_TYPE, data));
+        let good = with("why", Bytes::new());
+        let of_type = |content_type| read(&recall(content_type, good.clone())).err();
+        assert_eq!(of_type("text/plain"), Some(RecallError::Malformed));
+        let reads = |data| read(&recall(RECALL_CONTENT_TYPE, data)).err();
         let torn = Bytes::from_static(b"\x0a\x05ab");
-        assert_eq!(reads(torn), Err(RecallError::Malformed));
+        assert_eq!(reads(torn), Some(RecallError::Malformed));
         for reason in ["", "In words", &"a".repeat(RECALL_REASON_BYTES_MAX + 1)] {
-            assert_eq!(reads(with(reason)), Err(RecallError::Reason));
-            assert_eq!(recall_notice(reason), Err(RecallError::Reason));
+            assert_eq!(reads(with(reason, Bytes::new())), Some(RecallError::Reason));
+            assert!(recall_notice(reason, Bytes::new()).is_err());
+        }
+        let mut report = recall("text/plain", Bytes::new());
+        report.kind = v1::Kind::Report;
+        for cause in [Bytes::from_static(b"none"), signed(&report).signed] {
+            assert_eq!(reads(with("why", cause)), Some(RecallError::Cause));
         }
     }
 

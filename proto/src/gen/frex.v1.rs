@@ -105,7 +105,8 @@ pub struct Wrap {
     #[prost(bytes = "bytes", tag = "2")]
     pub wrap: ::prost::bytes::Bytes,
 }
-/// An envelope as it travels: the signed manifest, the wraps its receiver needs, the body.
+/// An envelope as it travels: the signed manifest, the wraps its receiver needs, the body. With
+/// `forward` it is one that was passed on: `signed` is empty, and wraps and body go with the forward.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Envelope {
     /// Signed
@@ -116,6 +117,9 @@ pub struct Envelope {
     /// empty when the body follows in a BODY frame
     #[prost(bytes = "bytes", tag = "3")]
     pub body: ::prost::bytes::Bytes,
+    /// empty, or Signed ForwardManifest
+    #[prost(bytes = "bytes", tag = "4")]
+    pub forward: ::prost::bytes::Bytes,
 }
 /// A forward: the original signed manifest, and the content key wrapped anew for further members.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -153,6 +157,9 @@ pub struct RecallNotice {
     /// a code of 1..64 characters
     #[prost(string, tag = "1")]
     pub reason: ::prost::alloc::string::String,
+    /// empty, or Signed: the author's recall, when its sender had passed the message on
+    #[prost(bytes = "bytes", tag = "2")]
+    pub cause: ::prost::bytes::Bytes,
 }
 /// What an envelope is about. Nodes see it; they never see the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

@@ -158,6 +158,7 @@ fn manifests() -> Vec<Vector> {
         manifest("body-length-111", "ENV-1", "a body length that no body has", &|p| p.manifest.body_len = 111, "SizeClass"),
         manifest("header-is-no-message", "WIR-7", "a header that does not decode", &|p| p.core_bytes = Some(Bytes::from_static(b"\x0a\x05ab")), "Malformed"),
         manifest("header-missing", "ENV-10", "no header", &|p| p.core_bytes = Some(Bytes::new()), "Suite"),
+        open_vector("beside-a-forward", "RCL-14", "a forward and an envelope at once", &v1::Envelope { forward: Bytes::from_static(b"forward"), ..Parts::small().envelope() }, "Malformed"),
         manifest("signed-as-a-forward", "SIG-10", "a manifest signed as a forward", &|p| p.payload_type = label::TYPE_FORWARD, "PayloadType"),
     ]
 }

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 const SENDER: &str = "hotline.fr";
 const POLICE: &str = "police.es";
 const CLEARING: &str = "clearing.de";
+const COURT: &str = "court.es";
 const REPORT: &str = "report.json";
 
 struct Scene {
@@ -74,6 +75,17 @@ impl Scene {
     fn inbox(&self, member: &str) -> Vec<Value> {
         let inbox = self.frex.done(&["inbox", member]);
         inbox["items"].as_array().unwrap().clone()
+    }
+
+    /// Passes a message on to one member; gives the forward's message id.
+    fn forward(&self, message: &str, from: &str, to: &str) -> String {
+        let forward = self.frex.done(&["forward", message, from, "--to", to]);
+        text(&forward["message"])
+    }
+
+    /// What a member keeps of a message.
+    fn about(&self, message: &str, member: &str) -> Value {
+        self.frex.done(&["show", message, member])["about"].clone()
     }
 
     fn stop(self) {
@@ -214,5 +226,87 @@ fn a_message_is_withdrawn_before_it_leaves_before_it_is_read_and_after() {
         Some(WireCode::WrongSender as u64),
         "{foreign:?}"
     );
+    scene.stop();
+}
+
+// RCL-14 to RCL-19: a message is passed on twice, each time as its author signed it, and its recall
+// follows both times, also to whoever is not there when it comes.
+#[test]
+fn a_recall_follows_every_forward() {
+    let mut scene = Scene::new(&[SENDER, POLICE, CLEARING, COURT]);
+    let message = scene.send(&[POLICE], "10s");
+    let written = scene.inbox(POLICE)[0].clone();
+    let first = scene.forward(&message, POLICE, CLEARING);
+    let passed = scene.inbox(CLEARING)[0].clone();
+    assert_eq!(
+        (
+            text(&passed["from"]).as_str(),
+            text(&passed["author"]).as_str()
+        ),
+        (POLICE, SENDER)
+    );
+    assert_eq!(
+        (text(&passed["message"]), text(&passed["original"])),
+        (first.clone(), message.clone())
+    );
+    let second = scene.forward(&first, CLEARING, COURT);
+    let passed = scene.inbox(COURT)[0].clone();
+    assert_eq!(
+        (
+            text(&passed["from"]).as_str(),
+            text(&passed["author"]).as_str()
+        ),
+        (CLEARING, SENDER)
+    );
+    let content = |row: &Value| fs::read(scene.frex.dir().join(text(&row["file"]))).unwrap();
+    assert_eq!(content(&written), content(&passed));
+    // Each hop has its receipts: the forwarder's node, the recipient's node, the recipient.
+    let told = scene
+        .frex
+        .done(&["receipt", "fetch", &second, CLEARING, "--opened", "1"]);
+    for event in ["forwarded", "accepted", &format!("opened-{COURT}")] {
+        assert!(
+            told.to_string().contains(&format!("\"{event}\"")),
+            "{event}: {told}"
+        );
+    }
+    for receipt in told["receipts"].as_array().unwrap() {
+        let verify = [
+            "receipt",
+            "verify",
+            &text(&receipt["file"]),
+            "--dir",
+            SENDER,
+        ];
+        assert_eq!(scene.frex.run(&verify).exit, Some(0));
+    }
+
+    assert_eq!(scene.nodes.pop().unwrap().stop(), Some(0));
+    assert_eq!(scene.recall(&message, &[]).0, Some(0));
+    for member in [POLICE, CLEARING] {
+        let rows = scene.inbox(member);
+        assert_eq!(rows.len(), 1, "{rows:?}");
+        assert_eq!(
+            (text(&rows[0]["state"]).as_str(), &rows[0]["passed_on"]),
+            ("withdrawn", &1.into())
+        );
+    }
+    scene.nodes.push(started(&scene.frex, COURT));
+    let arrived = scene.frex.done(&["inbox", COURT, "--wait", "30s"]);
+    assert_eq!(
+        text(&arrived["items"][0]["state"]),
+        "withdrawn",
+        "{arrived}"
+    );
+    for (kept, member) in [(&message, POLICE), (&first, CLEARING), (&second, COURT)] {
+        let about = scene.about(kept, member);
+        assert_eq!(text(&about["state"]), "recalled", "{about}");
+        assert_eq!(about["recalled"]["by_author"], true, "{about}");
+        assert_eq!(text(&about["recalled"]["reason"]), "wrong-recipient");
+    }
+    let again = scene
+        .frex
+        .run(&["forward", &message, POLICE, "--to", COURT]);
+    assert_eq!(again.code(), Some(WireCode::Recalled as u64), "{again:?}");
     scene.stop();
 }

@@ -152,7 +152,7 @@ impl Sequencer {
             Recall::Goes(planned) => planned,
             Recall::Ends(plan) => return Ok(plan),
         };
-        let statement = admitted.statement(v1::Event::Submitted, recipients, &self.node);
+        let statement = admitted.statement(admitted.taken(), recipients, &self.node);
         let record = Record {
             nodes: nodes.to_vec(),
             resealed,
@@ -512,6 +512,14 @@ impl Admitted {
     #[must_use]
     pub fn message(&self) -> MessageKey {
         MessageKey::new(&self.sender, self.message_id)
+    }
+
+    /// What the sender's node states of it.
+    fn taken(&self) -> v1::Event {
+        match self.is_forward {
+            true => v1::Event::Forwarded,
+            false => v1::Event::Submitted,
+        }
     }
 
     fn statement(&self, event: v1::Event, recipients: &[String], node: &str) -> Statement {

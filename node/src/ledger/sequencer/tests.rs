@@ -159,6 +159,7 @@ fn admitted(number: u8) -> Admitted {
         lane: v1::Lane::Normal,
         expires_ms: u64::MAX,
         envelope: Bytes::from_static(b"sealed"),
+        is_forward: false,
         recalls: None,
     }
 }
