@@ -31,6 +31,11 @@ async fn main() -> anyhow::Result<()> {
             }
         };
         println!("{} from {}", item.id(), item.sender());
+        if let Some(recall) = &item.recall {
+            println!("  withdraws message {}: {}", recall.message, recall.reason);
+            item.confirm(Stage::Acted, "withdrawn").await?;
+            continue;
+        }
         if item.opened.content_type == CONTENT_TYPE {
             match Report::parse(&item.opened.data) {
                 Ok(report) => println!("  report {}", report.reference),

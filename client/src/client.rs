@@ -22,7 +22,9 @@ use crate::{
 
 mod bulk;
 mod connect;
+mod control;
 mod draft;
+mod forward;
 mod inbox;
 mod keyring;
 mod outbox;
@@ -38,6 +40,7 @@ pub use bulk::{
     BulkEnded, BulkError, BulkEvent, BulkFate, BulkNews, BulkSender, BulkSettings, Sealing,
 };
 pub use draft::{DraftBuilder, DraftError};
+pub use forward::ForwardError;
 pub use inbox::{ConfirmError, FailedItem, Inbox, InboxError, InboxItem, ItemError};
 pub use keyring::Keyring;
 pub use outbox::{Delivery, OutboxPage, OutboxQuery};

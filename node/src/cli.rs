@@ -23,6 +23,7 @@ mod failure;
 mod federation;
 mod files;
 mod fingerprint;
+mod forward;
 mod fsck;
 mod inbox;
 mod init;
@@ -35,6 +36,7 @@ mod outbox;
 mod output;
 mod passphrase;
 mod peer;
+mod recall;
 mod receipt;
 mod roster;
 mod run;
@@ -43,6 +45,7 @@ mod show;
 mod status;
 mod time;
 mod token;
+mod told;
 mod way;
 
 pub use dispatch::main;
@@ -105,6 +108,10 @@ pub enum Command {
     /// See what waits for other nodes and what did not get there; requeue or drop it
     #[command(subcommand)]
     Outbox(outbox::OutboxCommand),
+    /// Pass a message that was received on to other members
+    Forward(forward::ForwardArgs),
+    /// Withdraw a message that was sent
+    Recall(recall::RecallArgs),
     /// Verify receipts, list them, or fetch later ones
     #[command(subcommand)]
     Receipt(ReceiptCommand),

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use frex_client::transport::RosterHandle;
 use frex_proto::{
-    envelope::{self, EnvelopeError, Parsed, Recipient},
+    envelope::{self, Carried, EnvelopeError, Parsed, Recipient},
     error::{Retry, WireCode},
     id::EnvelopeId,
     limits::INLINE_BODY_BYTES_MAX,
@@ -21,6 +21,7 @@ use frex_proto::{
 
 use crate::{
     ledger::{Admitted, Entry, MessageKey},
+    recall,
     suspension::{SuspensionHandle, Suspensions},
 };
 
@@ -77,7 +78,9 @@ impl Intake {
         };
         judge
             .submission(arrived, member, now_ms, cache)
-            .unwrap_or_else(|code| refuse(arrived, code, true, |core| core.sender == member))
+            .unwrap_or_else(|code| {
+                refuse(arrived, code, true, |carried| carried.sender() == member)
+            })
     }
 
     /// Judges what the node `peer` delivers.
@@ -97,8 +100,8 @@ impl Intake {
         judge
             .delivery(arrived, peer, now_ms, cache)
             .unwrap_or_else(|code| {
-                refuse(arrived, code, false, |core| {
-                    judge.roster.is_served_by(&core.sender, peer)
+                refuse(arrived, code, false, |carried| {
+                    judge.roster.is_served_by(carried.sender(), peer)
                 })
             })
     }
@@ -115,18 +118,17 @@ impl Judge<'_> {
         if self.roster.standing(now_ms) >= Standing::Unconfirmed {
             return Err(WireCode::RosterStale);
         }
-        let parsed = self.authentic(arrived, now_ms, cache)?;
-        let core = &parsed.core;
-        if core.sender != member {
+        let carried = self.authentic(arrived, now_ms, cache)?;
+        if carried.sender() != member {
             return Err(WireCode::WrongSender);
         }
-        envelope::check_time(core, now_ms)?;
+        carried.check_time(now_ms)?;
         let mut nodes = BTreeSet::new();
         let mut members = Vec::new();
-        for (number, recipient) in core.recipients.iter().enumerate() {
-            let home = self.takes(&recipient.member, core)?;
+        for (number, recipient) in carried.recipients().iter().enumerate() {
+            let home = self.takes(&recipient.member, &carried.original().core)?;
             let number = u32::try_from(number).map_err(|_| WireCode::Malformed)?;
-            if !parsed.wraps.contains_key(&number) {
+            if !carried.wraps().contains_key(&number) {
                 return Err(WireCode::BadEnvelope);
             }
             if home == self.node {
@@ -137,12 +139,12 @@ impl Judge<'_> {
             }
         }
         Ok(Verdict::Record(Entry::Submit {
-            recipients: core
-                .recipients
+            recipients: carried
+                .recipients()
                 .iter()
                 .map(|recipient| recipient.member.clone())
                 .collect(),
-            admitted: admitted(&parsed, arrived.bytes.clone()),
+            admitted: admitted(&carried, arrived.bytes.clone()),
             nodes: nodes.into_iter().collect(),
             members,
         }))
@@ -158,17 +160,16 @@ impl Judge<'_> {
         if self.roster.standing(now_ms) >= Standing::Void {
             return Err(WireCode::RosterStale);
         }
-        let parsed = self.authentic(arrived, now_ms, cache)?;
-        let core = &parsed.core;
+        let carried = self.authentic(arrived, now_ms, cache)?;
         let home = self
             .roster
-            .member(&core.sender)
+            .member(carried.sender())
             .map(|member| member.home_node.as_str());
         if home != Some(peer) {
             return Err(WireCode::WrongSender);
         }
-        let admitted = admitted(&parsed, arrived.bytes.clone());
-        let (members, retired) = match self.deliverable(&parsed, now_ms) {
+        let admitted = admitted(&carried, arrived.bytes.clone());
+        let (members, retired) = match self.deliverable(&carried, now_ms) {
             Ok(sorted) => sorted,
             // What may pass by itself is tried again; what never will is refused for the record.
             Err(code) if code.info().retry == Retry::Later => return Err(code),
@@ -195,47 +196,51 @@ impl Judge<'_> {
         }))
     }
 
-    /// Shape, federation, sender and signature: the checks that make an envelope attributable.
+    /// Shape, federation, sender and signature: the checks that make an envelope attributable. The
+    /// author of what is passed on need not be live any more. Spec: RCL-16.
     fn authentic(
         &self,
         arrived: &Arrived,
         now_ms: u64,
         cache: &mut BatchCache,
-    ) -> Result<Parsed, WireCode> {
-        let parsed = envelope::parse(&arrived.envelope)?;
-        if parsed.core.federation != self.roster.federation() {
+    ) -> Result<Carried, WireCode> {
+        let carried = envelope::parse_carried(&arrived.envelope)?;
+        let core = &carried.original().core;
+        if core.federation != self.roster.federation() {
             return Err(WireCode::WrongFederation);
         }
         let sender = self
             .roster
-            .member(&parsed.core.sender)
+            .member(carried.sender())
             .ok_or(WireCode::NotTrusted)?;
         if !sender.is_live() {
             return Err(WireCode::Revoked);
         }
-        if self.suspended.holds_member(&parsed.core.sender) {
+        if self.suspended.holds_member(carried.sender()) {
             return Err(WireCode::PeerSuspended);
         }
-        let keys = self.roster.sender_keys(&parsed.core.sender, now_ms);
-        envelope::verify(&parsed, &keys, cache)?;
-        envelope::check_body(&parsed, &arrived.envelope.body)?;
-        Ok(parsed)
+        let keys = self.roster.sender_keys(carried.sender(), now_ms);
+        let author = self.roster.member(&core.sender);
+        let author = author.ok_or(WireCode::NotTrusted)?;
+        carried.verify(&keys, &author.identity_keys_at(core.created_ms), cache)?;
+        envelope::check_body(carried.original(), &arrived.envelope.body)?;
+        Ok(carried)
     }
 
     /// Who gets it, and who has retired the key that it is sealed to. Spec: DEL-14, DEL-28.
     fn deliverable(
         &self,
-        parsed: &Parsed,
+        carried: &Carried,
         now_ms: u64,
     ) -> Result<(Vec<String>, Vec<String>), WireCode> {
-        envelope::check_time(&parsed.core, now_ms)?;
+        carried.check_time(now_ms)?;
         let (mut members, mut retired) = (Vec::new(), Vec::new());
-        for (number, recipient) in parsed.core.recipients.iter().enumerate() {
+        for (number, recipient) in carried.recipients().iter().enumerate() {
             let number = u32::try_from(number).map_err(|_| WireCode::Malformed)?;
-            if !parsed.wraps.contains_key(&number) {
+            if !carried.wraps().contains_key(&number) {
                 continue;
             }
-            if self.takes(&recipient.member, &parsed.core)? != self.node {
+            if self.takes(&recipient.member, &carried.original().core)? != self.node {
                 return Err(WireCode::UnknownRecipient);
             }
             match self.opens(recipient, now_ms) {
@@ -287,31 +292,36 @@ fn refuse(
     arrived: &Arrived,
     code: WireCode,
     submitted: bool,
-    from: impl FnOnce(&envelope::Core) -> bool,
+    from: impl FnOnce(&Carried) -> bool,
 ) -> Verdict {
-    let parsed = envelope::parse(&arrived.envelope).ok();
-    let parsed = parsed.filter(|parsed| code != WireCode::PeerSuspended && from(&parsed.core));
-    let Some(Parsed { id, core, .. }) = parsed else {
+    let carried = envelope::parse_carried(&arrived.envelope).ok();
+    let carried = carried.filter(|carried| code != WireCode::PeerSuspended && from(carried));
+    let Some(carried) = carried else {
         return Verdict::Refuse(code);
     };
-    let recipients = core.recipients.into_iter();
+    let recipients = carried.recipients().iter();
     Verdict::Record(Entry::Refuse {
-        message: MessageKey::new(&core.sender, core.message_id),
-        id,
-        recipients: recipients.map(|recipient| recipient.member).collect(),
+        message: MessageKey::new(carried.sender(), carried.message_id()),
+        id: carried.id(),
+        recipients: recipients
+            .map(|recipient| recipient.member.clone())
+            .collect(),
         submitted,
         code,
     })
 }
 
-fn admitted(parsed: &Parsed, envelope: Bytes) -> Admitted {
+fn admitted(carried: &Carried, envelope: Bytes) -> Admitted {
+    let core = &carried.original().core;
     Admitted {
-        id: parsed.id,
-        message_id: parsed.core.message_id,
-        sender: parsed.core.sender.clone(),
-        lane: parsed.core.lane,
-        expires_ms: parsed.core.expires_ms,
+        id: carried.id(),
+        message_id: carried.message_id(),
+        sender: carried.sender().to_owned(),
+        lane: core.lane,
+        expires_ms: carried.times().1,
         envelope,
+        is_forward: matches!(carried, Carried::Forward(_)),
+        recalls: recall::of(core),
     }
 }
 
@@ -336,15 +346,14 @@ impl Heading {
     /// # Errors
     /// It does not parse.
     pub fn of(envelope: &v1::Envelope) -> Result<Self, EnvelopeError> {
-        let Parsed {
-            id, core, manifest, ..
-        } = envelope::parse(envelope)?;
+        let carried = envelope::parse_carried(envelope)?;
+        let Parsed { core, manifest, .. } = carried.original();
         let length = usize::try_from(manifest.body_len).map_err(|_| EnvelopeError::TooLarge)?;
         Ok(Self {
             lane: core.lane,
-            message: MessageKey::new(&core.sender, core.message_id),
-            id,
-            sender: core.sender,
+            message: MessageKey::new(carried.sender(), carried.message_id()),
+            id: carried.id(),
+            sender: carried.sender().to_owned(),
             body_follows: (length > INLINE_BODY_BYTES_MAX).then_some(length),
         })
     }

@@ -69,6 +69,21 @@ pub struct Admitted {
     pub expires_ms: u64,
     /// The encoded [`v1::Envelope`] with its body inside, exactly as kept and passed on.
     pub envelope: Bytes,
+    /// Whether its sender passes on what another member wrote.
+    pub is_forward: bool,
+    /// What it withdraws, if it is a recall.
+    pub recalls: Option<Box<Recalls>>,
+}
+
+/// What a recall withdraws.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recalls {
+    /// The message: of the same sender as the recall, so nobody withdraws what others sent.
+    pub message: MessageKey,
+    /// The envelope of it that the recall names.
+    pub envelope: EnvelopeId,
+    /// Outbox keys of deliveries that are needless once it is recorded.
+    pub stops: Vec<Bytes>,
 }
 
 /// What a caller wants to have happened.

@@ -2,8 +2,9 @@
 //!
 //! [`disk`] is the only door to files, [`journal`] the only truth kept behind it, [`index`]
 //! whatever can be derived from the journal again, [`ledger`] the three together. [`listen`] and
-//! [`intake`] take envelopes in, as far as [`admission`] lets them, [`delivery`] brings them to their recipients' nodes, and
-//! [`shared`] is what their tasks have in common; [`node`] starts and stops the whole. [`config`] and [`home`] are what an operator sets up,
+//! [`intake`] take envelopes in, as far as [`admission`] lets them, [`delivery`] brings them to their
+//! recipients' nodes, [`recall`] takes them back, and [`shared`] is what their tasks have in common;
+//! [`node`] starts and stops the whole. [`config`] and [`home`] are what an operator sets up,
 //! [`join`] how newcomers come in, [`suspension`] with whom one does not exchange for a time, [`metrics`] what is counted, and [`cli`] is the command line on top.
 
 #![forbid(unsafe_code)]
@@ -25,6 +26,7 @@ pub mod ledger;
 pub mod listen;
 pub mod metrics;
 pub mod node;
+pub mod recall;
 pub mod shared;
 pub mod suspension;
 pub mod workers;

@@ -7,11 +7,13 @@
 //! the original signed manifest. Spec: chapter ENV.
 
 mod body;
+mod carried;
 mod forward;
 mod kept;
 mod open;
 mod padding;
 mod parse;
+mod recall;
 mod seal;
 mod shared;
 mod verify;
@@ -24,9 +26,13 @@ use prost::Message;
 use zeroize::Zeroizing;
 
 pub use self::{
+    carried::parse_carried,
     forward::{ForwardDraft, ParsedForward, forward, open_forward, parse_forward, verify_forward},
     open::{OpenCause, OpenError, open, open_cached},
     parse::parse,
+    recall::{
+        PING_CONTENT_TYPE, RECALL_CONTENT_TYPE, Recall, RecallError, read_recall, recall_notice,
+    },
     seal::{SealError, seal, seal_shared},
     shared::{OpenContexts, SharedContexts},
     verify::{EnvelopeError, check_body, check_time, check_times, verify},
@@ -89,8 +95,10 @@ pub struct Sealed {
 /// A signed envelope as its sender keeps it.
 #[derive(Debug, Clone)]
 pub struct SignedEnvelope {
-    /// Encoded signed manifest.
+    /// Encoded signed manifest, or signed forward.
     pub signed: Bytes,
+    /// Whether it is a forward.
+    pub is_forward: bool,
     /// Wraps with the recipient's position.
     pub wraps: Vec<(u32, Bytes)>,
     /// The sealed content.
@@ -141,7 +149,25 @@ pub struct Core {
     pub content_commitment: Hash,
 }
 
+impl v1::Kind {
+    /// Whether envelopes of this kind are about the exchange itself: they travel in lane CONTROL
+    /// alone, and every member takes them. Spec: RCL-1, RCL-4.
+    #[must_use]
+    pub fn is_for_control(self) -> bool {
+        matches!(self, Self::Ping | Self::Recall)
+    }
+}
+
 impl Core {
+    /// The message and envelope that a recall withdraws; none if it is no recall, or names none.
+    /// Spec: RCL-5.
+    #[must_use]
+    pub fn recalls(&self) -> Option<(MessageId, EnvelopeId)> {
+        let (message, sequence) = self.conversation?;
+        let recalls = self.kind == v1::Kind::Recall && sequence == 0;
+        recalls.then_some((MessageId(message), self.in_reply_to?))
+    }
+
     /// A recipient's position and entry.
     #[must_use]
     pub fn recipient(&self, member: &str) -> Option<(u32, &Recipient)> {
@@ -168,6 +194,16 @@ pub struct Parsed {
     pub id: EnvelopeId,
     /// The wraps that came along, by recipient position.
     pub wraps: BTreeMap<u32, Bytes>,
+}
+
+/// What travels as an envelope. Each of the two forms has an identity, a sender and recipients of
+/// its own; the content belongs to the original. Spec: RCL-14, ENV-32.
+#[derive(Debug, Clone)]
+pub enum Carried {
+    /// The sender's own.
+    Own(Box<Parsed>),
+    /// What the sender passes on.
+    Forward(Box<ParsedForward>),
 }
 
 /// What a recipient gets.
@@ -221,6 +257,7 @@ fn assemble(sealed: Sealed, signed: &v1::Signed) -> SignedEnvelope {
     SignedEnvelope {
         id: EnvelopeId::of_manifest(&signed.payload),
         signed: signed.encode_to_vec().into(),
+        is_forward: signed.payload_type == label::TYPE_FORWARD,
         wraps: (0..).zip(sealed.wraps).collect(),
         body: sealed.body,
         members: sealed.members,
@@ -242,8 +279,13 @@ impl SignedEnvelope {
             .iter()
             .filter(|(recipient, _)| wanted(*recipient));
         let inline = self.body.len() <= limits::INLINE_BODY_BYTES_MAX;
+        let (signed, forward) = match self.is_forward {
+            true => (Bytes::new(), self.signed.clone()),
+            false => (self.signed.clone(), Bytes::new()),
+        };
         v1::Envelope {
-            signed: self.signed.clone(),
+            signed,
+            forward,
             wraps: wraps
                 .map(|(recipient, wrap)| v1::Wrap {
                     recipient: *recipient,

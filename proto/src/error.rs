@@ -133,6 +133,8 @@ codes! {
     KeyUnknown = 4008, "KEY_UNKNOWN", 23, Peer, Later, "the envelope is sealed to a key that the recipient does not list, or not yet", "The sender's node tries again by itself; see the keys with: frex roster show DIR";
     /// Ended by an order of those whose it is, or of the operator.
     Withdrawn = 4009, "WITHDRAWN", 22, Caller, Never, "the delivery was ended by its sender or by who runs the node", "If it should get there after all, file it anew: frex send";
+    /// Withdrawn by its sender.
+    Recalled = 4012, "RECALLED", 22, Peer, Never, "the sender has withdrawn the message", "Nothing to do; a message of the sender in the inbox says why: frex inbox DIR";
     /// Busy or over quota.
     RetryAfter = 5001, "RETRY_AFTER", 23, Environment, Later, "the node is busy or a quota is used up", "The sender's node tries again by itself";
     /// No space left.

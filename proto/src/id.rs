@@ -83,6 +83,13 @@ impl EnvelopeId {
     }
 }
 
+/// Whether a text is of the letters of a code for programs: `a-z`, `0-9`, `.`, `_`, `-`.
+#[must_use]
+pub fn is_code(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'))
+}
+
 /// Checks a federation, member or node id: 1..=64 of `a-z`, `0-9`, `.`, `-`. Spec: LIM-3.
 ///
 /// # Errors

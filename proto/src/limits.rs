@@ -135,6 +135,8 @@ pub const FLOODING_PENALTY_MS: u64 = 60 * 1000;
 pub const FAILED_HANDSHAKES_MAX: Allowance = Allowance::per_minute(60);
 /// How long a reader may hold inbox items without a word, milliseconds. Spec: LIM-69.
 pub const LEASE_MS_MAX: u64 = 5 * 60 * 1000;
+/// Characters of the code that says why a message is withdrawn. Spec: LIM-80.
+pub const RECALL_REASON_BYTES_MAX: usize = 64;
 
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte

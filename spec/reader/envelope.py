@@ -20,6 +20,8 @@ LIFE_MS_MAX = 31 * 24 * 60 * 60 * 1000
 SINGLE_BYTES = 1168
 SHARED_BYTES = 1169
 CHUNK = 16 * 1024
+PING, RECALL = 7, 8  # kinds
+CONTROL = 4  # lane
 
 
 def sha256(*parts):
@@ -44,6 +46,7 @@ class Parsed:
         """ENV-1 to ENV-10, ENV-26."""
         require(len(envelope.body) <= BODY_BYTES_MAX, "TooLarge")
         self.read_signed(envelope.signed)
+        require(not envelope.forward, "Malformed")
         self.wraps = judge_wraps(envelope.wraps, len(self.core.recipients))
 
     def read_signed(self, data):
@@ -69,13 +72,16 @@ def judge_core(core):
     require(NAME.fullmatch(core.federation) and NAME.fullmatch(core.sender), "Name")
     require(core.expires_ms > core.created_ms, "TimeOrder")
     require(core.reply_by_ms == 0 or core.reply_by_ms > core.created_ms, "TimeOrder")
-    require(core.kind in range(1, 8) and core.lane in range(1, 5), "KindOrLane")
+    require(core.kind in range(1, 9) and core.lane in range(1, 5), "KindOrLane")
+    require(core.kind not in (PING, RECALL) or core.lane == CONTROL, "KindOrLane")
     judge_recipients(core.recipients)
     require(len(core.message_id) == 16, "Malformed")
     require(len(core.conversation_id) in (0, 16), "Malformed")
     require(core.conversation_id or core.sequence == 0, "Malformed")
     require(len(core.in_reply_to) in (0, 32), "Malformed")
     require(len(core.content_commitment) == 32, "Malformed")
+    named = core.in_reply_to and core.conversation_id and core.sequence == 0
+    require(core.kind != RECALL or named, "Recall")
 
 
 def judge_recipients(recipients):
@@ -142,12 +148,14 @@ class Forward:
 
     def __init__(self, envelope):
         require(len(envelope.body) <= BODY_BYTES_MAX, "TooLarge")
-        self.signed = decode_signed(envelope.signed, dsse.TYPES["forward"])
+        self.signed = decode_signed(envelope.forward, dsse.TYPES["forward"])
+        require(not envelope.signed, "Malformed")
         self.manifest = protobuf.decode(protobuf.FORWARD, self.signed.payload)
         self.original = Parsed.__new__(Parsed)
         self.original.read_signed(self.manifest.original)
         self.original.wraps = {}
         core = self.original.core
+        require(core.kind not in (PING, RECALL), "KindOrLane")
         require(NAME.fullmatch(self.manifest.sender), "Name")
         require(self.manifest.federation == core.federation, "WrongFederation")
         require(self.manifest.expires_ms > self.manifest.created_ms, "TimeOrder")

@@ -26,7 +26,9 @@ SIGNED = {
     4: ("batch", BATCH_PATH),
 }
 WRAP = {1: ("recipient", "uint32"), 2: ("wrap", "bytes")}
-ENVELOPE = {1: ("signed", "bytes"), 2: ("wraps", [WRAP]), 3: ("body", "bytes")}
+ENVELOPE = {
+    1: ("signed", "bytes"), 2: ("wraps", [WRAP]), 3: ("body", "bytes"), 4: ("forward", "bytes"),
+}
 FORWARD = {
     1: ("original", "bytes"), 2: ("federation", "string"), 3: ("sender", "string"),
     4: ("recipients", [RECIPIENT]), 5: ("wrap_sha256", ["bytes"]), 6: ("message_id", "bytes"),

@@ -201,7 +201,7 @@ def check_member(member, ledger):
     ledger.keys(member.identity_keys, ED25519, paired=True)
     pairs = set()
     for one in member.accepts:
-        require(one.kind in range(1, 8) and one.lanes, "BadAccepts")
+        require(one.kind in range(1, 9) and one.lanes, "BadAccepts")
         for lane in one.lanes:
             require(lane in range(1, 5) and (one.kind, lane) not in pairs, "BadAccepts")
             pairs.add((one.kind, lane))

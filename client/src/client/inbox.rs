@@ -2,22 +2,20 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use frex_proto::{
     delivery::Backoff,
-    envelope::{self, EnvelopeError, OpenContexts, OpenError, Opened, Parsed},
+    envelope::{
+        self, Carried, EnvelopeError, OpenContexts, OpenError, Opened, Parsed, ParsedForward,
+        Recall, RecallError,
+    },
     error::{Retry, WireCode},
-    id::EnvelopeId,
+    id::{EnvelopeId, MessageId},
     keys::SigningError,
-    label, limits,
-    sign::{self, BatchCache},
+    limits,
+    sign::BatchCache,
     v1,
 };
-use prost::Message;
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::{Instant, timeout},
-};
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     Client, ConnectError, ProvenReceipt, Unproven, UnprovenError,
@@ -25,10 +23,8 @@ use super::{
 };
 use crate::transport::{self, TransportError};
 
-/// How long the node may take to answer a confirmation.
-const CONFIRM_WAIT: Duration = Duration::from_secs(30);
-/// Longest outcome code of a statement, bytes.
-const OUTCOME_BYTES_MAX: usize = 64;
+mod confirm;
+
 /// Less than this is not worth another request.
 const WAIT_MIN: Duration = Duration::from_millis(1);
 
@@ -45,6 +41,9 @@ pub enum InboxError {
     /// The home node broke the protocol.
     #[error(transparent)]
     Transport(#[from] TransportError),
+    /// A ping cannot be confirmed: nothing else could be either.
+    #[error("a ping cannot be confirmed: {0}")]
+    Ping(Box<ConfirmError>),
 }
 
 impl From<&InboxError> for WireCode {
@@ -53,6 +52,7 @@ impl From<&InboxError> for WireCode {
             InboxError::Connect(error) => error.into(),
             InboxError::Refused(code) => *code,
             InboxError::Transport(error) => error.into(),
+            InboxError::Ping(error) => (&**error).into(),
         }
     }
 }
@@ -89,6 +89,9 @@ pub enum ItemError {
     /// It cannot be opened with the keys held here.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// It is a recall and does not say what one must.
+    #[error(transparent)]
+    Recall(#[from] RecallError),
 }
 
 impl From<&ItemError> for WireCode {
@@ -100,6 +103,7 @@ impl From<&ItemError> for WireCode {
             ItemError::WrongFederation => Self::WrongFederation,
             ItemError::Envelope(error) => (*error).into(),
             ItemError::NoKey | ItemError::Open(_) => Self::CannotOpen,
+            ItemError::Recall(error) => (*error).into(),
         }
     }
 }
@@ -165,14 +169,19 @@ pub struct Inbox {
 
 /// A message of the inbox, verified and opened.
 pub struct InboxItem {
-    /// The header and the signed manifest as received.
+    /// The header and the signed manifest as received: of a forward, those of its original.
     pub parsed: Parsed,
-    /// The sealed body as received: with `parsed` it is what a forward carries.
-    pub body: Bytes,
+    /// Who passed it on, and to whom; none if it came from its author.
+    pub forward: Option<Box<ParsedForward>>,
+    /// The envelope as received: what is kept, to be passed on or shown as evidence.
+    pub envelope: v1::Envelope,
     /// The content.
     pub opened: Opened,
     /// The home node's ACCEPTED receipt.
     pub receipt: ProvenReceipt,
+    /// What it withdraws, if it is a recall: a message of this item's sender, and nobody else's. A
+    /// cause in it is verified to be signed by whom it names.
+    pub recall: Option<Recall>,
     hold: Hold,
 }
 
@@ -184,6 +193,13 @@ pub struct FailedItem {
     /// The envelope as received: possible evidence.
     pub envelope: Box<v1::Envelope>,
     hold: Hold,
+}
+
+/// What came.
+enum Judged {
+    Item(Box<Result<InboxItem, FailedItem>>),
+    /// Nothing for whoever reads.
+    Ping(EnvelopeId, Hold),
 }
 
 /// A lease, and the stream on which it holds.
@@ -221,7 +237,8 @@ impl Client {
 
 impl Inbox {
     /// The next item, or nothing when nothing has come for as long as this inbox waits. A lost
-    /// session is made again; items that were held then come again. Spec: MBR-5.
+    /// session is made again; items that were held then come again. Pings are confirmed here and
+    /// not handed out. Spec: MBR-5, RCL-3.
     ///
     /// # Errors
     /// The outer error ends the inbox. The inner one is an item that is no message.
@@ -240,9 +257,19 @@ impl Inbox {
             match stream.arrivals.recv().await {
                 Some(Arrival::Item(item)) => {
                     let commands = stream.commands.clone();
-                    self.idle_since = Instant::now();
                     self.backoff.alive();
-                    return Some(Ok(self.judge(*item, commands)));
+                    match self.judge(*item, commands) {
+                        Judged::Item(item) => {
+                            self.idle_since = Instant::now();
+                            return Some(Ok(*item));
+                        }
+                        Judged::Ping(id, hold) => {
+                            if let Err(error) = self.confirm_ping(id, hold).await {
+                                self.ended = true;
+                                return Some(Err(error));
+                            }
+                        }
+                    }
                 }
                 Some(Arrival::End(Ok(()))) => {
                     self.stream = None;
@@ -303,57 +330,101 @@ impl Inbox {
         tokio::time::sleep(pause).await;
     }
 
-    fn judge(
-        &mut self,
-        item: v1::Item,
-        commands: mpsc::UnboundedSender<Command>,
-    ) -> Result<InboxItem, FailedItem> {
+    /// Says that a ping has come all the way. Pings alone keep nobody waiting: after its time, an
+    /// inbox that was to wait only looks for what else is there.
+    async fn confirm_ping(&mut self, id: EnvelopeId, hold: Hold) -> Result<(), InboxError> {
+        match hold.confirm(id, v1::Stage::Delivered, "").await {
+            Ok(_) | Err(ConfirmError::LeaseEnded | ConfirmError::TimedOut) => {}
+            Err(ConfirmError::Refused(code)) if code.info().retry == Retry::Later => {
+                self.pause().await;
+            }
+            Err(error) => return Err(InboxError::Ping(Box::new(error))),
+        }
+        if !self.wait.is_zero() && self.left() < WAIT_MIN {
+            self.wait = Duration::ZERO;
+            self.stream = None;
+        }
+        Ok(())
+    }
+
+    fn judge(&mut self, item: v1::Item, commands: mpsc::UnboundedSender<Command>) -> Judged {
         let hold = Hold {
             client: self.client.clone(),
             lease: item.lease,
             commands,
         };
-        let envelope = item.envelope.unwrap_or_default();
-        match self.read(&envelope, item.receipt) {
-            Ok((parsed, opened, receipt)) => Ok(InboxItem {
-                parsed,
-                body: envelope.body,
-                opened,
-                receipt,
-                hold,
-            }),
+        let wire = item.envelope.unwrap_or_default();
+        let judged = match self.verify(&wire, item.receipt) {
+            Ok((carried, _)) if carried.original().core.kind == v1::Kind::Ping => {
+                return Judged::Ping(carried.id(), hold);
+            }
+            Ok((carried, receipt)) => self
+                .open_item(&carried, &wire)
+                .map(|told| (carried, receipt, told)),
+            Err(error) => Err(error),
+        };
+        Judged::Item(Box::new(match judged {
+            Ok((carried, receipt, (opened, recall))) => {
+                let (parsed, forward) = match carried {
+                    Carried::Own(parsed) => (*parsed, None),
+                    Carried::Forward(forward) => (forward.original.clone(), Some(forward)),
+                };
+                Ok(InboxItem {
+                    parsed,
+                    forward,
+                    envelope: wire,
+                    opened,
+                    receipt,
+                    recall,
+                    hold,
+                })
+            }
             Err(error) => Err(FailedItem {
                 error,
-                envelope: Box::new(envelope),
+                envelope: Box::new(wire),
                 hold,
             }),
-        }
+        }))
     }
 
     /// The receipt first: it fixes when the sender's keys must have been good. Spec: MBR-6.
-    fn read(
+    fn verify(
         &mut self,
         wire: &v1::Envelope,
         receipt: Option<v1::Receipt>,
-    ) -> Result<(Parsed, Opened, ProvenReceipt), ItemError> {
+    ) -> Result<(Carried, ProvenReceipt), ItemError> {
         let parts = &self.client.0;
         let receipt = receipt.ok_or(ItemError::Incomplete)?;
-        let parsed = envelope::parse(wire)?;
+        let carried = envelope::parse_carried(wire)?;
         let receipt = parts
             .verifier
-            .prove(receipt, Some(parsed.id))
+            .prove(receipt, Some(carried.id()))
             .and_then(|proven| accepted_for(proven, &parts.member))
             .map_err(|unproven| ItemError::Unproven(Box::new(unproven)))?;
         let roster = parts.roster.current();
-        if parsed.core.federation != roster.federation() {
+        let core = &carried.original().core;
+        if core.federation != roster.federation() {
             return Err(ItemError::WrongFederation);
         }
-        let sender = roster.member(&parsed.core.sender);
-        let sender = sender.ok_or(ItemError::UnknownSender)?;
-        let keys = sender.identity_keys_at(receipt.verified.time_ms);
-        envelope::verify(&parsed, &keys, &mut self.signatures)?;
-        envelope::check_body(&parsed, &wire.body)?;
-        let ours = parsed.core.recipient(&parts.member);
+        let keys = |member: &str, at_ms| {
+            let member = roster.member(member).ok_or(ItemError::UnknownSender)?;
+            Ok::<_, ItemError>(member.identity_keys_at(at_ms))
+        };
+        let sender = keys(carried.sender(), receipt.verified.time_ms)?;
+        let author = keys(&core.sender, core.created_ms)?;
+        carried.verify(&sender, &author, &mut self.signatures)?;
+        envelope::check_body(carried.original(), &wire.body)?;
+        Ok((carried, receipt))
+    }
+
+    /// Opens what is verified, and reads it if it is a recall.
+    fn open_item(
+        &mut self,
+        carried: &Carried,
+        wire: &v1::Envelope,
+    ) -> Result<(Opened, Option<Recall>), ItemError> {
+        let parts = &self.client.0;
+        let ours = carried.recipient(&parts.member);
         let ours = ours.map(|(_, recipient)| recipient.sealing_key_id);
         let now_ms = parts.environment.clock.now_ms();
         let held = ours
@@ -363,14 +434,20 @@ impl Inbox {
             return Err(ItemError::NoKey);
         }
         let keys: Vec<_> = held.iter().collect();
-        let opened = envelope::open_cached(
-            &parsed,
-            &wire.body,
-            &parts.member,
-            &keys,
-            &mut self.contexts,
-        )?;
-        Ok((parsed, opened, receipt))
+        let contexts = &mut self.contexts;
+        let opened = carried.open(&wire.body, &parts.member, &keys, contexts)?;
+        let core = &carried.original().core;
+        let recall = core.kind == v1::Kind::Recall;
+        let recall = recall.then(|| envelope::read_recall(core, &opened));
+        let recall = recall.transpose()?;
+        if let Some(cause) = recall.as_ref().and_then(|recall| recall.cause.as_ref()) {
+            let roster = parts.roster.current();
+            let author = roster.member(&cause.core.sender);
+            let author = author.ok_or(ItemError::UnknownSender)?;
+            let keys = author.identity_keys_at(cause.core.created_ms);
+            envelope::verify(cause, &keys, &mut self.signatures)?;
+        }
+        Ok((opened, recall))
     }
 }
 
@@ -378,13 +455,28 @@ impl InboxItem {
     /// The envelope's identity.
     #[must_use]
     pub fn id(&self) -> EnvelopeId {
-        self.parsed.id
+        let forward = self.forward.as_ref();
+        forward.map_or(self.parsed.id, |forward| forward.id)
     }
 
-    /// Who sent it.
+    /// Who sent it: its author, or who passed it on.
     #[must_use]
     pub fn sender(&self) -> &str {
+        let forward = self.forward.as_ref();
+        forward.map_or(&self.parsed.core.sender, |forward| &forward.sender)
+    }
+
+    /// Who wrote it.
+    #[must_use]
+    pub fn author(&self) -> &str {
         &self.parsed.core.sender
+    }
+
+    /// The message id that its sender gave it.
+    #[must_use]
+    pub fn message_id(&self) -> MessageId {
+        let forward = self.forward.as_ref();
+        forward.map_or(self.parsed.core.message_id, |forward| forward.message_id)
     }
 
     /// States, signed, what the member did with it, and waits until the node has logged that.
@@ -398,7 +490,8 @@ impl InboxItem {
         stage: v1::Stage,
         outcome: &str,
     ) -> Result<ProvenReceipt, ConfirmError> {
-        self.hold.confirm(self.parsed.id, stage, outcome).await
+        let id = self.id();
+        self.hold.confirm(id, stage, outcome).await
     }
 
     /// Gives it back unconfirmed: it comes again, here or elsewhere.
@@ -411,7 +504,8 @@ impl FailedItem {
     /// The envelope's identity, if it has one.
     #[must_use]
     pub fn id(&self) -> Option<EnvelopeId> {
-        envelope::parse(&self.envelope).ok().map(|parsed| parsed.id)
+        let carried = envelope::parse_carried(&self.envelope).ok();
+        carried.map(|carried| carried.id())
     }
 
     /// States DELIVERED, so that it leaves the inbox and others can pass. That is all that is
@@ -430,86 +524,10 @@ impl FailedItem {
     }
 }
 
-impl Hold {
-    async fn confirm(
-        self,
-        id: EnvelopeId,
-        stage: v1::Stage,
-        outcome: &str,
-    ) -> Result<ProvenReceipt, ConfirmError> {
-        let parts = &self.client.0;
-        let statement = v1::StageStatement {
-            envelope_id: Bytes::copy_from_slice(id.as_ref()),
-            federation: parts.roster.current().federation().to_owned(),
-            member: parts.member.clone(),
-            stage: stage.into(),
-            time_ms: parts.environment.clock.now_ms(),
-            outcome: outcome.to_owned(),
-        };
-        if !is_statement(&statement) {
-            return Err(ConfirmError::Statement);
-        }
-        let payload = statement.encode_to_vec().into();
-        let signed = sign::sign(label::TYPE_STAGE, payload, &[&parts.identity])?;
-        let (reply, answer) = oneshot::channel();
-        let command = Command {
-            confirm: v1::Confirm {
-                lease: self.lease,
-                statement: signed.encode_to_vec().into(),
-            },
-            reply: Some(reply),
-        };
-        self.commands
-            .send(command)
-            .map_err(|_| ConfirmError::LeaseEnded)?;
-        let answer = timeout(CONFIRM_WAIT, answer).await;
-        let answer = answer.map_err(|_| ConfirmError::TimedOut)?;
-        let receipt = answer
-            .map_err(|_| ConfirmError::LeaseEnded)?
-            .map_err(ConfirmError::Refused)?;
-        let proven = parts.verifier.prove(receipt, Some(id));
-        proven
-            .and_then(|proven| stated(proven, &statement))
-            .map_err(|unproven| ConfirmError::Unproven(Box::new(unproven)))
-    }
-
-    fn release(self) {
-        let confirm = v1::Confirm {
-            lease: self.lease,
-            statement: Bytes::new(),
-        };
-        // A stream that has ended has given everything back.
-        let _ = self.commands.send(Command {
-            confirm,
-            reply: None,
-        });
-    }
-}
-
-fn is_statement(statement: &v1::StageStatement) -> bool {
-    let outcome = statement.outcome.as_bytes();
-    let code = outcome.len() <= OUTCOME_BYTES_MAX
-        && outcome
-            .iter()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'));
-    match statement.stage() {
-        v1::Stage::Unspecified => false,
-        v1::Stage::Acted => code,
-        v1::Stage::Delivered | v1::Stage::Opened => outcome.is_empty(),
-    }
-}
-
 fn accepted_for(proven: ProvenReceipt, member: &str) -> Result<ProvenReceipt, Unproven> {
     let statement = proven.statement();
     let fits = statement.event == v1::Event::Accepted
         && statement.recipients.iter().any(|name| name == member);
-    in_place(fits, proven)
-}
-
-/// A repeated statement is answered with the receipt of the first, which said the same earlier.
-fn stated(proven: ProvenReceipt, ours: &v1::StageStatement) -> Result<ProvenReceipt, Unproven> {
-    let same = |word: &v1::StageStatement| word.member == ours.member && word.stage == ours.stage;
-    let fits = proven.stage.as_ref().is_some_and(same);
     in_place(fits, proven)
 }
 
@@ -527,27 +545,4 @@ fn in_place(fits: bool, proven: ProvenReceipt) -> Result<ProvenReceipt, Unproven
 /// Whether another try can help.
 fn returns(error: &TransportError) -> bool {
     WireCode::from(error).info().retry == Retry::Later
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // MBR-7: an outcome is a code, and stands beside ACTED only.
-    #[test]
-    fn an_outcome_goes_with_acted_only() {
-        let states = |stage: v1::Stage, outcome: &str| {
-            is_statement(&v1::StageStatement {
-                stage: stage.into(),
-                outcome: outcome.to_owned(),
-                ..v1::StageStatement::default()
-            })
-        };
-        for stage in [v1::Stage::Delivered, v1::Stage::Opened] {
-            assert!(states(stage, "") && !states(stage, "removed"));
-        }
-        assert!(states(v1::Stage::Acted, "removed") && states(v1::Stage::Acted, ""));
-        assert!(!states(v1::Stage::Acted, "in so many words"));
-        assert!(!states(v1::Stage::Unspecified, ""));
-    }
 }

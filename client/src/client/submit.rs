@@ -342,7 +342,7 @@ impl Submission {
         if !pending.heard.insert(entry) {
             return;
         }
-        let home = proven.statement().event == v1::Event::Submitted;
+        let home = proven.statement().event == pending.taken();
         let own = roster.is_served_by(&self.client.0.member, proven.node());
         let served = |member: &&String| own || roster.is_served_by(member, proven.node());
         let served = pending.envelope.members.iter().filter(served);
@@ -490,12 +490,20 @@ impl Pending {
         self.submitted || self.settled
     }
 
+    /// What the home node states when it has it and will deliver it.
+    fn taken(&self) -> v1::Event {
+        match self.envelope.is_forward {
+            true => v1::Event::Forwarded,
+            false => v1::Event::Submitted,
+        }
+    }
+
     /// Whether a proven receipt states something that can be news of this envelope.
     fn fits(&self, proven: ProvenReceipt) -> Result<ProvenReceipt, Unproven> {
         let statement = proven.statement();
         let ours = |member: &String| self.envelope.members.contains(member);
         let fits = match statement.event {
-            v1::Event::Submitted => true,
+            event if event == self.taken() => true,
             v1::Event::Accepted | v1::Event::Rejected | v1::Event::Stage => {
                 statement.recipients.iter().all(ours)
             }
@@ -517,7 +525,7 @@ impl Pending {
         let statement = proven.statement().clone();
         let receipt = Box::new(proven);
         match statement.event {
-            v1::Event::Submitted => {
+            event if event == self.taken() => {
                 self.submitted = true;
                 News::Submitted(receipt)
             }
@@ -599,7 +607,11 @@ fn check(envelopes: &[SignedEnvelope]) -> Result<(), SubmitError> {
 /// The highest priority among the envelopes' lanes.
 fn priority(envelopes: &[SignedEnvelope]) -> i32 {
     let lane = |envelope: &SignedEnvelope| {
-        let signed = v1::Signed::decode(envelope.signed.clone()).ok()?;
+        let mut signed = v1::Signed::decode(envelope.signed.clone()).ok()?;
+        if envelope.is_forward {
+            let forward = v1::ForwardManifest::decode(signed.payload).ok()?;
+            signed = v1::Signed::decode(forward.original).ok()?;
+        }
         let manifest = v1::Manifest::decode(signed.payload).ok()?;
         Some(v1::Core::decode(manifest.core).ok()?.lane())
     };

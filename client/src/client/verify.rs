@@ -116,7 +116,7 @@ impl Verifier {
         let statement = &verified.statement;
         let serves = |member: &String| roster.is_served_by(member, node);
         let may = match statement.event {
-            v1::Event::Submitted => serves(&statement.sender),
+            v1::Event::Submitted | v1::Event::Forwarded => serves(&statement.sender),
             v1::Event::Accepted | v1::Event::Stage => statement.recipients.iter().all(serves),
             _ => true,
         };

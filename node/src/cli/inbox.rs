@@ -1,12 +1,16 @@
 //! `frex inbox`: fetches, verifies, opens and keeps what has arrived, then says so to the sender.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use frex_client::{
-    client::{Client, FailedItem, Inbox, InboxItem},
+    client::{Client, ConfirmError, FailedItem, Inbox, InboxItem},
     keys::MemberHome,
 };
-use frex_proto::{id::EnvelopeId, limits, roster::Roster, v1};
+use frex_proto::{envelope::Recall, error::WireCode, id::EnvelopeId, limits, roster::Roster, v1};
+use prost::Message;
 use serde_json::{Value, json};
 
 use super::{
@@ -20,6 +24,9 @@ use super::{
 
 mod failed;
 mod kept;
+mod recalled;
+
+pub use recalled::RECALLED;
 
 const PATIENCE_MIN: Duration = Duration::from_secs(3);
 /// Waiting items come one after another without a pause.
@@ -28,6 +35,7 @@ const UNREAD: &str = "the inbox cannot be read";
 
 /// What goes on with one inbox.
 struct Reader<'a> {
+    client: &'a Client,
     home: &'a MemberHome,
     roster: &'a Roster,
     confirm: ConfirmArg,
@@ -49,6 +57,7 @@ pub fn inbox(args: &InboxArgs, json: bool) -> Done {
     let (rows, failed) = runtime.block_on(async {
         let client = member::client(&home, args.wait.0.max(PATIENCE_MIN)).await?;
         let mut reader = Reader {
+            client: &client,
             home: &home,
             roster: &roster,
             confirm: args.confirm,
@@ -57,7 +66,7 @@ pub fn inbox(args: &InboxArgs, json: bool) -> Done {
             held: Vec::new(),
             failed: Vec::new(),
         };
-        reader.read(&client, args).await?;
+        reader.read(args).await?;
         let failed = reader.failed.len();
         let rows = reader.rows;
         reader.held.into_iter().for_each(InboxItem::release);
@@ -81,10 +90,10 @@ pub fn inbox(args: &InboxArgs, json: bool) -> Done {
 
 impl Reader<'_> {
     /// First one item for as long as the caller waits, then what else is there.
-    async fn read(&mut self, client: &Client, args: &InboxArgs) -> Result<(), Failure> {
+    async fn read(&mut self, args: &InboxArgs) -> Result<(), Failure> {
         let max = usize::try_from(args.max).unwrap_or(usize::MAX);
         if !args.wait.0.is_zero() {
-            let mut first = open(client, 1, args.wait.0).await?;
+            let mut first = open(self.client, 1, args.wait.0).await?;
             match first.next().await {
                 None => return Ok(()),
                 Some(item) => self.take(item.or_fail(UNREAD)?).await?,
@@ -96,7 +105,7 @@ impl Reader<'_> {
         let credit = u32::try_from(max - self.taken())
             .unwrap_or(u32::MAX)
             .min(limits::INBOX_CREDIT_MAX);
-        let mut rest = open(client, credit, Duration::ZERO).await?;
+        let mut rest = open(self.client, credit, Duration::ZERO).await?;
         while self.taken() < max {
             let item = match self.held.is_empty() && self.failed.is_empty() {
                 true => rest.next().await.transpose().or_fail(UNREAD)?,
@@ -136,14 +145,20 @@ impl Reader<'_> {
     async fn keep(&mut self, item: InboxItem) -> Result<(), Failure> {
         let folder = self.home.dir().join(INBOX_DIR);
         files::ensure_folder(&folder)?;
+        if let Some(recall) = item.recall.clone() {
+            return self.keep_recall(item, &recall).await;
+        }
         let path = folder.join(format!(
             "{}.{}",
             item.id(),
             extension(&item.opened.content_type)
         ));
         files::replace(&path, &item.opened.data)?;
+        // Sealed as it came: what passes it on, or shows it as evidence, needs no more.
+        let sealed = envelope_path(self.home, &item.id().to_string());
+        files::replace(&sealed, &item.envelope.encode_to_vec())?;
         let receipt = member::keep_receipt(&self.home.receipts_dir(), &item.receipt)?;
-        let mut row = self.describe(&item, &path, &receipt);
+        let mut row = self.describe(&item, Some(&path), &receipt);
         match self.confirm {
             ConfirmArg::None => {
                 self.note(item.id(), &row)?;
@@ -152,6 +167,13 @@ impl Reader<'_> {
             ConfirmArg::Opened => {
                 let id = item.id();
                 let proven = item.confirm(v1::Stage::Opened, "").await;
+                if let Err(ConfirmError::Refused(WireCode::Recalled)) = proven {
+                    // Its recall came while it was read here, and says more.
+                    row["state"] = RECALLED.into();
+                    self.note(id, &row)?;
+                    self.rows.push(row);
+                    return Ok(());
+                }
                 let proven = proven.or_fail(format_args!(
                     "{id} is kept, but the sender could not be told"
                 ))?;
@@ -165,19 +187,36 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn describe(&self, item: &InboxItem, content: &Path, receipt: &Path) -> Value {
+    /// A recall has no content to keep: what it says is in what is known of it.
+    async fn keep_recall(&mut self, item: InboxItem, recall: &Recall) -> Result<(), Failure> {
+        let id = item.id();
+        let receipt = member::keep_receipt(&self.home.receipts_dir(), &item.receipt)?;
+        let row = self.describe(&item, None, &receipt);
+        let confirm = matches!(self.confirm, ConfirmArg::Opened);
+        let taken = recalled::take(self.home, self.client, item, recall, row, confirm);
+        let (row, held) = taken.await?;
+        self.held.extend(held);
+        self.note(id, &row)?;
+        self.rows.push(row);
+        Ok(())
+    }
+
+    fn describe(&self, item: &InboxItem, content: Option<&Path>, receipt: &Path) -> Value {
         let core = &item.parsed.core;
-        let sender = self.roster.member(&core.sender);
+        let sender = self.roster.member(item.sender());
+        let forward = item.forward.as_ref();
+        let recipients = forward.map_or(&core.recipients, |forward| &forward.recipients);
         json!({
-            "envelope": item.id().to_string(), "message": core.message_id.to_string(),
-            "from": core.sender, "from_name": sender.map(|sender| sender.name.clone()),
+            "envelope": item.id().to_string(), "message": item.message_id().to_string(),
+            "from": item.sender(), "author": item.author(),
+            "original": forward.map(|_| core.message_id.to_string()), "from_name": sender.map(|sender| sender.name.clone()),
             "country": sender.map(|sender| sender.country.clone()),
             "kind": member::kind_name(core.kind), "lane": member::lane_name(core.lane),
             "content_type": item.opened.content_type, "bytes": item.opened.data.len(),
             "received": rfc3339(item.receipt.verified.time_ms), "created": rfc3339(core.created_ms),
-            "expires": rfc3339(core.expires_ms), "reply_by": core.reply_by_ms.map(rfc3339),
+            "expires": rfc3339(forward.map_or(core.expires_ms, |forward| forward.expires_ms)), "reply_by": core.reply_by_ms.map(rfc3339),
             "in_reply_to": core.in_reply_to.map(|id| id.to_string()),
-            "recipients": core.recipients.iter().map(|recipient| recipient.member.clone()).collect::<Vec<_>>(),
+            "recipients": recipients.iter().map(|recipient| recipient.member.clone()).collect::<Vec<_>>(),
             "file": content, "receipt": receipt, "state": "new",
         })
     }
@@ -212,6 +251,11 @@ pub async fn next_waiting(
     item.ok().flatten().transpose().or_fail(UNREAD)
 }
 
+/// Where an envelope is kept as it came.
+pub fn envelope_path(home: &MemberHome, id: &str) -> PathBuf {
+    home.dir().join(INBOX_DIR).join(format!("{id}.envelope"))
+}
+
 fn extension(content_type: &str) -> &'static str {
     let essence = content_type
         .split(';')
@@ -235,9 +279,14 @@ fn print(rows: &[Value]) {
     let mut table = output::table(&header);
     for row in rows {
         let text = |field: &str| output::clean(row[field].as_str().unwrap_or_default());
+        let (from, author) = (text("from"), text("author"));
+        let from = match author == from || author.is_empty() {
+            true => from,
+            false => format!("{from}, by {author}"),
+        };
         table.add_row([
             text("received"),
-            text("from"),
+            from,
             text("kind"),
             text("lane"),
             text("state"),

@@ -113,6 +113,7 @@ pub fn kind_name(kind: v1::Kind) -> &'static str {
         v1::Kind::Notice => "notice",
         v1::Kind::Statistics => "statistics",
         v1::Kind::Ping => "ping",
+        v1::Kind::Recall => "recall",
     }
 }
 

@@ -19,6 +19,7 @@ use crate::join::{AskError, DecisionRecord, JoinStoreError, PeerRecord, Peers, S
 
 pub mod decide;
 pub mod list;
+pub mod ping;
 pub mod remove;
 pub mod suspend;
 pub mod test;
@@ -45,6 +46,8 @@ pub enum PeerCommand {
     Rm(PeerRemoveArgs),
     /// Connect to a node of the roster and report each step
     Test(PeerTestArgs),
+    /// Send a sealed message without content to a member, and say how far it comes
+    Ping(PeerPingArgs),
 }
 
 /// `frex peer ls`.
@@ -155,8 +158,24 @@ pub struct PeerTestArgs {
     pub dir: PathBuf,
 }
 
+/// `frex peer ping`.
+#[derive(Debug, Args)]
+pub struct PeerPingArgs {
+    /// The member
+    pub member: String,
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// How many, one after the other
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub count: u32,
+    /// How long to wait for each
+    #[arg(long, default_value = "5s", value_name = "DURATION")]
+    pub wait: Span,
+}
+
 /// Says what `--confirm` would do.
-fn print_plan(plan: &[String]) {
+pub fn print_plan(plan: &[String]) {
     output::data("plan:");
     for step in plan {
         output::data(format_args!("  {step}"));

@@ -15,6 +15,8 @@ use super::{
     output, receipt,
 };
 
+/// What this member sent.
+pub const SENT: &str = "sent";
 const RECEIVED: &str = "received";
 /// Fewer letters would match by accident.
 const PREFIX_MIN: usize = 4;
@@ -22,30 +24,7 @@ const PREFIX_MIN: usize = 4;
 /// Shows what is kept under an envelope or message id.
 pub fn show(args: &ShowArgs, json: bool) -> Done {
     let home = member::open(&args.dir)?;
-    let wanted = args.id.to_ascii_lowercase();
-    if wanted.len() < PREFIX_MIN || !wanted.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(Failure::new(
-            WireCode::BadInput,
-            "an id is hexadecimal; give at least 4 letters of it",
-        ));
-    }
-    let found = find(&home, &wanted)?;
-    let (direction, about) = match &found[..] {
-        [one] => one,
-        [] => {
-            return Err(Failure::new(
-                WireCode::NotFound,
-                format!("nothing is kept under {wanted}"),
-            )
-            .advise("frex receipt ls, or frex inbox"));
-        }
-        _ => {
-            return Err(Failure::new(
-                WireCode::BadInput,
-                format!("{wanted} fits {} ids: give more letters", found.len()),
-            ));
-        }
-    };
+    let (direction, about) = &find_one(&home, &args.id)?;
     let receipts = receipts(&home, about["message"].as_str().unwrap_or_default())?;
     let content = match *direction {
         RECEIVED => content(&home, about)?,
@@ -88,11 +67,36 @@ pub fn show(args: &ShowArgs, json: bool) -> Done {
     Ok(0)
 }
 
+/// What is kept under an envelope or message id, or the beginning of one.
+///
+/// # Errors
+/// There is nothing, or more than one thing.
+pub fn find_one(home: &MemberHome, id: &str) -> Result<(&'static str, Value), Failure> {
+    let wanted = id.to_ascii_lowercase();
+    if wanted.len() < PREFIX_MIN || !wanted.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Failure::new(
+            WireCode::BadInput,
+            "an id is hexadecimal; give at least 4 letters of it",
+        ));
+    }
+    let mut found = find(home, &wanted)?;
+    match (found.pop(), found.len()) {
+        (Some(one), 0) => Ok(one),
+        (None, _) => {
+            let what = format!("nothing is kept under {wanted}");
+            Err(Failure::new(WireCode::NotFound, what).advise("frex receipt ls, or frex inbox"))
+        }
+        (Some(_), others) => Err(Failure::new(
+            WireCode::BadInput,
+            format!("{wanted} fits {} ids: give more letters", others + 1),
+        )),
+    }
+}
+
 /// What is kept of envelopes whose envelope or message id begins so.
 fn find(home: &MemberHome, wanted: &str) -> Result<Vec<(&'static str, Value)>, Failure> {
     let mut found = Vec::new();
-    for (direction, folder, extension) in [("sent", SENT_DIR, "json"), (RECEIVED, INBOX_DIR, ABOUT)]
-    {
+    for (direction, folder, extension) in [(SENT, SENT_DIR, "json"), (RECEIVED, INBOX_DIR, ABOUT)] {
         for path in files::with_extension(&home.dir().join(folder), extension)? {
             let about: Value = serde_json::from_slice(&files::read(&path, ABOUT_BYTES_MAX)?)
                 .or_code(

@@ -240,16 +240,16 @@ fn load(shared: &Shared, node: &str, item: &OutboxItem) -> Result<Loaded, Ledger
         v1::Envelope::decode(stored.record.envelope).map_err(|_| LedgerError::Record)?;
     let suspended = shared.suspensions.current();
     if envelope.wraps.len() > 1 || !suspended.is_empty() {
-        let parsed = envelope::parse(&envelope).map_err(|_| LedgerError::Record)?;
+        let carried = envelope::parse_carried(&envelope).map_err(|_| LedgerError::Record)?;
         let roster = shared.roster();
         let there = |member: &str| roster.is_served_by(member, node);
-        let mut recipients = parsed.core.recipients.iter();
+        let mut recipients = carried.recipients().iter();
         if recipients.any(|to| there(&to.member) && suspended.holds_member(&to.member)) {
             return Ok(Loaded::Withheld(suspended));
         }
         envelope.wraps.retain(|wrap| {
             let number = usize::try_from(wrap.recipient).ok();
-            let recipient = number.and_then(|number| parsed.core.recipients.get(number));
+            let recipient = number.and_then(|number| carried.recipients().get(number));
             recipient.is_some_and(|recipient| there(&recipient.member))
         });
     }

@@ -39,6 +39,8 @@ pub const TRUST: RecordKind = RecordKind(10);
 pub const REQUEUED: RecordKind = RecordKind(11);
 /// A delivery was ended by an order, or a dead letter removed by one.
 pub const DROPPED: RecordKind = RecordKind(12);
+/// A sender withdrew a message: from what waits here for its recipients, and from what comes.
+pub const WITHDRAWN: RecordKind = RecordKind(15);
 
 /// Whether a record of this kind stands for an entry of the log.
 #[must_use]
@@ -57,7 +59,7 @@ pub struct Record {
     /// Encoded [`v1::Envelope`] (1–3).
     #[prost(bytes = "bytes", tag = "2")]
     pub envelope: Bytes,
-    /// Envelope id (1–4), or the hash of a roster (9, 10).
+    /// Envelope id (1–4), that of the recall (15), or the hash of a roster (9, 10).
     #[prost(bytes = "bytes", tag = "3")]
     pub envelope_id: Bytes,
     /// Message key (all).
@@ -81,7 +83,7 @@ pub struct Record {
     /// Outbox key that is done (5, 7, 8, 12), or is not (11).
     #[prost(bytes = "bytes", tag = "10")]
     pub outbox_key: Bytes,
-    /// Wire code (3, 8), or [`WireCode::Withdrawn`] if what was dropped still waited (12).
+    /// Wire code (3, 8), or why what was dropped while it still waited was (12).
     #[prost(uint32, tag = "11")]
     pub code: u32,
     /// Member and stage of a stage statement (4, 5), or the id of an envelope that was sealed
@@ -97,6 +99,12 @@ pub struct Record {
     /// How it was given up (8).
     #[prost(message, optional, tag = "15")]
     pub ended: Option<Ended>,
+    /// For whom the message was withdrawn before it came (2), or is by now (15).
+    #[prost(string, repeated, tag = "18")]
+    pub withdrawn: Vec<String>,
+    /// Inbox keys of what is withdrawn (15).
+    #[prost(bytes = "bytes", repeated, tag = "19")]
+    pub inbox_keys: Vec<Bytes>,
 }
 
 /// How a delivery was given up.
@@ -209,6 +217,8 @@ pub const PEER_SUFFIX: u8 = b'R';
 pub const PARTIAL_DETAIL: &str = "\0refused";
 /// Suffix of a given-up delivery; its outbox key follows.
 pub const UNDELIVERABLE_SUFFIX: u8 = b'U';
+/// Suffix of the newest recall of a message.
+pub const WITHDRAWN_SUFFIX: u8 = b'W';
 /// Suffix of the roster in force.
 pub const TRUST_SUFFIX: u8 = b'F';
 
@@ -370,7 +380,8 @@ pub fn changes(
                 false => message_key(message, ACCEPTED_SUFFIX, &[]),
             };
             changes.push(put(Table::Message, key, kept));
-            for member in &record.members {
+            let members = record.members.iter();
+            for member in members.filter(|member| !record.withdrawn.contains(member)) {
                 let key = queue_key(member, record.lane, position);
                 changes.push(put(Table::Inbox, key, place.clone()));
             }
@@ -388,6 +399,12 @@ pub fn changes(
         UNDELIVERABLE | REQUEUED | DROPPED => {
             ended_changes(&mut changes, kind, record, message, place);
             return Ok(changes);
+        }
+        WITHDRAWN => {
+            let key = message_key(message, WITHDRAWN_SUFFIX, &[]);
+            changes.push(put(Table::Message, key, kept));
+            let keys = record.inbox_keys.iter();
+            changes.extend(keys.map(|key| delete(Table::Inbox, key.to_vec())));
         }
         TRUST_HELD | TRUST => {
             let key = message_key(message, TRUST_SUFFIX, &[]);

@@ -36,6 +36,7 @@ use crate::{
 
 mod plan;
 mod queue;
+mod recall;
 mod reseal;
 #[cfg(test)]
 mod tests;

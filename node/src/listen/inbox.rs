@@ -209,8 +209,8 @@ fn item(
     let position = records::queue_position(key).ok_or(LedgerError::Record)?;
     let record = shared.ledger.read(position)?.record;
     let mut kept = v1::Envelope::decode(record.envelope).map_err(|_| LedgerError::Record)?;
-    let parsed = envelope::parse(&kept).map_err(|_| LedgerError::Record)?;
-    let (number, _) = parsed.core.recipient(member).ok_or(LedgerError::Record)?;
+    let carried = envelope::parse_carried(&kept).map_err(|_| LedgerError::Record)?;
+    let (number, _) = carried.recipient(member).ok_or(LedgerError::Record)?;
     kept.wraps.retain(|wrap| wrap.recipient == number);
     let receipt = v1::Receipt::decode(record.receipt).map_err(|_| LedgerError::Record)?;
     Ok((
@@ -219,7 +219,7 @@ fn item(
             envelope: Some(kept),
             receipt: Some(receipt),
         },
-        parsed.id,
+        carried.id(),
     ))
 }
 
@@ -259,22 +259,22 @@ fn stage_entry(
 ) -> Result<StageEntry, LedgerError> {
     let record = shared.ledger.read(position)?.record;
     let kept = v1::Envelope::decode(record.envelope).map_err(|_| LedgerError::Record)?;
-    let parsed = envelope::parse(&kept).map_err(|_| LedgerError::Record)?;
+    let carried = envelope::parse_carried(&kept).map_err(|_| LedgerError::Record)?;
     let home = shared
         .roster()
-        .member(&parsed.core.sender)
+        .member(carried.sender())
         .map(|sender| sender.home_node.clone());
     Ok(StageEntry {
-        id: parsed.id,
-        message_id: parsed.core.message_id,
+        id: carried.id(),
+        message_id: carried.message_id(),
         member: member.to_owned(),
         stage,
-        lane: parsed.core.lane,
+        lane: carried.original().core.lane,
         // Evidence of what became of a report outlives the report's own deadline.
         expires_ms: shared.now_ms() + limits::LIFE_MS_MAX,
         statement: statement.clone(),
         item: position,
         relay_to: home.filter(|home| *home != shared.id),
-        sender: parsed.core.sender,
+        sender: carried.sender().to_owned(),
     })
 }

@@ -17,6 +17,7 @@ use crate::{
     bells::{Bells, Ear, Listener, Notice},
     intake::{Heading, Verdict},
     ledger::{Entry, MessageKey, Outcome},
+    recall,
     shared::Shared,
 };
 
@@ -63,7 +64,12 @@ pub(super) async fn serve(
                 shared.metrics.refused(code);
                 put_refusal(writer, number, code);
             }
-            Verdict::Record(entry) => {
+            Verdict::Record(mut entry) => {
+                if let Err(code) = recall::find_stops(&shared.ledger, &roster, &mut entry) {
+                    shared.metrics.refused(code);
+                    put_refusal(writer, number, code);
+                    continue;
+                }
                 open.listen(number, &entry, &ear, &roster);
                 entries.push(entry);
                 numbers.push(number);

@@ -33,7 +33,7 @@ impl Stage {
     #[must_use]
     pub fn of_event(event: v1::Event) -> Option<Self> {
         match event {
-            v1::Event::Submitted => Some(Self::Submitted),
+            v1::Event::Submitted | v1::Event::Forwarded => Some(Self::Submitted),
             v1::Event::Accepted => Some(Self::Accepted),
             v1::Event::Rejected => Some(Self::Rejected),
             _ => None,

@@ -87,6 +87,9 @@ pub fn forward(
     if draft.federation != original.core.federation {
         return Err(SealError::WrongFederation);
     }
+    if original.core.kind.is_for_control() {
+        return Err(SealError::KindOrLane);
+    }
     if !body::is_under(content_key, &original.core_hash, &body) {
         return Err(SealError::WrongKey);
     }
@@ -140,9 +143,15 @@ pub fn parse_forward(envelope: &v1::Envelope) -> Result<ParsedForward, EnvelopeE
     if envelope.body.len() > BODY_BYTES_MAX {
         return Err(EnvelopeError::TooLarge);
     }
-    let signed = parse::decode_signed(&envelope.signed, label::TYPE_FORWARD)?;
+    let signed = parse::decode_signed(&envelope.forward, label::TYPE_FORWARD)?;
+    if !envelope.signed.is_empty() {
+        return Err(EnvelopeError::Malformed);
+    }
     let manifest: v1::ForwardManifest = parse::decode(&signed.payload)?;
     let original = parse::parse_signed(&manifest.original)?;
+    if original.core.kind.is_for_control() {
+        return Err(EnvelopeError::KindOrLane);
+    }
     check_name(&manifest.sender).map_err(|_| EnvelopeError::Name)?;
     if manifest.federation != original.core.federation {
         return Err(EnvelopeError::WrongFederation);
@@ -158,7 +167,7 @@ pub fn parse_forward(envelope: &v1::Envelope) -> Result<ParsedForward, EnvelopeE
     }
     Ok(ParsedForward {
         id: EnvelopeId::of_manifest(&signed.payload),
-        signed_bytes: envelope.signed.clone(),
+        signed_bytes: envelope.forward.clone(),
         message_id: MessageId::from_slice(&manifest.message_id)?,
         sender: manifest.sender,
         created_ms: manifest.created_ms,

@@ -1,6 +1,6 @@
 //! An envelope as its sender keeps it until it is submitted: whole, with every wrap and its body.
 
-use super::{EnvelopeError, SignedEnvelope, parse};
+use super::{Carried, EnvelopeError, SignedEnvelope, parse_carried};
 use crate::v1;
 
 impl SignedEnvelope {
@@ -19,17 +19,24 @@ impl SignedEnvelope {
     /// # Errors
     /// [`EnvelopeError`]: the bytes are no envelope, or not whole.
     pub fn of_kept(kept: &v1::Envelope) -> Result<Self, EnvelopeError> {
-        let parsed = parse(kept)?;
-        if parsed.wraps.len() != parsed.core.recipients.len() {
+        let carried = parse_carried(kept)?;
+        let (recipients, wraps) = (carried.recipients(), carried.wraps());
+        if wraps.len() != recipients.len() {
             return Err(EnvelopeError::WrapCount);
         }
-        let recipients = parsed.core.recipients.into_iter();
+        let is_forward = matches!(carried, Carried::Forward(_));
+        let signed = match is_forward {
+            true => &kept.forward,
+            false => &kept.signed,
+        };
+        let wraps = wraps.iter().map(|(place, wrap)| (*place, wrap.clone()));
         Ok(Self {
-            signed: parsed.signed_bytes,
-            wraps: parsed.wraps.into_iter().collect(),
+            signed: signed.clone(),
+            wraps: wraps.collect(),
             body: kept.body.clone(),
-            members: recipients.map(|recipient| recipient.member).collect(),
-            id: parsed.id,
+            members: recipients.iter().map(|one| one.member.clone()).collect(),
+            id: carried.id(),
+            is_forward,
         })
     }
 }

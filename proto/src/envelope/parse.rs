@@ -27,6 +27,9 @@ pub fn parse(envelope: &v1::Envelope) -> Result<Parsed, EnvelopeError> {
         return Err(EnvelopeError::TooLarge);
     }
     let mut parsed = parse_signed(&envelope.signed)?;
+    if !envelope.forward.is_empty() {
+        return Err(EnvelopeError::Malformed);
+    }
     parsed.wraps = collect_wraps(&envelope.wraps, parsed.core.recipients.len())?;
     Ok(parsed)
 }
@@ -86,7 +89,10 @@ fn judge_core(core: v1::Core) -> Result<Core, EnvelopeError> {
     if kind == v1::Kind::Unspecified || lane == v1::Lane::Unspecified {
         return Err(EnvelopeError::KindOrLane);
     }
-    Ok(Core {
+    if kind.is_for_control() && lane != v1::Lane::Control {
+        return Err(EnvelopeError::KindOrLane);
+    }
+    let core = Core {
         recipients: judge_recipients(core.recipients)?,
         message_id: MessageId::from_slice(&core.message_id)?,
         conversation: judge_conversation(&core.conversation_id, core.sequence)?,
@@ -102,7 +108,11 @@ fn judge_core(core: v1::Core) -> Result<Core, EnvelopeError> {
         expires_ms: core.expires_ms,
         reply_by_ms: (core.reply_by_ms != 0).then_some(core.reply_by_ms),
         size_class: core.size_class,
-    })
+    };
+    if kind == v1::Kind::Recall && core.recalls().is_none() {
+        return Err(EnvelopeError::Recall);
+    }
+    Ok(core)
 }
 
 pub(super) fn judge_recipients(

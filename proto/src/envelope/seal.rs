@@ -33,9 +33,12 @@ pub enum SealError {
     /// A member is named twice.
     #[error("a recipient is named twice")]
     RecipientTwice,
-    /// Kind or lane is not set.
-    #[error("kind and lane must be set")]
+    /// Kind or lane is not set, or the kind does not travel in this lane.
+    #[error("kind and lane must be set; pings and recalls travel in lane CONTROL")]
     KindOrLane,
+    /// A recall that does not name the message and envelope that it withdraws.
+    #[error("a recall must name the message and envelope that it withdraws")]
+    Recall,
     /// Not a short printable text.
     #[error("content type must be 1 to 128 printable characters")]
     ContentType,
@@ -154,6 +157,13 @@ fn judge(draft: &Draft, content_len: usize) -> Result<(), SealError> {
     judge_parties(&draft.federation, &draft.sender, &draft.recipients)?;
     if draft.kind == v1::Kind::Unspecified || draft.lane == v1::Lane::Unspecified {
         return Err(SealError::KindOrLane);
+    }
+    if draft.kind.is_for_control() && draft.lane != v1::Lane::Control {
+        return Err(SealError::KindOrLane);
+    }
+    let named = matches!(draft.conversation, Some((_, 0))) && draft.in_reply_to.is_some();
+    if draft.kind == v1::Kind::Recall && !named {
+        return Err(SealError::Recall);
     }
     if !is_content_type(&draft.content_type) {
         return Err(SealError::ContentType);

@@ -41,6 +41,9 @@ pub enum EnvelopeError {
     /// Kind or lane is missing or unknown.
     #[error("unknown kind or lane")]
     KindOrLane,
+    /// A recall that does not name the message and envelope that it withdraws.
+    #[error("a recall does not name what it withdraws")]
+    Recall,
     /// None, or more than 64.
     #[error("an envelope has 1 to 64 recipients")]
     RecipientCount,
@@ -91,9 +94,8 @@ impl From<EnvelopeError> for WireCode {
         match error {
             E::TooLarge | E::RecipientCount => Self::TooLarge,
             E::Suite | E::Critical | E::KindOrLane => Self::Unsupported,
-            E::Malformed | E::PayloadType | E::Name | E::RecipientTwice | E::TimeOrder => {
-                Self::Malformed
-            }
+            E::Malformed | E::PayloadType | E::Name | E::Recall => Self::Malformed,
+            E::RecipientTwice | E::TimeOrder => Self::Malformed,
             E::WrapCount | E::WrapShape | E::SizeClass => Self::BadEnvelope,
             E::WrapMismatch | E::BodyLength | E::BodyMismatch => Self::BadEnvelope,
             E::Signature(error) => error.into(),

@@ -105,7 +105,8 @@ pub struct Wrap {
     #[prost(bytes = "bytes", tag = "2")]
     pub wrap: ::prost::bytes::Bytes,
 }
-/// An envelope as it travels: the signed manifest, the wraps its receiver needs, the body.
+/// An envelope as it travels: the signed manifest, the wraps its receiver needs, the body. With
+/// `forward` it is one that was passed on: `signed` is empty, and wraps and body go with the forward.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Envelope {
     /// Signed
@@ -116,6 +117,9 @@ pub struct Envelope {
     /// empty when the body follows in a BODY frame
     #[prost(bytes = "bytes", tag = "3")]
     pub body: ::prost::bytes::Bytes,
+    /// empty, or Signed ForwardManifest
+    #[prost(bytes = "bytes", tag = "4")]
+    pub forward: ::prost::bytes::Bytes,
 }
 /// A forward: the original signed manifest, and the content key wrapped anew for further members.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -147,6 +151,16 @@ pub struct Content {
     #[prost(bytes = "bytes", tag = "2")]
     pub data: ::prost::bytes::Bytes,
 }
+/// The data of a recall's content: why its sender withdraws a message.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RecallNotice {
+    /// a code of 1..64 characters
+    #[prost(string, tag = "1")]
+    pub reason: ::prost::alloc::string::String,
+    /// empty, or Signed: the author's recall, when its sender had passed the message on
+    #[prost(bytes = "bytes", tag = "2")]
+    pub cause: ::prost::bytes::Bytes,
+}
 /// What an envelope is about. Nodes see it; they never see the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -159,6 +173,7 @@ pub enum Kind {
     Notice = 5,
     Statistics = 6,
     Ping = 7,
+    Recall = 8,
 }
 impl Kind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -175,6 +190,7 @@ impl Kind {
             Self::Notice => "KIND_NOTICE",
             Self::Statistics => "KIND_STATISTICS",
             Self::Ping => "KIND_PING",
+            Self::Recall => "KIND_RECALL",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -188,6 +204,7 @@ impl Kind {
             "KIND_NOTICE" => Some(Self::Notice),
             "KIND_STATISTICS" => Some(Self::Statistics),
             "KIND_PING" => Some(Self::Ping),
+            "KIND_RECALL" => Some(Self::Recall),
             _ => None,
         }
     }

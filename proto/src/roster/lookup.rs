@@ -372,8 +372,8 @@ impl Accepts {
         Some(self.pairs.as_ref()?.iter().filter_map(known).collect())
     }
 
-    /// Whether `kind` is taken in `lane`. A ping always is: it shows that the way is open.
-    /// Spec: ROS-16.
+    /// Whether `kind` is taken in `lane`. Pings and recalls always are, in lane CONTROL alone: the
+    /// one shows that the way is open, the other can be refused by nobody. Spec: ROS-16.
     #[must_use]
     pub fn allows(&self, kind: v1::Kind, lane: v1::Lane) -> bool {
         if kind == v1::Kind::Unspecified || lane == v1::Lane::Unspecified {
@@ -382,6 +382,9 @@ impl Accepts {
         let listed = |pairs: &std::collections::BTreeSet<(i32, i32)>| {
             pairs.contains(&(i32::from(kind), i32::from(lane)))
         };
-        kind == v1::Kind::Ping || self.pairs.as_ref().is_none_or(listed)
+        if kind.is_for_control() {
+            return lane == v1::Lane::Control;
+        }
+        self.pairs.as_ref().is_none_or(listed)
     }
 }

@@ -521,7 +521,10 @@ fn a_member_takes_what_it_lists_and_pings() {
     assert!(hotline.accepts(v1::Kind::Report, v1::Lane::Urgent));
     assert!(!hotline.accepts(v1::Kind::Report, v1::Lane::Bulk));
     assert!(!hotline.accepts(v1::Kind::Notice, v1::Lane::Normal));
-    assert!(hotline.accepts(v1::Kind::Ping, v1::Lane::Control));
+    for kind in [v1::Kind::Ping, v1::Kind::Recall] {
+        assert!(hotline.accepts(kind, v1::Lane::Control));
+        assert!(!hotline.accepts(kind, v1::Lane::Urgent));
+    }
     let police = roster.member("police-fr").unwrap();
     assert!(police.accepts(v1::Kind::Notice, v1::Lane::Bulk));
     assert!(!police.accepts(v1::Kind::Unspecified, v1::Lane::Normal));

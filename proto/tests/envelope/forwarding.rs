@@ -80,7 +80,7 @@ fn forwards_that_were_tampered_with_are_refused_by_name() {
         let payload = manifest.encode_to_vec().into();
         let signed = sign::sign(label::TYPE_FORWARD, payload, &[&signer(9)]).unwrap();
         let mut envelope = good.to_wire(None);
-        envelope.signed = signed.encode_to_vec().into();
+        envelope.forward = signed.encode_to_vec().into();
         envelope
     };
     let other = sign_one(seal(&draft(2, "other"), &mut rng(7)).unwrap(), &author())

@@ -72,11 +72,21 @@ fn good() -> Vec<Vector> {
         id_vector("identity-in-a-batch", "ENV-2", "the identity does not change with the form of the signature", &small.around(&batch[1])),
         id_vector("identity-without-wraps", "ENV-8", "an envelope verifies without any of its wraps", &no_wraps.envelope()),
         id_vector("header-in-another-order", "ENV-12", "the header's bytes are final in whatever encoding: fields in falling order, one unknown", &relabelled.envelope()),
+        id_vector("ping", "RCL-1", "a ping in lane CONTROL", &small.clone().with_core(|c| { c.kind = v1::Kind::Ping.into(); c.lane = v1::Lane::Control.into(); }).envelope()),
+        id_vector("recall", "RCL-5", "a recall that names message and envelope", &small.clone().with_core(recall).envelope()),
         open_vector("open-single", "ENV-17", "a single wrap opens", &plain, "ok"),
         open_vector("open-shared", "ENV-18", "a shared wrap opens", &Parts::shared().envelope(), "ok"),
         open_vector("open-from-a-batch", "SIG-4", "signed in a batch", &small.around(&batch[1]), "ok"),
         open_vector("open-two-chunks", "ENV-16", "a body of two chunks", &Parts::large().envelope(), "ok"),
     ]
+}
+
+/// Makes a header that of a recall.
+fn recall(core: &mut v1::Core) {
+    core.kind = v1::Kind::Recall.into();
+    core.lane = v1::Lane::Control.into();
+    core.conversation_id = Bytes::from_static(&[5; 16]);
+    core.in_reply_to = Bytes::from_static(&[6; 32]);
 }
 
 #[rustfmt::skip] // A table: one row a vector.
@@ -102,6 +112,11 @@ fn headers() -> Vec<Vector> {
         header("kind-unknown", "ENV-7", "a kind of a later version", &|c| c.kind = 99, "KindOrLane"),
         header("lane-missing", "ENV-7", "no lane", &|c| c.lane = 0, "KindOrLane"),
         header("lane-unknown", "ENV-7", "a lane of a later version", &|c| c.lane = 5, "KindOrLane"),
+        header("ping-in-another-lane", "RCL-1", "a ping in lane URGENT", &|c| { c.kind = v1::Kind::Ping.into(); c.lane = v1::Lane::Urgent.into(); }, "KindOrLane"),
+        header("recall-in-another-lane", "RCL-4", "a recall in lane NORMAL", &|c| { recall(c); c.lane = v1::Lane::Normal.into(); }, "KindOrLane"),
+        header("recall-of-no-envelope", "RCL-5", "a recall that names no envelope", &|c| { recall(c); c.in_reply_to.clear(); }, "Recall"),
+        header("recall-of-no-message", "RCL-5", "a recall that names no message", &|c| { recall(c); c.conversation_id.clear(); }, "Recall"),
+        header("recall-in-a-sequence", "RCL-5", "a recall with a place in a conversation", &|c| { recall(c); c.sequence = 1; }, "Recall"),
         header("expires-at-its-creation", "ENV-7", "an expiry that is not after the creation", &|c| c.expires_ms = c.created_ms, "TimeOrder"),
         header("reply-by-at-its-creation", "ENV-7", "a reply awaited at the creation", &|c| c.reply_by_ms = c.created_ms, "TimeOrder"),
         header("size-class-too-small", "ENV-9", "a size class one too small", &|c| c.size_class -= 1, "SizeClass"),
@@ -143,6 +158,7 @@ fn manifests() -> Vec<Vector> {
         manifest("body-length-111", "ENV-1", "a body length that no body has", &|p| p.manifest.body_len = 111, "SizeClass"),
         manifest("header-is-no-message", "WIR-7", "a header that does not decode", &|p| p.core_bytes = Some(Bytes::from_static(b"\x0a\x05ab")), "Malformed"),
         manifest("header-missing", "ENV-10", "no header", &|p| p.core_bytes = Some(Bytes::new()), "Suite"),
+        open_vector("beside-a-forward", "RCL-14", "a forward and an envelope at once", &v1::Envelope { forward: Bytes::from_static(b"forward"), ..Parts::small().envelope() }, "Malformed"),
         manifest("signed-as-a-forward", "SIG-10", "a manifest signed as a forward", &|p| p.payload_type = label::TYPE_FORWARD, "PayloadType"),
     ]
 }

@@ -163,6 +163,7 @@ impl Parts {
             signed: signed.encode_to_vec().into(),
             wraps: self.wraps.clone(),
             body: self.body.clone(),
+            forward: Bytes::new(),
         }
     }
 

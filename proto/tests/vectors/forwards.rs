@@ -61,7 +61,7 @@ impl Forwarded {
         )
         .expect("a good draft")
         .to_wire(None);
-        let signed = v1::Signed::decode(forward.signed).expect("own output");
+        let signed = v1::Signed::decode(forward.forward).expect("own output");
         Self {
             manifest: v1::ForwardManifest::decode(signed.payload).expect("own output"),
             wraps: forward.wraps,
@@ -77,7 +77,8 @@ impl Forwarded {
     fn signed_by(&self, key: &SigningKey) -> v1::Envelope {
         let payload = self.manifest.encode_to_vec().into();
         v1::Envelope {
-            signed: sign::sign(label::TYPE_FORWARD, payload, &[key])
+            signed: Bytes::new(),
+            forward: sign::sign(label::TYPE_FORWARD, payload, &[key])
                 .expect("a key in memory signs")
                 .encode_to_vec()
                 .into(),
@@ -142,7 +143,7 @@ fn companions() -> Vec<Vector> {
         Forwarded::small().with(&change).signed_by(&forwarder)
     };
     let good = forward(&original);
-    let half = v1::Envelope { signed: stripped(&good.signed), ..good.clone() };
+    let half = v1::Envelope { forward: stripped(&good.forward), ..good.clone() };
     let row = |name: &str, spec: &str, what: &str, forward: &v1::Envelope, expect: &str| {
         by_pairs(vector(name, spec, what, forward, expect), &forwarder, &author)
     };
@@ -162,11 +163,18 @@ fn rows() -> Vec<Vector> {
     let plain = Parts::small();
     let by_stranger = Bytes::from(plain.signed_by(&stranger()).encode_to_vec());
     let of_other = Bytes::from(Parts::large().signed_by(&identity()).encode_to_vec());
+    let ping = plain.clone().with_core(|core| {
+        core.kind = v1::Kind::Ping.into();
+        core.lane = v1::Lane::Control.into();
+    });
+    let of_ping = Bytes::from(ping.signed_by(&identity()).encode_to_vec());
     let flip = |wrap: &mut Bytes| { let mut copy = wrap.to_vec(); copy[1140] ^= 1; *wrap = copy.into(); };
     vec![
         row("forward", "ENV-25", "a forward opens for its new recipient", &|_| (), "ok"),
         vector("forward-by-a-stranger", "ENV-24", "signed by a key that is not the forwarder's", &good.signed_by(&stranger()), "Signature(UnknownKey)"),
         vector("forward-is-an-envelope", "SIG-10", "a plain envelope where a forward is due", &plain.envelope(), "PayloadType"),
+        vector("forward-beside-an-envelope", "RCL-14", "a forward and an envelope at once", &v1::Envelope { signed: plain.envelope().signed, ..good.signed_by(&police_identity()) }, "Malformed"),
+        row("forward-of-a-ping", "RCL-15", "a ping that was passed on", &|f| f.manifest.original = of_ping.clone(), "KindOrLane"),
         row("original-by-a-stranger", "ENV-24", "the original is signed by a key that is not its author's", &|f| f.manifest.original = by_stranger.clone(), "Signature(UnknownKey)"),
         row("original-of-another", "ENV-24", "the original of another body", &|f| f.manifest.original = of_other.clone(), "BodyLength"),
         row("original-missing", "ENV-23", "no original", &|f| f.manifest.original.clear(), "PayloadType"),

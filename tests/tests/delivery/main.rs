@@ -3,3 +3,4 @@
 
 mod bulk;
 mod outbox;
+mod recall;

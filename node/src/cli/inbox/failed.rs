@@ -1,7 +1,10 @@
 //! Items that are no message to this member: shown by their header, and set aside when asked.
 
 use frex_client::{client::FailedItem, keys::MemberHome};
-use frex_proto::{envelope, error::WireCode};
+use frex_proto::{
+    envelope::{self, Carried},
+    error::WireCode,
+};
 use prost::Message;
 use serde_json::{Value, json};
 
@@ -21,14 +24,13 @@ pub(super) fn describe(item: &FailedItem) -> Value {
         code.info().name,
         code as u16
     ));
-    let core = envelope::parse(&item.envelope)
-        .ok()
-        .map(|parsed| parsed.core);
-    let core = core.as_ref();
+    let carried = envelope::parse_carried(&item.envelope).ok();
+    let carried = carried.as_ref();
+    let core = carried.map(|carried| &carried.original().core);
     json!({
         "envelope": item.id().map(|id| id.to_string()), "state": "failed",
-        "message": core.map(|core| core.message_id.to_string()),
-        "from": core.map(|core| core.sender.clone()),
+        "message": carried.map(|carried| carried.message_id().to_string()),
+        "from": carried.map(Carried::sender), "author": core.map(|core| core.sender.clone()),
         "kind": core.map(|core| member::kind_name(core.kind)),
         "lane": core.map(|core| member::lane_name(core.lane)),
         "code": code as u16, "why": item.error.to_string(),
@@ -45,7 +47,7 @@ pub(super) async fn set_aside(home: &MemberHome, item: FailedItem) -> Result<Str
     let name = id.unwrap_or_else(|| "unnamed".to_owned());
     let folder = home.dir().join(INBOX_DIR);
     files::ensure_folder(&folder)?;
-    let path = folder.join(format!("{name}.envelope"));
+    let path = super::envelope_path(home, &name);
     files::replace(&path, &item.envelope.encode_to_vec())?;
     let proven = item.set_aside().await;
     let proven = proven.or_fail("the item is kept, and stays in the inbox too")?;

@@ -37,7 +37,9 @@ impl Fetched {
     /// Takes note of who refused the key, and who has taken the message sealed to another.
     fn note_key(&mut self, statement: &v1::Statement, roster: &Roster) {
         match statement.event() {
-            v1::Event::Submitted => self.sent.extend(statement.recipients.iter().cloned()),
+            v1::Event::Submitted | v1::Event::Forwarded => {
+                self.sent.extend(statement.recipients.iter().cloned());
+            }
             v1::Event::Accepted => {
                 for member in &statement.recipients {
                     self.retired.remove(member);

@@ -9,7 +9,11 @@ use frex_proto::{
 use prost::Message;
 use rand_chacha::rand_core::Rng;
 
-use super::{Plan, Planned, PlannedLeaf, Sequencer, queue, stage_detail};
+use super::{
+    Plan, Planned, PlannedLeaf, Sequencer, queue,
+    recall::{Recall, Withdrawn},
+    stage_detail,
+};
 use crate::{
     index::Table,
     journal::RecordKind,
@@ -133,7 +137,11 @@ impl Sequencer {
                 true
             }
         };
-        let statement = admitted.statement(v1::Event::Submitted, recipients, &self.node);
+        let recall = match self.plan_recall(job, admitted, (recipients, true), resealed, seen)? {
+            Recall::Goes(planned) => planned,
+            Recall::Ends(plan) => return Ok(plan),
+        };
+        let statement = admitted.statement(admitted.taken(), recipients, &self.node);
         let record = Record {
             nodes: nodes.to_vec(),
             resealed,
@@ -151,6 +159,7 @@ impl Sequencer {
             accepted.answers = false;
             planned.push(accepted);
         }
+        planned.extend(recall);
         Ok(Plan::Records(planned))
     }
 
@@ -172,10 +181,19 @@ impl Sequencer {
                 true
             }
         };
+        let recall = match self.plan_recall(job, admitted, (members, false), resealed, seen)? {
+            Recall::Goes(planned) => planned,
+            Recall::Ends(plan) => return Ok(plan),
+        };
+        let withdrawn = match self.withdrawn_before(admitted.message(), seen)? {
+            Withdrawn::For(members) => members,
+            Withdrawn::NextBlock => return Ok(Plan::NextBlock),
+        };
         let statement = admitted.statement(v1::Event::Accepted, members, &self.node);
         let record = Record {
             members: members.to_vec(),
             resealed,
+            withdrawn,
             ..admitted.record()
         };
         let mut planned = vec![self.leaf(job, records::ACCEPTED, record, &statement, now_ms)?];
@@ -185,6 +203,7 @@ impl Sequencer {
             rejected.answers = false;
             planned.push(rejected);
         }
+        planned.extend(recall);
         Ok(Plan::Records(planned))
     }
 
@@ -266,6 +285,13 @@ impl Sequencer {
         }
         if let Some(kept) = self.index.get(Table::Message, &key)? {
             return self.stored_receipt(&kept);
+        }
+        match self.withdrawn_before(message, seen)? {
+            Withdrawn::NextBlock => return Ok(Plan::NextBlock),
+            Withdrawn::For(members) if members.contains(&stage.member) => {
+                return Ok(Plan::Answer(Outcome::Failed(WireCode::Recalled)));
+            }
+            Withdrawn::For(_) => {}
         }
         let statement = Statement {
             envelope_id: Some(stage.id),
@@ -481,6 +507,14 @@ impl Admitted {
     #[must_use]
     pub fn message(&self) -> MessageKey {
         MessageKey::new(&self.sender, self.message_id)
+    }
+
+    /// What the sender's node states of it.
+    fn taken(&self) -> v1::Event {
+        match self.is_forward {
+            true => v1::Event::Forwarded,
+            false => v1::Event::Submitted,
+        }
     }
 
     fn statement(&self, event: v1::Event, recipients: &[String], node: &str) -> Statement {

@@ -66,10 +66,8 @@ impl Sequencer {
             // It waits already: an order whose answer was lost is given again.
             (Some(_), _, Act::Requeue) => return Ok(Plan::Answer(Outcome::Done)),
             (Some(waiting), _, Act::Drop) => {
-                let record = Record {
-                    code: WireCode::Withdrawn as u32,
-                    ..of_item(&waiting.ok_or(LedgerError::Record)?)
-                };
+                let item = waiting.ok_or(LedgerError::Record)?;
+                let record = dropped(&item, WireCode::Withdrawn);
                 Planned::plain(job, records::DROPPED, record)
             }
             (None, Some(dead), act) => {
@@ -86,6 +84,14 @@ impl Sequencer {
             (None, None, _) => return Ok(Plan::Answer(Outcome::Failed(WireCode::NotFound))),
         };
         Ok(Plan::of(planned))
+    }
+}
+
+/// A delivery that waits ends by an order, for this reason.
+pub(super) fn dropped(item: &OutboxItem, code: WireCode) -> Record {
+    Record {
+        code: code as u32,
+        ..of_item(item)
     }
 }
 

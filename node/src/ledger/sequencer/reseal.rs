@@ -145,7 +145,7 @@ impl Sequencer {
     }
 
     /// The statement of the receipt in the record at `position`, which was verified before.
-    fn statement(&self, position: Position) -> Result<v1::Statement, LedgerError> {
+    pub(super) fn statement(&self, position: Position) -> Result<v1::Statement, LedgerError> {
         let (_, bytes) = self.journal.reader().read(position)?;
         let record = Record::decode(bytes).map_err(|_| LedgerError::Record)?;
         let receipt = v1::Receipt::decode(record.receipt).map_err(|_| LedgerError::Record)?;

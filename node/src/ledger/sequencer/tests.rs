@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod outbox;
+mod recalled;
 mod repeated;
 mod signer;
 
@@ -159,6 +160,8 @@ fn admitted(number: u8) -> Admitted {
         lane: v1::Lane::Normal,
         expires_ms: u64::MAX,
         envelope: Bytes::from_static(b"sealed"),
+        is_forward: false,
+        recalls: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use frex_client::client::{Client, FailedItem, Inbox, InboxItem};
-use frex_proto::{envelope, id::KeyId, limits};
+use frex_proto::{envelope, id::KeyId, limits, v1};
 
 use crate::cli::{failure::Failure, inbox};
 
@@ -14,9 +14,11 @@ use crate::cli::{failure::Failure, inbox};
 pub async fn sealed_to(client: &Client, keys: &[KeyId]) -> Result<usize, Failure> {
     let mut waiting = open(client).await?;
     let member = client.member();
-    let is_meant = |core: &envelope::Core| {
-        core.recipient(member)
-            .is_some_and(|(_, recipient)| keys.contains(&recipient.sealing_key_id))
+    let is_meant = |wire: &v1::Envelope| {
+        let carried = envelope::parse_carried(wire).ok();
+        let carried = carried.as_ref();
+        let ours = carried.and_then(|carried| carried.recipient(member));
+        ours.is_some_and(|(_, recipient)| keys.contains(&recipient.sealing_key_id))
     };
     let (mut count, mut opened, mut failed) = (0, Vec::new(), Vec::new());
     while opened.len() + failed.len() < limits::INBOX_CREDIT_MAX as usize
@@ -24,12 +26,11 @@ pub async fn sealed_to(client: &Client, keys: &[KeyId]) -> Result<usize, Failure
     {
         match item {
             Ok(item) => {
-                count += usize::from(is_meant(&item.parsed.core));
+                count += usize::from(is_meant(&item.envelope));
                 opened.push(item);
             }
             Err(item) => {
-                let parsed = envelope::parse(&item.envelope);
-                count += usize::from(parsed.is_ok_and(|parsed| is_meant(&parsed.core)));
+                count += usize::from(is_meant(&item.envelope));
                 failed.push(item);
             }
         }

@@ -1,0 +1,153 @@
+//! Recalls in the inbox: what is kept of the message is marked, whoever has it from here is told, and
+//! the sender hears whether there was anything. Nothing is deleted by it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use frex_client::{
+    client::{Client, InboxItem},
+    keys::MemberHome,
+};
+use frex_proto::{envelope::Recall, error::WireCode, v1};
+use serde_json::{Value, json};
+
+use crate::cli::{
+    failure::{Failure, OrCode, OrFail},
+    files,
+    member::{self, ABOUT, ABOUT_BYTES_MAX, INBOX_DIR},
+    output,
+    recall::{self, Words},
+    time::rfc3339,
+};
+
+/// State of a message in the folder that its sender has withdrawn.
+pub const RECALLED: &str = "recalled";
+/// What a member states of a recall: that it had the message, or that it never fetched it.
+const WITHDRAWN: &str = "withdrawn";
+const UNSEEN: &str = "unseen";
+/// How long the nodes of those who have it from here are waited for; the home node tries on.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// Marks what is kept of the message, tells those to whom it was passed on, then says so to its
+/// sender. Gives the item back if it is not to be confirmed. Spec: RCL-12, RCL-19.
+pub(super) async fn take(
+    home: &MemberHome,
+    client: &Client,
+    item: InboxItem,
+    recall: &Recall,
+    mut row: Value,
+    confirm: bool,
+) -> Result<(Value, Option<InboxItem>), Failure> {
+    let kept = mark(home, &item, recall)?;
+    let mut passed_on = 0;
+    for about in &kept {
+        if let Some(cause) = authors_word(about, &item, recall) {
+            passed_on += pass_on(home, client, about, &cause, &recall.reason).await?;
+        }
+    }
+    let seen = !kept.is_empty();
+    row["recalls"] = recall.message.to_string().into();
+    row["reason"] = recall.reason.clone().into();
+    row["seen"] = seen.into();
+    row["passed_on"] = passed_on.into();
+    let what = match (seen, passed_on) {
+        (false, _) => "it was never fetched here".to_owned(),
+        (true, 0) => "what is kept of it is marked".to_owned(),
+        (true, count) => format!("what is kept is marked, and {count} forwards of it are recalled"),
+    };
+    output::message(format_args!(
+        "note: {} has withdrawn message {}, reason {}: {what}",
+        output::clean(item.sender()),
+        recall.message,
+        recall.reason
+    ));
+    if !confirm {
+        return Ok((row, Some(item)));
+    }
+    let outcome = if seen { WITHDRAWN } else { UNSEEN };
+    let id = item.id();
+    let proven = item.confirm(v1::Stage::Acted, outcome).await;
+    let proven = proven.or_fail(format_args!(
+        "the recall {id} is noted, but its sender could not be told"
+    ))?;
+    let receipt = member::keep_receipt(&home.receipts_dir(), &proven)?;
+    row["state"] = outcome.into();
+    row["stage_receipt"] = receipt.display().to_string().into();
+    Ok((row, None))
+}
+
+/// Marks everything that is kept of the message, if it came from who withdraws it.
+fn mark(home: &MemberHome, item: &InboxItem, recall: &Recall) -> Result<Vec<Value>, Failure> {
+    let message = recall.message.to_string();
+    let mut kept = Vec::new();
+    for path in files::with_extension(&home.dir().join(INBOX_DIR), ABOUT)? {
+        let bytes = files::read(&path, ABOUT_BYTES_MAX)?;
+        let what = format!("{} is damaged", path.display());
+        let mut about: Value = serde_json::from_slice(&bytes).or_code(WireCode::Files, &what)?;
+        if about["message"] != message || about["from"] != item.sender() {
+            continue;
+        }
+        let by_author = authors_word(&about, item, recall).is_some();
+        about["state"] = RECALLED.into();
+        about["recalled"] = json!({
+            "reason": recall.reason, "by": item.id().to_string(), "by_author": by_author,
+            "received": rfc3339(item.receipt.verified.time_ms),
+        });
+        files::replace(&path, format!("{about:#}\n").as_bytes())?;
+        kept.push(about);
+    }
+    Ok(kept)
+}
+
+/// The author's signed recall of what is kept: the item itself, or what it names as its cause. Who
+/// passed a message on can withdraw that, and speaks for nobody else. Spec: RCL-18.
+fn authors_word(about: &Value, item: &InboxItem, recall: &Recall) -> Option<Bytes> {
+    if about["author"] == about["from"] {
+        return Some(item.parsed.signed_bytes.clone());
+    }
+    let cause = recall.cause.as_ref()?;
+    let (message, _) = cause.core.recalls()?;
+    let fits = about["author"] == cause.core.sender && about["original"] == message.to_string();
+    fits.then(|| cause.signed_bytes.clone())
+}
+
+/// Recalls every forward of it, each once; gives their number. One that cannot be sent now keeps
+/// the recall in the inbox. Spec: RCL-19.
+async fn pass_on(
+    home: &MemberHome,
+    client: &Client,
+    about: &Value,
+    cause: &Bytes,
+    reason: &str,
+) -> Result<usize, Failure> {
+    let roster = client.roster().current();
+    let mut count = 0;
+    for forward in about["forwards"].as_array().into_iter().flatten() {
+        let message = forward["message"].as_str().unwrap_or_default();
+        let plan = match recall::plan(home, &roster, message, &[]) {
+            Ok(plan) => plan,
+            Err(failure) if failure.code() == WireCode::UnknownRecipient => continue,
+            Err(failure) => return Err(failure),
+        };
+        if plan.is_done(cause) {
+            continue;
+        }
+        let words = Words {
+            reason,
+            cause: cause.clone(),
+            wait: WAIT,
+        };
+        let told = recall::send(client, home, &plan, &words).await?;
+        match told.refused {
+            _ if told.taken => count += 1,
+            // It never left.
+            Some(WireCode::NotFound) => {}
+            code => {
+                let code = code.unwrap_or(WireCode::TimedOut);
+                let what = "the recall of a forward was not taken; it stays in the inbox";
+                return Err(Failure::new(code, what));
+            }
+        }
+    }
+    Ok(count)
+}
