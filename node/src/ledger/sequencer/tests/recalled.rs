@@ -206,7 +206,7 @@ fn the_senders_node_stops_what_has_not_left() {
     let waiting = outbox(&scene, "nb");
     let mut stopping = recall(1);
     let stops = &mut stopping.recalls.as_mut().expect("a recall").stops;
-    stops.push(("nb".to_owned(), waiting[0].clone()));
+    stops.push(waiting[0].clone());
     let taken = scene.record(submitted(stopping, &["b"], &["nb"]));
     assert!(matches!(taken, Outcome::Receipt(_)));
     for _ in 0..2 {
@@ -215,6 +215,9 @@ fn the_senders_node_stops_what_has_not_left() {
         assert_eq!(left.len(), 1);
         assert!(!left.contains(&waiting[0]));
         assert_eq!(outbox(&scene, "nc").len(), 1);
+        // What was withdrawn is no dead letter, which could be queued again.
+        let dead = scene.sequencer.index.scan(Table::Dead, &[], None, 10);
+        assert!(dead.expect("an index").is_empty());
         scene.restart();
     }
     // Not even sealed again for a newer key.
