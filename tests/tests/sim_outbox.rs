@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use frex_client::{
-    client::{Client, ClientConfig, Delivery, News, OutboxQuery},
+    client::{Client, ClientConfig, Delivery, News, OutboxQuery, SubmissionEvent},
     environment::{Clock, Environment, Random},
     tls::config::Limits,
     transport::{RosterHandle, Socket},
@@ -40,7 +40,10 @@ use frex_proto::{
 };
 use frex_tests::{
     federation::{Federation, Organisation},
-    sim::world::{self, Machine, World},
+    sim::{
+        Link,
+        world::{self, Machine, World},
+    },
 };
 use prost::Message;
 use rand_chacha::rand_core::Rng;
@@ -555,5 +558,47 @@ fn a_stage_statement_that_waits_is_its_members() {
         let stages = history.receipts.iter().flatten();
         assert_eq!(stages.filter(|receipt| receipt.stage.is_some()).count(), 0);
         assert_eq!(history.receipts.len(), 2, "SUBMITTED and ACCEPTED");
+    });
+}
+
+// DEL-38: while bulk takes all it can get of a slow way, urgent leaves at once; and bulk goes on.
+#[test]
+fn urgent_leaves_at_once_while_bulk_fills_the_way() {
+    each_seed(|world| async move {
+        let scene = Scene::new(&world);
+        let _platform = scene.start(SENDER).await;
+        let hotline = scene.start(RECEIVER).await;
+        let sender = scene.client(SENDER, "sending").await;
+        world.network().partition(ip(1), ip(2));
+        let slow = Link {
+            latency: Duration::from_secs(1),
+            ..Link::CALM
+        };
+        world.network().set_link_between(ip(1), ip(2), slow);
+        for number in 0..400 {
+            file(&sender, Lane::Bulk, number, 100 * HOUR).await;
+        }
+        world.network().heal();
+        while hotline.node.status().log_size < 50 {
+            sleep(Duration::from_millis(200)).await;
+        }
+        let draft = sender.draft(&[RECEIVER]).lane(Lane::Urgent);
+        let draft = sender.finish(draft.content("text/plain", "1")).unwrap();
+        let (began, envelope) = (Instant::now(), sender.seal(&draft).unwrap());
+        let submission = sender.submit(vec![envelope], HOUR / 6).await;
+        let events = submission.unwrap().finish().await;
+        let accepted = |event: &SubmissionEvent| matches!(event.news, News::Accepted { .. });
+        assert!(events.iter().any(accepted), "{events:?}");
+        // There and back once, and what it met on the way.
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(5), "{took:?}");
+        let waiting = deliveries(&sender, OutboxShelf::Waiting).await;
+        assert!(
+            waiting.len() > 100,
+            "bulk still fills the way: {}",
+            waiting.len()
+        );
+        sleep(HOUR).await;
+        assert_eq!(hotline.node.status().log_size, 401);
     });
 }
