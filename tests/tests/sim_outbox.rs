@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use frex_client::{
-    client::{Client, ClientConfig, Delivery, News, OutboxQuery},
+    client::{Client, ClientConfig, Delivery, News, OutboxQuery, SubmissionEvent},
     environment::{Clock, Environment, Random},
     tls::config::Limits,
     transport::{RosterHandle, Socket},
@@ -40,7 +40,10 @@ use frex_proto::{
 };
 use frex_tests::{
     federation::{Federation, Organisation},
-    sim::world::{self, Machine, World},
+    sim::{
+        Link,
+        world::{self, Machine, World},
+    },
 };
 use prost::Message;
 use rand_chacha::rand_core::Rng;
@@ -467,7 +470,7 @@ fn poison_between_good_ones_holds_up_and_condemns_nothing_else() {
     });
 }
 
-// DEL-35, DEL-39, DEL-40, DEL-41, LIM-62: a destination whose disk is full is asked now and then by one item, and
+// DEL-35, DEL-39, DEL-40, DEL-41, DEL-43, LIM-62: a destination whose disk is full is asked now and then by one item, and
 // gets everything once it has room.
 #[test]
 fn a_destination_with_a_full_disk_is_not_hammered() {
@@ -485,6 +488,7 @@ fn a_destination_with_a_full_disk_is_not_hammered() {
                 filed.push(file(&sender, lane, number, 100 * HOUR).await);
             }
         }
+        let short = file(&sender, Lane::Bulk, 150, 2 * HOUR).await;
         for hour in 0..12 {
             sleep(HOUR).await;
             assert_eq!(platform.count("frex_outbox_resting{"), 0, "hour {hour}");
@@ -496,6 +500,15 @@ fn a_destination_with_a_full_disk_is_not_hammered() {
         let waiting = deliveries(&sender, OutboxShelf::Waiting).await;
         let full = |one: &Delivery| one.code == Some(WireCode::DiskFull);
         assert!(waiting.len() == filed.len() && waiting.iter().all(full));
+        // What expires behind a lane that rests is given up in time.
+        let [dead] = &deliveries(&sender, OutboxShelf::Dead).await[..] else {
+            panic!("one has expired")
+        };
+        assert_eq!((dead.envelope, dead.code), (short, Some(WireCode::Expired)));
+        assert!(
+            dead.ended_ms.unwrap() < dead.expires_ms + 60_000,
+            "{dead:?}"
+        );
         // Nothing of it is the guest's, who learns so page by page.
         let guest = scene.client(GUEST, "guest").await;
         let page = guest.outbox(&OutboxQuery::default(), None).await.unwrap();
@@ -509,5 +522,83 @@ fn a_destination_with_a_full_disk_is_not_hammered() {
         ids.sort_unstable();
         filed.sort_unstable();
         assert_eq!(ids, filed);
+    });
+}
+
+// DEL-34, DEL-35: a stage statement that waits for the sender's node is its member's, who may end it;
+// the sender then never hears of it.
+#[test]
+fn a_stage_statement_that_waits_is_its_members() {
+    each_seed(|world| async move {
+        let scene = Scene::new(&world);
+        let _platform = scene.start(SENDER).await;
+        let _hotline = scene.start(RECEIVER).await;
+        let sender = scene.client(SENDER, "sending").await;
+        let id = file(&sender, Lane::Normal, 0, 100 * HOUR).await;
+        sleep(Duration::from_secs(60)).await;
+        world.network().partition(ip(1), ip(2));
+        let reader = scene.client(RECEIVER, "reading").await;
+        assert_eq!(drain(&reader, 1, HOUR).await.len(), 1);
+        let [stage] = &deliveries(&reader, OutboxShelf::Unspecified).await[..] else {
+            panic!("one statement waits")
+        };
+        let told = (
+            stage.item,
+            &stage.member[..],
+            &stage.node[..],
+            stage.envelope,
+        );
+        assert_eq!(told, (v1::OutboxItem::Stage, RECEIVER, SENDER, id));
+        reader.requeue(&stage.key).await.unwrap();
+        reader.drop_delivery(&stage.key).await.unwrap();
+        assert_eq!(deliveries(&reader, OutboxShelf::Unspecified).await, []);
+        world.network().heal();
+        sleep(HOUR).await;
+        let history = sender.history(stage.message).await.unwrap();
+        let stages = history.receipts.iter().flatten();
+        assert_eq!(stages.filter(|receipt| receipt.stage.is_some()).count(), 0);
+        assert_eq!(history.receipts.len(), 2, "SUBMITTED and ACCEPTED");
+    });
+}
+
+// DEL-38: while bulk takes all it can get of a slow way, urgent leaves at once; and bulk goes on.
+#[test]
+fn urgent_leaves_at_once_while_bulk_fills_the_way() {
+    each_seed(|world| async move {
+        let scene = Scene::new(&world);
+        let _platform = scene.start(SENDER).await;
+        let hotline = scene.start(RECEIVER).await;
+        let sender = scene.client(SENDER, "sending").await;
+        world.network().partition(ip(1), ip(2));
+        let slow = Link {
+            latency: Duration::from_secs(1),
+            ..Link::CALM
+        };
+        world.network().set_link_between(ip(1), ip(2), slow);
+        for number in 0..400 {
+            file(&sender, Lane::Bulk, number, 100 * HOUR).await;
+        }
+        world.network().heal();
+        while hotline.node.status().log_size < 50 {
+            sleep(Duration::from_millis(200)).await;
+        }
+        let draft = sender.draft(&[RECEIVER]).lane(Lane::Urgent);
+        let draft = sender.finish(draft.content("text/plain", "1")).unwrap();
+        let (began, envelope) = (Instant::now(), sender.seal(&draft).unwrap());
+        let submission = sender.submit(vec![envelope], HOUR / 6).await;
+        let events = submission.unwrap().finish().await;
+        let accepted = |event: &SubmissionEvent| matches!(event.news, News::Accepted { .. });
+        assert!(events.iter().any(accepted), "{events:?}");
+        // There and back once, and what it met on the way.
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(5), "{took:?}");
+        let waiting = deliveries(&sender, OutboxShelf::Waiting).await;
+        assert!(
+            waiting.len() > 100,
+            "bulk still fills the way: {}",
+            waiting.len()
+        );
+        sleep(HOUR).await;
+        assert_eq!(hotline.node.status().log_size, 401);
     });
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use frex_client::transport::{self, Session, Stream, TransportError};
+use frex_client::transport::{self, FrameReader, Session, Stream, TransportError};
 use frex_proto::{
     envelope,
     error::{Retry, WireCode},
@@ -333,7 +333,25 @@ async fn exchange(
     for envelope in envelopes {
         put_envelope(&mut writer, envelope);
     }
-    writer.finish().await?;
+    let stopped = match writer.finish().await {
+        // Whoever does not want the rest may still say why, and when to come again.
+        Err(error @ TransportError::StreamRefused(_)) => Some(error),
+        sent => {
+            sent?;
+            None
+        }
+    };
+    match collect(&mut reader, count).await {
+        Ok(replies) => of_request(replies),
+        Err(error) => Err(stopped.unwrap_or(error).into()),
+    }
+}
+
+/// The replies to each of so many envelopes.
+async fn collect(
+    reader: &mut FrameReader,
+    count: usize,
+) -> Result<Vec<Vec<Reply>>, TransportError> {
     let mut replies: Vec<Vec<Reply>> = Vec::new();
     replies.resize_with(count, Vec::new);
     loop {
@@ -349,20 +367,25 @@ async fn exchange(
             (Some(v1::answer::Answer::Refusal(refusal)), Some(place)) => {
                 place.push(Reply::Refusal(Refusal::of(&refusal)));
             }
-            (Some(v1::answer::Answer::Done(_)), _) => break,
-            _ => return Err(Refusal::silence(WireCode::Malformed)),
+            (Some(v1::answer::Answer::Done(_)), _) => return Ok(replies),
+            _ => return Err(frex_proto::wire::FrameError::Malformed.into()),
         }
     }
-    match &replies[..] {
-        [first, others @ ..] if others.iter().all(Vec::is_empty) => match &first[..] {
-            [Reply::Refusal(refusal)] if !others.is_empty() => Err(Refusal {
-                about: About::Request,
-                ..*refusal
-            }),
-            _ => Ok(replies),
-        },
-        _ => Ok(replies),
+}
+
+/// A single refusal that is all there is to several envelopes was meant for the request.
+fn of_request(replies: Vec<Vec<Reply>>) -> Result<Vec<Vec<Reply>>, Refusal> {
+    if let [first, others @ ..] = &replies[..]
+        && !others.is_empty()
+        && others.iter().all(Vec::is_empty)
+        && let [Reply::Refusal(refusal)] = &first[..]
+    {
+        return Err(Refusal {
+            about: About::Request,
+            ..*refusal
+        });
     }
+    Ok(replies)
 }
 
 /// What replies are worth: a receipt only if it proves what it says about this very envelope.

@@ -35,8 +35,12 @@ const ROOT: &str = "governance/root.frex";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn federation(dir: &Path, settings: &[(&str, &str)]) -> Frex {
+    federation_of(dir, &[SENDER, RECEIVER], settings)
+}
+
+fn federation_of(dir: &Path, members: &[&str], settings: &[(&str, &str)]) -> Frex {
     let frex = Frex::new(env!("CARGO_BIN_EXE_frex-under-test"), dir);
-    frex.federation(&[SENDER, RECEIVER], settings);
+    frex.federation(members, settings);
     let report = r#"{"reference":"A-1","created":"2026-07-01T12:00:00Z","description":"made up"}"#;
     fs::write(dir.join(REPORT), report).unwrap();
     frex
@@ -372,6 +376,28 @@ fn a_hosted_member_sees_its_own_and_the_operator_sees_all() {
     assert_eq!(seen(&[SENDER, "--all"]), [own]);
 }
 
+// CLI-24: where a message goes to several nodes, an order must say which one is meant.
+#[test]
+fn a_message_to_several_nodes_is_ordered_about_one_by_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let other = "clearing.de";
+    let frex = federation_of(dir.path(), &[SENDER, RECEIVER, other], &[]);
+    let _node = started(&frex, SENDER);
+    let message = file(&frex, SENDER, &["--to", other]);
+    let unclear = order(&frex, &["drop"], &message, &["--confirm"]);
+    assert_eq!(unclear.exit, Some(2), "{unclear:?}");
+    assert!(unclear.err.contains("node.clearing.de, node.police.es"));
+    let clear = order(
+        &frex,
+        &["drop"],
+        &message,
+        &["--node", RECEIVER_NODE, "--confirm"],
+    );
+    assert_eq!(clear.exit, Some(0), "{clear:?}");
+    let rest = delivery(&frex, &message).unwrap();
+    assert_eq!(rest["node"], "node.clearing.de");
+}
+
 // DEL-44, DEL-45, CLI-10: half of its life is over and it waits: the operator's command is run, and
 // the doctor warns.
 #[test]
@@ -402,6 +428,11 @@ fn half_of_a_life_waited_away_is_told_to_the_operator() {
         .find(|row| row["check"] == "node outbox")
         .unwrap();
     assert!(row.to_string().contains("past half of their life"), "{row}");
+    assert!(
+        row.to_string()
+            .contains("frex outbox ls --waiting --all hotline.fr\""),
+        "{row}"
+    );
     until_state(&frex, &message, "dead");
     assert_eq!(
         fs::read_to_string(&marker).unwrap(),

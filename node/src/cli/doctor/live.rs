@@ -117,7 +117,9 @@ fn outbox(said: &Value, home: &Path) -> Row {
     let late: u64 = late.filter_map(|row| row["count"].as_u64()).sum();
     if late > 0 {
         found.push_str(&format!("; {late} are past half of their life"));
-        let mend = format!("frex outbox ls --waiting --all {}", home.display());
+        // The member that may ask lies beside the node.
+        let dir = home.parent().unwrap_or(home).display();
+        let mend = format!("frex outbox ls --waiting --all {dir}");
         return Row::warn(CHECKS[2], found, mend);
     }
     match count >= WAITING_WARN {
