@@ -87,12 +87,13 @@ impl Scene {
         let mut federation = Federation::new(world.seed(), EPOCH_MS, &organisations);
         let held = federation.roster(EPOCH_MS);
         federation.bundle = federation.revised(&held, &[], |roster| {
-            let mut members = roster.members.iter_mut();
-            let rogue = members.find(|member| member.id == ROGUE).unwrap();
-            rogue.quota = Some(v1::Quota {
-                envelopes_per_minute: QUOTA,
-                urgent_per_minute: 1,
-            });
+            let limited = |member: &&mut v1::Member| [ROGUE, AWAY].contains(&member.id.as_str());
+            for member in roster.members.iter_mut().filter(limited) {
+                member.quota = Some(v1::Quota {
+                    envelopes_per_minute: QUOTA,
+                    urgent_per_minute: 1,
+                });
+            }
         });
         Self {
             federation,
@@ -149,14 +150,19 @@ impl Scene {
         Client::new(config).await.unwrap()
     }
 
-    /// Sessions of a member's client that does with them what it likes, from one socket.
-    async fn sessions(&self, member: &str, port: u16, count: usize) -> Vec<Session> {
+    /// Sessions of a peer that does with them what it likes, from one socket.
+    async fn sessions(&self, peer: Peer, port: u16, count: usize) -> Vec<Session> {
         let environment = self.environment(&self.members);
         let roster = RosterHandle::new(self.federation.roster(environment.clock.now_ms()));
-        let greeter = Greeter::new(Peer::Client(member.to_owned()), roster, environment);
+        let key = match &peer {
+            Peer::Client(member) => &self.federation.member(member).tls,
+            Peer::Node(node) => &self.federation.node(node).tls,
+        };
+        let identity = Identity::new(key).unwrap();
+        let greeter = Greeter::new(peer, roster, environment);
         let config = EndpointConfig {
             socket: Socket::Abstract(self.members.bind(port).unwrap()),
-            identity: Identity::new(&self.federation.member(member).tls).unwrap(),
+            identity,
             key_check: greeter.key_check(),
             key_exchange: greeter.key_exchange(),
             limits: Limits::default(),
@@ -173,8 +179,15 @@ impl Scene {
     }
 }
 
+fn client(member: &str) -> Peer {
+    Peer::Client(member.to_owned())
+}
+
 fn seal(client: &Client, to: &str, lane: Lane, content: Vec<u8>) -> SignedEnvelope {
-    let draft = client.draft(&[to]).lane(lane).content("text/plain", content);
+    let draft = client
+        .draft(&[to])
+        .lane(lane)
+        .content("text/plain", content);
     client.seal(&client.finish(draft).unwrap()).unwrap()
 }
 
@@ -234,7 +247,11 @@ async fn serve_the_honest(scene: &Scene, port: u16) -> Served {
 }
 
 /// Sends a hundred times its quota for as long as it is let, and keeps what was not taken.
-async fn flood(client: &Client, refused: &mut Vec<SignedEnvelope>, taken: &mut BTreeSet<EnvelopeId>) {
+async fn flood(
+    client: &Client,
+    refused: &mut Vec<SignedEnvelope>,
+    taken: &mut BTreeSet<EnvelopeId>,
+) {
     loop {
         let draft = || {
             let draft = client.draft(&[AWAY]).content("text/plain", "again");
@@ -242,7 +259,10 @@ async fn flood(client: &Client, refused: &mut Vec<SignedEnvelope>, taken: &mut B
         };
         let drafts: Vec<_> = std::iter::repeat_with(draft).take(10).collect();
         let envelopes = client.seal_batch(&drafts).unwrap();
-        let submission = client.submit(envelopes.clone(), Duration::ZERO).await.unwrap();
+        let submission = client
+            .submit(envelopes.clone(), Duration::ZERO)
+            .await
+            .unwrap();
         let events = submission.finish().await;
         for (place, envelope) in envelopes.into_iter().enumerate() {
             let of = || events.iter().filter(|event| event.envelope == place);
@@ -265,7 +285,9 @@ async fn drain(client: &Client) -> BTreeMap<EnvelopeId, usize> {
     let mut seen = BTreeMap::new();
     let mut inbox = client.inbox(8, Duration::from_secs(60)).await.unwrap();
     while let Some(item) = inbox.next().await {
-        let Ok(item) = item.unwrap() else { panic!("an item that cannot be opened") };
+        let Ok(item) = item.unwrap() else {
+            panic!("an item that cannot be opened")
+        };
         *seen.entry(item.id()).or_default() += 1;
         item.confirm(v1::Stage::Delivered, "").await.unwrap();
     }
@@ -289,9 +311,21 @@ fn a_rogue_at_a_hundred_times_its_quota_takes_nothing_from_the_others() {
             beside = serve_the_honest(&scene, 42_000) => beside,
         };
         let minutes = started.elapsed().as_secs_f64() / 60.0;
-        println!("alone {} normal, urgent p99 {:?}", alone.normal, alone.p99());
-        println!("beside {} normal, urgent p99 {:?}", beside.normal, beside.p99());
-        println!("rogue: {} taken and {} refused in {minutes:.1} min", taken.len(), refused.len());
+        println!(
+            "alone {} normal, urgent p99 {:?}",
+            alone.normal,
+            alone.p99()
+        );
+        println!(
+            "beside {} normal, urgent p99 {:?}",
+            beside.normal,
+            beside.p99()
+        );
+        println!(
+            "rogue: {} taken and {} refused in {minutes:.1} min",
+            taken.len(),
+            refused.len()
+        );
         assert!(beside.normal * 10 >= alone.normal * 9);
         assert!(beside.urgent.len() * 10 >= alone.urgent.len() * 9);
         assert!(beside.p99() <= alone.p99() * 2);
@@ -304,10 +338,16 @@ fn a_rogue_at_a_hundred_times_its_quota_takes_nothing_from_the_others() {
         refused.truncate(30);
         for envelope in refused {
             taken.insert(envelope.id);
-            let submission = patient.submit(vec![envelope], Duration::ZERO).await.unwrap();
+            let submission = patient
+                .submit(vec![envelope], Duration::ZERO)
+                .await
+                .unwrap();
             let events = submission.finish().await;
             let submitted = |news: &News| matches!(news, News::Submitted(_));
-            assert!(events.iter().any(|event| submitted(&event.news)), "{events:?}");
+            assert!(
+                events.iter().any(|event| submitted(&event.news)),
+                "{events:?}"
+            );
         }
         let took = started.elapsed();
         println!("rogue: 30 more at its quota in {took:?}");
@@ -315,10 +355,18 @@ fn a_rogue_at_a_hundred_times_its_quota_takes_nothing_from_the_others() {
         assert!(took <= Duration::from_secs(60 * 45 / u64::from(QUOTA)));
         tokio::time::sleep(Duration::from_secs(600)).await;
         let seen = drain(&scene.client(AWAY, 43_000, Duration::from_secs(60)).await).await;
-        let rogues: BTreeSet<_> = seen.keys().filter(|id| taken.contains(id)).copied().collect();
+        let rogues: BTreeSet<_> = seen
+            .keys()
+            .filter(|id| taken.contains(id))
+            .copied()
+            .collect();
         assert_eq!(rogues, taken, "what was taken arrives");
         assert!(seen.values().all(|times| *times == 1));
-        assert_eq!(seen.len(), taken.len() + 300, "and so does what the others sent");
+        assert_eq!(
+            seen.len(),
+            taken.len() + 300,
+            "and so does what the others sent"
+        );
         drop(nodes);
     });
 }
@@ -334,13 +382,20 @@ fn a_repetition_uses_up_no_quota() {
         let submitted = async |envelope: SignedEnvelope| {
             let submission = rogue.submit(vec![envelope], Duration::ZERO).await.unwrap();
             let events = submission.finish().await;
-            events.iter().any(|event| matches!(event.news, News::Submitted(_)))
+            events
+                .iter()
+                .any(|event| matches!(event.news, News::Submitted(_)))
         };
         for _ in 0..QUOTA {
             assert!(submitted(first.clone()).await);
         }
         for number in 1..QUOTA {
-            let next = seal(&rogue, HOME, Lane::Normal, vec![u8::try_from(number).unwrap()]);
+            let next = seal(
+                &rogue,
+                HOME,
+                Lane::Normal,
+                vec![u8::try_from(number).unwrap()],
+            );
             assert!(submitted(next).await, "report {number}");
         }
         let over = seal(&rogue, HOME, Lane::Normal, b"over".to_vec());
@@ -352,6 +407,41 @@ fn a_repetition_uses_up_no_quota() {
     });
 }
 
+// ADM-1, ADM-4: a node counts by the sender's quota what its home node delivers, whatever that node
+// counts itself, and what another node brings draws on nobody's.
+#[test]
+fn what_a_node_delivers_draws_on_the_senders_quota() {
+    world::run(seed(), |world| async move {
+        let scene = Scene::new(&world);
+        let _node = scene.node(HOME).await;
+        let away = scene.client(AWAY, 40_000, Duration::ZERO).await;
+        let rogue = scene.client(ROGUE, 40_001, Duration::ZERO).await;
+        let peer = Peer::Node(AWAY.to_owned());
+        let session = scene.sessions(peer, 50_000, 1).await.remove(0);
+        let foreign = (0..QUOTA).map(|_| seal(&rogue, HOME, Lane::Normal, vec![1]));
+        for (receipts, refusals) in deliver(&session, foreign.collect()).await {
+            assert_eq!(
+                (receipts, refusals),
+                (0, vec![WireCode::WrongSender as u64])
+            );
+        }
+        let sealed = (0..QUOTA + 2).map(|_| seal(&away, HOME, Lane::Normal, vec![2]));
+        let answers = deliver(&session, sealed.collect()).await;
+        let taken = answers
+            .iter()
+            .filter(|(receipts, _)| *receipts == 1)
+            .count();
+        assert_eq!(taken, QUOTA as usize);
+        let minute_ms = 60_000 / u64::from(QUOTA);
+        for (turn, (_, waits_ms)) in (1..).zip(&answers[QUOTA as usize..]) {
+            let late = turn * minute_ms - waits_ms[0];
+            assert!(late < 1000, "turn {turn}: {waits_ms:?}");
+        }
+        let urgent = seal(&away, HOME, Lane::Urgent, vec![3]);
+        assert_eq!(deliver(&session, vec![urgent]).await[0].0, 1);
+    });
+}
+
 // ADM-5, ADM-6, NOD-7: bulk stops first, urgent last; what is kept is still read and confirmed.
 #[test]
 fn as_the_disk_fills_bulk_stops_first_and_urgent_last() {
@@ -359,28 +449,80 @@ fn as_the_disk_fills_bulk_stops_first_and_urgent_last() {
     world::run(seed(), |world| async move {
         let scene = Scene::new(&world);
         let node = scene.node(HOME).await;
-        let client = scene.client(PLATFORM, 40_000, Duration::from_secs(60)).await;
+        let client = scene
+            .client(PLATFORM, 40_000, Duration::from_secs(60))
+            .await;
         send(&client, POLICE, Lane::Bulk).await.unwrap();
         let disk = scene.nodes[HOME].disk();
         let lanes = [Lane::Urgent, Lane::Normal, Lane::Bulk];
-        let halves = [(5, 3, &[][..]), (4, 3, &[]), (3, 2, &["bulk"]), (2, 1, &["bulk", "normal"])];
-        for (left, taken, named) in halves.into_iter().chain([(1, 0, &["bulk", "normal", "control", "urgent"][..])]) {
+        let halves = [
+            (5, 3, &[][..]),
+            (4, 3, &[]),
+            (3, 2, &["bulk"]),
+            (2, 1, &["bulk", "normal"]),
+        ];
+        for (left, taken, named) in
+            halves
+                .into_iter()
+                .chain([(1, 0, &["bulk", "normal", "control", "urgent"][..])])
+        {
             let used = (1 << 40) - {
                 disk.set_capacity(1 << 40);
                 disk.free_bytes(Path::new("/data")).unwrap()
             };
             disk.set_capacity(used + left * RESERVE / 2 + RESERVE / 8);
             tokio::time::sleep(Duration::from_secs(2)).await;
-            assert_eq!(node.status().lanes_refused, named, "{left} halves of the reserve left");
+            assert_eq!(
+                node.status().lanes_refused,
+                named,
+                "{left} halves of the reserve left"
+            );
             for (place, lane) in lanes.into_iter().enumerate() {
                 let sent = send(&client, POLICE, lane).await;
-                let expected = if place < taken { None } else { Some(WireCode::DiskFull) };
+                let expected = if place < taken {
+                    None
+                } else {
+                    Some(WireCode::DiskFull)
+                };
                 assert_eq!(sent.err(), expected, "{lane:?}, {left} halves left");
             }
         }
         let reader = scene.client(POLICE, 40_001, Duration::from_secs(60)).await;
         assert_eq!(drain(&reader).await.len(), 1 + 3 + 3 + 2 + 1);
     });
+}
+
+/// Delivers envelopes as a node does; for each the number of receipts, and of each refusal the time
+/// to wait, or its code if it names none.
+async fn deliver(session: &Session, envelopes: Vec<SignedEnvelope>) -> Vec<(usize, Vec<u64>)> {
+    let count = u32::try_from(envelopes.len()).unwrap();
+    let request = v1::Request {
+        request: Some(R::Deliver(v1::Deliver { envelopes: count })),
+    };
+    let mut stream = session.request(&request, 0).await.unwrap();
+    for envelope in &envelopes {
+        let wire = envelope.to_wire(None);
+        stream.writer.put_message(FrameType::Envelope, &wire);
+    }
+    stream.writer.finish().await.unwrap();
+    let mut said = vec![(0, Vec::new()); envelopes.len()];
+    loop {
+        let answer = stream
+            .reader
+            .message(FrameType::Answer, Duration::from_secs(30));
+        let answer: v1::Answer = answer.await.unwrap();
+        let place = &mut said[answer.envelope as usize];
+        match answer.answer.unwrap() {
+            v1::answer::Answer::Receipt(_) => place.0 += 1,
+            v1::answer::Answer::Refusal(refusal) if refusal.retry_after_ms > 0 => {
+                assert_eq!(refusal.code, WireCode::RetryAfter as u32);
+                place.1.push(refusal.retry_after_ms);
+            }
+            v1::answer::Answer::Refusal(refusal) => place.1.push(refusal.code.into()),
+            v1::answer::Answer::Done(_) => return said,
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 /// A request of 64 envelopes that is never finished after the first.
@@ -392,7 +534,9 @@ async fn begin(session: &Session, envelope: &SignedEnvelope) -> Stream {
         })),
     };
     let mut stream = session.request(&request, 0).await.unwrap();
-    stream.writer.put_message(FrameType::Envelope, &envelope.to_wire(None));
+    stream
+        .writer
+        .put_message(FrameType::Envelope, &envelope.to_wire(None));
     // The node may have heard enough of this peer.
     let _ = stream.writer.flush().await;
     stream
@@ -405,7 +549,9 @@ fn a_hundred_peers_that_never_read_are_bounded() {
     world::run(seed(), |world| async move {
         let scene = Scene::new(&world);
         let node = scene.node(HOME).await;
-        let sender = scene.client(PLATFORM, 40_000, Duration::from_secs(60)).await;
+        let sender = scene
+            .client(PLATFORM, 40_000, Duration::from_secs(60))
+            .await;
         let idle = [ROGUE, POLICE, HOME, PLATFORM];
         for member in idle {
             for number in 0..12_u8 {
@@ -417,10 +563,15 @@ fn a_hundred_peers_that_never_read_are_bounded() {
         let large = seal(&sender, POLICE, Lane::Normal, vec![1; 50_000]);
         let mut kept = Vec::new();
         for (number, member) in (0..).zip(idle) {
-            for session in scene.sessions(member, 50_000 + number, 25).await {
+            for session in scene.sessions(client(member), 50_000 + number, 25).await {
                 for _ in 0..4 {
-                    let inbox = R::Inbox(v1::Inbox { credit: 256, wait_ms: 600_000 });
-                    let request = v1::Request { request: Some(inbox) };
+                    let inbox = R::Inbox(v1::Inbox {
+                        credit: 256,
+                        wait_ms: 600_000,
+                    });
+                    let request = v1::Request {
+                        request: Some(inbox),
+                    };
                     let mut stream = session.request(&request, 0).await.unwrap();
                     stream.writer.flush().await.unwrap();
                     kept.push(stream);
@@ -433,11 +584,16 @@ fn a_hundred_peers_that_never_read_are_bounded() {
         let status = node.status();
         println!(
             "{} streams, {} bytes held, {} at most",
-            kept.len(), status.under_way_bytes, status.under_way_bytes_highest
+            kept.len(),
+            status.under_way_bytes,
+            status.under_way_bytes_highest
         );
         let bound = UNDER_WAY_BYTES_MAX + 4 * PEER_UNDER_WAY_BYTES_MIN;
         assert!(status.under_way_bytes_highest <= bound);
-        assert!(status.under_way_bytes_highest > 16 * 1024 * 1024, "they hold much");
+        assert!(
+            status.under_way_bytes_highest > 16 * 1024 * 1024,
+            "they hold much"
+        );
         let police = scene.client(POLICE, 40_001, Duration::from_secs(60)).await;
         send(&police, HOME, Lane::Urgent).await.unwrap();
         drop(kept);
@@ -453,7 +609,9 @@ fn two_readers_share_an_inbox_and_a_silent_one_loses_its_part() {
     world::run(seed(), |world| async move {
         let scene = Scene::new(&world);
         let _node = scene.node(HOME).await;
-        let sender = scene.client(PLATFORM, 40_000, Duration::from_secs(60)).await;
+        let sender = scene
+            .client(PLATFORM, 40_000, Duration::from_secs(60))
+            .await;
         let mut sent = BTreeSet::new();
         for number in 0..40_u8 {
             let envelope = seal(&sender, POLICE, Lane::Normal, vec![number]);
@@ -468,7 +626,8 @@ fn two_readers_share_an_inbox_and_a_silent_one_loses_its_part() {
             kept.push(held.next().await.unwrap().unwrap().ok().unwrap());
         }
         let silent_since = Instant::now();
-        let readers = [40_002, 40_003].map(|port| scene.client(POLICE, port, Duration::from_secs(60)));
+        let readers =
+            [40_002, 40_003].map(|port| scene.client(POLICE, port, Duration::from_secs(60)));
         let readers = readers.map(|reader| async move {
             let reader = reader.await;
             let mut read = Vec::new();
@@ -483,7 +642,12 @@ fn two_readers_share_an_inbox_and_a_silent_one_loses_its_part() {
         });
         let [one, other] = readers;
         let (one, other) = tokio::join!(one, other);
-        assert!(one.len() >= 10 && other.len() >= 10, "{} and {}", one.len(), other.len());
+        assert!(
+            one.len() >= 10 && other.len() >= 10,
+            "{} and {}",
+            one.len(),
+            other.len()
+        );
         let read: BTreeSet<_> = one.iter().chain(&other).map(|(id, _)| *id).collect();
         assert_eq!(read.len(), one.len() + other.len(), "none twice");
         assert_eq!(read, sent, "and none is left out");
@@ -491,8 +655,14 @@ fn two_readers_share_an_inbox_and_a_silent_one_loses_its_part() {
             let both = one.iter().chain(&other);
             let (_, at) = both.clone().find(|(id, _)| *id == item.id()).unwrap();
             let after = *at - silent_since;
-            assert!(after >= Duration::from_millis(LEASE_MS_MAX - 1000), "{after:?}");
-            assert!(after <= Duration::from_millis(LEASE_MS_MAX + 30_000), "{after:?}");
+            assert!(
+                after >= Duration::from_millis(LEASE_MS_MAX - 1000),
+                "{after:?}"
+            );
+            assert!(
+                after <= Duration::from_millis(LEASE_MS_MAX + 30_000),
+                "{after:?}"
+            );
         }
     });
 }

@@ -83,16 +83,6 @@ impl Share {
             bytes: 0,
         }
     }
-
-    /// Holds so many bytes if there is room at once.
-    #[must_use]
-    pub fn try_hold(&self, bytes: usize, class: LaneClass) -> Option<Held> {
-        let mut held = self.nothing();
-        self.pool.take(&self.peer, bytes, class).then(|| {
-            held.bytes = bytes;
-            held
-        })
-    }
 }
 
 impl Held {
@@ -100,6 +90,14 @@ impl Held {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Holds so many more if there is room at once; else false.
+    #[must_use]
+    pub fn try_grow(&mut self, bytes: usize, class: LaneClass) -> bool {
+        let taken = self.share.pool.take(&self.share.peer, bytes, class);
+        self.bytes += if taken { bytes } else { 0 };
+        taken
     }
 
     /// Holds so many more; waits for a moment if there is no room.
@@ -184,10 +182,15 @@ mod tests {
 
     const MIB: usize = 1024 * 1024;
 
+    fn hold(share: &Share, bytes: usize, class: LaneClass) -> Option<Held> {
+        let mut held = share.nothing();
+        held.try_grow(bytes, class).then_some(held)
+    }
+
     /// How much one peer gets if it takes all it can.
     fn greedy(share: &Share, class: LaneClass) -> (Vec<Held>, usize) {
         let mut taken = Vec::new();
-        while let Some(held) = share.try_hold(MIB / 4, class) {
+        while let Some(held) = hold(share, MIB / 4, class) {
             taken.push(held);
         }
         let bytes = taken.iter().map(Held::bytes).sum();
@@ -213,7 +216,7 @@ mod tests {
         }
         let next = memory.share("next");
         let floor = PEER_UNDER_WAY_BYTES_MIN;
-        assert!(next.try_hold(floor, LaneClass::Ordinary).is_some());
+        assert!(hold(&next, floor, LaneClass::Ordinary).is_some());
         assert!(memory.held_bytes().0 <= UNDER_WAY_BYTES_MAX + 102 * floor);
     }
 
@@ -232,7 +235,7 @@ mod tests {
     fn three_of_the_largest_requests_of_one_peer_fit() {
         let share = Memory::default().share("peer");
         let largest = frex_proto::limits::REQUEST_BODY_BYTES_MAX;
-        let held = [(); 3].map(|()| share.try_hold(largest, LaneClass::Ordinary));
+        let held = [(); 3].map(|()| hold(&share, largest, LaneClass::Ordinary));
         assert!(held.iter().all(Option::is_some));
     }
 
