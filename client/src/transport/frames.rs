@@ -333,8 +333,8 @@ impl FrameWriter {
         if length > LARGE_FRAME_BYTES && matches!(self.turn, Turn::NotNeeded) {
             self.turn = Turn::Needed;
         }
-        if !self.has_room_for(0) {
-            self.overrun = true;
+        self.overrun |= !self.has_room_for(0);
+        if self.overrun {
             self.pieces.clear();
             self.pieces_bytes = 0;
             self.buffer = BytesMut::new();
