@@ -345,6 +345,12 @@ impl NodeProcess {
         Err((exit, log))
     }
 
+    /// Its number, as the operating system counts.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it as a power cut of the process does: SIGKILL.
     ///
     /// # Errors

@@ -87,12 +87,13 @@ impl Scene {
         let mut federation = Federation::new(world.seed(), EPOCH_MS, &organisations);
         let held = federation.roster(EPOCH_MS);
         federation.bundle = federation.revised(&held, &[], |roster| {
-            let mut members = roster.members.iter_mut();
-            let rogue = members.find(|member| member.id == ROGUE).unwrap();
-            rogue.quota = Some(v1::Quota {
-                envelopes_per_minute: QUOTA,
-                urgent_per_minute: 1,
-            });
+            let limited = |member: &&mut v1::Member| [ROGUE, AWAY].contains(&member.id.as_str());
+            for member in roster.members.iter_mut().filter(limited) {
+                member.quota = Some(v1::Quota {
+                    envelopes_per_minute: QUOTA,
+                    urgent_per_minute: 1,
+                });
+            }
         });
         Self {
             federation,
@@ -149,14 +150,19 @@ impl Scene {
         Client::new(config).await.unwrap()
     }
 
-    /// Sessions of a member's client that does with them what it likes, from one socket.
-    async fn sessions(&self, member: &str, port: u16, count: usize) -> Vec<Session> {
+    /// Sessions of a peer that does with them what it likes, from one socket.
+    async fn sessions(&self, peer: Peer, port: u16, count: usize) -> Vec<Session> {
         let environment = self.environment(&self.members);
         let roster = RosterHandle::new(self.federation.roster(environment.clock.now_ms()));
-        let greeter = Greeter::new(Peer::Client(member.to_owned()), roster, environment);
+        let key = match &peer {
+            Peer::Client(member) => &self.federation.member(member).tls,
+            Peer::Node(node) => &self.federation.node(node).tls,
+        };
+        let identity = Identity::new(key).unwrap();
+        let greeter = Greeter::new(peer, roster, environment);
         let config = EndpointConfig {
             socket: Socket::Abstract(self.members.bind(port).unwrap()),
-            identity: Identity::new(&self.federation.member(member).tls).unwrap(),
+            identity,
             key_check: greeter.key_check(),
             key_exchange: greeter.key_exchange(),
             limits: Limits::default(),
@@ -171,6 +177,10 @@ impl Scene {
         }
         sessions
     }
+}
+
+fn client(member: &str) -> Peer {
+    Peer::Client(member.to_owned())
 }
 
 fn seal(client: &Client, to: &str, lane: Lane, content: Vec<u8>) -> SignedEnvelope {
@@ -397,6 +407,41 @@ fn a_repetition_uses_up_no_quota() {
     });
 }
 
+// ADM-1, ADM-4: a node counts by the sender's quota what its home node delivers, whatever that node
+// counts itself, and what another node brings draws on nobody's.
+#[test]
+fn what_a_node_delivers_draws_on_the_senders_quota() {
+    world::run(seed(), |world| async move {
+        let scene = Scene::new(&world);
+        let _node = scene.node(HOME).await;
+        let away = scene.client(AWAY, 40_000, Duration::ZERO).await;
+        let rogue = scene.client(ROGUE, 40_001, Duration::ZERO).await;
+        let peer = Peer::Node(AWAY.to_owned());
+        let session = scene.sessions(peer, 50_000, 1).await.remove(0);
+        let foreign = (0..QUOTA).map(|_| seal(&rogue, HOME, Lane::Normal, vec![1]));
+        for (receipts, refusals) in deliver(&session, foreign.collect()).await {
+            assert_eq!(
+                (receipts, refusals),
+                (0, vec![WireCode::WrongSender as u64])
+            );
+        }
+        let sealed = (0..QUOTA + 2).map(|_| seal(&away, HOME, Lane::Normal, vec![2]));
+        let answers = deliver(&session, sealed.collect()).await;
+        let taken = answers
+            .iter()
+            .filter(|(receipts, _)| *receipts == 1)
+            .count();
+        assert_eq!(taken, QUOTA as usize);
+        let minute_ms = 60_000 / u64::from(QUOTA);
+        for (turn, (_, waits_ms)) in (1..).zip(&answers[QUOTA as usize..]) {
+            let late = turn * minute_ms - waits_ms[0];
+            assert!(late < 1000, "turn {turn}: {waits_ms:?}");
+        }
+        let urgent = seal(&away, HOME, Lane::Urgent, vec![3]);
+        assert_eq!(deliver(&session, vec![urgent]).await[0].0, 1);
+    });
+}
+
 // ADM-5, ADM-6, NOD-7: bulk stops first, urgent last; what is kept is still read and confirmed.
 #[test]
 fn as_the_disk_fills_bulk_stops_first_and_urgent_last() {
@@ -447,6 +492,39 @@ fn as_the_disk_fills_bulk_stops_first_and_urgent_last() {
     });
 }
 
+/// Delivers envelopes as a node does; for each the number of receipts, and of each refusal the time
+/// to wait, or its code if it names none.
+async fn deliver(session: &Session, envelopes: Vec<SignedEnvelope>) -> Vec<(usize, Vec<u64>)> {
+    let count = u32::try_from(envelopes.len()).unwrap();
+    let request = v1::Request {
+        request: Some(R::Deliver(v1::Deliver { envelopes: count })),
+    };
+    let mut stream = session.request(&request, 0).await.unwrap();
+    for envelope in &envelopes {
+        let wire = envelope.to_wire(None);
+        stream.writer.put_message(FrameType::Envelope, &wire);
+    }
+    stream.writer.finish().await.unwrap();
+    let mut said = vec![(0, Vec::new()); envelopes.len()];
+    loop {
+        let answer = stream
+            .reader
+            .message(FrameType::Answer, Duration::from_secs(30));
+        let answer: v1::Answer = answer.await.unwrap();
+        let place = &mut said[answer.envelope as usize];
+        match answer.answer.unwrap() {
+            v1::answer::Answer::Receipt(_) => place.0 += 1,
+            v1::answer::Answer::Refusal(refusal) if refusal.retry_after_ms > 0 => {
+                assert_eq!(refusal.code, WireCode::RetryAfter as u32);
+                place.1.push(refusal.retry_after_ms);
+            }
+            v1::answer::Answer::Refusal(refusal) => place.1.push(refusal.code.into()),
+            v1::answer::Answer::Done(_) => return said,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 /// A request of 64 envelopes that is never finished after the first.
 async fn begin(session: &Session, envelope: &SignedEnvelope) -> Stream {
     let request = v1::Request {
@@ -485,7 +563,7 @@ fn a_hundred_peers_that_never_read_are_bounded() {
         let large = seal(&sender, POLICE, Lane::Normal, vec![1; 50_000]);
         let mut kept = Vec::new();
         for (number, member) in (0..).zip(idle) {
-            for session in scene.sessions(member, 50_000 + number, 25).await {
+            for session in scene.sessions(client(member), 50_000 + number, 25).await {
                 for _ in 0..4 {
                     let inbox = R::Inbox(v1::Inbox {
                         credit: 256,

@@ -10,13 +10,15 @@ use frex_proto::{
 
 use crate::transport::{FrameReader, FrameWriter, TransportError};
 
+/// Sent at once: so much room there is for any peer, also where others take all they can (LIM-64).
+const SENT_BYTES: usize = 128 * 1024;
 /// How long the next frame of a bundle may take.
 const FRAME_WAIT: Duration = Duration::from_secs(20);
 
 pub(super) async fn send(writer: &mut FrameWriter, bundle: &Bytes) -> Result<(), TransportError> {
     let mut rest = bundle.clone();
     while !rest.is_empty() {
-        let chunk = rest.split_to(rest.len().min(limits::ROSTER_CHUNK_BYTES_MAX));
+        let chunk = rest.split_to(rest.len().min(SENT_BYTES));
         writer.put_bytes(FrameType::Body, chunk);
         writer.flush().await?;
     }

@@ -77,8 +77,8 @@ impl Default for Limits {
     }
 }
 
-/// What one of many sessions that were taken may use. A hundred of them hold 50 MiB. Spec: ADM-10.
-const NARROW_WINDOW_BYTES: u32 = 256 * 1024;
+/// What one of many sessions that were taken may use. A hundred of them hold 25 MiB. Spec: ADM-10.
+const NARROW_WINDOW_BYTES: u32 = 128 * 1024;
 const NARROW_STREAMS: u32 = 64;
 
 /// Bytes that early packets of one waiting handshake may take.

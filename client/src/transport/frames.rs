@@ -259,7 +259,9 @@ pub struct FrameWriter {
     turns: Option<Arc<Semaphore>>,
     turn: Turn,
     /// Counts what its reader asked for and has not taken yet. Spec: ADM-8.
-    share: Option<Share>,
+    held: Option<Held>,
+    /// There was no room for what was added: it is dropped, and the stream is of no use.
+    overrun: bool,
 }
 
 /// Whether a writer may send large frames.
@@ -275,7 +277,7 @@ enum Turn {
 
 impl FrameWriter {
     /// For an answer, whose reader has asked for it.
-    pub(super) fn new(stream: SendStream, share: Option<Share>) -> Self {
+    pub(super) fn new(stream: SendStream, share: Option<&Share>) -> Self {
         Self::with(stream, None, share)
     }
 
@@ -285,7 +287,7 @@ impl FrameWriter {
         Self::with(stream, Some(turns), None)
     }
 
-    fn with(stream: SendStream, turns: Option<Arc<Semaphore>>, share: Option<Share>) -> Self {
+    fn with(stream: SendStream, turns: Option<Arc<Semaphore>>, share: Option<&Share>) -> Self {
         Self {
             stream,
             pieces: Vec::new(),
@@ -294,7 +296,8 @@ impl FrameWriter {
             finished: false,
             turns,
             turn: Turn::NotNeeded,
-            share,
+            held: share.map(Share::nothing),
+            overrun: false,
         }
     }
 
@@ -330,6 +333,25 @@ impl FrameWriter {
         if length > LARGE_FRAME_BYTES && matches!(self.turn, Turn::NotNeeded) {
             self.turn = Turn::Needed;
         }
+        self.overrun |= !self.has_room_for(0);
+        if self.overrun {
+            self.pieces.clear();
+            self.pieces_bytes = 0;
+            self.buffer = BytesMut::new();
+        }
+    }
+
+    /// Whether so many further bytes may be added: always where nothing is counted. It is a promise,
+    /// as long as nothing else is added before. Spec: ADM-8.
+    #[must_use]
+    pub fn has_room_for(&mut self, bytes: usize) -> bool {
+        let due = self.pending_bytes() + bytes;
+        let Some(held) = &mut self.held else {
+            return true;
+        };
+        // What every request counts for covers most answers.
+        let missing = due.saturating_sub(REQUEST_BYTES + held.bytes());
+        missing == 0 || held.try_grow(missing, LaneClass::Urgent)
     }
 
     /// Bytes that wait for [`flush`](Self::flush).
@@ -342,15 +364,14 @@ impl FrameWriter {
     ///
     /// # Errors
     /// [`TransportError::TimedOut`] if the peer does not read; the stream is then of no use.
-    /// [`TransportError::NoRoom`] if it reads too little of what it has asked for.
+    /// [`TransportError::NoRoom`] if there was none for what was added.
     pub async fn flush(&mut self) -> Result<(), TransportError> {
+        if self.overrun {
+            return Err(TransportError::NoRoom);
+        }
         let length = self.pending_bytes();
         if length == 0 {
             return Ok(());
-        }
-        let mut held = self.share.as_ref().map(Share::nothing);
-        if let Some(held) = &mut held {
-            held.grow(length, LaneClass::Urgent).await?;
         }
         if let (Turn::Needed, Some(turns)) = (&self.turn, &self.turns) {
             // Nobody closes the turns; those of a lost session come back as its streams fail.
@@ -363,7 +384,11 @@ impl FrameWriter {
             pieces.push(self.buffer.split().freeze());
         }
         let write = async { Ok(self.stream.write_all_chunks(&mut pieces).await?) };
-        within(allowance(length), write).await
+        within(allowance(length), write).await?;
+        if let Some(held) = &mut self.held {
+            held.keep(0);
+        }
+        Ok(())
     }
 
     /// Sends what is collected and says that nothing follows.

@@ -22,6 +22,8 @@ use super::TransportError;
 /// How long a request waits for room. What is held is given back in milliseconds, unless those who
 /// hold it are slow; then the peer is told to come again. Spec: TRN-8.
 const ROOM_WAIT: Duration = Duration::from_secs(5);
+/// How soon it is looked again whether others have given back enough.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// An eighth, kept for the urgent lane and for what a request says first.
 const RESERVE_BYTES: usize = UNDER_WAY_BYTES_MAX / 8;
 
@@ -30,10 +32,7 @@ const RESERVE_BYTES: usize = UNDER_WAY_BYTES_MAX / 8;
 pub struct Memory(Arc<Pool>);
 
 #[derive(Debug, Default)]
-struct Pool {
-    state: Mutex<State>,
-    freed: Notify,
-}
+struct Pool(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -42,11 +41,12 @@ struct State {
     peers: BTreeMap<Arc<str>, usize>,
 }
 
-/// One peer's part of it, the same for all its sessions.
+/// One session's way to the part that all sessions of its peer have together.
 #[derive(Debug, Clone)]
 pub struct Share {
     pool: Arc<Pool>,
     peer: Arc<str>,
+    freed: Arc<Notify>,
 }
 
 /// Memory that is held until this is dropped.
@@ -57,12 +57,13 @@ pub struct Held {
 }
 
 impl Memory {
-    /// The part of a peer.
+    /// The part of a peer, for one of its sessions.
     #[must_use]
     pub fn share(&self, peer: &str) -> Share {
         Share {
             pool: Arc::clone(&self.0),
             peer: peer.into(),
+            freed: Arc::default(),
         }
     }
 
@@ -83,16 +84,6 @@ impl Share {
             bytes: 0,
         }
     }
-
-    /// Holds so many bytes if there is room at once.
-    #[must_use]
-    pub fn try_hold(&self, bytes: usize, class: LaneClass) -> Option<Held> {
-        let mut held = self.nothing();
-        self.pool.take(&self.peer, bytes, class).then(|| {
-            held.bytes = bytes;
-            held
-        })
-    }
 }
 
 impl Held {
@@ -100,6 +91,14 @@ impl Held {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Holds so many more if there is room at once; else false.
+    #[must_use]
+    pub fn try_grow(&mut self, bytes: usize, class: LaneClass) -> bool {
+        let taken = self.share.pool.take(&self.share.peer, bytes, class);
+        self.bytes += if taken { bytes } else { 0 };
+        taken
     }
 
     /// Holds so many more; waits for a moment if there is no room.
@@ -111,11 +110,12 @@ impl Held {
         let peer = &self.share.peer;
         let room = async {
             loop {
-                let freed = pool.freed.notified();
+                let freed = self.share.freed.notified();
                 if pool.take(peer, bytes, class) {
                     return;
                 }
-                freed.await;
+                // Many may wait: what others give back wakes none of them at once.
+                let _ = timeout(LOOK_AGAIN, freed).await;
             }
         };
         timeout(ROOM_WAIT, room)
@@ -131,6 +131,7 @@ impl Held {
         if over > 0 {
             self.share.pool.give_back(&self.share.peer, over);
             self.bytes -= over;
+            self.share.freed.notify_waiters();
         }
     }
 }
@@ -144,7 +145,7 @@ impl Drop for Held {
 impl Pool {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing in here panics half-way through a change.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take(&self, peer: &Arc<str>, bytes: usize, class: LaneClass) -> bool {
@@ -173,8 +174,6 @@ impl Pool {
                 state.peers.remove(peer);
             }
         }
-        drop(state);
-        self.freed.notify_waiters();
     }
 }
 
@@ -184,10 +183,15 @@ mod tests {
 
     const MIB: usize = 1024 * 1024;
 
+    fn hold(share: &Share, bytes: usize, class: LaneClass) -> Option<Held> {
+        let mut held = share.nothing();
+        held.try_grow(bytes, class).then_some(held)
+    }
+
     /// How much one peer gets if it takes all it can.
     fn greedy(share: &Share, class: LaneClass) -> (Vec<Held>, usize) {
         let mut taken = Vec::new();
-        while let Some(held) = share.try_hold(MIB / 4, class) {
+        while let Some(held) = hold(share, MIB / 4, class) {
             taken.push(held);
         }
         let bytes = taken.iter().map(Held::bytes).sum();
@@ -213,7 +217,7 @@ mod tests {
         }
         let next = memory.share("next");
         let floor = PEER_UNDER_WAY_BYTES_MIN;
-        assert!(next.try_hold(floor, LaneClass::Ordinary).is_some());
+        assert!(hold(&next, floor, LaneClass::Ordinary).is_some());
         assert!(memory.held_bytes().0 <= UNDER_WAY_BYTES_MAX + 102 * floor);
     }
 
@@ -232,7 +236,7 @@ mod tests {
     fn three_of_the_largest_requests_of_one_peer_fit() {
         let share = Memory::default().share("peer");
         let largest = frex_proto::limits::REQUEST_BODY_BYTES_MAX;
-        let held = [(); 3].map(|()| share.try_hold(largest, LaneClass::Ordinary));
+        let held = [(); 3].map(|()| hold(&share, largest, LaneClass::Ordinary));
         assert!(held.iter().all(Option::is_some));
     }
 

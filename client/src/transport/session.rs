@@ -90,7 +90,7 @@ impl Session {
         let (send, receive) = self.connection.accept_bi().await?;
         let share = self.share.as_ref();
         Ok(Stream {
-            writer: FrameWriter::new(send, share.cloned()),
+            writer: FrameWriter::new(send, share),
             reader: FrameReader::new(receive, Arc::clone(&self.large_frames), share),
         })
     }

@@ -10,9 +10,10 @@ use std::{
 use bytes::Bytes;
 use frex_proto::{
     error::WireCode,
+    limits,
     roster::{Peer, Roster},
     v1,
-    wire::{FrameError, FrameType},
+    wire::{FrameError, FrameType, HEADER_BYTES},
 };
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 
@@ -293,6 +294,43 @@ async fn dropped_writer_resets_its_stream_and_silence_times_out() {
         reset,
         TransportError::StreamRefused(WireCode::ShuttingDown)
     ));
+}
+
+// ADM-8: what was read counts until it is let go, what is to be sent until it is gone; who asks for
+// more than its share gets none of it, and all comes back at the end.
+#[tokio::test]
+async fn a_metered_session_takes_up_no_more_than_its_share() {
+    let (session, served) = pair(Limits::default()).await;
+    let memory = memory::Memory::default();
+    let served = served.metered(memory.share("peer"));
+    let large = Bytes::from(vec![5; FrameType::Body.payload_bytes_max()]);
+    let mut asked = session.request(&get_proof(1), 0).await.unwrap();
+    asked.writer.put_bytes(FrameType::Body, large.clone());
+    let sending = tokio::spawn(async move { asked.writer.finish().await.map(|()| asked.reader) });
+    let mut stream = served.accept().await.unwrap();
+    for kind in [FrameType::Request, FrameType::Body] {
+        stream.reader.expect(kind, WAIT).await.unwrap();
+    }
+    assert!(memory.held_bytes().0 >= large.len());
+    stream.reader.release();
+    assert!(memory.held_bytes().0 < large.len());
+    let mut added = 0;
+    while stream.writer.has_room_for(large.len() + HEADER_BYTES) {
+        stream.writer.put_bytes(FrameType::Body, large.clone());
+        added += large.len();
+        assert!(added <= limits::UNDER_WAY_BYTES_MAX);
+    }
+    let held = memory.held_bytes().0;
+    assert!(held >= added, "{held} of {added}");
+    stream.writer.put_bytes(FrameType::Body, large.clone());
+    assert_eq!(stream.writer.pending_bytes(), 0);
+    let refused = stream.writer.flush().await;
+    assert!(matches!(refused, Err(TransportError::NoRoom)));
+    drop(stream);
+    assert_eq!(memory.held_bytes().0, 0);
+    let mut reader = sending.await.unwrap().unwrap();
+    let reset = reader.next(WAIT).await;
+    assert!(matches!(reset, Err(TransportError::StreamRefused(_))));
 }
 
 // WIR-3: the largest body passes, many at a time.

@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 use frex_client::transport::{FrameReader, FrameWriter};
 use frex_proto::{
-    envelope, error::WireCode, id::EnvelopeId, label, limits, sign, v1, wire::FrameType,
+    envelope,
+    error::WireCode,
+    id::EnvelopeId,
+    label, limits, sign, v1,
+    wire::{FrameType, HEADER_BYTES},
 };
 use prost::Message;
 use tokio::time::Instant;
@@ -24,6 +28,10 @@ const PAGE_ROWS: usize = 64;
 /// Bytes handed to the connection at once: a reader that takes nothing costs no more than this and
 /// one item. Spec: ADM-8.
 const FLUSH_BYTES: usize = 256 * 1024;
+/// Of the frames of one item.
+const HEADERS_BYTES: usize = 2 * HEADER_BYTES;
+/// How soon a reader is looked after again for whom there was no room.
+const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);
 /// How long a reader may hold items without a word. Spec: ADM-16.
 const SILENCE: Duration = Duration::from_millis(limits::LEASE_MS_MAX);
 
@@ -34,6 +42,14 @@ struct Held<'a> {
     member: &'a str,
     items: BTreeMap<u32, HeldItem>,
     next: u32,
+}
+
+/// What came of handing out items.
+struct Filled {
+    /// Some were sent.
+    sent: bool,
+    /// Some wait for room in memory.
+    no_room: bool,
 }
 
 struct HeldItem {
@@ -65,7 +81,8 @@ pub(super) async fn serve(
         if held.items.is_empty() {
             silent_until = Instant::now() + SILENCE;
         }
-        if held.fill(shared, credit, writer).await? {
+        let filled = held.fill(shared, credit, writer).await?;
+        if filled.sent {
             idle_until = Instant::now() + wait;
             writer.flush().await?;
         }
@@ -86,7 +103,14 @@ pub(super) async fn serve(
                 writer.flush().await?;
             }
             _ = bell.changed() => {}
-            () = tokio::time::sleep_until(idle_until), if idle => return Ok(()),
+            () = tokio::time::sleep(NO_ROOM_PAUSE), if filled.no_room => {}
+            () = tokio::time::sleep_until(idle_until), if idle => {
+                // Nothing was sent is not to mean that nothing is there.
+                return match filled.no_room {
+                    true => Err(Refused(WireCode::RetryAfter)),
+                    false => Ok(()),
+                };
+            }
             // What it holds is for another reader now.
             () = tokio::time::sleep_until(silent_until), if !idle => {
                 return Err(Refused(WireCode::TimedOut));
@@ -96,14 +120,17 @@ pub(super) async fn serve(
 }
 
 impl Held<'_> {
-    /// Leases and sends what waits, up to the credit; true if anything was sent.
+    /// Leases and sends what waits, up to the credit and as far as there is room.
     async fn fill(
         &mut self,
         shared: &Shared,
         credit: usize,
         writer: &mut FrameWriter,
-    ) -> Result<bool, Refused> {
-        let mut sent = false;
+    ) -> Result<Filled, Refused> {
+        let mut filled = Filled {
+            sent: false,
+            no_room: false,
+        };
         let mut after: Option<Bytes> = None;
         while self.items.len() < credit {
             let rows = shared
@@ -114,19 +141,24 @@ impl Held<'_> {
             after = Some(last.clone());
             for key in rows {
                 if self.items.len() == credit {
-                    return Ok(sent);
+                    return Ok(filled);
                 }
                 if writer.pending_bytes() > FLUSH_BYTES {
                     writer.flush().await?;
                 }
                 if self.leases.take(&key) {
-                    sent |= self.send(shared, key, writer)?;
+                    filled.no_room = !self.send(shared, key, writer)?;
+                    if filled.no_room {
+                        return Ok(filled);
+                    }
+                    filled.sent = true;
                 }
             }
         }
-        Ok(sent)
+        Ok(filled)
     }
 
+    /// Sends one item that is leased; false, and the lease is over, if there is no room for it.
     fn send(
         &mut self,
         shared: &Shared,
@@ -135,6 +167,10 @@ impl Held<'_> {
     ) -> Result<bool, Refused> {
         let (lease, number) = (self.next, u64::from(self.next));
         match item(shared, self.member, &key, number) {
+            Ok((item, _)) if !writer.has_room_for(item.encoded_len() + HEADERS_BYTES) => {
+                self.leases.give_back(&key);
+                Ok(false)
+            }
             Ok((mut item, id)) => {
                 self.next += 1;
                 self.items.insert(lease, HeldItem { key, id });

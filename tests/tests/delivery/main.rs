@@ -1,6 +1,7 @@
 //! Delivery that loses nothing: real processes.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod admission;
 mod bulk;
 mod outbox;
 mod recall;
