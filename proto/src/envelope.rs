@@ -9,7 +9,6 @@
 mod body;
 mod forward;
 mod open;
-mod padding;
 mod parse;
 mod seal;
 mod shared;
@@ -31,6 +30,7 @@ pub use self::{
     verify::{EnvelopeError, check_body, check_time, check_times, verify},
 };
 use crate::{
+    attachment::{Attached, Listed},
     id::{EnvelopeId, KeyId, MessageId},
     keys::{SealingPublicKey, SigningError, SigningKey},
     label::{self, Hash},
@@ -70,6 +70,8 @@ pub struct Draft {
     pub content_type: String,
     /// The content.
     pub data: Bytes,
+    /// Files that travel beside it, sealed before.
+    pub attachments: Vec<Attached>,
 }
 
 /// A sealed and not yet signed envelope.
@@ -157,6 +159,8 @@ pub struct Parsed {
     pub signed_bytes: Bytes,
     /// The manifest.
     pub manifest: v1::Manifest,
+    /// What travels beside the envelope.
+    pub attachments: Vec<Listed>,
     /// The header.
     pub core: Core,
     /// The header's bytes as received.
@@ -176,6 +180,8 @@ pub struct Opened {
     pub content_type: String,
     /// The content.
     pub data: Bytes,
+    /// What travels beside the envelope, as the manifest lists it.
+    pub attachments: Vec<Attached>,
     /// Salt of the content commitment: with the content it proves later what was sent.
     pub salt: [u8; 32],
     /// Opens this body only; passing it on is what [`forward`] does.

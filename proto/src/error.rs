@@ -131,6 +131,10 @@ codes! {
     KeyRetired = 4007, "KEY_RETIRED", 22, Peer, Never, "the envelope is sealed to a key that the recipient has retired", "Seal it anew under the same message id: frex send FILE --to MEMBER --message ID --from DIR";
     /// Sealed to a key that nobody here has heard of yet.
     KeyUnknown = 4008, "KEY_UNKNOWN", 23, Peer, Later, "the envelope is sealed to a key that the recipient does not list, or not yet", "The sender's node tries again by itself; see the keys with: frex roster show DIR";
+    /// The envelope came before its attachments.
+    AttachmentMissing = 4010, "ATTACHMENT_MISSING", 23, Peer, Later, "an attachment of the envelope is not whole at this node yet", "Whoever sends it goes on with the transfer by itself; a stopped one goes on with: frex send FILE --to MEMBER --message ID --from DIR";
+    /// A recipient takes no attachments.
+    AttachmentsRefused = 4011, "ATTACHMENTS_REFUSED", 22, Caller, AfterRosterUpdate, "a recipient does not take attachments", "Send it without, or ask the federation to list the recipient as one that takes them: frex roster propose --attachments MEMBER=yes";
     /// Busy or over quota.
     RetryAfter = 5001, "RETRY_AFTER", 23, Environment, Later, "the node is busy or a quota is used up", "The sender's node tries again by itself";
     /// No space left.

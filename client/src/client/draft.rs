@@ -117,6 +117,7 @@ impl DraftBuilder {
             in_reply_to: None,
             content_type: "application/octet-stream".to_owned(),
             data: Bytes::new(),
+            attachments: Vec::new(),
         };
         Self {
             draft,

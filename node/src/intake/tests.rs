@@ -132,6 +132,7 @@ fn draft(to: &[&str]) -> Draft {
         in_reply_to: None,
         content_type: "text/plain".to_owned(),
         data: Bytes::from_static(b"words"),
+        attachments: Vec::new(),
     }
 }
 

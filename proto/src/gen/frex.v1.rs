@@ -52,7 +52,7 @@ pub struct Core {
     #[prost(uint32, repeated, tag = "16")]
     pub critical: ::prost::alloc::vec::Vec<u32>,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Manifest {
     #[prost(bytes = "bytes", tag = "1")]
     pub core: ::prost::bytes::Bytes,
@@ -63,6 +63,19 @@ pub struct Manifest {
     pub body_sha256: ::prost::bytes::Bytes,
     #[prost(uint64, tag = "4")]
     pub body_len: u64,
+    /// 0..16
+    #[prost(message, repeated, tag = "5")]
+    pub attachments: ::prost::alloc::vec::Vec<Attachment>,
+}
+/// A file that travels beside the envelope: sealed chunks under one root. Spec: chapter ATT.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Attachment {
+    /// 32 bytes: RFC 6962 over the sealed chunks
+    #[prost(bytes = "bytes", tag = "1")]
+    pub root: ::prost::bytes::Bytes,
+    /// of all sealed chunks
+    #[prost(uint64, tag = "2")]
+    pub bytes: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Signature {
@@ -140,12 +153,31 @@ pub struct ForwardManifest {
     pub expires_ms: u64,
 }
 /// What is sealed: the content type and the bytes, both unseen by nodes.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Content {
     #[prost(string, tag = "1")]
     pub content_type: ::prost::alloc::string::String,
     #[prost(bytes = "bytes", tag = "2")]
     pub data: ::prost::bytes::Bytes,
+    /// one for each of the manifest's, in their order
+    #[prost(message, repeated, tag = "3")]
+    pub attachments: ::prost::alloc::vec::Vec<AttachedFile>,
+}
+/// What only those who can open the envelope know of an attachment.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AttachedFile {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// as the sender states it; nobody acts on it
+    #[prost(string, tag = "2")]
+    pub media_type: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub bytes: u64,
+    #[prost(bytes = "bytes", tag = "4")]
+    pub sha256: ::prost::bytes::Bytes,
+    /// 32 bytes, for this attachment alone
+    #[prost(bytes = "bytes", tag = "5")]
+    pub key: ::prost::bytes::Bytes,
 }
 /// What an envelope is about. Nodes see it; they never see the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -778,7 +810,7 @@ pub struct Hello {
 /// Opens every stream but the first.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Request {
-    #[prost(oneof = "request::Request", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "request::Request", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13")]
     pub request: ::core::option::Option<request::Request>,
 }
 /// Nested message and enum types in `Request`.
@@ -803,6 +835,10 @@ pub mod request {
         GetRoster(super::GetRoster),
         #[prost(message, tag = "9")]
         OfferRoster(super::OfferRoster),
+        #[prost(message, tag = "12")]
+        PutAttachment(super::PutAttachment),
+        #[prost(message, tag = "13")]
+        GetAttachment(super::GetAttachment),
     }
 }
 /// Client to home node: `envelopes` ENVELOPE frames follow.
@@ -876,6 +912,32 @@ pub struct OfferRoster {
     #[prost(uint64, tag = "2")]
     pub bundle_bytes: u64,
 }
+/// To a node that needs it: a signed manifest follows in an ENVELOPE frame, then, once the node has
+/// said what it holds, the HASHES and the CHUNK frames of what it does not hold.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PutAttachment {
+    /// position in the manifest
+    #[prost(uint32, tag = "1")]
+    pub attachment: u32,
+}
+/// Client to home node: the signed manifest follows in an ENVELOPE frame; HASHES and CHUNK frames
+/// come back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetAttachment {
+    /// position in the manifest
+    #[prost(uint32, tag = "1")]
+    pub attachment: u32,
+    /// a bit for each chunk, lowest first; empty: none
+    #[prost(bytes = "bytes", tag = "2")]
+    pub held: ::prost::bytes::Bytes,
+}
+/// What a node holds of an attachment.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AttachmentState {
+    /// a bit for each chunk, lowest first
+    #[prost(bytes = "bytes", tag = "1")]
+    pub held: ::prost::bytes::Bytes,
+}
 /// A typed refusal that is not logged: nothing was accepted, nothing is owed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Refusal {
@@ -891,7 +953,7 @@ pub struct Answer {
     /// position in the request
     #[prost(uint32, tag = "1")]
     pub envelope: u32,
-    #[prost(oneof = "answer::Answer", tags = "2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "answer::Answer", tags = "2, 3, 4, 5, 6, 7, 9")]
     pub answer: ::core::option::Option<answer::Answer>,
 }
 /// Nested message and enum types in `Answer`.
@@ -910,6 +972,8 @@ pub mod answer {
         Done(super::Done),
         #[prost(message, tag = "7")]
         Roster(super::RosterState),
+        #[prost(message, tag = "9")]
+        Attachment(super::AttachmentState),
     }
 }
 /// No further answer follows on this stream.

@@ -141,6 +141,7 @@ fn content_of(content_type: &str, data: &'static [u8]) -> Vec<u8> {
     let content = v1::Content {
         content_type: content_type.to_owned(),
         data: Bytes::from_static(data),
+        attachments: Vec::new(),
     };
     content.encode_to_vec()
 }
