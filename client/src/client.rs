@@ -20,6 +20,7 @@ use crate::{
     transport::{RosterHandle, Socket, TransportError},
 };
 
+mod attach;
 mod connect;
 mod draft;
 mod inbox;
@@ -32,6 +33,7 @@ mod send;
 mod submit;
 mod verify;
 
+pub use attach::{AttachmentError, Fetching};
 pub use draft::{DraftBuilder, DraftError};
 pub use inbox::{ConfirmError, FailedItem, Inbox, InboxError, InboxItem, ItemError};
 pub use keyring::Keyring;

@@ -10,6 +10,7 @@ use frex_proto::v1;
 
 use self::time::{Moment, Span};
 
+mod attachment;
 mod ceremony;
 mod change;
 mod completions;
@@ -37,6 +38,7 @@ mod roster;
 mod run;
 mod send;
 mod show;
+mod staged;
 mod status;
 mod time;
 mod token;
@@ -97,6 +99,9 @@ pub enum Command {
     Inbox(InboxArgs),
     /// Show a report that was sent or received
     Show(ShowArgs),
+    /// List the files that came with a report, and fetch them
+    #[command(subcommand)]
+    Attachment(attachment::AttachmentCommand),
     /// Verify receipts, list them, or fetch later ones
     #[command(subcommand)]
     Receipt(ReceiptCommand),
@@ -310,7 +315,11 @@ pub struct SendArgs {
     /// By when an answer is awaited
     #[arg(long, value_name = "TIME")]
     pub reply_by: Option<Moment>,
-    /// The id of a message that these members refused for a retired key, to seal it again
+    /// A file to send along; repeat for each. Members who take none refuse the message
+    #[arg(long, value_name = "FILE")]
+    pub attach: Vec<PathBuf>,
+    /// The id of a message that was stopped before the node had its files, to go on with it, or
+    /// that these members refused for a retired key, to seal it again
     #[arg(long, value_name = "ID")]
     pub message: Option<String>,
     /// How long to wait for the recipients' nodes

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::{shared::Shared, suspension::Suspensions};
 
+mod attachments;
 pub mod request;
 pub mod worker;
 
@@ -28,6 +29,8 @@ pub enum Attempt {
         /// How long it wants to be left alone; 0 if it did not say.
         retry_after_ms: u64,
     },
+    /// The peer lacks attachments of it: they are to be brought first.
+    Attachments,
     /// Not tried: one of its recipients is suspended by this list.
     Withheld(Arc<Suspensions>),
 }

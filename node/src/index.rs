@@ -57,6 +57,8 @@ pub enum Table {
     Receipt = 4,
     /// Where proof against someone is.
     Evidence = 5,
+    /// Which record needs which attachment, and until when.
+    Attachment = 7,
 }
 
 /// A key gets a value, or loses it.

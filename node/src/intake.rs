@@ -5,14 +5,15 @@
 //! anything else is answered without a trace in the log, so strangers cannot make it grow.
 //! Spec: DEL-7 to DEL-9, DEL-13 to DEL-16, DEL-28.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use frex_client::transport::RosterHandle;
 use frex_proto::{
+    attachment::Listed,
     envelope::{self, EnvelopeError, Parsed, Recipient},
     error::{Retry, WireCode},
-    roster::{Roster, SealedTo, Standing},
+    roster::{Peer, Roster, SealedTo, Standing},
     sign::BatchCache,
     v1,
 };
@@ -49,13 +50,19 @@ pub struct Intake {
     pub node: String,
     /// From whom nothing is taken until they are resumed.
     pub suspensions: SuspensionHandle,
+    /// Which attachments are whole here.
+    pub is_whole: IsWhole,
 }
+
+/// Says whether an attachment is whole here, at a time.
+pub type IsWhole = Arc<dyn Fn(Listed, u64) -> bool + Send + Sync>;
 
 /// One judgement, under one roster from beginning to end.
 struct Judge<'a> {
     roster: &'a Roster,
     node: &'a str,
     suspended: &'a Suspensions,
+    is_whole: &'a IsWhole,
 }
 
 impl Intake {
@@ -68,11 +75,7 @@ impl Intake {
         cache: &mut BatchCache,
     ) -> Verdict {
         let (roster, suspended) = (self.roster.current(), self.suspensions.current());
-        let judge = Judge {
-            roster: &roster,
-            node: &self.node,
-            suspended: &suspended,
-        };
+        let judge = self.judge(&roster, &suspended);
         judge
             .submission(arrived, member, now_ms, cache)
             .unwrap_or_else(|code| refuse(arrived, code, true, |core| core.sender == member))
@@ -87,11 +90,7 @@ impl Intake {
         cache: &mut BatchCache,
     ) -> Verdict {
         let (roster, suspended) = (self.roster.current(), self.suspensions.current());
-        let judge = Judge {
-            roster: &roster,
-            node: &self.node,
-            suspended: &suspended,
-        };
+        let judge = self.judge(&roster, &suspended);
         judge
             .delivery(arrived, peer, now_ms, cache)
             .unwrap_or_else(|code| {
@@ -99,6 +98,32 @@ impl Intake {
                     judge.roster.is_served_by(&core.sender, peer)
                 })
             })
+    }
+
+    /// Judges the signed manifest that a peer shows who wants to bring the attachment at this
+    /// place of it: what it is, and whose. Spec: ATT-14.
+    ///
+    /// # Errors
+    /// What its envelope would be refused with.
+    pub fn attachment(
+        &self,
+        shown: &v1::Envelope,
+        number: u32,
+        peer: &Peer,
+        now_ms: u64,
+    ) -> Result<(Listed, String), WireCode> {
+        let (roster, suspended) = (self.roster.current(), self.suspensions.current());
+        let judge = self.judge(&roster, &suspended);
+        judge.attachment(shown, number, peer, now_ms)
+    }
+
+    fn judge<'a>(&'a self, roster: &'a Roster, suspended: &'a Suspensions) -> Judge<'a> {
+        Judge {
+            roster,
+            node: &self.node,
+            suspended,
+            is_whole: &self.is_whole,
+        }
     }
 }
 
@@ -122,7 +147,7 @@ impl Judge<'_> {
         let mut nodes = BTreeSet::new();
         let mut members = Vec::new();
         for (number, recipient) in core.recipients.iter().enumerate() {
-            let home = self.takes(&recipient.member, core)?;
+            let home = self.takes(&recipient.member, &parsed)?;
             let number = u32::try_from(number).map_err(|_| WireCode::Malformed)?;
             if !parsed.wraps.contains_key(&number) {
                 return Err(WireCode::BadEnvelope);
@@ -134,6 +159,7 @@ impl Judge<'_> {
                 nodes.insert(home.to_owned());
             }
         }
+        self.has_attachments(&parsed, now_ms)?;
         Ok(Verdict::Record(Entry::Submit {
             recipients: core
                 .recipients
@@ -185,6 +211,7 @@ impl Judge<'_> {
                 recipients: retired,
             }
         } else {
+            self.has_attachments(&parsed, now_ms)?;
             Entry::Deliver {
                 admitted,
                 members,
@@ -200,7 +227,19 @@ impl Judge<'_> {
         now_ms: u64,
         cache: &mut BatchCache,
     ) -> Result<Parsed, WireCode> {
-        let parsed = envelope::parse(&arrived.envelope)?;
+        let parsed = self.attributable(&arrived.envelope, now_ms, cache)?;
+        envelope::check_body(&parsed, &arrived.envelope.body)?;
+        Ok(parsed)
+    }
+
+    /// What [`authentic`](Self::authentic) checks, without a body.
+    fn attributable(
+        &self,
+        envelope: &v1::Envelope,
+        now_ms: u64,
+        cache: &mut BatchCache,
+    ) -> Result<Parsed, WireCode> {
+        let parsed = envelope::parse(envelope)?;
         if parsed.core.federation != self.roster.federation() {
             return Err(WireCode::WrongFederation);
         }
@@ -216,8 +255,59 @@ impl Judge<'_> {
         }
         let keys = self.roster.sender_keys(&parsed.core.sender, now_ms);
         envelope::verify(&parsed, &keys, cache)?;
-        envelope::check_body(&parsed, &arrived.envelope.body)?;
         Ok(parsed)
+    }
+
+    /// Whether somebody may bring an attachment: as its envelope, before it. Spec: ATT-14.
+    fn attachment(
+        &self,
+        shown: &v1::Envelope,
+        number: u32,
+        peer: &Peer,
+        now_ms: u64,
+    ) -> Result<(Listed, String), WireCode> {
+        let (submitted, worst) = match peer {
+            Peer::Client(_) => (true, Standing::Unconfirmed),
+            Peer::Node(_) => (false, Standing::Void),
+        };
+        if self.roster.standing(now_ms) >= worst {
+            return Err(WireCode::RosterStale);
+        }
+        let parsed = self.attributable(shown, now_ms, &mut BatchCache::new())?;
+        let core = &parsed.core;
+        let theirs = match peer {
+            Peer::Client(member) => core.sender == *member,
+            Peer::Node(node) => self.roster.is_served_by(&core.sender, node),
+        };
+        if !theirs {
+            return Err(WireCode::WrongSender);
+        }
+        envelope::check_time(core, now_ms)?;
+        let mut concerned = submitted;
+        for recipient in &core.recipients {
+            let here = self.roster.is_served_by(&recipient.member, self.node);
+            if submitted || here {
+                self.takes(&recipient.member, &parsed)?;
+            }
+            concerned |= here;
+        }
+        if !concerned {
+            return Err(WireCode::UnknownRecipient);
+        }
+        let place = usize::try_from(number).ok();
+        let listed = place.and_then(|place| parsed.attachments.get(place));
+        let listed = *listed.ok_or(WireCode::NotFound)?;
+        Ok((listed, parsed.core.sender))
+    }
+
+    /// Spec: ATT-16.
+    fn has_attachments(&self, parsed: &Parsed, now_ms: u64) -> Result<(), WireCode> {
+        let mut listed = parsed.attachments.iter();
+        if listed.all(|listed| (self.is_whole)(*listed, now_ms)) {
+            Ok(())
+        } else {
+            Err(WireCode::AttachmentMissing)
+        }
     }
 
     /// Who gets it, and who has retired the key that it is sealed to. Spec: DEL-14, DEL-28.
@@ -233,7 +323,7 @@ impl Judge<'_> {
             if !parsed.wraps.contains_key(&number) {
                 continue;
             }
-            if self.takes(&recipient.member, &parsed.core)? != self.node {
+            if self.takes(&recipient.member, parsed)? != self.node {
                 return Err(WireCode::UnknownRecipient);
             }
             match self.opens(recipient, now_ms) {
@@ -263,8 +353,9 @@ impl Judge<'_> {
         }
     }
 
-    /// The node that serves `member`, if the member is live and takes this kind in this lane.
-    fn takes(&self, member: &str, core: &envelope::Core) -> Result<&str, WireCode> {
+    /// The node that serves `member`, if the member is live and takes this kind in this lane, and
+    /// attachments if there are any.
+    fn takes(&self, member: &str, parsed: &Parsed) -> Result<&str, WireCode> {
         let entry = self
             .roster
             .member(member)
@@ -272,8 +363,11 @@ impl Judge<'_> {
         if !entry.is_live() {
             return Err(WireCode::UnknownRecipient);
         }
-        if !entry.accepts(core.kind, core.lane) {
+        if !entry.accepts(parsed.core.kind, parsed.core.lane) {
             return Err(WireCode::NotAccepted);
+        }
+        if !parsed.attachments.is_empty() && !entry.attachments {
+            return Err(WireCode::AttachmentsRefused);
         }
         Ok(&entry.home_node)
     }
@@ -303,12 +397,14 @@ fn refuse(
 }
 
 fn admitted(parsed: &Parsed, envelope: Bytes) -> Admitted {
+    let roots = parsed.attachments.iter();
     Admitted {
         id: parsed.id,
         message_id: parsed.core.message_id,
         sender: parsed.core.sender.clone(),
         lane: parsed.core.lane,
         expires_ms: parsed.core.expires_ms,
+        attachments: roots.map(|listed| listed.root).collect(),
         envelope,
     }
 }

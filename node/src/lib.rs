@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod attachments;
 pub mod bells;
 pub mod cli;
 pub mod config;

@@ -24,6 +24,7 @@ use crate::{
     shared::Shared,
 };
 
+mod attachment;
 mod deliver;
 mod inbox;
 mod query;
@@ -142,6 +143,12 @@ async fn answer(shared: Arc<Shared>, session: Session, stream: Stream) {
             (R::GetReceipts(get), Client) => query::receipts(&shared, id, &get, &mut writer),
             (R::Deliver(deliver), Node) => {
                 deliver::serve(&shared, id, &deliver, &mut reader, &mut writer).await
+            }
+            (R::PutAttachment(put), _) => {
+                attachment::take(&shared, &peer.peer, &put, &mut reader, &mut writer).await
+            }
+            (R::GetAttachment(get), Client) => {
+                attachment::give(&shared, id, &get, &mut reader, &mut writer).await
             }
             (R::Relay(relay), Node) => relay::serve(&shared, id, relay, &mut writer).await,
             (R::GetProof(get), _) => query::proof(&shared, &get, &mut writer),

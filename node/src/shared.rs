@@ -11,6 +11,7 @@ use frex_proto::{error::WireCode, keys::VerifyingKey, roster::Roster};
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
+    attachments::Attachments,
     bells::Bells,
     config::NodeConfig,
     disk::{Disk, Space},
@@ -46,6 +47,8 @@ pub struct Shared {
     pub intake: Intake,
     /// With whom this organisation has suspended the exchange.
     pub suspensions: SuspensionHandle,
+    /// What travels beside envelopes.
+    pub attachments: Attachments,
     /// Runs checks off the network thread.
     pub workers: Workers,
     /// Wakes those who wait for something to be recorded.

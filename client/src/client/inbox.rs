@@ -104,6 +104,12 @@ impl From<&ItemError> for WireCode {
     }
 }
 
+impl From<ItemError> for WireCode {
+    fn from(error: ItemError) -> Self {
+        Self::from(&error)
+    }
+}
+
 /// Why a statement about an item was not recorded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -353,6 +359,33 @@ impl Inbox {
         let keys = sender.identity_keys_at(receipt.verified.time_ms);
         envelope::verify(&parsed, &keys, &mut self.signatures)?;
         envelope::check_body(&parsed, &wire.body)?;
+        let opened = self
+            .client
+            .unseal(&parsed, &wire.body, &mut self.contexts)?;
+        Ok((parsed, opened, receipt))
+    }
+}
+
+impl Client {
+    /// Opens an envelope again that was received, verified and kept: for its attachments. The
+    /// signature was verified when it came.
+    ///
+    /// # Errors
+    /// [`ItemError`].
+    pub fn reopen(&self, kept: &v1::Envelope) -> Result<(Parsed, Opened), ItemError> {
+        let parsed = envelope::parse(kept)?;
+        envelope::check_body(&parsed, &kept.body)?;
+        let opened = self.unseal(&parsed, &kept.body, &mut OpenContexts::new())?;
+        Ok((parsed, opened))
+    }
+
+    fn unseal(
+        &self,
+        parsed: &Parsed,
+        body: &[u8],
+        contexts: &mut OpenContexts,
+    ) -> Result<Opened, ItemError> {
+        let parts = &self.0;
         let ours = parsed.core.recipient(&parts.member);
         let ours = ours.map(|(_, recipient)| recipient.sealing_key_id);
         let now_ms = parts.environment.clock.now_ms();
@@ -363,14 +396,8 @@ impl Inbox {
             return Err(ItemError::NoKey);
         }
         let keys: Vec<_> = held.iter().collect();
-        let opened = envelope::open_cached(
-            &parsed,
-            &wire.body,
-            &parts.member,
-            &keys,
-            &mut self.contexts,
-        )?;
-        Ok((parsed, opened, receipt))
+        let opened = envelope::open_cached(parsed, body, &parts.member, &keys, contexts)?;
+        Ok(opened)
     }
 }
 

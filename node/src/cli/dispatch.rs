@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use super::{
-    Cli, Command, FederationCommand, LogCommand, ReceiptCommand, RosterCommand, completions, demo,
+    Cli, Command, FederationCommand, LogCommand, ReceiptCommand, RosterCommand,
+    attachment::{self, AttachmentCommand},
+    completions, demo,
     doctor::{self, Format},
     errors,
     failure::Done,
@@ -63,6 +65,10 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Send(args) => send::send(&args, json),
         Command::Inbox(args) => inbox::inbox(&args, json),
         Command::Show(args) => show::show(&args, json),
+        Command::Attachment(AttachmentCommand::Ls(args)) => attachment::list::list(&args, json),
+        Command::Attachment(AttachmentCommand::Fetch(args)) => {
+            attachment::fetch::fetch(&args, json)
+        }
         Command::Receipt(ReceiptCommand::Verify(args)) => receipt::verify::verify(&args, json),
         Command::Receipt(ReceiptCommand::Ls(args)) => receipt::list::list(&args.dir, json),
         Command::Receipt(ReceiptCommand::Fetch(args)) => receipt::fetch::fetch(&args, json),

@@ -6,14 +6,15 @@ use frex_client::{
     client::{Client, FailedItem, Inbox, InboxItem},
     keys::MemberHome,
 };
-use frex_proto::{id::EnvelopeId, limits, roster::Roster, v1};
+use frex_proto::{attachment::Attached, id::EnvelopeId, limits, roster::Roster, v1};
+use prost::Message;
 use serde_json::{Value, json};
 
 use super::{
     ConfirmArg, InboxArgs,
     failure::{Done, Failure, OrFail, PARTIAL},
     files,
-    member::{self, ABOUT, INBOX_DIR},
+    member::{self, ABOUT, INBOX_DIR, SEALED_ENVELOPE},
     output,
     time::rfc3339,
 };
@@ -142,6 +143,7 @@ impl Reader<'_> {
             extension(&item.opened.content_type)
         ));
         files::replace(&path, &item.opened.data)?;
+        self.keep_sealed(&item)?;
         let receipt = member::keep_receipt(&self.home.receipts_dir(), &item.receipt)?;
         let mut row = self.describe(&item, &path, &receipt);
         match self.confirm {
@@ -165,6 +167,28 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Of a report with attachments the envelope is kept as it came, and opened again when they
+    /// are fetched: so their keys lie nowhere in the clear. Spec: FIL-23.
+    fn keep_sealed(&self, item: &InboxItem) -> Result<(), Failure> {
+        if item.opened.attachments.is_empty() {
+            return Ok(());
+        }
+        let wraps = item.parsed.wraps.iter();
+        let envelope = v1::Envelope {
+            signed: item.parsed.signed_bytes.clone(),
+            wraps: wraps
+                .map(|(recipient, wrap)| v1::Wrap {
+                    recipient: *recipient,
+                    wrap: wrap.clone(),
+                })
+                .collect(),
+            body: item.body.clone(),
+        };
+        let folder = self.home.dir().join(INBOX_DIR);
+        let path = folder.join(format!("{}.{SEALED_ENVELOPE}", item.id()));
+        files::replace(&path, &envelope.encode_to_vec())
+    }
+
     fn describe(&self, item: &InboxItem, content: &Path, receipt: &Path) -> Value {
         let core = &item.parsed.core;
         let sender = self.roster.member(&core.sender);
@@ -179,6 +203,7 @@ impl Reader<'_> {
             "in_reply_to": core.in_reply_to.map(|id| id.to_string()),
             "recipients": core.recipients.iter().map(|recipient| recipient.member.clone()).collect::<Vec<_>>(),
             "file": content, "receipt": receipt, "state": "new",
+            "attachments": (1..).zip(&item.opened.attachments).map(describe_file).collect::<Vec<_>>(),
         })
     }
 
@@ -210,6 +235,15 @@ pub async fn next_waiting(
 ) -> Result<Option<Result<InboxItem, FailedItem>>, Failure> {
     let item = tokio::time::timeout(QUIET, inbox.next()).await;
     item.ok().flatten().transpose().or_fail(UNREAD)
+}
+
+/// Nothing of it is here yet.
+fn describe_file((number, attached): (u32, &Attached)) -> Value {
+    let file = &attached.file;
+    json!({
+        "number": number, "name": file.name, "media_type": file.media_type,
+        "bytes": file.bytes, "sha256": hex::encode(file.sha256), "state": "at the node",
+    })
 }
 
 fn extension(content_type: &str) -> &'static str {
@@ -246,4 +280,13 @@ fn print(rows: &[Value]) {
         ]);
     }
     output::print_table(&table);
+    for row in rows {
+        let files = row["attachments"].as_array().map_or(0, Vec::len);
+        if files > 0 {
+            let message = row["message"].as_str().unwrap_or_default();
+            output::message(format_args!(
+                "note: {files} files came with {message}; see them with:  frex attachment ls {message}"
+            ));
+        }
+    }
 }

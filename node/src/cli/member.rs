@@ -33,6 +33,8 @@ pub const SENT_DIR: &str = "sent";
 pub const INBOX_DIR: &str = "inbox";
 /// Ending of the file that says what is known of a fetched report.
 pub const ABOUT: &str = "about";
+/// Ending of the file with the sealed envelope of a fetched report that has attachments.
+pub const SEALED_ENVELOPE: &str = "envelope";
 /// Longest file about one message, sent or fetched.
 pub const ABOUT_BYTES_MAX: usize = 1024 * 1024;
 

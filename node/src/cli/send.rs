@@ -9,7 +9,8 @@ use std::{
 
 use frex_client::{
     client::{
-        DraftBuilder, DraftError, News, ProvenReceipt, SendError, Sending, SendingEvent, Unproven,
+        Client, DraftBuilder, DraftError, News, ProvenReceipt, SendError, Sending, SendingEvent,
+        Unproven,
     },
     environment::{Clock, Environment, Random},
     keys::{MemberHome, MemberSettings},
@@ -17,7 +18,7 @@ use frex_client::{
 };
 use frex_proto::{
     envelope::{self, Draft, SignedEnvelope},
-    error::WireCode,
+    error::{Retry, WireCode},
     id::{EnvelopeId, MessageId},
     limits,
     roster::Roster,
@@ -32,6 +33,7 @@ use super::{
     output,
     peer::suspend,
     receipt::fetch,
+    staged::Staged,
 };
 
 /// A node that is not there is looked for at least so long.
@@ -85,15 +87,23 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
         let roster = client.roster().current();
         let draft = words.build(&roster).map_err(|error| unsendable(&error))?;
         warn_of_suspended(&args.from, &draft)?;
+        let staged = Staged::of(&home.dir().join(SENT_DIR), &draft.message_id.to_string());
+        let (draft, before) = attach(&staged, draft, &roster, &args.attach).await?;
         let sent = Sent {
             home: &home,
             draft: &draft,
             content_type: &content_type,
             file: &args.file,
+            staged: &staged,
         };
-        let sending = client.send(draft.clone(), args.wait.0);
         let ear = Ear::new(&home, &roster, &draft, started);
-        let mut heard = listen(sending, &sent, ear).await?;
+        let mut heard = match before {
+            Some(envelope) => go_on(&client, envelope, &sent, ear, args.wait.0).await?,
+            None => listen(&client, client.send(draft.clone(), args.wait.0), &sent, ear).await?,
+        };
+        if heard.is_over() {
+            staged.remove()?;
+        }
         client.close().await;
         if let Some(members) = heard.to_finish() {
             let command = fetch::again(&home, draft.message_id, &members, &args.from);
@@ -105,6 +115,50 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
         }
         conclude(&args.from, &draft, &heard, json)
     })
+}
+
+/// The draft with the files sealed for it, or the envelope that was sealed before the command was
+/// stopped. Spec: ATT-17, ATT-23.
+async fn attach(
+    staged: &Staged,
+    mut draft: Draft,
+    roster: &Roster,
+    paths: &[PathBuf],
+) -> Result<(Draft, Option<SignedEnvelope>), Failure> {
+    let before = staged.envelope(&draft)?;
+    if before.is_some() || paths.is_empty() {
+        return Ok((draft, before));
+    }
+    for (member, _) in &draft.recipients {
+        if !roster.member(member).is_some_and(|entry| entry.attachments) {
+            let member = member.clone();
+            return Err(unsendable(&DraftError::AttachmentsRefused { member }));
+        }
+    }
+    output::message(format_args!(
+        "message {}: if this is stopped, the same command with  --message {}  goes on",
+        draft.message_id, draft.message_id
+    ));
+    draft.attachments = staged.seal(paths).await?;
+    Ok((draft, None))
+}
+
+/// Sends the very envelope of before, as [`listen`] does.
+async fn go_on(
+    client: &Client,
+    envelope: SignedEnvelope,
+    sent: &Sent<'_>,
+    mut ear: Ear<'_>,
+    wait: Duration,
+) -> Result<Heard, Failure> {
+    ear.sealed(0, &envelope);
+    sent.staged.upload(client, &envelope).await?;
+    let submission = client.submit(vec![envelope], wait).await;
+    let mut submission = submission.or_fail("the report cannot be sent")?;
+    while let Some(event) = submission.next().await {
+        ear.hear(event.news)?;
+    }
+    Ok(ear.heard)
 }
 
 fn content(args: &SendArgs) -> Result<(String, Vec<u8>), Failure> {
@@ -200,6 +254,7 @@ struct Sent<'a> {
     draft: &'a Draft,
     content_type: &'a str,
     file: &'a Path,
+    staged: &'a Staged,
 }
 
 impl Sent<'_> {
@@ -228,6 +283,10 @@ impl Sent<'_> {
             "envelope": id, "envelopes": envelopes, "recipients": recipients,
             "kind": member::kind_name(draft.kind), "lane": member::lane_name(draft.lane),
             "content_type": self.content_type, "bytes": draft.data.len(), "file": self.file,
+            "attachments": draft.attachments.iter().map(|attached| json!({
+                "name": attached.file.name, "bytes": attached.file.bytes,
+                "sha256": hex::encode(attached.file.sha256),
+            })).collect::<Vec<_>>(),
             "created_ms": draft.created_ms, "expires_ms": draft.expires_ms, "reply_by_ms": draft.reply_by_ms,
         });
         files::replace(&path, format!("{kept:#}\n").as_bytes())
@@ -235,13 +294,22 @@ impl Sent<'_> {
 }
 
 /// Hears it out and keeps every receipt as it comes.
-async fn listen(mut sending: Sending, sent: &Sent<'_>, mut ear: Ear<'_>) -> Result<Heard, Failure> {
+async fn listen(
+    client: &Client,
+    mut sending: Sending,
+    sent: &Sent<'_>,
+    mut ear: Ear<'_>,
+) -> Result<Heard, Failure> {
     while let Some(event) = sending.next().await {
         match event.or_fail("the report cannot be sent")? {
             // Before it leaves: whatever happens next, the ids of what was sent are known.
             SendingEvent::Sealed { round, envelope } => {
                 sent.remember(&envelope)?;
                 ear.sealed(round, &envelope);
+                if !sent.draft.attachments.is_empty() {
+                    sent.staged.keep(&envelope)?;
+                    sent.staged.upload(client, &envelope).await?;
+                }
             }
             SendingEvent::News(event) => ear.hear(event.news)?,
             SendingEvent::NotAgain { members, why } => ear.not_again(&members, &why),
@@ -391,6 +459,12 @@ impl Heard {
         let fates = self.fates.iter().filter(|(_, fate)| retired(fate));
         let members: Vec<&str> = fates.map(|(member, _)| member.as_str()).collect();
         (!members.is_empty()).then_some(members)
+    }
+
+    /// Whether the home node has it, or will never take it.
+    fn is_over(&self) -> bool {
+        let refused = self.refused.map(|code| code.info().retry);
+        self.submitted.is_some() || refused == Some(Retry::Never)
     }
 
     fn done(fate: &Fate) -> bool {

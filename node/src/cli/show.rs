@@ -15,39 +15,18 @@ use super::{
     output, receipt,
 };
 
-const RECEIVED: &str = "received";
+/// What is said of a message that came.
+pub const RECEIVED: &str = "received";
 /// Fewer letters would match by accident.
 const PREFIX_MIN: usize = 4;
 
 /// Shows what is kept under an envelope or message id.
 pub fn show(args: &ShowArgs, json: bool) -> Done {
     let home = member::open(&args.dir)?;
-    let wanted = args.id.to_ascii_lowercase();
-    if wanted.len() < PREFIX_MIN || !wanted.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(Failure::new(
-            WireCode::BadInput,
-            "an id is hexadecimal; give at least 4 letters of it",
-        ));
-    }
-    let found = find(&home, &wanted)?;
-    let (direction, about) = match &found[..] {
-        [one] => one,
-        [] => {
-            return Err(Failure::new(
-                WireCode::NotFound,
-                format!("nothing is kept under {wanted}"),
-            )
-            .advise("frex receipt ls, or frex inbox"));
-        }
-        _ => {
-            return Err(Failure::new(
-                WireCode::BadInput,
-                format!("{wanted} fits {} ids: give more letters", found.len()),
-            ));
-        }
-    };
+    let (direction, about) = find_one(&home, &args.id)?;
+    let about = &about;
     let receipts = receipts(&home, about["message"].as_str().unwrap_or_default())?;
-    let content = match *direction {
+    let content = match direction {
         RECEIVED => content(&home, about)?,
         _ => None,
     };
@@ -86,6 +65,33 @@ pub fn show(args: &ShowArgs, json: bool) -> Done {
         }
     }
     Ok(0)
+}
+
+/// What is kept of the one message whose envelope or message id begins so, and its direction.
+///
+/// # Errors
+/// None or several begin so.
+pub fn find_one(home: &MemberHome, id: &str) -> Result<(&'static str, Value), Failure> {
+    let wanted = id.to_ascii_lowercase();
+    if wanted.len() < PREFIX_MIN || !wanted.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Failure::new(
+            WireCode::BadInput,
+            "an id is hexadecimal; give at least 4 letters of it",
+        ));
+    }
+    let mut found = find(home, &wanted)?;
+    match (found.pop(), found.len()) {
+        (Some(one), 0) => Ok(one),
+        (None, _) => Err(Failure::new(
+            WireCode::NotFound,
+            format!("nothing is kept under {wanted}"),
+        )
+        .advise("frex receipt ls, or frex inbox")),
+        (Some(_), others) => Err(Failure::new(
+            WireCode::BadInput,
+            format!("{wanted} fits {} ids: give more letters", others + 1),
+        )),
+    }
 }
 
 /// What is kept of envelopes whose envelope or message id begins so.

@@ -347,6 +347,13 @@ async fn record(
                     outbox_key: Some(item.key),
                 }));
             }
+            Err(Refusal {
+                code: WireCode::AttachmentMissing,
+                ..
+            }) => tried.push(Tried {
+                key: item.key,
+                attempt: Attempt::Attachments,
+            }),
             Err(Refusal { code, .. }) if gives_up(code) => {
                 tried.push(give_up(shared, node, &item, code).await);
             }

@@ -1,7 +1,7 @@
 //! The worker of one destination: connects, keeps requests in flight, tries again.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
     pin::pin,
     sync::Arc,
@@ -18,7 +18,7 @@ use frex_proto::{
 };
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
-use super::{Attempt, Tried, request};
+use super::{Attempt, Tried, attachments, request};
 use crate::{
     ledger::{LedgerError, records::OutboxItem},
     shared::Shared,
@@ -48,6 +48,7 @@ pub async fn run(shared: Arc<Shared>, node: String) {
         cursors: Default::default(),
         in_flight: BTreeSet::new(),
         resting: BTreeMap::new(),
+        lacking: VecDeque::new(),
         backoff: Backoff::default(),
         bell: shared.bells.outbox(&node),
         changes: shared.membership.roster().changes(),
@@ -72,9 +73,15 @@ struct Worker {
     in_flight: BTreeSet<Bytes>,
     /// Items that were refused for a while.
     resting: BTreeMap<Bytes, Resting>,
+    /// Items of which the destination lacks attachments, in the order in which it said so. They
+    /// count as in flight until it has them.
+    lacking: VecDeque<Bytes>,
     /// Failures to reach the destination at all.
     backoff: Backoff,
 }
+
+/// How many chunks the destination was brought, or why not all.
+type Brought = Result<u32, WireCode>;
 
 struct Resting {
     until: Instant,
@@ -223,7 +230,8 @@ impl Worker {
     async fn exchange(&mut self, session: &Session) -> TransportError {
         self.cursors = Default::default();
         self.in_flight.clear();
-        let mut requests = JoinSet::new();
+        self.lacking.clear();
+        let (mut requests, mut bringing) = (JoinSet::new(), JoinSet::new());
         let mut attempts = Arc::new(request::Verifier::new(&self.shared, &self.node));
         let mut rng = self.shared.environment.random.rng();
         let membership = self.shared.membership.clone();
@@ -251,10 +259,8 @@ impl Worker {
                     Err(error) => self.index_failed(&error).await,
                 }
             }
-            let wake = self.resting.values().map(|resting| resting.until).min();
-            let wake = wake
-                .unwrap_or_else(|| Instant::now() + LOOK_AGAIN)
-                .min(Instant::now() + LOOK_AGAIN);
+            self.bring_next(&mut bringing, session);
+            let wake = self.wake();
             tokio::select! {
                 biased;
                 reason = session.closed() => return reason,
@@ -273,11 +279,54 @@ impl Worker {
                         self.settle(tried);
                     }
                 }
+                Some(done) = bringing.join_next() => {
+                    if let Ok((key, brought)) = done {
+                        self.brought(key, brought);
+                    }
+                }
                 changed = self.bell.changed() => if changed.is_err() {
                     std::future::pending::<()>().await;
                 },
                 () = tokio::time::sleep_until(wake) => {}
             }
+        }
+    }
+
+    /// When to look again. What is under way has had its rest, and wakes nobody.
+    fn wake(&self) -> Instant {
+        let resting = self.resting.iter();
+        let idle = resting.filter(|(key, _)| !self.in_flight.contains(*key));
+        let look_again = Instant::now() + LOOK_AGAIN;
+        let next = idle.map(|(_, resting)| resting.until).min();
+        next.map_or(look_again, |next| next.min(look_again))
+    }
+
+    /// Brings the attachments of one item at a time: their chunks take turns with large envelopes,
+    /// and must leave turns to them. Spec: TRN-8, ATT-18.
+    fn bring_next(&mut self, bringing: &mut JoinSet<(Bytes, Brought)>, session: &Session) {
+        if !bringing.is_empty() {
+            return;
+        }
+        if let Some(key) = self.lacking.pop_front() {
+            let (shared, session) = (self.shared.clone(), session.clone());
+            bringing.spawn(async move {
+                let brought = attachments::bring(&shared, &session, &key).await;
+                (key, brought)
+            });
+        }
+    }
+
+    /// An item whose attachments are there now goes at once. One for which nothing was brought
+    /// waits as after any refusal, so that a peer that lacks them for ever is not asked for ever.
+    fn brought(&mut self, key: Bytes, brought: Brought) {
+        self.in_flight.remove(&key);
+        match brought {
+            Ok(chunks) if chunks > 0 => {
+                tracing::info!(node = %self.node, chunks, "attachments brought");
+                self.rest(key).until = Instant::now();
+            }
+            Ok(_) => self.refused(key, WireCode::AttachmentMissing, 0),
+            Err(code) => self.refused(key, code, 0),
         }
     }
 
@@ -355,19 +404,10 @@ impl Worker {
             Attempt::Again {
                 code,
                 retry_after_ms,
-            } => {
-                let slot = tried
-                    .key
-                    .len()
-                    .checked_sub(9)
-                    .and_then(|place| tried.key.get(place).copied());
-                let lane = slot.and_then(|slot| LANES.get(usize::from(slot))).copied();
-                let mut rng = self.shared.environment.random.rng();
-                let resting = self.rest(tried.key);
-                let lane = lane.unwrap_or(v1::Lane::Normal);
-                let wait_ms = resting.backoff.refused(lane, retry_after_ms, &mut rng);
-                resting.until = Instant::now() + Duration::from_millis(wait_ms);
-                tracing::info!(node = %self.node, code = %code, wait_ms, "refused, will be tried again");
+            } => self.refused(tried.key, code, retry_after_ms),
+            Attempt::Attachments => {
+                self.in_flight.insert(tried.key.clone());
+                self.lacking.push_back(tried.key);
             }
             Attempt::Withheld(by) => {
                 // Another list may have come into force meanwhile.
@@ -380,6 +420,20 @@ impl Worker {
                 }
             }
         }
+    }
+
+    fn refused(&mut self, key: Bytes, code: WireCode, retry_after_ms: u64) {
+        let slot = key
+            .len()
+            .checked_sub(9)
+            .and_then(|place| key.get(place).copied());
+        let lane = slot.and_then(|slot| LANES.get(usize::from(slot))).copied();
+        let mut rng = self.shared.environment.random.rng();
+        let resting = self.rest(key);
+        let lane = lane.unwrap_or(v1::Lane::Normal);
+        let wait_ms = resting.backoff.refused(lane, retry_after_ms, &mut rng);
+        resting.until = Instant::now() + Duration::from_millis(wait_ms);
+        tracing::info!(node = %self.node, code = %code, wait_ms, "refused, will be tried again");
     }
 
     fn rest(&mut self, key: Bytes) -> &mut Resting {

@@ -13,6 +13,8 @@ use super::*;
 
 const NOW: u64 = 1_900_000_000_000;
 const DAY: u64 = 24 * 60 * 60 * 1000;
+/// The attachment that is whole at every node.
+const WHOLE: [u8; 32] = [7; 32];
 /// Members with the node that serves them; `gone` is revoked, `choosy` takes no reports.
 const MEMBERS: [(&str, &str); 5] = [
     ("a", "node-a"),
@@ -107,6 +109,7 @@ fn intake(node: &str) -> Intake {
         roster: RosterHandle::new(roster()),
         node: node.to_owned(),
         suspensions: SuspensionHandle::default(),
+        is_whole: Arc::new(|listed, _| listed.root == WHOLE),
     }
 }
 
