@@ -14,7 +14,7 @@ from pathlib import Path
 
 import check
 
-SAME = {"spec", "what", "op", "expect", "result", "algorithm"}
+SAME = {"spec", "what", "op", "expect", "result", "algorithm", "length", "fill", "change", "bytes"}
 SECRET = {"secrets", "keys", "sender_keys", "forwarder_keys", "author_keys"}
 LENGTHS = {"leaf_hash", "root", "old_root", "new_root", "envelope_id", "root_sha256", "header"}
 

@@ -1,0 +1,4 @@
+//! Delivery that loses nothing: real processes.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod attachments;
