@@ -1,5 +1,5 @@
 //! Attachments between the member's files and the home node. A lost session is made again and the
-//! transfer goes on with what is missing. Spec: MBR-13.
+//! transfer goes on with what is missing. Spec: ATT-24.
 
 use std::{io, time::Duration};
 

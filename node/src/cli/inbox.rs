@@ -168,7 +168,7 @@ impl Reader<'_> {
     }
 
     /// Of a report with attachments the envelope is kept as it came, and opened again when they
-    /// are fetched: so their keys lie nowhere in the clear. Spec: FIL-23.
+    /// are fetched: so their keys lie nowhere in the clear. Spec: ATT-25.
     fn keep_sealed(&self, item: &InboxItem) -> Result<(), Failure> {
         if item.opened.attachments.is_empty() {
             return Ok(());

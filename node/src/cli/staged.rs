@@ -1,7 +1,7 @@
 //! Attachments of a message between sealing and SUBMITTED. Below `sent` lies a folder of the
 //! message's id with the sealed chunks and hashes of each file, and the sealed envelope, so that a
 //! command that was stopped goes on with the very same. There is no key among them, and nothing
-//! that the sender could open. Spec: ATT-23, FIL-22.
+//! that the sender could open. Spec: ATT-23.
 
 use std::{
     fs::{self, File},

@@ -173,7 +173,8 @@ fn committed(content: &[u8]) -> v1::Envelope {
 /// As [`committed`], for an envelope of these parts.
 pub(crate) fn committed_in(parts: Parts, content: &[u8]) -> v1::Envelope {
     const CONTENT_KEY: [u8; 32] = [4; 32];
-    let padded = (40 + content.len()).next_multiple_of(if content.len() < 24 { 4 } else { 8 });
+    let exponent = (40 + content.len()).ilog2();
+    let padded = (40 + content.len()).next_multiple_of(1 << (exponent - exponent.ilog2() - 1));
     let body_len = 56 + padded as u64 + 16;
     let commitment = label::hmac_sha256(&[9; 32], &[label::CONTENT, content]);
     let mut parts = parts.with_core(|core| {
