@@ -49,6 +49,12 @@ pub enum StreamError {
     Content(#[from] TransferError),
 }
 
+impl From<StreamError> for WireCode {
+    fn from(error: StreamError) -> Self {
+        Self::from(&error)
+    }
+}
+
 impl From<&StreamError> for WireCode {
     fn from(error: &StreamError) -> Self {
         match error {

@@ -34,6 +34,8 @@ mod map;
 mod read;
 mod store;
 mod survey;
+#[cfg(test)]
+mod tests;
 
 pub use survey::{Survey, survey};
 

@@ -27,9 +27,15 @@ use crate::{
 #[derive(Debug)]
 pub enum Verdict {
     /// Record it.
-    Record(Entry),
+    Record(Box<Entry>),
     /// Answer with this code; nothing is recorded.
     Refuse(WireCode),
+}
+
+impl Verdict {
+    fn record(entry: Entry) -> Self {
+        Self::Record(Box::new(entry))
+    }
 }
 
 /// An envelope as it came: decoded for judging, encoded for keeping.
@@ -160,7 +166,7 @@ impl Judge<'_> {
             }
         }
         self.has_attachments(&parsed, now_ms)?;
-        Ok(Verdict::Record(Entry::Submit {
+        Ok(Verdict::record(Entry::Submit {
             recipients: core
                 .recipients
                 .iter()
@@ -197,14 +203,14 @@ impl Judge<'_> {
             // What may pass by itself is tried again; what never will is refused for the record.
             Err(code) if code.info().retry == Retry::Later => return Err(code),
             Err(code) => {
-                return Ok(Verdict::Record(Entry::Reject {
+                return Ok(Verdict::record(Entry::Reject {
                     admitted,
                     code,
                     recipients: Vec::new(),
                 }));
             }
         };
-        Ok(Verdict::Record(if members.is_empty() {
+        Ok(Verdict::record(if members.is_empty() {
             Entry::Reject {
                 admitted,
                 code: WireCode::KeyRetired,
@@ -387,7 +393,7 @@ fn refuse(
         return Verdict::Refuse(code);
     };
     let recipients = core.recipients.into_iter();
-    Verdict::Record(Entry::Refuse {
+    Verdict::record(Entry::Refuse {
         message: MessageKey::new(&core.sender, core.message_id),
         id,
         recipients: recipients.map(|recipient| recipient.member).collect(),

@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use frex_client::{
     client::{Client, ClientConfig, InboxItem, News},
     environment::{Clock, Environment, Random},
@@ -23,6 +24,7 @@ use frex_node::node::{Execution, Node};
 use frex_proto::{
     attachment::{Attached, Hashes, Held, Opener, Sealer},
     envelope::SignedEnvelope,
+    error::WireCode,
     keys::SealingSecretKey,
     limits::{self, CHUNK_BYTES},
     v1,
@@ -249,6 +251,32 @@ async fn fetch(client: &Client, item: &InboxItem) -> Vec<u8> {
     plain
 }
 
+/// Everybody has what they need: the sender's node keeps nothing, the recipient's for a week.
+async fn forget(scene: &Scene, seed: u64, nodes: (Node, Node)) {
+    sleep(Duration::from_secs(3600)).await;
+    assert_eq!(
+        scene.files("platform"),
+        [""; 0],
+        "seed {seed}: settled, so removed"
+    );
+    assert_eq!(
+        scene.files("police").len(),
+        2,
+        "seed {seed}: kept for the grace"
+    );
+    // Off for a week, so that nobody needs to simulate it.
+    scene.machines.values().for_each(Machine::crash);
+    drop(nodes);
+    sleep(Duration::from_millis(limits::ATTACHMENT_GRACE_MS)).await;
+    let _police = scene.node("police").await;
+    sleep(Duration::from_secs(3600)).await;
+    assert_eq!(
+        scene.files("police"),
+        [""; 0],
+        "seed {seed}: the grace is over"
+    );
+}
+
 fn history(seed: u64) -> (String, u64) {
     world::run(seed, |world| async move {
         let scene = Scene::new(&world);
@@ -297,36 +325,15 @@ fn history(seed: u64) -> (String, u64) {
                 .unwrap();
         }
         assert_eq!(police.status().log_size, 2, "seed {seed}: ACCEPTED, OPENED");
-        sleep(Duration::from_secs(3600)).await;
-        assert_eq!(
-            scene.files("platform"),
-            [""; 0],
-            "seed {seed}: settled, so removed"
-        );
-        assert_eq!(
-            scene.files("police").len(),
-            2,
-            "seed {seed}: kept for the grace"
-        );
-        // Off for a week, so that nobody needs to simulate it.
-        scene.machines.values().for_each(Machine::crash);
-        drop((platform, police, sender, reader));
-        sleep(Duration::from_millis(limits::ATTACHMENT_GRACE_MS)).await;
-        let police = scene.node("police").await;
-        sleep(Duration::from_secs(3600)).await;
-        assert_eq!(
-            scene.files("police"),
-            [""; 0],
-            "seed {seed}: the grace is over"
-        );
-        drop(police);
+        forget(&scene, seed, (platform, police)).await;
+        drop((sender, reader));
         world
             .network()
             .trace(|trace| (trace.hash(), trace.faults()))
     })
 }
 
-// ATT-15, ATT-16, ATT-18, ATT-21: whatever breaks in between, the file arrives as it was, what was
+// ATT-15, ATT-16, ATT-18, ATT-21, LIM-79: whatever breaks in between, the file arrives as it was, what was
 // acknowledged is durable, and nothing is kept for longer than it is needed.
 #[test]
 fn an_attachment_survives_loss_partition_and_power_cuts() {
@@ -340,4 +347,61 @@ fn an_attachment_survives_loss_partition_and_power_cuts() {
         println!("seed {seed}: {faults} faults, trace {hash}");
         assert!(faults > 0, "seed {seed}: nothing went wrong");
     }
+}
+
+// ATT-13, ATT-16, ATT-19, ATT-24: nothing is submitted before its attachment, what is there is not sent
+// again, and a member gets it by the envelope that was accepted for it, and by nothing else.
+#[test]
+fn an_attachment_goes_before_its_envelope_and_to_its_recipients_alone() {
+    world::run(1, |world| async move {
+        let scene = Scene::new(&world);
+        let (_platform, _police) = (scene.node("platform").await, scene.node("police").await);
+        let sender = scene.client("platform", "platform-client").await;
+        let reader = scene.client("police", "police-client").await;
+        let file = file(&world);
+        let listed = file.attached.listed;
+        let envelope = seal(&sender, &file.attached);
+        let early = sender.submit(vec![envelope.clone()], Duration::ZERO).await;
+        let early = early.unwrap().finish().await;
+        let code = WireCode::AttachmentMissing;
+        assert!(
+            matches!(&early[..], [event] if matches!(event.news, News::Refused { code: heard } if heard == code))
+        );
+
+        send(&sender, &envelope, &file).await;
+        let mut seen = Vec::new();
+        let mut read = |_| panic!("all of it is there");
+        let mut progress = |done, of| seen.push((done, of));
+        let again = sender.put_attachment(&envelope, 0, &file.hashes, &mut read, &mut progress);
+        again.await.unwrap();
+        assert_eq!(seen, [(listed.chunks(), listed.chunks())]);
+
+        let fetched = |client: &Client, signed: &Bytes, attachment| {
+            let held = Held::none(listed);
+            let mut fetching = client.fetch_attachment(signed.clone(), attachment, listed, held);
+            async move { fetching.next().await.map_err(WireCode::from) }
+        };
+        let code = WireCode::NotFound;
+        assert_eq!(
+            fetched(&sender, &envelope.signed, 0).await,
+            Err(code),
+            "no recipient"
+        );
+        assert_eq!(
+            fetched(&reader, &envelope.signed, 1).await,
+            Err(code),
+            "no such"
+        );
+        let other = seal(&sender, &file.attached);
+        assert_eq!(
+            fetched(&reader, &other.signed, 0).await,
+            Err(code),
+            "not accepted"
+        );
+        let (number, _) = fetched(&reader, &envelope.signed, 0)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(number, 0);
+    });
 }

@@ -144,7 +144,7 @@ impl Attachments {
     }
 
     /// Removes what no envelope needed and nobody added to for too long. Spec: LIM-78.
-    async fn remove_stale(&self, now_ms: u64) -> Result<(), LedgerError> {
+    pub(super) async fn remove_stale(&self, now_ms: u64) -> Result<(), LedgerError> {
         let mut stale = Vec::new();
         {
             let mut known = self.known();

@@ -166,6 +166,11 @@ impl Attachments {
     fn create(&self, hashes: Hashes, sender: &str, now_ms: u64) -> io::Result<Arc<Mutex<Part>>> {
         let (disk, listed) = (self.0.disk.as_ref(), hashes.listed());
         let mut known = self.known();
+        // Somebody else may have begun meanwhile.
+        let begun = known.get(&listed.root).and_then(|entry| entry.part.clone());
+        if let Some(part) = begun {
+            return Ok(part);
+        }
         let file = |extension| disk.open(&map::path(&self.0.folder, &listed.root, extension), true);
         let (map_file, chunks) = (file(map::MAP)?, file(map::PART)?);
         map::create(map_file.as_ref(), &hashes, sender, now_ms)?;

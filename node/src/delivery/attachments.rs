@@ -2,10 +2,7 @@
 //! heard. Spec: ATT-18.
 
 use bytes::Bytes;
-use frex_client::{
-    attachment::{Put, StreamError},
-    transport::Session,
-};
+use frex_client::{attachment::Put, transport::Session};
 use frex_proto::{attachment::Listed, envelope, error::WireCode, v1};
 use prost::Message;
 
@@ -25,17 +22,19 @@ pub(super) async fn bring(
     for (number, listed) in (0..).zip(list) {
         let outgoing = shared.attachments.give(listed, shared.now_ms()).await?;
         let put = Put::begin(session, signed.clone(), number, listed).await;
-        let mut put = put.map_err(code)?;
+        let mut put = put.map_err(WireCode::from)?;
         if !put.held().is_whole() {
-            put.hashes(outgoing.hashes()).await.map_err(code)?;
+            put.hashes(outgoing.hashes())
+                .await
+                .map_err(WireCode::from)?;
         }
         let missing: Vec<u32> = put.held().missing().collect();
         for chunk in missing {
             let sealed = outgoing.chunk(chunk).await?;
-            put.chunk(chunk, &sealed).await.map_err(code)?;
+            put.chunk(chunk, &sealed).await.map_err(WireCode::from)?;
             brought += 1;
         }
-        put.finish().await.map_err(code)?;
+        put.finish().await.map_err(WireCode::from)?;
     }
     Ok(brought)
 }
@@ -49,8 +48,4 @@ fn needed(shared: &Shared, key: &Bytes) -> Result<(Bytes, Vec<Listed>), LedgerEr
     let kept = v1::Envelope::decode(record.envelope).map_err(|_| LedgerError::Record)?;
     let parsed = envelope::parse(&kept).map_err(|_| LedgerError::Record)?;
     Ok((parsed.signed_bytes, parsed.attachments))
-}
-
-fn code(error: StreamError) -> WireCode {
-    WireCode::from(&error)
 }

@@ -369,12 +369,7 @@ pub fn changes(
             changes.push(put(Table::Message, key, kept));
         }
         ATTACHMENT_RELEASED | ATTACHMENT_REMOVED => {
-            let row = record.attachments.first().ok_or(LedgerError::Record)?;
-            let until_ms = Bytes::copy_from_slice(&record.until_ms.to_be_bytes());
-            changes.push(match kind {
-                ATTACHMENT_RELEASED => put(Table::Attachment, row.to_vec(), until_ms),
-                _ => delete(Table::Attachment, row.to_vec()),
-            });
+            changes.push(row_change(kind, record)?);
         }
         RELAYED => {}
         _ => return Err(LedgerError::Record),
@@ -390,6 +385,15 @@ fn needs(changes: &mut Vec<Change>, record: &Record, need: Need, position: Posit
         let key = attachment_key(root, need, position);
         changes.push(put(Table::Attachment, key, Bytes::new()));
     }
+}
+
+fn row_change(kind: RecordKind, record: &Record) -> Result<Change, LedgerError> {
+    let row = record.attachments.first().ok_or(LedgerError::Record)?;
+    let until_ms = Bytes::copy_from_slice(&record.until_ms.to_be_bytes());
+    Ok(match kind {
+        ATTACHMENT_RELEASED => put(Table::Attachment, row.to_vec(), until_ms),
+        _ => delete(Table::Attachment, row.to_vec()),
+    })
 }
 
 fn stage_changes(

@@ -61,7 +61,7 @@ pub(super) async fn serve(
             }
             Verdict::Record(entry) => {
                 open.listen(number, &entry, &ear, &roster);
-                entries.push(entry);
+                entries.push(*entry);
                 numbers.push(number);
             }
         }

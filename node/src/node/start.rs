@@ -83,15 +83,7 @@ pub(super) async fn start(
     let greeter = greeter(&parts, &id, &ledger);
     let endpoint = bind(&parts, &greeter)?;
     let shared = Arc::new(Shared {
-        intake: Intake {
-            roster: parts.roster.clone(),
-            node: id.clone(),
-            suspensions: suspensions.clone(),
-            is_whole: {
-                let attachments = attachments.clone();
-                Arc::new(move |listed, now_ms| attachments.is_whole(listed, now_ms))
-            },
-        },
+        intake: intake(&parts, &suspensions, attachments.clone()),
         suspensions,
         attachments,
         membership: membership(&parts, &workers),
@@ -159,6 +151,15 @@ fn membership(parts: &NodeParts, workers: &Workers) -> Membership {
         Arc::new(DataStore::new(parts.disk.clone(), &parts.data)),
         Arc::new(move |work| workers.start(work)),
     )
+}
+
+fn intake(parts: &NodeParts, suspensions: &SuspensionHandle, attachments: Attachments) -> Intake {
+    Intake {
+        roster: parts.roster.clone(),
+        node: parts.config.node.clone(),
+        suspensions: suspensions.clone(),
+        is_whole: Arc::new(move |listed, now_ms| attachments.is_whole(listed, now_ms)),
+    }
 }
 
 /// Their disk has threads of its own: a sync there holds nobody else up.

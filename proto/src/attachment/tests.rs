@@ -6,6 +6,8 @@ use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use super::*;
 use crate::{label, limits};
 
+type Change = dyn Fn(&mut Vec<Vec<u8>>);
+
 /// A file that repeats nowhere within a few chunks.
 fn file(bytes: usize) -> Vec<u8> {
     let blocks = (0..bytes.div_ceil(32) as u64).map(|at| label::sha256(&[&at.to_be_bytes()]));
@@ -81,6 +83,15 @@ fn v1_of(listed: Listed) -> crate::v1::Attachment {
     }
 }
 
+// ATT-6: the root of two chunks, by hand.
+#[test]
+fn the_root_is_that_of_a_tree_over_the_chunks() {
+    let sealed = seal(&file(limits::CHUNK_BYTES + 1), 1);
+    let [left, right] = [0, 1].map(|at| crate::log::leaf_hash(&sealed.chunks[at]));
+    let root = crate::log::node_hash(&left, &right);
+    assert_eq!(sealed.attached.listed.root, root);
+}
+
 // ATT-3: up to 4 KiB all files look the same, above that nearly the same.
 #[test]
 fn the_length_of_a_file_hides_among_others() {
@@ -95,12 +106,12 @@ fn the_length_of_a_file_hides_among_others() {
 fn chunks_that_were_changed_exchanged_cut_or_added_do_not_open() {
     let sealed = seal(&file(2 * limits::CHUNK_BYTES + 5), 1);
     let chunks = &sealed.chunks;
-    let damaged = |change: &dyn Fn(&mut Vec<Vec<u8>>)| {
+    let damaged = |change: &Change| {
         let mut chunks = chunks.clone();
         change(&mut chunks);
         open(&sealed.attached, &chunks)
     };
-    let changes: [&dyn Fn(&mut Vec<Vec<u8>>); 7] = [
+    let changes: [&Change; 7] = [
         &|chunks| chunks[1][17] ^= 1,
         &|chunks| chunks.swap(0, 1),
         &|chunks| chunks[1] = chunks[0].clone(),

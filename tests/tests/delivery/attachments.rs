@@ -179,7 +179,53 @@ impl Scene {
     }
 }
 
-// ATT-8, ATT-12, ATT-15, ATT-16, ATT-18, ATT-22, ATT-23: kill -9 of each program in the middle of the
+/// Sends the file, while the client, then either node is killed in the middle.
+fn send(scene: &mut Scene, home: &mut NodeProcess, away: &mut NodeProcess) {
+    let sending = scene.begin_send();
+    wait_until("a first upload", || scene.is_coming(SENDER));
+    drop(sending);
+    assert!(
+        scene.is_coming(SENDER),
+        "the client was killed in the middle"
+    );
+    let sending = scene.begin_send();
+    thread::sleep(Duration::from_millis(100));
+    scene.restart(home, SENDER);
+    wait_until("a transfer between nodes", || scene.is_coming(RECEIVER));
+    scene.restart(away, RECEIVER);
+    assert!(
+        scene.is_coming(RECEIVER),
+        "the node was killed in the middle"
+    );
+    thread::sleep(Duration::from_millis(50));
+    scene.restart(home, SENDER);
+    let sent = scene.finish(sending);
+    assert_eq!(sent.exit, Some(0), "{sent:?}");
+    assert_eq!(sent.json()["recipients"][0]["state"], "accepted");
+    let staged = scene.dir.join(SENDER).join("member/sent").join(MESSAGE);
+    assert!(!staged.exists(), "nothing sealed is left behind");
+}
+
+/// Fetches it, while the client, then the node is killed in the middle.
+fn fetch(scene: &mut Scene, away: &mut NodeProcess) {
+    let fetching = scene.begin_fetch();
+    let unfinished = |scene: &Scene| {
+        let parts = ending(&scene.out, "part");
+        parts
+            .iter()
+            .any(|part| fs::metadata(part).is_ok_and(|about| about.len() > 0))
+    };
+    wait_until("a first fetch", || unfinished(scene));
+    drop(fetching);
+    assert!(unfinished(scene), "the client was killed in the middle");
+    let fetching = scene.begin_fetch();
+    thread::sleep(Duration::from_millis(50));
+    scene.restart(away, RECEIVER);
+    let fetched = scene.finish(fetching);
+    assert_eq!(fetched.exit, Some(0), "{fetched:?}");
+}
+
+// ATT-8, ATT-12, ATT-15, ATT-16, ATT-18, ATT-22, ATT-23, ATT-25: kill -9 of each program in the middle of the
 // transfer costs nothing but time, and none of them holds the file in memory.
 #[test]
 fn a_file_arrives_though_every_program_is_killed_on_the_way() {
@@ -198,51 +244,17 @@ fn a_file_arrives_though_every_program_is_killed_on_the_way() {
     let mut away = started(&scene.frex, RECEIVER);
     let began = Instant::now();
 
-    let sending = scene.begin_send();
-    wait_until("a first upload", || scene.is_coming(SENDER));
-    drop(sending);
-    assert!(
-        scene.is_coming(SENDER),
-        "the client was killed in the middle"
-    );
-    let sending = scene.begin_send();
-    thread::sleep(Duration::from_millis(100));
-    scene.restart(&mut home, SENDER);
-    wait_until("a transfer between nodes", || scene.is_coming(RECEIVER));
-    scene.restart(&mut away, RECEIVER);
-    assert!(
-        scene.is_coming(RECEIVER),
-        "the node was killed in the middle"
-    );
-    thread::sleep(Duration::from_millis(50));
-    scene.restart(&mut home, SENDER);
-    let sent = scene.finish(sending);
-    assert_eq!(sent.exit, Some(0), "{sent:?}");
-    assert_eq!(sent.json()["recipients"][0]["state"], "accepted");
-    let staged = scene.dir.join(SENDER).join("member/sent").join(MESSAGE);
-    assert!(!staged.exists(), "nothing sealed is left behind");
-
+    send(&mut scene, &mut home, &mut away);
     let inbox = scene.frex.done(&["inbox", RECEIVER]);
+    let kept = ending(&scene.dir.join(RECEIVER).join("member/inbox"), "envelope");
+    let mode = fs::metadata(&kept[0]).unwrap().permissions().mode();
+    assert_eq!((kept.len(), mode & 0o777), (1, 0o600));
     let file = &inbox["items"][0]["attachments"][0];
     assert_eq!(file["name"], FILE);
     assert_eq!(file["bytes"], bytes);
     assert_eq!(file["sha256"], hash_before.as_str());
     assert_eq!(file["state"], "at the node", "nothing is fetched unasked");
-    let fetching = scene.begin_fetch();
-    let unfinished = |scene: &Scene| {
-        let parts = ending(&scene.out, "part");
-        parts
-            .iter()
-            .any(|part| fs::metadata(part).is_ok_and(|about| about.len() > 0))
-    };
-    wait_until("a first fetch", || unfinished(&scene));
-    drop(fetching);
-    assert!(unfinished(&scene), "the client was killed in the middle");
-    let fetching = scene.begin_fetch();
-    thread::sleep(Duration::from_millis(50));
-    scene.restart(&mut away, RECEIVER);
-    let fetched = scene.finish(fetching);
-    assert_eq!(fetched.exit, Some(0), "{fetched:?}");
+    fetch(&mut scene, &mut away);
     let target = scene.out.join(FILE);
     assert_eq!(hash(&target), hash_before);
     let mode = fs::metadata(&target).unwrap().permissions().mode();

@@ -115,11 +115,8 @@ impl Sequencer {
                     code: *code as u32,
                     ..Record::about(*message)
                 };
-                Ok(Plan::of(Planned::plain(
-                    job,
-                    records::UNDELIVERABLE,
-                    record,
-                )))
+                let planned = Planned::plain(job, records::UNDELIVERABLE, record);
+                Ok(Plan::of(planned))
             }
         }
     }
