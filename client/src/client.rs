@@ -20,6 +20,7 @@ use crate::{
     transport::{RosterHandle, Socket, TransportError},
 };
 
+mod attach;
 mod bulk;
 mod connect;
 mod control;
@@ -36,6 +37,7 @@ mod send;
 mod submit;
 mod verify;
 
+pub use attach::{AttachmentError, Fetching};
 pub use bulk::{
     BulkEnded, BulkError, BulkEvent, BulkFate, BulkNews, BulkSender, BulkSettings, Sealing,
 };

@@ -1,12 +1,14 @@
 //! What a FREX member's program needs: keys, connection, submit, inbox.
 //!
 //! Read in this order: [`environment`] (time and randomness), [`tls`] (who may talk),
-//! [`transport`] (how bytes travel), [`join`] (how newcomers meet a member), [`membership`] (how
-//! news of the roster come), [`passphrase`] and [`keys`] (what a member keeps on disk), [`client`]
-//! (submit and inbox), [`report`] (what is said inside), [`sent`] (what was sent before).
+//! [`transport`] (how bytes travel), [`attachment`] (how files travel), [`join`] (how newcomers
+//! meet a member), [`membership`] (how news of the roster come), [`passphrase`] and [`keys`] (what
+//! a member keeps on disk), [`client`] (submit and inbox), [`report`] (what is said inside),
+//! [`sent`] (what was sent before).
 
 #![forbid(unsafe_code)]
 
+pub mod attachment;
 pub mod client;
 pub mod environment;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use frex_proto::v1;
 use self::time::{Moment, Span};
 
 mod alert;
+mod attachment;
 mod bulk;
 mod ceremony;
 mod change;
@@ -42,6 +43,7 @@ mod roster;
 mod run;
 mod send;
 mod show;
+mod staged;
 mod status;
 mod time;
 mod token;
@@ -112,6 +114,9 @@ pub enum Command {
     Forward(forward::ForwardArgs),
     /// Withdraw a message that was sent
     Recall(recall::RecallArgs),
+    /// List the files that came with a report, and fetch them
+    #[command(subcommand)]
+    Attachment(attachment::AttachmentCommand),
     /// Verify receipts, list them, or fetch later ones
     #[command(subcommand)]
     Receipt(ReceiptCommand),
@@ -325,12 +330,16 @@ pub struct SendArgs {
     /// By when an answer is awaited
     #[arg(long, value_name = "TIME")]
     pub reply_by: Option<Moment>,
-    /// The id of a message that these members refused for a retired key, to seal it again
+    /// A file to send along; repeat for each. Members who take none refuse the message
+    #[arg(long, value_name = "FILE")]
+    pub attach: Vec<PathBuf>,
+    /// The id of a message that was stopped before the node had its files, to go on with it, or
+    /// that these members refused for a retired key, to seal it again
     #[arg(long, value_name = "ID")]
     pub message: Option<String>,
     /// Send it once, whatever happens on the way, under this reference or that of the report
     #[arg(long, value_name = "REFERENCE", num_args = 0..=1, require_equals = true,
-          default_missing_value = "", conflicts_with = "message")]
+          default_missing_value = "", conflicts_with_all = ["message", "attach"])]
     pub once: Option<String>,
     /// How long to wait for the recipients' nodes
     #[arg(long, default_value = "10s", value_name = "DURATION")]

@@ -14,6 +14,7 @@ use tokio::{task::JoinSet, time::Instant};
 
 use crate::{ledger::records::OutboxItem, shared::Shared, suspension::Suspensions};
 
+mod attachments;
 pub mod breaker;
 pub mod desk;
 pub mod request;
@@ -39,6 +40,8 @@ pub enum Attempt {
     },
     /// Not tried: it cannot be read here.
     Unreadable,
+    /// The peer lacks attachments of it: they are to be brought first.
+    Attachments,
     /// Not tried: one of its recipients is suspended by this list.
     Withheld(Arc<Suspensions>),
 }

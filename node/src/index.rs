@@ -59,6 +59,8 @@ pub enum Table {
     Evidence = 5,
     /// What could not be delivered to another node.
     Dead = 6,
+    /// Which record needs which attachment, and until when.
+    Attachment = 7,
 }
 
 /// A key gets a value, or loses it.

@@ -5,16 +5,17 @@
 //! anything else is answered without a trace in the log, so strangers cannot make it grow.
 //! Spec: DEL-7 to DEL-9, DEL-13 to DEL-16, DEL-28.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use frex_client::transport::RosterHandle;
 use frex_proto::{
+    attachment::Listed,
     envelope::{self, Carried, EnvelopeError, Parsed, Recipient},
     error::{Retry, WireCode},
     id::EnvelopeId,
     limits::INLINE_BODY_BYTES_MAX,
-    roster::{Roster, SealedTo, Standing},
+    roster::{Peer, Roster, SealedTo, Standing},
     sign::BatchCache,
     v1,
 };
@@ -29,9 +30,15 @@ use crate::{
 #[derive(Debug)]
 pub enum Verdict {
     /// Record it.
-    Record(Entry),
+    Record(Box<Entry>),
     /// Answer with this code; nothing is recorded.
     Refuse(WireCode),
+}
+
+impl Verdict {
+    fn record(entry: Entry) -> Self {
+        Self::Record(Box::new(entry))
+    }
 }
 
 /// An envelope as it came: decoded for judging, encoded for keeping.
@@ -52,13 +59,19 @@ pub struct Intake {
     pub node: String,
     /// From whom nothing is taken until they are resumed.
     pub suspensions: SuspensionHandle,
+    /// Which attachments are whole here.
+    pub is_whole: IsWhole,
 }
+
+/// Says whether an attachment is whole here, at a time.
+pub type IsWhole = Arc<dyn Fn(Listed, u64) -> bool + Send + Sync>;
 
 /// One judgement, under one roster from beginning to end.
 struct Judge<'a> {
     roster: &'a Roster,
     node: &'a str,
     suspended: &'a Suspensions,
+    is_whole: &'a IsWhole,
 }
 
 impl Intake {
@@ -71,11 +84,7 @@ impl Intake {
         cache: &mut BatchCache,
     ) -> Verdict {
         let (roster, suspended) = (self.roster.current(), self.suspensions.current());
-        let judge = Judge {
-            roster: &roster,
-            node: &self.node,
-            suspended: &suspended,
-        };
+        let judge = self.judge(&roster, &suspended);
         judge
             .submission(arrived, member, now_ms, cache)
             .unwrap_or_else(|code| {
@@ -92,11 +101,7 @@ impl Intake {
         cache: &mut BatchCache,
     ) -> Verdict {
         let (roster, suspended) = (self.roster.current(), self.suspensions.current());
-        let judge = Judge {
-            roster: &roster,
-            node: &self.node,
-            suspended: &suspended,
-        };
+        let judge = self.judge(&roster, &suspended);
         judge
             .delivery(arrived, peer, now_ms, cache)
             .unwrap_or_else(|code| {
@@ -104,6 +109,32 @@ impl Intake {
                     judge.roster.is_served_by(carried.sender(), peer)
                 })
             })
+    }
+
+    /// Judges the signed manifest that a peer shows who wants to bring the attachment at this
+    /// place of it: what it is, and whose. Spec: ATT-14.
+    ///
+    /// # Errors
+    /// What its envelope would be refused with.
+    pub fn attachment(
+        &self,
+        shown: &v1::Envelope,
+        number: u32,
+        peer: &Peer,
+        now_ms: u64,
+    ) -> Result<(Listed, String), WireCode> {
+        let (roster, suspended) = (self.roster.current(), self.suspensions.current());
+        let judge = self.judge(&roster, &suspended);
+        judge.attachment(shown, number, peer, now_ms)
+    }
+
+    fn judge<'a>(&'a self, roster: &'a Roster, suspended: &'a Suspensions) -> Judge<'a> {
+        Judge {
+            roster,
+            node: &self.node,
+            suspended,
+            is_whole: &self.is_whole,
+        }
     }
 }
 
@@ -126,7 +157,7 @@ impl Judge<'_> {
         let mut nodes = BTreeSet::new();
         let mut members = Vec::new();
         for (number, recipient) in carried.recipients().iter().enumerate() {
-            let home = self.takes(&recipient.member, &carried.original().core)?;
+            let home = self.takes(&recipient.member, carried.original())?;
             let number = u32::try_from(number).map_err(|_| WireCode::Malformed)?;
             if !carried.wraps().contains_key(&number) {
                 return Err(WireCode::BadEnvelope);
@@ -138,7 +169,8 @@ impl Judge<'_> {
                 nodes.insert(home.to_owned());
             }
         }
-        Ok(Verdict::Record(Entry::Submit {
+        self.has_attachments(carried.original(), now_ms)?;
+        Ok(Verdict::record(Entry::Submit {
             recipients: carried
                 .recipients()
                 .iter()
@@ -174,20 +206,21 @@ impl Judge<'_> {
             // What may pass by itself is tried again; what never will is refused for the record.
             Err(code) if code.info().retry == Retry::Later => return Err(code),
             Err(code) => {
-                return Ok(Verdict::Record(Entry::Reject {
+                return Ok(Verdict::record(Entry::Reject {
                     admitted,
                     code,
                     recipients: Vec::new(),
                 }));
             }
         };
-        Ok(Verdict::Record(if members.is_empty() {
+        Ok(Verdict::record(if members.is_empty() {
             Entry::Reject {
                 admitted,
                 code: WireCode::KeyRetired,
                 recipients: retired,
             }
         } else {
+            self.has_attachments(carried.original(), now_ms)?;
             Entry::Deliver {
                 admitted,
                 members,
@@ -204,7 +237,19 @@ impl Judge<'_> {
         now_ms: u64,
         cache: &mut BatchCache,
     ) -> Result<Carried, WireCode> {
-        let carried = envelope::parse_carried(&arrived.envelope)?;
+        let carried = self.attributable(&arrived.envelope, now_ms, cache)?;
+        envelope::check_body(carried.original(), &arrived.envelope.body)?;
+        Ok(carried)
+    }
+
+    /// What [`authentic`](Self::authentic) checks, without a body.
+    fn attributable(
+        &self,
+        envelope: &v1::Envelope,
+        now_ms: u64,
+        cache: &mut BatchCache,
+    ) -> Result<Carried, WireCode> {
+        let carried = envelope::parse_carried(envelope)?;
         let core = &carried.original().core;
         if core.federation != self.roster.federation() {
             return Err(WireCode::WrongFederation);
@@ -223,8 +268,58 @@ impl Judge<'_> {
         let author = self.roster.member(&core.sender);
         let author = author.ok_or(WireCode::NotTrusted)?;
         carried.verify(&keys, &author.identity_keys_at(core.created_ms), cache)?;
-        envelope::check_body(carried.original(), &arrived.envelope.body)?;
         Ok(carried)
+    }
+
+    /// Whether somebody may bring an attachment: as its envelope, before it. Spec: ATT-14.
+    fn attachment(
+        &self,
+        shown: &v1::Envelope,
+        number: u32,
+        peer: &Peer,
+        now_ms: u64,
+    ) -> Result<(Listed, String), WireCode> {
+        let (submitted, worst) = match peer {
+            Peer::Client(_) => (true, Standing::Unconfirmed),
+            Peer::Node(_) => (false, Standing::Void),
+        };
+        if self.roster.standing(now_ms) >= worst {
+            return Err(WireCode::RosterStale);
+        }
+        let carried = self.attributable(shown, now_ms, &mut BatchCache::new())?;
+        let theirs = match peer {
+            Peer::Client(member) => carried.sender() == *member,
+            Peer::Node(node) => self.roster.is_served_by(carried.sender(), node),
+        };
+        if !theirs {
+            return Err(WireCode::WrongSender);
+        }
+        carried.check_time(now_ms)?;
+        let mut concerned = submitted;
+        for recipient in carried.recipients() {
+            let here = self.roster.is_served_by(&recipient.member, self.node);
+            if submitted || here {
+                self.takes(&recipient.member, carried.original())?;
+            }
+            concerned |= here;
+        }
+        if !concerned {
+            return Err(WireCode::UnknownRecipient);
+        }
+        let place = usize::try_from(number).ok();
+        let listed = place.and_then(|place| carried.original().attachments.get(place));
+        let listed = *listed.ok_or(WireCode::NotFound)?;
+        Ok((listed, carried.sender().to_owned()))
+    }
+
+    /// Spec: ATT-16.
+    fn has_attachments(&self, parsed: &Parsed, now_ms: u64) -> Result<(), WireCode> {
+        let mut listed = parsed.attachments.iter();
+        if listed.all(|listed| (self.is_whole)(*listed, now_ms)) {
+            Ok(())
+        } else {
+            Err(WireCode::AttachmentMissing)
+        }
     }
 
     /// Who gets it, and who has retired the key that it is sealed to. Spec: DEL-14, DEL-28.
@@ -240,7 +335,7 @@ impl Judge<'_> {
             if !carried.wraps().contains_key(&number) {
                 continue;
             }
-            if self.takes(&recipient.member, &carried.original().core)? != self.node {
+            if self.takes(&recipient.member, carried.original())? != self.node {
                 return Err(WireCode::UnknownRecipient);
             }
             match self.opens(recipient, now_ms) {
@@ -270,8 +365,9 @@ impl Judge<'_> {
         }
     }
 
-    /// The node that serves `member`, if the member is live and takes this kind in this lane.
-    fn takes(&self, member: &str, core: &envelope::Core) -> Result<&str, WireCode> {
+    /// The node that serves `member`, if the member is live and takes this kind in this lane, and
+    /// attachments if there are any.
+    fn takes(&self, member: &str, parsed: &Parsed) -> Result<&str, WireCode> {
         let entry = self
             .roster
             .member(member)
@@ -279,8 +375,11 @@ impl Judge<'_> {
         if !entry.is_live() {
             return Err(WireCode::UnknownRecipient);
         }
-        if !entry.accepts(core.kind, core.lane) {
+        if !entry.accepts(parsed.core.kind, parsed.core.lane) {
             return Err(WireCode::NotAccepted);
+        }
+        if !parsed.attachments.is_empty() && !entry.attachments {
+            return Err(WireCode::AttachmentsRefused);
         }
         Ok(&entry.home_node)
     }
@@ -300,7 +399,7 @@ fn refuse(
         return Verdict::Refuse(code);
     };
     let recipients = carried.recipients().iter();
-    Verdict::Record(Entry::Refuse {
+    Verdict::record(Entry::Refuse {
         message: MessageKey::new(carried.sender(), carried.message_id()),
         id: carried.id(),
         recipients: recipients
@@ -313,12 +412,14 @@ fn refuse(
 
 fn admitted(carried: &Carried, envelope: Bytes) -> Admitted {
     let core = &carried.original().core;
+    let roots = carried.original().attachments.iter();
     Admitted {
         id: carried.id(),
         message_id: carried.message_id(),
         sender: carried.sender().to_owned(),
         lane: core.lane,
         expires_ms: carried.times().1,
+        attachments: roots.map(|listed| listed.root).collect(),
         envelope,
         is_forward: matches!(carried, Carried::Forward(_)),
         recalls: recall::of(core),

@@ -10,7 +10,8 @@ use frex_proto::{
     error::WireCode,
     id::{EnvelopeId, MessageId},
     keys::SigningError,
-    label, log,
+    label::{self, Hash},
+    log,
     roster::RosterRef,
     v1,
 };
@@ -67,6 +68,8 @@ pub struct Admitted {
     pub lane: v1::Lane,
     /// When delivery is given up.
     pub expires_ms: u64,
+    /// Roots of the attachments that it needs.
+    pub attachments: Vec<Hash>,
     /// The encoded [`v1::Envelope`] with its body inside, exactly as kept and passed on.
     pub envelope: Bytes,
     /// Whether its sender passes on what another member wrote.
@@ -161,6 +164,8 @@ pub enum Entry {
         /// What.
         act: Act,
     },
+    /// What became of an attachment that a recorded envelope needed.
+    Attachment(AttachmentEntry),
 }
 
 /// What may be ordered of one delivery.
@@ -170,6 +175,17 @@ pub enum Act {
     Requeue,
     /// A delivery that waits ends, or a dead letter goes.
     Drop,
+}
+
+/// From when on an attachment is not needed any more, or that it is gone.
+#[derive(Debug, Clone)]
+pub struct AttachmentEntry {
+    /// Key of the message whose envelope needed it.
+    pub message: Bytes,
+    /// Key of its row in the index.
+    pub row: Bytes,
+    /// From when on it is not needed; absent: it is gone.
+    pub until_ms: Option<u64>,
 }
 
 /// A member's stage statement on an item of its inbox.

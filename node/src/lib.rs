@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod admission;
+pub mod attachments;
 pub mod bells;
 pub mod cli;
 pub mod config;

@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod arrive;
+mod attachment;
 mod deliver;
 mod inbox;
 mod outbox;
@@ -168,6 +169,12 @@ async fn answer(shared: Arc<Shared>, session: Session, place: Arc<Place>, stream
             (R::OrderOutbox(order), Client) => outbox::order(&shared, id, &order).await,
             (R::Deliver(deliver), Node) => {
                 deliver::serve(&shared, id, &deliver, &mut reader, &mut writer).await
+            }
+            (R::PutAttachment(put), _) => {
+                attachment::take(&shared, &peer.peer, &put, &mut reader, &mut writer).await
+            }
+            (R::GetAttachment(get), Client) => {
+                attachment::give(&shared, id, &get, &mut reader, &mut writer).await
             }
             (R::Relay(relay), Node) => relay::serve(&shared, id, relay, &mut writer).await,
             (R::GetProof(get), _) => query::proof(&shared, &get, &mut writer),

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::{
     admission::Admission,
+    attachments::Attachments,
     bells::Bells,
     config::NodeConfig,
     delivery::desk::Desks,
@@ -48,6 +49,8 @@ pub struct Shared {
     pub intake: Intake,
     /// With whom this organisation has suspended the exchange.
     pub suspensions: SuspensionHandle,
+    /// What travels beside envelopes.
+    pub attachments: Attachments,
     /// Runs checks off the network thread.
     pub workers: Workers,
     /// Wakes those who wait for something to be recorded.

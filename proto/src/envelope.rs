@@ -11,7 +11,6 @@ mod carried;
 mod forward;
 mod kept;
 mod open;
-mod padding;
 mod parse;
 mod recall;
 mod seal;
@@ -26,7 +25,7 @@ use prost::Message;
 use zeroize::Zeroizing;
 
 pub use self::{
-    carried::parse_carried,
+    carried::{parse_carried, shown},
     forward::{ForwardDraft, ParsedForward, forward, open_forward, parse_forward, verify_forward},
     open::{OpenCause, OpenError, open, open_cached},
     parse::parse,
@@ -38,6 +37,7 @@ pub use self::{
     verify::{EnvelopeError, check_body, check_time, check_times, verify},
 };
 use crate::{
+    attachment::{Attached, Listed},
     id::{EnvelopeId, KeyId, MessageId},
     keys::{SealingPublicKey, SigningError, SigningKey},
     label::{self, Hash},
@@ -77,6 +77,8 @@ pub struct Draft {
     pub content_type: String,
     /// The content.
     pub data: Bytes,
+    /// Files that travel beside it, sealed before.
+    pub attachments: Vec<Attached>,
 }
 
 /// A sealed and not yet signed envelope.
@@ -184,6 +186,8 @@ pub struct Parsed {
     pub signed_bytes: Bytes,
     /// The manifest.
     pub manifest: v1::Manifest,
+    /// What travels beside the envelope.
+    pub attachments: Vec<Listed>,
     /// The header.
     pub core: Core,
     /// The header's bytes as received.
@@ -213,6 +217,8 @@ pub struct Opened {
     pub content_type: String,
     /// The content.
     pub data: Bytes,
+    /// What travels beside the envelope, as the manifest lists it.
+    pub attachments: Vec<Attached>,
     /// Salt of the content commitment: with the content it proves later what was sent.
     pub salt: [u8; 32],
     /// Opens this body only; passing it on is what [`forward`] does.

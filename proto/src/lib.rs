@@ -5,12 +5,13 @@
 //! can be tried against every rule here without a network, and a failure replays exactly.
 //!
 //! Read in this order: [`limits`] and [`label`] (constants), [`wire`] (frames), [`keys`] and
-//! [`sign`] (who said it), [`envelope`] (what is carried), [`roster`] (who may), [`log`] and
-//! [`receipt`] (what is provable), [`session`] and [`delivery`] (how it travels), [`join`] (how
+//! [`sign`] (who said it), [`envelope`] and [`attachment`] (what is carried), [`roster`] (who
+//! may), [`log`] and [`receipt`] (what is provable), [`session`] and [`delivery`] (how it travels), [`join`] (how
 //! newcomers come in), [`error`] (what is refused). The normative text is in `spec/`.
 
 #![forbid(unsafe_code)]
 
+pub mod attachment;
 pub mod delivery;
 pub mod envelope;
 pub mod error;
@@ -20,6 +21,7 @@ pub mod keys;
 pub mod label;
 pub mod limits;
 pub mod log;
+mod padding;
 pub mod receipt;
 pub mod roster;
 pub mod session;

@@ -137,6 +137,31 @@ pub const FAILED_HANDSHAKES_MAX: Allowance = Allowance::per_minute(60);
 pub const LEASE_MS_MAX: u64 = 5 * 60 * 1000;
 /// Characters of the code that says why a message is withdrawn. Spec: LIM-80.
 pub const RECALL_REASON_BYTES_MAX: usize = 64;
+/// Attachments of one envelope. Spec: LIM-70.
+pub const ATTACHMENTS_MAX: usize = 16;
+/// One attachment before it is sealed: 8 GiB. Spec: LIM-71.
+pub const ATTACHMENT_BYTES_MAX: u64 = 8 * 1024 * 1024 * 1024;
+/// All attachments of one envelope, sealed: 32 GiB and their tags. Spec: LIM-72.
+pub const ATTACHMENTS_SEALED_BYTES_MAX: u64 = 32 * (1024 * 1024 * 1024 + 1024 * 16);
+/// Plaintext of one chunk of an attachment; the last may have less. Spec: ATT-4.
+pub const CHUNK_BYTES: usize = 1024 * 1024;
+/// HASHES frame: one for each chunk of the largest attachment. Spec: LIM-73.
+pub const HASHES_FRAME_BYTES_MAX: usize = 256 * 1024;
+/// CHUNK frame: its number, the sealed chunk. Spec: LIM-74.
+pub const CHUNK_FRAME_BYTES_MAX: usize = 4 + CHUNK_BYTES + 16;
+/// Characters of an attachment's file name. Spec: LIM-75.
+pub const FILE_NAME_BYTES_MAX: usize = 128;
+/// Attachments that a node takes or gives at the same time. Spec: LIM-76.
+pub const TRANSFERS_MAX: usize = 16;
+/// What a node takes of one sender that no envelope held there needs yet: twice what one envelope
+/// may have. Spec: LIM-77.
+pub const STAGED_BYTES_MAX: u64 = 2 * ATTACHMENTS_SEALED_BYTES_MAX;
+/// How long a node keeps what no envelope needs and nothing was added to, milliseconds: 7 days.
+/// Spec: LIM-78.
+pub const STAGED_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1000;
+/// How long a recipient's node keeps an attachment after the last of its members has confirmed,
+/// and at most after the expiry, milliseconds: 7 days. Spec: LIM-79.
+pub const ATTACHMENT_GRACE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte
@@ -148,6 +173,7 @@ const _: () = {
     );
     // A root of all its keys, each 1,952 bytes of companion and 100 more, and all its signatures.
     assert!(2 * GOVERNANCE_KEYS_MAX * 2052 + SIGNATURES_MAX / 2 * (3340 + 90) <= ROOT_BYTES_MAX);
+    assert!(ATTACHMENT_BYTES_MAX / CHUNK_BYTES as u64 * 32 == HASHES_FRAME_BYTES_MAX as u64);
     assert!(STATEMENT_BYTES_MAX + CHECKPOINT_BYTES_MAX < ANSWER_FRAME_BYTES_MAX + 4096);
     // A row: key, node and member of the longest names, two ids, ten numbers.
     assert!(OUTBOX_ROWS_MAX * (3 * (ID_BYTES_MAX + 12) + 60 + 10 * 12) < ANSWER_FRAME_BYTES_MAX);

@@ -29,6 +29,10 @@ pub enum FrameType {
     Item = 6,
     /// [`v1::Confirm`](crate::v1::Confirm).
     Confirm = 7,
+    /// The hashes of an attachment's sealed chunks, 32 bytes each.
+    Hashes = 8,
+    /// One sealed chunk of an attachment behind its number, which has 4 bytes.
+    Chunk = 9,
 }
 
 impl FrameType {
@@ -42,6 +46,8 @@ impl FrameType {
             Self::Body => limits::BODY_BYTES_MAX,
             Self::Answer => limits::ANSWER_FRAME_BYTES_MAX,
             Self::Confirm => limits::CONFIRM_FRAME_BYTES_MAX,
+            Self::Hashes => limits::HASHES_FRAME_BYTES_MAX,
+            Self::Chunk => limits::CHUNK_FRAME_BYTES_MAX,
         }
     }
 
@@ -54,6 +60,8 @@ impl FrameType {
             5 => Self::Answer,
             6 => Self::Item,
             7 => Self::Confirm,
+            8 => Self::Hashes,
+            9 => Self::Chunk,
             _ => return None,
         })
     }
@@ -137,6 +145,6 @@ mod tests {
     #[test]
     fn unknown_type_is_refused() {
         assert_eq!(parse_header([0, 0, 0, 0, 0]), Err(FrameError::UnknownType));
-        assert_eq!(parse_header([9, 0, 0, 0, 0]), Err(FrameError::UnknownType));
+        assert_eq!(parse_header([10, 0, 0, 0, 0]), Err(FrameError::UnknownType));
     }
 }

@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+import attachment
 import dsse
 import ed25519
 import envelope
@@ -16,7 +17,8 @@ import roster
 import tlog
 from refused import Refused, require
 
-FRAME_CAPS = {1: 4096, 2: 24576, 3: 262144, 4: 1_200_000, 5: 24576, 6: 262144, 7: 8192}
+FRAME_CAPS = {1: 4096, 2: 24576, 3: 262144, 4: 1_200_000, 5: 24576, 6: 262144, 7: 8192,
+              8: 262144, 9: 1_048_596}
 
 
 def sha(data):
@@ -122,6 +124,26 @@ def open_envelope(inputs):
     return f"{opened[0]} {sha(opened[1])}"
 
 
+def open_attachment(inputs):
+    return attachment.open_filled(inputs.hex("key"), inputs["length"], inputs["fill"],
+                                  inputs["change"], inputs.hex("sha256"))
+
+
+def check_hashes(inputs):
+    attachment.check_hashes(inputs.hex("root"), inputs["bytes"], inputs.hex("hashes"))
+
+
+def check_chunk(inputs):
+    hashes = attachment.check_hashes(inputs.hex("root"), inputs["bytes"], inputs.hex("hashes"))
+    number, sealed = attachment.check_chunk(inputs["bytes"], hashes, inputs.hex("frame"))
+    return f"{number} {sha(sealed)}"
+
+
+def read_held(inputs):
+    missing = attachment.missing(inputs["bytes"], inputs.hex("held"))
+    return " ".join(str(chunk) for chunk in missing)
+
+
 def open_forward(inputs):
     message, body = inputs.envelope()
     forward = envelope.Forward(message)
@@ -205,6 +227,7 @@ OPERATIONS = {
     for run in (
         pae, parse_frame_header, read_content, admit_key, sealing_key_of_seed,
         verify_ed25519, verify_signed, verify_envelope, open_envelope, open_forward,
+        open_attachment, check_hashes, check_chunk, read_held,
         verify_inclusion, verify_consistency, verify_checkpoint, parse_vkey, verify_receipt, verify_listed_receipt,
         read_receipt_file, judge_roster, succeed_roster, read_invitation,
     )

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 
+import attachment
 import dsse
 import protobuf
 from refused import inside, require
@@ -55,6 +56,7 @@ class Parsed:
         self.core = protobuf.decode(protobuf.CORE, self.manifest.core)
         judge_core(self.core)
         judge_manifest(self.manifest, self.core)
+        attachment.judge_listed(self.manifest.attachments)
         self.id = sha256(b"frex/v1/manifest\0", self.signed.payload)
         self.core_hash = sha256(b"frex/v1/core\0", self.manifest.core)
 
@@ -267,6 +269,7 @@ def open_body(parsed, body, content_key):
     require(len(content) <= CONTENT_BYTES_MAX, "Content")
     message = protobuf.decode(protobuf.CONTENT, content, "Content")
     require(CONTENT_TYPE.fullmatch(message.content_type), "Content")
+    attachment.judge_described(parsed.manifest.attachments, message.attachments)
     return message.content_type, message.data, salt, content_key
 
 

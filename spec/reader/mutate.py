@@ -14,9 +14,9 @@ from pathlib import Path
 
 import check
 
-SAME = {"spec", "what", "op", "expect", "result", "algorithm"}
+SAME = {"spec", "what", "op", "expect", "result", "algorithm", "length", "fill", "change", "bytes"}
 SECRET = {"secrets", "keys", "sender_keys", "forwarder_keys", "author_keys"}
-LENGTHS = {"leaf_hash", "root", "old_root", "new_root", "envelope_id", "root_sha256", "header"}
+LENGTHS = {"sha256", "leaf_hash", "root", "old_root", "new_root", "envelope_id", "root_sha256", "header"}
 
 
 def damage_bytes(rng, data, keep_length):
@@ -43,6 +43,8 @@ def damage_bytes(rng, data, keep_length):
 
 def damage(rng, vector):
     names = [name for name in vector if name not in SAME and name not in SECRET]
+    if vector["op"] == "open_attachment":
+        names = ["sha256"]
     if not names:
         return vector
     name = rng.choice(names)

@@ -15,9 +15,10 @@ CORE = {
     13: ("reply_by_ms", "uint64"), 14: ("size_class", "uint32"),
     15: ("content_commitment", "bytes"), 16: ("critical", ["uint32"]),
 }
+ATTACHMENT = {1: ("root", "bytes"), 2: ("bytes", "uint64")}
 MANIFEST = {
     1: ("core", "bytes"), 2: ("wrap_sha256", ["bytes"]), 3: ("body_sha256", "bytes"),
-    4: ("body_len", "uint64"),
+    4: ("body_len", "uint64"), 5: ("attachments", [ATTACHMENT]),
 }
 SIGNATURE = {1: ("key_id", "bytes"), 2: ("signature", "bytes")}
 BATCH_PATH = {1: ("index", "uint32"), 2: ("size", "uint32"), 3: ("hashes", ["bytes"])}
@@ -34,7 +35,13 @@ FORWARD = {
     4: ("recipients", [RECIPIENT]), 5: ("wrap_sha256", ["bytes"]), 6: ("message_id", "bytes"),
     7: ("created_ms", "uint64"), 8: ("expires_ms", "uint64"),
 }
-CONTENT = {1: ("content_type", "string"), 2: ("data", "bytes")}
+ATTACHED_FILE = {
+    1: ("name", "string"), 2: ("media_type", "string"), 3: ("bytes", "uint64"),
+    4: ("sha256", "bytes"), 5: ("key", "bytes"),
+}
+CONTENT = {
+    1: ("content_type", "string"), 2: ("data", "bytes"), 3: ("attachments", [ATTACHED_FILE]),
+}
 STATEMENT = {
     1: ("event", "uint32"), 2: ("envelope_id", "bytes"), 3: ("message_id", "bytes"),
     4: ("sender", "string"), 5: ("recipients", ["string"]), 6: ("node", "string"),

@@ -71,6 +71,22 @@ pub struct Running {
 }
 
 impl Running {
+    /// Its process id.
+    ///
+    /// # Panics
+    /// If it was waited for before.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("it is still waited for").id()
+    }
+
+    /// Whether it has ended by itself.
+    #[must_use]
+    pub fn is_over(&mut self) -> bool {
+        let child = self.child.as_mut();
+        child.is_none_or(|child| matches!(child.try_wait(), Ok(Some(_))))
+    }
+
     /// Waits for its end.
     ///
     /// # Panics

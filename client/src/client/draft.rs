@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use frex_proto::{
+    attachment::Attached,
     delivery::default_life_ms,
     envelope::Draft,
     error::WireCode,
@@ -44,6 +45,12 @@ pub enum DraftError {
         /// Whom the caller named.
         member: String,
     },
+    /// It takes no attachments.
+    #[error("{member} does not take attachments")]
+    AttachmentsRefused {
+        /// Whom the caller named.
+        member: String,
+    },
     /// The report does not say what this recipient needs.
     #[error("{member} needs a report to say more, it lacks: {}", fields.join(", "))]
     LacksFields {
@@ -58,6 +65,7 @@ impl From<&DraftError> for WireCode {
     fn from(error: &DraftError) -> Self {
         match error {
             DraftError::NotAccepted { .. } | DraftError::LacksFields { .. } => Self::NotAccepted,
+            DraftError::AttachmentsRefused { .. } => Self::AttachmentsRefused,
             DraftError::NotLive { .. } => Self::Revoked,
             DraftError::UnknownRecipient { .. } | DraftError::NoSealingKey { .. } => {
                 Self::UnknownRecipient
@@ -125,6 +133,7 @@ impl DraftBuilder {
             in_reply_to: None,
             content_type: "application/octet-stream".to_owned(),
             data: Bytes::new(),
+            attachments: Vec::new(),
         };
         Self {
             draft,
@@ -199,6 +208,13 @@ impl DraftBuilder {
         }
     }
 
+    /// A file that travels beside it, sealed before. It must be at the home node before the
+    /// envelope is submitted: [`Client::put_attachment`].
+    pub fn attach(mut self, attached: Attached) -> Self {
+        self.draft.attachments.push(attached);
+        self
+    }
+
     /// The draft, with the sealing keys of `roster`. Spec: MBR-2, ROS-28.
     ///
     /// # Errors
@@ -215,6 +231,9 @@ impl DraftBuilder {
             }
             if !entry.accepts(draft.kind, draft.lane) {
                 return Err(DraftError::NotAccepted { member });
+            }
+            if !draft.attachments.is_empty() && !entry.attachments {
+                return Err(DraftError::AttachmentsRefused { member });
             }
             if draft.content_type == report::CONTENT_TYPE {
                 let fields = report::missing_fields(&draft.data, &entry.report_fields);

@@ -108,6 +108,12 @@ impl From<&ItemError> for WireCode {
     }
 }
 
+impl From<ItemError> for WireCode {
+    fn from(error: ItemError) -> Self {
+        Self::from(&error)
+    }
+}
+
 /// Why a statement about an item was not recorded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -424,18 +430,8 @@ impl Inbox {
         wire: &v1::Envelope,
     ) -> Result<(Opened, Option<Recall>), ItemError> {
         let parts = &self.client.0;
-        let ours = carried.recipient(&parts.member);
-        let ours = ours.map(|(_, recipient)| recipient.sealing_key_id);
-        let now_ms = parts.environment.clock.now_ms();
-        let held = ours
-            .map(|id| parts.sealing.with(id, now_ms))
-            .unwrap_or_default();
-        if ours.is_some_and(|id| held.iter().all(|key| key.key_id() != id)) {
-            return Err(ItemError::NoKey);
-        }
-        let keys: Vec<_> = held.iter().collect();
         let contexts = &mut self.contexts;
-        let opened = carried.open(&wire.body, &parts.member, &keys, contexts)?;
+        let opened = self.client.unseal(carried, &wire.body, contexts)?;
         let core = &carried.original().core;
         let recall = core.kind == v1::Kind::Recall;
         let recall = recall.then(|| envelope::read_recall(core, &opened));
@@ -448,6 +444,40 @@ impl Inbox {
             envelope::verify(cause, &keys, &mut self.signatures)?;
         }
         Ok((opened, recall))
+    }
+}
+
+impl Client {
+    /// Opens an envelope again that was received, verified and kept: for its attachments. The
+    /// signature was verified when it came.
+    ///
+    /// # Errors
+    /// [`ItemError`].
+    pub fn reopen(&self, kept: &v1::Envelope) -> Result<(Carried, Opened), ItemError> {
+        let carried = envelope::parse_carried(kept)?;
+        envelope::check_body(carried.original(), &kept.body)?;
+        let opened = self.unseal(&carried, &kept.body, &mut OpenContexts::new())?;
+        Ok((carried, opened))
+    }
+
+    fn unseal(
+        &self,
+        carried: &Carried,
+        body: &[u8],
+        contexts: &mut OpenContexts,
+    ) -> Result<Opened, ItemError> {
+        let parts = &self.0;
+        let ours = carried.recipient(&parts.member);
+        let ours = ours.map(|(_, recipient)| recipient.sealing_key_id);
+        let now_ms = parts.environment.clock.now_ms();
+        let held = ours
+            .map(|id| parts.sealing.with(id, now_ms))
+            .unwrap_or_default();
+        if ours.is_some_and(|id| held.iter().all(|key| key.key_id() != id)) {
+            return Err(ItemError::NoKey);
+        }
+        let keys: Vec<_> = held.iter().collect();
+        Ok(carried.open(body, &parts.member, &keys, contexts)?)
     }
 }
 

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use super::{
-    Cli, Command, FederationCommand, LogCommand, ReceiptCommand, RosterCommand, bulk, completions,
-    demo,
+    Cli, Command, FederationCommand, LogCommand, ReceiptCommand, RosterCommand,
+    attachment::{self, AttachmentCommand},
+    bulk, completions, demo,
     doctor::{self, Format},
     errors,
     failure::Done,
@@ -71,6 +72,10 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Outbox(command) => outbox(&command, json),
         Command::Forward(args) => forward::forward(&args, json),
         Command::Recall(args) => recall::recall(&args, json),
+        Command::Attachment(AttachmentCommand::Ls(args)) => attachment::list::list(&args, json),
+        Command::Attachment(AttachmentCommand::Fetch(args)) => {
+            attachment::fetch::fetch(&args, json)
+        }
         Command::Receipt(ReceiptCommand::Verify(args)) => receipt::verify::verify(&args, json),
         Command::Receipt(ReceiptCommand::Ls(args)) => receipt::list::list(&args.dir, json),
         Command::Receipt(ReceiptCommand::Fetch(args)) => receipt::fetch::fetch(&args, json),

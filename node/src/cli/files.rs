@@ -1,7 +1,7 @@
 //! Files as commands make them: private, whole, never in place of others.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -42,15 +42,22 @@ pub fn ensure_folder(path: &Path) -> Result<(), Failure> {
 /// # Errors
 /// The failure names the file; one that exists is never touched.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut file = create(path)?;
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .map_err(|error| Failure::file("write", path, &error))
+}
+
+/// Makes a new file that only its owner reads, to be written bit by bit.
+///
+/// # Errors
+/// The failure names the file; one that exists is never touched.
+pub fn create(path: &Path) -> Result<File, Failure> {
     OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)
-        .and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()
-        })
         .map_err(|error| Failure::file("write", path, &error))
 }
 

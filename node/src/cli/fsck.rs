@@ -19,6 +19,7 @@ use super::{
     output, passphrase,
 };
 use crate::{
+    attachments::{FOLDER, survey},
     disk::{Disk, RealDisk},
     home::{CONFIG_FILE, DirLock, INDEX_DIR, JOURNAL_DIR, LOG_DIR, NodeHome},
     index::Index,
@@ -47,6 +48,9 @@ pub fn fsck(args: &FsckArgs, json: bool) -> Done {
         Err(failure) if failure.code() == WireCode::NotFound => 0,
         Err(failure) => return Err(failure),
     };
+    let attachments = survey(&RealDisk, &dir);
+    let attachments =
+        attachments.map_err(|error| Failure::file("list", &dir.join(FOLDER), &error))?;
     if json {
         output::document(json!({
             "ok": true, "published_size": size, "rebuilt_size": rebuilt,
@@ -54,10 +58,17 @@ pub fn fsck(args: &FsckArgs, json: bool) -> Done {
                 "segments": summary.segments, "blocks": summary.blocks, "records": summary.records,
                 "bytes": summary.bytes, "torn_tail": summary.torn_tail, "marker_lost": summary.marker_lost,
             })),
+            "attachments": {
+                "whole": attachments.whole, "partial": attachments.partial, "bytes": attachments.bytes,
+            },
         }));
         return Ok(0);
     }
     print(summary.as_ref(), size);
+    output::data(format_args!(
+        "attachments  {} whole, {} not whole yet, {} bytes",
+        attachments.whole, attachments.partial, attachments.bytes
+    ));
     if let Some(size) = rebuilt {
         output::data(format_args!(
             "rebuilt      index and published log from the journal: {size} log entries"

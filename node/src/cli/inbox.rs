@@ -9,7 +9,10 @@ use frex_client::{
     client::{Client, ConfirmError, FailedItem, Inbox, InboxItem},
     keys::MemberHome,
 };
-use frex_proto::{envelope::Recall, error::WireCode, id::EnvelopeId, limits, roster::Roster, v1};
+use frex_proto::{
+    attachment::Attached, envelope::Recall, error::WireCode, id::EnvelopeId, limits,
+    roster::Roster, v1,
+};
 use prost::Message;
 use serde_json::{Value, json};
 
@@ -218,6 +221,7 @@ impl Reader<'_> {
             "in_reply_to": core.in_reply_to.map(|id| id.to_string()),
             "recipients": recipients.iter().map(|recipient| recipient.member.clone()).collect::<Vec<_>>(),
             "file": content, "receipt": receipt, "state": "new",
+            "attachments": (1..).zip(&item.opened.attachments).map(describe_file).collect::<Vec<_>>(),
         })
     }
 
@@ -254,6 +258,15 @@ pub async fn next_waiting(
 /// Where an envelope is kept as it came.
 pub fn envelope_path(home: &MemberHome, id: &str) -> PathBuf {
     home.dir().join(INBOX_DIR).join(format!("{id}.envelope"))
+}
+
+/// Nothing of it is here yet.
+fn describe_file((number, attached): (u32, &Attached)) -> Value {
+    let file = &attached.file;
+    json!({
+        "number": number, "name": file.name, "media_type": file.media_type,
+        "bytes": file.bytes, "sha256": hex::encode(file.sha256), "state": "at the node",
+    })
 }
 
 fn extension(content_type: &str) -> &'static str {
@@ -295,4 +308,13 @@ fn print(rows: &[Value]) {
         ]);
     }
     output::print_table(&table);
+    for row in rows {
+        let files = row["attachments"].as_array().map_or(0, Vec::len);
+        if files > 0 {
+            let message = row["message"].as_str().unwrap_or_default();
+            output::message(format_args!(
+                "note: {files} files came with {message}; see them with:  frex attachment ls {message}"
+            ));
+        }
+    }
 }

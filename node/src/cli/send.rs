@@ -9,7 +9,8 @@ use std::{
 
 use frex_client::{
     client::{
-        DraftBuilder, DraftError, News, ProvenReceipt, SendError, Sending, SendingEvent, Unproven,
+        Client, DraftBuilder, DraftError, News, ProvenReceipt, SendError, Sending, SendingEvent,
+        Unproven,
     },
     environment::{Clock, Environment, Random},
     keys::{MemberHome, MemberSettings},
@@ -32,6 +33,7 @@ use super::{
     output,
     peer::suspend,
     receipt::fetch,
+    staged::Staged,
 };
 
 mod once;
@@ -95,25 +97,25 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
             Begun::Go(once, before) => (once, before),
             Begun::Over(code) => return Ok(code),
         };
+        let staged = Staged::of(&home.dir().join(SENT_DIR), &draft.message_id.to_string());
+        let (draft, stopped) = attach(&staged, draft, &roster, &args.attach).await?;
         let sent = Sent {
             home: &home,
             draft: &draft,
             content_type: &content_type,
             file: &args.file,
+            staged: &staged,
         };
-        let mut ear = Ear::new(&home, &roster, &draft, started);
-        let sending = match before {
-            None => client.send(draft.clone(), args.wait.0),
-            Some(envelope) => {
-                ear.sealed(0, &envelope);
-                client.send_again(draft.clone(), envelope, args.wait.0)
+        let ear = Ear::new(&home, &roster, &draft, started);
+        let mut heard = match stopped {
+            Some(envelope) => go_on(&client, envelope, &sent, ear, args.wait.0).await?,
+            None => {
+                let once = once.as_deref_mut();
+                begin(&client, &sent, before, ear, (once, args.wait.0)).await?
             }
         };
-        let mut heard = listen(sending, &sent, ear, once.as_deref_mut()).await?;
         client.close().await;
-        if let Some(once) = &mut once {
-            once.settle(heard.submitted.is_some(), heard.is_over())?;
-        }
+        settle(&heard, &staged, once.as_deref_mut())?;
         if let Some(members) = heard.to_finish() {
             let command = fetch::again(&home, draft.message_id, &members, &args.from);
             let note = format!(
@@ -124,6 +126,79 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
         }
         conclude(&args.from, &draft, &heard, json)
     })
+}
+
+/// Sends it; if it is to be sent once and was sealed before, as it was sealed.
+async fn begin(
+    client: &Client,
+    sent: &Sent<'_>,
+    before: Option<SignedEnvelope>,
+    mut ear: Ear<'_>,
+    (once, wait): (Option<&mut Once>, Duration),
+) -> Result<Heard, Failure> {
+    let draft = sent.draft.clone();
+    let sending = match before {
+        None => client.send(draft, wait),
+        Some(envelope) => {
+            ear.sealed(0, &envelope);
+            client.send_again(draft, envelope, wait)
+        }
+    };
+    listen(client, sending, sent, ear, once).await
+}
+
+/// Ends what is kept here of a report that the home node has, or will never take.
+fn settle(heard: &Heard, staged: &Staged, once: Option<&mut Once>) -> Result<(), Failure> {
+    let submitted = heard.submitted.is_some();
+    if submitted || heard.is_refused(|retry| retry == Retry::Never) {
+        staged.remove()?;
+    }
+    let over = heard.is_refused(|retry| retry != Retry::Later);
+    once.map_or(Ok(()), |once| once.settle(submitted, over))
+}
+
+/// The draft with the files sealed for it, or the envelope that was sealed before the command was
+/// stopped. Spec: ATT-17, ATT-23.
+async fn attach(
+    staged: &Staged,
+    mut draft: Draft,
+    roster: &Roster,
+    paths: &[PathBuf],
+) -> Result<(Draft, Option<SignedEnvelope>), Failure> {
+    let before = staged.envelope(&draft)?;
+    if before.is_some() || paths.is_empty() {
+        return Ok((draft, before));
+    }
+    for (member, _) in &draft.recipients {
+        if !roster.member(member).is_some_and(|entry| entry.attachments) {
+            let member = member.clone();
+            return Err(unsendable(&DraftError::AttachmentsRefused { member }));
+        }
+    }
+    output::message(format_args!(
+        "message {}: if this is stopped, the same command with  --message {}  goes on",
+        draft.message_id, draft.message_id
+    ));
+    draft.attachments = staged.seal(paths).await?;
+    Ok((draft, None))
+}
+
+/// Sends the very envelope of before, as [`listen`] does.
+async fn go_on(
+    client: &Client,
+    envelope: SignedEnvelope,
+    sent: &Sent<'_>,
+    mut ear: Ear<'_>,
+    wait: Duration,
+) -> Result<Heard, Failure> {
+    ear.sealed(0, &envelope);
+    sent.staged.upload(client, &envelope).await?;
+    let submission = client.submit(vec![envelope], wait).await;
+    let mut submission = submission.or_fail("the report cannot be sent")?;
+    while let Some(event) = submission.next().await {
+        ear.hear(event.news)?;
+    }
+    Ok(ear.heard)
 }
 
 fn content(args: &SendArgs) -> Result<(String, Vec<u8>), Failure> {
@@ -219,6 +294,7 @@ struct Sent<'a> {
     draft: &'a Draft,
     content_type: &'a str,
     file: &'a Path,
+    staged: &'a Staged,
 }
 
 impl Sent<'_> {
@@ -247,6 +323,10 @@ impl Sent<'_> {
             "envelope": id, "envelopes": envelopes, "recipients": recipients,
             "kind": member::kind_name(draft.kind), "lane": member::lane_name(draft.lane),
             "content_type": self.content_type, "bytes": draft.data.len(), "file": self.file,
+            "attachments": draft.attachments.iter().map(|attached| json!({
+                "name": attached.file.name, "bytes": attached.file.bytes,
+                "sha256": hex::encode(attached.file.sha256),
+            })).collect::<Vec<_>>(),
             "created_ms": draft.created_ms, "expires_ms": draft.expires_ms, "reply_by_ms": draft.reply_by_ms,
         });
         files::replace(&path, format!("{kept:#}\n").as_bytes())
@@ -255,6 +335,7 @@ impl Sent<'_> {
 
 /// Hears it out and keeps every receipt as it comes.
 async fn listen(
+    client: &Client,
     mut sending: Sending,
     sent: &Sent<'_>,
     mut ear: Ear<'_>,
@@ -269,6 +350,10 @@ async fn listen(
                     once.keep(sent.draft, &envelope)?;
                 }
                 ear.sealed(round, &envelope);
+                if !sent.draft.attachments.is_empty() {
+                    sent.staged.keep(&envelope)?;
+                    sent.staged.upload(client, &envelope).await?;
+                }
             }
             SendingEvent::News(event) => ear.hear(event.news)?,
             SendingEvent::NotAgain { members, why } => ear.not_again(&members, &why),
@@ -428,10 +513,10 @@ impl Heard {
         (!members.is_empty()).then_some(members)
     }
 
-    /// Whether the home node has refused it for good: nothing is kept of it there.
-    fn is_over(&self) -> bool {
+    /// Whether the home node has refused it so: nothing is kept of it there.
+    fn is_refused(&self, so: impl Fn(Retry) -> bool) -> bool {
         let code = self.refused.filter(|_| self.submitted.is_none());
-        code.is_some_and(|code| code.info().retry != Retry::Later)
+        code.is_some_and(|code| so(code.info().retry))
     }
 
     fn done(fate: &Fate) -> bool {

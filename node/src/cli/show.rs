@@ -17,7 +17,8 @@ use super::{
 
 /// What this member sent.
 pub const SENT: &str = "sent";
-const RECEIVED: &str = "received";
+/// What came to it.
+pub const RECEIVED: &str = "received";
 /// Fewer letters would match by accident.
 const PREFIX_MIN: usize = 4;
 

@@ -434,6 +434,13 @@ async fn record(
                     outbox_key: Some(item.key),
                 }));
             }
+            Err(Refusal {
+                code: WireCode::AttachmentMissing,
+                ..
+            }) => tried.push(Tried {
+                key: item.key,
+                attempt: Attempt::Attachments,
+            }),
             Err(refusal) if gives_up(refusal) => {
                 tried.push(refused(shared, desk, &item, refusal.code).await);
             }

@@ -1,6 +1,6 @@
 //! The worker of one destination: connects, keeps requests in flight, tries again.
 
-use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{collections::VecDeque, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use frex_client::transport::{Session, TransportError};
@@ -12,7 +12,7 @@ use frex_proto::{
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
 use super::{
-    Attempt, Report,
+    Attempt, Report, attachments,
     desk::{Desk, Link},
     request,
 };
@@ -37,6 +37,7 @@ const NORMAL_SLOT: usize = 2;
 /// Delivers to the node of `desk` until this one stops.
 pub async fn run(shared: Arc<Shared>, desk: Arc<Desk>) {
     let mut worker = Worker {
+        lacking: VecDeque::new(),
         backoff: Backoff::default(),
         bell: shared.bells.outbox(desk.node()),
         changes: shared.membership.roster().changes(),
@@ -56,9 +57,14 @@ struct Worker {
     desk: Arc<Desk>,
     bell: watch::Receiver<()>,
     changes: watch::Receiver<Arc<Roster>>,
+    /// Items of which the destination lacks attachments, in the order in which it said so.
+    lacking: VecDeque<Bytes>,
     /// Failures to reach the destination at all.
     backoff: Backoff,
 }
+
+/// How many chunks of an item's attachments the destination was brought, or why not all.
+type Brought = (Bytes, Result<u32, WireCode>);
 
 impl Worker {
     async fn work(&mut self) {
@@ -230,7 +236,8 @@ impl Worker {
     /// Keeps requests in flight until the session ends.
     async fn exchange(&mut self, session: &Session) -> TransportError {
         let (shared, desk) = (self.shared.clone(), self.desk.clone());
-        let mut requests = JoinSet::new();
+        let (mut requests, mut bringing) = (JoinSet::new(), JoinSet::new());
+        self.lacking.clear();
         let mut attempts = Arc::new(request::Verifier::new(&shared, desk.node()));
         let mut rng = shared.environment.random.rng();
         let mut news = pin!(shared.membership.follow(session, &mut rng));
@@ -245,6 +252,7 @@ impl Worker {
             }
             self.bell.mark_unchanged();
             self.begin(session, &attempts, &mut requests).await;
+            self.bring_next(&mut bringing, session);
             let later = Instant::now() + LOOK_AGAIN;
             let wake = desk.next_wake().map_or(later, |wake| wake.min(later));
             tokio::select! {
@@ -269,12 +277,36 @@ impl Worker {
                         session.close(WireCode::ShuttingDown);
                     }
                 },
+                Some(Ok(brought)) = bringing.join_next() => self.brought(brought),
                 changed = self.bell.changed() => if changed.is_err() {
                     std::future::pending::<()>().await;
                 },
                 () = tokio::time::sleep_until(wake) => {}
             }
         }
+    }
+
+    /// Brings the attachments of one item at a time: their chunks take turns with large envelopes,
+    /// and must leave turns to them. Spec: TRN-8, ATT-18.
+    fn bring_next(&mut self, bringing: &mut JoinSet<Brought>, session: &Session) {
+        if !bringing.is_empty() {
+            return;
+        }
+        if let Some(key) = self.lacking.pop_front() {
+            let (shared, session) = (self.shared.clone(), session.clone());
+            bringing.spawn(async move {
+                let brought = attachments::bring(&shared, &session, &key).await;
+                (key, brought)
+            });
+        }
+    }
+
+    fn brought(&self, (key, brought): Brought) {
+        if let Ok(chunks) = brought {
+            tracing::info!(node = %self.desk.node(), chunks, "attachments brought");
+        }
+        let mut rng = self.shared.environment.random.rng();
+        self.desk.brought(key, brought, &mut rng);
     }
 
     /// Sends what may go.
@@ -304,7 +336,7 @@ impl Worker {
         self.measure();
     }
 
-    fn settle(&self, report: Report) {
+    fn settle(&mut self, report: Report) {
         for tried in &report.tried {
             match &tried.attempt {
                 Attempt::Answered | Attempt::Ended => self.shared.metrics.delivery(true),
@@ -313,6 +345,7 @@ impl Worker {
                     tracing::info!(node = %self.desk.node(), %code, "refused, will be tried again");
                 }
                 Attempt::Unreadable => self.shared.metrics.delivery(false),
+                Attempt::Attachments => self.lacking.push_back(tried.key.clone()),
                 Attempt::Withheld(_) => {}
             }
         }

@@ -1,6 +1,7 @@
 //! Whom an envelope may come from and whom it may be for, one refusal after the other.
 
 use frex_proto::{
+    attachment::{Attached, AttachedFile},
     envelope::{Draft, SignedEnvelope, seal, sign_one},
     id::MessageId,
     keys::{SealingPublicKey, SealingSecretKey, SigningKey, VerifyingKey},
@@ -13,6 +14,8 @@ use super::*;
 
 const NOW: u64 = 1_900_000_000_000;
 const DAY: u64 = 24 * 60 * 60 * 1000;
+/// The attachment that is whole at every node.
+const WHOLE: [u8; 32] = [7; 32];
 /// Members with the node that serves them; `gone` is revoked, `choosy` takes no reports.
 const MEMBERS: [(&str, &str); 5] = [
     ("a", "node-a"),
@@ -79,6 +82,7 @@ fn roster() -> Roster {
             card.member_doc
         });
     }
+    listed.members[1].attachments = true;
     listed.members[3].status = v1::Status::Revoked.into();
     listed.members[4].accepts = vec![v1::Accepts {
         kind: v1::Kind::Notice.into(),
@@ -107,6 +111,7 @@ fn intake(node: &str) -> Intake {
         roster: RosterHandle::new(roster()),
         node: node.to_owned(),
         suspensions: SuspensionHandle::default(),
+        is_whole: Arc::new(|listed, _| listed.root == WHOLE),
     }
 }
 
@@ -132,6 +137,7 @@ fn draft(to: &[&str]) -> Draft {
         in_reply_to: None,
         content_type: "text/plain".to_owned(),
         data: Bytes::from_static(b"words"),
+        attachments: Vec::new(),
     }
 }
 
@@ -166,8 +172,11 @@ fn deliver(envelope: v1::Envelope, peer: &str, now_ms: u64) -> Result<Entry, Wir
 /// What the sequencer is to record of an envelope that it does not hold.
 fn of_a_stranger(judged: Verdict) -> Result<Entry, WireCode> {
     match judged {
-        Verdict::Refuse(code) | Verdict::Record(Entry::Refuse { code, .. }) => Err(code),
-        Verdict::Record(entry) => Ok(entry),
+        Verdict::Refuse(code) => Err(code),
+        Verdict::Record(entry) => match *entry {
+            Entry::Refuse { code, .. } => Err(code),
+            entry => Ok(entry),
+        },
     }
 }
 
@@ -385,9 +394,11 @@ fn what_may_be_held_is_not_refused_by_judgement_alone() {
     let late_ms = NOW + 3 * DAY;
     let (home, other) = (intake("node-a"), intake("node-b"));
     let refused = |judged: Verdict| match judged {
-        Verdict::Record(Entry::Refuse { submitted, .. }) => Some(submitted),
         Verdict::Refuse(_) => None,
-        Verdict::Record(entry) => panic!("{entry:?}"),
+        Verdict::Record(entry) => match *entry {
+            Entry::Refuse { submitted, .. } => Some(submitted),
+            entry => panic!("{entry:?}"),
+        },
     };
     let submitted = home.submission(&envelope, "a", late_ms, &mut cache);
     assert_eq!(refused(submitted), Some(true));
@@ -397,4 +408,110 @@ fn what_may_be_held_is_not_refused_by_judgement_alone() {
     assert_eq!(refused(stranger), None);
     let stranger = other.delivery(&envelope, "node-b", late_ms, &mut cache);
     assert_eq!(refused(stranger), None);
+}
+
+/// A draft with the attachment of this root.
+fn with_attachment(to: &[&str], root: [u8; 32]) -> Draft {
+    let file = AttachedFile {
+        name: "file".to_owned(),
+        media_type: "text/plain".to_owned(),
+        bytes: 1,
+        sha256: [1; 32],
+        key: [2; 32].into(),
+    };
+    Draft {
+        attachments: vec![Attached {
+            listed: Listed { root, bytes: 4112 },
+            file,
+        }],
+        ..draft(to)
+    }
+}
+
+// ATT-16, ATT-17, DEL-16: what takes none is refused, on the record where it was delivered; what is
+// not here yet is waited for.
+#[test]
+fn attachments_are_refused_or_waited_for() {
+    let wire = |to: &[&str], root| signed(&with_attachment(to, root), 10).to_wire(None);
+    let (whole, missing) = (wire(&["b"], WHOLE), wire(&["b"], [8; 32]));
+    assert!(matches!(
+        submit(whole.clone(), "a"),
+        Ok(Entry::Submit { .. })
+    ));
+    assert_eq!(
+        submit(missing.clone(), "a").err(),
+        Some(WireCode::AttachmentMissing)
+    );
+    let delivered = deliver(whole, "node-a", NOW);
+    assert!(
+        matches!(delivered, Ok(Entry::Deliver { admitted, .. }) if admitted.attachments == [WHOLE])
+    );
+    let refused = deliver(missing, "node-a", NOW).err();
+    assert_eq!(refused, Some(WireCode::AttachmentMissing));
+    let to_c = wire(&["b", "c"], WHOLE);
+    assert_eq!(
+        submit(to_c.clone(), "a").err(),
+        Some(WireCode::AttachmentsRefused)
+    );
+    let rejected = deliver(to_c, "node-a", NOW);
+    assert!(matches!(
+        rejected,
+        Ok(Entry::Reject {
+            code: WireCode::AttachmentsRefused,
+            ..
+        })
+    ));
+}
+
+// ATT-14: an attachment is taken from whom its envelope would be, for those who take it, and from
+// nobody else.
+#[test]
+fn an_attachment_is_judged_as_its_envelope() {
+    let shown = |draft: &Draft, signer| v1::Envelope {
+        signed: signed(draft, signer).signed,
+        ..v1::Envelope::default()
+    };
+    let ask = |node: &str, envelope: &v1::Envelope, number, peer: Peer, now_ms| {
+        intake(node).attachment(envelope, number, &peer, now_ms)
+    };
+    let (client, node) = (
+        |id: &str| Peer::Client(id.to_owned()),
+        |id: &str| Peer::Node(id.to_owned()),
+    );
+    let good = shown(&with_attachment(&["b"], [8; 32]), 10);
+    let listed = Listed {
+        root: [8; 32],
+        bytes: 4112,
+    };
+    let taken = Ok((listed, "a".to_owned()));
+    assert_eq!(ask("node-a", &good, 0, client("a"), NOW), taken);
+    assert_eq!(ask("node-b", &good, 0, node("node-a"), NOW), taken);
+    let refused = |judged: Result<_, WireCode>, code| assert_eq!(judged.err(), Some(code));
+    refused(
+        ask("node-a", &good, 1, client("a"), NOW),
+        WireCode::NotFound,
+    );
+    refused(
+        ask("node-a", &good, 0, client("b"), NOW),
+        WireCode::WrongSender,
+    );
+    refused(
+        ask("node-b", &good, 0, node("node-b"), NOW),
+        WireCode::WrongSender,
+    );
+    refused(
+        ask("node-a", &good, 0, client("a"), NOW + 2 * DAY),
+        WireCode::Expired,
+    );
+    refused(
+        ask("node-a", &good, 0, node("node-a"), NOW),
+        WireCode::UnknownRecipient,
+    );
+    let forged = shown(&with_attachment(&["b"], [8; 32]), 20);
+    let judged = ask("node-a", &forged, 0, client("a"), NOW);
+    refused(judged, WireCode::NotTrusted);
+    let to_c = shown(&with_attachment(&["c"], [8; 32]), 10);
+    for (at, peer) in [("node-a", client("a")), ("node-b", node("node-a"))] {
+        refused(ask(at, &to_c, 0, peer, NOW), WireCode::AttachmentsRefused);
+    }
 }

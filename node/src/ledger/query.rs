@@ -160,6 +160,26 @@ impl Ledger {
         Ok(receipts)
     }
 
+    /// For whom this node has accepted an envelope; nothing if it has not.
+    ///
+    /// # Errors
+    /// Index or journal damage.
+    pub fn accepted(
+        &self,
+        message: MessageKey,
+        id: EnvelopeId,
+    ) -> Result<Option<Vec<String>>, LedgerError> {
+        for detail in [&[][..], &[id.as_ref()]] {
+            let key = records::message_key(message, records::ACCEPTED_SUFFIX, detail);
+            let kept = self.index.get(Table::Message, &key)?;
+            let kept = kept.as_deref().and_then(records::parse_kept);
+            if let Some(kept) = kept.filter(|kept| kept.id == id) {
+                return Ok(Some(self.read(kept.position)?.record.members));
+            }
+        }
+        Ok(None)
+    }
+
     /// Up to `limit` deliveries that wait for `node` in the lane slot `lane` (0 is urgent), in
     /// order, after the key `after`.
     ///

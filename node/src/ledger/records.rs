@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use frex_proto::{
     id::{EnvelopeId, MessageId},
-    label,
+    label::{self, Hash},
     log::Leaf,
     receipt, v1,
 };
@@ -41,6 +41,10 @@ pub const REQUEUED: RecordKind = RecordKind(11);
 pub const DROPPED: RecordKind = RecordKind(12);
 /// A sender withdrew a message: from what waits here for its recipients, and from what comes.
 pub const WITHDRAWN: RecordKind = RecordKind(15);
+/// It became known until when a record needs an attachment.
+pub const ATTACHMENT_RELEASED: RecordKind = RecordKind(13);
+/// A record needs an attachment no more.
+pub const ATTACHMENT_REMOVED: RecordKind = RecordKind(14);
 
 /// Whether a record of this kind stands for an entry of the log.
 #[must_use]
@@ -99,6 +103,12 @@ pub struct Record {
     /// How it was given up (8).
     #[prost(message, optional, tag = "15")]
     pub ended: Option<Ended>,
+    /// Roots of attachments that are needed (1, 2), or the index row of one (13, 14).
+    #[prost(bytes = "bytes", repeated, tag = "16")]
+    pub attachments: Vec<Bytes>,
+    /// Until when an attachment is needed (13).
+    #[prost(uint64, tag = "17")]
+    pub until_ms: u64,
     /// For whom the message was withdrawn before it came (2), or is by now (15).
     #[prost(string, repeated, tag = "18")]
     pub withdrawn: Vec<String>,
@@ -149,6 +159,68 @@ pub struct Kept {
     pub id: EnvelopeId,
     /// Its record.
     pub position: Position,
+}
+
+/// Why a record needs an attachment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Its envelope is to be delivered to other nodes.
+    Deliver,
+    /// Its envelope is for members served here.
+    Fetch,
+}
+
+/// One record's need of one attachment, as the index holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttachmentRow {
+    /// Root of the attachment.
+    pub root: Hash,
+    /// Why.
+    pub need: Need,
+    /// The record.
+    pub position: Position,
+    /// Until when, once that is known.
+    pub until_ms: Option<u64>,
+}
+
+impl AttachmentRow {
+    /// Reads one row.
+    #[must_use]
+    pub fn parse(key: &[u8], value: &[u8]) -> Option<Self> {
+        let (root, rest) = key.split_first_chunk()?;
+        let (need, position) = rest.split_first()?;
+        let need = match *need {
+            SENT_SUFFIX => Need::Deliver,
+            ACCEPTED_SUFFIX => Need::Fetch,
+            _ => return None,
+        };
+        let until_ms = match value.is_empty() {
+            true => None,
+            false => Some(u64::from_be_bytes(value.try_into().ok()?)),
+        };
+        Some(Self {
+            root: *root,
+            need,
+            position: Position::from_u64(u64::from_be_bytes(position.try_into().ok()?)),
+            until_ms,
+        })
+    }
+
+    /// Its key.
+    #[must_use]
+    pub fn key(&self) -> Bytes {
+        attachment_key(&self.root, self.need, self.position).into()
+    }
+}
+
+fn attachment_key(root: &[u8], need: Need, position: Position) -> Vec<u8> {
+    let mut key = root.to_vec();
+    key.push(match need {
+        Need::Deliver => SENT_SUFFIX,
+        Need::Fetch => ACCEPTED_SUFFIX,
+    });
+    key.extend_from_slice(&position.to_u64().to_be_bytes());
+    key
 }
 
 /// One waiting delivery, as the outbox holds it.
@@ -370,6 +442,7 @@ pub fn changes(
                 false => message_key(message, SENT_SUFFIX, &[]),
             };
             changes.push(put(Table::Message, key, kept));
+            needs(&mut changes, record, Need::Deliver, position);
             for node in &record.nodes {
                 changes.push(outbox_put(node, record, message, position));
             }
@@ -380,6 +453,7 @@ pub fn changes(
                 false => message_key(message, ACCEPTED_SUFFIX, &[]),
             };
             changes.push(put(Table::Message, key, kept));
+            needs(&mut changes, record, Need::Fetch, position);
             let members = record.members.iter();
             for member in members.filter(|member| !record.withdrawn.contains(member)) {
                 let key = queue_key(member, record.lane, position);
@@ -409,6 +483,9 @@ pub fn changes(
         TRUST_HELD | TRUST => {
             let key = message_key(message, TRUST_SUFFIX, &[]);
             changes.push(put(Table::Message, key, kept));
+        }
+        ATTACHMENT_RELEASED | ATTACHMENT_REMOVED => {
+            changes.push(row_change(kind, record)?);
         }
         RELAYED => {}
         _ => return Err(LedgerError::Record),
@@ -447,6 +524,22 @@ fn ended_changes(
         let key = record.outbox_key.to_vec();
         changes.push(Change { table, key, value });
     }
+}
+
+fn needs(changes: &mut Vec<Change>, record: &Record, need: Need, position: Position) {
+    for root in &record.attachments {
+        let key = attachment_key(root, need, position);
+        changes.push(put(Table::Attachment, key, Bytes::new()));
+    }
+}
+
+fn row_change(kind: RecordKind, record: &Record) -> Result<Change, LedgerError> {
+    let row = record.attachments.first().ok_or(LedgerError::Record)?;
+    let until_ms = Bytes::copy_from_slice(&record.until_ms.to_be_bytes());
+    Ok(match kind {
+        ATTACHMENT_RELEASED => put(Table::Attachment, row.to_vec(), until_ms),
+        _ => delete(Table::Attachment, row.to_vec()),
+    })
 }
 
 fn stage_changes(

@@ -40,7 +40,7 @@ pub(super) async fn serve(
             }
             Verdict::Record(entry) => {
                 numbers.push((number, about(&entry)));
-                entries.push(entry);
+                entries.push(*entry);
             }
         }
     }

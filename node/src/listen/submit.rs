@@ -71,7 +71,7 @@ pub(super) async fn serve(
                     continue;
                 }
                 open.listen(number, &entry, &ear, &roster);
-                entries.push(entry);
+                entries.push(*entry);
                 numbers.push(number);
             }
         }

@@ -24,6 +24,7 @@ use super::{
     trust::{self, DataStore},
 };
 use crate::{
+    attachments::{Attachments, keep},
     bells::Bells,
     delivery,
     disk::Space,
@@ -42,6 +43,9 @@ use crate::{
     suspension::SuspensionHandle,
     workers::Workers,
 };
+
+/// Threads that read and write attachments.
+const ATTACHMENT_THREADS: usize = 2;
 
 pub(super) async fn start(
     parts: NodeParts,
@@ -72,15 +76,13 @@ pub(super) async fn start(
         Execution::Threads => Workers::pool(crypto_threads(parts.config.crypto_threads))
             .map_err(StartError::Thread)?,
     };
+    let attachments = attachments(&parts, &ledger, fail.clone())?;
     let greeter = greeter(&parts, &id, &ledger);
     let endpoint = bind(&parts, &greeter)?;
     let shared = Arc::new(Shared {
-        intake: Intake {
-            roster: parts.roster.clone(),
-            node: id.clone(),
-            suspensions: suspensions.clone(),
-        },
+        intake: intake(&parts, &suspensions, attachments.clone()),
         suspensions,
+        attachments,
         membership: membership(&parts, &workers),
         greeter: greeter.clone(),
         started_ms: parts.environment.clock.now_ms(),
@@ -103,6 +105,7 @@ pub(super) async fn start(
     });
     tasks.spawn(listen::accept(shared.clone(), greeter.clone()));
     tasks.spawn(delivery::run(shared.clone()));
+    tasks.spawn(keep::run(shared.clone()));
     tasks.spawn(trust::log_changes(shared.clone()));
     tasks.spawn(own_keys::watch(shared.clone(), log_key_end, fail));
     Ok(Node {
@@ -146,6 +149,30 @@ fn membership(parts: &NodeParts, workers: &Workers) -> Membership {
         Arc::new(DataStore::new(parts.disk.clone(), &parts.data)),
         Arc::new(move |work| workers.start(work)),
     )
+}
+
+fn intake(parts: &NodeParts, suspensions: &SuspensionHandle, attachments: Attachments) -> Intake {
+    Intake {
+        roster: parts.roster.clone(),
+        node: parts.config.node.clone(),
+        suspensions: suspensions.clone(),
+        is_whole: Arc::new(move |listed, now_ms| attachments.is_whole(listed, now_ms)),
+    }
+}
+
+/// Their disk has threads of its own: a sync there holds nobody else up.
+fn attachments(
+    parts: &NodeParts,
+    ledger: &Ledger,
+    fail: watch::Sender<Option<WireCode>>,
+) -> Result<Attachments, StartError> {
+    let workers = match parts.execution {
+        Execution::Inline => Workers::Inline,
+        Execution::Threads => Workers::pool(ATTACHMENT_THREADS).map_err(StartError::Thread)?,
+    };
+    let index = ledger.index.clone();
+    let opened = Attachments::open(parts.disk.clone(), &parts.data, workers, index, fail);
+    Ok(opened.map_err(LedgerError::from)?)
 }
 
 fn open_ledger(

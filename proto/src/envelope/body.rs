@@ -12,8 +12,11 @@ use ring::{
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::{open::OpenCause, padding::padded};
-use crate::label::{self, Hash};
+use super::open::OpenCause;
+use crate::{
+    label::{self, Hash},
+    padding::padded,
+};
 
 const STREAM_SALT: usize = 24;
 const COMMITMENT: usize = 32;

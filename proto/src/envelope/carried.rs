@@ -28,6 +28,16 @@ pub fn parse_carried(envelope: &v1::Envelope) -> Result<Carried, EnvelopeError> 
     Ok(Carried::Forward(Box::new(forward)))
 }
 
+/// What is signed of an envelope, without wraps and body: enough to say which one is meant.
+#[must_use]
+pub fn shown(envelope: &v1::Envelope) -> v1::Envelope {
+    v1::Envelope {
+        signed: envelope.signed.clone(),
+        forward: envelope.forward.clone(),
+        ..v1::Envelope::default()
+    }
+}
+
 impl Carried {
     /// Identity of what travels: of the envelope, or of the forward.
     #[must_use]

@@ -10,7 +10,9 @@ use super::{
     shared::OpenContexts,
     wrap::{self, ContentKey, Place, SHARED_BYTES},
 };
-use crate::{error::WireCode, keys::SealingSecretKey, limits::CONTENT_BYTES_MAX, v1};
+use crate::{
+    attachment::Attached, error::WireCode, keys::SealingSecretKey, limits::CONTENT_BYTES_MAX, v1,
+};
 
 /// The envelope cannot be opened. To the outside there is no reason: which check failed would
 /// tell a forger how far a forgery got.
@@ -143,7 +145,16 @@ pub(super) fn open_body(
     if !is_content_type(&content.content_type) {
         return Err(OpenCause::Content.into());
     }
+    if content.attachments.len() != parsed.attachments.len() {
+        return Err(OpenCause::Content.into());
+    }
+    let listed = parsed.attachments.iter().zip(content.attachments);
+    let attachments = listed
+        .map(|(listed, file)| Attached::judge(*listed, file))
+        .collect::<Option<_>>()
+        .ok_or(OpenCause::Content)?;
     Ok(Opened {
+        attachments,
         content_type: content.content_type,
         data: content.data,
         salt: inner.salt,
@@ -182,6 +193,7 @@ mod tests {
             in_reply_to: None,
             content_type: "text/plain".to_owned(),
             data: "content".into(),
+            attachments: Vec::new(),
         };
         let sealed = seal(&draft, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
         let signed = sign_one(sealed, &SigningKey::from_seed(&[1; 32])).unwrap();
@@ -206,6 +218,7 @@ mod tests {
         v1::Content {
             content_type: content_type.to_owned(),
             data: "data".into(),
+            attachments: Vec::new(),
         }
         .encode_to_vec()
     }

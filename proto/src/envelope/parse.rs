@@ -8,13 +8,14 @@ use prost::Message;
 
 use super::{
     Core, EnvelopeError, Parsed, Recipient, SUITE, body,
-    padding::size_class,
     wrap::{SHARED_BYTES, SINGLE_BYTES},
 };
 use crate::{
+    attachment::judge_listed,
     id::{EnvelopeId, KeyId, MessageId, check_name},
     label,
     limits::{BODY_BYTES_MAX, CONTENT_TYPE_BYTES_MAX, RECIPIENTS_MAX, SIGNED_BYTES_MAX},
+    padding::size_class,
     v1,
 };
 
@@ -41,6 +42,7 @@ pub(super) fn parse_signed(signed_bytes: &Bytes) -> Result<Parsed, EnvelopeError
     let core = judge_core(decode(&manifest.core)?)?;
     judge_manifest(&manifest, &core)?;
     Ok(Parsed {
+        attachments: judge_listed(&manifest.attachments)?,
         id: EnvelopeId::of_manifest(&signed.payload),
         core_hash: label::sha256(&[label::CORE, &manifest.core]),
         core_bytes: manifest.core.clone(),

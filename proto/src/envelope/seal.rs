@@ -7,16 +7,17 @@ use zeroize::Zeroizing;
 
 use super::{
     Draft, SUITE, Sealed, SharedContexts, body,
-    padding::size_class,
     parse::is_content_type,
     wrap::{self, Place},
 };
 use crate::{
+    attachment::{Attached, judge_listed},
     error::WireCode,
     id::check_name,
     keys::{SealingPublicKey, SigningError},
     label::{self, Hash},
     limits::{CONTENT_BYTES_MAX, LIFE_MS_MAX, RECIPIENTS_MAX},
+    padding::size_class,
     v1,
 };
 
@@ -45,6 +46,9 @@ pub enum SealError {
     /// Content over the limit.
     #[error("content is over the limit")]
     TooLarge,
+    /// Too many, one twice, or too large together.
+    #[error("an envelope has at most 16 distinct attachments of at most 32 GiB together")]
+    Attachments,
     /// Expiry or reply time not after creation.
     #[error("expiry and reply time must be after creation")]
     TimeOrder,
@@ -68,7 +72,9 @@ pub enum SealError {
 impl From<SealError> for WireCode {
     fn from(error: SealError) -> Self {
         match error {
-            SealError::RecipientCount | SealError::TooLarge => Self::TooLarge,
+            SealError::RecipientCount | SealError::TooLarge | SealError::Attachments => {
+                Self::TooLarge
+            }
             SealError::LifeTooLong => Self::LifeTooLong,
             SealError::WrongKey => Self::CannotOpen,
             SealError::WrongFederation => Self::WrongFederation,
@@ -103,7 +109,7 @@ fn seal_with(
     mut contexts: Option<&mut SharedContexts>,
     rng: &mut dyn CryptoRng,
 ) -> Result<Sealed, SealError> {
-    let head = content_head(&draft.content_type, draft.data.len());
+    let head = content_head(draft);
     judge(draft, head.len() + draft.data.len())?;
     let mut salt = [0; 32];
     let mut stream_salt = [0; 24];
@@ -140,6 +146,7 @@ fn seal_with(
         wrap_sha256: wraps.iter().map(|wrap| owned(&wrap::hash(wrap))).collect(),
         body_sha256: owned(&label::sha256(&[&body])),
         body_len: length(body.len()),
+        attachments: list(&draft.attachments),
     };
     Ok(Sealed {
         manifest: manifest.encode_to_vec().into(),
@@ -167,6 +174,9 @@ fn judge(draft: &Draft, content_len: usize) -> Result<(), SealError> {
     }
     if !is_content_type(&draft.content_type) {
         return Err(SealError::ContentType);
+    }
+    if judge_listed(&list(&draft.attachments)).is_err() {
+        return Err(SealError::Attachments);
     }
     if content_len > CONTENT_BYTES_MAX {
         return Err(SealError::TooLarge);
@@ -216,17 +226,37 @@ pub(super) fn judge_life(created_ms: u64, expires_ms: u64) -> Result<(), SealErr
 
 /// The encoding of `Content` up to where `data` begins, so that `data` is copied once, into the
 /// body.
-fn content_head(content_type: &str, data_len: usize) -> Vec<u8> {
+fn content_head(draft: &Draft) -> Vec<u8> {
     let mut head = v1::Content {
-        content_type: content_type.to_owned(),
+        content_type: draft.content_type.clone(),
         data: Bytes::new(),
+        attachments: draft.attachments.iter().map(encode_file).collect(),
     }
     .encode_to_vec();
-    if data_len > 0 {
+    if !draft.data.is_empty() {
         prost::encoding::encode_key(2, prost::encoding::WireType::LengthDelimited, &mut head);
-        prost::encoding::encode_varint(length(data_len), &mut head);
+        prost::encoding::encode_varint(length(draft.data.len()), &mut head);
     }
     head
+}
+
+fn encode_file(attached: &Attached) -> v1::AttachedFile {
+    let file = &attached.file;
+    v1::AttachedFile {
+        name: file.name.clone(),
+        media_type: file.media_type.clone(),
+        bytes: file.bytes,
+        sha256: owned(&file.sha256),
+        key: owned(&*file.key),
+    }
+}
+
+fn list(attachments: &[Attached]) -> Vec<v1::Attachment> {
+    let list = |attached: &Attached| v1::Attachment {
+        root: owned(&attached.listed.root),
+        bytes: attached.listed.bytes,
+    };
+    attachments.iter().map(list).collect()
 }
 
 fn encode_core(draft: &Draft, plain: &body::Plain<'_>) -> Bytes {

@@ -62,6 +62,12 @@ pub enum EnvelopeError {
     /// Body length and size class disagree, or no body is so short.
     #[error("body length and size class disagree")]
     SizeClass,
+    /// No file has sealed chunks of such a length.
+    #[error("no file has sealed chunks of such a length")]
+    AttachmentSize,
+    /// An attachment is listed twice.
+    #[error("an attachment is listed twice")]
+    AttachmentTwice,
     /// A wrap is not the signed one.
     #[error("a wrap is not the signed one")]
     WrapMismatch,
@@ -97,6 +103,7 @@ impl From<EnvelopeError> for WireCode {
             E::Malformed | E::PayloadType | E::Name | E::Recall => Self::Malformed,
             E::RecipientTwice | E::TimeOrder => Self::Malformed,
             E::WrapCount | E::WrapShape | E::SizeClass => Self::BadEnvelope,
+            E::AttachmentSize | E::AttachmentTwice => Self::BadEnvelope,
             E::WrapMismatch | E::BodyLength | E::BodyMismatch => Self::BadEnvelope,
             E::Signature(error) => error.into(),
             E::WrongFederation => Self::WrongFederation,

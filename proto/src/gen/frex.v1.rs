@@ -52,7 +52,7 @@ pub struct Core {
     #[prost(uint32, repeated, tag = "16")]
     pub critical: ::prost::alloc::vec::Vec<u32>,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Manifest {
     #[prost(bytes = "bytes", tag = "1")]
     pub core: ::prost::bytes::Bytes,
@@ -63,6 +63,19 @@ pub struct Manifest {
     pub body_sha256: ::prost::bytes::Bytes,
     #[prost(uint64, tag = "4")]
     pub body_len: u64,
+    /// 0..16
+    #[prost(message, repeated, tag = "5")]
+    pub attachments: ::prost::alloc::vec::Vec<Attachment>,
+}
+/// A file that travels beside the envelope: sealed chunks under one root. Spec: chapter ATT.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Attachment {
+    /// 32 bytes: RFC 6962 over the sealed chunks
+    #[prost(bytes = "bytes", tag = "1")]
+    pub root: ::prost::bytes::Bytes,
+    /// of all sealed chunks
+    #[prost(uint64, tag = "2")]
+    pub bytes: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Signature {
@@ -144,12 +157,31 @@ pub struct ForwardManifest {
     pub expires_ms: u64,
 }
 /// What is sealed: the content type and the bytes, both unseen by nodes.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Content {
     #[prost(string, tag = "1")]
     pub content_type: ::prost::alloc::string::String,
     #[prost(bytes = "bytes", tag = "2")]
     pub data: ::prost::bytes::Bytes,
+    /// one for each of the manifest's, in their order
+    #[prost(message, repeated, tag = "3")]
+    pub attachments: ::prost::alloc::vec::Vec<AttachedFile>,
+}
+/// What only those who can open the envelope know of an attachment.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AttachedFile {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// as the sender states it; nobody acts on it
+    #[prost(string, tag = "2")]
+    pub media_type: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub bytes: u64,
+    #[prost(bytes = "bytes", tag = "4")]
+    pub sha256: ::prost::bytes::Bytes,
+    /// 32 bytes, for this attachment alone
+    #[prost(bytes = "bytes", tag = "5")]
+    pub key: ::prost::bytes::Bytes,
 }
 /// The data of a recall's content: why its sender withdraws a message.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -795,7 +827,7 @@ pub struct Hello {
 /// Opens every stream but the first.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Request {
-    #[prost(oneof = "request::Request", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    #[prost(oneof = "request::Request", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13")]
     pub request: ::core::option::Option<request::Request>,
 }
 /// Nested message and enum types in `Request`.
@@ -824,6 +856,10 @@ pub mod request {
         ListOutbox(super::ListOutbox),
         #[prost(message, tag = "11")]
         OrderOutbox(super::OrderOutbox),
+        #[prost(message, tag = "12")]
+        PutAttachment(super::PutAttachment),
+        #[prost(message, tag = "13")]
+        GetAttachment(super::GetAttachment),
     }
 }
 /// Client to home node: `envelopes` ENVELOPE frames follow.
@@ -924,6 +960,32 @@ pub struct OrderOutbox {
     #[prost(enumeration = "OutboxAct", tag = "2")]
     pub act: i32,
 }
+/// To a node that needs it: a signed manifest follows in an ENVELOPE frame, then, once the node has
+/// said what it holds, the HASHES and the CHUNK frames of what it does not hold.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PutAttachment {
+    /// position in the manifest
+    #[prost(uint32, tag = "1")]
+    pub attachment: u32,
+}
+/// Client to home node: the signed manifest follows in an ENVELOPE frame; HASHES and CHUNK frames
+/// come back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetAttachment {
+    /// position in the manifest
+    #[prost(uint32, tag = "1")]
+    pub attachment: u32,
+    /// a bit for each chunk, lowest first; empty: none
+    #[prost(bytes = "bytes", tag = "2")]
+    pub held: ::prost::bytes::Bytes,
+}
+/// What a node holds of an attachment.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AttachmentState {
+    /// a bit for each chunk, lowest first
+    #[prost(bytes = "bytes", tag = "1")]
+    pub held: ::prost::bytes::Bytes,
+}
 /// A typed refusal that is not logged: nothing was accepted, nothing is owed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Refusal {
@@ -939,7 +1001,7 @@ pub struct Answer {
     /// position in the request
     #[prost(uint32, tag = "1")]
     pub envelope: u32,
-    #[prost(oneof = "answer::Answer", tags = "2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "answer::Answer", tags = "2, 3, 4, 5, 6, 7, 8, 9")]
     pub answer: ::core::option::Option<answer::Answer>,
 }
 /// Nested message and enum types in `Answer`.
@@ -960,6 +1022,8 @@ pub mod answer {
         Roster(super::RosterState),
         #[prost(message, tag = "8")]
         Outbox(super::OutboxPage),
+        #[prost(message, tag = "9")]
+        Attachment(super::AttachmentState),
     }
 }
 /// No further answer follows on this stream.

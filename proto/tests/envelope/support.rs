@@ -60,6 +60,7 @@ pub(crate) fn draft(recipients: usize, data: impl Into<Bytes>) -> Draft {
         in_reply_to: Some(EnvelopeId([7; 32])),
         content_type: "application/json".to_owned(),
         data: data.into(),
+        attachments: Vec::new(),
     }
 }
 

@@ -71,6 +71,7 @@ pub(crate) fn draft(data: &[u8]) -> Draft {
         in_reply_to: None,
         content_type: "text/plain".to_owned(),
         data: Bytes::copy_from_slice(data),
+        attachments: Vec::new(),
     }
 }
 

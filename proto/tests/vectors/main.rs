@@ -7,6 +7,7 @@
 //! `FREX_VECTORS=DIR` judges the files of another folder: `spec/reader/mutate.py` fills one with
 //! damaged copies and what the independent reader makes of them.
 
+mod attachments;
 mod companions;
 mod envelopes;
 mod fixtures;
@@ -112,6 +113,7 @@ fn make_all() -> Vec<Vector> {
         receipts::make(),
         rosters::make(),
         joining::make(),
+        attachments::make(),
     ]
     .into_iter()
     .flatten()

@@ -141,6 +141,7 @@ fn content_of(content_type: &str, data: &'static [u8]) -> Vec<u8> {
     let content = v1::Content {
         content_type: content_type.to_owned(),
         data: Bytes::from_static(data),
+        attachments: Vec::new(),
     };
     content.encode_to_vec()
 }
@@ -166,11 +167,17 @@ fn insides() -> Vec<Vector> {
 /// The small report's envelope with this content sealed and committed to in its place, for the
 /// police alone to open.
 fn committed(content: &[u8]) -> v1::Envelope {
+    committed_in(Parts::small(), content)
+}
+
+/// As [`committed`], for an envelope of these parts.
+pub(crate) fn committed_in(parts: Parts, content: &[u8]) -> v1::Envelope {
     const CONTENT_KEY: [u8; 32] = [4; 32];
-    let padded = (40 + content.len()).next_multiple_of(if content.len() < 24 { 4 } else { 8 });
+    let exponent = (40 + content.len()).ilog2();
+    let padded = (40 + content.len()).next_multiple_of(1 << (exponent - exponent.ilog2() - 1));
     let body_len = 56 + padded as u64 + 16;
     let commitment = label::hmac_sha256(&[9; 32], &[label::CONTENT, content]);
-    let mut parts = Parts::small().with_core(|core| {
+    let mut parts = parts.with_core(|core| {
         core.content_commitment = Bytes::copy_from_slice(&commitment);
         core.size_class = 64 - (body_len - 1).leading_zeros();
     });

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use frex_proto::{
+    attachment::{Attached, AttachedFile, Hashes, Held, Listed, Opener},
     envelope::{self, Parsed},
     id::EnvelopeId,
     join,
@@ -31,6 +32,10 @@ pub(crate) fn run(inputs: &Map<String, Value>) -> Outcome {
         "verify_signed" => verify_signed(&inputs),
         "verify_envelope" => judge(&inputs).map(|(parsed, _)| Some(parsed.id.to_string())),
         "open_envelope" => open_envelope(&inputs),
+        "open_attachment" => open_attachment(&inputs),
+        "check_hashes" => hashes(&inputs).map(|_| None),
+        "check_chunk" => check_chunk(&inputs),
+        "read_held" => read_held(&inputs),
         "open_forward" => open_forward(&inputs),
         "verify_inclusion" => verify_inclusion(&inputs),
         "verify_consistency" => verify_consistency(&inputs),
@@ -174,6 +179,82 @@ fn open_envelope(inputs: &Inputs<'_>) -> Outcome {
         .map_err(|error| name(error.cause()))?;
     let data = sha(&opened.data);
     Ok(Some(format!("{} {data}", opened.content_type)))
+}
+
+/// Seals `length` bytes of the value `fill`, changes the chunks as `change` says, opens them.
+fn open_attachment(inputs: &Inputs<'_>) -> Outcome {
+    const MIB: usize = 1024 * 1024;
+    let length = usize::try_from(inputs.number("length")).expect("small");
+    let fill = u8::try_from(inputs.number("fill")).expect("a byte");
+    let (mut key, change) = (inputs.hash("key"), inputs.text("change"));
+    let sealed_under = key;
+    if change == "rekey" {
+        key[0] ^= 1;
+    }
+    let mut padded = vec![fill; length];
+    if change == "refill" {
+        padded[0] ^= 1;
+    }
+    let exponent = length.max(4096).ilog2();
+    let mask = (1 << (exponent - exponent.ilog2() - 1)) - 1;
+    padded.resize((length.max(4096) + mask) & !mask, 0);
+    if change == "dirty" {
+        *padded.last_mut().expect("some") = 1;
+    }
+    let mut chunks = crate::attachments::seal_by_hand(&sealed_under, &padded);
+    let listed = Listed {
+        root: [0; 32],
+        bytes: (padded.len() + 16 * padded.len().div_ceil(MIB)) as u64,
+    };
+    match change {
+        "flip" => chunks[0][100] ^= 1,
+        "exchange" => chunks.swap(0, 1),
+        "repeat" => chunks[1] = chunks[0].clone(),
+        "drop" => chunks.truncate(1),
+        "shorten" => chunks[1].truncate(MIB + 15),
+        "append" => chunks.push(chunks[0].clone()),
+        _ => {}
+    }
+    let mut opener = Opener::new(Attached {
+        listed,
+        file: AttachedFile {
+            name: "name".to_owned(),
+            media_type: "text/plain".to_owned(),
+            bytes: length as u64,
+            sha256: inputs.hash("sha256"),
+            key: key.into(),
+        },
+    });
+    for chunk in chunks {
+        opener.open(chunk).map_err(name)?;
+    }
+    opener.finish().map_err(name)?;
+    Ok(Some(listed.bytes.to_string()))
+}
+
+fn hashes(inputs: &Inputs<'_>) -> Result<Hashes, String> {
+    let listed = Listed {
+        root: inputs.hash("root"),
+        bytes: inputs.number("bytes"),
+    };
+    Hashes::parse(listed, &inputs.bytes("hashes")).map_err(name)
+}
+
+fn check_chunk(inputs: &Inputs<'_>) -> Outcome {
+    let hashes = hashes(inputs)?;
+    let chunk = hashes.read_chunk(&inputs.bytes("frame").into());
+    let (number, sealed) = chunk.map_err(name)?;
+    Ok(Some(format!("{number} {}", sha(&sealed))))
+}
+
+fn read_held(inputs: &Inputs<'_>) -> Outcome {
+    let listed = Listed {
+        root: [0; 32],
+        bytes: inputs.number("bytes"),
+    };
+    let held = Held::parse(listed, &inputs.bytes("held")).map_err(name)?;
+    let missing: Vec<String> = held.missing().map(|chunk| chunk.to_string()).collect();
+    Ok(Some(missing.join(" ")))
 }
 
 fn open_forward(inputs: &Inputs<'_>) -> Outcome {

@@ -26,7 +26,10 @@ fn frames() -> Vec<Vector> {
         frame("frame-confirm-over-its-cap", "LIM-19", "a CONFIRM frame of 8193 bytes", [7, 0, 0, 0x20, 1], "TooLong"),
         frame("frame-of-four-gigabytes", "WIR-3", "the largest length there is", [6, 255, 255, 255, 255], "TooLong"),
         frame("frame-type-zero", "WIR-2", "type 0 does not exist", [0, 0, 0, 0, 0], "UnknownType"),
-        frame("frame-type-eight", "WIR-2", "type 8 does not exist", [8, 0, 0, 0, 0], "UnknownType"),
+        frame("frame-hashes-over-its-cap", "LIM-73", "a HASHES frame of 262145 bytes", [8, 0, 4, 0, 1], "TooLong"),
+        frame("frame-chunk-at-its-cap", "LIM-74", "a CHUNK frame of 1048596 bytes", [9, 0, 16, 0, 20], "ok"),
+        frame("frame-chunk-over-its-cap", "LIM-74", "a CHUNK frame of 1048597 bytes", [9, 0, 16, 0, 21], "TooLong"),
+        frame("frame-type-ten", "WIR-2", "type 10 does not exist", [10, 0, 0, 0, 0], "UnknownType"),
     ]
 }
 

@@ -141,6 +141,7 @@ fn draft(data: Bytes) -> Draft {
         in_reply_to: None,
         content_type: "text/plain".to_owned(),
         data,
+        attachments: Vec::new(),
     }
 }
 

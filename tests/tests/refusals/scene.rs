@@ -181,6 +181,7 @@ impl Scene {
             in_reply_to: None,
             content_type: "text/plain".to_owned(),
             data: Bytes::from_static(b"report"),
+            attachments: Vec::new(),
         }
     }
 

@@ -109,6 +109,7 @@ fn seal(home: &MemberHome, keys: &MemberKeys, roster: &Roster) -> Result<SignedE
         in_reply_to: None,
         content_type: "text/plain".to_owned(),
         data: Bytes::from_static(b"a forgery"),
+        attachments: Vec::new(),
     };
     let sealed = envelope::seal(&draft, &mut rng).or_fail("cannot seal the forgery")?;
     envelope::sign_one(sealed, &keys.identity).or_fail("cannot sign the forgery")

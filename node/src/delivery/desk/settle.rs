@@ -13,7 +13,7 @@ use crate::{
         About, Attempt, Report, Tried,
         breaker::{Breaker, speaks_of_destination},
     },
-    ledger::records::LANES,
+    ledger::records::{LANES, lane_slot},
     suspension::Suspensions,
 };
 
@@ -70,6 +70,10 @@ impl Desk {
                 Attempt::Answered | Attempt::Ended => {
                     state.resting.remove(&tried.key);
                 }
+                // Under way until the destination has them.
+                Attempt::Attachments => {
+                    state.in_flight.insert(tried.key);
+                }
                 Attempt::Withheld(by) => {
                     state.withhold(tried.key, Arc::ptr_eq(&by, suspended));
                 }
@@ -97,12 +101,30 @@ impl Desk {
         }
         state.conclude((report.slot, report.probe), trouble, alive, rng);
     }
+
+    /// The destination was brought so many chunks of what it lacked of an item, which then goes at
+    /// once; or it was not, and the item rests as after any refusal, so that a destination that
+    /// lacks them for ever is not asked for ever. Spec: ATT-18.
+    pub fn brought(&self, key: Bytes, chunks: Result<u32, WireCode>, rng: &mut dyn Rng) {
+        let (mut state, slot) = (self.lock(), lane_slot(&key));
+        state.in_flight.remove(&key);
+        match chunks {
+            Ok(chunks) if chunks > 0 => match state.rest(key, WireCode::AttachmentMissing) {
+                Some(resting) => resting.until = Instant::now(),
+                None => state.cursors[slot] = None,
+            },
+            _ => {
+                let code = chunks.err().unwrap_or(WireCode::AttachmentMissing);
+                state.refuse(slot, key, (code, 0), false, rng);
+            }
+        }
+    }
 }
 
 /// Whether the destination said anything.
 fn is_word(tried: &Tried) -> bool {
     match tried.attempt {
-        Attempt::Answered => true,
+        Attempt::Answered | Attempt::Attachments => true,
         Attempt::Again { about, .. } => about != About::Silence,
         _ => false,
     }
@@ -111,7 +133,7 @@ fn is_word(tried: &Tried) -> bool {
 /// Whether the destination showed that it takes what it is sent, if it is right.
 fn is_sign_of_life(tried: &Tried) -> bool {
     match tried.attempt {
-        Attempt::Answered => true,
+        Attempt::Answered | Attempt::Attachments => true,
         Attempt::Again { code, about, .. } => match about {
             About::Item => !speaks_of_destination(code),
             About::Company => true,

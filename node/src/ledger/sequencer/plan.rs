@@ -18,7 +18,8 @@ use crate::{
     index::Table,
     journal::RecordKind,
     ledger::{
-        Admitted, Entry, LedgerError, MessageKey, Outcome, PeerReceiptEntry, StageEntry,
+        Admitted, AttachmentEntry, Entry, LedgerError, MessageKey, Outcome, PeerReceiptEntry,
+        StageEntry,
         records::{self, Record},
     },
 };
@@ -95,6 +96,7 @@ impl Sequencer {
             Entry::Stage(stage) => self.plan_stage(job, stage, now_ms, seen),
             Entry::PeerReceipt(receipt) => self.plan_peer_receipt(job, receipt, seen),
             Entry::Trust(roster) => self.plan_trust(job, *roster, now_ms, seen),
+            Entry::Attachment(entry) => Ok(plan_attachment(job, entry)),
             Entry::Relayed {
                 outbox_key,
                 message,
@@ -475,6 +477,20 @@ impl Sequencer {
     }
 }
 
+fn plan_attachment(job: usize, entry: &AttachmentEntry) -> Plan {
+    let kind = match entry.until_ms {
+        Some(_) => records::ATTACHMENT_RELEASED,
+        None => records::ATTACHMENT_REMOVED,
+    };
+    let record = Record {
+        message: entry.message.clone(),
+        attachments: vec![entry.row.clone()],
+        until_ms: entry.until_ms.unwrap_or_default(),
+        ..Record::default()
+    };
+    Plan::of(Planned::plain(job, kind, record))
+}
+
 impl Plan {
     pub(super) fn of(planned: Planned) -> Self {
         Self::Records(vec![planned])
@@ -533,6 +549,11 @@ impl Admitted {
             envelope_id: Bytes::copy_from_slice(&self.id.0),
             lane: self.lane.into(),
             expires_ms: self.expires_ms,
+            attachments: self
+                .attachments
+                .iter()
+                .map(|root| Bytes::copy_from_slice(root))
+                .collect(),
             ..Record::about(self.message())
         }
     }
@@ -552,7 +573,8 @@ impl Entry {
             | Self::Relayed { .. }
             | Self::Undeliverable { .. }
             | Self::Order { .. }
-            | Self::Trust(_) => 64,
+            | Self::Trust(_)
+            | Self::Attachment(_) => 64,
         }
     }
 }

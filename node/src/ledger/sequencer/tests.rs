@@ -154,6 +154,7 @@ fn open_under(dir: &TempDir, log: &LogVerifier, key: SigningKey) -> Result<Seque
 
 fn admitted(number: u8) -> Admitted {
     Admitted {
+        attachments: Vec::new(),
         id: id(number),
         message_id: MESSAGE,
         sender: "a".to_owned(),

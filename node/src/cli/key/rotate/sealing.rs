@@ -95,6 +95,7 @@ fn test(
         in_reply_to: None,
         content_type: "text/plain".to_owned(),
         data: Bytes::from_static(b"self-test"),
+        attachments: Vec::new(),
     };
     let sealed = envelope::seal(&draft, &mut Random::System.rng());
     let sealed = sealed.or_fail("the self-test of the next key cannot be sealed")?;

@@ -2,7 +2,7 @@
 //! Spec: ENV-14.
 
 /// The padded length of `length` bytes.
-pub(super) fn padded(length: usize) -> usize {
+pub(crate) fn padded(length: usize) -> usize {
     let Some(exponent) = length.checked_ilog2() else {
         return 0;
     };
@@ -14,7 +14,7 @@ pub(super) fn padded(length: usize) -> usize {
 }
 
 /// Smallest k with `length` at most 2^k. Spec: ENV-9.
-pub(super) fn size_class(length: u64) -> u32 {
+pub(crate) fn size_class(length: u64) -> u32 {
     match length {
         0 | 1 => 0,
         _ => 64 - (length - 1).leading_zeros(),

@@ -1,0 +1,74 @@
+//! A received report with attachments, as the inbox folder keeps it.
+
+use std::path::PathBuf;
+
+use frex_client::keys::MemberHome;
+use frex_proto::{error::WireCode, limits, v1};
+use prost::Message;
+use serde_json::Value;
+
+use crate::cli::{
+    failure::{Failure, OrCode},
+    files,
+    inbox::envelope_path,
+    member::{ABOUT, INBOX_DIR},
+    show,
+};
+
+/// What is known of it, and where that stands.
+pub struct Received {
+    /// The row that `frex inbox` made.
+    pub about: Value,
+    folder: PathBuf,
+    id: String,
+}
+
+impl Received {
+    /// The one report whose envelope or message id begins so.
+    ///
+    /// # Errors
+    /// None or several do, or it has no attachments.
+    pub fn find(home: &MemberHome, id: &str) -> Result<Self, Failure> {
+        let (direction, about) = show::find_one(home, id)?;
+        let any = about["attachments"]
+            .as_array()
+            .is_some_and(|list| !list.is_empty());
+        if direction != show::RECEIVED || !any {
+            return Err(
+                Failure::new(WireCode::NotFound, format!("no files came with {id}"))
+                    .advise("See what came with which: frex inbox --kept --json"),
+            );
+        }
+        Ok(Self {
+            id: about["envelope"].as_str().unwrap_or_default().to_owned(),
+            folder: home.dir().join(INBOX_DIR),
+            about,
+        })
+    }
+
+    /// The sealed envelope as it came.
+    ///
+    /// # Errors
+    /// It is not there any more, or damaged.
+    pub fn envelope(&self, home: &MemberHome) -> Result<v1::Envelope, Failure> {
+        let path = envelope_path(home, &self.id);
+        let bytes_max = limits::ENVELOPE_FRAME_BYTES_MAX + limits::BODY_BYTES_MAX;
+        let bytes = files::read(&path, bytes_max)?;
+        v1::Envelope::decode(&*bytes).or_code(
+            WireCode::Files,
+            format_args!("{} is damaged", path.display()),
+        )
+    }
+
+    /// Notes that a file was fetched, and where it is.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn note(&mut self, number: usize, file: &std::path::Path) -> Result<(), Failure> {
+        let row = &mut self.about["attachments"][number];
+        row["state"] = "fetched".into();
+        row["file"] = file.display().to_string().into();
+        let path = self.folder.join(format!("{}.{ABOUT}", self.id));
+        files::replace(&path, format!("{:#}\n", self.about).as_bytes())
+    }
+}

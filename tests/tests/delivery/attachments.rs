@@ -1,0 +1,299 @@
+//! A file from one member to another through two nodes, while every program is killed in the
+//! middle of it; who takes none gets none.
+//!
+//! `FREX_ATTACHMENT_BYTES=2147483648` makes the file as large as that.
+
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use frex_proto::{error::WireCode, label};
+use frex_tests::processes::{Ended, Frex, NodeProcess, Running};
+use serde_json::Value;
+
+const SENDER: &str = "platform.ie";
+const RECEIVER: &str = "police.es";
+/// Takes no attachments, as it is unless the governance says otherwise.
+const HOTLINE: &str = "hotline.fr";
+const REPORT: &str = "report.json";
+const FILE: &str = "minutes of meeting.bin";
+const MESSAGE: &str = "00112233445566778899aabbccddeeff";
+const BYTES: u64 = 64 * 1024 * 1024 + 12_345;
+/// What a program may have in memory: far less than the file.
+const MEMORY_BYTES_MAX: u64 = 60 * 1024 * 1024;
+/// Longer than any step takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+fn federation(dir: &Path) -> Frex {
+    let frex = Frex::new(env!("CARGO_BIN_EXE_frex-under-test"), dir);
+    let members = [SENDER, RECEIVER, HOTLINE];
+    frex.federation(&members, &[]);
+    let takes = format!("{RECEIVER}=yes");
+    frex.next_roster("second.frex", "roster.frex", &["--attachments", &takes]);
+    for member in members {
+        let _ = frex.done(&["roster", "install", "second.frex", member]);
+    }
+    let report = r#"{"reference":"A-1","created":"2026-07-01T12:00:00Z","description":"made up"}"#;
+    fs::write(dir.join(REPORT), report).unwrap();
+    frex
+}
+
+fn started(frex: &Frex, member: &str) -> NodeProcess {
+    let mut node = frex.node(member);
+    node.ready().unwrap();
+    node
+}
+
+/// Random-looking bytes; gives their hash.
+fn write_file(path: &Path, bytes: u64) -> String {
+    let mut file = fs::File::create(path).unwrap();
+    let mut left = bytes;
+    let mut block = Vec::new();
+    for number in 0_u64.. {
+        if left == 0 {
+            break;
+        }
+        let seed = label::sha256(&[&number.to_be_bytes()]);
+        block.clear();
+        block.extend(seed.iter().cycle().take(left.min(1 << 20) as usize));
+        file.write_all(&block).unwrap();
+        left -= block.len() as u64;
+    }
+    hash(path)
+}
+
+/// SHA-256 of a file of any size.
+fn hash(path: &Path) -> String {
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    let mut file = fs::File::open(path).unwrap();
+    let mut block = vec![0; 1 << 20];
+    loop {
+        let read = std::io::Read::read(&mut file, &mut block).unwrap();
+        if read == 0 {
+            return hex::encode(context.finish().as_ref());
+        }
+        context.update(&block[..read]);
+    }
+}
+
+/// Files in a folder whose names end so.
+fn ending(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .collect()
+}
+
+fn wait_until(what: &str, reached: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !reached() {
+        assert!(began.elapsed() < PATIENCE, "{what} does not come to pass");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The most memory that a process has had.
+fn memory_bytes(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let figure = line.and_then(|line| line.split_whitespace().nth(1));
+    figure.map_or(0, |kib| kib.parse::<u64>().unwrap() * 1024)
+}
+
+struct Scene {
+    frex: Frex,
+    dir: PathBuf,
+    out: PathBuf,
+    peak_bytes: u64,
+}
+
+impl Scene {
+    fn attachments(&self, member: &str) -> PathBuf {
+        self.dir.join(member).join("node/attachments")
+    }
+
+    /// Whether a transfer to this member's node is under way.
+    fn is_coming(&self, member: &str) -> bool {
+        !ending(&self.attachments(member), "part").is_empty()
+    }
+
+    fn begin_send(&self) -> Running {
+        self.frex.begin(&[
+            "send",
+            REPORT,
+            "--to",
+            RECEIVER,
+            "--attach",
+            FILE,
+            "--message",
+            MESSAGE,
+            "--wait",
+            "280s",
+            "--from",
+            SENDER,
+        ])
+    }
+
+    fn begin_fetch(&self) -> Running {
+        let out = self.out.to_str().unwrap();
+        self.frex.begin(&[
+            "attachment",
+            "fetch",
+            MESSAGE,
+            "--out",
+            out,
+            "--wait",
+            "120s",
+            RECEIVER,
+        ])
+    }
+
+    fn note(&mut self, process: u32) {
+        self.peak_bytes = self.peak_bytes.max(memory_bytes(process));
+    }
+
+    /// Kills a node and starts it again.
+    fn restart(&mut self, node: &mut NodeProcess, member: &str) {
+        self.note(node.pid());
+        node.kill().unwrap();
+        *node = started(&self.frex, member);
+    }
+
+    /// Waits for a command's end, with an eye on its memory.
+    fn finish(&mut self, mut running: Running) -> Ended {
+        let began = Instant::now();
+        while !running.is_over() {
+            assert!(began.elapsed() < PATIENCE);
+            self.note(running.pid());
+            thread::sleep(Duration::from_millis(5));
+        }
+        running.wait()
+    }
+}
+
+/// Sends the file, while the client, then either node is killed in the middle.
+fn send(scene: &mut Scene, home: &mut NodeProcess, away: &mut NodeProcess) {
+    let sending = scene.begin_send();
+    wait_until("a first upload", || scene.is_coming(SENDER));
+    drop(sending);
+    assert!(
+        scene.is_coming(SENDER),
+        "the client was killed in the middle"
+    );
+    let sending = scene.begin_send();
+    thread::sleep(Duration::from_millis(100));
+    scene.restart(home, SENDER);
+    wait_until("a transfer between nodes", || scene.is_coming(RECEIVER));
+    scene.restart(away, RECEIVER);
+    assert!(
+        scene.is_coming(RECEIVER),
+        "the node was killed in the middle"
+    );
+    thread::sleep(Duration::from_millis(50));
+    scene.restart(home, SENDER);
+    let sent = scene.finish(sending);
+    assert_eq!(sent.exit, Some(0), "{sent:?}");
+    assert_eq!(sent.json()["recipients"][0]["state"], "accepted");
+    let staged = scene.dir.join(SENDER).join("member/sent").join(MESSAGE);
+    assert!(!staged.exists(), "nothing sealed is left behind");
+}
+
+/// Fetches it, while the client, then the node is killed in the middle.
+fn fetch(scene: &mut Scene, away: &mut NodeProcess) {
+    let fetching = scene.begin_fetch();
+    let unfinished = |scene: &Scene| {
+        let parts = ending(&scene.out, "part");
+        parts
+            .iter()
+            .any(|part| fs::metadata(part).is_ok_and(|about| about.len() > 0))
+    };
+    wait_until("a first fetch", || unfinished(scene));
+    drop(fetching);
+    assert!(unfinished(scene), "the client was killed in the middle");
+    let fetching = scene.begin_fetch();
+    thread::sleep(Duration::from_millis(50));
+    scene.restart(away, RECEIVER);
+    let fetched = scene.finish(fetching);
+    assert_eq!(fetched.exit, Some(0), "{fetched:?}");
+}
+
+// ATT-8, ATT-12, ATT-15, ATT-16, ATT-18, ATT-22, ATT-23, ATT-25: kill -9 of each program in the middle of the
+// transfer costs nothing but time, and none of them holds the file in memory.
+#[test]
+fn a_file_arrives_though_every_program_is_killed_on_the_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = std::env::var("FREX_ATTACHMENT_BYTES");
+    let bytes = bytes.map_or(BYTES, |bytes| bytes.parse().unwrap());
+    let frex = federation(dir.path());
+    let hash_before = write_file(&dir.path().join(FILE), bytes);
+    let mut scene = Scene {
+        frex,
+        dir: dir.path().to_owned(),
+        out: dir.path().join("out"),
+        peak_bytes: 0,
+    };
+    let mut home = started(&scene.frex, SENDER);
+    let mut away = started(&scene.frex, RECEIVER);
+    let began = Instant::now();
+
+    send(&mut scene, &mut home, &mut away);
+    let inbox = scene.frex.done(&["inbox", RECEIVER]);
+    let kept = ending(&scene.dir.join(RECEIVER).join("member/inbox"), "envelope");
+    let mode = fs::metadata(&kept[0]).unwrap().permissions().mode();
+    assert_eq!((kept.len(), mode & 0o777), (1, 0o600));
+    let file = &inbox["items"][0]["attachments"][0];
+    assert_eq!(file["name"], FILE);
+    assert_eq!(file["bytes"], bytes);
+    assert_eq!(file["sha256"], hash_before.as_str());
+    assert_eq!(file["state"], "at the node", "nothing is fetched unasked");
+    fetch(&mut scene, &mut away);
+    let target = scene.out.join(FILE);
+    assert_eq!(hash(&target), hash_before);
+    let mode = fs::metadata(&target).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(ending(&scene.out, "part"), [""; 0].map(PathBuf::from));
+
+    scene.note(home.pid());
+    scene.note(away.pid());
+    let (peak, seconds) = (scene.peak_bytes, began.elapsed().as_secs());
+    println!("{bytes} bytes in {seconds} s, at most {peak} bytes of memory in any program");
+    assert!(peak < MEMORY_BYTES_MAX, "{peak} bytes of memory");
+    let again = scene.finish(scene.begin_fetch());
+    let there = WireCode::AlreadyExists;
+    assert_eq!(again.code(), Some(there as u64), "no file is replaced");
+    let listed = scene.frex.done(&["attachment", "ls", MESSAGE, RECEIVER]);
+    assert_eq!(listed["attachments"][0]["state"], "fetched");
+    assert_eq!((home.stop(), away.stop()), (Some(0), Some(0)));
+    let checked = scene.frex.done(&["fsck", RECEIVER]);
+    assert_eq!(checked["attachments"]["whole"], 1);
+}
+
+// ATT-17: who is not listed as taking attachments is sent none, and the rest of the message neither.
+#[test]
+fn a_member_that_takes_no_attachments_is_sent_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let frex = federation(dir.path());
+    write_file(&dir.path().join(FILE), 10);
+    let _home = started(&frex, SENDER);
+    let send = |to: &[&str]| -> Ended {
+        let command = ["send", REPORT, "--attach", FILE, "--from", SENDER, "--to"];
+        frex.run(&[&command[..], to].concat())
+    };
+    let refused = Some(WireCode::AttachmentsRefused as u64);
+    for to in [&[HOTLINE][..], &[RECEIVER, HOTLINE]] {
+        let ended = send(to);
+        assert_eq!((ended.exit, ended.code()), (Some(22), refused), "{ended:?}");
+    }
+    let attachments = dir.path().join(SENDER).join("node/attachments");
+    assert_eq!(fs::read_dir(attachments).unwrap().count(), 0);
+    let status: Value = frex.done(&["status", SENDER]);
+    assert!(!status.to_string().contains(FILE));
+}
