@@ -19,9 +19,8 @@ use frex_proto::{
     attachment::{Hashes, Held, Listed},
     error::WireCode,
     label::Hash,
-    limits,
 };
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::{
     disk::{Disk, DiskFile},
@@ -60,8 +59,8 @@ struct Parts {
     failed: watch::Sender<Option<WireCode>>,
     index: Arc<Index>,
     known: Mutex<BTreeMap<Hash, Known>>,
-    /// One permit for each that is taken or given. Spec: LIM-76.
-    transfers: Arc<Semaphore>,
+    /// How many each peer brings or fetches now: as many entries as the roster has had owners.
+    turns: Mutex<BTreeMap<String, usize>>,
 }
 
 /// What is known of an attachment without looking at its files.
@@ -83,6 +82,12 @@ struct Part {
     fresh: Vec<u32>,
     map: Arc<dyn DiskFile>,
     chunks: Arc<dyn DiskFile>,
+}
+
+/// Leave to take or give an attachment. Spec: LIM-76.
+pub struct Turn {
+    store: Attachments,
+    peer: String,
 }
 
 /// An attachment that somebody brings.
@@ -121,12 +126,16 @@ impl Attachments {
             failed,
             index,
             known: Mutex::new(known),
-            transfers: Arc::new(Semaphore::new(limits::TRANSFERS_MAX)),
+            turns: Mutex::default(),
         })))
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<Hash, Known>> {
         self.0.known.lock().expect("no holder of the list panics")
+    }
+
+    fn turns(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
+        self.0.turns.lock().expect("no holder of the turns panics")
     }
 
     /// The code for what the disk said. A full disk is no failure; after any other nothing is

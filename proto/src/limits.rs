@@ -152,7 +152,9 @@ pub const CHUNK_FRAME_BYTES_MAX: usize = 4 + CHUNK_BYTES + 16;
 /// Characters of an attachment's file name. Spec: LIM-75.
 pub const FILE_NAME_BYTES_MAX: usize = 128;
 /// Attachments that a node takes or gives at the same time. Spec: LIM-76.
-pub const TRANSFERS_MAX: usize = 16;
+pub const TRANSFERS_MAX: usize = 64;
+/// Those of one peer among them: one, and a few whose session was lost unnoticed. Spec: LIM-76.
+pub const PEER_TRANSFERS_MAX: usize = 4;
 /// What a node takes of one sender that no envelope held there needs yet: twice what one envelope
 /// may have. Spec: LIM-77.
 pub const STAGED_BYTES_MAX: u64 = 2 * ATTACHMENTS_SEALED_BYTES_MAX;

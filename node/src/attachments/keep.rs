@@ -135,12 +135,14 @@ impl Attachments {
         rows.map(|rows| !rows.is_empty()).map_err(WireCode::from)
     }
 
-    /// Removes one that is whole, unless an envelope was judged by it just now. False if it stays.
+    /// Removes one that is whole, unless an envelope was judged by it just now. False if it is
+    /// still needed so; one that is being brought anew waits for an envelope of its own.
     async fn remove(&self, root: Hash, now_ms: u64) -> Result<bool, LedgerError> {
         {
             let mut known = self.known();
             match known.get(&root) {
-                Some(entry) if !entry.whole || Self::was_judged(entry, now_ms) => return Ok(false),
+                Some(entry) if Self::was_judged(entry, now_ms) => return Ok(false),
+                Some(entry) if !entry.whole => return Ok(true),
                 _ => known.remove(&root),
             };
         }

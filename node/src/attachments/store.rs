@@ -5,25 +5,32 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use super::{Attachments, Incoming, JUDGED_MS, Known, Part, STEP_CHUNKS, Turn, map};
+use crate::disk::DiskFile;
 use bytes::Bytes;
 use frex_proto::{
     attachment::{Hashes, Held, Listed},
     error::WireCode,
     limits,
 };
-use tokio::sync::OwnedSemaphorePermit;
-
-use super::{Attachments, Incoming, JUDGED_MS, Known, Part, STEP_CHUNKS, map};
-use crate::disk::DiskFile;
 
 impl Attachments {
-    /// Leave to take or give one more.
+    /// Leave to take one more from this peer, or give it one, until it is dropped.
     ///
     /// # Errors
     /// [`WireCode::RetryAfter`]. Spec: LIM-76.
-    pub fn turn(&self) -> Result<OwnedSemaphorePermit, WireCode> {
-        let turn = self.0.transfers.clone().try_acquire_owned();
-        turn.map_err(|_| WireCode::RetryAfter)
+    pub fn turn(&self, peer: &str) -> Result<Turn, WireCode> {
+        let mut turns = self.turns();
+        let all: usize = turns.values().sum();
+        let theirs = turns.entry(peer.to_owned()).or_default();
+        if *theirs >= limits::PEER_TRANSFERS_MAX || all >= limits::TRANSFERS_MAX {
+            return Err(WireCode::RetryAfter);
+        }
+        *theirs += 1;
+        Ok(Turn {
+            store: self.clone(),
+            peer: peer.to_owned(),
+        })
     }
 
     /// Whether all of it is here and durable. It then stays for as long as the envelope that it
@@ -68,7 +75,12 @@ impl Attachments {
                 }
             };
             if part && let Some(part) = store.part(listed)? {
-                return Ok(lock(&part).held.clone());
+                let mut part = lock(&part);
+                if part.held.is_whole() {
+                    // A crash came between its last bit and its name.
+                    store.settle(&mut part, listed, now_ms)?;
+                }
+                return Ok(part.held.clone());
             }
             if free_bytes < listed.bytes {
                 return Err(WireCode::DiskFull);
@@ -205,6 +217,14 @@ impl Attachments {
     /// Whether a record in the making may need it. Spec: ATT-16.
     pub(super) fn was_judged(entry: &Known, now_ms: u64) -> bool {
         now_ms.saturating_sub(entry.touched_ms) < JUDGED_MS
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(theirs) = self.store.turns().get_mut(&self.peer) {
+            *theirs = theirs.saturating_sub(1);
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use frex_proto::{attachment::chunk_frame, log};
 
+use frex_proto::limits;
+
 use super::*;
 use crate::disk::RealDisk;
 
@@ -107,6 +109,24 @@ async fn a_transfer_goes_on_after_a_restart() {
     }
 }
 
+// ATT-15: a power cut between the last bit and the name leaves nothing that is never whole.
+#[tokio::test]
+async fn what_lacks_its_name_alone_gets_it() {
+    let mut scene = Scene::new();
+    let (hashes, chunks) = attachment(&[1]);
+    let listed = hashes.listed();
+    let incoming = scene.store.take(hashes, "sender", NOW_MS).await.unwrap();
+    assert_eq!(incoming.put(frame(0, &chunks), NOW_MS).await, Ok(true));
+    let path = |extension| map::path(&scene.dir.path().join(FOLDER), &listed.root, extension);
+    RealDisk
+        .rename(&path(map::SEALED), &path(map::PART))
+        .unwrap();
+    scene.restart();
+    assert!(!scene.store.is_whole(listed, NOW_MS));
+    assert_eq!(held(&scene.store, listed).await, Ok(Held::all(listed)));
+    assert!(scene.store.is_whole(listed, NOW_MS));
+}
+
 // NOD-5: a chunk that does not read back is not given, and stops nothing else.
 #[tokio::test]
 async fn a_damaged_chunk_is_not_given() {
@@ -190,10 +210,16 @@ async fn what_no_envelope_needs_is_bounded_and_does_not_stay() {
 #[tokio::test]
 async fn so_many_transfers_go_on_at_once() {
     let scene = Scene::new();
-    let mut turns: Vec<_> = (0..limits::TRANSFERS_MAX)
-        .map(|_| scene.store.turn().unwrap())
-        .collect();
-    assert_eq!(scene.store.turn().err(), Some(WireCode::RetryAfter));
+    let peers = limits::TRANSFERS_MAX / limits::PEER_TRANSFERS_MAX;
+    let refused = Some(WireCode::RetryAfter);
+    let mut turns = Vec::new();
+    for peer in (0..peers).map(|number| number.to_string()) {
+        for _ in 0..limits::PEER_TRANSFERS_MAX {
+            turns.push(scene.store.turn(&peer).unwrap());
+        }
+        assert_eq!(scene.store.turn(&peer).err(), refused, "its own");
+    }
+    assert_eq!(scene.store.turn("other").err(), refused, "all together");
     turns.pop();
-    assert!(scene.store.turn().is_ok());
+    assert!(scene.store.turn("other").is_ok());
 }

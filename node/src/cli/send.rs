@@ -104,6 +104,7 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
             draft: &draft,
             content_type: &content_type,
             file: &args.file,
+            attached: &args.attach,
             staged: &staged,
         };
         let ear = Ear::new(&home, &roster, &draft, started);
@@ -294,6 +295,7 @@ struct Sent<'a> {
     draft: &'a Draft,
     content_type: &'a str,
     file: &'a Path,
+    attached: &'a [PathBuf],
     staged: &'a Staged,
 }
 
@@ -323,8 +325,8 @@ impl Sent<'_> {
             "envelope": id, "envelopes": envelopes, "recipients": recipients,
             "kind": member::kind_name(draft.kind), "lane": member::lane_name(draft.lane),
             "content_type": self.content_type, "bytes": draft.data.len(), "file": self.file,
-            "attachments": draft.attachments.iter().map(|attached| json!({
-                "name": attached.file.name, "bytes": attached.file.bytes,
+            "attachments": draft.attachments.iter().zip(self.attached).map(|(attached, path)| json!({
+                "file": path,                "name": attached.file.name, "bytes": attached.file.bytes,
                 "sha256": hex::encode(attached.file.sha256),
             })).collect::<Vec<_>>(),
             "created_ms": draft.created_ms, "expires_ms": draft.expires_ms, "reply_by_ms": draft.reply_by_ms,

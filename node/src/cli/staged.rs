@@ -4,6 +4,7 @@
 //! that the sender could open. Spec: ATT-23.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::{self, Read},
     os::unix::fs::FileExt,
@@ -85,6 +86,12 @@ impl Staged {
             let what = format!("a message has at most {} files", limits::ATTACHMENTS_MAX);
             return Err(Failure::new(WireCode::TooLarge, what));
         }
+        let names: BTreeSet<String> = paths.iter().map(|path| name_of(path)).collect();
+        if names.len() < paths.len() {
+            let what = "two of the files have the same name";
+            return Err(Failure::new(WireCode::BadInput, what)
+                .advise("Whoever fetches them needs names that differ: rename one of them"));
+        }
         let (staged, paths) = (self.clone(), paths.to_vec());
         let sealed = tokio::task::spawn_blocking(move || staged.seal_all(&paths)).await;
         sealed.or_code(WireCode::Files, "the files cannot be sealed")?
@@ -127,8 +134,7 @@ impl Staged {
         sealed
             .sync_all()
             .map_err(|error| Failure::file("write", &sealed_path, &error))?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let finished = sealer.finish(&clean_file_name(&name), MEDIA_TYPE);
+        let finished = sealer.finish(&name_of(path), MEDIA_TYPE);
         let (attached, hashes) = finished.or_fail(refused())?;
         files::write_new(&self.hashes(number), &hashes.to_bytes())?;
         Ok(attached)
@@ -209,4 +215,9 @@ impl Staged {
     fn hashes(&self, number: u32) -> PathBuf {
         self.folder.join(format!("{number}.hashes"))
     }
+}
+
+/// The name under which a file is attached.
+fn name_of(path: &Path) -> String {
+    clean_file_name(&path.file_name().unwrap_or_default().to_string_lossy())
 }

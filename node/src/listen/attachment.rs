@@ -29,11 +29,11 @@ pub(super) async fn take(
 ) -> Result<(), Refused> {
     let shown = shown(reader).await?;
     let (now_ms, number) = (shared.now_ms(), request.attachment);
-    let (intake, peer) = (shared.intake.clone(), peer.clone());
-    let judge = move || intake.attachment(&shown, number, &peer, now_ms);
+    let (intake, judged) = (shared.intake.clone(), peer.clone());
+    let judge = move || intake.attachment(&shown, number, &judged, now_ms);
     let judged = shared.workers.run(judge).await;
     let (listed, sender) = judged.ok_or(WireCode::ShuttingDown)??;
-    let _turn = shared.attachments.turn()?;
+    let _turn = shared.attachments.turn(peer.id())?;
     let free_bytes = shared
         .space
         .free_bytes(shared.disk.as_ref(), &shared.data, now_ms)
@@ -98,7 +98,7 @@ pub(super) async fn give(
     let shown = shown(reader).await?;
     let listed = received(shared, member, &shown, request.attachment)?;
     let held = Held::parse(listed, &request.held).map_err(WireCode::from)?;
-    let _turn = shared.attachments.turn()?;
+    let _turn = shared.attachments.turn(member)?;
     let outgoing = shared.attachments.give(listed, shared.now_ms()).await?;
     writer.put_bytes(FrameType::Hashes, outgoing.hashes());
     for number in held.missing() {

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use frex_client::{keys::text::SecretKeyRef, passphrase::Passphrase};
 use frex_node::journal::{Journal, JournalConfig, RecordKind};
 use frex_proto::{
+    attachment::{chunk_frame, Attached, Sealer},
     envelope::{self, Draft, ForwardDraft},
     id::MessageId,
     keys::{SealingSecretKey, SigningKey},
@@ -32,6 +33,8 @@ use rand_chacha::{rand_core::SeedableRng, ChaCha20Rng};
 
 use crate::{governing, joining, targets};
 
+/// Sealed length of a file of a few bytes.
+pub const CHUNK_BYTES: u64 = 4112;
 /// When all samples are made and judged.
 pub const NOW_MS: u64 = 1_790_000_000_000;
 /// The journal that damage is done to.
@@ -100,6 +103,10 @@ fn of(target: &str) -> Vec<Vec<u8>> {
             .collect(),
         "envelope" => envelopes().iter().map(Message::encode_to_vec).collect(),
         "forward" => vec![forwarded().encode_to_vec()],
+        "attachment" => {
+            let (attached, chunk) = attached();
+            vec![[&attached.listed.root[..], &chunk_frame(0, &chunk)].concat()]
+        }
         "receipt" => vec![receipt().encode_to_vec()],
         "statement" => vec![receipt().statement.to_vec()],
         "tlog_proof" => vec![proof_text().into_bytes()],
@@ -141,8 +148,18 @@ fn draft(data: Bytes) -> Draft {
         in_reply_to: None,
         content_type: "text/plain".to_owned(),
         data,
-        attachments: Vec::new(),
+        attachments: vec![attached().0],
     }
+}
+
+/// A file of a few bytes, and its only chunk.
+pub fn attached() -> (Attached, Vec<u8>) {
+    let file = b"a note".to_vec();
+    let rng = &mut ChaCha20Rng::from_seed([8; 32]);
+    let mut sealer = Sealer::new(file.len() as u64, rng).expect("a short file");
+    let chunk = sealer.seal(file).expect("all of the file");
+    let finished = sealer.finish("note.txt", "text/plain");
+    (finished.expect("a harmless name").0, chunk)
 }
 
 /// One with a signature of its own, and one of a batch of two.

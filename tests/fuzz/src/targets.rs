@@ -14,6 +14,7 @@ use frex_node::{
     journal::{self, Journal},
 };
 use frex_proto::{
+    attachment::{clean_file_name, Hashes, Held, Listed, Opener},
     envelope, label,
     log::{checkpoint, tile, Checkpoint, Leaf, LogVerifier, SignedNote},
     receipt,
@@ -42,6 +43,7 @@ pub const ALL: &[(&str, Target)] = &[
     ("signed", signed),
     ("envelope", envelope),
     ("forward", forward),
+    ("attachment", attachment),
     ("receipt", receipt),
     ("statement", statement),
     ("tlog_proof", tlog_proof),
@@ -80,7 +82,7 @@ fn frame(data: &[u8]) -> bool {
         FrameType::Answer => wire::decode::<v1::Answer>(payload).is_ok(),
         FrameType::Item => wire::decode::<v1::Item>(payload).is_ok(),
         FrameType::Confirm => wire::decode::<v1::Confirm>(payload).is_ok(),
-        FrameType::Body => true,
+        FrameType::Body | FrameType::Hashes | FrameType::Chunk => true,
     }
 }
 
@@ -113,6 +115,28 @@ fn envelope(data: &[u8]) -> bool {
     // Opening is tried on unverified bytes too: a careless caller must not crash either.
     let opened = envelope::open(&parsed, &wire.body, "b", &[samples::sealing()]).is_ok();
     verified && whole && timely && opened
+}
+
+/// The hash of one chunk, then a CHUNK frame. What is not one is taken for other things that come
+/// with attachments, too.
+fn attachment(data: &[u8]) -> bool {
+    let named = clean_file_name(&String::from_utf8_lossy(data));
+    assert_eq!(clean_file_name(&named), named);
+    let Some((root, frame)) = data.split_first_chunk() else {
+        return false;
+    };
+    let listed = Listed {
+        root: *root,
+        bytes: samples::CHUNK_BYTES,
+    };
+    if let Ok(held) = Held::parse(listed, frame) {
+        assert!(held.count() <= listed.chunks());
+    }
+    let hashes = Hashes::parse(listed, root).expect("one chunk is its own root");
+    let chunk = hashes.read_chunk(&Bytes::copy_from_slice(frame));
+    let Ok((_, sealed)) = chunk else { return false };
+    let mut opener = Opener::new(samples::attached().0);
+    opener.open(sealed.to_vec()).is_ok() && opener.finish().is_ok()
 }
 
 fn forward(data: &[u8]) -> bool {

@@ -138,6 +138,10 @@ pub fn again(home: &MemberHome, message: MessageId, to: &[&str], dir: &Path) -> 
     if let Some(other) = text("content_type").filter(|named| named != report::CONTENT_TYPE) {
         command.push_str(&format!(" --content-type '{other}'"));
     }
+    for attached in about["attachments"].as_array().into_iter().flatten() {
+        let path = attached["file"].as_str().map(output::clean);
+        command.push_str(&format!(" --attach '{}'", path.unwrap_or_default()));
+    }
     format!("{command} --message {message} --from {}", dir.display())
 }
 
