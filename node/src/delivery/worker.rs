@@ -251,7 +251,11 @@ impl Worker {
                     Err(error) => self.index_failed(&error).await,
                 }
             }
-            let wake = self.resting.values().map(|resting| resting.until).min();
+            // What is under way wakes nobody: its rest is over until it is answered.
+            let idle = |(key, _): &(&Bytes, _)| !self.in_flight.contains(*key);
+            let resting = self.resting.iter().filter(idle);
+            let wake = resting.map(|(_, resting)| resting.until).min();
+            let wake = wake.filter(|_| requests.len() < self.shared.config.requests_in_flight_max);
             let wake = wake
                 .unwrap_or_else(|| Instant::now() + LOOK_AGAIN)
                 .min(Instant::now() + LOOK_AGAIN);

@@ -11,6 +11,8 @@ use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 
 use super::*;
 
+mod forwards;
+
 const NOW: u64 = 1_900_000_000_000;
 const DAY: u64 = 24 * 60 * 60 * 1000;
 /// Members with the node that serves them; `gone` is revoked, `choosy` takes no reports.
