@@ -15,7 +15,7 @@ use std::{
 
 use bytes::Bytes;
 use frex_client::{
-    client::{Client, ClientConfig, ConfirmError, DraftBuilder, InboxItem, News},
+    client::{Client, ClientConfig, ConfirmError, DraftBuilder, InboxItem, ItemError, News},
     environment::{Clock, Environment, Random},
     tls::config::Limits,
     transport::{RosterHandle, Socket},
@@ -35,6 +35,7 @@ use frex_tests::{
         world::{self, Machine, World},
     },
 };
+use prost::Message;
 use rand_chacha::rand_core::Rng;
 
 const EPOCH_MS: u64 = 1_800_000_000_000;
@@ -462,4 +463,42 @@ fn a_recall_follows_a_forward_through_loss_partition_and_power_cuts() {
     }
     println!("{read} of {} were read at the far end", seeds.len());
     assert!(seeds.len() == 1 || (0 < read && read < seeds.len()));
+}
+
+// RCL-18: an author's recall that its author has not signed withdraws nothing.
+#[test]
+fn a_cause_that_nobody_signed_makes_no_recall() {
+    world::run(1, |world| async move {
+        let scene = Scene::new(&world);
+        let (_relay, _next) = (scene.node(READER).await, scene.node(NEXT).await);
+        let reader = scene.client(READER, "reading").await;
+        let last = scene.client(NEXT, "reading next").await;
+        let draft = reader.draft(&[NEXT]).content("text/plain", "words");
+        let (message, envelope) = seal(&reader, draft);
+        let id = envelope.id;
+        submit(&reader, envelope).await;
+        let recall = |cause| reader.draft(&[NEXT]).recall(message, id, "legal", cause);
+        let (_, own) = seal(&reader, recall(Bytes::new()).unwrap());
+        let mut unsigned = v1::Signed::decode(own.signed).unwrap();
+        unsigned.signatures.clear();
+        let forged = recall(unsigned.encode_to_vec().into()).unwrap();
+        submit(&reader, seal(&reader, forged).1).await;
+        let mut inbox = last.inbox(4, Duration::from_secs(600)).await.unwrap();
+        let mut failed = 0;
+        for _ in 0..2 {
+            let Some(item) = inbox.next().await else {
+                break;
+            };
+            if let Err(item) = item.unwrap() {
+                assert!(
+                    matches!(item.error, ItemError::Envelope(_)),
+                    "{}",
+                    item.error
+                );
+                failed += 1;
+                item.set_aside().await.unwrap();
+            }
+        }
+        assert_eq!(failed, 1, "the recall is shown as what it is");
+    });
 }

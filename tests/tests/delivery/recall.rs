@@ -294,6 +294,23 @@ fn passed_on_twice(scene: &Scene) -> [String; 3] {
 fn a_recall_follows_every_forward() {
     let mut scene = Scene::new(&[SENDER, POLICE, CLEARING, COURT]);
     let [message, first, second] = passed_on_twice(&scene);
+    // Who passed it on can take that back, and speaks for nobody else.
+    let line = [
+        "recall",
+        &second,
+        CLEARING,
+        "--reason",
+        "superseded",
+        "--confirm",
+    ];
+    assert_eq!(scene.frex.run(&line).exit, Some(0));
+    let row = scene.inbox(COURT)[0].clone();
+    assert_eq!(
+        (text(&row["recalls"]), text(&row["from"])),
+        (second.clone(), CLEARING.to_owned())
+    );
+    assert_eq!(scene.about(&second, COURT)["recalled"]["by_author"], false);
+
     assert_eq!(scene.nodes.pop().unwrap().stop(), Some(0));
     assert_eq!(scene.recall(&message, &[]).0, Some(0));
     for member in [POLICE, CLEARING] {
