@@ -34,6 +34,7 @@ FORWARD = {
     4: ("recipients", [RECIPIENT]), 5: ("wrap_sha256", ["bytes"]), 6: ("message_id", "bytes"),
     7: ("created_ms", "uint64"), 8: ("expires_ms", "uint64"),
 }
+RECALL_NOTICE = {1: ("reason", "string"), 2: ("cause", "bytes")}
 CONTENT = {1: ("content_type", "string"), 2: ("data", "bytes")}
 STATEMENT = {
     1: ("event", "uint32"), 2: ("envelope_id", "bytes"), 3: ("message_id", "bytes"),

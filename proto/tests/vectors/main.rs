@@ -16,6 +16,7 @@ mod keys;
 mod logs;
 mod notes;
 mod opening;
+mod recalls;
 mod receipts;
 mod replay;
 mod rosters;
@@ -107,6 +108,7 @@ fn make_all() -> Vec<Vector> {
         envelopes::make(),
         opening::make(),
         forwards::make(),
+        recalls::make(),
         logs::make(),
         notes::make(),
         receipts::make(),
