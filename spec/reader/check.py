@@ -155,6 +155,17 @@ def open_forward(inputs):
     return f"{opened[0]} {sha(opened[1])}"
 
 
+def open_recall(inputs):
+    parsed, body = judge(inputs)
+    opened = envelope.open_envelope(parsed, body, inputs["member"], inputs.secrets())
+    reason, cause = envelope.read_recall(opened[0], opened[1])
+    said = f"{parsed.core.conversation_id.hex()} {parsed.core.in_reply_to.hex()} {reason}"
+    if cause is None:
+        return said
+    envelope.verify(cause, inputs.keys("author_keys"))
+    return f"{said} {cause.id.hex()}"
+
+
 def verify_inclusion(inputs):
     tlog.verify_inclusion(inputs.hex("leaf_hash"), inputs["index"], inputs["size"],
                           inputs.hexes("hashes"), inputs.hex("root"))
@@ -228,6 +239,7 @@ OPERATIONS = {
         pae, parse_frame_header, read_content, admit_key, sealing_key_of_seed,
         verify_ed25519, verify_signed, verify_envelope, open_envelope, open_forward,
         open_attachment, check_hashes, check_chunk, read_held,
+        open_recall,
         verify_inclusion, verify_consistency, verify_checkpoint, parse_vkey, verify_receipt, verify_listed_receipt,
         read_receipt_file, judge_roster, succeed_roster, read_invitation,
     )

@@ -7,7 +7,7 @@ import re
 import attachment
 import dsse
 import protobuf
-from refused import inside, require
+from refused import Refused, inside, require
 
 NAME = re.compile(r"[a-z0-9.-]{1,64}")
 CONTENT_TYPE = re.compile(r"[ -~]{1,128}")
@@ -22,6 +22,8 @@ SINGLE_BYTES = 1168
 SHARED_BYTES = 1169
 CHUNK = 16 * 1024
 PING, RECALL = 7, 8  # kinds
+RECALL_TYPE = "application/vnd.frex.recall.v1+protobuf"
+REASON = re.compile(r"[a-z0-9._-]{1,64}")
 CONTROL = 4  # lane
 
 
@@ -180,6 +182,24 @@ class Forward:
             info += prefixed(part.encode())
         info += prefixed(entry.sealing_key_id) + self.manifest.message_id
         return open_body(self.original, body, open_single(key, info, wrap))
+
+
+def read_recall(content_type, data):
+    """The reason, and the author's recall that it follows, whose signature is yet to be judged.
+    RCL-6, RCL-18."""
+    require(content_type == RECALL_TYPE, "Malformed")
+    notice = protobuf.decode(protobuf.RECALL_NOTICE, data)
+    require(REASON.fullmatch(notice.reason), "Reason")
+    if not notice.cause:
+        return notice.reason, None
+    cause = Parsed.__new__(Parsed)
+    try:
+        cause.read_signed(notice.cause)
+    except Refused:
+        raise Refused("Cause") from None
+    require(cause.core.kind == RECALL, "Cause")
+    cause.wraps = {}
+    return notice.reason, cause
 
 
 def find(recipients, wraps, member, keys):

@@ -42,6 +42,7 @@ ATTACHED_FILE = {
 CONTENT = {
     1: ("content_type", "string"), 2: ("data", "bytes"), 3: ("attachments", [ATTACHED_FILE]),
 }
+RECALL_NOTICE = {1: ("reason", "string"), 2: ("cause", "bytes")}
 STATEMENT = {
     1: ("event", "uint32"), 2: ("envelope_id", "bytes"), 3: ("message_id", "bytes"),
     4: ("sender", "string"), 5: ("recipients", ["string"]), 6: ("node", "string"),

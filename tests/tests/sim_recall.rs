@@ -13,8 +13,9 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use frex_client::{
-    client::{Client, ClientConfig, ConfirmError, DraftBuilder, News},
+    client::{Client, ClientConfig, ConfirmError, DraftBuilder, InboxItem, ItemError, News},
     environment::{Clock, Environment, Random},
     tls::config::Limits,
     transport::{RosterHandle, Socket},
@@ -34,6 +35,7 @@ use frex_tests::{
         world::{self, Machine, World},
     },
 };
+use prost::Message;
 use rand_chacha::rand_core::Rng;
 
 const EPOCH_MS: u64 = 1_800_000_000_000;
@@ -41,6 +43,8 @@ const SEEDS: RangeInclusive<u64> = 1..=24;
 const PORT: u16 = 7443;
 const SENDER: &str = "platform";
 const READER: &str = "hotline";
+/// To whom the reader passes messages on.
+const NEXT: &str = "police";
 /// Messages of one history; every second one is withdrawn.
 const MESSAGES: usize = 6;
 
@@ -65,8 +69,16 @@ impl Scene {
         let organisations = [
             organisation(SENDER, v1::Role::Platform, 1),
             organisation(READER, v1::Role::Hotline, 2),
+            organisation(NEXT, v1::Role::Police, 5),
         ];
-        let machines = [(SENDER, 1), (READER, 2), ("sending", 3), ("reading", 4)];
+        let machines = [
+            (SENDER, 1),
+            (READER, 2),
+            ("sending", 3),
+            ("reading", 4),
+            (NEXT, 5),
+            ("reading next", 6),
+        ];
         let machines = machines.map(|(name, last)| (name, world.machine(ip(last))));
         Self {
             federation: Federation::new(world.seed(), EPOCH_MS, &organisations),
@@ -160,6 +172,32 @@ struct Seen {
     unsure: BTreeSet<EnvelopeId>,
 }
 
+impl Seen {
+    /// Every recall was seen, and nothing that was not withdrawn is missing; gives how many messages
+    /// were read before their recall.
+    fn read_early(
+        &self,
+        seed: u64,
+        withdrawn: &BTreeMap<MessageId, EnvelopeId>,
+        kept: &BTreeSet<EnvelopeId>,
+    ) -> usize {
+        let names: BTreeSet<MessageId> = withdrawn.keys().copied().collect();
+        assert_eq!(self.recalls, names, "seed {seed}: every recall comes");
+        let read: BTreeSet<_> = self.opened.union(&self.unsure).copied().collect();
+        assert!(
+            kept.is_subset(&read),
+            "seed {seed}: nothing else is withdrawn"
+        );
+        let ids: BTreeSet<EnvelopeId> = withdrawn.values().copied().collect();
+        let early: BTreeSet<_> = self.opened.difference(kept).copied().collect();
+        assert!(
+            early.is_subset(&ids) && early.is_disjoint(&self.lost),
+            "seed {seed}"
+        );
+        early.len()
+    }
+}
+
 /// Reads until so many recalls have come; holds each item for a moment.
 async fn read(client: Client, recalls: usize, hold: Duration) -> Seen {
     let mut seen = Seen::default();
@@ -198,6 +236,18 @@ async fn read(client: Client, recalls: usize, hold: Duration) -> Seen {
     seen
 }
 
+/// What comes to light long after: nothing that was withdrawn.
+async fn comes_late(client: &Client) -> Vec<InboxItem> {
+    tokio::time::sleep(Duration::from_secs(3 * 3600)).await;
+    let mut inbox = client.inbox(8, Duration::ZERO).await.unwrap();
+    let mut late = Vec::new();
+    while let Ok(Some(item)) = tokio::time::timeout(Duration::from_secs(60), inbox.next()).await {
+        let item = item.unwrap();
+        late.push(item.unwrap_or_else(|item| panic!("{}", item.error)));
+    }
+    late
+}
+
 /// One history: what was seen, and how many datagrams and faults there were.
 fn history(seed: u64) -> (Seen, String, u64) {
     world::run(seed, |world| async move {
@@ -232,7 +282,7 @@ fn history(seed: u64) -> (Seen, String, u64) {
             }
             let recall = sender
                 .draft(&[READER])
-                .recall(message, id, "sent-in-error")
+                .recall(message, id, "sent-in-error", Bytes::new())
                 .unwrap();
             submit(&sender, seal(&sender, recall).1).await;
             withdrawn.insert(message, id);
@@ -245,30 +295,12 @@ fn history(seed: u64) -> (Seen, String, u64) {
             Some(reading) => reading.await.unwrap(),
             None => read(reader.clone(), recalls, hold).await,
         };
-        let names: BTreeSet<MessageId> = withdrawn.keys().copied().collect();
-        assert_eq!(seen.recalls, names, "seed {seed}: every recall comes");
-        let ids: BTreeSet<EnvelopeId> = withdrawn.values().copied().collect();
-        let read: BTreeSet<_> = seen.opened.union(&seen.unsure).copied().collect();
-        assert!(
-            kept.is_subset(&read),
-            "seed {seed}: nothing else is withdrawn"
-        );
-        let early: BTreeSet<_> = seen.opened.difference(&kept).copied().collect();
-        assert!(
-            early.is_subset(&ids) && early.is_disjoint(&seen.lost),
-            "seed {seed}"
-        );
-        // Long after, nothing that was withdrawn comes to light.
-        tokio::time::sleep(Duration::from_secs(3 * 3600)).await;
-        let mut late = reader.inbox(8, Duration::ZERO).await.unwrap();
-        assert!(
-            late.next().await.is_none(),
-            "seed {seed}: the inbox is empty"
-        );
+        let early = seen.read_early(seed, &withdrawn, &kept);
+        assert!(comes_late(&reader).await.is_empty(), "seed {seed}");
         let logged = receiving.status().log_size;
         // Every recall was accepted and acted on; a message may have been stopped before it left.
-        let least = 2 * (withdrawn.len() + kept.len() + early.len());
-        let most = least + withdrawn.len() - early.len() + seen.unsure.len();
+        let least = 2 * (withdrawn.len() + kept.len() + early);
+        let most = least + withdrawn.len() - early + seen.unsure.len();
         assert!(
             (least..=most).contains(&usize::try_from(logged).unwrap()),
             "seed {seed}"
@@ -312,4 +344,161 @@ fn a_recall_and_its_message_end_the_same_in_every_order() {
 #[test]
 fn a_seed_replays_the_same_history() {
     assert_eq!(history(3), history(3));
+}
+
+/// The first item that comes, within a day.
+async fn first(client: &Client) -> InboxItem {
+    for _ in 0..144 {
+        let mut inbox = client.inbox(1, Duration::from_secs(600)).await.unwrap();
+        if let Some(item) = inbox.next().await {
+            return item
+                .unwrap()
+                .unwrap_or_else(|item| panic!("{}", item.error));
+        }
+    }
+    panic!("nothing comes");
+}
+
+/// Confirms it; a lost answer leaves it to come again.
+async fn done(item: InboxItem, stage: v1::Stage, outcome: &str) -> bool {
+    match item.confirm(stage, outcome).await {
+        Ok(_) => true,
+        Err(ConfirmError::LeaseEnded | ConfirmError::TimedOut) => false,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The next recall; says whether a message came before it and was opened.
+async fn next_recall(client: &Client) -> (InboxItem, bool) {
+    let mut opened = false;
+    for _ in 0..20 {
+        let item = first(client).await;
+        if item.recall.is_some() {
+            return (item, opened);
+        }
+        opened |= done(item, v1::Stage::Opened, "").await;
+    }
+    panic!("no recall comes");
+}
+
+/// One message is written, passed on and withdrawn; gives whether it was read at the far end.
+fn passed_on(seed: u64) -> bool {
+    world::run(seed, |world| async move {
+        let scene = Scene::new(&world);
+        let mut rng = world.rng("scenario");
+        let _sending = scene.node(SENDER).await;
+        let receiving = scene.node(READER).await;
+        let next = scene.node(NEXT).await;
+        world.network().set_link(Link::draw(&mut rng));
+        let author = scene.client(SENDER, "sending").await;
+        let reader = scene.client(READER, "reading").await;
+        let last = scene.client(NEXT, "reading next").await;
+        let draft = author.draft(&[READER]).content("text/plain", "words");
+        let (message, envelope) = seal(&author, draft);
+        let (id, written) = (envelope.id, envelope.signed.clone());
+        submit(&author, envelope).await;
+
+        let item = first(&reader).await;
+        let (forward, passed) = reader.forward(&item.envelope, &[NEXT]).unwrap();
+        let (forwarded, passed_id) = (forward.message_id, passed.id);
+        let cut = rng.next_u64().is_multiple_of(2);
+        if cut {
+            world.network().partition(ip(2), ip(5));
+        }
+        submit(&reader, passed).await;
+        done(item, v1::Stage::Opened, "").await;
+        let mut read = false;
+        if !cut && rng.next_u64().is_multiple_of(2) {
+            let item = first(&last).await;
+            assert_eq!((item.author(), item.sender()), (SENDER, READER));
+            assert_eq!((item.id(), item.message_id()), (passed_id, forwarded));
+            assert_eq!(item.parsed.signed_bytes, written, "seed {seed}");
+            read = done(item, v1::Stage::Opened, "").await;
+        }
+        let recall = author.draft(&[READER]);
+        let recall = recall.recall(message, id, "legal", Bytes::new()).unwrap();
+        submit(&author, seal(&author, recall).1).await;
+        // The forwarder's node loses power between the two, and the far one while it waits.
+        let _receiving = scene.power_cut(READER, receiving).await;
+        let (item, _) = next_recall(&reader).await;
+        let recall = item.recall.clone().unwrap();
+        assert_eq!(recall.message, message, "seed {seed}");
+        let cause = item.parsed.signed_bytes.clone();
+        let along = reader.draft(&[NEXT]);
+        let along = along
+            .recall(forwarded, passed_id, &recall.reason, cause)
+            .unwrap();
+        submit(&reader, seal(&reader, along).1).await;
+        done(item, v1::Stage::Acted, "withdrawn").await;
+        let _next = scene.power_cut(NEXT, next).await;
+        world.network().heal();
+        let (item, read_late) = next_recall(&last).await;
+        let recall = item.recall.clone().unwrap();
+        let cause = recall.cause.expect("the author's word");
+        assert_eq!(recall.message, forwarded, "seed {seed}");
+        assert_eq!(cause.core.sender, SENDER, "seed {seed}");
+        assert_eq!(cause.core.recalls(), Some((message, id)), "seed {seed}");
+        done(item, v1::Stage::Acted, "withdrawn").await;
+        let late = comes_late(&last).await;
+        assert!(
+            late.iter().all(|item| item.recall.is_some()),
+            "seed {seed}: it was withdrawn"
+        );
+        read || read_late
+    })
+}
+
+// RCL-16, RCL-18, RCL-19: the last in the row gets the forward as its author signed it, or not at
+// all, and then the author's own recall.
+#[test]
+fn a_recall_follows_a_forward_through_loss_partition_and_power_cuts() {
+    let seeds = match std::env::var("FREX_SEED") {
+        Ok(seed) => vec![seed.parse().unwrap()],
+        Err(_) => SEEDS.collect(),
+    };
+    let mut read = 0;
+    for seed in &seeds {
+        println!("replay with FREX_SEED={seed}");
+        read += usize::from(passed_on(*seed));
+    }
+    println!("{read} of {} were read at the far end", seeds.len());
+    assert!(seeds.len() == 1 || (0 < read && read < seeds.len()));
+}
+
+// RCL-18: an author's recall that its author has not signed withdraws nothing.
+#[test]
+fn a_cause_that_nobody_signed_makes_no_recall() {
+    world::run(1, |world| async move {
+        let scene = Scene::new(&world);
+        let (_relay, _next) = (scene.node(READER).await, scene.node(NEXT).await);
+        let reader = scene.client(READER, "reading").await;
+        let last = scene.client(NEXT, "reading next").await;
+        let draft = reader.draft(&[NEXT]).content("text/plain", "words");
+        let (message, envelope) = seal(&reader, draft);
+        let id = envelope.id;
+        submit(&reader, envelope).await;
+        let recall = |cause| reader.draft(&[NEXT]).recall(message, id, "legal", cause);
+        let (_, own) = seal(&reader, recall(Bytes::new()).unwrap());
+        let mut unsigned = v1::Signed::decode(own.signed).unwrap();
+        unsigned.signatures.clear();
+        let forged = recall(unsigned.encode_to_vec().into()).unwrap();
+        submit(&reader, seal(&reader, forged).1).await;
+        let mut inbox = last.inbox(4, Duration::from_secs(600)).await.unwrap();
+        let mut failed = 0;
+        for _ in 0..2 {
+            let Some(item) = inbox.next().await else {
+                break;
+            };
+            if let Err(item) = item.unwrap() {
+                assert!(
+                    matches!(item.error, ItemError::Envelope(_)),
+                    "{}",
+                    item.error
+                );
+                failed += 1;
+                item.set_aside().await.unwrap();
+            }
+        }
+        assert_eq!(failed, 1, "the recall is shown as what it is");
+    });
 }

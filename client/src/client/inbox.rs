@@ -341,6 +341,8 @@ impl Inbox {
     async fn confirm_ping(&mut self, id: EnvelopeId, hold: Hold) -> Result<(), InboxError> {
         match hold.confirm(id, v1::Stage::Delivered, "").await {
             Ok(_) | Err(ConfirmError::LeaseEnded | ConfirmError::TimedOut) => {}
+            // Gone by itself: nobody's ping may end somebody else's reading.
+            Err(ConfirmError::Refused(WireCode::Recalled | WireCode::NotFound)) => {}
             Err(ConfirmError::Refused(code)) if code.info().retry == Retry::Later => {
                 self.pause().await;
             }

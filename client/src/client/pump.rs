@@ -164,9 +164,15 @@ impl Pump {
     }
 }
 
-/// The body's length as the manifest gives it; whether it is signed is judged later.
+/// The body's length as the manifest, or that of a forward's original, gives it; whether it is
+/// signed is judged later.
 fn body_len(envelope: &v1::Envelope) -> Result<u64, FrameError> {
-    let signed: v1::Signed = wire::decode(envelope.signed.clone())?;
+    let mut signed: v1::Signed = wire::decode(envelope.signed.clone())?;
+    if !envelope.forward.is_empty() {
+        let forward: v1::Signed = wire::decode(envelope.forward.clone())?;
+        let forward: v1::ForwardManifest = wire::decode(forward.payload)?;
+        signed = wire::decode(forward.original)?;
+    }
     let manifest: v1::Manifest = wire::decode(signed.payload)?;
     Ok(manifest.body_len)
 }

@@ -57,7 +57,13 @@ impl Told {
                 self.notes
                     .push(format!("a recipient's node rejected it: {code}"));
             }
-            News::Stage { receipt, .. } => self.keep(&receipt)?,
+            // The recipient's own word may overtake its node's.
+            News::Stage {
+                member, receipt, ..
+            } => {
+                self.keep(&receipt)?;
+                self.reached.insert(member);
+            }
             News::Undeliverable { code } => {
                 self.notes
                     .push(format!("one of the nodes was given up: {code}"));

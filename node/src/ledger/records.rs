@@ -474,12 +474,7 @@ pub fn changes(
             ended_changes(&mut changes, kind, record, message, place);
             return Ok(changes);
         }
-        WITHDRAWN => {
-            let key = message_key(message, WITHDRAWN_SUFFIX, &[]);
-            changes.push(put(Table::Message, key, kept));
-            let keys = record.inbox_keys.iter();
-            changes.extend(keys.map(|key| delete(Table::Inbox, key.to_vec())));
-        }
+        WITHDRAWN => withdrawn_changes(&mut changes, record, message, kept),
         TRUST_HELD | TRUST => {
             let key = message_key(message, TRUST_SUFFIX, &[]);
             changes.push(put(Table::Message, key, kept));
@@ -558,6 +553,13 @@ fn stage_changes(
         changes.push(outbox_put(node, record, message, position));
     }
     Ok(())
+}
+
+fn withdrawn_changes(changes: &mut Vec<Change>, record: &Record, message: MessageKey, kept: Bytes) {
+    let key = message_key(message, WITHDRAWN_SUFFIX, &[]);
+    changes.push(put(Table::Message, key, kept));
+    let keys = record.inbox_keys.iter();
+    changes.extend(keys.map(|key| delete(Table::Inbox, key.to_vec())));
 }
 
 fn outbox_put(node: &str, record: &Record, message: MessageKey, position: Position) -> Change {

@@ -17,6 +17,7 @@ mod keys;
 mod logs;
 mod notes;
 mod opening;
+mod recalls;
 mod receipts;
 mod replay;
 mod rosters;
@@ -108,6 +109,7 @@ fn make_all() -> Vec<Vector> {
         envelopes::make(),
         opening::make(),
         forwards::make(),
+        recalls::make(),
         logs::make(),
         notes::make(),
         receipts::make(),

@@ -37,6 +37,7 @@ pub(crate) fn run(inputs: &Map<String, Value>) -> Outcome {
         "check_chunk" => check_chunk(&inputs),
         "read_held" => read_held(&inputs),
         "open_forward" => open_forward(&inputs),
+        "open_recall" => open_recall(&inputs),
         "verify_inclusion" => verify_inclusion(&inputs),
         "verify_consistency" => verify_consistency(&inputs),
         "verify_checkpoint" => verify_checkpoint(&inputs),
@@ -276,6 +277,22 @@ fn open_forward(inputs: &Inputs<'_>) -> Outcome {
         .map_err(|error| name(error.cause()))?;
     let data = sha(&opened.data);
     Ok(Some(format!("{} {data}", opened.content_type)))
+}
+
+fn open_recall(inputs: &Inputs<'_>) -> Outcome {
+    let (parsed, body) = judge(inputs)?;
+    let secrets = inputs.secrets();
+    let secrets: Vec<&SealingSecretKey> = secrets.iter().collect();
+    let opened = envelope::open(&parsed, &body, inputs.text("member"), &secrets)
+        .map_err(|error| name(error.cause()))?;
+    let recall = envelope::read_recall(&parsed.core, &opened).map_err(name)?;
+    let mut said = format!("{} {} {}", recall.message, recall.envelope, recall.reason);
+    if let Some(cause) = recall.cause {
+        let keys = inputs.keys("author_keys");
+        envelope::verify(&cause, &keys, &mut BatchCache::new()).map_err(name)?;
+        said.push_str(&format!(" {}", cause.id));
+    }
+    Ok(Some(said))
 }
 
 fn verify_inclusion(inputs: &Inputs<'_>) -> Outcome {

@@ -11,7 +11,7 @@ use frex_client::{keys::text::SecretKeyRef, passphrase::Passphrase};
 use frex_node::journal::{Journal, JournalConfig, RecordKind};
 use frex_proto::{
     attachment::{chunk_frame, Attached, Sealer},
-    envelope::{self, Draft, ForwardDraft},
+    envelope::{self, Core, Draft, ForwardDraft, Opened, SignedEnvelope},
     id::MessageId,
     keys::{SealingSecretKey, SigningKey},
     log::{self, checkpoint, Checkpoint, Frontier, Leaf, LogVerifier},
@@ -107,6 +107,7 @@ fn of(target: &str) -> Vec<Vec<u8>> {
             let (attached, chunk) = attached();
             vec![[&attached.listed.root[..], &chunk_frame(0, &chunk)].concat()]
         }
+        "recall" => recalls(),
         "receipt" => vec![receipt().encode_to_vec()],
         "statement" => vec![receipt().statement.to_vec()],
         "tlog_proof" => vec![proof_text().into_bytes()],
@@ -191,6 +192,45 @@ fn forwarded() -> v1::Envelope {
     let key = &opened.content_key;
     let forward = envelope::forward(&parsed, wire.body, key, &draft, &mut rng, &author());
     forward.expect("a sound forward").to_wire(None)
+}
+
+/// A recall of `a`, signed.
+fn recall() -> SignedEnvelope {
+    let notice = envelope::recall_notice("legal", Bytes::new()).expect("a code");
+    let draft = Draft {
+        kind: v1::Kind::Recall,
+        lane: v1::Lane::Control,
+        conversation: Some(([8; 16], 0)),
+        in_reply_to: Some(frex_proto::id::EnvelopeId([8; 32])),
+        content_type: envelope::RECALL_CONTENT_TYPE.to_owned(),
+        ..draft(notice)
+    };
+    let mut rng = ChaCha20Rng::from_seed([9; 32]);
+    let sealed = envelope::seal(&draft, &mut rng).expect("a sound draft");
+    envelope::sign_one(sealed, &author()).expect("a key in memory signs")
+}
+
+/// The recall of `a` as `b` has opened it, made once.
+pub fn opened_recall() -> (Core, Opened) {
+    static OPENED: OnceLock<(Core, Opened)> = OnceLock::new();
+    let opened = OPENED.get_or_init(|| {
+        let wire = recall().to_wire(None);
+        let parsed = envelope::parse(&wire).expect("a sound envelope");
+        let opened = envelope::open(&parsed, &wire.body, "b", &[sealing()]).expect("b can open");
+        (parsed.core, opened)
+    });
+    opened.clone()
+}
+
+/// What a recall says by itself, and when it follows another.
+fn recalls() -> Vec<Vec<u8>> {
+    [Bytes::new(), recall().signed]
+        .map(|cause| {
+            envelope::recall_notice("legal", cause)
+                .expect("a code")
+                .to_vec()
+        })
+        .into()
 }
 
 fn receipt() -> v1::Receipt {

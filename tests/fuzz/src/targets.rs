@@ -44,6 +44,7 @@ pub const ALL: &[(&str, Target)] = &[
     ("envelope", envelope),
     ("forward", forward),
     ("attachment", attachment),
+    ("recall", recall),
     ("receipt", receipt),
     ("statement", statement),
     ("tlog_proof", tlog_proof),
@@ -154,6 +155,13 @@ fn forward(data: &[u8]) -> bool {
 
 fn log() -> LogVerifier {
     LogVerifier::new(samples::origin(), samples::log_key().verifying_key())
+}
+
+/// The content of a recall, as its sender could have sealed it.
+fn recall(data: &[u8]) -> bool {
+    let (core, mut opened) = samples::opened_recall();
+    opened.data = Bytes::copy_from_slice(data);
+    envelope::read_recall(&core, &opened).is_ok()
 }
 
 fn receipt(data: &[u8]) -> bool {

@@ -229,12 +229,17 @@ fn a_message_is_withdrawn_before_it_leaves_before_it_is_read_and_after() {
     scene.stop();
 }
 
-// RCL-14 to RCL-19: a message is passed on twice, each time as its author signed it, and its recall
-// follows both times, also to whoever is not there when it comes.
-#[test]
-fn a_recall_follows_every_forward() {
-    let mut scene = Scene::new(&[SENDER, POLICE, CLEARING, COURT]);
-    let message = scene.send(&[POLICE], "10s");
+/// The sender's message is passed on by the police, and again by the clearing house; gives the three
+/// message ids.
+fn passed_on_twice(scene: &Scene) -> [String; 3] {
+    // Large enough that its body travels in a frame of its own.
+    let large = vec![b'x'; 200_000];
+    fs::write(scene.frex.dir().join("large.txt"), large).unwrap();
+    let send = ["send", "large.txt", "--from", SENDER, "--to", POLICE];
+    let sent = scene
+        .frex
+        .done(&[&send[..], &["--content-type", "text/plain"]].concat());
+    let message = text(&sent["message"]);
     let written = scene.inbox(POLICE)[0].clone();
     let first = scene.forward(&message, POLICE, CLEARING);
     let passed = scene.inbox(CLEARING)[0].clone();
@@ -280,6 +285,31 @@ fn a_recall_follows_every_forward() {
         ];
         assert_eq!(scene.frex.run(&verify).exit, Some(0));
     }
+    [message, first, second]
+}
+
+// RCL-14 to RCL-19: a message is passed on twice, each time as its author signed it, and its recall
+// follows both times, also to whoever is not there when it comes.
+#[test]
+fn a_recall_follows_every_forward() {
+    let mut scene = Scene::new(&[SENDER, POLICE, CLEARING, COURT]);
+    let [message, first, second] = passed_on_twice(&scene);
+    // Who passed it on can take that back, and speaks for nobody else.
+    let line = [
+        "recall",
+        &second,
+        CLEARING,
+        "--reason",
+        "superseded",
+        "--confirm",
+    ];
+    assert_eq!(scene.frex.run(&line).exit, Some(0));
+    let row = scene.inbox(COURT)[0].clone();
+    assert_eq!(
+        (text(&row["recalls"]), text(&row["from"])),
+        (second.clone(), CLEARING.to_owned())
+    );
+    assert_eq!(scene.about(&second, COURT)["recalled"]["by_author"], false);
 
     assert_eq!(scene.nodes.pop().unwrap().stop(), Some(0));
     assert_eq!(scene.recall(&message, &[]).0, Some(0));

@@ -1,9 +1,12 @@
 //! `frex peer ping`: how far a sealed message comes, and in what time.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use frex_client::client::{Client, News, ProvenReceipt};
-use frex_proto::{error::WireCode, v1};
+use frex_proto::{delivery::Stage, error::WireCode};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -16,13 +19,14 @@ use crate::cli::{
 /// How often the home node is asked whether somebody has read it.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// All that a ping can reach.
+const STAGES: [Stage; 3] = [Stage::Submitted, Stage::Accepted, Stage::Delivered];
+
 /// What became of one ping.
 struct Pinged {
     message: String,
-    /// The stages reached, in their order, as rows.
-    stages: Vec<Value>,
-    accepted: bool,
-    delivered: bool,
+    /// The stages reached, as rows; they may be heard in any order.
+    stages: BTreeMap<Stage, Value>,
     refused: Option<WireCode>,
 }
 
@@ -43,14 +47,15 @@ pub fn ping(args: &PeerPingArgs, json: bool) -> Done {
         client.close().await;
         Ok::<_, Failure>(pinged)
     })?;
-    let count = |reached: fn(&Pinged) -> bool| pinged.iter().filter(|one| reached(one)).count();
-    let (accepted, delivered) = (count(|one| one.accepted), count(|one| one.delivered));
+    let count = |stage| pinged.iter().filter(|one| one.has(stage)).count();
+    let (accepted, delivered) = (count(Stage::Accepted), count(Stage::Delivered));
     if json {
         let pings: Vec<Value> = pinged
             .iter()
             .map(|one| {
                 let code = one.refused.map(|code| code as u16);
-                json!({ "message": one.message, "stages": one.stages, "code": code })
+                let stages: Vec<&Value> = one.stages.values().collect();
+                json!({ "message": one.message, "stages": stages, "code": code })
             })
             .collect();
         output::document(json!({
@@ -82,19 +87,14 @@ async fn ping_once(client: &Client, args: &PeerPingArgs) -> Result<Pinged, Failu
     let mut submission = submission.or_fail("the ping was not submitted")?;
     let mut pinged = Pinged {
         message: draft.message_id.to_string(),
-        stages: Vec::new(),
-        accepted: false,
-        delivered: false,
+        stages: BTreeMap::new(),
         refused: None,
     };
     while let Some(event) = submission.next().await {
         match event.news {
-            News::Submitted(receipt) => pinged.reached("SUBMITTED", &receipt, started),
-            News::Accepted { receipt, .. } => {
-                pinged.accepted = true;
-                pinged.reached("ACCEPTED", &receipt, started);
-            }
-            News::Stage { receipt, .. } => pinged.read(&receipt, started),
+            News::Submitted(receipt)
+            | News::Accepted { receipt, .. }
+            | News::Stage { receipt, .. } => pinged.hear(&receipt, started),
             News::Rejected { code, .. }
             | News::Undeliverable { code }
             | News::Refused { code }
@@ -109,38 +109,47 @@ async fn ping_once(client: &Client, args: &PeerPingArgs) -> Result<Pinged, Failu
             _ => {}
         }
     }
-    while pinged.accepted && !pinged.delivered && started.elapsed() < args.wait.0 {
+    // What the recipient says may overtake what its node says.
+    let whole = |pinged: &Pinged| pinged.stages.len() == STAGES.len();
+    while pinged.has(Stage::Submitted) && !whole(&pinged) && started.elapsed() < args.wait.0 {
         sleep(PAUSE).await;
         let receipts = client.receipts(draft.message_id).await;
         let receipts = receipts.or_fail("the home node does not say what became of the ping")?;
         for receipt in receipts.iter().flatten() {
-            pinged.read(receipt, started);
+            pinged.hear(receipt, started);
         }
     }
     Ok(pinged)
 }
 
 impl Pinged {
-    /// Takes note of the member's own word, once.
-    fn read(&mut self, receipt: &ProvenReceipt, started: Instant) {
-        let delivered = |word: &v1::StageStatement| word.stage() == v1::Stage::Delivered;
-        if !self.delivered && receipt.stage.as_ref().is_some_and(delivered) {
-            self.delivered = true;
-            self.reached("DELIVERED", receipt, started);
-        }
+    /// Takes note of a stage, once.
+    fn hear(&mut self, receipt: &ProvenReceipt, started: Instant) {
+        let stage = match &receipt.stage {
+            Some(word) => Stage::of_word(word.stage()),
+            None => Stage::of_event(receipt.statement().event),
+        };
+        let Some(stage) = stage.filter(|stage| STAGES.contains(stage)) else {
+            return;
+        };
+        let after_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.stages.entry(stage).or_insert_with(|| {
+            json!({
+                "stage": stage.name(), "node": receipt.node(), "entry": receipt.verified.index,
+                "after_ms": after_ms,
+            })
+        });
     }
 
-    fn reached(&mut self, stage: &str, receipt: &ProvenReceipt, started: Instant) {
-        self.stages.push(json!({
-            "stage": stage, "node": receipt.node(), "entry": receipt.verified.index,
-            "after_ms": u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        }));
+    /// Whether it came so far: a later stage shows the earlier too.
+    fn has(&self, stage: Stage) -> bool {
+        self.stages.range(stage..).next().is_some()
     }
 }
 
 fn print(number: u32, member: &str, pinged: &Pinged) {
     output::data(format_args!("ping {number} to {}", output::clean(member)));
-    for stage in &pinged.stages {
+    for stage in pinged.stages.values() {
         output::data(format_args!(
             "  {:<10} {:>6} ms  {} entry {}, receipt verified",
             stage["stage"].as_str().unwrap_or_default(),
@@ -151,7 +160,7 @@ fn print(number: u32, member: &str, pinged: &Pinged) {
     }
     if let Some(code) = pinged.refused {
         output::data(format_args!("  {code}"));
-    } else if !pinged.accepted {
+    } else if !pinged.has(Stage::Accepted) {
         output::data("  no answer of the member's node in time; its home node tries on");
     }
 }
