@@ -147,7 +147,7 @@ mod tests {
         Peer::Client(id.to_owned())
     }
 
-    // ADM-11: a peer has a bounded number of sessions, and one that ends makes room.
+    // ADM-11, LIM-63: a peer has a bounded number of sessions, and one that ends makes room.
     #[test]
     fn a_peer_has_so_many_sessions_and_no_more() {
         let admission = Arc::new(Admission::default());
@@ -161,7 +161,7 @@ mod tests {
         assert!(admission.enter(&peer("a"), 0).is_ok());
     }
 
-    // ADM-12, ADM-13: who floods stays away for a while, with all its sessions, and alone.
+    // ADM-12, ADM-13, LIM-66, LIM-67: who floods stays away for a while, with all its sessions, and alone.
     #[test]
     fn who_breaks_off_too_many_requests_waits_out_a_penalty() {
         let admission = Arc::new(Admission::default());
@@ -177,8 +177,8 @@ mod tests {
         assert_eq!(refused(FLOODING_PENALTY_MS), None);
     }
 
-    // ADM-12: twenty thousand requests in each second of an hour are no flood; a hundred thousand
-    // are.
+    // ADM-12, LIM-65: twenty thousand requests in each second of a minute are no flood; a hundred
+    // thousand are.
     #[test]
     fn a_busy_peer_is_no_flood() {
         let admission = Arc::new(Admission::default());

@@ -19,6 +19,8 @@ use tokio::time::{Instant, timeout_at};
 use super::{Client, ConnectError, ProvenReceipt, Unproven, UnprovenError};
 use crate::transport::{self, FrameReader, FrameWriter, Stream, TransportError};
 
+mod refuse;
+
 /// How much longer than it was asked to wait the node may take to say that it is done.
 const GRACE: Duration = Duration::from_secs(20);
 /// Bytes handed to the connection at once.
@@ -353,69 +355,6 @@ impl Submission {
             while let Some(code) = self.envelopes[place].refused.pop_front() {
                 self.tell(place, News::Undeliverable { code });
             }
-        }
-    }
-
-    fn refuse(&mut self, place: usize, code: WireCode, retry_after: Duration) {
-        let pending = &mut self.envelopes[place];
-        if pending.submitted {
-            self.tell(place, News::Undeliverable { code });
-            return;
-        }
-        if code != WireCode::RetryAfter {
-            pending.refused.push_back(code);
-            return;
-        }
-        // A little later, as others may have been told the same.
-        let due = Instant::now() + retry_after + self.client.0.link.pause(&mut Backoff::default());
-        let in_time = due < self.try_until;
-        if in_time {
-            pending.due = Some(due);
-        } else {
-            pending.refused.push_back(code);
-        }
-        self.tell(place, News::Delayed { code, retry_after });
-    }
-
-    /// When the first of those comes again that the home node put off.
-    fn due(&self) -> Option<Instant> {
-        let waiting = self.envelopes.iter().filter(|pending| !pending.settled);
-        waiting.filter_map(|pending| pending.due).min()
-    }
-
-    /// The node says that nothing more follows: what it did not take, it refused or put off.
-    fn done(&mut self) {
-        // What is said of the whole request is said once, in the place of its first envelope.
-        let whole = self
-            .envelopes
-            .iter()
-            .find_map(|pending| pending.refused.front().copied());
-        let due = self.due();
-        for place in 0..self.envelopes.len() {
-            let pending = &mut self.envelopes[place];
-            if pending.due.is_some() || pending.settled {
-                continue;
-            }
-            if pending.submitted {
-                pending.settled = true;
-                continue;
-            }
-            let news = match pending.refused.pop_front().or(whole) {
-                Some(code) => News::Refused { code },
-                None if due.is_some() => {
-                    pending.due = due;
-                    continue;
-                }
-                None => News::Unanswered {
-                    code: WireCode::TimedOut,
-                },
-            };
-            pending.settled = true;
-            self.tell(place, news);
-        }
-        match due {
-            Some(_) => self.stream = None,
-            None => self.end(),
         }
     }
 

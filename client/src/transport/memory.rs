@@ -198,7 +198,7 @@ mod tests {
         (taken, bytes)
     }
 
-    // ADM-8: whoever comes after those who take all they can still finds room.
+    // ADM-8, LIM-64: whoever comes after those who take all they can still finds room.
     #[test]
     fn a_hundred_greedy_peers_leave_room_for_the_next() {
         let memory = Memory::default();

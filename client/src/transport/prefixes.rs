@@ -77,7 +77,7 @@ mod tests {
         SocketAddr::new(text.parse().expect("an address"), 1)
     }
 
-    // ADM-14: a network of failures is ignored, for a while and alone.
+    // ADM-14, LIM-68: a network of failures is ignored, for a while and alone.
     #[tokio::test(start_paused = true)]
     async fn a_network_of_failures_is_ignored_until_time_has_passed() {
         let prefixes = Prefixes::new();

@@ -124,13 +124,13 @@ impl Sequencer {
                     None => return Ok(()),
                 }
             }
-            let mut bytes: usize = waiting.iter().map(|job| job.entry.bytes()).sum();
-            while waiting.len() < BLOCK_ENTRIES_MAX && bytes < BLOCK_BYTES_MAX {
+            while waiting.len() < QUEUE_ENTRIES_MAX {
                 let Ok(job) = jobs.try_recv() else { break };
-                bytes += job.entry.bytes();
                 waiting.push(job);
             }
+            let rest = after_block(&mut waiting);
             waiting = self.commit(waiting)?;
+            waiting.extend(rest);
             // Bounds how far the marker can fall behind in a power cut, without delaying anyone.
             let idle = waiting.is_empty() && jobs.is_empty();
             if idle && marked.elapsed() > MARKER_INTERVAL {
@@ -350,6 +350,21 @@ impl Signer {
             _ => LedgerError::Inconsistent,
         })
     }
+}
+
+/// Leaves what goes into the next block, urgent envelopes first, and gives back the rest. All others
+/// keep the order in which they came. Spec: ADM-7.
+fn after_block(waiting: &mut Vec<Job>) -> Vec<Job> {
+    waiting.sort_by_key(|job| !job.entry.is_urgent());
+    let mut bytes = 0;
+    let fits = |job: &&Job| {
+        let fits = bytes < BLOCK_BYTES_MAX;
+        bytes += job.entry.bytes();
+        fits
+    };
+    let block = waiting.iter().take(BLOCK_ENTRIES_MAX).take_while(fits);
+    let length = block.count();
+    waiting.split_off(length)
 }
 
 /// Nothing of a block was done.

@@ -560,6 +560,16 @@ impl Admitted {
 }
 
 impl Entry {
+    /// Whether it is an envelope of the urgent lane.
+    pub(super) fn is_urgent(&self) -> bool {
+        match self {
+            Self::Submit { admitted, .. } | Self::Deliver { admitted, .. } => {
+                admitted.lane == v1::Lane::Urgent
+            }
+            _ => false,
+        }
+    }
+
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Submit { admitted, .. }

@@ -280,3 +280,39 @@ fn of_two_that_follow_the_same_envelope_one_is_taken() {
         [Said::Submitted, Said::Reuse(id(1))]
     );
 }
+
+// ADM-7: an urgent envelope goes into the next block, however many others wait before it.
+#[tokio::test]
+async fn what_is_urgent_goes_into_the_next_block() {
+    let scene = Scene::new();
+    let (sender, jobs) = mpsc::channel(QUEUE_ENTRIES_MAX);
+    let mut last = None;
+    let count = 2 * u32::try_from(BLOCK_ENTRIES_MAX).expect("a small number");
+    for number in 0..count {
+        let mut admitted = admitted(1);
+        admitted.id.0[..4].copy_from_slice(&number.to_be_bytes());
+        admitted.message_id.0[..4].copy_from_slice(&number.to_be_bytes());
+        if number + 1 == count {
+            admitted.lane = v1::Lane::Urgent;
+        }
+        let (reply, outcome) = oneshot::channel();
+        let entry = Entry::Submit {
+            admitted,
+            nodes: Vec::new(),
+            members: Vec::new(),
+            recipients: names(&["b"]),
+        };
+        let put = sender.try_send(Job { entry, reply });
+        put.expect("the queue has room");
+        last = Some(outcome);
+    }
+    drop(sender);
+    let ran = scene.sequencer.run(jobs).await;
+    ran.expect("a disk that works");
+    let outcome = last.expect("many were sent").await.expect("an outcome");
+    let Outcome::Receipt(receipt) = outcome else {
+        panic!("{outcome:?}")
+    };
+    let receipt = v1::Receipt::decode(receipt).expect("a receipt");
+    assert_eq!(receipt.index, 0);
+}
