@@ -161,7 +161,7 @@ const fn class(lane: Lane) -> usize {
 mod tests {
     use super::*;
 
-    // ADM-7: urgent goes first, and of sixteen turns one is for what waits longest.
+    // ADM-7: urgent goes first, and of sixteen turns one begins with bulk.
     #[test]
     fn urgent_goes_first_and_bulk_is_never_starved() {
         let queue = Queue::default();

@@ -420,7 +420,7 @@ fn first_packets(node: SocketAddr) -> anyhow::Result<Vec<Vec<u8>>> {
 
 fn measure(quick: bool) -> anyhow::Result<()> {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    let (time_ms, rounds) = if quick { (2_000, 3) } else { (6_000, 5) };
+    let (time_ms, rounds) = if quick { (3_000, 3) } else { (8_000, 5) };
     let load = |member: &str, lane, batch, in_flight, pause_ms, envelopes: u64| Load {
         member: member.to_owned(),
         lane,
@@ -431,7 +431,7 @@ fn measure(quick: bool) -> anyhow::Result<()> {
         envelopes: usize::try_from(envelopes).unwrap_or(usize::MAX),
     };
     let honest = load(PLATFORM, Lane::Normal, 1, 64, 0, 15 * time_ms);
-    let urgent = load(POLICE, Lane::Urgent, 1, 1, 5, time_ms / 5);
+    let urgent = load(POLICE, Lane::Urgent, 1, 2, 2, time_ms);
     // A hundred times 600 in a minute is 1000 a second: ten at a time, each hundredth of one.
     let rogue = load(ROGUE, Lane::Normal, 10, 1, 10, time_ms);
     let bulk = load(PLATFORM, Lane::Bulk, 16, 32, 0, 15 * time_ms);
