@@ -239,7 +239,7 @@ async fn fetch(client: &Client, item: &InboxItem) -> Vec<u8> {
             held += 1;
         }
         let held = Held::first(attached.listed, held);
-        let mut fetching = client.fetch_attachment(signed.clone(), 0, attached.listed, held);
+        let mut fetching = client.fetch_attachment(shown(signed), 0, attached.listed, held);
         for _ in 0..part {
             let Some((_, sealed)) = fetching.next().await.unwrap() else {
                 opener.finish().unwrap();
@@ -378,7 +378,7 @@ fn an_attachment_goes_before_its_envelope_and_to_its_recipients_alone() {
 
         let fetched = |client: &Client, signed: &Bytes, attachment| {
             let held = Held::none(listed);
-            let mut fetching = client.fetch_attachment(signed.clone(), attachment, listed, held);
+            let mut fetching = client.fetch_attachment(shown(signed), attachment, listed, held);
             async move { fetching.next().await.map_err(WireCode::from) }
         };
         let code = WireCode::NotFound;
@@ -404,4 +404,12 @@ fn an_attachment_goes_before_its_envelope_and_to_its_recipients_alone() {
             .unwrap();
         assert_eq!(number, 0);
     });
+}
+
+/// An envelope as a node is shown it.
+fn shown(signed: &Bytes) -> v1::Envelope {
+    v1::Envelope {
+        signed: signed.clone(),
+        ..v1::Envelope::default()
+    }
 }

@@ -242,7 +242,10 @@ impl Scene {
                 sender: SENDER.to_owned(),
                 lane: Lane::Normal,
                 expires_ms: now_ms + u64::try_from(life.as_millis()).unwrap(),
+                attachments: Vec::new(),
                 envelope: envelope.clone(),
+                is_forward: false,
+                recalls: None,
             };
             let entry = Entry::Submit {
                 admitted,

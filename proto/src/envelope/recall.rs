@@ -136,6 +136,7 @@ mod tests {
             in_reply_to: Some(ENVELOPE),
             content_type: content_type.to_owned(),
             data,
+            attachments: Vec::new(),
         }
     }
 

@@ -172,7 +172,7 @@ impl Scene {
         let began = Instant::now();
         while !running.is_over() {
             assert!(began.elapsed() < PATIENCE);
-            self.note(running.pid());
+            self.note(running.id());
             thread::sleep(Duration::from_millis(5));
         }
         running.wait()
