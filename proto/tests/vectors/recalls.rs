@@ -19,7 +19,7 @@ fn author() -> SigningKey {
     SigningKey::from_seed(&[3; 32])
 }
 
-fn recall(content_type: &str, data: Bytes) -> Draft {
+fn recall(content_type: &str, data: impl AsRef<[u8]>) -> Draft {
     Draft {
         kind: v1::Kind::Recall,
         lane: v1::Lane::Control,
@@ -27,7 +27,7 @@ fn recall(content_type: &str, data: Bytes) -> Draft {
         in_reply_to: Some(EnvelopeId([6; 32])),
         message_id: MessageId([7; 16]),
         content_type: content_type.to_owned(),
-        ..draft(&data)
+        ..draft(data.as_ref())
     }
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn make() -> Vec<Vector> {
     let report = signed(&draft(b"a report"), &author()).signed;
     let with = |reason: &str, cause: Bytes| {
         let notice = v1::RecallNotice { reason: reason.to_owned(), cause };
-        recall(RECALL_CONTENT_TYPE, notice.encode_to_vec().into())
+        recall(RECALL_CONTENT_TYPE, notice.encode_to_vec())
     };
     let none = Bytes::new;
     vec![
