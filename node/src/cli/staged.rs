@@ -15,7 +15,7 @@ use frex_client::{client::Client, environment::Random};
 use frex_proto::{
     attachment::{Attached, Hashes, Sealer, clean_file_name},
     envelope::{self, Draft, Parsed, SignedEnvelope},
-    error::WireCode,
+    error::{Retry, WireCode},
     limits, v1,
 };
 use prost::Message;
@@ -149,7 +149,8 @@ impl Staged {
         files::replace(&self.folder.join(ENVELOPE), &kept)
     }
 
-    /// Brings all attachments of the envelope to the home node.
+    /// Brings all attachments of the envelope to the home node. What that will never take is not
+    /// kept.
     ///
     /// # Errors
     /// The home node does not take one, or cannot be reached.
@@ -157,7 +158,13 @@ impl Staged {
         let shown = envelope.to_wire(None);
         let parsed = envelope::parse(&shown).or_fail("the kept envelope cannot be used")?;
         for number in (0..).take(parsed.attachments.len()) {
-            self.upload_one(client, envelope, &parsed, number).await?;
+            let brought = self.upload_one(client, envelope, &parsed, number).await;
+            if let Err(failure) = &brought
+                && failure.code().info().retry == Retry::Never
+            {
+                self.remove()?;
+            }
+            brought?;
         }
         Ok(())
     }
