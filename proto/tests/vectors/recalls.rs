@@ -19,7 +19,7 @@ fn author() -> SigningKey {
     SigningKey::from_seed(&[3; 32])
 }
 
-fn recall(content_type: &str, data: impl AsRef<[u8]>) -> Draft {
+fn recall(content_type: &str, data: &[u8]) -> Draft {
     Draft {
         kind: v1::Kind::Recall,
         lane: v1::Lane::Control,
@@ -27,7 +27,7 @@ fn recall(content_type: &str, data: impl AsRef<[u8]>) -> Draft {
         in_reply_to: Some(EnvelopeId([6; 32])),
         message_id: MessageId([7; 16]),
         content_type: content_type.to_owned(),
-        ..draft(data.as_ref())
+        ..draft(data)
     }
 }
 
@@ -50,19 +50,19 @@ fn vector(name: &str, spec: &str, what: &str, draft: &Draft, expect: &str) -> Ve
 
 #[rustfmt::skip] // A table: one row a vector.
 pub(crate) fn make() -> Vec<Vector> {
-    let plain = recall(RECALL_CONTENT_TYPE, recall_notice("legal", Bytes::new()).expect("a code"));
+    let plain = recall(RECALL_CONTENT_TYPE, &recall_notice("legal", Bytes::new()).expect("a code"));
     let cause = |key: &SigningKey| signed(&plain, key).signed;
     let report = signed(&draft(b"a report"), &author()).signed;
     let with = |reason: &str, cause: Bytes| {
         let notice = v1::RecallNotice { reason: reason.to_owned(), cause };
-        recall(RECALL_CONTENT_TYPE, notice.encode_to_vec())
+        recall(RECALL_CONTENT_TYPE, &notice.encode_to_vec())
     };
     let none = Bytes::new;
     vec![
         vector("recall", "RCL-6", "a recall that its author sends", &plain, "ok"),
         vector("following", "RCL-18", "a recall that follows the author's", &with("legal", cause(&author())), "ok"),
-        vector("of-another-type", "RCL-6", "content of another type", &recall("text/plain", Bytes::new()), "Malformed"),
-        vector("torn", "RCL-6", "content that does not decode", &recall(RECALL_CONTENT_TYPE, Bytes::from_static(b"\x0a\x05ab")), "Malformed"),
+        vector("of-another-type", "RCL-6", "content of another type", &recall("text/plain", b""), "Malformed"),
+        vector("torn", "RCL-6", "content that does not decode", &recall(RECALL_CONTENT_TYPE, b"\x0a\x05ab"), "Malformed"),
         vector("reason-missing", "LIM-80", "no reason", &with("", none()), "Reason"),
         vector("reason-in-words", "LIM-80", "a reason in words", &with("In words", none()), "Reason"),
         vector("reason-of-65-characters", "LIM-80", "a reason of 65 characters", &with(&"a".repeat(65), none()), "Reason"),
