@@ -5,7 +5,7 @@
 //! root like any roster, kept on disk, and only then put in force. Nobody needs the governance
 //! for that: any node passes on what it holds. Spec: chapter DIS.
 
-use std::{fmt, io, sync::Arc};
+use std::{fmt, fs::File, io, sync::Arc};
 
 use frex_proto::{
     error::WireCode,
@@ -31,6 +31,13 @@ pub trait RosterStore: Send + Sync {
     /// # Errors
     /// Whatever the disk says; the former bundle is still there.
     fn keep(&self, bundle: &[u8]) -> io::Result<()>;
+
+    /// Keeps other programs from changing the kept bundle until what it gives is dropped; nothing
+    /// where no other program can.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn hold(&self) -> io::Result<Option<File>>;
 
     /// The bundle that is kept at this moment: another program may have put it there.
     ///

@@ -122,7 +122,7 @@ pub enum Command {
     Receipt(ReceiptCommand),
     /// Read the published log of a node
     #[command(subcommand)]
-    Log(LogCommand),
+    Log(log::LogCommand),
     /// Show what is in a directory and whether its node runs
     Status(StatusArgs),
     /// Look over a folder: keys, roster, node, neighbours, clocks, log, disk; and say what mends it
@@ -432,39 +432,6 @@ pub struct ReceiptFetchArgs {
 /// A folder alone.
 #[derive(Debug, Args)]
 pub struct DirArgs {
-    /// The folder that `frex init` made
-    #[arg(env = "FREX_DIR", default_value = ".")]
-    pub dir: PathBuf,
-}
-
-/// `frex log …`.
-#[derive(Debug, Subcommand)]
-pub enum LogCommand {
-    /// Print the newest published checkpoint
-    Checkpoint(DirArgs),
-    /// Prove that an entry is in the published log
-    Prove(LogProveArgs),
-    /// Check that the published files make the tree that the log signed
-    Verify(DirArgs),
-    /// Copy the published log with its verifier key for others to check
-    Export(LogExportArgs),
-}
-
-/// `frex log prove`.
-#[derive(Debug, Args)]
-pub struct LogProveArgs {
-    /// Position of the entry
-    pub index: u64,
-    /// The folder that `frex init` made
-    #[arg(env = "FREX_DIR", default_value = ".")]
-    pub dir: PathBuf,
-}
-
-/// `frex log export`.
-#[derive(Debug, Args)]
-pub struct LogExportArgs {
-    /// Folder to make
-    pub out: PathBuf,
     /// The folder that `frex init` made
     #[arg(env = "FREX_DIR", default_value = ".")]
     pub dir: PathBuf,

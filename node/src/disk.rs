@@ -11,6 +11,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use frex_client::keys::file;
 use frex_proto::v1::Lane;
 
 /// How old the known amount of free space may be.
@@ -64,6 +65,15 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// `NotFound` without `create`, or whatever the disk says.
     fn open(&self, path: &Path, create: bool) -> io::Result<Arc<dyn DiskFile>>;
+
+    /// Keeps other programs from changing the file at `path`, until what it gives is dropped;
+    /// nothing on a disk that only one program sees.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn hold(&self, _path: &Path) -> io::Result<Option<File>> {
+        Ok(None)
+    }
 
     /// Makes a directory and its parents (mode as the process's umask says).
     ///
@@ -270,6 +280,10 @@ impl Disk for RealDisk {
             .mode(0o600)
             .open(path)?;
         Ok(Arc::new(file))
+    }
+
+    fn hold(&self, path: &Path) -> io::Result<Option<File>> {
+        file::hold(path).map(Some)
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {

@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
@@ -40,6 +40,7 @@ use frex_proto::{
 };
 use frex_tests::{
     federation::{Federation, Organisation},
+    pair::{EPOCH_MS, ip},
     sim::{
         Link,
         world::{self, Machine, World},
@@ -52,7 +53,6 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-const EPOCH_MS: u64 = 1_800_000_000_000;
 const PORT: u16 = 7443;
 const HOUR: Duration = Duration::from_secs(3600);
 const SENDER: &str = "platform";
@@ -63,10 +63,6 @@ const GUEST: &str = "guest";
 const REQUESTS_MAX: usize = 3;
 const BATCH_MAX: usize = 8;
 const TERABYTE: u64 = 1 << 40;
-
-fn ip(last: u8) -> IpAddr {
-    [10, 0, 0, last].into()
-}
 
 /// Runs a scenario from each of its seeds, or from the one that is to be replayed.
 fn each_seed<F: Future<Output = ()>>(scenario: impl Fn(World) -> F) {

@@ -274,6 +274,25 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
     sync_parent(path)
 }
 
+/// Waits until no other program changes the file at `path`, and keeps them from it until what this
+/// gives is dropped. Whoever replaces what others replace too looks at it first, under the same
+/// hold. Spec: FIL-22.
+///
+/// # Errors
+/// Whatever the system says of the lock beside it.
+pub fn hold(path: &Path) -> std::io::Result<File> {
+    let mut lock = path.as_os_str().to_owned();
+    lock.push(".lock");
+    let lock = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(PRIVATE_FILE)
+        .open(lock)?;
+    lock.lock()?;
+    Ok(lock)
+}
+
 /// Where [`replace`] writes before it renames.
 #[must_use]
 pub fn draft_of(path: &Path) -> PathBuf {

@@ -242,6 +242,11 @@ impl MemberHome {
         };
         let anchor = self.anchor()?;
         let roster = Roster::judge(bundle, &anchor, now_ms).map_err(refused)?;
+        let held = file::hold(&path).map_err(|source| KeyFileError::Io {
+            path: path.clone(),
+            source,
+        });
+        let _hold = held?;
         if let Some(held) = self.held_roster()? {
             roster.is_newer_than(held).map_err(refused)?;
             // What does not verify any more has only its version to hold another back with.

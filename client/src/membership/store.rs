@@ -1,6 +1,6 @@
 //! The roster in force as a member's directory keeps it.
 
-use std::{io, path::PathBuf};
+use std::{fs::File, io, path::PathBuf};
 
 use frex_proto::{limits, roster::Roster};
 
@@ -29,6 +29,10 @@ impl HomeStore {
 }
 
 impl RosterStore for HomeStore {
+    fn hold(&self) -> io::Result<Option<File>> {
+        file::hold(&self.roster).map(Some)
+    }
+
     fn keep(&self, bundle: &[u8]) -> io::Result<()> {
         file::replace(&self.roster, bundle).map_err(io::Error::other)
     }

@@ -27,20 +27,22 @@ impl Membership {
                 let theirs = contradicts.then(|| Roster::judge(&bundle, &anchor, now_ms).ok());
                 (error, theirs.flatten())
             });
-            // What another program has installed since must not be written over.
             let merged = merged.map(|merged| {
-                let kept = store
-                    .kept()
-                    .ok()
-                    .filter(|kept| kept[..] != judging.bytes()[..]);
+                let merged = merged?;
+                // What another program has installed since must not be written over.
+                let hold = store.hold();
+                let kept = store.kept().ok();
+                let kept = kept.filter(|kept| kept[..] != judging.bytes()[..]);
                 let both = |merged: &Roster| merged.merge(&kept?, &anchor, now_ms).ok()?;
-                merged.map(|merged| both(&merged).unwrap_or(merged))
+                let newest = both(&merged).unwrap_or(merged);
+                let stored = hold.and_then(|_hold| store.keep(newest.bytes()));
+                Some(stored.map(|()| newest))
             });
             // Whoever asked may have gone away.
             let _ = reply.send(merged);
         }));
         let merged = match judged.await.map_err(|_| TakeError::Ending)? {
-            Ok(Some(merged)) => merged,
+            Ok(Some(merged)) => merged.map_err(TakeError::Store)?,
             Ok(None) => return Ok(false),
             Err((error, theirs)) => {
                 if let Some(theirs) = theirs {
@@ -49,7 +51,6 @@ impl Membership {
                 return Err(error.into());
             }
         };
-        parts.store.keep(merged.bytes()).map_err(TakeError::Store)?;
         announce(&held, &merged);
         parts.roster.replace(merged);
         Ok(true)

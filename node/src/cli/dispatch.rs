@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use super::{
-    Cli, Command, FederationCommand, LogCommand, ReceiptCommand, RosterCommand,
+    Cli, Command, FederationCommand, ReceiptCommand, RosterCommand,
     attachment::{self, AttachmentCommand},
     bulk, completions, demo,
     doctor::{self, Format},
@@ -13,7 +13,8 @@ use super::{
     failure::Done,
     federation, forward, fsck, inbox, init,
     invite::{self, InviteAction},
-    join, key, log,
+    join, key,
+    log::{self, LogCommand},
     outbox::{self, OutboxCommand},
     passphrase,
     peer::{self, PeerCommand},

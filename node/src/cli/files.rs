@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use frex_client::keys::file;
 use frex_proto::error::WireCode;
 
 use super::failure::Failure;
@@ -72,6 +73,14 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         _ => path.to_owned(),
     };
     disk::replace(&RealDisk, path, bytes).map_err(|error| Failure::file("write", path, &error))
+}
+
+/// Keeps other programs from changing a file until what this gives is dropped.
+///
+/// # Errors
+/// The failure names the file.
+pub fn hold(path: &Path) -> Result<File, Failure> {
+    file::hold(path).map_err(|error| Failure::file("wait for", path, &error))
 }
 
 /// Reads a file of at most `bytes_max`.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use clap::{Args, Subcommand};
 use frex_client::{environment::Clock, keys::KeyFileError};
 use frex_proto::{
     error::WireCode,
@@ -19,7 +20,7 @@ use frex_proto::{
 use serde_json::json;
 
 use super::{
-    LogExportArgs, LogProveArgs,
+    DirArgs,
     failure::{Done, Failure, OrCode, OrFail},
     files, output, passphrase,
 };
@@ -29,6 +30,39 @@ use crate::{
 };
 
 pub mod verify;
+
+/// `frex log …`.
+#[derive(Debug, Subcommand)]
+pub enum LogCommand {
+    /// Print the newest published checkpoint
+    Checkpoint(DirArgs),
+    /// Prove that an entry is in the published log
+    Prove(LogProveArgs),
+    /// Check that the published files make the tree that the log signed
+    Verify(DirArgs),
+    /// Copy the published log with its verifier key for others to check
+    Export(LogExportArgs),
+}
+
+/// `frex log prove`.
+#[derive(Debug, Args)]
+pub struct LogProveArgs {
+    /// Position of the entry
+    pub index: u64,
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+}
+
+/// `frex log export`.
+#[derive(Debug, Args)]
+pub struct LogExportArgs {
+    /// Folder to make
+    pub out: PathBuf,
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+}
 
 /// Longest file of a published log: 256 entries of 48 bytes with their lengths, or 256 hashes.
 const TILE_BYTES_MAX: usize = 64 * 1024;

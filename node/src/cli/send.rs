@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 
 use super::{
     SendArgs,
-    failure::{Done, Failure, OrCode, OrFail, PARTIAL},
+    failure::{Done, Failure, OrCode, OrFail},
     files,
     member::{self, ABOUT_BYTES_MAX, SENT_DIR},
     output,
@@ -37,8 +37,10 @@ use super::{
 };
 
 mod once;
+mod tell;
 
 use once::{Begun, Once};
+use tell::{conclude, seconds};
 
 /// A node that is not there is looked for at least so long.
 const PATIENCE_MIN: Duration = Duration::from_secs(3);
@@ -524,97 +526,6 @@ impl Heard {
     fn done(fate: &Fate) -> bool {
         !matches!(fate.state, "waiting" | "rejected")
     }
-}
-
-fn conclude(dir: &Path, draft: &Draft, heard: &Heard, json: bool) -> Done {
-    if let (None, Some(code)) = (&heard.submitted, heard.refused) {
-        let failure = Failure::new(code, "the node did not take the report");
-        return Err(match heard.delayed {
-            Some(after) if code == WireCode::RetryAfter => failure.advise(format!(
-                "Send it again after {}, or give it more time with --wait; quotas are shown by: frex roster show {}",
-                seconds(after), dir.display()
-            )),
-            _ => failure,
-        });
-    }
-    if heard.submitted.is_none() && heard.fates.values().all(|fate| fate.receipt.is_none()) {
-        return Err(Failure::new(WireCode::TimedOut, "the node did not answer")
-            .advise("Send it again; the node takes the same report once only if it has the same message id"));
-    }
-    let all = heard.fates.values().all(Heard::done);
-    let none = heard.fates.values().all(|fate| fate.state == "rejected");
-    if json {
-        output::document(to_json(draft, heard));
-    } else {
-        print(dir, draft, heard);
-    }
-    heard
-        .notes
-        .iter()
-        .for_each(|note| output::message(format_args!("note: {note}")));
-    match heard.fates.values().find_map(|fate| fate.code) {
-        Some(code) if none => Err(Failure::new(
-            code,
-            "every recipient's node rejected the report",
-        )),
-        _ if all => Ok(0),
-        _ => Ok(PARTIAL),
-    }
-}
-
-/// A wait, rounded up.
-fn seconds(wait: Duration) -> String {
-    format!("{} s", wait.as_millis().div_ceil(1000))
-}
-
-fn print(dir: &Path, draft: &Draft, heard: &Heard) {
-    let count = heard.fates.len();
-    output::data(format_args!(
-        "sealed   {} bytes for {count} recipients",
-        draft.data.len()
-    ));
-    output::data(format_args!("message  {}", draft.message_id));
-    for id in &heard.envelopes {
-        output::data(format_args!("envelope {id}"));
-    }
-    output::data("");
-    let mut table = output::table(&["RECIPIENT", "NODE", "STATE", "AFTER", "RECEIPT"]);
-    for (member, fate) in &heard.fates {
-        let state = match fate.code {
-            Some(code) => format!("{} {}", fate.state, code.info().name),
-            None => fate.state.to_owned(),
-        };
-        let after = fate.ms.map(|ms| format!("{ms} ms")).unwrap_or_default();
-        let receipt = fate.receipt.clone().unwrap_or_default();
-        table.add_row([member.clone(), fate.node.clone(), state, after, receipt]);
-    }
-    output::print_table(&table);
-    if heard.fates.values().any(|fate| fate.state == "waiting") {
-        output::message("note: the node has it and goes on by itself; see later with:");
-        output::message(format_args!(
-            "  frex receipt fetch {} {}",
-            draft.message_id,
-            dir.display()
-        ));
-    }
-}
-
-fn to_json(draft: &Draft, heard: &Heard) -> Value {
-    let recipients: Vec<Value> = heard
-        .fates
-        .iter()
-        .map(|(member, fate)| {
-            json!({
-                "member": member, "node": fate.node, "state": fate.state, "after_ms": fate.ms,
-                "code": fate.code.map(|code| code as u16), "receipt": fate.receipt,
-            })
-        })
-        .collect();
-    json!({
-        "message": draft.message_id.to_string(), "envelope": heard.envelopes.last().map(EnvelopeId::to_string),
-        "envelopes": heard.envelopes.iter().map(EnvelopeId::to_string).collect::<Vec<_>>(),
-        "submitted": heard.submitted, "recipients": recipients, "notes": heard.notes,
-    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Where a node keeps its roster, and the log of what it trusts.
 
 use std::{
+    fs::File,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -37,6 +38,10 @@ impl DataStore {
 }
 
 impl RosterStore for DataStore {
+    fn hold(&self) -> io::Result<Option<File>> {
+        self.disk.hold(&self.data.join(ROSTER_FILE))
+    }
+
     fn keep(&self, bundle: &[u8]) -> io::Result<()> {
         disk::replace(self.disk.as_ref(), &self.data.join(ROSTER_FILE), bundle)
     }

@@ -144,3 +144,25 @@ fn private_dir() -> tempfile::TempDir {
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
+
+// FIL-22: who comes second looks at the file only when the first has replaced it.
+#[test]
+fn a_file_is_held_by_one_program_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("roster.frex");
+    let adders: Vec<_> = (0..8_u8)
+        .map(|number| {
+            let path = path.clone();
+            std::thread::spawn(move || {
+                for _ in 0..20 {
+                    let _hold = hold(&path).unwrap();
+                    let mut kept = fs::read(&path).unwrap_or_default();
+                    kept.push(number);
+                    replace(&path, &kept).unwrap();
+                }
+            })
+        })
+        .collect();
+    adders.into_iter().for_each(|adder| adder.join().unwrap());
+    assert_eq!(fs::read(&path).unwrap().len(), 160);
+}

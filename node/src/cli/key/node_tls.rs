@@ -203,6 +203,7 @@ impl Own {
 
     /// Adds what is new to the roster in this file, which a running node may have renewed.
     fn keep(&self, path: &Path, now_ms: u64) -> Result<(), Failure> {
+        let _hold = files::hold(path)?;
         let held = judge_even_expired(&read_bundle(path)?, &self.anchor, None)
             .map_err(|error| refused(path, error))?;
         let merged = held

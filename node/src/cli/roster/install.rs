@@ -45,7 +45,9 @@ pub fn put_in_force(
     let bundle = read_bundle(file)?;
     let given = root.map(read_root).transpose()?;
     let mut plans = Vec::new();
+    let mut holds = Vec::with_capacity(homes.len());
     for home in &homes {
+        holds.push(files::hold(&home.join(ROSTER_FILE))?);
         let (root, anchor) = trusted_root(home, given.as_ref())?;
         let roster = Roster::judge(&bundle, &anchor, Clock::System.now_ms())
             .map_err(|error| refused(file, error))?;
