@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeSet,
+    fs::File,
     io,
     net::SocketAddr,
     path::PathBuf,

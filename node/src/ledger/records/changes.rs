@@ -13,13 +13,8 @@ pub fn changes(
     position: Position,
     record: &Record,
 ) -> Result<Vec<Change>, LedgerError> {
-    let message = MessageKey(
-        record
-            .message
-            .as_ref()
-            .try_into()
-            .map_err(|_| LedgerError::Record)?,
-    );
+    let message = record.message.as_ref().try_into();
+    let message = MessageKey(message.map_err(|_| LedgerError::Record)?);
     let kept = kept_value(&record.envelope_id, position);
     let place = Bytes::copy_from_slice(&position.to_u64().to_be_bytes());
     let node = record.nodes.first().map_or("", String::as_str);
