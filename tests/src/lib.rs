@@ -3,7 +3,7 @@
 //! [`federation`] makes members, nodes and rosters. [`sim`] is a world in one process: a network
 //! that loses and a disk that forgets, both decided by one seed; [`pair`] is a platform and a
 //! hotline in it. [`processes`] runs the `frex`
-//! command. [`bench`] is two nodes in processes of their own. [`pinned_tls`] is the plainest mutual TLS, for what is measured or tested without
+//! command. [`mod@bench`] is two nodes in processes of their own. [`pinned_tls`] is the plainest mutual TLS, for what is measured or tested without
 //! FREX's own transport.
 
 #![forbid(unsafe_code)]
