@@ -5,4 +5,5 @@ mod admission;
 mod attachments;
 mod bulk;
 mod outbox;
+mod passed_on;
 mod recall;

@@ -1,0 +1,96 @@
+//! A message with a file is passed on: the file goes along, to those who take files.
+
+use std::fs;
+
+use frex_proto::error::WireCode;
+use frex_tests::processes::{Frex, NodeProcess};
+use serde_json::Value;
+
+const MEMBERS: [&str; 4] = ["platform", "police", "court", "hotline"];
+
+fn started(frex: &Frex) -> Vec<NodeProcess> {
+    let start = |member: &&str| {
+        let mut node = frex.node(member);
+        node.ready().unwrap();
+        node
+    };
+    MEMBERS.iter().map(start).collect()
+}
+
+fn only(inbox: &Value) -> &Value {
+    let items = inbox["items"].as_array().unwrap();
+    assert_eq!(items.len(), 1, "{inbox}");
+    &items[0]
+}
+
+// RCL-14, ATT-14, ATT-16, ATT-18, ATT-19: the forwarder's node brings the file to the next one, as
+// it would bring one of its own member's; ATT-17: not to a member that takes none.
+#[test]
+fn a_file_goes_along_with_a_message_that_is_passed_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let frex = Frex::new(env!("CARGO_BIN_EXE_frex-under-test"), folder.path());
+    frex.federation(&MEMBERS, &[]);
+    let takes = ["--attachments", "police=yes", "--attachments", "court=yes"];
+    frex.next_roster("second.frex", "roster.frex", &takes);
+    for member in MEMBERS {
+        let _ = frex.done(&["roster", "install", "second.frex", member]);
+    }
+    let _nodes = started(&frex);
+    let report = r#"{"reference":"A-1","created":"2026-07-01T12:00:00Z","description":"made up"}"#;
+    fs::write(folder.path().join("report.json"), report).unwrap();
+    let words: Vec<u8> = b"words and more words\n"
+        .iter()
+        .copied()
+        .cycle()
+        .take(2_500_000)
+        .collect();
+    fs::write(folder.path().join("minutes.txt"), &words).unwrap();
+
+    let send = [
+        "send",
+        "report.json",
+        "--to",
+        "police",
+        "--from",
+        "platform",
+        "--wait",
+        "60s",
+    ];
+    let _ = frex.done(&[&send[..], &["--attach", "minutes.txt"]].concat());
+    let came = frex.done(&["inbox", "police", "--wait", "20s"]);
+    let message = only(&came)["message"].as_str().unwrap().to_owned();
+
+    let refused = frex.run(&["forward", &message, "--to", "hotline", "police"]);
+    assert_eq!(
+        refused.code(),
+        Some(WireCode::AttachmentsRefused as u64),
+        "{refused:?}"
+    );
+    let _ = frex.done(&[
+        "forward", &message, "--to", "court", "police", "--wait", "60s",
+    ]);
+
+    let came = frex.done(&["inbox", "court", "--wait", "20s"]);
+    let passed_on = only(&came);
+    assert_eq!(passed_on["from"], "police");
+    assert_eq!(passed_on["author"], "platform");
+    let id = passed_on["envelope"].as_str().unwrap();
+    let fetch = [
+        "attachment",
+        "fetch",
+        id,
+        "--out",
+        "evidence",
+        "--wait",
+        "30s",
+        "court",
+    ];
+    let _ = frex.done(&fetch);
+    assert_eq!(
+        fs::read(folder.path().join("evidence/minutes.txt")).unwrap(),
+        words
+    );
+    // Nobody else is given it, though the message is known.
+    let stranger = frex.run(&["attachment", "fetch", id, "--out", "stolen", "hotline"]);
+    assert_ne!(stranger.exit, Some(0), "{stranger:?}");
+}
