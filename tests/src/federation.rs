@@ -231,13 +231,22 @@ impl Federation {
         place: Place,
         roster: Roster,
     ) -> Result<Node, StartError> {
+        Node::start(self.parts(id, place, roster), &mut |_, _| {}).await
+    }
+
+    /// What one of its nodes is made of.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[must_use]
+    pub fn parts(&self, id: &str, place: Place, roster: Roster) -> NodeParts {
         let seat = self.node(id);
         let mut config = NodeConfig::new(id);
         config.listen = seat.address;
         config.segment_bytes = 8 * 1024 * 1024;
         config.fill_ahead_bytes = 1024 * 1024;
         config.crypto_threads = 2;
-        let parts = NodeParts {
+        NodeParts {
             roster: RosterHandle::new(roster),
             anchor: self.anchor.clone(),
             environment: place.environment,
@@ -249,8 +258,7 @@ impl Federation {
             log_key: seat.log.clone(),
             execution: place.execution,
             metrics: Arc::new(Metrics::new()),
-        };
-        Node::start(parts, &mut |_, _| {}).await
+        }
     }
 }
 

@@ -4,33 +4,20 @@
 //! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test sim_attachments`.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, SocketAddr},
-    ops::RangeInclusive,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
-use frex_client::{
-    client::{Client, ClientConfig, InboxItem, News},
-    environment::{Clock, Environment, Random},
-    tls::config::Limits,
-    transport::{RosterHandle, Socket},
-};
-use frex_node::node::{Execution, Node};
+use frex_client::client::{Client, InboxItem, News};
+use frex_node::node::Node;
 use frex_proto::{
     attachment::{Attached, Hashes, Held, Opener, Sealer},
     envelope::SignedEnvelope,
     error::WireCode,
-    keys::SealingSecretKey,
     limits::{self, CHUNK_BYTES},
     v1,
 };
 use frex_tests::{
-    federation::{Federation, MemberSeat, Organisation, Place},
+    scene::{self, CLIENT_PORT, Scene, ip},
     sim::{
         Link,
         world::{self, Machine, World},
@@ -39,124 +26,49 @@ use frex_tests::{
 use rand_chacha::rand_core::Rng;
 use tokio::time::{Instant, sleep};
 
-const EPOCH_MS: u64 = 1_800_000_000_000;
 const SEEDS: RangeInclusive<u64> = 1..=8;
-const PORT: u16 = 7443;
 const FILE_BYTES: usize = 18 * CHUNK_BYTES + 777;
 
-fn ip(last: u8) -> IpAddr {
-    [10, 0, 0, last].into()
+/// A platform and the police, who take attachments, and a hotline that takes none.
+fn scene(world: &World) -> Scene {
+    let organisations = [
+        scene::organisation("platform", v1::Role::Platform, 1),
+        scene::organisation("police", v1::Role::Police, 2),
+        scene::organisation("hotline", v1::Role::Hotline, 5),
+    ];
+    let clients = [("platform-client", 3), ("police-client", 4)];
+    Scene::new(world, &organisations, &clients).revised(|roster| {
+        let takes = |member: &&mut v1::Member| member.id != "hotline";
+        let members = roster.members.iter_mut().filter(takes);
+        members.for_each(|member| member.attachments = true);
+    })
 }
 
-struct Scene {
-    federation: Federation,
-    machines: BTreeMap<&'static str, Machine>,
-    clock: Clock,
+/// A client with the patience that a file needs.
+async fn client(scene: &Scene, member: &str, machine: &str) -> Client {
+    let patience = Duration::from_secs(3600);
+    scene
+        .client_at(member, machine, CLIENT_PORT, patience)
+        .await
 }
 
-impl Scene {
-    fn new(world: &World) -> Self {
-        let organisation = |id, role, country, last| Organisation {
-            id,
-            role,
-            country,
-            node: Ok(SocketAddr::new(ip(last), PORT)),
-        };
-        let organisations = [
-            organisation("platform", v1::Role::Platform, "IE", 1),
-            organisation("police", v1::Role::Police, "FR", 2),
-            organisation("hotline", v1::Role::Hotline, "NL", 5),
-        ];
-        let mut federation = Federation::new(world.seed(), EPOCH_MS, &organisations);
-        let first = federation.roster(EPOCH_MS);
-        federation.bundle = federation.revised(&first, &[], |roster| {
-            let takes = |member: &&mut v1::Member| member.id != "hotline";
-            let members = roster.members.iter_mut().filter(takes);
-            members.for_each(|member| member.attachments = true);
-        });
-        let machines = [
-            ("platform", 1),
-            ("police", 2),
-            ("platform-client", 3),
-            ("police-client", 4),
-            ("hotline", 5),
-        ];
-        let machines = machines.map(|(name, last)| (name, world.machine(ip(last))));
-        Self {
-            federation,
-            machines: machines.into(),
-            clock: Clock::virtual_from(EPOCH_MS),
-        }
+/// Cuts the power of a node's machine, now and then again later, and starts it on what the disk
+/// kept.
+async fn power_cuts(scene: &Scene, id: &'static str, node: Node, pauses_ms: &[u32]) -> Node {
+    let mut node = node;
+    for pause_ms in pauses_ms {
+        sleep(Duration::from_millis(u64::from(*pause_ms))).await;
+        node = scene.power_cut(id, node).await;
     }
+    node
+}
 
-    fn environment(&self, name: &str) -> Environment {
-        let mut seed = [0; 32];
-        self.machines[name].rng("environment").fill_bytes(&mut seed);
-        Environment {
-            clock: self.clock.clone(),
-            random: Random::seeded(seed),
-        }
-    }
-
-    async fn node(&self, id: &'static str) -> Node {
-        let machine = &self.machines[id];
-        let place = Place {
-            environment: self.environment(id),
-            disk: Arc::new(machine.disk().clone()),
-            socket: Socket::Abstract(machine.bind(PORT).unwrap()),
-            data: PathBuf::from("/data"),
-            execution: Execution::Inline,
-        };
-        self.federation.start(id, place).await.unwrap()
-    }
-
-    async fn client(&self, member: &str, machine: &'static str) -> Client {
-        let MemberSeat {
-            id,
-            identity,
-            tls,
-            sealing,
-            ..
-        } = self.federation.member(member);
-        let environment = self.environment(machine);
-        let config = ClientConfig {
-            member: id.clone(),
-            roster: RosterHandle::new(self.federation.roster(environment.clock.now_ms())),
-            membership: None,
-            identity: identity.clone(),
-            tls: tls.clone(),
-            sealing: vec![SealingSecretKey::from_seed(&sealing.seed())].into(),
-            environment,
-            socket: Some(Socket::Abstract(
-                self.machines[machine].bind(50_000).unwrap(),
-            )),
-            limits: Limits::default(),
-            patience: Duration::from_secs(3600),
-        };
-        Client::new(config).await.unwrap()
-    }
-
-    /// Cuts the power of a node's machine, now and then again later, and starts it on what the
-    /// disk kept.
-    async fn power_cuts(&self, id: &'static str, node: Node, pauses_ms: &[u32]) -> Node {
-        let mut node = node;
-        for pause_ms in pauses_ms {
-            sleep(Duration::from_millis(u64::from(*pause_ms))).await;
-            self.machines[id].crash();
-            drop(node);
-            sleep(Duration::from_secs(2)).await;
-            node = self.node(id).await;
-        }
-        node
-    }
-
-    /// Names of the files with attachments on a node's disk.
-    fn files(&self, id: &str) -> Vec<String> {
-        let files = self.machines[id].disk().files().into_iter();
-        let files = files.filter(|path| path.starts_with("/data/attachments"));
-        let extension = |path: PathBuf| Some(path.extension()?.to_str()?.to_owned());
-        files.filter_map(extension).collect()
-    }
+/// Names of the files with attachments on a node's disk.
+fn files(scene: &Scene, id: &str) -> Vec<String> {
+    let files = scene.machines[id].disk().files().into_iter();
+    let files = files.filter(|path| path.starts_with("/data/attachments"));
+    let extension = |path: PathBuf| Some(path.extension()?.to_str()?.to_owned());
+    files.filter_map(extension).collect()
 }
 
 struct File {
@@ -255,12 +167,12 @@ async fn fetch(client: &Client, item: &InboxItem) -> Vec<u8> {
 async fn forget(scene: &Scene, seed: u64, nodes: (Node, Node)) {
     sleep(Duration::from_secs(3600)).await;
     assert_eq!(
-        scene.files("platform"),
+        files(scene, "platform"),
         [""; 0],
         "seed {seed}: settled, so removed"
     );
     assert_eq!(
-        scene.files("police").len(),
+        files(scene, "police").len(),
         2,
         "seed {seed}: kept for the grace"
     );
@@ -271,7 +183,7 @@ async fn forget(scene: &Scene, seed: u64, nodes: (Node, Node)) {
     let _police = scene.node("police").await;
     sleep(Duration::from_secs(3600)).await;
     assert_eq!(
-        scene.files("police"),
+        files(scene, "police"),
         [""; 0],
         "seed {seed}: the grace is over"
     );
@@ -279,11 +191,11 @@ async fn forget(scene: &Scene, seed: u64, nodes: (Node, Node)) {
 
 fn history(seed: u64) -> (String, u64) {
     world::run(seed, |world| async move {
-        let scene = Scene::new(&world);
+        let scene = scene(&world);
         let mut rng = world.rng("scenario");
         let platform = scene.node("platform").await;
         let police = scene.node("police").await;
-        let sender = scene.client("platform", "platform-client").await;
+        let sender = client(&scene, "platform", "platform-client").await;
         let file = file(&world);
         world.network().set_link(Link::draw(&mut rng));
         let envelope = seal(&sender, &file.attached);
@@ -299,20 +211,20 @@ fn history(seed: u64) -> (String, u64) {
             world.network().heal();
         };
         let (platform, police, (), ()) = tokio::join!(
-            scene.power_cuts("platform", platform, &first),
-            scene.power_cuts("police", police, &second),
+            power_cuts(&scene, "platform", platform, &first),
+            power_cuts(&scene, "police", police, &second),
             send(&sender, &envelope, &file),
             network,
         );
         // What was acknowledged must be whole after the next power cut, too.
-        let police = scene.power_cuts("police", police, &[0]).await;
-        let platform = scene.power_cuts("platform", platform, &[0]).await;
-        let reader = scene.client("police", "police-client").await;
+        let police = power_cuts(&scene, "police", police, &[0]).await;
+        let platform = power_cuts(&scene, "platform", platform, &[0]).await;
+        let reader = client(&scene, "police", "police-client").await;
         let item = next_item(&reader).await;
         assert_eq!(item.id(), envelope.id);
         let cuts = pauses(1);
         let (police, plain) = tokio::join!(
-            scene.power_cuts("police", police, &cuts),
+            power_cuts(&scene, "police", police, &cuts),
             fetch(&reader, &item)
         );
         assert!(plain == file.plain, "seed {seed}: every byte as it was");
@@ -354,10 +266,10 @@ fn an_attachment_survives_loss_partition_and_power_cuts() {
 #[test]
 fn an_attachment_goes_before_its_envelope_and_to_its_recipients_alone() {
     world::run(1, |world| async move {
-        let scene = Scene::new(&world);
+        let scene = scene(&world);
         let (_platform, _police) = (scene.node("platform").await, scene.node("police").await);
-        let sender = scene.client("platform", "platform-client").await;
-        let reader = scene.client("police", "police-client").await;
+        let sender = client(&scene, "platform", "platform-client").await;
+        let reader = client(&scene, "police", "police-client").await;
         let file = file(&world);
         let listed = file.attached.listed;
         let envelope = seal(&sender, &file.attached);

@@ -12,7 +12,7 @@ use frex_client::{
 };
 use frex_proto::{error::WireCode, v1};
 use frex_tests::{
-    pair::{EPOCH_MS, Pair},
+    scene::{EPOCH_MS, Scene},
     sim::{Link, world},
 };
 use rand_chacha::rand_core::Rng;
@@ -106,17 +106,17 @@ fn reports_go_out_once_though_the_program_dies_again_and_again() {
         let above = tempfile::tempdir().unwrap();
         let folder = above.path().join("sent");
         world::run(seed, |world| async move {
-            let pair = Pair::new(&world);
+            let scene = Scene::pair(&world);
             let mut rng = world.rng("scenario");
-            let mut platform = pair.node("platform").await;
-            let _hotline = pair.node("hotline").await;
-            let client = pair.client("platform", "platform-client").await;
+            let mut platform = scene.node("platform").await;
+            let _hotline = scene.node("hotline").await;
+            let client = scene.client("platform", "platform-client").await;
             world.network().set_link(Link::draw(&mut rng));
             for _ in 0..5 {
                 let news_max = usize::try_from(rng.next_u32()).unwrap() % REPORTS;
                 life(&client, &folder, news_max).await;
                 if rng.next_u32() % 2 == 0 {
-                    platform = pair.power_cut("platform", platform).await;
+                    platform = scene.power_cut("platform", platform).await;
                 }
             }
             let submitted = life(&client, &folder, usize::MAX).await;
@@ -130,7 +130,7 @@ fn reports_go_out_once_though_the_program_dies_again_and_again() {
                 "seed {seed}: nothing is left to be finished"
             );
             world.network().set_link(Link::CALM);
-            let seen = read(&pair.client("hotline", "hotline-client").await).await;
+            let seen = read(&scene.client("hotline", "hotline-client").await).await;
             let once: BTreeMap<String, usize> =
                 (0..REPORTS).map(|number| (reference(number), 1)).collect();
             assert_eq!(seen, once, "seed {seed}");
@@ -151,10 +151,10 @@ fn one_report_that_cannot_be_sent_holds_up_no_other() {
     let above = tempfile::tempdir().unwrap();
     let folder = above.path().join("sent");
     world::run(7, |world| async move {
-        let pair = Pair::new(&world);
-        let platform = pair.node("platform").await;
-        let _hotline = pair.node("hotline").await;
-        let client = pair.client("platform", "platform-client").await;
+        let scene = Scene::pair(&world);
+        let platform = scene.node("platform").await;
+        let _hotline = scene.node("hotline").await;
+        let client = scene.client("platform", "platform-client").await;
         let store = SentStore::open(&folder, EPOCH_MS).unwrap();
         let settings = BulkSettings {
             sealing: Sealing::Inline,

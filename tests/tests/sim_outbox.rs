@@ -4,23 +4,15 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use bytes::Bytes;
-use frex_client::{
-    client::{Client, ClientConfig, Delivery, News, OutboxQuery, SubmissionEvent},
-    environment::{Clock, Environment, Random},
-    tls::config::Limits,
-    transport::{RosterHandle, Socket},
-};
+use frex_client::client::{Client, Delivery, News, OutboxQuery, SubmissionEvent};
 use frex_node::{
     bells::Bells,
-    config::NodeConfig,
     index::Index,
     journal::JournalConfig,
     ledger::{
@@ -29,31 +21,27 @@ use frex_node::{
         sequencer::{Sequencer, Signer},
     },
     metrics::Metrics,
-    node::{Execution, Node, NodeParts},
+    node::Node,
 };
 use frex_proto::{
     error::WireCode,
     id::{EnvelopeId, MessageId},
-    keys::SealingSecretKey,
     limits,
     v1::{self, Lane, OutboxShelf, OutboxState},
 };
 use frex_tests::{
-    federation::{Federation, Organisation},
-    pair::{EPOCH_MS, ip},
+    scene::{self, Scene, ip},
     sim::{
         Link,
-        world::{self, Machine, World},
+        world::{self, World},
     },
 };
 use prost::Message;
-use rand_chacha::rand_core::Rng;
 use tokio::{
     sync::{oneshot, watch},
     time::{Instant, sleep},
 };
 
-const PORT: u16 = 7443;
 const HOUR: Duration = Duration::from_secs(3600);
 const SENDER: &str = "platform";
 const RECEIVER: &str = "hotline";
@@ -76,12 +64,6 @@ fn each_seed<F: Future<Output = ()>>(scenario: impl Fn(World) -> F) {
     }
 }
 
-struct Scene {
-    federation: Federation,
-    machines: BTreeMap<&'static str, Machine>,
-    clock: Clock,
-}
-
 /// A node that runs, and what it counts.
 struct Running {
     node: Node,
@@ -99,160 +81,89 @@ impl Running {
     }
 }
 
-impl Scene {
-    fn new(world: &World) -> Self {
-        let organisation = |id, role, last| Organisation {
-            id,
-            role,
-            country: "FR",
-            node: Ok(SocketAddr::new(ip(last), PORT)),
-        };
-        let organisations = [
-            organisation(SENDER, v1::Role::Platform, 1),
-            organisation(RECEIVER, v1::Role::Hotline, 2),
-            Organisation {
-                node: Err(SENDER),
-                ..organisation(GUEST, v1::Role::Platform, 0)
-            },
-        ];
-        let names = [
-            (SENDER, 1),
-            (RECEIVER, 2),
-            ("sending", 3),
-            ("reading", 4),
-            ("guest", 5),
-        ];
-        let machines = names.map(|(name, last)| (name, world.machine(ip(last))));
-        Self {
-            federation: Federation::new(world.seed(), EPOCH_MS, &organisations),
-            machines: machines.into(),
-            clock: Clock::virtual_from(EPOCH_MS),
-        }
-    }
+fn scene(world: &World) -> Scene {
+    let organisations = [
+        scene::organisation(SENDER, v1::Role::Platform, 1),
+        scene::organisation(RECEIVER, v1::Role::Hotline, 2),
+        scene::guest(GUEST, v1::Role::Platform, SENDER),
+    ];
+    let clients = [("sending", 3), ("reading", 4), ("guest", 5)];
+    Scene::new(world, &organisations, &clients)
+}
 
-    fn environment(&self, name: &str) -> Environment {
-        let mut seed = [0; 32];
-        self.machines[name].rng("environment").fill_bytes(&mut seed);
-        Environment {
-            clock: self.clock.clone(),
-            random: Random::seeded(seed),
-        }
-    }
+async fn start(scene: &Scene, id: &'static str) -> Running {
+    let small = scene.node_with(id, |parts| {
+        parts.config.requests_in_flight_max = REQUESTS_MAX;
+        parts.config.delivery_batch_max = BATCH_MAX;
+        parts.metrics.clone()
+    });
+    let (node, metrics) = small.await;
+    Running { node, metrics }
+}
 
-    async fn start(&self, id: &'static str) -> Running {
-        let (machine, seat) = (&self.machines[id], self.federation.node(id));
-        let environment = self.environment(id);
-        let metrics = Arc::new(Metrics::new());
-        let mut config = NodeConfig::new(id);
-        config.listen = seat.address;
-        config.segment_bytes = 8 * 1024 * 1024;
-        config.fill_ahead_bytes = 1024 * 1024;
-        config.requests_in_flight_max = REQUESTS_MAX;
-        config.delivery_batch_max = BATCH_MAX;
-        let parts = NodeParts {
-            roster: RosterHandle::new(self.federation.roster(environment.clock.now_ms())),
-            anchor: self.federation.anchor.clone(),
-            environment,
-            disk: Arc::new(machine.disk().clone()),
-            socket: Socket::Abstract(machine.bind(PORT).unwrap()),
-            data: PathBuf::from("/data"),
-            config,
-            tls_key: seat.tls.clone(),
-            log_key: seat.log.clone(),
-            execution: Execution::Inline,
-            metrics: metrics.clone(),
+/// Writes envelopes that no submission would bring into the journal of the sender's node,
+/// which does not run.
+fn inject(scene: &Scene, envelopes: &[(u8, Bytes, Duration)]) {
+    let seat = scene.federation.node(SENDER);
+    let environment = scene.environment(SENDER);
+    let now_ms = environment.clock.now_ms();
+    let log = scene
+        .federation
+        .roster(now_ms)
+        .log_verifier(SENDER)
+        .unwrap();
+    let folders = Folders {
+        journal: PathBuf::from("/data/journal"),
+        log: PathBuf::from("/data/log").join(&log.origin),
+    };
+    let config = JournalConfig {
+        segment_bytes: 8 * 1024 * 1024,
+        fill_ahead_bytes: 1024 * 1024,
+        salt: 1,
+    };
+    let disk: Arc<dyn frex_node::disk::Disk> = Arc::new(scene.machines[SENDER].disk().clone());
+    let index = Arc::new(Index::open(None).unwrap());
+    let quiet = &mut |_, _| {};
+    let replay = replay::open(&disk, &folders, config, &index, &log, false, quiet).unwrap();
+    let mut sequencer = Sequencer {
+        journal: replay.journal,
+        index,
+        signer: Signer {
+            key: seat.log.clone(),
+            end_ms: watch::channel(None).1,
+        },
+        origin: log.origin.clone(),
+        node: SENDER.to_owned(),
+        frontier: replay.frontier,
+        checkpoint: watch::channel(replay.checkpoint).0,
+        tail: Arc::new(Mutex::new(replay.tail)),
+        clock: environment.clock.clone(),
+        rng: environment.random.rng(),
+        last_ms: replay.last_ms,
+        after: Arc::new(Bells::new(SENDER)),
+        metrics: Arc::new(Metrics::new()),
+    };
+    for (number, envelope, life) in envelopes {
+        let admitted = Admitted {
+            id: EnvelopeId([*number; 32]),
+            message_id: MessageId([*number; 16]),
+            sender: SENDER.to_owned(),
+            lane: Lane::Normal,
+            expires_ms: now_ms + u64::try_from(life.as_millis()).unwrap(),
+            attachments: Vec::new(),
+            envelope: envelope.clone(),
+            is_forward: false,
+            recalls: None,
         };
-        let node = Node::start(parts, &mut |_, _| {}).await.unwrap();
-        Running { node, metrics }
-    }
-
-    async fn client(&self, member: &str, machine: &'static str) -> Client {
-        let seat = self.federation.member(member);
-        let environment = self.environment(machine);
-        let config = ClientConfig {
-            member: seat.id.clone(),
-            roster: RosterHandle::new(self.federation.roster(environment.clock.now_ms())),
-            membership: None,
-            identity: seat.identity.clone(),
-            tls: seat.tls.clone(),
-            sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())].into(),
-            environment,
-            socket: Some(Socket::Abstract(
-                self.machines[machine].bind(50_000).unwrap(),
-            )),
-            limits: Limits::default(),
-            patience: Duration::from_secs(600),
+        let entry = Entry::Submit {
+            admitted,
+            nodes: vec![RECEIVER.to_owned()],
+            members: Vec::new(),
+            recipients: vec![RECEIVER.to_owned()],
         };
-        Client::new(config).await.unwrap()
-    }
-
-    /// Cuts the power of the sender's machine.
-    async fn power_cut(&self, running: Running) {
-        self.machines[SENDER].crash();
-        drop(running);
-        sleep(Duration::from_secs(2)).await;
-    }
-
-    /// Writes envelopes that no submission would bring into the journal of the sender's node,
-    /// which does not run.
-    fn inject(&self, envelopes: &[(u8, Bytes, Duration)]) {
-        let seat = self.federation.node(SENDER);
-        let environment = self.environment(SENDER);
-        let now_ms = environment.clock.now_ms();
-        let log = self.federation.roster(now_ms).log_verifier(SENDER).unwrap();
-        let folders = Folders {
-            journal: PathBuf::from("/data/journal"),
-            log: PathBuf::from("/data/log").join(&log.origin),
-        };
-        let config = JournalConfig {
-            segment_bytes: 8 * 1024 * 1024,
-            fill_ahead_bytes: 1024 * 1024,
-            salt: 1,
-        };
-        let disk: Arc<dyn frex_node::disk::Disk> = Arc::new(self.machines[SENDER].disk().clone());
-        let index = Arc::new(Index::open(None).unwrap());
-        let quiet = &mut |_, _| {};
-        let replay = replay::open(&disk, &folders, config, &index, &log, false, quiet).unwrap();
-        let mut sequencer = Sequencer {
-            journal: replay.journal,
-            index,
-            signer: Signer {
-                key: seat.log.clone(),
-                end_ms: watch::channel(None).1,
-            },
-            origin: log.origin.clone(),
-            node: SENDER.to_owned(),
-            frontier: replay.frontier,
-            checkpoint: watch::channel(replay.checkpoint).0,
-            tail: Arc::new(Mutex::new(replay.tail)),
-            clock: environment.clock.clone(),
-            rng: environment.random.rng(),
-            last_ms: replay.last_ms,
-            after: Arc::new(Bells::new(SENDER)),
-            metrics: Arc::new(Metrics::new()),
-        };
-        for (number, envelope, life) in envelopes {
-            let admitted = Admitted {
-                id: EnvelopeId([*number; 32]),
-                message_id: MessageId([*number; 16]),
-                sender: SENDER.to_owned(),
-                lane: Lane::Normal,
-                expires_ms: now_ms + u64::try_from(life.as_millis()).unwrap(),
-                attachments: Vec::new(),
-                envelope: envelope.clone(),
-                is_forward: false,
-                recalls: None,
-            };
-            let entry = Entry::Submit {
-                admitted,
-                nodes: vec![RECEIVER.to_owned()],
-                members: Vec::new(),
-                recipients: vec![RECEIVER.to_owned()],
-            };
-            let (reply, mut outcome) = oneshot::channel();
-            sequencer.commit(vec![Job { entry, reply }]).unwrap();
-            assert!(matches!(outcome.try_recv().unwrap(), Outcome::Receipt(_)));
-        }
+        let (reply, mut outcome) = oneshot::channel();
+        sequencer.commit(vec![Job { entry, reply }]).unwrap();
+        assert!(matches!(outcome.try_recv().unwrap(), Outcome::Receipt(_)));
     }
 }
 
@@ -340,7 +251,7 @@ async fn deliveries(client: &Client, shelf: OutboxShelf) -> Vec<Delivery> {
 /// Three days without a way to the other side, with a power cut in between; three reports each
 /// hour. Gives the sender's node, and what was filed.
 async fn outage(scene: &Scene, sender: &Client) -> (Running, Vec<EnvelopeId>) {
-    let mut platform = scene.start(SENDER).await;
+    let mut platform = start(scene, SENDER).await;
     let mut filed = Vec::new();
     for hour in 0..72_usize {
         for lane in [Lane::Bulk, Lane::Normal, Lane::Urgent] {
@@ -353,8 +264,8 @@ async fn outage(scene: &Scene, sender: &Client) -> (Running, Vec<EnvelopeId>) {
             resting <= limits::RESTING_ITEMS_MAX as u64 && requests <= REQUESTS_MAX as u64;
         assert!(bounded, "hour {hour}: {resting}, {requests}");
         if hour == 40 {
-            scene.power_cut(platform).await;
-            platform = scene.start(SENDER).await;
+            scene.power_off(SENDER, platform).await;
+            platform = start(scene, SENDER).await;
         }
     }
     (platform, filed)
@@ -385,8 +296,8 @@ fn check_order(arrived: &[Arrived]) {
 #[test]
 fn three_days_of_outage_are_drained_once_and_in_order() {
     each_seed(|world| async move {
-        let scene = Scene::new(&world);
-        let hotline = scene.start(RECEIVER).await;
+        let scene = scene(&world);
+        let hotline = start(&scene, RECEIVER).await;
         let sender = scene.client(SENDER, "sending").await;
         world.network().partition(ip(1), ip(2));
         let (platform, filed) = outage(&scene, &sender).await;
@@ -422,27 +333,30 @@ fn three_days_of_outage_are_drained_once_and_in_order() {
 #[test]
 fn poison_between_good_ones_holds_up_and_condemns_nothing_else() {
     each_seed(|world| async move {
-        let scene = Scene::new(&world);
-        let platform = scene.start(SENDER).await;
-        let _hotline = scene.start(RECEIVER).await;
+        let scene = scene(&world);
+        let platform = start(&scene, SENDER).await;
+        let _hotline = start(&scene, RECEIVER).await;
         let sender = scene.client(SENDER, "sending").await;
         world.network().partition(ip(1), ip(2));
         let mut good = Vec::new();
         for number in 0..20 {
             good.push(file(&sender, Lane::Normal, number, 100 * HOUR).await);
         }
-        scene.power_cut(platform).await;
+        scene.power_off(SENDER, platform).await;
         let no_manifest = v1::Envelope {
             body: Bytes::from_static(b"nobody knows what this is"),
             ..v1::Envelope::default()
         };
         let bytes = Bytes::from(no_manifest.encode_to_vec());
-        scene.inject(&[
-            (101, bytes.clone(), 100 * HOUR),
-            (102, Bytes::from_static(b"\xff\xff\xff"), 2 * HOUR),
-            (103, bytes, 100 * HOUR),
-        ]);
-        let _platform = scene.start(SENDER).await;
+        inject(
+            &scene,
+            &[
+                (101, bytes.clone(), 100 * HOUR),
+                (102, Bytes::from_static(b"\xff\xff\xff"), 2 * HOUR),
+                (103, bytes, 100 * HOUR),
+            ],
+        );
+        let _platform = start(&scene, SENDER).await;
         for number in 20..40 {
             good.push(file(&sender, Lane::Normal, number, 100 * HOUR).await);
         }
@@ -474,9 +388,9 @@ fn poison_between_good_ones_holds_up_and_condemns_nothing_else() {
 #[test]
 fn a_destination_with_a_full_disk_is_not_hammered() {
     each_seed(|world| async move {
-        let scene = Scene::new(&world);
-        let platform = scene.start(SENDER).await;
-        let hotline = scene.start(RECEIVER).await;
+        let scene = scene(&world);
+        let platform = start(&scene, SENDER).await;
+        let hotline = start(&scene, RECEIVER).await;
         let sender = scene.client(SENDER, "sending").await;
         let disk = scene.machines[RECEIVER].disk();
         disk.set_capacity(0);
@@ -526,9 +440,9 @@ fn a_destination_with_a_full_disk_is_not_hammered() {
 #[test]
 fn a_stage_statement_that_waits_is_its_members() {
     each_seed(|world| async move {
-        let scene = Scene::new(&world);
-        let _platform = scene.start(SENDER).await;
-        let _hotline = scene.start(RECEIVER).await;
+        let scene = scene(&world);
+        let _platform = start(&scene, SENDER).await;
+        let _hotline = start(&scene, RECEIVER).await;
         let sender = scene.client(SENDER, "sending").await;
         let id = file(&sender, Lane::Normal, 0, 100 * HOUR).await;
         sleep(Duration::from_secs(60)).await;
@@ -561,9 +475,9 @@ fn a_stage_statement_that_waits_is_its_members() {
 #[test]
 fn urgent_leaves_at_once_while_bulk_fills_the_way() {
     each_seed(|world| async move {
-        let scene = Scene::new(&world);
-        let _platform = scene.start(SENDER).await;
-        let hotline = scene.start(RECEIVER).await;
+        let scene = scene(&world);
+        let _platform = start(&scene, SENDER).await;
+        let hotline = start(&scene, RECEIVER).await;
         let sender = scene.client(SENDER, "sending").await;
         world.network().partition(ip(1), ip(2));
         let slow = Link {

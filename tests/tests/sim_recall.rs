@@ -6,41 +6,29 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
-    path::PathBuf,
-    sync::Arc,
     time::Duration,
 };
 
 use bytes::Bytes;
-use frex_client::{
-    client::{Client, ClientConfig, ConfirmError, DraftBuilder, InboxItem, ItemError, News},
-    environment::{Clock, Environment, Random},
-    tls::config::Limits,
-    transport::{RosterHandle, Socket},
-};
-use frex_node::node::{Execution, Node};
+use frex_client::client::{Client, ConfirmError, DraftBuilder, InboxItem, ItemError, News};
 use frex_proto::{
     envelope::SignedEnvelope,
     error::WireCode,
     id::{EnvelopeId, MessageId},
-    keys::SealingSecretKey,
     v1,
 };
 use frex_tests::{
-    federation::{Federation, Organisation, Place},
+    scene::{self, Scene, ip},
     sim::{
         Link,
-        world::{self, Machine, World},
+        world::{self, World},
     },
 };
 use prost::Message;
 use rand_chacha::rand_core::Rng;
 
-const EPOCH_MS: u64 = 1_800_000_000_000;
 const SEEDS: RangeInclusive<u64> = 1..=24;
-const PORT: u16 = 7443;
 const SENDER: &str = "platform";
 const READER: &str = "hotline";
 /// To whom the reader passes messages on.
@@ -48,91 +36,14 @@ const NEXT: &str = "police";
 /// Messages of one history; every second one is withdrawn.
 const MESSAGES: usize = 6;
 
-fn ip(last: u8) -> IpAddr {
-    [10, 0, 0, last].into()
-}
-
-struct Scene {
-    federation: Federation,
-    machines: BTreeMap<&'static str, Machine>,
-    clock: Clock,
-}
-
-impl Scene {
-    fn new(world: &World) -> Self {
-        let organisation = |id, role, last| Organisation {
-            id,
-            role,
-            country: "FR",
-            node: Ok(SocketAddr::new(ip(last), PORT)),
-        };
-        let organisations = [
-            organisation(SENDER, v1::Role::Platform, 1),
-            organisation(READER, v1::Role::Hotline, 2),
-            organisation(NEXT, v1::Role::Police, 5),
-        ];
-        let machines = [
-            (SENDER, 1),
-            (READER, 2),
-            ("sending", 3),
-            ("reading", 4),
-            (NEXT, 5),
-            ("reading next", 6),
-        ];
-        let machines = machines.map(|(name, last)| (name, world.machine(ip(last))));
-        Self {
-            federation: Federation::new(world.seed(), EPOCH_MS, &organisations),
-            machines: machines.into(),
-            clock: Clock::virtual_from(EPOCH_MS),
-        }
-    }
-
-    fn environment(&self, name: &str) -> Environment {
-        let mut seed = [0; 32];
-        self.machines[name].rng("environment").fill_bytes(&mut seed);
-        Environment {
-            clock: self.clock.clone(),
-            random: Random::seeded(seed),
-        }
-    }
-
-    async fn node(&self, id: &'static str) -> Node {
-        let machine = &self.machines[id];
-        let place = Place {
-            environment: self.environment(id),
-            disk: Arc::new(machine.disk().clone()),
-            socket: Socket::Abstract(machine.bind(PORT).unwrap()),
-            data: PathBuf::from("/data"),
-            execution: Execution::Inline,
-        };
-        self.federation.start(id, place).await.unwrap()
-    }
-
-    async fn client(&self, member: &str, machine: &'static str) -> Client {
-        let seat = self.federation.member(member);
-        let environment = self.environment(machine);
-        let socket = self.machines[machine].bind(50_000).unwrap();
-        let config = ClientConfig {
-            member: member.to_owned(),
-            roster: RosterHandle::new(self.federation.roster(environment.clock.now_ms())),
-            membership: None,
-            identity: seat.identity.clone(),
-            tls: seat.tls.clone(),
-            sealing: vec![SealingSecretKey::from_seed(&seat.sealing.seed())].into(),
-            environment,
-            socket: Some(Socket::Abstract(socket)),
-            limits: Limits::default(),
-            patience: Duration::from_secs(600),
-        };
-        Client::new(config).await.unwrap()
-    }
-
-    async fn power_cut(&self, id: &'static str, node: Node) -> Node {
-        self.machines[id].crash();
-        drop(node);
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        self.node(id).await
-    }
+fn scene(world: &World) -> Scene {
+    let organisations = [
+        scene::organisation(SENDER, v1::Role::Platform, 1),
+        scene::organisation(READER, v1::Role::Hotline, 2),
+        scene::organisation(NEXT, v1::Role::Police, 5),
+    ];
+    let clients = [("sending", 3), ("reading", 4), ("reading next", 6)];
+    Scene::new(world, &organisations, &clients)
 }
 
 fn seal(client: &Client, draft: DraftBuilder) -> (MessageId, SignedEnvelope) {
@@ -251,7 +162,7 @@ async fn comes_late(client: &Client) -> Vec<InboxItem> {
 /// One history: what was seen, and how many datagrams and faults there were.
 fn history(seed: u64) -> (Seen, String, u64) {
     world::run(seed, |world| async move {
-        let scene = Scene::new(&world);
+        let scene = scene(&world);
         let mut rng = world.rng("scenario");
         let mut sending = scene.node(SENDER).await;
         let mut receiving = scene.node(READER).await;
@@ -384,7 +295,7 @@ async fn next_recall(client: &Client) -> (InboxItem, bool) {
 /// One message is written, passed on and withdrawn; gives whether it was read at the far end.
 fn passed_on(seed: u64) -> bool {
     world::run(seed, |world| async move {
-        let scene = Scene::new(&world);
+        let scene = scene(&world);
         let mut rng = world.rng("scenario");
         let _sending = scene.node(SENDER).await;
         let receiving = scene.node(READER).await;
@@ -469,7 +380,7 @@ fn a_recall_follows_a_forward_through_loss_partition_and_power_cuts() {
 #[test]
 fn a_cause_that_nobody_signed_makes_no_recall() {
     world::run(1, |world| async move {
-        let scene = Scene::new(&world);
+        let scene = scene(&world);
         let (_relay, _next) = (scene.node(READER).await, scene.node(NEXT).await);
         let reader = scene.client(READER, "reading").await;
         let last = scene.client(NEXT, "reading next").await;

@@ -12,7 +12,7 @@ use std::{
 use frex_client::client::{Client, News};
 use frex_proto::{envelope::SignedEnvelope, id::EnvelopeId, v1};
 use frex_tests::{
-    pair::{Pair, ip},
+    scene::{Scene, ip},
     sim::{Link, world},
 };
 
@@ -70,7 +70,7 @@ async fn drain(client: &Client) -> BTreeMap<EnvelopeId, usize> {
 /// One history: reports flow while the link is bad and both nodes lose power once.
 fn history(seed: u64) -> (String, u64, u64) {
     world::run(seed, |world| async move {
-        let scene = Pair::new(&world);
+        let scene = Scene::pair(&world);
         let mut rng = world.rng("scenario");
         let platform = scene.node("platform").await;
         let hotline = scene.node("hotline").await;

@@ -7,55 +7,43 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, SocketAddr},
-    path::{Path, PathBuf},
-    sync::Arc,
+    path::Path,
     time::Duration,
 };
 
 use frex_client::{
-    client::{Client, ClientConfig, News},
-    environment::{Clock, Environment, Random},
+    client::{Client, News},
     tls::{Identity, config::Limits},
     transport::{Endpoint, EndpointConfig, Greeter, RosterHandle, Session, Socket, Stream},
 };
-use frex_node::{
-    disk::Disk,
-    node::{Execution, Node},
-};
+use frex_node::disk::Disk;
 use frex_proto::{
     envelope::SignedEnvelope,
     error::WireCode,
     id::EnvelopeId,
-    keys::SealingSecretKey,
     limits::{LEASE_MS_MAX, PEER_UNDER_WAY_BYTES_MIN, UNDER_WAY_BYTES_MAX},
     roster::Peer,
     v1::{self, Lane, request::Request as R},
     wire::FrameType,
 };
 use frex_tests::{
-    federation::{Federation, MemberSeat, Organisation, Place},
-    sim::world::{self, Machine, World},
+    scene::{self, Scene},
+    sim::world::{self, World},
 };
-use rand_chacha::rand_core::Rng;
 use tokio::time::Instant;
 
 mod quota;
 mod room;
 
-const EPOCH_MS: u64 = 1_800_000_000_000;
-const PORT: u16 = 7443;
 const HOME: &str = "home";
 const AWAY: &str = "away";
 const ROGUE: &str = "rogue";
 const PLATFORM: &str = "platform";
 const POLICE: &str = "police";
+/// The machine of everybody's clients.
+const MEMBERS: &str = "members";
 /// Of the rogue, in a minute.
 const QUOTA: u32 = 6;
-
-fn ip(last: u8) -> IpAddr {
-    [10, 0, 0, last].into()
-}
 
 fn seed() -> u64 {
     let seed = std::env::var("FREX_SEED").map_or(1, |seed| seed.parse().unwrap());
@@ -64,122 +52,57 @@ fn seed() -> u64 {
 }
 
 /// Two nodes; the first serves three more members.
-struct Scene {
-    federation: Federation,
-    nodes: BTreeMap<&'static str, Machine>,
-    members: Machine,
-    clock: Clock,
+fn scene(world: &World) -> Scene {
+    let role = v1::Role::Hotline;
+    let organisations = [
+        scene::organisation(HOME, role, 1),
+        scene::organisation(AWAY, role, 2),
+        scene::guest(ROGUE, role, HOME),
+        scene::guest(PLATFORM, role, HOME),
+        scene::guest(POLICE, role, HOME),
+    ];
+    Scene::new(world, &organisations, &[(MEMBERS, 3)]).revised(|roster| {
+        let limited = |member: &&mut v1::Member| [ROGUE, AWAY].contains(&member.id.as_str());
+        for member in roster.members.iter_mut().filter(limited) {
+            member.quota = Some(v1::Quota {
+                envelopes_per_minute: QUOTA,
+                urgent_per_minute: 1,
+            });
+        }
+    })
 }
 
-impl Scene {
-    fn new(world: &World) -> Self {
-        let organisation = |id, node| Organisation {
-            id,
-            role: v1::Role::Hotline,
-            country: "FR",
-            node,
-        };
-        let at = |last| Ok(SocketAddr::new(ip(last), PORT));
-        let organisations = [
-            organisation(HOME, at(1)),
-            organisation(AWAY, at(2)),
-            organisation(ROGUE, Err(HOME)),
-            organisation(PLATFORM, Err(HOME)),
-            organisation(POLICE, Err(HOME)),
-        ];
-        let mut federation = Federation::new(world.seed(), EPOCH_MS, &organisations);
-        let held = federation.roster(EPOCH_MS);
-        federation.bundle = federation.revised(&held, &[], |roster| {
-            let limited = |member: &&mut v1::Member| [ROGUE, AWAY].contains(&member.id.as_str());
-            for member in roster.members.iter_mut().filter(limited) {
-                member.quota = Some(v1::Quota {
-                    envelopes_per_minute: QUOTA,
-                    urgent_per_minute: 1,
-                });
-            }
-        });
-        Self {
-            federation,
-            nodes: [(HOME, 1), (AWAY, 2)]
-                .map(|(id, last)| (id, world.machine(ip(last))))
-                .into(),
-            members: world.machine(ip(3)),
-            clock: Clock::virtual_from(EPOCH_MS),
-        }
-    }
+/// A client of `member` on a port of its own.
+async fn program(scene: &Scene, member: &str, port: u16, patience: Duration) -> Client {
+    scene.client_at(member, MEMBERS, port, patience).await
+}
 
-    fn environment(&self, machine: &Machine) -> Environment {
-        let mut seed = [0; 32];
-        machine.rng("environment").fill_bytes(&mut seed);
-        Environment {
-            clock: self.clock.clone(),
-            random: Random::seeded(seed),
-        }
+/// Sessions of a peer that does with them what it likes, from one socket.
+async fn sessions(scene: &Scene, peer: Peer, port: u16, count: usize) -> Vec<Session> {
+    let environment = scene.environment(MEMBERS);
+    let roster = RosterHandle::new(scene.federation.roster(environment.clock.now_ms()));
+    let key = match &peer {
+        Peer::Client(member) => &scene.federation.member(member).tls,
+        Peer::Node(node) => &scene.federation.node(node).tls,
+    };
+    let identity = Identity::new(key).unwrap();
+    let greeter = Greeter::new(peer, roster, environment);
+    let config = EndpointConfig {
+        socket: Socket::Abstract(scene.machines[MEMBERS].bind(port).unwrap()),
+        identity,
+        key_check: greeter.key_check(),
+        key_exchange: greeter.key_exchange(),
+        limits: Limits::default(),
+        listen: false,
+        rng_seed: greeter.environment.random.endpoint_seed(),
+    };
+    let endpoint = Endpoint::bind(config).unwrap();
+    let (address, greeting) = (scene.federation.node(HOME).address, greeter.dialling(HOME));
+    let mut sessions = Vec::new();
+    for _ in 0..count {
+        sessions.push(endpoint.dial(address, &greeting).await.unwrap());
     }
-
-    async fn node(&self, id: &'static str) -> Node {
-        let machine = &self.nodes[id];
-        let place = Place {
-            environment: self.environment(machine),
-            disk: Arc::new(machine.disk().clone()),
-            socket: Socket::Abstract(machine.bind(PORT).unwrap()),
-            data: PathBuf::from("/data"),
-            execution: Execution::Inline,
-        };
-        self.federation.start(id, place).await.unwrap()
-    }
-
-    async fn client(&self, member: &str, port: u16, patience: Duration) -> Client {
-        let MemberSeat {
-            id,
-            identity,
-            tls,
-            sealing,
-            ..
-        } = self.federation.member(member);
-        let environment = self.environment(&self.members);
-        let config = ClientConfig {
-            member: id.clone(),
-            roster: RosterHandle::new(self.federation.roster(environment.clock.now_ms())),
-            membership: None,
-            identity: identity.clone(),
-            tls: tls.clone(),
-            sealing: vec![SealingSecretKey::from_seed(&sealing.seed())].into(),
-            environment,
-            socket: Some(Socket::Abstract(self.members.bind(port).unwrap())),
-            limits: Limits::default(),
-            patience,
-        };
-        Client::new(config).await.unwrap()
-    }
-
-    /// Sessions of a peer that does with them what it likes, from one socket.
-    async fn sessions(&self, peer: Peer, port: u16, count: usize) -> Vec<Session> {
-        let environment = self.environment(&self.members);
-        let roster = RosterHandle::new(self.federation.roster(environment.clock.now_ms()));
-        let key = match &peer {
-            Peer::Client(member) => &self.federation.member(member).tls,
-            Peer::Node(node) => &self.federation.node(node).tls,
-        };
-        let identity = Identity::new(key).unwrap();
-        let greeter = Greeter::new(peer, roster, environment);
-        let config = EndpointConfig {
-            socket: Socket::Abstract(self.members.bind(port).unwrap()),
-            identity,
-            key_check: greeter.key_check(),
-            key_exchange: greeter.key_exchange(),
-            limits: Limits::default(),
-            listen: false,
-            rng_seed: greeter.environment.random.endpoint_seed(),
-        };
-        let endpoint = Endpoint::bind(config).unwrap();
-        let (address, greeting) = (self.federation.node(HOME).address, greeter.dialling(HOME));
-        let mut sessions = Vec::new();
-        for _ in 0..count {
-            sessions.push(endpoint.dial(address, &greeting).await.unwrap());
-        }
-        sessions
-    }
+    sessions
 }
 
 fn client(member: &str) -> Peer {

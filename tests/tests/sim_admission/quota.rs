@@ -18,8 +18,8 @@ impl Served {
 }
 
 async fn serve_the_honest(scene: &Scene, port: u16) -> Served {
-    let platform = scene.client(PLATFORM, port, Duration::from_secs(1)).await;
-    let police = scene.client(POLICE, port + 1, Duration::from_secs(1)).await;
+    let platform = program(scene, PLATFORM, port, Duration::from_secs(1)).await;
+    let police = program(scene, POLICE, port + 1, Duration::from_secs(1)).await;
     let normal = async {
         let mut taken = 0;
         for _ in 0..100 {
@@ -80,7 +80,7 @@ async fn send_patiently(
     mut refused: Vec<SignedEnvelope>,
     taken: &mut BTreeSet<EnvelopeId>,
 ) {
-    let patient = scene.client(ROGUE, 41_001, Duration::from_secs(3600)).await;
+    let patient = program(scene, ROGUE, 41_001, Duration::from_secs(3600)).await;
     let started = Instant::now();
     refused.truncate(30);
     for envelope in refused {
@@ -140,10 +140,10 @@ async fn deliver(session: &Session, envelopes: Vec<SignedEnvelope>) -> Vec<(usiz
 #[test]
 fn a_rogue_at_a_hundred_times_its_quota_takes_nothing_from_the_others() {
     world::run(seed(), |world| async move {
-        let scene = Scene::new(&world);
+        let scene = scene(&world);
         let nodes = [scene.node(HOME).await, scene.node(AWAY).await];
         let alone = serve_the_honest(&scene, 40_000).await;
-        let rogue = scene.client(ROGUE, 41_000, Duration::ZERO).await;
+        let rogue = program(&scene, ROGUE, 41_000, Duration::ZERO).await;
         let (mut refused, mut taken) = (Vec::new(), BTreeSet::new());
         let started = Instant::now();
         let beside = tokio::select! {
@@ -176,7 +176,7 @@ fn a_rogue_at_a_hundred_times_its_quota_takes_nothing_from_the_others() {
 
         send_patiently(&scene, refused, &mut taken).await;
         tokio::time::sleep(Duration::from_secs(600)).await;
-        let seen = drain(&scene.client(AWAY, 43_000, Duration::from_secs(60)).await).await;
+        let seen = drain(&program(&scene, AWAY, 43_000, Duration::from_secs(60)).await).await;
         let rogues: BTreeSet<_> = seen
             .keys()
             .filter(|id| taken.contains(id))
@@ -197,9 +197,9 @@ fn a_rogue_at_a_hundred_times_its_quota_takes_nothing_from_the_others() {
 #[test]
 fn a_repetition_uses_up_no_quota() {
     world::run(seed(), |world| async move {
-        let scene = Scene::new(&world);
+        let scene = scene(&world);
         let _node = scene.node(HOME).await;
-        let rogue = scene.client(ROGUE, 41_000, Duration::ZERO).await;
+        let rogue = program(&scene, ROGUE, 41_000, Duration::ZERO).await;
         let first = seal(&rogue, HOME, Lane::Normal, b"report".to_vec());
         let submitted = async |envelope: SignedEnvelope| {
             let submission = rogue.submit(vec![envelope], Duration::ZERO).await.unwrap();
@@ -234,12 +234,12 @@ fn a_repetition_uses_up_no_quota() {
 #[test]
 fn what_a_node_delivers_draws_on_the_senders_quota() {
     world::run(seed(), |world| async move {
-        let scene = Scene::new(&world);
+        let scene = scene(&world);
         let _node = scene.node(HOME).await;
-        let away = scene.client(AWAY, 40_000, Duration::ZERO).await;
-        let rogue = scene.client(ROGUE, 40_001, Duration::ZERO).await;
+        let away = program(&scene, AWAY, 40_000, Duration::ZERO).await;
+        let rogue = program(&scene, ROGUE, 40_001, Duration::ZERO).await;
         let peer = Peer::Node(AWAY.to_owned());
-        let session = scene.sessions(peer, 50_000, 1).await.remove(0);
+        let session = sessions(&scene, peer, 50_000, 1).await.remove(0);
         let foreign = (0..QUOTA).map(|_| seal(&rogue, HOME, Lane::Normal, vec![1]));
         for (receipts, refusals) in deliver(&session, foreign.collect()).await {
             assert_eq!(

@@ -7,13 +7,11 @@ use super::*;
 fn as_the_disk_fills_bulk_stops_first_and_urgent_last() {
     const RESERVE: u64 = 64 * 1024 * 1024;
     world::run(seed(), |world| async move {
-        let scene = Scene::new(&world);
+        let scene = scene(&world);
         let node = scene.node(HOME).await;
-        let client = scene
-            .client(PLATFORM, 40_000, Duration::from_secs(60))
-            .await;
+        let client = program(&scene, PLATFORM, 40_000, Duration::from_secs(60)).await;
         send(&client, POLICE, Lane::Bulk).await.unwrap();
-        let disk = scene.nodes[HOME].disk();
+        let disk = scene.machines[HOME].disk();
         let lanes = [Lane::Urgent, Lane::Normal, Lane::Bulk];
         let halves = [
             (5, 3, &[][..]),
@@ -47,7 +45,7 @@ fn as_the_disk_fills_bulk_stops_first_and_urgent_last() {
                 assert_eq!(sent.err(), expected, "{lane:?}, {left} halves left");
             }
         }
-        let reader = scene.client(POLICE, 40_001, Duration::from_secs(60)).await;
+        let reader = program(&scene, POLICE, 40_001, Duration::from_secs(60)).await;
         assert_eq!(drain(&reader).await.len(), 1 + 3 + 3 + 2 + 1);
     });
 }
@@ -74,11 +72,9 @@ async fn begin(session: &Session, envelope: &SignedEnvelope) -> Stream {
 #[test]
 fn a_hundred_peers_that_never_read_are_bounded() {
     world::run(seed(), |world| async move {
-        let scene = Scene::new(&world);
+        let scene = scene(&world);
         let node = scene.node(HOME).await;
-        let sender = scene
-            .client(PLATFORM, 40_000, Duration::from_secs(60))
-            .await;
+        let sender = program(&scene, PLATFORM, 40_000, Duration::from_secs(60)).await;
         let idle = [ROGUE, POLICE, HOME, PLATFORM];
         for member in idle {
             for number in 0..12_u8 {
@@ -90,7 +86,7 @@ fn a_hundred_peers_that_never_read_are_bounded() {
         let large = seal(&sender, POLICE, Lane::Normal, vec![1; 50_000]);
         let mut kept = Vec::new();
         for (number, member) in (0..).zip(idle) {
-            for session in scene.sessions(client(member), 50_000 + number, 25).await {
+            for session in sessions(&scene, client(member), 50_000 + number, 25).await {
                 for _ in 0..4 {
                     let inbox = R::Inbox(v1::Inbox {
                         credit: 256,
@@ -121,7 +117,7 @@ fn a_hundred_peers_that_never_read_are_bounded() {
             status.under_way_bytes_highest > 16 * 1024 * 1024,
             "they hold much"
         );
-        let police = scene.client(POLICE, 40_001, Duration::from_secs(60)).await;
+        let police = program(&scene, POLICE, 40_001, Duration::from_secs(60)).await;
         send(&police, HOME, Lane::Urgent).await.unwrap();
         drop(kept);
         tokio::time::sleep(Duration::from_secs(120)).await;
@@ -134,11 +130,9 @@ fn a_hundred_peers_that_never_read_are_bounded() {
 #[test]
 fn two_readers_share_an_inbox_and_a_silent_one_loses_its_part() {
     world::run(seed(), |world| async move {
-        let scene = Scene::new(&world);
+        let scene = scene(&world);
         let _node = scene.node(HOME).await;
-        let sender = scene
-            .client(PLATFORM, 40_000, Duration::from_secs(60))
-            .await;
+        let sender = program(&scene, PLATFORM, 40_000, Duration::from_secs(60)).await;
         let mut sent = BTreeSet::new();
         for number in 0..40_u8 {
             let envelope = seal(&sender, POLICE, Lane::Normal, vec![number]);
@@ -146,7 +140,7 @@ fn two_readers_share_an_inbox_and_a_silent_one_loses_its_part() {
             let submission = sender.submit(vec![envelope], Duration::ZERO).await.unwrap();
             submission.finish().await;
         }
-        let silent = scene.client(POLICE, 40_001, Duration::from_secs(60)).await;
+        let silent = program(&scene, POLICE, 40_001, Duration::from_secs(60)).await;
         let mut held = silent.inbox(8, Duration::from_secs(600)).await.unwrap();
         let mut kept = Vec::new();
         for _ in 0..8 {
@@ -154,7 +148,7 @@ fn two_readers_share_an_inbox_and_a_silent_one_loses_its_part() {
         }
         let silent_since = Instant::now();
         let readers =
-            [40_002, 40_003].map(|port| scene.client(POLICE, port, Duration::from_secs(60)));
+            [40_002, 40_003].map(|port| program(&scene, POLICE, port, Duration::from_secs(60)));
         let readers = readers.map(|reader| async move {
             let reader = reader.await;
             let mut read = Vec::new();
