@@ -4,7 +4,7 @@
 //! stopped gives the same file again.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -18,7 +18,7 @@ use frex_client::{
     sent::SentStore,
 };
 use frex_proto::{error::WireCode, id::MessageId};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     KindArg, LaneArg,
@@ -89,8 +89,9 @@ struct Tally {
     /// Recipients' acceptances, each report counted for each recipient.
     accepted: u64,
     not_sent: Vec<NotSent>,
-    not_sent_count: u64,
     underway: BTreeMap<String, Underway>,
+    /// Submitted in this run, of what an earlier one had begun: told before its line is reached.
+    finished: BTreeSet<String>,
     /// Reports to be sealed again for those who have retired a key.
     again: Vec<(String, Underway)>,
     /// Said once each.
@@ -102,7 +103,7 @@ pub fn bulk(args: &BulkArgs, json: bool) -> Done {
     let home = member::open(&args.from)?;
     let _ = member::roster(&home)?;
     let lines = feed::Lines::open(&args.file)?;
-    let list = args.list.as_deref().map(hear::List::new).transpose()?;
+    let mut list = args.list.as_deref().map(hear::List::new).transpose()?;
     let bar = output::progress_of("reports", lines.count);
     let now_ms = Clock::System.now_ms();
     let store = SentStore::open(&home.dir().join(REFERENCES_DIR), now_ms);
@@ -120,15 +121,17 @@ pub fn bulk(args: &BulkArgs, json: bool) -> Done {
         let tally = tokio::sync::Mutex::new(Tally::default());
         let words = Words { args, now_ms };
         let fed = feed::feed(lines, &client, &words, sender, &tally);
-        let heard = hear::hear(news, &bar, list, &tally);
+        let heard = hear::hear(news, &bar, &mut list, &tally);
         let (fed, heard) = tokio::join!(fed, heard);
         fed.and(heard)?;
         let mut tally = tally.into_inner();
         hear::finish(&client, &words, &mut tally).await;
+        tally.not_sent.sort_by_key(|one| one.line);
         client.close().await;
         Ok::<_, Failure>(tally)
     })?;
     bar.finish_and_clear();
+    list.map_or(Ok(()), |list| list.end(&tally))?;
     conclude(&home, args, &tally, json)
 }
 
@@ -158,15 +161,10 @@ impl Words<'_> {
 
 fn conclude(home: &MemberHome, args: &BulkArgs, tally: &Tally, json: bool) -> Done {
     if json {
-        let rows = tally.not_sent.iter().map(|one| {
-            json!({
-                "line": one.line, "reference": one.reference, "code": one.code as u16,
-                "name": one.code.info().name, "why": one.why,
-            })
-        });
+        let rows = tally.not_sent.iter().take(SHOWN_MAX).map(NotSent::to_json);
         output::document(json!({
             "submitted": tally.submitted, "before": tally.before, "accepted": tally.accepted,
-            "not_sent": tally.not_sent_count, "reports_not_sent": rows.collect::<Vec<_>>(),
+            "not_sent": tally.not_sent.len(), "reports_not_sent": rows.collect::<Vec<_>>(),
         }));
     } else {
         print(home.dir(), args, tally);
@@ -191,13 +189,13 @@ fn print(home: &Path, args: &BulkArgs, tally: &Tally) {
             tally.before
         ));
     }
-    if tally.not_sent_count == 0 {
+    if tally.not_sent.is_empty() {
         return;
     }
-    output::data(format_args!("not sent   {}", tally.not_sent_count));
+    output::data(format_args!("not sent   {}", tally.not_sent.len()));
     output::data("");
     let mut table = output::table(&["LINE", "REFERENCE", "CODE", "WHY"]);
-    for one in &tally.not_sent {
+    for one in tally.not_sent.iter().take(SHOWN_MAX) {
         table.add_row([
             one.line.to_string(),
             output::clean(&one.reference),
@@ -213,16 +211,22 @@ fn print(home: &Path, args: &BulkArgs, tally: &Tally) {
     ));
 }
 
+impl NotSent {
+    fn to_json(&self) -> Value {
+        json!({
+            "line": self.line, "reference": self.reference, "state": "not sent",
+            "code": self.code as u16, "name": self.code.info().name, "why": self.why,
+        })
+    }
+}
+
 impl Tally {
     fn not_sent(&mut self, reference: &str, line: u64, code: WireCode, why: String) {
-        self.not_sent_count += 1;
-        if self.not_sent.len() < SHOWN_MAX {
-            self.not_sent.push(NotSent {
-                line,
-                reference: reference.to_owned(),
-                code,
-                why,
-            });
-        }
+        self.not_sent.push(NotSent {
+            line,
+            reference: reference.to_owned(),
+            code,
+            why,
+        });
     }
 }

@@ -81,6 +81,12 @@ pub fn inbox(args: &InboxArgs, json: bool) -> Done {
         output::document(json!({ "items": rows }));
     } else {
         print(&rows);
+        if rows.len() >= usize::try_from(args.max).unwrap_or(usize::MAX) {
+            let dir = args.dir.display();
+            output::message(format_args!(
+                "More may wait. Take it with:  frex inbox {dir}"
+            ));
+        }
         if failed > 0 {
             output::message(format_args!(
                 "{failed} cannot be opened and stay in the inbox. To take them off, after which their senders see DELIVERED and never OPENED:\n  frex inbox {} --set-aside",

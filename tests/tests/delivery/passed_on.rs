@@ -90,6 +90,10 @@ fn a_file_goes_along_with_a_message_that_is_passed_on() {
         fs::read(folder.path().join("evidence/minutes.txt")).unwrap(),
         words
     );
+    // What is there is not fetched again, and what does not exist is no success.
+    let _ = frex.done(&fetch);
+    let none = frex.run(&[&fetch[..], &["--number", "7"]].concat());
+    assert_eq!(none.code(), Some(WireCode::NotFound as u64), "{none:?}");
     // Nobody else is given it, though the message is known.
     let stranger = frex.run(&["attachment", "fetch", id, "--out", "stolen", "hotline"]);
     assert_ne!(stranger.exit, Some(0), "{stranger:?}");

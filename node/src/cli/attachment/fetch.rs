@@ -47,8 +47,11 @@ pub fn fetch(args: &AttachmentFetchArgs, json: bool) -> Done {
         let client = member::client(&home, args.wait.0).await?;
         let reopened = client.reopen(&sealed);
         let (_, opened) = reopened.or_fail("the kept envelope cannot be opened any more")?;
+        check_numbers(&args.number, opened.attachments.len())?;
         for (number, attached) in (0..).zip(opened.attachments) {
-            if !args.number.is_empty() && !args.number.contains(&(number + 1)) {
+            let asked = args.number.is_empty() || args.number.contains(&(number + 1));
+            let there = args.out.join(&attached.file.name);
+            if !asked || received.has(number as usize, &there) {
                 continue;
             }
             let target = Target::open(&args.out, attached.clone())?;
@@ -62,6 +65,16 @@ pub fn fetch(args: &AttachmentFetchArgs, json: bool) -> Done {
     let rows = received.about["attachments"].as_array().cloned();
     list::print(&rows.unwrap_or_default(), json);
     Ok(0)
+}
+
+/// Whether the message has files of these numbers.
+fn check_numbers(numbers: &[u32], count: usize) -> Result<(), Failure> {
+    let has = |number: &&u32| (1..=count).contains(&(**number as usize));
+    let Some(wrong) = numbers.iter().find(|number| !has(number)) else {
+        return Ok(());
+    };
+    let what = format!("the message has no file {wrong}: it has {count}");
+    Err(Failure::new(WireCode::NotFound, what).advise("See them with: frex attachment ls"))
 }
 
 impl Target {

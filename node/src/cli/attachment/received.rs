@@ -60,6 +60,13 @@ impl Received {
         )
     }
 
+    /// Whether a file was fetched to this place before, and is still there.
+    #[must_use]
+    pub fn has(&self, number: usize, file: &std::path::Path) -> bool {
+        let row = &self.about["attachments"][number];
+        row["state"] == "fetched" && row["file"] == file.display().to_string() && file.is_file()
+    }
+
     /// Notes that a file was fetched, and where it is.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use std::{
 use frex_client::client::{BulkEvent, BulkFate, BulkNews, Client, News, SendError, SendingEvent};
 use frex_proto::{error::WireCode, id::MessageId};
 use indicatif::ProgressBar;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::{Tally, Underway, Words};
@@ -33,16 +33,23 @@ impl List {
         })
     }
 
-    fn put(&mut self, reference: &str, state: &str, ids: [String; 2]) -> Result<(), Failure> {
+    fn sent(&mut self, reference: &str, state: &str, ids: [String; 2]) -> Result<(), Failure> {
         let [message, envelope] = ids;
-        let row = json!({
+        self.put(&json!({
             "reference": reference, "state": state, "message": message, "envelope": envelope,
-        });
+        }))
+    }
+
+    fn put(&mut self, row: &Value) -> Result<(), Failure> {
         let written = writeln!(self.file, "{row}");
         written.map_err(|error| Failure::file("write", &self.path, &error))
     }
 
-    fn end(mut self) -> Result<(), Failure> {
+    /// Adds what was not sent, once all is known.
+    pub(super) fn end(mut self, tally: &Tally) -> Result<(), Failure> {
+        for one in &tally.not_sent {
+            self.put(&one.to_json())?;
+        }
         let flushed = self.file.flush();
         flushed.map_err(|error| Failure::file("write", &self.path, &error))
     }
@@ -52,14 +59,14 @@ impl List {
 pub(super) async fn hear(
     mut news: BulkNews,
     bar: &ProgressBar,
-    mut list: Option<List>,
+    list: &mut Option<List>,
     tally: &Mutex<Tally>,
 ) -> Result<(), Failure> {
     while let Some(event) = news.next().await {
         let mut tally = tally.lock().await;
         take(&mut tally, bar, list.as_mut(), event)?;
     }
-    list.map_or(Ok(()), List::end)
+    Ok(())
 }
 
 fn take(
@@ -71,11 +78,14 @@ fn take(
     let BulkEvent { reference, fate } = event;
     match fate {
         BulkFate::Before(sent) => {
-            tally.before += 1;
             tally.underway.remove(&reference);
+            if tally.finished.remove(&reference) {
+                return Ok(());
+            }
+            tally.before += 1;
             bar.inc(1);
             let ids = [sent.message.to_string(), sent.envelope.to_string()];
-            list.map_or(Ok(()), |list| list.put(&reference, "before", ids))?;
+            list.map_or(Ok(()), |list| list.sent(&reference, "before", ids))?;
         }
         BulkFate::NotSent(why) => {
             let line = ended(tally, &reference);
@@ -90,7 +100,7 @@ fn take(
         } => {
             let ids = [message.to_string(), envelope.to_string()];
             if let Some(state) = hear_one(tally, bar, &reference, message, news) {
-                list.map_or(Ok(()), |list| list.put(&reference, state, ids))?;
+                list.map_or(Ok(()), |list| list.sent(&reference, state, ids))?;
             }
         }
         BulkFate::Ended => {
@@ -126,6 +136,9 @@ fn hear_one(
         News::Submitted(_) => {
             tally.submitted += 1;
             bar.inc(1);
+            if !tally.underway.contains_key(reference) {
+                tally.finished.insert(reference.to_owned());
+            }
             Some("submitted")
         }
         News::Accepted { members, .. } => {
