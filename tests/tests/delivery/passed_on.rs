@@ -1,12 +1,24 @@
 //! A message with a file is passed on: the file goes along, to those who take files.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use frex_proto::error::WireCode;
 use frex_tests::processes::{Frex, NodeProcess};
 use serde_json::Value;
 
 const MEMBERS: [&str; 4] = ["platform", "police", "court", "hotline"];
+
+/// All but the hotline take files.
+fn federation(dir: &Path) -> Frex {
+    let frex = Frex::new(env!("CARGO_BIN_EXE_frex-under-test"), dir);
+    frex.federation(&MEMBERS, &[]);
+    let takes = ["--attachments", "police=yes", "--attachments", "court=yes"];
+    frex.next_roster("second.frex", "roster.frex", &takes);
+    for member in MEMBERS {
+        let _ = frex.done(&["roster", "install", "second.frex", member]);
+    }
+    frex
+}
 
 fn started(frex: &Frex) -> Vec<NodeProcess> {
     let start = |member: &&str| {
@@ -28,13 +40,7 @@ fn only(inbox: &Value) -> &Value {
 #[test]
 fn a_file_goes_along_with_a_message_that_is_passed_on() {
     let folder = tempfile::tempdir().unwrap();
-    let frex = Frex::new(env!("CARGO_BIN_EXE_frex-under-test"), folder.path());
-    frex.federation(&MEMBERS, &[]);
-    let takes = ["--attachments", "police=yes", "--attachments", "court=yes"];
-    frex.next_roster("second.frex", "roster.frex", &takes);
-    for member in MEMBERS {
-        let _ = frex.done(&["roster", "install", "second.frex", member]);
-    }
+    let frex = federation(folder.path());
     let _nodes = started(&frex);
     let report = r#"{"reference":"A-1","created":"2026-07-01T12:00:00Z","description":"made up"}"#;
     fs::write(folder.path().join("report.json"), report).unwrap();
