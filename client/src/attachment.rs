@@ -8,9 +8,11 @@ use std::time::Duration;
 use frex_proto::{
     attachment::{Hashes, Held, TransferError},
     error::WireCode,
+    v1,
+    wire::FrameType,
 };
 
-use crate::transport::{FrameReader, FrameWriter, TransportError};
+use crate::transport::{self, FrameReader, FrameWriter, Session, Stream, TransportError};
 
 mod get;
 mod put;
@@ -32,6 +34,22 @@ pub struct Get {
     reader: FrameReader,
     hashes: Hashes,
     held: Held,
+}
+
+/// Opens a stream for the request, and shows the envelope that the attachment belongs to. What is
+/// written waits to be flushed.
+async fn show(
+    session: &Session,
+    request: v1::request::Request,
+    shown: &v1::Envelope,
+) -> Result<Stream, StreamError> {
+    let request = v1::Request {
+        request: Some(request),
+    };
+    let priority = transport::priority(v1::Lane::Bulk);
+    let mut stream = session.request(&request, priority).await?;
+    stream.writer.put_message(FrameType::Envelope, shown);
+    Ok(stream)
 }
 
 /// Why an attachment does not go on.

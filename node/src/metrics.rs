@@ -28,7 +28,6 @@ pub struct Metrics {
     deliveries: Family<ResultLabel, Counter>,
     block_entries: Histogram,
     block_seconds: Histogram,
-    outbox: Family<NodeLabel, Gauge>,
     resting: Family<NodeLabel, Gauge>,
     requests: Family<NodeLabel, Gauge>,
     half_life: Family<LaneLabel, Gauge>,
@@ -74,7 +73,6 @@ impl Metrics {
             block_entries: Histogram::new(exponential_buckets(1.0, 2.0, 11)),
             // From a quiet solid-state disk to a busy spinning one.
             block_seconds: Histogram::new(exponential_buckets(0.000_05, 2.0, 15)),
-            outbox: Family::default(),
             resting: Family::default(),
             requests: Family::default(),
             half_life: Family::default(),
@@ -111,11 +109,6 @@ impl Metrics {
             "block_seconds",
             "Time of one group commit: write, sync and sign",
             self.block_seconds.clone(),
-        );
-        registry.register(
-            "outbox_waiting",
-            "Deliveries that wait, by node",
-            self.outbox.clone(),
         );
         registry.register(
             "outbox_resting",
@@ -167,13 +160,6 @@ impl Metrics {
     pub fn block(&self, entries: usize, micros: u64) {
         self.block_entries.observe(entries as f64);
         self.block_seconds.observe(micros as f64 / 1e6);
-    }
-
-    /// So many deliveries wait for `node`, which must be a node of the roster.
-    pub fn outbox(&self, node: &str, waiting: usize) {
-        let node = node.to_owned();
-        let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
-        self.outbox.get_or_create(&NodeLabel { node }).set(waiting);
     }
 
     /// How one destination of the roster is served: deliveries that rest, requests under way.
@@ -255,7 +241,6 @@ mod tests {
         metrics.session(false);
         metrics.delivery(true);
         metrics.block(3, 250);
-        metrics.outbox("node.es", 7);
         metrics.destination("node.es", 2, 3);
         metrics.half_life("node.es", v1::Lane::Urgent, 1);
         let text = metrics.text();
@@ -266,7 +251,6 @@ mod tests {
             "frex_sessions_opened_total 1",
             "frex_deliveries_total{result=\"answered\"} 1",
             "frex_block_entries_count 1",
-            "frex_outbox_waiting{node=\"node.es\"} 7",
             "frex_outbox_resting{node=\"node.es\"} 2",
             "frex_outbox_requests{node=\"node.es\"} 3",
             "frex_outbox_half_life{node=\"node.es\",lane=\"urgent\"} 1",

@@ -19,10 +19,10 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use frex_client::{
-    client::{Client, ClientConfig, News},
+    client::{Client, News},
     environment::Environment,
     tls::{Identity, KeyExchange, config, config::Limits, provider},
-    transport::{RosterHandle, Socket},
+    transport::Socket,
 };
 use frex_node::{
     disk::RealDisk,
@@ -33,7 +33,10 @@ use frex_proto::{
     keys::SigningKey,
     v1::{self, Lane},
 };
-use frex_tests::federation::{Federation, Organisation, Place};
+use frex_tests::{
+    bench::scene::client,
+    federation::{Federation, Organisation, Place},
+};
 
 const HOME: &str = "home";
 const PLATFORM: &str = "platform";
@@ -192,22 +195,9 @@ impl std::str::FromStr for Load {
 /// 99th percentile of the time to ACCEPTED in microseconds.
 fn load(scene: &Scene, load: &Load) -> anyhow::Result<()> {
     runtime()?.block_on(async {
-        let federation = scene.federation();
-        let seat = federation.member(&load.member);
-        let client = Client::connect(ClientConfig {
-            member: load.member.clone(),
-            roster: RosterHandle::new(federation.roster(scene.now_ms)),
-            membership: None,
-            identity: seat.identity.clone(),
-            tls: seat.tls.clone(),
-            sealing: Vec::new().into(),
-            environment: Environment::default(),
-            socket: None,
-            limits: Limits::default(),
-            // Who is over its quota is told so at once.
-            patience: Duration::from_millis(1),
-        })
-        .await?;
+        // Who is over its quota is told so at once.
+        let patience = Duration::from_millis(1);
+        let client = client(&scene.federation(), &load.member, scene.now_ms, patience).await?;
         let mut sealed = VecDeque::new();
         for _ in 0..load.envelopes.div_ceil(load.batch) {
             sealed.push_back(seal(&client, load)?);

@@ -293,6 +293,17 @@ impl Frex {
         self.spawn(&["run", "--stop-with-stdin", "--log", "warn", dir], &log)
     }
 
+    /// As [`node`](Self::node), and waits until it is ready.
+    ///
+    /// # Panics
+    /// If the node does not get ready.
+    #[must_use]
+    pub fn start(&self, dir: &str) -> NodeProcess {
+        let mut node = self.node(dir);
+        node.ready().expect("the node gets ready");
+        node
+    }
+
     /// Starts `frex invite` with these arguments, without waiting for it. It is ready when it has
     /// printed the invitation. What it says of visitors goes to the file `log`.
     ///

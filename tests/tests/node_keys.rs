@@ -41,12 +41,6 @@ fn federation(dir: &Path) -> Frex {
     frex
 }
 
-fn started(frex: &Frex, member: &str) -> NodeProcess {
-    let mut node = frex.node(member);
-    node.ready().unwrap();
-    node
-}
-
 fn code(code: WireCode) -> (Option<i32>, Option<u64>) {
     (Some(code.info().exit.into()), Some(code as u64))
 }
@@ -173,7 +167,7 @@ fn change_log_key(frex: &Frex, receiver: NodeProcess, wait_for_one: &dyn Fn()) -
     let keys = keys_of(frex, RECEIVER);
     assert!(keys.join("log.next.key").exists());
     assert_eq!(receiver.stop(), Some(0));
-    let receiver = started(frex, RECEIVER);
+    let receiver = frex.start(RECEIVER);
     assert_eq!(doctor(frex, RECEIVER, "node log key")["outcome"], "ok");
     let left: Vec<_> = fs::read_dir(&keys).unwrap().collect();
     assert_eq!(left.len(), 3, "tls.key, log.key, rotation.toml: {left:?}");
@@ -201,7 +195,7 @@ fn change_connection_key(frex: &Frex, receiver: NodeProcess) -> NodeProcess {
     assert_eq!(moved["tested_by"], format!("node.{SENDER}").as_str());
     let (exit, log) = receiver.ended();
     assert_eq!(exit, code(WireCode::KeyEnded).0, "{log}");
-    started(frex, RECEIVER)
+    frex.start(RECEIVER)
 }
 
 /// Every report has its two receipts, and all verify with the newest roster.
@@ -247,8 +241,8 @@ fn a_node_changes_its_keys_while_reports_come_in() {
     let log_key = keys_of(&frex, RECEIVER).join("log.key");
     let former = file::read_signing_key(&log_key, &Unlock::none()).unwrap();
     copy_dir(&dir.path().join(RECEIVER), &dir.path().join("thief")).unwrap();
-    let _sender = started(&frex, SENDER);
-    let receiver = started(&frex, RECEIVER);
+    let _sender = frex.start(SENDER);
+    let receiver = frex.start(RECEIVER);
     let (flow, through) = flow(&frex);
     let wait_for_one = || {
         while through.try_recv().is_ok() {}
@@ -274,7 +268,7 @@ fn a_node_changes_its_keys_while_reports_come_in() {
         rebuilt["rebuilt_size"], rebuilt["published_size"],
         "{rebuilt}"
     );
-    let _receiver = started(&frex, RECEIVER);
+    let _receiver = frex.start(RECEIVER);
 }
 
 // NOD-12, LOG-24: a node whose log key has ended stops; it starts with the key that the roster
@@ -283,7 +277,7 @@ fn a_node_changes_its_keys_while_reports_come_in() {
 fn a_node_without_the_log_key_in_force_does_not_start_after_the_end() {
     let dir = tempfile::tempdir().unwrap();
     let frex = federation(dir.path());
-    let receiver = started(&frex, RECEIVER);
+    let receiver = frex.start(RECEIVER);
     let _ = frex.done(&["key", "rotate", "log", RECEIVER]);
     // Whoever finds a log key stolen leaves it no time.
     ceremony(&frex, 2, "0s");
@@ -304,7 +298,7 @@ fn a_node_without_the_log_key_in_force_does_not_start_after_the_end() {
     // The folder has forgotten a next key that was gone at its opening: it comes back as the key.
     let active = next.with_file_name("log.key");
     fs::rename(&aside, &active).unwrap();
-    let receiver = started(&frex, RECEIVER);
+    let receiver = frex.start(RECEIVER);
     assert_eq!(doctor(&frex, RECEIVER, "node log key")["outcome"], "ok");
     assert_eq!(receiver.stop(), Some(0));
 }
@@ -328,14 +322,14 @@ fn a_connection_key_that_no_peer_accepts_stays_the_next_one() {
     assert_eq!(fs::read(keys.join("tls.key")).unwrap(), before);
     let next = fs::read(keys.join("tls.next.key")).unwrap();
     // The same command goes on once a peer is there, with the same key. The own node need not run.
-    let _receiver = started(&frex, RECEIVER);
+    let _receiver = frex.start(RECEIVER);
     let moved = frex.done(&command);
     assert_eq!(
         (&moved["state"], &moved["made"]),
         (&"active".into(), &false.into())
     );
     assert_eq!(fs::read(keys.join("tls.key")).unwrap(), next);
-    let _sender = started(&frex, SENDER);
+    let _sender = frex.start(SENDER);
     let sent = frex.done(&[
         "send", REPORT, "--to", RECEIVER, "--from", SENDER, "--wait", "60s",
     ]);

@@ -8,8 +8,8 @@ use frex_proto::{
     wire::{self, FrameError, FrameType},
 };
 
-use super::{ANSWER_WAIT, Get, StreamError};
-use crate::transport::{self, Frame, Session, Stream, TransportError};
+use super::{ANSWER_WAIT, Get, StreamError, show};
+use crate::transport::{Frame, Session, Stream, TransportError};
 
 impl Get {
     /// Asks for what is not `held` of the attachment at this position of the signed manifest.
@@ -27,15 +27,8 @@ impl Get {
             attachment,
             held: Bytes::copy_from_slice(held.bytes()),
         };
-        let request = v1::Request {
-            request: Some(v1::request::Request::GetAttachment(get)),
-        };
-        let priority = transport::priority(v1::Lane::Bulk);
-        let Stream {
-            mut writer,
-            mut reader,
-        } = session.request(&request, priority).await?;
-        writer.put_message(FrameType::Envelope, &shown);
+        let get = v1::request::Request::GetAttachment(get);
+        let Stream { writer, mut reader } = show(session, get, &shown).await?;
         writer.finish().await?;
         let frame = reader.next(ANSWER_WAIT).await?;
         let frame = frame.ok_or(TransportError::Ended)?;

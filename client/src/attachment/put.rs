@@ -8,12 +8,12 @@ use frex_proto::{
     wire::{FrameError, FrameType},
 };
 
-use super::{ANSWER_WAIT, Put, StreamError};
-use crate::transport::{self, FrameReader, Session, Stream, TransportError};
+use super::{ANSWER_WAIT, Put, StreamError, show};
+use crate::transport::{FrameReader, Session, Stream, TransportError};
 
 impl Put {
-    /// Shows the node the envelope, as [`shown`](frex_proto::envelope::shown) makes it, and hears what it holds of the attachment at this
-    /// position of it.
+    /// Shows the node the envelope, as [`shown`](frex_proto::envelope::shown) makes it, and hears
+    /// what it holds of the attachment at this position of it.
     ///
     /// # Errors
     /// [`StreamError`].
@@ -24,15 +24,11 @@ impl Put {
         listed: Listed,
     ) -> Result<Self, StreamError> {
         let put = v1::PutAttachment { attachment };
-        let request = v1::Request {
-            request: Some(v1::request::Request::PutAttachment(put)),
-        };
-        let priority = transport::priority(v1::Lane::Bulk);
+        let put = v1::request::Request::PutAttachment(put);
         let Stream {
             mut writer,
             mut reader,
-        } = session.request(&request, priority).await?;
-        writer.put_message(FrameType::Envelope, &shown);
+        } = show(session, put, &shown).await?;
         writer.flush().await?;
         let answer: v1::Answer = reader.message(FrameType::Answer, ANSWER_WAIT).await?;
         let held = match answer.answer {

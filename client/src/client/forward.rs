@@ -1,25 +1,20 @@
 //! Passing on what was received: the author's signature stays, and who passes it on signs too.
 
 use frex_proto::{
-    envelope::{
-        self, EnvelopeError, ForwardDraft, OpenContexts, OpenError, SealError, SignedEnvelope,
-    },
+    envelope::{self, ForwardDraft, SealError, SignedEnvelope},
     error::WireCode,
     v1,
 };
 
-use super::{Client, DraftError};
+use super::{Client, DraftError, ItemError};
 
 /// Why a message cannot be passed on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ForwardError {
-    /// What was kept is no sound envelope.
+    /// What was kept is no sound envelope, or cannot be opened here any more.
     #[error(transparent)]
-    Envelope(#[from] EnvelopeError),
-    /// The key that it was sealed to is not held any more, or it is for somebody else.
-    #[error("it cannot be opened any more: the key that it was sealed to is not held here")]
-    Open(#[from] OpenError),
+    Item(#[from] ItemError),
     /// A recipient cannot be sent to.
     #[error(transparent)]
     Draft(#[from] DraftError),
@@ -31,8 +26,7 @@ pub enum ForwardError {
 impl From<&ForwardError> for WireCode {
     fn from(error: &ForwardError) -> Self {
         match error {
-            ForwardError::Envelope(error) => (*error).into(),
-            ForwardError::Open(error) => (*error).into(),
+            ForwardError::Item(error) => error.into(),
             ForwardError::Draft(error) => error.into(),
             ForwardError::Seal(error) => (*error).into(),
         }
@@ -58,15 +52,7 @@ impl Client {
         to: &[&str],
     ) -> Result<(ForwardDraft, SignedEnvelope), ForwardError> {
         let parts = &self.0;
-        let carried = envelope::parse_carried(received)?;
-        envelope::check_body(carried.original(), &received.body)?;
-        let now_ms = parts.environment.clock.now_ms();
-        let ours = carried.recipient(&parts.member);
-        let held = ours.map(|(_, ours)| parts.sealing.with(ours.sealing_key_id, now_ms));
-        let held = held.unwrap_or_default();
-        let keys: Vec<_> = held.iter().collect();
-        let contexts = &mut OpenContexts::new();
-        let opened = carried.open(&received.body, &parts.member, &keys, contexts)?;
+        let (carried, opened) = self.reopen(received)?;
         let core = &carried.original().core;
         // The recipients are those to whom it could be sent as it is.
         let draft = self.draft(to).kind(core.kind).lane(core.lane);

@@ -450,8 +450,8 @@ impl Inbox {
 }
 
 impl Client {
-    /// Opens an envelope again that was received, verified and kept: for its attachments. The
-    /// signature was verified when it came.
+    /// Opens an envelope again that was received, verified and kept: for its attachments, or to
+    /// pass it on. The signature was verified when it came.
     ///
     /// # Errors
     /// [`ItemError`].

@@ -7,13 +7,11 @@ use frex_client::keys::MemberHome;
 use frex_proto::{
     envelope::{ForwardDraft, SignedEnvelope},
     error::WireCode,
-    limits, v1,
 };
-use prost::Message;
 use serde_json::{Value, json};
 
 use super::{
-    failure::{Done, Failure, OrCode, OrFail, PARTIAL},
+    failure::{Done, Failure, OrFail, PARTIAL},
     files, inbox,
     member::{self, ABOUT, INBOX_DIR, SENT_DIR},
     output, show,
@@ -23,8 +21,6 @@ use super::{
 
 /// A node that is not there is looked for at least so long.
 const PATIENCE_MIN: Duration = Duration::from_secs(3);
-/// Longest kept envelope.
-const ENVELOPE_BYTES_MAX: usize = limits::ENVELOPE_FRAME_BYTES_MAX + limits::BODY_BYTES_MAX;
 
 /// `frex forward`.
 #[derive(Debug, Args)]
@@ -57,7 +53,8 @@ pub fn forward(args: &ForwardArgs, json: bool) -> Done {
             Failure::new(WireCode::Recalled, what).advise("See why with: frex show MESSAGE DIR")
         );
     }
-    let received = envelope(&home, &about)?;
+    let kept = about["envelope"].as_str().unwrap_or_default();
+    let received = inbox::kept_envelope(&home, kept)?;
     let to: Vec<&str> = args.to.iter().map(String::as_str).collect();
     let runtime = member::runtime()?;
     let (draft, envelope, told) = runtime.block_on(async {
@@ -77,22 +74,6 @@ pub fn forward(args: &ForwardArgs, json: bool) -> Done {
         Ok::<_, Failure>((draft, envelope, told))
     })?;
     conclude(&draft, &envelope, &told, json)
-}
-
-/// The envelope as it was received.
-fn envelope(home: &MemberHome, about: &Value) -> Result<v1::Envelope, Failure> {
-    let id = about["envelope"].as_str().unwrap_or_default();
-    let path = inbox::envelope_path(home, id);
-    if !path.exists() {
-        let what = format!("{} is not kept any more", path.display());
-        return Err(Failure::new(WireCode::NotFound, what)
-            .advise("Without the sealed original nothing can be passed on; ask its sender"));
-    }
-    let bytes = files::read(&path, ENVELOPE_BYTES_MAX)?;
-    v1::Envelope::decode(&bytes[..]).or_code(
-        WireCode::Files,
-        format_args!("{} is damaged", path.display()),
-    )
 }
 
 fn remember(

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::{
     ConfirmArg, InboxArgs,
-    failure::{Done, Failure, OrFail, PARTIAL},
+    failure::{Done, Failure, OrCode, OrFail, PARTIAL},
     files,
     member::{self, ABOUT, INBOX_DIR},
     output,
@@ -34,6 +34,8 @@ pub use recalled::RECALLED;
 const PATIENCE_MIN: Duration = Duration::from_secs(3);
 /// Waiting items come one after another without a pause.
 const QUIET: Duration = Duration::from_secs(1);
+/// Longest kept envelope.
+const ENVELOPE_BYTES_MAX: usize = limits::ENVELOPE_FRAME_BYTES_MAX + limits::BODY_BYTES_MAX;
 const UNREAD: &str = "the inbox cannot be read";
 
 /// What goes on with one inbox.
@@ -262,8 +264,27 @@ pub async fn next_waiting(
 }
 
 /// Where an envelope is kept as it came.
-pub fn envelope_path(home: &MemberHome, id: &str) -> PathBuf {
+fn envelope_path(home: &MemberHome, id: &str) -> PathBuf {
     home.dir().join(INBOX_DIR).join(format!("{id}.envelope"))
+}
+
+/// The envelope as it came.
+///
+/// # Errors
+/// It is not there any more, or damaged.
+pub fn kept_envelope(home: &MemberHome, id: &str) -> Result<v1::Envelope, Failure> {
+    let path = envelope_path(home, id);
+    if !path.exists() {
+        let what = format!("{} is not kept any more", path.display());
+        return Err(Failure::new(WireCode::NotFound, what).advise(
+            "Without the sealed original nothing can be passed on or fetched; ask its sender",
+        ));
+    }
+    let bytes = files::read(&path, ENVELOPE_BYTES_MAX)?;
+    v1::Envelope::decode(&bytes[..]).or_code(
+        WireCode::Files,
+        format_args!("{} is damaged", path.display()),
+    )
 }
 
 /// Nothing of it is here yet.

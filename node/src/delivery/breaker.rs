@@ -1,4 +1,4 @@
-//! What keeps a lane from knocking at a destination that takes nothing for now.
+//! What keeps a lane from knocking at a destination that takes nothing.
 //!
 //! A refusal that speaks of the destination's state says the same of everything that waits for it:
 //! the lane rests, not each item. While it rests one item at a time is tried, after pauses that

@@ -132,22 +132,34 @@ impl Scene {
     /// # Errors
     /// Its node does not answer.
     pub async fn client(&self, member: &str, patience: Duration) -> anyhow::Result<Client> {
-        let federation = self.federation();
-        let seat = federation.member(member);
-        let config = ClientConfig {
-            member: member.to_owned(),
-            roster: RosterHandle::new(federation.roster(self.now_ms)),
-            membership: None,
-            identity: seat.identity.clone(),
-            tls: seat.tls.clone(),
-            sealing: Vec::new().into(),
-            environment: Environment::default(),
-            socket: None,
-            limits: Limits::default(),
-            patience,
-        };
-        Ok(Client::connect(config).await?)
+        client(&self.federation(), member, self.now_ms, patience).await
     }
+}
+
+/// The program of a member of this federation, under the roster of `now_ms`.
+///
+/// # Errors
+/// Its node does not answer.
+pub async fn client(
+    federation: &Federation,
+    member: &str,
+    now_ms: u64,
+    patience: Duration,
+) -> anyhow::Result<Client> {
+    let seat = federation.member(member);
+    let config = ClientConfig {
+        member: member.to_owned(),
+        roster: RosterHandle::new(federation.roster(now_ms)),
+        membership: None,
+        identity: seat.identity.clone(),
+        tls: seat.tls.clone(),
+        sealing: Vec::new().into(),
+        environment: Environment::default(),
+        socket: None,
+        limits: Limits::default(),
+        patience,
+    };
+    Ok(Client::connect(config).await?)
 }
 
 fn free_port() -> anyhow::Result<UdpSocket> {

@@ -64,8 +64,7 @@ impl Scene {
             let _ = frex.done(&[&["roster", "install", "roster.frex"], &root[..]].concat());
         }
         fs::write(dir.path().join("report.txt"), "words").unwrap();
-        let mut node = frex.node(HOME);
-        node.ready().unwrap();
+        let node = frex.start(HOME);
         Self {
             frex,
             node,

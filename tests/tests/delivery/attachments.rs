@@ -43,12 +43,6 @@ fn federation(dir: &Path) -> Frex {
     frex
 }
 
-fn started(frex: &Frex, member: &str) -> NodeProcess {
-    let mut node = frex.node(member);
-    node.ready().unwrap();
-    node
-}
-
 /// Random-looking bytes; gives their hash.
 fn write_file(path: &Path, bytes: u64) -> String {
     let mut file = fs::File::create(path).unwrap();
@@ -164,7 +158,7 @@ impl Scene {
     fn restart(&mut self, node: &mut NodeProcess, member: &str) {
         self.note(node.pid());
         node.kill().unwrap();
-        *node = started(&self.frex, member);
+        *node = self.frex.start(member);
     }
 
     /// Waits for a command's end, with an eye on its memory.
@@ -240,8 +234,8 @@ fn a_file_arrives_though_every_program_is_killed_on_the_way() {
         out: dir.path().join("out"),
         peak_bytes: 0,
     };
-    let mut home = started(&scene.frex, SENDER);
-    let mut away = started(&scene.frex, RECEIVER);
+    let mut home = scene.frex.start(SENDER);
+    let mut away = scene.frex.start(RECEIVER);
     let began = Instant::now();
 
     send(&mut scene, &mut home, &mut away);
@@ -282,7 +276,7 @@ fn a_member_that_takes_no_attachments_is_sent_none() {
     let dir = tempfile::tempdir().unwrap();
     let frex = federation(dir.path());
     write_file(&dir.path().join(FILE), 10);
-    let _home = started(&frex, SENDER);
+    let _home = frex.start(SENDER);
     let send = |to: &[&str]| -> Ended {
         let command = ["send", REPORT, "--attach", FILE, "--from", SENDER, "--to"];
         frex.run(&[&command[..], to].concat())

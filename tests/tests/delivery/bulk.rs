@@ -30,13 +30,7 @@ impl Scene {
     }
 
     fn start(&self) -> [NodeProcess; 2] {
-        MEMBERS.map(|member| self.start_one(member))
-    }
-
-    fn start_one(&self, member: &str) -> NodeProcess {
-        let mut node = self.frex.node(member);
-        node.ready().unwrap();
-        node
+        MEMBERS.map(|member| self.frex.start(member))
     }
 
     fn write(&self, name: &str, lines: &[String]) {
@@ -112,7 +106,7 @@ fn a_file_of_reports_goes_out_once_though_everything_is_killed() {
         thread::sleep(wait);
         if round % 2 == 0 {
             platform.kill().unwrap();
-            platform = scene.start_one("platform");
+            platform = scene.frex.start("platform");
         }
         // Killed as it is dropped, unless it has ended.
         drop(running);
@@ -201,7 +195,7 @@ fn a_report_that_is_sent_once_is_not_sent_twice() {
     ];
     let lost = scene.frex.run(&[&to[..], &["--wait", "1s"]].concat());
     assert_eq!(lost.exit, Some(23), "{lost:?}");
-    let _platform = scene.start_one("platform");
+    let _platform = scene.frex.start("platform");
     let first = scene.once("report.json");
     assert_eq!(first.exit, Some(0), "{first:?}");
     let second = scene.once("report.json");

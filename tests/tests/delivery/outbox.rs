@@ -46,19 +46,13 @@ fn federation_of(dir: &Path, members: &[&str], settings: &[(&str, &str)]) -> Fre
     frex
 }
 
-fn started(frex: &Frex, member: &str) -> NodeProcess {
-    let mut node = frex.node(member);
-    node.ready().unwrap();
-    node
-}
-
 /// Kills the node and starts it again on what its disk has.
 fn killed_and_started(frex: &Frex, member: &str, mut node: NodeProcess) -> NodeProcess {
     node.kill().unwrap();
-    started(frex, member)
+    frex.start(member)
 }
 
-/// Files a report that nobody takes for now; gives its message id.
+/// Files a report that nobody takes yet; gives its message id.
 fn file(frex: &Frex, from: &str, more: &[&str]) -> String {
     let send = ["send", REPORT, "--to", RECEIVER, "--from", from];
     let sent = frex.run(&[&send[..], &["--wait", "0s"], more].concat());
@@ -112,7 +106,7 @@ fn has(row: &Value, field: &str, text: &str) -> bool {
 fn what_waits_says_why_and_no_order_is_forgotten() {
     let dir = tempfile::tempdir().unwrap();
     let frex = federation(dir.path(), &[]);
-    let node = started(&frex, SENDER);
+    let node = frex.start(SENDER);
     let kept = file(&frex, SENDER, &[]);
     let row = until_state(&frex, &kept, "unreachable");
     assert_eq!(row["node"], RECEIVER_NODE);
@@ -161,7 +155,7 @@ fn what_waits_says_why_and_no_order_is_forgotten() {
     assert_eq!(delivery(&frex, &unwanted), None);
     assert_eq!(given_up(&frex, &unwanted)[0], "WITHDRAWN");
 
-    let _receiver = started(&frex, RECEIVER);
+    let _receiver = frex.start(RECEIVER);
     until(|| delivery(&frex, &kept).is_none().then_some(()));
     let listed = frex.done(&["outbox", "ls", SENDER]);
     assert_eq!(listed["deliveries"], Value::Array(Vec::new()));
@@ -183,7 +177,7 @@ fn arrived(frex: &Frex) -> Vec<String> {
 fn what_was_refused_for_good_gets_there_when_it_is_queued_again() {
     let dir = tempfile::tempdir().unwrap();
     let frex = federation(dir.path(), &[]);
-    let node = started(&frex, SENDER);
+    let node = frex.start(SENDER);
     let stub = Stub::begin(&frex.dir().join(RECEIVER).join("node"));
     let message = file(&frex, SENDER, &[]);
     let row = until_state(&frex, &message, "dead");
@@ -211,7 +205,7 @@ fn what_was_refused_for_good_gets_there_when_it_is_queued_again() {
     assert_eq!(waiting["envelope"], row["envelope"]);
     assert_eq!(waiting["since"], row["since"]);
 
-    let _receiver = started(&frex, RECEIVER);
+    let _receiver = frex.start(RECEIVER);
     until(|| delivery(&frex, &message).is_none().then_some(()));
     assert_eq!(arrived(&frex), [message]);
 }
@@ -346,7 +340,7 @@ fn a_hosted_member_sees_its_own_and_the_operator_sees_all() {
     for member in [SENDER, RECEIVER] {
         let _ = frex.done(&["roster", "install", "next.frex", member]);
     }
-    let _node = started(&frex, SENDER);
+    let _node = frex.start(SENDER);
     let (own, theirs) = (file(&frex, SENDER, &[]), file(&frex, hosted, &[]));
     let seen = |words: &[&str]| -> Vec<String> {
         let listed = frex.done(&[&["outbox", "ls"], words].concat());
@@ -382,7 +376,7 @@ fn a_message_to_several_nodes_is_ordered_about_one_by_one() {
     let dir = tempfile::tempdir().unwrap();
     let other = "clearing.de";
     let frex = federation_of(dir.path(), &[SENDER, RECEIVER, other], &[]);
-    let _node = started(&frex, SENDER);
+    let _node = frex.start(SENDER);
     let message = file(&frex, SENDER, &["--to", other]);
     let unclear = order(&frex, &["drop"], &message, &["--confirm"]);
     assert_eq!(unclear.exit, Some(2), "{unclear:?}");
@@ -413,7 +407,7 @@ fn half_of_a_life_waited_away_is_told_to_the_operator() {
         dir.path(),
         &[("alert_command", &command), ("metrics", &metrics)],
     );
-    let _node = started(&frex, SENDER);
+    let _node = frex.start(SENDER);
     let message = file(&frex, SENDER, &["--lane", "urgent", "--expires", "20s"]);
     let told = until(|| {
         fs::read_to_string(&marker)

@@ -21,12 +21,7 @@ fn federation(dir: &Path) -> Frex {
 }
 
 fn started(frex: &Frex) -> Vec<NodeProcess> {
-    let start = |member: &&str| {
-        let mut node = frex.node(member);
-        node.ready().unwrap();
-        node
-    };
-    MEMBERS.iter().map(start).collect()
+    MEMBERS.iter().map(|member| frex.start(member)).collect()
 }
 
 fn only(inbox: &Value) -> &Value {

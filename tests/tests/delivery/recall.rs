@@ -20,12 +20,6 @@ struct Scene {
     _dir: TempDir,
 }
 
-fn started(frex: &Frex, member: &str) -> NodeProcess {
-    let mut node = frex.node(member);
-    node.ready().unwrap();
-    node
-}
-
 impl Scene {
     fn new(members: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -34,10 +28,7 @@ impl Scene {
         let report =
             r#"{"reference":"A-1","created":"2026-07-01T12:00:00Z","description":"made up"}"#;
         fs::write(dir.path().join(REPORT), report).unwrap();
-        let nodes = members
-            .iter()
-            .map(|member| started(&frex, member))
-            .collect();
+        let nodes = members.iter().map(|member| frex.start(member)).collect();
         Self {
             frex,
             nodes,
@@ -207,7 +198,7 @@ fn a_message_is_withdrawn_before_it_leaves_before_it_is_read_and_after() {
         serde_json::json!(["RECALLED"]),
         "{fetched}"
     );
-    scene.nodes.push(started(&scene.frex, CLEARING));
+    scene.nodes.push(scene.frex.start(CLEARING));
     let arrived = scene.frex.done(&["inbox", CLEARING, "--wait", "30s"]);
     let rows = arrived["items"].as_array().unwrap();
     assert_eq!(
@@ -321,7 +312,7 @@ fn a_recall_follows_every_forward() {
             ("withdrawn", &1.into())
         );
     }
-    scene.nodes.push(started(&scene.frex, COURT));
+    scene.nodes.push(scene.frex.start(COURT));
     let arrived = scene.frex.done(&["inbox", COURT, "--wait", "30s"]);
     assert_eq!(
         text(&arrived["items"][0]["state"]),

@@ -3,14 +3,12 @@
 use std::path::PathBuf;
 
 use frex_client::keys::MemberHome;
-use frex_proto::{error::WireCode, limits, v1};
-use prost::Message;
+use frex_proto::{error::WireCode, v1};
 use serde_json::Value;
 
 use crate::cli::{
-    failure::{Failure, OrCode},
-    files,
-    inbox::envelope_path,
+    failure::Failure,
+    files, inbox,
     member::{ABOUT, INBOX_DIR},
     show,
 };
@@ -51,13 +49,7 @@ impl Received {
     /// # Errors
     /// It is not there any more, or damaged.
     pub fn envelope(&self, home: &MemberHome) -> Result<v1::Envelope, Failure> {
-        let path = envelope_path(home, &self.id);
-        let bytes_max = limits::ENVELOPE_FRAME_BYTES_MAX + limits::BODY_BYTES_MAX;
-        let bytes = files::read(&path, bytes_max)?;
-        v1::Envelope::decode(&*bytes).or_code(
-            WireCode::Files,
-            format_args!("{} is damaged", path.display()),
-        )
+        inbox::kept_envelope(home, &self.id)
     }
 
     /// Whether a file was fetched to this place before, and is still there.

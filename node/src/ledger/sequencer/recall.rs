@@ -20,9 +20,6 @@ use crate::{
     },
 };
 
-/// Envelopes of one message that are looked at.
-const ENVELOPES_MAX: usize = 256;
-
 /// What an envelope withdraws.
 pub(super) enum Recall {
     /// These records beside its own; none if it is no recall.
@@ -135,7 +132,7 @@ impl Sequencer {
     ) -> Result<Option<WireCode>, LedgerError> {
         let mut named = false;
         let mut addressed = BTreeSet::new();
-        for (kept, _) in self.envelopes_of(recalls.message, records::SENT_SUFFIX)? {
+        for kept in self.envelopes_of(recalls.message, records::SENT_SUFFIX)? {
             named |= kept.id == recalls.envelope;
             addressed.extend(self.statement(kept.position)?.recipients);
         }
@@ -150,7 +147,8 @@ impl Sequencer {
     /// Inbox keys of these members under which the message still waits.
     fn waiting(&self, message: MessageKey, members: &[String]) -> Result<Vec<Bytes>, LedgerError> {
         let mut waiting = Vec::new();
-        for (kept, record) in self.envelopes_of(message, records::ACCEPTED_SUFFIX)? {
+        for kept in self.envelopes_of(message, records::ACCEPTED_SUFFIX)? {
+            let record = self.record_at(kept.position)?;
             let served = record.members.iter().filter(|one| members.contains(one));
             for member in served {
                 let key = records::queue_key(member, record.lane, kept.position);
@@ -160,23 +158,6 @@ impl Sequencer {
             }
         }
         Ok(waiting)
-    }
-
-    fn envelopes_of(
-        &self,
-        message: MessageKey,
-        suffix: u8,
-    ) -> Result<Vec<(records::Kept, Record)>, LedgerError> {
-        let prefix = records::message_key(message, suffix, &[]);
-        let rows = self
-            .index
-            .scan(Table::Message, &prefix, None, ENVELOPES_MAX)?;
-        rows.into_iter()
-            .map(|(_, value)| {
-                let kept = records::parse_kept(&value).ok_or(LedgerError::Record)?;
-                Ok((kept, self.record_at(kept.position)?))
-            })
-            .collect()
     }
 
     fn record_at(&self, position: Position) -> Result<Record, LedgerError> {

@@ -12,7 +12,7 @@ use crate::{
     index::Table,
     journal::Position,
     ledger::{
-        Admitted, LedgerError,
+        Admitted, LedgerError, MessageKey,
         records::{self, Record},
     },
 };
@@ -77,16 +77,9 @@ impl Sequencer {
     }
 
     fn stated(&self, admitted: &Admitted, suffix: u8) -> Result<Vec<v1::Statement>, LedgerError> {
-        let prefix = records::message_key(admitted.message(), suffix, &[]);
-        let rows = self
-            .index
-            .scan(Table::Message, &prefix, None, ENVELOPES_MAX)?;
-        rows.into_iter()
-            .map(|(_, value)| {
-                let kept = records::parse_kept(&value).ok_or(LedgerError::Record)?;
-                self.statement(kept.position)
-            })
-            .collect()
+        let kept = self.envelopes_of(admitted.message(), suffix)?;
+        let statements = kept.into_iter().map(|kept| self.statement(kept.position));
+        statements.collect()
     }
 
     /// The envelope's own record, if it followed another of its message.
@@ -101,18 +94,25 @@ impl Sequencer {
 
     /// The message's envelopes so far with their recipients, in the order of the journal.
     fn sent(&self, admitted: &Admitted) -> Result<Vec<(EnvelopeId, Vec<String>)>, LedgerError> {
-        let prefix = records::message_key(admitted.message(), records::SENT_SUFFIX, &[]);
-        let rows = self
-            .index
-            .scan(Table::Message, &prefix, None, ENVELOPES_MAX)?;
-        let mut sent = Vec::with_capacity(rows.len());
-        for (_, value) in rows {
-            sent.push(records::parse_kept(&value).ok_or(LedgerError::Record)?);
-        }
+        let mut sent = self.envelopes_of(admitted.message(), records::SENT_SUFFIX)?;
         sent.sort_unstable_by_key(|kept| kept.position);
         sent.into_iter()
             .map(|kept| Ok((kept.id, self.statement(kept.position)?.recipients)))
             .collect()
+    }
+
+    /// The envelopes of a message that are kept under this suffix.
+    pub(super) fn envelopes_of(
+        &self,
+        message: MessageKey,
+        suffix: u8,
+    ) -> Result<Vec<records::Kept>, LedgerError> {
+        let prefix = records::message_key(message, suffix, &[]);
+        let rows = self
+            .index
+            .scan(Table::Message, &prefix, None, ENVELOPES_MAX)?;
+        let kept = rows.iter().map(|(_, value)| records::parse_kept(value));
+        kept.map(|kept| kept.ok_or(LedgerError::Record)).collect()
     }
 
     /// Whose key `node` has named as the reason why it refused the envelope.
