@@ -6,7 +6,7 @@
 use std::{
     fs,
     io::Write,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -260,9 +260,20 @@ fn a_file_arrives_though_every_program_is_killed_on_the_way() {
     let (peak, seconds) = (scene.peak_bytes, began.elapsed().as_secs());
     println!("{bytes} bytes in {seconds} s, at most {peak} bytes of memory in any program");
     assert!(peak < MEMORY_BYTES_MAX, "{peak} bytes of memory");
+    let inode = fs::metadata(&target).unwrap().ino();
+    let again = scene.finish(scene.begin_fetch());
+    assert_eq!(
+        again.exit,
+        Some(0),
+        "what is there is not fetched again: {again:?}"
+    );
+    assert_eq!(fs::metadata(&target).unwrap().ino(), inode);
+    assert_eq!(hash(&target), hash_before);
+    fs::write(&target, "somebody's own").unwrap();
     let again = scene.finish(scene.begin_fetch());
     let there = WireCode::AlreadyExists;
     assert_eq!(again.code(), Some(there as u64), "no file is replaced");
+    assert_eq!(fs::read(&target).unwrap(), b"somebody's own");
     let listed = scene.frex.done(&["attachment", "ls", MESSAGE, RECEIVER]);
     assert_eq!(listed["attachments"][0]["state"], "fetched");
     assert_eq!((home.stop(), away.stop()), (Some(0), Some(0)));

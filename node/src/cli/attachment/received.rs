@@ -1,6 +1,6 @@
 //! A received report with attachments, as the inbox folder keeps it.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use frex_client::keys::MemberHome;
 use frex_proto::{error::WireCode, v1};
@@ -52,11 +52,14 @@ impl Received {
         inbox::kept_envelope(home, &self.id)
     }
 
-    /// Whether a file was fetched to this place before, and is still there.
+    /// Whether a file was fetched to this place before, and is still there, as long as it was.
     #[must_use]
     pub fn has(&self, number: usize, file: &std::path::Path) -> bool {
         let row = &self.about["attachments"][number];
-        row["state"] == "fetched" && row["file"] == file.display().to_string() && file.is_file()
+        let there = file.symlink_metadata().ok().filter(fs::Metadata::is_file);
+        row["state"] == "fetched"
+            && row["file"] == file.display().to_string()
+            && there.is_some_and(|about| row["bytes"] == about.len())
     }
 
     /// Notes that a file was fetched, and where it is.
