@@ -4,7 +4,6 @@ use std::{
     fs,
     net::TcpListener,
     path::Path,
-    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -12,19 +11,16 @@ use std::{
 use frex_client::{
     environment::{Clock, Environment},
     passphrase::Unlock,
-    tls::{Identity, config::Limits},
-    transport::{Endpoint, EndpointConfig, Greeter, RosterHandle, Session, Socket, Stream},
+    transport::Socket,
 };
 use frex_node::home::NodeHome;
-use frex_proto::{
-    error::WireCode,
-    roster::Peer,
-    v1::{self, request::Request},
-    wire::FrameType,
+use frex_proto::error::WireCode;
+use frex_tests::{
+    processes::{Ended, Frex, NodeProcess},
+    refuser::Refuser,
 };
-use frex_tests::processes::{Ended, Frex, NodeProcess};
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 const SENDER: &str = "hotline.fr";
 const RECEIVER: &str = "police.es";
@@ -219,18 +215,23 @@ struct Stub {
 impl Stub {
     fn begin(home: &Path) -> Self {
         let (stop, stopped) = oneshot::channel();
-        let home = home.to_path_buf();
+        let home = NodeHome::open(home, Clock::System.now_ms(), &Unlock::none()).unwrap();
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread();
             let runtime = { runtime }.enable_all().build().unwrap();
             runtime.block_on(async {
-                let endpoint = bind(&home);
+                let stub = Refuser::bind(
+                    &home.config.node,
+                    home.roster,
+                    &home.tls_key,
+                    Socket::Udp(home.config.listen),
+                    Environment::default(),
+                );
                 tokio::select! {
-                    () = serve(&endpoint.0, &endpoint.1) => {}
+                    () = stub.serve() => {}
                     _ = stopped => {}
                 }
-                endpoint.0.close(WireCode::ShuttingDown);
-                endpoint.0.wait_idle().await;
+                stub.end().await;
             });
         });
         Self { stop, thread }
@@ -239,71 +240,6 @@ impl Stub {
     fn end(self) {
         self.stop.send(()).unwrap();
         self.thread.join().unwrap();
-    }
-}
-
-fn bind(home: &Path) -> (Endpoint, Greeter) {
-    let home = NodeHome::open(home, Clock::System.now_ms(), &Unlock::none()).unwrap();
-    let greeter = Greeter::new(
-        Peer::Node(home.config.node.clone()),
-        RosterHandle::new(home.roster),
-        Environment::default(),
-    );
-    let config = EndpointConfig {
-        socket: Socket::Udp(home.config.listen),
-        identity: Identity::new(&home.tls_key).unwrap(),
-        key_check: greeter.key_check(),
-        key_exchange: greeter.key_exchange(),
-        limits: Limits::default(),
-        listen: true,
-        rng_seed: None,
-    };
-    (Endpoint::bind(config).unwrap(), greeter)
-}
-
-async fn serve(endpoint: &Endpoint, greeter: &Greeter) {
-    let (sender, mut sessions) = mpsc::channel(4);
-    let door = endpoint.serve(greeter.listening(), sender);
-    let answer = async {
-        while let Some(session) = sessions.recv().await {
-            tokio::spawn(refuse_all(Arc::new(session)));
-        }
-    };
-    tokio::join!(door, answer);
-}
-
-async fn refuse_all(session: Arc<Session>) {
-    while let Ok(Stream {
-        mut writer,
-        mut reader,
-    }) = session.accept().await
-    {
-        tokio::spawn(async move {
-            let request = reader.message(FrameType::Request, PATIENCE).await;
-            let Ok(v1::Request {
-                request: Some(request),
-            }) = request
-            else {
-                return;
-            };
-            let code = match request {
-                Request::Deliver(_) => WireCode::WrongSender,
-                _ => WireCode::WrongRole,
-            };
-            let refusal = v1::Refusal {
-                code: code as u32,
-                retry_after_ms: 0,
-            };
-            let done = v1::answer::Answer::Done(v1::Done {});
-            for answer in [v1::answer::Answer::Refusal(refusal), done] {
-                let answer = v1::Answer {
-                    envelope: 0,
-                    answer: Some(answer),
-                };
-                writer.put_message(FrameType::Answer, &answer);
-            }
-            let _ = writer.finish().await;
-        });
     }
 }
 
