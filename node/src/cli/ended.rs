@@ -2,7 +2,7 @@
 //! node says so, and no receipt proves it.
 
 use frex_client::{client::GivenUp, environment::Clock, keys::MemberHome};
-use frex_proto::{error::WireCode, id::MessageId, roster::Roster};
+use frex_proto::{delivery::Stage, error::WireCode, id::MessageId, roster::Roster};
 use serde_json::{Value, json};
 
 use super::{failure::Failure, messages, output, time::rfc3339};
@@ -35,6 +35,16 @@ pub fn code(row: &Value) -> WireCode {
             .and_then(|code| code.try_into().ok())
             .unwrap_or_default(),
     )
+}
+
+/// How far that is. Spec: DEL-5.
+#[must_use]
+pub fn stage(code: WireCode) -> Stage {
+    match code {
+        WireCode::Expired => Stage::Expired,
+        WireCode::Recalled => Stage::Recalled,
+        _ => Stage::Undeliverable,
+    }
 }
 
 /// What a row says, for people.
@@ -76,27 +86,22 @@ pub fn keep_all(home: &MemberHome, message: MessageId, rows: &[Value]) -> Result
     })
 }
 
-/// Keeps that a delivery to this node ended, by an order that was given from here.
+/// Keeps that a delivery ended, for those of the message's recipients whom that node serves.
 ///
 /// # Errors
 /// What is kept of the message cannot be changed.
 pub fn keep_of(
     home: &MemberHome,
     message: MessageId,
-    node: &str,
-    code: WireCode,
+    told: &GivenUp,
     roster: &Roster,
 ) -> Result<(), Failure> {
-    let told = GivenUp {
-        node: Some(node.to_owned()),
-        code,
-    };
     messages::change_sent(home, &message.to_string(), |about| {
         let names = about["recipients"].as_array().into_iter().flatten();
         let names: Vec<String> = names
             .filter_map(|name| name.as_str().map(str::to_owned))
             .collect();
-        put(about, row(&told, roster, &names));
+        put(about, row(told, roster, &names));
     })
 }
 

@@ -24,6 +24,7 @@ use prost::Message;
 use serde_json::{Value, json};
 
 use super::{
+    ended,
     failure::{Done, Failure, OrCode, OrFail, PARTIAL},
     files,
     member::{self, SENT_DIR},
@@ -116,7 +117,11 @@ pub fn recall(args: &RecallArgs, json: bool) -> Done {
         for proven in history.receipts.iter().flatten() {
             member::keep_receipt(&home.receipts_dir(), proven)?;
         }
-        let before = stages(&client.roster().current(), &history, &plan.recipients);
+        let roster = client.roster().current();
+        for told in &history.given_up {
+            ended::keep_of(&home, plan.message, told, &roster)?;
+        }
+        let before = stages(&roster, &history, &plan.recipients);
         let words = Words {
             reason: &args.reason,
             cause: Bytes::new(),
@@ -292,7 +297,8 @@ fn show_plan(args: &RecallArgs, plan: &Plan, json: bool) {
     ));
 }
 
-/// How far the message had come for each of them, as far as it is proven.
+/// How far the message had come for each of them: as far as it is proven, or as the home node says
+/// that it ended.
 fn stages(
     roster: &Roster,
     history: &History,
@@ -315,6 +321,14 @@ fn stages(
                 || (unnamed && roster.is_served_by(member, proven.node()));
             if meant {
                 *best = (*best).max(stage);
+            }
+        }
+    }
+    for told in &history.given_up {
+        let node = told.node.as_deref().unwrap_or_default();
+        for (member, best) in &mut known {
+            if roster.is_served_by(member, node) {
+                *best = (*best).max(Some(ended::stage(told.code)));
             }
         }
     }

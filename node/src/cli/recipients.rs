@@ -74,7 +74,7 @@ fn row(member: &str, fate: &Fate) -> Value {
     })
 }
 
-/// Prints the rows; says whether the home node may know more of one.
+/// Prints the rows; says whether for one of them delivery is under way, as far as it is known here.
 pub fn print(rows: &[Value]) -> bool {
     let mut table = output::table(&["RECIPIENT", "STATE", "IT WAS"]);
     for row in rows {
@@ -92,14 +92,8 @@ pub fn print(rows: &[Value]) -> bool {
         table.add_row([text("member"), state, text("was")]);
     }
     output::print_table(&table);
-    let arrived = [
-        Stage::Accepted,
-        Stage::Delivered,
-        Stage::Opened,
-        Stage::Acted,
-    ];
-    let arrived = |row: &Value| arrived.iter().any(|stage| row["state"] == stage.name());
-    !rows.iter().all(arrived)
+    let open = |row: &Value| row["state"].is_null() || row["state"] == Stage::Submitted.name();
+    rows.iter().any(open)
 }
 
 fn is_about(statement: &v1::Statement, member: &str, roster: Option<&Roster>) -> bool {
@@ -132,13 +126,8 @@ fn stated(statement: &v1::Statement) -> Fate {
 
 fn given_up(row: &Value) -> Fate {
     let code = ended::code(row);
-    let stage = match code {
-        WireCode::Expired => Stage::Expired,
-        WireCode::Recalled => Stage::Recalled,
-        _ => Stage::Undeliverable,
-    };
     Fate {
-        stage: Some(stage),
+        stage: Some(ended::stage(code)),
         code: Some(code),
         ..Fate::default()
     }
@@ -154,4 +143,46 @@ fn rows_naming<'a>(
         names.any(|name| name == member)
     };
     rows.as_array().into_iter().flatten().filter(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statement(event: v1::Event, code: WireCode) -> v1::Statement {
+        let mut statement = v1::Statement {
+            recipients: vec!["a".to_owned()],
+            ..v1::Statement::default()
+        };
+        statement.set_event(event);
+        if event == v1::Event::Rejected {
+            statement.code = code as u32;
+        }
+        statement
+    }
+
+    // DEL-5, DEL-46, CLI-27: the greatest of what was heard counts, whoever said it in what order.
+    #[test]
+    fn a_receipt_stands_above_the_home_nodes_word() {
+        let about = json!({
+            "recipients": ["a", "b"],
+            "given_up": [{ "node": "n", "members": ["a"], "code": WireCode::Expired as u16 }],
+        });
+        let state = |statements: &[v1::Statement]| {
+            let rows = rows(&about, statements, None);
+            assert_eq!(rows[1]["state"], Value::Null);
+            ["state", "code_name"].map(|field| rows[0][field].clone())
+        };
+        let rejected = statement(v1::Event::Rejected, WireCode::KeyRetired);
+        let accepted = statement(v1::Event::Accepted, WireCode::Unknown);
+        assert_eq!(state(&[]), ["EXPIRED", "EXPIRED"].map(Value::from));
+        assert_eq!(
+            state(std::slice::from_ref(&rejected)),
+            ["REJECTED", "KEY_RETIRED"].map(Value::from)
+        );
+        assert_eq!(
+            state(&[accepted, rejected]),
+            ["ACCEPTED".into(), Value::Null]
+        );
+    }
 }

@@ -13,12 +13,13 @@ use super::{
     failure::{Done, Failure},
     files,
     member::{self, INBOX_DIR},
-    messages::{self, RECALLS},
+    messages::{self, BEGUN, RECALLS},
     output, receipt, recipients,
+    time::rfc3339,
 };
 
 /// Fields of a sent message that are shown as rows of their own.
-const SHOWN_APART: [&str; 4] = ["v", "recipients", GIVEN_UP, RECALLS];
+const SHOWN_APART: [&str; 5] = ["v", "recipients", GIVEN_UP, RECALLS, BEGUN];
 
 /// What is said of one message.
 struct Shown {
@@ -117,9 +118,20 @@ impl Shown {
                 dir.display()
             ));
         }
+        for row in rows(BEGUN) {
+            let id = output::clean(row["message"].as_str().unwrap_or_default());
+            output::data(format_args!(
+                "recall begun {id}, to which the node did not answer; the same frex recall again asks it"
+            ));
+        }
         if open {
+            let expires_ms = self.about["expires_ms"].as_u64().unwrap_or(u64::MAX);
+            let what = match expires_ms <= Clock::System.now_ms() {
+                true => format!("its time was over at {}", rfc3339(expires_ms)),
+                false => "this is what the folder knows".to_owned(),
+            };
             output::message(format_args!(
-                "note: this is what the folder knows; what the node knows by now: frex receipt fetch {} {}",
+                "note: {what}; how far it has come, the node says: frex receipt fetch {} {}",
                 output::clean(self.about["message"].as_str().unwrap_or_default()),
                 dir.display()
             ));

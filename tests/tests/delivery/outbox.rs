@@ -139,8 +139,23 @@ fn beginnings_of_ids_are_taken(frex: &Frex, message: &str) {
     fs::remove_file(twin).unwrap();
 }
 
-// DEL-32, DEL-33, DEL-34, DEL-37, DEL-43, DEL-46, CLI-21, CLI-22, CLI-23, CLI-24, CLI-27, CLI-28: a destination is down;
-// what waits says why, what expires is kept, what is dropped is told; and no kill -9 changes that.
+/// The plan says that the sender was told before why it ended, and that nothing else is told now.
+fn dropping_is_planned(frex: &Frex, late: &str) {
+    let planned = order(frex, &["drop"], &late[..12], &[]);
+    let plan = planned.json();
+    assert_eq!(
+        (planned.exit, &plan["confirmed"], &plan["message"]),
+        (Some(0), &Value::Bool(false), &late.into())
+    );
+    assert!(
+        has(&plan["deliveries"][0], "step", "goes on seeing EXPIRED"),
+        "{plan}"
+    );
+}
+
+// DEL-32, DEL-33, DEL-34, DEL-37, DEL-43, DEL-46, CLI-21, CLI-22, CLI-23, CLI-24, CLI-27, CLI-28,
+// CLI-29: a destination is down; what waits says why, what expires is kept, what is dropped is told;
+// and no kill -9 changes that.
 #[test]
 fn what_waits_says_why_and_no_order_is_forgotten() {
     let dir = tempfile::tempdir().unwrap();
@@ -170,17 +185,7 @@ fn what_waits_says_why_and_no_order_is_forgotten() {
     assert_eq!(ended[0]["node"], RECEIVER_NODE, "{ended}");
     assert_eq!(ended[0]["members"][0], RECEIVER, "{ended}");
     assert_eq!(fate(&frex, &late), ["EXPIRED", "EXPIRED"].map(Value::from));
-    let planned = order(&frex, &["drop"], &late[..12], &[]);
-    let plan = planned.json();
-    assert_eq!(
-        (planned.exit, &plan["confirmed"], &plan["message"]),
-        (Some(0), &Value::Bool(false), &late.as_str().into())
-    );
-    // It was told before why it ended, and nothing else is told now.
-    assert!(
-        has(&plan["deliveries"][0], "step", "goes on seeing EXPIRED"),
-        "{plan}"
-    );
+    dropping_is_planned(&frex, &late);
     until_state(&frex, &late, "dead");
     assert_eq!(order(&frex, &["drop"], &late, &["--confirm"]).exit, Some(0));
     let node = killed_and_started(&frex, SENDER, node);

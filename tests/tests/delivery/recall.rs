@@ -183,7 +183,8 @@ fn a_ping_goes_the_whole_way_and_is_shown_to_nobody() {
     scene.stop();
 }
 
-// RCL-8, RCL-9, RCL-10, RCL-12, RCL-13, RCL-20, CLI-27, CLI-28, DEL-46: as far as it can be withdrawn, and everybody knows how far.
+// RCL-8, RCL-9, RCL-10, RCL-12, RCL-13, RCL-20, CLI-27, CLI-28, CLI-30, DEL-46: as far as it can be
+// withdrawn, and everybody knows how far.
 #[test]
 fn a_message_is_withdrawn_before_it_leaves_before_it_is_read_and_after() {
     let mut scene = Scene::new(&[SENDER, POLICE, CLEARING]);

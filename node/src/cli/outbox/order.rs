@@ -1,7 +1,7 @@
 //! `frex outbox requeue` and `frex outbox drop`.
 
 use frex_client::{
-    client::{Client, Delivery},
+    client::{Client, Delivery, GivenUp},
     keys::MemberHome,
 };
 use frex_proto::{
@@ -134,7 +134,8 @@ async fn drop_all(
             let what = format!("the delivery to {} is not dropped", one.node);
             client.drop_delivery(&one.key).await.or_fail(what)?;
             if let Some(code) = sender_sees(one).filter(|_| is_own(home, one)) {
-                ended::keep_of(home, one.message, &one.node, code, &roster)?;
+                let node = Some(one.node.clone());
+                ended::keep_of(home, one.message, &GivenUp { node, code }, &roster)?;
             }
         }
     }

@@ -36,7 +36,7 @@ pub(super) fn take(home: &MemberHome, message: MessageId, recall: &str) -> Resul
         let mut recalls = without(about, RECALLS, &id);
         let begun = about[BEGUN].as_array().into_iter().flatten();
         recalls.extend(begun.filter(|one| one["message"] == id).cloned());
-        about[BEGUN] = without(about, BEGUN, &id).into();
+        end(about, &id);
         let withdrawn = |member: &Value| {
             let from = recalls.iter().filter_map(|one| one["from"].as_array());
             from.flatten().any(|one| one == member)
@@ -75,8 +75,18 @@ pub(super) async fn settle(client: &Client, home: &MemberHome, plan: &Plan) -> R
 /// The node has never had it.
 fn forget(home: &MemberHome, plan: &Plan, recall: &str) -> Result<(), Failure> {
     messages::change_sent(home, &plan.message.to_string(), |about| {
-        about[BEGUN] = without(about, BEGUN, &recall.into()).into();
+        end(about, &recall.into());
     })
+}
+
+fn end(about: &mut Value, recall: &Value) {
+    let begun = without(about, BEGUN, recall);
+    match (begun.is_empty(), about.as_object_mut()) {
+        (true, Some(fields)) => {
+            fields.remove(BEGUN);
+        }
+        _ => about[BEGUN] = begun.into(),
+    }
 }
 
 fn without(about: &Value, field: &str, recall: &Value) -> Vec<Value> {
