@@ -26,7 +26,7 @@ use frex_proto::{
 use serde_json::{Value, json};
 
 use super::{
-    SendArgs,
+    SendArgs, ended,
     failure::{Done, Failure, OrCode, OrFail},
     files,
     member::{self, ABOUT_BYTES_MAX, SENT_DIR},
@@ -445,8 +445,8 @@ impl<'a> Ear<'a> {
                 let node = node_of(self.roster, &member);
                 self.set(&[member], member::stage_name(stage), node, None, &receipt)?;
             }
-            News::Undeliverable { code } => {
-                let note = format!("delivery to a node was given up: {code}");
+            News::Undeliverable { node, code } => {
+                let note = ended::note(node.as_deref(), code);
                 self.heard.notes.push(note);
             }
             News::Delayed { retry_after, .. } => {

@@ -137,7 +137,7 @@ async fn pass_on(
             cause: cause.clone(),
             wait: WAIT,
         };
-        let told = recall::send(client, home, &plan, &words).await?;
+        let (_, told) = recall::send(client, home, &plan, &words).await?;
         match told.refused {
             _ if told.taken => count += 1,
             // It never left.
