@@ -93,6 +93,8 @@ codes! {
     BadProof = 2005, "BAD_PROOF", 20, Peer, Never, "a log proof does not verify", "Keep both checkpoints: they may be evidence against the log";
     /// A key with a companion has signed by one of the two alone.
     HalfSigned = 2006, "HALF_SIGNED", 20, Peer, Never, "of a key that must sign by Ed25519 and ML-DSA-65 one signature is missing", "Sign with the whole key, as the roster lists it; see what is here with: frex key ls DIR";
+    /// Two histories of one log.
+    Forked = 2007, "FORKED", 20, Peer, Never, "a log has signed two checkpoints that contradict each other", "Keep the evidence and tell the governance: frex log evidence DIR";
     /// A stranger, or a key the roster does not list.
     NotTrusted = 3001, "NOT_TRUSTED", 21, Peer, AfterRosterUpdate, "the peer's key is not in the roster", "Ask the federation to list it, then install the new roster: frex roster install FILE";
     /// Revoked or suspended.
@@ -181,6 +183,8 @@ codes! {
     KeyUnusable = 6011, "KEY_UNUSABLE", 78, Caller, Never, "a key file cannot be used", "Restore it from a backup; see how the others are: frex key ls DIR";
     /// A key of our own has ended, and what must be signed now is not signed with it.
     KeyEnded = 6013, "KEY_ENDED", 78, Caller, AfterRosterUpdate, "the time of a key held here is over", "Start the node again to take up the next one; without one, make it: frex key rotate log DIR";
+    /// Others have seen more of our own log than is here.
+    LogRolledBack = 6016, "LOG_ROLLED_BACK", 20, Environment, Never, "others have seen entries of this node's log that are not here any more", "The directory is an old copy: bring back the newer one, and do not start this one";
     /// This program was built without what is asked for.
     NotBuilt = 6015, "NOT_BUILT", 78, Caller, Never, "this program was built without the support for keys in a token", "Build one that has it: cargo build --release --bin frex --features pkcs11";
 }

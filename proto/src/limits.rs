@@ -164,6 +164,12 @@ pub const STAGED_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1000;
 /// How long a recipient's node keeps an attachment after the last of its members has confirmed,
 /// and at most after the expiry, milliseconds: 7 days. Spec: LIM-79.
 pub const ATTACHMENT_GRACE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// Nodes whose cosignatures count. Spec: LIM-81.
+pub const WITNESSES_MAX: usize = 32;
+/// Checkpoint that a statement names, with the log's signature alone. Spec: LIM-82.
+pub const SEEN_CHECKPOINT_BYTES_MAX: usize = 1024;
+/// Request of a log to its witness: old size, proof and checkpoint. Spec: LIM-83.
+pub const ADD_CHECKPOINT_BYTES_MAX: usize = 16 * 1024;
 
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte

@@ -14,6 +14,7 @@ pub mod proof;
 pub mod tile;
 pub mod tlog_proof;
 pub mod tree;
+pub mod witness;
 
 pub use checkpoint::CheckpointError;
 pub use leaf::LeafError;
@@ -135,6 +136,26 @@ pub struct WitnessVerifier {
     pub name: String,
     /// The witness's key.
     pub key: VerifyingKey,
+}
+
+/// How many cosignatures, and whose, make a checkpoint of one log final. Spec: WIT-1.
+#[derive(Debug, Clone)]
+pub struct WitnessPolicy {
+    /// Whose count.
+    pub witnesses: Vec<WitnessVerifier>,
+    /// How many of them.
+    pub quorum: usize,
+}
+
+/// What a log asks of a witness. Spec: WIT-3.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddCheckpoint {
+    /// Size of the checkpoint that the witness cosigned before; 0: none.
+    pub old_size: u64,
+    /// Leads from there to the checkpoint.
+    pub proof: Vec<Hash>,
+    /// The signed note.
+    pub checkpoint: Bytes,
 }
 
 /// A witness's word that it saw a checkpoint and that it is consistent with all earlier ones.

@@ -53,6 +53,9 @@ pub struct Statement {
     pub member_statement: Bytes,
     /// The roster that came into force, with a change of trust.
     pub roster: Option<RosterRef>,
+    /// The checkpoint of another log that was seen, or two that contradict each other: each a note
+    /// with the log's own signature alone.
+    pub checkpoints: Vec<Bytes>,
 }
 
 /// A receipt of the right shape, not believed. Spec: RCP-1.

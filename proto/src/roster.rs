@@ -34,6 +34,7 @@ mod merge;
 mod proposal;
 mod scan;
 pub mod succession;
+mod witness;
 
 pub use card::Card;
 pub use country::is_country;
@@ -154,12 +155,22 @@ pub struct Roster {
     root_chain: Vec<RootRef>,
     freshness: Option<Freshness>,
     allow_classical: bool,
+    witnessing: Option<Witnessing>,
     members: BTreeMap<String, Member>,
     nodes: BTreeMap<String, Node>,
     tls: BTreeMap<[u8; 32], TlsKey>,
     payload: Bytes,
     bytes: Bytes,
     state_sha256: Hash,
+}
+
+/// Whose cosignatures make what a log says final. Spec: ROS-52.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witnessing {
+    /// Node ids.
+    pub nodes: Vec<String>,
+    /// How many of them, the log's own node not among them.
+    pub quorum: usize,
 }
 
 /// A statement that no newer roster exists, good as long as the key that signed it. Spec: ROS-10.
@@ -412,6 +423,9 @@ pub enum Fault {
     /// The operator is not a member of the roster.
     #[error("the operator is not a listed member")]
     UnknownOperator,
+    /// A witness is not listed, listed twice or has no witness key, or the quorum cannot be met.
+    #[error("the witnesses or their quorum do not fit the nodes")]
+    BadWitnessing,
     /// Epoch zero.
     #[error("the log epoch is zero")]
     BadEpoch,

@@ -388,6 +388,16 @@ pub struct Node {
     #[prost(message, repeated, tag = "7")]
     pub earlier_log_keys: ::prost::alloc::vec::Vec<PublicKey>,
 }
+/// Whose cosignatures make a receipt final.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Witnessing {
+    /// ids of nodes that have a witness key
+    #[prost(string, repeated, tag = "1")]
+    pub nodes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// how many of them must cosign, the log's own node not among them
+    #[prost(uint32, tag = "2")]
+    pub quorum: u32,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Roster {
     #[prost(string, tag = "1")]
@@ -411,6 +421,8 @@ pub struct Roster {
     pub transport: ::core::option::Option<TransportPolicy>,
     #[prost(uint32, repeated, tag = "10")]
     pub critical: ::prost::alloc::vec::Vec<u32>,
+    #[prost(message, optional, tag = "11")]
+    pub witnessing: ::core::option::Option<Witnessing>,
 }
 /// A node's addresses and transport keys, as its operator states them.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -658,6 +670,9 @@ pub struct Statement {
     /// TRUST_CHANGE: the hash of its payload
     #[prost(bytes = "bytes", tag = "11")]
     pub roster_sha256: ::prost::bytes::Bytes,
+    /// PEER_SEEN: what was seen; FORK_EVIDENCE: two that contradict
+    #[prost(bytes = "bytes", repeated, tag = "12")]
+    pub checkpoints: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
 /// A member's own word on what became of an envelope; signed by its identity key.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -827,7 +842,7 @@ pub struct Hello {
 /// Opens every stream but the first.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Request {
-    #[prost(oneof = "request::Request", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13")]
+    #[prost(oneof = "request::Request", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15")]
     pub request: ::core::option::Option<request::Request>,
 }
 /// Nested message and enum types in `Request`.
@@ -860,6 +875,10 @@ pub mod request {
         PutAttachment(super::PutAttachment),
         #[prost(message, tag = "13")]
         GetAttachment(super::GetAttachment),
+        #[prost(message, tag = "14")]
+        AddCheckpoint(super::AddCheckpoint),
+        #[prost(message, tag = "15")]
+        GetSeen(super::GetSeen),
     }
 }
 /// Client to home node: `envelopes` ENVELOPE frames follow.
@@ -900,13 +919,33 @@ pub struct GetReceipts {
     #[prost(bytes = "bytes", tag = "1")]
     pub message_id: ::prost::bytes::Bytes,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetProof {
     #[prost(uint64, tag = "1")]
     pub index: u64,
     /// 0: the newest checkpoint
     #[prost(uint64, tag = "2")]
     pub size: u64,
+    /// whose log; empty: of the node that is asked
+    #[prost(string, tag = "3")]
+    pub node: ::prost::alloc::string::String,
+    /// under the newest checkpoint that enough witnesses have cosigned
+    #[prost(bool, tag = "4")]
+    pub witnessed: bool,
+}
+/// To a witness: cosign my log's newest checkpoint. It answers with its cosignature, or with the
+/// checkpoint from which it must be led here.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddCheckpoint {
+    /// as C2SP tlog-witness has it: old size, consistency proof, checkpoint
+    #[prost(bytes = "bytes", tag = "1")]
+    pub body: ::prost::bytes::Bytes,
+}
+/// To a node: the newest checkpoint of a log that you have seen.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetSeen {
+    #[prost(string, tag = "1")]
+    pub origin: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetCheckpoint {
@@ -1010,7 +1049,7 @@ pub struct Answer {
     /// position in the request
     #[prost(uint32, tag = "1")]
     pub envelope: u32,
-    #[prost(oneof = "answer::Answer", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10")]
+    #[prost(oneof = "answer::Answer", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
     pub answer: ::core::option::Option<answer::Answer>,
 }
 /// Nested message and enum types in `Answer`.
@@ -1035,6 +1074,8 @@ pub mod answer {
         Attachment(super::AttachmentState),
         #[prost(message, tag = "10")]
         GivenUp(super::GivenUp),
+        #[prost(message, tag = "11")]
+        Cosigned(super::Cosigned),
     }
 }
 /// No further answer follows on this stream.
@@ -1095,6 +1136,13 @@ pub struct OutboxPage {
     /// where the next page begins; empty: there is none
     #[prost(bytes = "bytes", tag = "2")]
     pub next: ::prost::bytes::Bytes,
+}
+/// A witness's word on a checkpoint.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Cosigned {
+    /// a signature line of a note
+    #[prost(bytes = "bytes", tag = "1")]
+    pub line: ::prost::bytes::Bytes,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Proof {

@@ -27,6 +27,7 @@ impl Statement {
             other_envelope_id: None,
             member_statement: Bytes::new(),
             roster: None,
+            checkpoints: Vec::new(),
         }
     }
 
@@ -50,6 +51,7 @@ impl Statement {
             other_envelope_id: optional(&wire.other_envelope_id, EnvelopeId::from_slice)?,
             member_statement: wire.member_statement,
             roster: roster_ref(wire.roster_version, &wire.roster_sha256)?,
+            checkpoints: wire.checkpoints,
         };
         statement.judge()?;
         Ok(statement)
@@ -75,6 +77,7 @@ impl Statement {
             roster_sha256: self
                 .roster
                 .map_or_else(Bytes::new, |roster| Bytes::copy_from_slice(&roster.sha256)),
+            checkpoints: self.checkpoints.clone(),
         };
         let bytes = wire.encode_to_vec();
         if bytes.len() > limits::STATEMENT_BYTES_MAX {
@@ -104,6 +107,15 @@ impl Statement {
             return Err(StatementError::Field);
         }
         if (self.event == Event::TrustChange) != self.roster.is_some() {
+            return Err(StatementError::Field);
+        }
+        let checkpoints = match self.event {
+            Event::PeerSeen => 1,
+            Event::ForkEvidence => 2,
+            _ => 0,
+        };
+        let fits = |note: &Bytes| (1..=limits::SEEN_CHECKPOINT_BYTES_MAX).contains(&note.len());
+        if self.checkpoints.len() != checkpoints || !self.checkpoints.iter().all(fits) {
             return Err(StatementError::Field);
         }
         Ok(())
@@ -177,6 +189,13 @@ mod tests {
         }
     }
 
+    fn seen(event: Event, count: usize) -> Statement {
+        Statement {
+            checkpoints: vec![Bytes::from_static(b"a note"); count],
+            ..Statement::new(event, "node-b")
+        }
+    }
+
     // RCP-2
     #[test]
     fn statements_of_every_event_read_back() {
@@ -216,9 +235,9 @@ mod tests {
             about(Event::Forwarded),
             about(Event::Erased),
             trusted,
-            Statement::new(Event::PeerSeen, "node-b"),
+            seen(Event::PeerSeen, 1),
             Statement::new(Event::Operator, "node-b"),
-            Statement::new(Event::ForkEvidence, "node-b"),
+            seen(Event::ForkEvidence, 2),
         ] {
             let bytes = statement.encode().expect("within the rules");
             assert_eq!(Statement::parse(&bytes), Ok(statement));

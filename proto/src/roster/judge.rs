@@ -9,6 +9,7 @@ use super::{
     ledger::{KeyLedger, check_count},
     merge,
     scan::count_field,
+    witness,
 };
 use crate::{
     id::{KeyId, check_name},
@@ -58,6 +59,7 @@ impl Roster {
         let mut members = entry::members(&listed.members, &mut keys)?;
         let mut nodes = entry::nodes(&listed.nodes, &mut keys)?;
         entry::check_references(&listed, &members, &nodes)?;
+        let witnessing = witness::judge(listed.witnessing.as_ref(), &nodes)?;
         let mut tls = std::collections::BTreeMap::new();
         for (position, doc) in bundle.member_docs.iter().enumerate() {
             let doc = docs::open(
@@ -88,6 +90,7 @@ impl Roster {
             allow_classical: listed
                 .transport
                 .is_some_and(|policy| policy.allow_classical_key_exchange),
+            witnessing,
             members,
             nodes,
             tls,
