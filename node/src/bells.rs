@@ -71,6 +71,7 @@ pub struct Bells {
     node: String,
     outbox: Queues,
     inbox: Queues,
+    log: watch::Sender<()>,
     listeners: Mutex<BTreeMap<MessageKey, Vec<(u64, Ear)>>>,
     next: AtomicU64,
 }
@@ -95,6 +96,7 @@ impl Bells {
             node: node.to_owned(),
             outbox: Queues::default(),
             inbox: Queues::default(),
+            log: watch::Sender::default(),
             listeners: Mutex::default(),
             next: AtomicU64::new(0),
         }
@@ -110,6 +112,13 @@ impl Bells {
     #[must_use]
     pub fn inbox(&self, member: &str) -> watch::Receiver<()> {
         self.inbox.subscribe(member)
+    }
+
+    /// Rings when the log has grown by more than sights of other logs: those do not need to be
+    /// witnessed, or two idle nodes would keep each other busy. Spec: WIT-7.
+    #[must_use]
+    pub fn log(&self) -> watch::Receiver<()> {
+        self.log.subscribe()
     }
 
     /// Rings an outbox again: something that waited before is to be looked at now.
@@ -179,6 +188,9 @@ impl Bells {
         let Ok(message) = record.message.as_ref().try_into().map(MessageKey) else {
             return;
         };
+        if records::has_leaf(kind) && kind != records::SEEN_LOGGED {
+            self.log.send_replace(());
+        }
         if kind == records::SENT || kind == records::STAGE {
             for node in &record.nodes {
                 self.outbox.ring(node);

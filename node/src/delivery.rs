@@ -17,6 +17,7 @@ use crate::{ledger::records::OutboxItem, shared::Shared, suspension::Suspensions
 mod attachments;
 pub mod breaker;
 pub mod desk;
+pub mod dial;
 pub mod request;
 pub mod slots;
 pub mod watch;

@@ -61,6 +61,8 @@ pub enum Table {
     Dead = 6,
     /// Which record needs which attachment, and until when.
     Attachment = 7,
+    /// The newest that was seen of each log.
+    Seen = 8,
 }
 
 /// A key gets a value, or loses it.

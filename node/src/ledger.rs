@@ -11,7 +11,7 @@ use frex_proto::{
     id::{EnvelopeId, MessageId},
     keys::SigningError,
     label::{self, Hash},
-    log,
+    log::{self, Checkpoint},
     roster::RosterRef,
     v1,
 };
@@ -40,6 +40,15 @@ impl MessageKey {
             b"\0",
             &message_id.0,
         ]);
+        let mut key = [0; 16];
+        key.copy_from_slice(&hash[..16]);
+        Self(key)
+    }
+
+    /// The key of what concerns a log.
+    #[must_use]
+    pub fn of_log(origin: &str) -> Self {
+        let hash = label::sha256(&[b"frex/node/log\0", origin.as_bytes()]);
         let mut key = [0; 16];
         key.copy_from_slice(&hash[..16]);
         Self(key)
@@ -166,6 +175,10 @@ pub enum Entry {
     },
     /// What became of an attachment that a recorded envelope needed.
     Attachment(AttachmentEntry),
+    /// More was seen of another log, unless something else was seen meanwhile.
+    Seen(SeenEntry),
+    /// Enough witnesses have cosigned this checkpoint of the own log.
+    Cosigned(Bytes),
 }
 
 /// What may be ordered of one delivery.
@@ -186,6 +199,19 @@ pub struct AttachmentEntry {
     pub row: Bytes,
     /// From when on it is not needed; absent: it is gone.
     pub until_ms: Option<u64>,
+}
+
+/// What was seen of another log.
+#[derive(Debug, Clone)]
+pub struct SeenEntry {
+    /// What was known of it before: size and root. It must still be so.
+    pub known: (u64, Hash),
+    /// The head that extends that.
+    pub head: Checkpoint,
+    /// The head as the log signed it, without cosignatures.
+    pub checkpoint: Bytes,
+    /// Whether it does not extend what is known, but contradicts it.
+    pub contradicts: bool,
 }
 
 /// A member's stage statement on an item of its inbox.

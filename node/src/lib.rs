@@ -30,4 +30,5 @@ pub mod node;
 pub mod recall;
 pub mod shared;
 pub mod suspension;
+pub mod witness;
 pub mod workers;

@@ -19,6 +19,7 @@ use crate::{
     intake::{Arrived, Heading, Intake, Verdict},
     ledger::Outcome,
     shared::Shared,
+    witness::judge,
 };
 
 mod arrive;
@@ -177,11 +178,23 @@ async fn answer(shared: Arc<Shared>, session: Session, place: Arc<Place>, stream
                 attachment::give(&shared, id, &get, &mut reader, &mut writer).await
             }
             (R::Relay(relay), Node) => relay::serve(&shared, id, relay, &mut writer).await,
-            (R::GetProof(get), _) => query::proof(&shared, &get, &mut writer),
+            (R::GetProof(get), role) => query::proof(&shared, &get, role, &mut writer).await,
             (R::GetCheckpoint(get), _) => query::checkpoint(&shared, &get, &mut writer),
             (R::GetRoster(get), _) => roster::tell(&shared, &get, &mut writer).await,
             (R::OfferRoster(offer), _) => {
                 roster::hear(&shared, &offer, &mut reader, &mut writer).await
+            }
+            (R::AddCheckpoint(add), Node) => {
+                let answer = judge::add_checkpoint(&shared, id, &add.body).await;
+                answer
+                    .map(|answer| put_answer(&mut writer, 0, answer))
+                    .map_err(Refused)
+            }
+            (R::GetSeen(get), _) => {
+                let answer = judge::newest_seen(&shared, &get);
+                answer
+                    .map(|answer| put_answer(&mut writer, 0, answer))
+                    .map_err(Refused)
             }
             _ => Err(Refused(WireCode::WrongRole)),
         }

@@ -47,6 +47,8 @@ pub struct NodeParts {
     pub tls_key: SigningKey,
     /// Signs its log.
     pub log_key: SigningKey,
+    /// Cosigns other logs, if this node is a witness.
+    pub witness_key: Option<SigningKey>,
     /// Who belongs to the federation.
     pub roster: RosterHandle,
     /// What every later roster is judged from.
@@ -70,6 +72,16 @@ pub enum StartError {
     /// The roster lists another log key, and the one held here has ended.
     #[error("the log key in this directory has ended, and the roster lists another")]
     LogKeyEnded,
+    /// This directory is an old copy.
+    #[error(
+        "a witness has seen this log with {seen} entries, which do not lead to the {here} that are here"
+    )]
+    RolledBack {
+        /// At the witness.
+        seen: u64,
+        /// Here.
+        here: u64,
+    },
     /// The socket or TLS refuses.
     #[error("cannot listen")]
     Listen(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -84,6 +96,7 @@ impl From<&StartError> for WireCode {
             StartError::Ledger(error) => error.into(),
             StartError::NotListed => Self::NotTrusted,
             StartError::LogKeyEnded => Self::KeyEnded,
+            StartError::RolledBack { .. } => Self::LogRolledBack,
             StartError::Listen(_) => Self::BadConfig,
             StartError::Thread(_) => Self::StorageFailed,
         }

@@ -22,6 +22,7 @@ use crate::{
     ledger::query::Ledger,
     metrics::Metrics,
     suspension::SuspensionHandle,
+    witness::{Links, Witness},
     workers::Workers,
 };
 
@@ -71,6 +72,10 @@ pub struct Shared {
     pub leases: Leases,
     /// How it stands with each destination.
     pub desks: Desks,
+    /// What it is as a witness of other logs, if it is one.
+    pub witness: Option<Witness>,
+    /// Sessions for questions about logs.
+    pub links: Links,
 }
 
 /// The public halves of the keys that a node was started with.

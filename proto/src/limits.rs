@@ -164,6 +164,8 @@ pub const STAGED_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1000;
 /// How long a recipient's node keeps an attachment after the last of its members has confirmed,
 /// and at most after the expiry, milliseconds: 7 days. Spec: LIM-79.
 pub const ATTACHMENT_GRACE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// How often a sight of one log is stated in another at most, milliseconds. Spec: LIM-84.
+pub const SEEN_LOGGED_MS: u64 = 5 * 60 * 1000;
 /// Nodes whose cosignatures count. Spec: LIM-81.
 pub const WITNESSES_MAX: usize = 32;
 /// Checkpoint that a statement names, with the log's signature alone. Spec: LIM-82.

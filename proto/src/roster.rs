@@ -36,6 +36,8 @@ mod scan;
 pub mod succession;
 mod witness;
 
+pub use witness::Finality;
+
 pub use card::Card;
 pub use country::is_country;
 pub(crate) use docs::is_host_port;

@@ -9,6 +9,7 @@ use frex_proto::{
     label::Hash,
     limits,
     log::{Checkpoint, CheckpointError, LogVerifier, ProofError, checkpoint, proof},
+    roster::Finality,
     v1,
     wire::{FrameError, FrameType},
 };
@@ -41,6 +42,9 @@ pub enum QueryError {
     /// The log does not contain what it must. Keep both checkpoints: they may be evidence.
     #[error(transparent)]
     Proof(#[from] ProofError),
+    /// What would be a final receipt does not hold. Keep both: they may be evidence.
+    #[error("the receipt does not hold: {}", .0.error)]
+    Unproven(Box<Unproven>),
 }
 
 impl From<&QueryError> for WireCode {
@@ -52,6 +56,7 @@ impl From<&QueryError> for WireCode {
             QueryError::UnknownLog => Self::NotTrusted,
             QueryError::Checkpoint(_) => Self::BadSignature,
             QueryError::Proof(error) => (*error).into(),
+            QueryError::Unproven(unproven) => unproven.error.into(),
         }
     }
 }
@@ -159,7 +164,10 @@ impl Client {
     /// [`QueryError`]; a failed proof is evidence against the node.
     pub async fn prove_entry(&self, index: u64, leaf: &Hash) -> Result<LogHead, QueryError> {
         let log = self.home_log()?;
-        let request = v1::GetProof { index, size: 0 };
+        let request = v1::GetProof {
+            index,
+            ..v1::GetProof::default()
+        };
         let answer = self
             .ask_one(v1::request::Request::GetProof(request))
             .await?;
@@ -173,6 +181,41 @@ impl Client {
             checkpoint: head,
             note: answer.checkpoint,
         })
+    }
+
+    /// The same receipt under the newest head of its log that enough witnesses have cosigned: nobody
+    /// can take back any more what it states. Spec: WIT-12.
+    ///
+    /// # Errors
+    /// [`QueryError`]; [`WireCode::NotFound`] inside while there is no such head.
+    pub async fn finalize(&self, proven: &ProvenReceipt) -> Result<ProvenReceipt, QueryError> {
+        let roster = self.0.roster.current();
+        let verified = &proven.verified;
+        let request = v1::GetProof {
+            index: verified.index,
+            node: proven.node().to_owned(),
+            witnessed: true,
+            ..v1::GetProof::default()
+        };
+        let answer = self
+            .ask_one(v1::request::Request::GetProof(request))
+            .await?;
+        let v1::answer::Answer::Proof(answer) = answer else {
+            return Err(TransportError::from(FrameError::Malformed).into());
+        };
+        let receipt = v1::Receipt {
+            hashes: answer.hashes,
+            checkpoint: answer.checkpoint,
+            ..proven.receipt.clone()
+        };
+        let envelope = verified.statement.envelope_id;
+        let proven = self.0.verifier.prove(receipt, envelope);
+        let proven = proven.map_err(|unproven| QueryError::Unproven(Box::new(unproven)))?;
+        match roster.finality(proven.node(), &proven.receipt.checkpoint) {
+            Ok(Finality::Final(_)) => Ok(proven),
+            Ok(_) => Err(QueryError::Refused(WireCode::NotFound)),
+            Err(error) => Err(CheckpointError::from(error).into()),
+        }
     }
 
     /// A time that has passed also by the clock of the node that answers. Spec: LOG-23.

@@ -92,6 +92,7 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
         config: home.config,
         tls_key: home.tls_key,
         log_key: home.log_key,
+        witness_key: None,
         roster: RosterHandle::new(home.roster),
         anchor,
         execution: Execution::Threads,

@@ -1,6 +1,6 @@
 //! The worker of one destination: connects, keeps requests in flight, tries again.
 
-use std::{collections::VecDeque, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{collections::VecDeque, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use frex_client::transport::{Session, TransportError};
@@ -14,7 +14,7 @@ use tokio::{sync::watch, task::JoinSet, time::Instant};
 use super::{
     Attempt, Report, attachments,
     desk::{Desk, Link},
-    request,
+    dial, request,
 };
 use crate::{
     ledger::{LedgerError, records::LANES},
@@ -73,7 +73,7 @@ impl Worker {
             if !self.wait_for_work().await {
                 continue;
             }
-            match self.connect().await {
+            match dial::dial(&self.shared, self.desk.node()).await {
                 Ok(session) => {
                     self.backoff.alive();
                     self.desk.set_link(Link::Up);
@@ -215,24 +215,6 @@ impl Worker {
         }
     }
 
-    async fn connect(&self) -> Result<Session, TransportError> {
-        let roster = self.shared.roster();
-        let node = roster
-            .node(self.desk.node())
-            .ok_or(TransportError::NotTrusted)?;
-        let greeting = self.shared.greeter.dialling(self.desk.node());
-        let mut failure = TransportError::Unreachable;
-        for address in node.addresses_at(self.shared.now_ms()) {
-            for address in resolve(address).await {
-                match self.shared.endpoint.dial(address, &greeting).await {
-                    Ok(session) => return Ok(session),
-                    Err(error) => failure = error,
-                }
-            }
-        }
-        Err(failure)
-    }
-
     /// Keeps requests in flight until the session ends.
     async fn exchange(&mut self, session: &Session) -> TransportError {
         let (shared, desk) = (self.shared.clone(), self.desk.clone());
@@ -363,16 +345,5 @@ impl Worker {
     async fn index_failed(&self, error: &LedgerError) {
         tracing::error!(error = ?error, "the outbox cannot be read");
         tokio::time::sleep(INDEX_PAUSE).await;
-    }
-}
-
-/// Addresses behind `host:port`; an address in figures asks no resolver.
-async fn resolve(address: &str) -> Vec<SocketAddr> {
-    if let Ok(address) = address.parse() {
-        return vec![address];
-    }
-    match tokio::net::lookup_host(address).await {
-        Ok(found) => found.collect(),
-        Err(_) => Vec::new(),
     }
 }

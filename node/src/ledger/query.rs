@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     Entry, Job, LedgerError, MessageKey, Outcome,
     publish::{Publisher, Tail},
-    records::{self, DeadLetter, OutboxItem, Record},
+    records::{self, DeadLetter, OutboxItem, Record, SeenLog},
 };
 use crate::{
     index::{Index, Table},
@@ -110,6 +110,29 @@ impl Ledger {
             .into_iter()
             .map(|position| Ok((position, self.read(position)?)))
             .collect()
+    }
+
+    /// The newest that was seen of another log.
+    ///
+    /// # Errors
+    /// Index damage.
+    pub fn seen(&self, origin: &str) -> Result<Option<SeenLog>, LedgerError> {
+        let value = self.index.get(Table::Seen, &records::seen_key(origin))?;
+        let seen = value.map(SeenLog::decode).transpose();
+        seen.map_err(|_| LedgerError::Record)
+    }
+
+    /// The newest checkpoint of the own log that is final; empty while there is none.
+    ///
+    /// # Errors
+    /// Index or journal damage.
+    pub fn cosigned(&self) -> Result<Bytes, LedgerError> {
+        let Some(value) = self.index.get(Table::Seen, records::COSIGNED_KEY)? else {
+            return Ok(Bytes::new());
+        };
+        let position = value.as_ref().try_into().map_err(|_| LedgerError::Record)?;
+        let record = self.read(Position::from_u64(u64::from_be_bytes(position)))?;
+        Ok(record.record.seen.unwrap_or_default().checkpoint)
     }
 
     /// Whether an envelope of this message was sent from here.

@@ -49,11 +49,22 @@ pub const WITHDRAWN: RecordKind = RecordKind(15);
 pub const ATTACHMENT_RELEASED: RecordKind = RecordKind(13);
 /// A record needs an attachment no more.
 pub const ATTACHMENT_REMOVED: RecordKind = RecordKind(14);
+/// A checkpoint of another log was seen.
+pub const SEEN: RecordKind = RecordKind(16);
+/// A checkpoint of another log was seen, and that is logged.
+pub const SEEN_LOGGED: RecordKind = RecordKind(17);
+/// Another log has signed two checkpoints that contradict each other.
+pub const FORKED: RecordKind = RecordKind(18);
+/// Enough witnesses have cosigned a checkpoint of this log.
+pub const COSIGNED: RecordKind = RecordKind(19);
 
 /// Whether a record of this kind stands for an entry of the log.
 #[must_use]
 pub fn has_leaf(kind: RecordKind) -> bool {
-    matches!(kind, SENT | ACCEPTED | REJECTED | STAGE | TRUST)
+    matches!(
+        kind,
+        SENT | ACCEPTED | REJECTED | STAGE | TRUST | SEEN_LOGGED | FORKED
+    )
 }
 
 /// Body of every record kind but [`CHECKPOINT`], which is the note itself.
@@ -119,6 +130,33 @@ pub struct Record {
     /// Inbox keys of what is withdrawn (15).
     #[prost(bytes = "bytes", repeated, tag = "19")]
     pub inbox_keys: Vec<Bytes>,
+    /// What was seen of a log (16–19).
+    #[prost(message, optional, tag = "20")]
+    pub seen: Option<SeenLog>,
+}
+
+/// The newest that a node has seen of a log.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct SeenLog {
+    /// The log.
+    #[prost(string, tag = "1")]
+    pub origin: String,
+    /// Its size.
+    #[prost(uint64, tag = "2")]
+    pub size: u64,
+    /// Its root, 32 bytes.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub root: Bytes,
+    /// The checkpoint: of another log with that log's signature alone, of the own with those of
+    /// the witnesses.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub checkpoint: Bytes,
+    /// When a sight of it was last stated in the own log.
+    #[prost(uint64, tag = "5")]
+    pub logged_ms: u64,
+    /// Another checkpoint that it contradicts, or empty.
+    #[prost(bytes = "bytes", tag = "6")]
+    pub contradicts: Bytes,
 }
 
 /// How a delivery was given up.
@@ -323,6 +361,15 @@ pub fn answer_keys(message: MessageKey, id: EnvelopeId, submitted: bool) -> [Vec
         message_key(message, taken, &[&id.0]),
         message_key(message, REJECTED_SUFFIX, &[&id.0]),
     ]
+}
+
+/// Index key of the own checkpoint that enough witnesses have cosigned.
+pub const COSIGNED_KEY: &[u8] = b"cosigned";
+
+/// Index key of what was seen of a log.
+#[must_use]
+pub fn seen_key(origin: &str) -> Vec<u8> {
+    label::sha256(&[origin.as_bytes()]).to_vec()
 }
 
 /// Prefix of everything that waits for `owner` (a node's outbox or a member's inbox).

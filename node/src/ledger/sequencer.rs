@@ -38,6 +38,7 @@ mod plan;
 mod queue;
 mod recall;
 mod reseal;
+mod seen;
 #[cfg(test)]
 mod tests;
 

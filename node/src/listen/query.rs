@@ -2,7 +2,13 @@
 
 use bytes::Bytes;
 use frex_client::transport::FrameWriter;
-use frex_proto::{error::WireCode, id::MessageId, label::Hash, v1};
+use frex_proto::{
+    error::WireCode,
+    id::MessageId,
+    label::Hash,
+    log::{Checkpoint, SignedNote},
+    v1,
+};
 
 use super::{Refused, put_answer, put_given_up, put_receipt};
 use crate::{
@@ -36,13 +42,38 @@ pub(super) fn receipts(
     Ok(())
 }
 
-/// The inclusion proof of one entry.
-pub(super) fn proof(
+/// The inclusion proof of one entry: of the own log, or for a member of another's. Spec: WIT-12.
+pub(super) async fn proof(
+    shared: &Shared,
+    request: &v1::GetProof,
+    role: v1::PeerRole,
+    writer: &mut FrameWriter,
+) -> Result<(), Refused> {
+    if request.node.is_empty() || request.node == shared.id {
+        return own_proof(shared, request, writer);
+    }
+    if role != v1::PeerRole::Client {
+        return Err(Refused(WireCode::WrongRole));
+    }
+    let asked = v1::GetProof {
+        node: String::new(),
+        ..request.clone()
+    };
+    let asked = v1::request::Request::GetProof(asked);
+    let answer = shared.links.ask(shared, &request.node, asked).await;
+    put_answer(writer, 0, answer.map_err(WireCode::from)?);
+    Ok(())
+}
+
+fn own_proof(
     shared: &Shared,
     request: &v1::GetProof,
     writer: &mut FrameWriter,
 ) -> Result<(), Refused> {
     publish(shared, request.index)?;
+    if request.witnessed {
+        return witnessed_proof(shared, request.index, writer);
+    }
     let publisher = shared
         .ledger
         .publisher
@@ -60,6 +91,29 @@ pub(super) fn proof(
         index: request.index,
         hashes: wire(&hashes),
         checkpoint: publisher.checkpoint(),
+    };
+    put_answer(writer, 0, v1::answer::Answer::Proof(proof));
+    Ok(())
+}
+
+/// The inclusion proof of one entry under the newest head that enough witnesses have cosigned.
+fn witnessed_proof(shared: &Shared, index: u64, writer: &mut FrameWriter) -> Result<(), Refused> {
+    let cosigned = shared.ledger.cosigned();
+    let cosigned = cosigned.map_err(|error| WireCode::from(&error))?;
+    let head = SignedNote::parse(&cosigned)
+        .ok()
+        .and_then(|note| Checkpoint::parse_text(note.text()).ok())
+        .ok_or(WireCode::NotFound)?;
+    let hashes = {
+        let publisher = shared.ledger.publisher.lock();
+        let publisher = publisher.expect("no holder of the publisher panics");
+        let hashes = publisher.inclusion_proof(index, head.size);
+        hashes.map_err(|error| asked(&error))?
+    };
+    let proof = v1::Proof {
+        index,
+        hashes: wire(&hashes),
+        checkpoint: cosigned,
     };
     put_answer(writer, 0, v1::answer::Answer::Proof(proof));
     Ok(())

@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    Execution, Node, NodeParts, StartError, own_keys,
+    Execution, Node, NodeParts, StartError, own_keys, status,
     trust::{self, DataStore},
 };
 use crate::{
@@ -41,6 +41,7 @@ use crate::{
     listen,
     shared::Shared,
     suspension::SuspensionHandle,
+    witness::{Links, Witness, ask, seen},
     workers::Workers,
 };
 
@@ -79,6 +80,7 @@ pub(super) async fn start(
     let attachments = attachments(&parts, &ledger, fail.clone())?;
     let greeter = greeter(&parts, &id, &ledger);
     let endpoint = bind(&parts, &greeter)?;
+    let witness = witness(&parts, &id);
     let shared = Arc::new(Shared {
         intake: intake(&parts, &suspensions, attachments.clone()),
         suspensions,
@@ -102,11 +104,19 @@ pub(super) async fn start(
         space: Space::default(),
         leases: Leases::default(),
         desks: delivery::desk::Desks::default(),
+        witness,
+        links: Links::default(),
     });
+    if let Some(seen) = seen::elsewhere(&shared).await? {
+        stop.send_replace(true);
+        let here = status::log_size(&shared);
+        return Err(StartError::RolledBack { seen, here });
+    }
     tasks.spawn(listen::accept(shared.clone(), greeter.clone()));
     tasks.spawn(delivery::run(shared.clone()));
     tasks.spawn(keep::run(shared.clone()));
     tasks.spawn(trust::log_changes(shared.clone()));
+    tasks.spawn(ask::run(shared.clone(), fail.clone()));
     tasks.spawn(own_keys::watch(shared.clone(), log_key_end, fail));
     Ok(Node {
         shared,
@@ -138,6 +148,12 @@ fn run_writers(
             Ok(Vec::new())
         }
     }
+}
+
+fn witness(parts: &NodeParts, id: &str) -> Option<Witness> {
+    let name = parts.roster.current().witness(id)?.name;
+    let key = parts.witness_key.clone()?;
+    Some(Witness { name, key })
 }
 
 fn membership(parts: &NodeParts, workers: &Workers) -> Membership {

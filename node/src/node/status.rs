@@ -15,11 +15,7 @@ pub(super) fn of(shared: &Shared) -> NodeStatus {
         .map(|log| log.origin)
         .unwrap_or_default();
     let checkpoint = shared.ledger.checkpoint.borrow().clone();
-    let log_size = checkpoint
-        .split(|byte| *byte == b'\n')
-        .nth(1)
-        .and_then(|line| std::str::from_utf8(line).ok()?.parse().ok())
-        .unwrap_or(0);
+    let log_size = log_size(shared);
     let room = shared.room();
     let (under_way_bytes, under_way_bytes_highest) = shared.admission.memory().held_bytes();
     NodeStatus {
@@ -54,6 +50,14 @@ pub(super) fn of(shared: &Shared) -> NodeStatus {
         under_way_bytes_highest,
         uptime_ms: shared.now_ms().saturating_sub(shared.started_ms),
     }
+}
+
+/// Entries in the log.
+pub(super) fn log_size(shared: &Shared) -> u64 {
+    let checkpoint = shared.ledger.checkpoint.borrow();
+    let line = checkpoint.split(|byte| *byte == b'\n').nth(1);
+    line.and_then(|line| std::str::from_utf8(line).ok()?.parse().ok())
+        .unwrap_or(0)
 }
 
 pub(super) fn half_life(shared: &Shared) -> Vec<HalfLife> {

@@ -5,9 +5,20 @@ use std::collections::BTreeMap;
 use super::{Fault, Node, Part, Roster, RosterError, Witnessing};
 use crate::{
     limits,
-    log::{self, WitnessPolicy, WitnessVerifier},
+    log::{self, Cosignature, NoteError, WitnessPolicy, WitnessVerifier},
     v1,
 };
+
+/// How far a checkpoint is beyond its log's power. Spec: WIT-2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finality {
+    /// The roster names no witnesses.
+    Unwitnessed,
+    /// These have cosigned, and so many must.
+    Provisional(Vec<Cosignature>, usize),
+    /// Enough have: these.
+    Final(Vec<Cosignature>),
+}
 
 /// Epoch in the names of witnesses.
 const WITNESS_EPOCH: u32 = 1;
@@ -63,6 +74,22 @@ impl Roster {
         Some(WitnessPolicy {
             witnesses: others.filter_map(|id| self.witness(id)).collect(),
             quorum: listed.quorum,
+        })
+    }
+
+    /// How far a checkpoint of the log of `node` is beyond that log's power. Spec: WIT-2.
+    ///
+    /// # Errors
+    /// [`NoteError`]: a witness's line on it is wrong, so it is not to be used.
+    pub fn finality(&self, node: &str, checkpoint: &[u8]) -> Result<Finality, NoteError> {
+        let Some(policy) = self.witness_policy(node) else {
+            return Ok(Finality::Unwitnessed);
+        };
+        let cosignatures = policy.cosignatures(checkpoint)?;
+        let quorum = policy.quorum;
+        Ok(match policy.is_met(&cosignatures) {
+            true => Finality::Final(cosignatures),
+            false => Finality::Provisional(cosignatures, quorum),
         })
     }
 

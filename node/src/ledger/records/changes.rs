@@ -66,6 +66,12 @@ pub fn changes(
         ATTACHMENT_RELEASED | ATTACHMENT_REMOVED => {
             changes.push(row_change(kind, record)?);
         }
+        SEEN | SEEN_LOGGED | FORKED => {
+            let seen = record.seen.as_ref().ok_or(LedgerError::Record)?;
+            let value = seen.encode_to_vec().into();
+            changes.push(put(Table::Seen, seen_key(&seen.origin), value));
+        }
+        COSIGNED => changes.push(put(Table::Seen, COSIGNED_KEY.to_vec(), place)),
         RELAYED => {}
         _ => return Err(LedgerError::Record),
     }

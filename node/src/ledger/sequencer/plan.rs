@@ -114,6 +114,8 @@ impl Sequencer {
                 attempts,
             } => self.plan_undeliverable(job, item, (*code, *attempts), now_ms, seen),
             Entry::Order { key, act } => self.plan_order(job, key, *act, now_ms, seen),
+            Entry::Seen(entry) => self.plan_seen(job, entry, now_ms, seen),
+            Entry::Cosigned(checkpoint) => Ok(self.plan_cosigned(job, checkpoint)),
         }
     }
 
@@ -450,7 +452,7 @@ impl Sequencer {
         Ok(Plan::Answer(Outcome::Stored(record.receipt)))
     }
 
-    fn leaf(
+    pub(super) fn leaf(
         &mut self,
         job: usize,
         kind: RecordKind,
@@ -585,6 +587,8 @@ impl Entry {
             | Self::Order { .. }
             | Self::Trust(_)
             | Self::Attachment(_) => 64,
+            Self::Seen(entry) => entry.checkpoint.len(),
+            Self::Cosigned(checkpoint) => checkpoint.len(),
         }
     }
 }

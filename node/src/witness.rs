@@ -1,0 +1,127 @@
+//! Nodes witness one another: each cosigns what others' logs say of themselves, so that none can show
+//! two histories, and none can lose its own without being told.
+//!
+//! As a witness ([`judge`]) a node keeps the newest head of each log that asks it, and cosigns only
+//! what extends that. As a log ([`ask`]) it brings its heads to its witnesses. Before it signs
+//! anything it asks them what they have seen of it ([`seen`]). Spec: chapter WIT.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use frex_client::transport::{self, Session, Stream, TransportError};
+use frex_proto::{
+    error::WireCode,
+    keys::SigningKey,
+    v1::{self, answer::Answer},
+    wire::{FrameError, FrameType},
+};
+
+use crate::{delivery::dial, shared::Shared};
+
+pub mod ask;
+pub mod judge;
+pub mod seen;
+
+/// How long another node may take to answer a question about logs.
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
+
+/// What a node is as a witness of others.
+#[derive(Debug)]
+pub struct Witness {
+    /// Its name in cosignatures.
+    pub name: String,
+    /// What it cosigns with.
+    pub key: SigningKey,
+}
+
+/// Sessions with nodes that are asked about logs, kept for the next question.
+#[derive(Default)]
+pub struct Links(Mutex<BTreeMap<String, Session>>);
+
+/// Why a question about a log has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// It was not answered.
+    #[error("not answered: {0}")]
+    Lost(WireCode),
+    /// It was refused.
+    #[error("refused: {0}")]
+    Refused(WireCode),
+}
+
+impl From<TransportError> for AskError {
+    fn from(error: TransportError) -> Self {
+        Self::Lost(WireCode::from(&error))
+    }
+}
+
+impl From<AskError> for WireCode {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Lost(code) | AskError::Refused(code) => code,
+        }
+    }
+}
+
+impl Links {
+    /// The first answer of `node` to one question.
+    ///
+    /// # Errors
+    /// [`AskError`].
+    pub async fn ask(
+        &self,
+        shared: &Shared,
+        node: &str,
+        request: v1::request::Request,
+    ) -> Result<Answer, AskError> {
+        let session = self.session(shared, node).await?;
+        let request = v1::Request {
+            request: Some(request),
+        };
+        let priority = transport::priority(v1::Lane::Control);
+        let Stream { writer, mut reader } = session.request(&request, priority).await?;
+        writer.finish().await?;
+        let answer: v1::Answer = reader.message(FrameType::Answer, ANSWER_WAIT).await?;
+        match answer.answer {
+            Some(Answer::Refusal(refusal)) => {
+                Err(AskError::Refused(WireCode::from_number(refusal.code)))
+            }
+            Some(answer) => Ok(answer),
+            None => Err(TransportError::from(FrameError::Malformed).into()),
+        }
+    }
+
+    async fn session(&self, shared: &Shared, node: &str) -> Result<Session, TransportError> {
+        if let Some(session) = self.kept(node) {
+            match shared.check(&session) {
+                Ok(()) if !session.is_closed() => return Ok(session),
+                Ok(()) => {}
+                Err(code) => session.close(code),
+            }
+        }
+        let session = dial::dial(shared, node).await?;
+        self.links().insert(node.to_owned(), session.clone());
+        Ok(session)
+    }
+
+    fn kept(&self, node: &str) -> Option<Session> {
+        self.links().get(node).cloned()
+    }
+
+    fn links(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Session>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The answer that a node gives of a log: a checkpoint and nothing else.
+#[must_use]
+pub fn of_log(checkpoint: Bytes) -> Answer {
+    Answer::Checkpoint(v1::Checkpoint {
+        checkpoint,
+        consistency: Vec::new(),
+    })
+}

@@ -1,0 +1,219 @@
+//! As a log: brings its heads to its witnesses until enough have cosigned them. Spec: WIT-7.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use frex_proto::{
+    error::WireCode,
+    log::{
+        ANY_TIME_MS, AddCheckpoint, Checkpoint, LogVerifier, WitnessPolicy, checkpoint, witness,
+    },
+    roster::Roster,
+    v1::{self, answer::Answer, request::Request},
+};
+use tokio::{sync::watch, task::JoinSet};
+
+use super::{AskError, seen::is_here};
+use crate::{
+    ledger::{Entry, LedgerError, Outcome},
+    shared::Shared,
+};
+
+/// Between two rounds: what is logged meanwhile is cosigned together.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How soon witnesses that did not cosign are asked again though nothing is logged.
+const AGAIN: Duration = Duration::from_secs(30);
+/// Answers of one witness in one round: it says what it holds, and is led from there.
+const TRIES: usize = 3;
+
+/// What is brought.
+struct Head {
+    note: Bytes,
+    checkpoint: Checkpoint,
+    log: LogVerifier,
+    policy: WitnessPolicy,
+}
+
+/// What a witness said in the end.
+enum Said {
+    /// It cosigned, by this line.
+    Line(Bytes),
+    /// It has not seen what is newer than this; it is to be asked again.
+    Later,
+    /// It has seen this log at this size, and that is not the log as it is here.
+    More(u64),
+}
+
+/// Brings heads to witnesses until the node stops, or until one of them has seen what is not here.
+pub async fn run(shared: Arc<Shared>, fail: watch::Sender<Option<WireCode>>) {
+    let mut log = shared.bells.log();
+    let mut rosters = shared.membership.roster().changes();
+    let mut sizes = BTreeMap::new();
+    loop {
+        log.mark_unchanged();
+        let roster = rosters.borrow_and_update().clone();
+        let complete = match round(&shared, &roster, &mut sizes).await {
+            Ok(complete) => complete,
+            Err(WireCode::LogRolledBack) => {
+                fail.send_replace(Some(WireCode::LogRolledBack));
+                return;
+            }
+            Err(code) => {
+                tracing::warn!(%code, "the log's head cannot be brought to its witnesses");
+                false
+            }
+        };
+        tokio::select! {
+            biased;
+            () = shared.stopped() => return,
+            _ = rosters.changed() => {}
+            _ = log.changed() => tokio::time::sleep(PAUSE).await,
+            () = tokio::time::sleep(AGAIN), if !complete => {}
+        }
+    }
+}
+
+/// Asks every witness once; says whether all have cosigned.
+async fn round(
+    shared: &Arc<Shared>,
+    roster: &Roster,
+    sizes: &mut BTreeMap<String, u64>,
+) -> Result<bool, WireCode> {
+    let Some(head) = head(shared, roster)? else {
+        return Ok(true);
+    };
+    let head = Arc::new(head);
+    let mut asking = JoinSet::new();
+    for node in roster.witnesses_of(&shared.id) {
+        let (shared, node, head) = (Arc::clone(shared), node.id.clone(), Arc::clone(&head));
+        let size = sizes.get(&node).copied().unwrap_or(0);
+        asking.spawn(async move {
+            let said = bring(&shared, &node, &head, size).await;
+            (node, said)
+        });
+    }
+    let (mut note, mut complete) = (head.note.clone(), true);
+    while let Some(asked) = asking.join_next().await {
+        let (node, said) = asked.map_err(|_| WireCode::StorageFailed)?;
+        match said {
+            Ok(Said::Line(line)) => {
+                sizes.insert(node, head.checkpoint.size);
+                note = witness::with_line(&note, &line).map_err(|_| WireCode::BadSignature)?;
+            }
+            Ok(Said::More(size)) => {
+                tracing::error!(%node, size, here = head.checkpoint.size, "a witness has seen what is not in this log: the node stops");
+                return Err(WireCode::LogRolledBack);
+            }
+            Ok(Said::Later) => complete = false,
+            Err(error) => {
+                tracing::debug!(%node, %error, "a witness has not cosigned");
+                complete = false;
+            }
+        }
+    }
+    keep(shared, &head, note).await?;
+    Ok(complete)
+}
+
+/// The newest published head, unless it is final already or there are no witnesses.
+fn head(shared: &Shared, roster: &Roster) -> Result<Option<Head>, WireCode> {
+    let (Some(policy), Some(log)) = (
+        roster.witness_policy(&shared.id),
+        roster.log_verifier(&shared.id),
+    ) else {
+        return Ok(None);
+    };
+    let failed = |error: LedgerError| WireCode::from(&error);
+    shared.ledger.publish().map_err(failed)?;
+    let note = {
+        let publisher = shared.ledger.publisher.lock();
+        publisher
+            .expect("no holder of the publisher panics")
+            .checkpoint()
+    };
+    if note.is_empty() {
+        return Ok(None);
+    }
+    let checkpoint = checkpoint::parse_and_verify(&note, &log, ANY_TIME_MS)
+        .map_err(|_| WireCode::StorageFailed)?;
+    Ok(Some(Head {
+        note,
+        checkpoint,
+        log,
+        policy,
+    }))
+}
+
+/// Leads one witness from what it holds to the head.
+async fn bring(shared: &Shared, node: &str, head: &Head, known: u64) -> Result<Said, AskError> {
+    let mut known = known;
+    for _ in 0..TRIES {
+        let Some(body) = body(shared, head, known) else {
+            return Ok(Said::Later);
+        };
+        let request = Request::AddCheckpoint(v1::AddCheckpoint { body });
+        match shared.links.ask(shared, node, request).await? {
+            Answer::Cosigned(cosigned) => {
+                let good = counts(head, &cosigned.line);
+                return match good {
+                    true => Ok(Said::Line(cosigned.line)),
+                    false => Err(AskError::Refused(WireCode::BadSignature)),
+                };
+            }
+            Answer::Checkpoint(held) if held.checkpoint.is_empty() => known = 0,
+            Answer::Checkpoint(held) => {
+                let theirs = checkpoint::parse_and_verify(&held.checkpoint, &head.log, ANY_TIME_MS);
+                let theirs = theirs.map_err(|_| AskError::Refused(WireCode::BadSignature))?;
+                let here = is_here(shared, &theirs);
+                if !here.map_err(|error| AskError::Lost(WireCode::from(&error)))? {
+                    return Ok(Said::More(theirs.size));
+                }
+                known = theirs.size;
+            }
+            _ => return Err(AskError::Refused(WireCode::Malformed)),
+        }
+    }
+    Ok(Said::Later)
+}
+
+/// The request from `known` to the head; none where the published files do not reach so far.
+fn body(shared: &Shared, head: &Head, known: u64) -> Option<Bytes> {
+    let size = head.checkpoint.size;
+    let proof = match known {
+        0 => Vec::new(),
+        known if known == size => Vec::new(),
+        known => {
+            let publisher = shared.ledger.publisher.lock();
+            let publisher = publisher.expect("no holder of the publisher panics");
+            publisher.consistency_proof(known, size).ok()?
+        }
+    };
+    let asked = AddCheckpoint {
+        old_size: known,
+        proof,
+        checkpoint: head.note.clone(),
+    };
+    Some(asked.to_body())
+}
+
+/// Whether this line on the head is a cosignature that counts.
+fn counts(head: &Head, line: &[u8]) -> bool {
+    let note = witness::with_line(&head.note, line);
+    let cosignatures = note.map(|note| head.policy.cosignatures(&note));
+    matches!(cosignatures, Ok(Ok(found)) if found.len() == 1)
+}
+
+/// Keeps the head once it is final.
+async fn keep(shared: &Shared, head: &Head, note: Bytes) -> Result<(), WireCode> {
+    let cosignatures = head.policy.cosignatures(&note);
+    let cosignatures = cosignatures.map_err(|_| WireCode::BadSignature)?;
+    let kept = shared.ledger.cosigned();
+    let kept = kept.map_err(|error| WireCode::from(&error))?;
+    if !head.policy.is_met(&cosignatures) || kept == note {
+        return Ok(());
+    }
+    match shared.ledger.record(Entry::Cosigned(note)).await {
+        Outcome::Failed(code) => Err(code),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,137 @@
+//! As a witness: what another log asks, judged, kept, and only then cosigned. Spec: WIT-4 to WIT-6.
+
+use bytes::Bytes;
+use frex_proto::{
+    error::WireCode,
+    label::Hash,
+    limits,
+    log::{
+        self, AddCheckpoint, Checkpoint, CheckpointError, LogVerifier, checkpoint, cosignature,
+        verify_consistency, witness,
+    },
+    v1,
+    v1::answer::Answer,
+};
+
+use super::{Witness, of_log};
+use crate::{
+    ledger::{Entry, Outcome, SeenEntry, records::SeenLog},
+    shared::Shared,
+};
+
+/// Answers what the log of `node` asks.
+///
+/// # Errors
+/// The code with which it is refused.
+pub async fn add_checkpoint(shared: &Shared, node: &str, body: &[u8]) -> Result<Answer, WireCode> {
+    let witness = as_witness(shared)?;
+    let asked = AddCheckpoint::parse(body)?;
+    let roster = shared.roster();
+    let log = roster.log_verifier(node).ok_or(WireCode::NotTrusted)?;
+    let head = verified(&asked, &log, shared.now_ms())?;
+    let before = seen(shared, &head.origin)?;
+    let known = known(before.as_ref())?;
+    let holds = || {
+        of_log(
+            before
+                .as_ref()
+                .map_or_else(Bytes::new, |seen| seen.checkpoint.clone()),
+        )
+    };
+    let contradicts = head.size == known.0 && head.root != known.1;
+    if !contradicts {
+        if asked.old_size != known.0 {
+            return Ok(holds());
+        }
+        verify_consistency(known.0, &known.1, head.size, &head.root, &asked.proof)?;
+    }
+    if contradicts || head.size > known.0 {
+        let entry = SeenEntry {
+            known,
+            head: head.clone(),
+            checkpoint: bare(&asked.checkpoint, &head.origin)?,
+            contradicts,
+        };
+        match shared.ledger.record(Entry::Seen(entry)).await {
+            // It asked twice at once: the other one was first.
+            Outcome::Failed(WireCode::RetryAfter) => {
+                let now = seen(shared, &head.origin)?;
+                return Ok(of_log(now.unwrap_or_default().checkpoint));
+            }
+            Outcome::Failed(code) => return Err(code),
+            _ if contradicts => {
+                tracing::error!(%node, size = head.size, "a log has signed two histories");
+                return Err(WireCode::Forked);
+            }
+            _ => {}
+        }
+    }
+    cosigned(witness, &asked.checkpoint, shared.now_ms())
+}
+
+/// Tells the newest head that was seen of a log. Spec: WIT-8.
+///
+/// # Errors
+/// [`WireCode::NotFound`], or why it cannot be read.
+pub fn newest_seen(shared: &Shared, request: &v1::GetSeen) -> Result<Answer, WireCode> {
+    match seen(shared, &request.origin)? {
+        Some(seen) => Ok(of_log(seen.checkpoint)),
+        None => Err(WireCode::NotFound),
+    }
+}
+
+/// This node as a witness, if the roster names it as one with the key that it has.
+fn as_witness(shared: &Shared) -> Result<&Witness, WireCode> {
+    let witness = shared.witness.as_ref().ok_or(WireCode::WrongRole)?;
+    let roster = shared.roster();
+    let named = roster
+        .witnessing()
+        .is_some_and(|listed| listed.nodes.contains(&shared.id));
+    let listed = roster.witness(&shared.id);
+    match listed {
+        Some(listed) if named && listed.key == witness.key.verifying_key() => Ok(witness),
+        _ => Err(WireCode::WrongRole),
+    }
+}
+
+fn verified(asked: &AddCheckpoint, log: &LogVerifier, now_ms: u64) -> Result<Checkpoint, WireCode> {
+    let just_now_ms = now_ms.saturating_sub(limits::CLOCK_SKEW_MS_MAX);
+    checkpoint::parse_and_verify(&asked.checkpoint, log, just_now_ms).map_err(|error| match error {
+        CheckpointError::Origin => WireCode::WrongSender,
+        CheckpointError::KeyEnded => WireCode::KeyEnded,
+        _ => WireCode::BadSignature,
+    })
+}
+
+fn seen(shared: &Shared, origin: &str) -> Result<Option<SeenLog>, WireCode> {
+    let seen = shared.ledger.seen(origin);
+    seen.map_err(|error| WireCode::from(&error))
+}
+
+/// Size and root of what was seen of a log.
+fn known(seen: Option<&SeenLog>) -> Result<(u64, Hash), WireCode> {
+    let Some(seen) = seen else {
+        return Ok((0, log::empty_root()));
+    };
+    if !seen.contradicts.is_empty() {
+        return Err(WireCode::Forked);
+    }
+    let root = seen.root.as_ref().try_into();
+    Ok((seen.size, root.map_err(|_| WireCode::StorageFailed)?))
+}
+
+fn bare(checkpoint: &[u8], origin: &str) -> Result<Bytes, WireCode> {
+    let bare = witness::bare(checkpoint, origin).map_err(|_| WireCode::BadSignature)?;
+    match bare.len() <= limits::SEEN_CHECKPOINT_BYTES_MAX {
+        true => Ok(bare),
+        false => Err(WireCode::TooLarge),
+    }
+}
+
+/// The line by which it is cosigned. What it covers is durable here. Spec: WIT-5.
+fn cosigned(witness: &Witness, checkpoint: &[u8], now_ms: u64) -> Result<Answer, WireCode> {
+    let signed = cosignature::cosign(checkpoint, &witness.name, &witness.key, now_ms / 1000);
+    let signed = signed.map_err(|_| WireCode::KeyUnavailable)?;
+    let line = witness::last_line(&signed).ok_or(WireCode::KeyUnavailable)?;
+    Ok(Answer::Cosigned(v1::Cosigned { line }))
+}
