@@ -17,7 +17,7 @@ use frex_client::{
     tls::config::Limits,
     transport::{RosterHandle, Socket},
 };
-use frex_node::node::{Execution, Node, NodeParts};
+use frex_node::node::{Execution, Node, NodeParts, StartError};
 use frex_proto::{keys::SealingSecretKey, v1};
 use rand_chacha::rand_core::Rng;
 
@@ -146,6 +146,23 @@ impl Scene {
         id: &'static str,
         change: impl FnOnce(&mut NodeParts) -> T,
     ) -> (Node, T) {
+        let (node, changed) = self.start(id, change).await;
+        (node.expect("the node starts"), changed)
+    }
+
+    /// Like [`Self::node`], for one that may have a reason not to start.
+    ///
+    /// # Errors
+    /// That reason.
+    pub async fn try_node(&self, id: &'static str) -> Result<Node, StartError> {
+        self.start(id, |_| ()).await.0
+    }
+
+    async fn start<T>(
+        &self,
+        id: &'static str,
+        change: impl FnOnce(&mut NodeParts) -> T,
+    ) -> (Result<Node, StartError>, T) {
         let machine = &self.machines[id];
         let place = Place {
             environment: self.environment(id),
@@ -157,8 +174,7 @@ impl Scene {
         let roster = self.federation.roster(place.environment.clock.now_ms());
         let mut parts = self.federation.parts(id, place, roster);
         let changed = change(&mut parts);
-        let node = Node::start(parts, &mut |_, _| {}).await;
-        (node.expect("the node starts"), changed)
+        (Node::start(parts, &mut |_, _| {}).await, changed)
     }
 
     /// A client of `member` on `machine`; one at a time.

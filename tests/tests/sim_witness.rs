@@ -1,0 +1,409 @@
+//! Members witness each other's logs, over a bad network and through power cuts: what is final stays
+//! so, an old copy of a node does not start, and two histories of one log are found.
+//!
+//! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test sim_witness`.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::time::Duration;
+
+use frex_client::{
+    client::{Client, News, ProvenReceipt, QueryError},
+    tls::{Identity, config::Limits},
+    transport::{Endpoint, EndpointConfig, Greeter, RosterHandle, Session, Socket, Stream},
+};
+use frex_node::node::{Node, StartError};
+use frex_proto::{
+    error::WireCode,
+    log::{AddCheckpoint, Checkpoint, Frontier, Origin, checkpoint, consistency_proof, leaf_hash},
+    roster::{Finality, Peer},
+    v1::{self, answer::Answer, request::Request},
+    wire::FrameType,
+};
+use frex_tests::{
+    scene::{self, Scene, ip},
+    sim::{
+        Link,
+        world::{self, World},
+    },
+};
+use rand_chacha::rand_core::Rng;
+use tokio::time::sleep;
+
+const LOG: &str = "platform";
+const RECEIVER: &str = "hotline";
+const WITNESSES: [&str; 3] = [RECEIVER, "police", "clearing"];
+const QUORUM: u32 = 2;
+const SEEDS: std::ops::RangeInclusive<u64> = 1..=8;
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn seeds() -> Vec<u64> {
+    match std::env::var("FREX_SEED") {
+        Ok(seed) => vec![seed.parse().unwrap()],
+        Err(_) => SEEDS.collect(),
+    }
+}
+
+/// Four nodes, of which three witness for all, and a program of the platform.
+fn scene(world: &World) -> Scene {
+    let organisations = [
+        scene::organisation(LOG, v1::Role::Platform, 1),
+        scene::organisation(WITNESSES[0], v1::Role::Hotline, 2),
+        scene::organisation(WITNESSES[1], v1::Role::Police, 5),
+        scene::organisation(WITNESSES[2], v1::Role::ClearingHouse, 6),
+    ];
+    let machines = [("platform-client", 3), ("stranger", 7)];
+    Scene::new(world, &organisations, &machines).revised(|roster| {
+        roster.witnessing = Some(v1::Witnessing {
+            nodes: WITNESSES.map(str::to_owned).to_vec(),
+            quorum: QUORUM,
+        });
+    })
+}
+
+async fn start(scene: &Scene, ids: &[&'static str]) -> Vec<Node> {
+    let mut nodes = Vec::new();
+    for id in ids {
+        nodes.push(scene.node(id).await);
+    }
+    nodes
+}
+
+/// Files one report; gives the receipts of both nodes.
+async fn file(client: &Client) -> Vec<ProvenReceipt> {
+    let draft = client.draft(&[RECEIVER]).content("text/plain", "words");
+    let envelope = client.seal(&client.finish(draft).unwrap()).unwrap();
+    let mut receipts: Vec<ProvenReceipt> = Vec::new();
+    for _ in 0..100 {
+        let wait = 10 * MINUTE;
+        let mut submission = client.submit(vec![envelope.clone()], wait).await.unwrap();
+        while let Some(event) = submission.next().await {
+            match event.news {
+                News::Submitted(receipt) => receipts.insert(0, *receipt),
+                News::Accepted { receipt, .. } => {
+                    receipts.push(*receipt);
+                    return receipts;
+                }
+                News::Unanswered { .. } | News::Refused { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        receipts.clear();
+    }
+    panic!("nobody accepts it");
+}
+
+/// The receipt once it is final; how long that took.
+async fn until_final(client: &Client, receipt: &ProvenReceipt) -> (ProvenReceipt, Duration) {
+    let began = tokio::time::Instant::now();
+    while began.elapsed() < 60 * MINUTE {
+        match client.finalize(receipt).await {
+            Ok(proven) => return (proven, began.elapsed()),
+            Err(QueryError::Proof(error)) => panic!("{error}"),
+            Err(_) => sleep(Duration::from_secs(1)).await,
+        }
+    }
+    panic!("it does not become final");
+}
+
+fn cosigners(scene: &Scene, proven: &ProvenReceipt) -> usize {
+    let roster = scene.federation.roster(scene.environment(LOG).clock.now_ms());
+    match roster.finality(proven.node(), &proven.receipt.checkpoint) {
+        Ok(Finality::Final(cosignatures)) => cosignatures.len(),
+        other => panic!("{other:?}"),
+    }
+}
+
+// WIT-1, WIT-2, WIT-4, WIT-5, WIT-7, WIT-12, RCP-17: receipts of both nodes become final while witnesses lose power,
+// messages are lost and one of the three is cut off; with two cut off they do not, and then they do.
+#[test]
+fn receipts_become_final_through_loss_partition_and_power_cuts() {
+    for seed in seeds() {
+        println!("replay with FREX_SEED={seed}");
+        let faults = world::run(seed, |world| async move {
+            let scene = scene(&world);
+            let mut rng = world.rng("scenario");
+            let mut nodes = start(&scene, &[LOG, WITNESSES[0], WITNESSES[1], WITNESSES[2]]).await;
+            let client = scene.client(LOG, "platform-client").await;
+            world.network().set_link(Link::draw(&mut rng));
+            for cut in [6, 5] {
+                world.network().partition(ip(1), ip(cut));
+                for receipt in file(&client).await {
+                    let (proven, _) = until_final(&client, &receipt).await;
+                    assert!(cosigners(&scene, &proven) >= 2);
+                    assert_eq!(proven.verified.leaf_hash, receipt.verified.leaf_hash);
+                }
+                let id = WITNESSES[usize::try_from(rng.next_u32() % 3).unwrap()];
+                let place = 1 + WITNESSES.iter().position(|one| *one == id).unwrap();
+                let node = nodes.remove(place);
+                nodes.insert(place, scene.power_cut(id, node).await);
+                world.network().heal();
+            }
+            world.network().partition(ip(1), ip(5));
+            world.network().partition(ip(1), ip(6));
+            let receipt = file(&client).await.remove(0);
+            sleep(10 * MINUTE).await;
+            let early = client.finalize(&receipt).await;
+            let code = WireCode::from(early.unwrap_err());
+            assert_eq!(code, WireCode::NotFound, "one of three is no quorum");
+            world.network().heal();
+            let (_, after) = until_final(&client, &receipt).await;
+            assert!(after < 5 * MINUTE, "{after:?}");
+            world.network().trace(|trace| trace.faults())
+        });
+        assert!(faults > 0, "seed {seed}: nothing went wrong");
+    }
+}
+
+// WIT-7, WIT-11: nodes of which nobody asks anything do not keep each other busy.
+#[test]
+fn idle_logs_do_not_grow() {
+    world::run(1, |world| async move {
+        let scene = scene(&world);
+        let nodes = start(&scene, &[LOG, WITNESSES[0], WITNESSES[1], WITNESSES[2]]).await;
+        let client = scene.client(LOG, "platform-client").await;
+        file(&client).await;
+        sleep(30 * MINUTE).await;
+        let sizes = |nodes: &[Node]| nodes.iter().map(|node| node.status().log_size).sum::<u64>();
+        let before = sizes(&nodes);
+        sleep(24 * 60 * MINUTE).await;
+        assert_eq!(sizes(&nodes), before);
+    });
+}
+
+// WIT-8, WIT-9: a node that is brought back from an older copy does not start; if no witness can be asked,
+// it stops as soon as one can.
+#[test]
+fn an_old_copy_of_a_node_does_not_start() {
+    for seed in seeds() {
+        println!("replay with FREX_SEED={seed}");
+        world::run(seed, |world| async move {
+            let scene = scene(&world);
+            let mut others = start(&scene, &WITNESSES).await;
+            let node = scene.node(LOG).await;
+            let client = scene.client(LOG, "platform-client").await;
+            let receipt = file(&client).await.remove(0);
+            until_final(&client, &receipt).await;
+            let disk = scene.machines[LOG].disk().clone();
+            let old = disk.image();
+            let receipt = file(&client).await.remove(0);
+            until_final(&client, &receipt).await;
+            let newest = node.status().log_size;
+
+            scene.power_off(LOG, node).await;
+            let new = disk.image();
+            disk.put_back(&old);
+            let refused = scene.try_node(LOG).await;
+            assert!(
+                matches!(refused, Err(StartError::RolledBack { seen, .. }) if seen == newest),
+                "seed {seed}"
+            );
+
+            scene.machines[LOG].crash();
+            for last in [2, 5, 6] {
+                world.network().partition(ip(1), ip(last));
+            }
+            let started = scene.node(LOG).await;
+            let client = scene.client(LOG, "stranger").await;
+            for _ in 0..3 {
+                submit_only(&client).await;
+            }
+            world.network().heal();
+            let stopped = tokio::time::timeout(5 * MINUTE, started.failed()).await;
+            assert_eq!(stopped, Ok(WireCode::LogRolledBack), "seed {seed}");
+
+            scene.power_off(LOG, started).await;
+            disk.put_back(&new);
+            let whole = scene.node(LOG).await;
+            assert_eq!(whole.status().log_size, newest);
+            others.clear();
+        });
+    }
+}
+
+/// Files one report and waits for nobody but the home node.
+async fn submit_only(client: &Client) {
+    let draft = client.draft(&[RECEIVER]).content("text/plain", "words");
+    let envelope = client.seal(&client.finish(draft).unwrap()).unwrap();
+    let submission = client.submit(vec![envelope], Duration::ZERO).await;
+    let events = submission.unwrap().finish().await;
+    assert!(matches!(events[0].news, News::Submitted(_)), "{events:?}");
+}
+
+/// A log that is whatever its owner wants, with the key of the platform's.
+struct Liar<'a> {
+    scene: &'a Scene,
+    origin: String,
+    session: Session,
+    _endpoint: Endpoint,
+}
+
+impl<'a> Liar<'a> {
+    async fn new(scene: &'a Scene, witness: &str) -> Self {
+        let environment = scene.environment("stranger");
+        let roster = scene.federation.roster(environment.clock.now_ms());
+        let origin = roster.log_verifier(LOG).unwrap().origin;
+        let seat = scene.federation.node(LOG);
+        let greeter = Greeter::new(
+            Peer::Node(LOG.to_owned()),
+            RosterHandle::new(roster),
+            environment,
+        );
+        let config = EndpointConfig {
+            socket: Socket::Abstract(scene.machines["stranger"].bind(50_001).unwrap()),
+            identity: Identity::new(&seat.tls).unwrap(),
+            key_check: greeter.key_check(),
+            key_exchange: greeter.key_exchange(),
+            limits: Limits::default(),
+            listen: false,
+            rng_seed: greeter.environment.random.endpoint_seed(),
+        };
+        let endpoint = Endpoint::bind(config).unwrap();
+        let address = scene.federation.node(witness).address;
+        let session = endpoint.dial(address, &greeter.dialling(witness)).await;
+        Self {
+            scene,
+            origin,
+            session: session.unwrap(),
+            _endpoint: endpoint,
+        }
+    }
+
+    /// A signed head of a log of so many entries, all of one kind.
+    fn head(&self, size: u64, kind: u8) -> Checkpoint {
+        let mut tree = Frontier::new();
+        for number in 0..size {
+            tree.append(entry(number, kind));
+        }
+        Checkpoint {
+            origin: self.origin.clone(),
+            size,
+            root: tree.root(),
+        }
+    }
+
+    async fn add(&self, old_size: u64, size: u64, kind: u8) -> Answer {
+        let key = &self.scene.federation.node(LOG).log;
+        let checkpoint = checkpoint::sign(&self.head(size, kind), key).unwrap();
+        let proof = match old_size {
+            0 => Vec::new(),
+            old if old > size => Vec::new(),
+            old => {
+                let subtree = |level, index| {
+                    Ok::<_, frex_proto::log::ProofError>(subtree(level, index, kind))
+                };
+                consistency_proof(old, size, subtree).unwrap()
+            }
+        };
+        let asked = AddCheckpoint {
+            old_size,
+            proof,
+            checkpoint,
+        };
+        self.ask(Request::AddCheckpoint(v1::AddCheckpoint {
+            body: asked.to_body(),
+        }))
+        .await
+    }
+
+    async fn ask(&self, request: Request) -> Answer {
+        let request = v1::Request {
+            request: Some(request),
+        };
+        let Stream { writer, mut reader } = self.session.request(&request, 0).await.unwrap();
+        writer.finish().await.unwrap();
+        let answer: v1::Answer = reader.message(FrameType::Answer, MINUTE).await.unwrap();
+        answer.answer.unwrap()
+    }
+
+    async fn seen(&self) -> u64 {
+        let origin = self.origin.clone();
+        match self.ask(Request::GetSeen(v1::GetSeen { origin })).await {
+            Answer::Checkpoint(seen) => head_of(&seen.checkpoint).size,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn entry(number: u64, kind: u8) -> [u8; 32] {
+    leaf_hash(&[&number.to_be_bytes()[..], &[kind]].concat())
+}
+
+/// Root of a complete subtree of a liar's log.
+fn subtree(level: u8, index: u64, kind: u8) -> [u8; 32] {
+    let width = 1_u64 << level;
+    let mut tree = Frontier::new();
+    for number in index * width..(index + 1) * width {
+        tree.append(entry(number, kind));
+    }
+    tree.root()
+}
+
+fn head_of(note: &[u8]) -> Checkpoint {
+    let note = frex_proto::log::SignedNote::parse(note).unwrap();
+    Checkpoint::parse_text(note.text()).unwrap()
+}
+
+fn refused(answer: &Answer) -> Option<WireCode> {
+    match answer {
+        Answer::Refusal(refusal) => Some(WireCode::from_number(refusal.code)),
+        _ => None,
+    }
+}
+
+// WIT-4, WIT-5, WIT-6, WIT-10: a witness is led from what it holds and by nothing else; two histories of one size
+// are evidence, through a power cut too.
+#[test]
+fn a_log_with_two_histories_is_found() {
+    world::run(1, |world| async move {
+        let scene = scene(&world);
+        let node = scene.node(RECEIVER).await;
+        let liar = Liar::new(&scene, RECEIVER).await;
+        assert!(matches!(liar.add(0, 5, 0).await, Answer::Cosigned(_)));
+        assert!(matches!(liar.add(5, 9, 0).await, Answer::Cosigned(_)));
+        assert!(matches!(liar.add(9, 9, 0).await, Answer::Cosigned(_)));
+        let Answer::Checkpoint(held) = liar.add(5, 12, 0).await else {
+            panic!("it holds 9");
+        };
+        assert_eq!(head_of(&held.checkpoint).size, 9);
+        assert_eq!(refused(&liar.add(9, 12, 1).await), Some(WireCode::BadProof));
+        assert_eq!(refused(&liar.add(9, 7, 0).await), Some(WireCode::BadProof));
+        assert_eq!(liar.seen().await, 9);
+        let before = node.status().log_size;
+
+        assert_eq!(refused(&liar.add(9, 9, 1).await), Some(WireCode::Forked));
+        assert_eq!(node.status().log_size, before + 1, "evidence is logged");
+        for (old, kind) in [(9, 0), (9, 1), (0, 0)] {
+            let asked = liar.add(old, 12, kind).await;
+            assert_eq!(refused(&asked), Some(WireCode::Forked));
+        }
+        assert_eq!(node.status().log_size, before + 1, "once");
+        drop(liar);
+        let _node = scene.power_cut(RECEIVER, node).await;
+        let liar = Liar::new(&scene, RECEIVER).await;
+        assert_eq!(refused(&liar.add(9, 12, 0).await), Some(WireCode::Forked));
+    });
+}
+
+// WIT-4: who is no witness cosigns nothing, and nobody asks for the log of another.
+#[test]
+fn a_witness_cosigns_for_the_asker_alone() {
+    world::run(1, |world| async move {
+        let scene = scene(&world);
+        let _node = scene.node(RECEIVER).await;
+        let mut liar = Liar::new(&scene, RECEIVER).await;
+        let own = liar.origin.clone();
+        let origin = Origin::parse(&own).unwrap();
+        liar.origin = frex_proto::log::origin(origin.federation, "police", 1);
+        let code = Some(WireCode::WrongSender);
+        assert_eq!(refused(&liar.add(0, 3, 0).await), code);
+        liar.origin = own;
+        let unknown = liar.ask(Request::GetSeen(v1::GetSeen {
+            origin: liar.origin.clone(),
+        }));
+        assert_eq!(refused(&unknown.await), Some(WireCode::NotFound));
+        let garbage = Request::AddCheckpoint(v1::AddCheckpoint {
+            body: bytes::Bytes::from_static(b"old 0\n"),
+        });
+        assert_eq!(refused(&liar.ask(garbage).await), Some(WireCode::Malformed));
+    });
+}
