@@ -39,6 +39,7 @@ mod passphrase;
 mod peer;
 mod recall;
 mod receipt;
+mod recipients;
 mod roster;
 mod run;
 mod send;

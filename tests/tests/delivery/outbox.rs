@@ -100,7 +100,7 @@ fn has(row: &Value, field: &str, text: &str) -> bool {
     row[field].as_str().unwrap().contains(text)
 }
 
-// DEL-32, DEL-33, DEL-34, DEL-37, DEL-43, CLI-21, CLI-22, CLI-23, CLI-24: a destination is down;
+// DEL-32, DEL-33, DEL-34, DEL-37, DEL-43, CLI-21, CLI-22, CLI-23, CLI-24, CLI-26: a destination is down;
 // what waits says why, what expires is kept, what is dropped is told; and no kill -9 changes that.
 #[test]
 fn what_waits_says_why_and_no_order_is_forgotten() {
@@ -115,6 +115,7 @@ fn what_waits_says_why_and_no_order_is_forgotten() {
     let node = killed_and_started(&frex, SENDER, node);
     until_state(&frex, &kept, "unreachable");
 
+    expires_while_it_is_watched(&frex);
     let late = file(&frex, SENDER, &["--expires", "4s"]);
     let row = until_state(&frex, &late, "dead");
     assert_eq!(row["code_name"], "EXPIRED");
@@ -160,6 +161,23 @@ fn what_waits_says_why_and_no_order_is_forgotten() {
     let listed = frex.done(&["outbox", "ls", SENDER]);
     assert_eq!(listed["deliveries"], Value::Array(Vec::new()));
     assert_eq!(arrived(&frex), [kept]);
+}
+
+/// CLI-26: a recipient whose time is over is not waited for as well.
+fn expires_while_it_is_watched(frex: &Frex) {
+    let send = ["send", REPORT, "--to", RECEIVER, "--from", SENDER];
+    let ended = frex.run(&[&send[..], &["--expires", "3s", "--wait", "60s"]].concat());
+    let code = Some(WireCode::Expired as u64);
+    assert_eq!((ended.exit, ended.code()), (Some(22), code), "{ended:?}");
+    let told = ended.json();
+    assert_eq!(told["recipients"][0]["state"], "expired", "{ended:?}");
+    assert_eq!(told["notes"], Value::Array(Vec::new()), "{ended:?}");
+    assert!(!ended.err.contains("goes on by itself"), "{ended:?}");
+    let message = told["message"].as_str().unwrap();
+    assert_eq!(
+        order(frex, &["drop"], message, &["--confirm"]).exit,
+        Some(0)
+    );
 }
 
 /// Message ids of what the receiver fetches.

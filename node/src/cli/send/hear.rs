@@ -1,0 +1,178 @@
+//! What is heard of a report on its way: news become what is known of each recipient.
+
+use std::{collections::BTreeSet, path::PathBuf, time::Instant};
+
+use frex_client::{
+    client::{News, ProvenReceipt, SendError, Unproven},
+    keys::MemberHome,
+};
+use frex_proto::{
+    envelope::{Draft, SignedEnvelope},
+    error::WireCode,
+    roster::Roster,
+};
+
+use super::{EXPIRED, Fate, GIVEN_UP, Heard, REJECTED, WAITING, tell};
+use crate::cli::{failure::Failure, member, output};
+
+/// Where news of one envelope goes.
+pub(super) struct Ear<'a> {
+    folder: PathBuf,
+    roster: &'a Roster,
+    started: Instant,
+    pub(super) heard: Heard,
+}
+
+impl<'a> Ear<'a> {
+    pub(super) fn new(
+        home: &MemberHome,
+        roster: &'a Roster,
+        draft: &Draft,
+        started: Instant,
+    ) -> Self {
+        let waiting = |member: &str| Fate {
+            state: WAITING,
+            node: node_of(roster, member),
+            code: None,
+            ms: None,
+            receipt: None,
+        };
+        let recipients = draft.recipients.iter();
+        let fates = recipients.map(|(member, _)| (member.clone(), waiting(member)));
+        Self {
+            folder: home.receipts_dir(),
+            roster,
+            started,
+            heard: Heard {
+                envelopes: Vec::new(),
+                fates: fates.collect(),
+                submitted: None,
+                refused: None,
+                delayed: None,
+                notes: Vec::new(),
+            },
+        }
+    }
+
+    pub(super) fn sealed(&mut self, round: u32, envelope: &SignedEnvelope) {
+        self.heard.envelopes.push(envelope.id);
+        if round > 0 {
+            let note = format!(
+                "{} had retired the key: sealed again under the same message id, as envelope {}",
+                envelope.members.join(", "),
+                envelope.id
+            );
+            self.heard.notes.push(note);
+            self.heard.refused = None;
+        }
+    }
+
+    /// What was taken before stays so; with nothing taken, this is why.
+    pub(super) fn not_again(&mut self, members: &[String], why: &SendError) {
+        let note = format!("not sealed again for {}: {why}", members.join(", "));
+        self.heard.notes.push(note);
+        if self.heard.submitted.is_none() {
+            let _ = self.heard.refused.get_or_insert(why.into());
+        }
+    }
+
+    pub(super) fn hear(&mut self, news: News) -> Result<(), Failure> {
+        match news {
+            News::Submitted(receipt) => self.heard.submitted = Some(self.keep(&receipt)?),
+            News::Accepted {
+                node,
+                members,
+                receipt,
+            } => self.set(&members, "accepted", node, None, &receipt)?,
+            News::Rejected {
+                node,
+                members,
+                code,
+                receipt,
+                ..
+            } => self.set(&members, REJECTED, node, Some(code), &receipt)?,
+            News::Stage {
+                member,
+                stage,
+                receipt,
+            } => {
+                let node = node_of(self.roster, &member);
+                self.set(&[member], member::stage_name(stage), node, None, &receipt)?;
+            }
+            News::Undeliverable { code } => self.heard.give_up(code),
+            News::Delayed { retry_after, .. } => {
+                self.heard.delayed = Some(retry_after);
+                output::message(format_args!(
+                    "the node is busy or the quota is used up: it takes the report after {}",
+                    tell::seconds(retry_after)
+                ));
+            }
+            News::Refused { code } | News::Unanswered { code } => self.heard.refused = Some(code),
+            News::Unproven(unproven) => self.heard.notes.push(unproven_text(&unproven)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn set(
+        &mut self,
+        members: &[String],
+        state: &'static str,
+        node: String,
+        code: Option<WireCode>,
+        receipt: &ProvenReceipt,
+    ) -> Result<(), Failure> {
+        let fate = Fate {
+            state,
+            node,
+            code,
+            ms: u64::try_from(self.started.elapsed().as_millis()).ok(),
+            receipt: Some(self.keep(receipt)?),
+        };
+        for member in members {
+            if let Some(held) = self.heard.fates.get_mut(member) {
+                *held = fate.clone();
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&self, receipt: &ProvenReceipt) -> Result<String, Failure> {
+        let path = member::keep_receipt(&self.folder, receipt)?;
+        Ok(path.display().to_string())
+    }
+}
+
+impl Heard {
+    /// The home node does not say which of the other nodes it has given up. All have the same time,
+    /// so nobody is waited for any more when it is over; else it is known where only one is left.
+    pub(super) fn give_up(&mut self, code: WireCode) {
+        let waiting = || self.fates.values().filter(|fate| fate.state == WAITING);
+        let nodes: BTreeSet<&str> = waiting().map(|fate| fate.node.as_str()).collect();
+        let state = match code {
+            WireCode::Expired => EXPIRED,
+            _ if nodes.len() == 1 => GIVEN_UP,
+            _ => {
+                let note = format!("delivery to one of the nodes was given up: {code}");
+                return self.notes.push(note);
+            }
+        };
+        for fate in self.fates.values_mut().filter(|fate| fate.state == WAITING) {
+            (fate.state, fate.code) = (state, Some(code));
+        }
+    }
+}
+
+fn node_of(roster: &Roster, member: &str) -> String {
+    let node = roster.home_node(member);
+    node.map(|node| node.id.clone()).unwrap_or_default()
+}
+
+fn unproven_text(unproven: &Unproven) -> String {
+    let node = unproven.node.as_deref().unwrap_or("a node");
+    format!(
+        "a receipt of {} does not hold and is not believed: {}",
+        output::clean(node),
+        unproven.error
+    )
+}
