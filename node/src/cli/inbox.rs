@@ -340,7 +340,9 @@ fn print(rows: &[Value]) {
         if files > 0 {
             let message = row["message"].as_str().unwrap_or_default();
             output::message(format_args!(
-                "note: {files} files came with {message}; see them with:  frex attachment ls {message}"
+                "note: {} came with {message}; see {} with:  frex attachment ls {message}",
+                output::counted(files, "file"),
+                if files == 1 { "it" } else { "them" },
             ));
         }
     }

@@ -229,7 +229,8 @@ fn send(scene: &mut Scene, home: &mut NodeProcess, away: &mut NodeProcess) {
     );
     goes_on_with_nothing_else(scene);
     let sending = scene.begin_send();
-    thread::sleep(Duration::from_millis(100));
+    // The file is compared first.
+    thread::sleep(Duration::from_millis(400));
     scene.restart(home, SENDER);
     wait_until("a transfer between nodes", || scene.is_coming(RECEIVER));
     scene.restart(away, RECEIVER);

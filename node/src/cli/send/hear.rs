@@ -12,8 +12,8 @@ use frex_proto::{
     roster::Roster,
 };
 
-use super::{EXPIRED, Fate, GIVEN_UP, Heard, REJECTED, WAITING, tell};
-use crate::cli::{failure::Failure, member, output};
+use super::{EXPIRED, Fate, GIVEN_UP, Heard, REJECTED, WAITING};
+use crate::cli::{failure::Failure, member, output, time::seconds};
 
 /// Where news of one envelope goes.
 pub(super) struct Ear<'a> {
@@ -104,7 +104,7 @@ impl<'a> Ear<'a> {
                 self.heard.delayed = Some(retry_after);
                 output::message(format_args!(
                     "the node is busy or the quota is used up: it takes the report after {}",
-                    tell::seconds(retry_after)
+                    seconds(retry_after)
                 ));
             }
             News::Refused { code } | News::Unanswered { code } => self.heard.refused = Some(code),

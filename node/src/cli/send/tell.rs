@@ -1,6 +1,6 @@
 //! What is said at the end of `frex send`.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use frex_proto::{envelope::Draft, error::WireCode, id::EnvelopeId};
 use serde_json::{Value, json};
@@ -9,6 +9,7 @@ use super::{EXPIRED, Fate, GIVEN_UP, Heard, REJECTED, WAITING};
 use crate::cli::{
     failure::{Done, Failure, PARTIAL},
     output,
+    time::seconds,
 };
 
 /// Prints what became of the report and gives the exit code.
@@ -72,11 +73,6 @@ fn nobody(dir: &Path, draft: &Draft, heard: &Heard, code: WireCode) -> Failure {
         ),
         false => Failure::new(code, "no recipient's node has the report").advise(show),
     }
-}
-
-/// A wait, rounded up.
-pub(super) fn seconds(wait: Duration) -> String {
-    format!("{} s", wait.as_millis().div_ceil(1000))
 }
 
 fn print(dir: &Path, draft: &Draft, heard: &Heard) {
