@@ -109,17 +109,19 @@ pub fn bulk(args: &BulkArgs, json: bool) -> Done {
     let home = member::open(&args.from)?;
     let _ = member::roster(&home)?;
     let lines = feed::Lines::open(&args.file)?;
-    let mut list = args.list.as_deref().map(hear::List::new).transpose()?;
+    let path = args.list.as_deref();
+    path.map_or(Ok(()), hear::List::check)?;
     let bar = output::progress_of("reports", lines.count);
     let now_ms = Clock::System.now_ms();
     let store = SentStore::open(&home.dir().join(REFERENCES_DIR), now_ms);
     let store = store.or_fail("what was sent before cannot be looked up")?;
-    let tally = member::runtime()?.block_on(async {
+    let (tally, list) = member::runtime()?.block_on(async {
         let patience = args.patience.map(|patience| patience.0);
         let client = member::client(&home, patience.map_or(PATIENCE, |most| most.min(PATIENCE)));
         let client = client.await?;
         let words = Words { args, now_ms };
         begin::begin(&client, &words, &bar).await?;
+        let mut list = path.map(hear::List::new).transpose()?;
         let settings = BulkSettings {
             wait: args.wait.0,
             ..BulkSettings::default()
@@ -135,7 +137,7 @@ pub fn bulk(args: &BulkArgs, json: bool) -> Done {
         hear::finish(&client, &words, &mut tally).await;
         tally.not_sent.sort_by_key(|one| one.line);
         client.close().await;
-        Ok::<_, Failure>(tally)
+        Ok::<_, Failure>((tally, list))
     })?;
     bar.finish_and_clear();
     list.map_or(Ok(()), |list| list.end(&tally))?;

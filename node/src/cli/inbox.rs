@@ -90,8 +90,12 @@ pub fn inbox(args: &InboxArgs, json: bool) -> Done {
             ));
         }
         if failed > 0 {
+            let what = match failed {
+                1 => "1 item cannot be opened and stays in the inbox. To take it off, after which its sender sees".to_owned(),
+                _ => format!("{failed} items cannot be opened and stay in the inbox. To take them off, after which their senders see"),
+            };
             output::message(format_args!(
-                "{failed} cannot be opened and stay in the inbox. To take them off, after which their senders see DELIVERED and never OPENED:\n  frex inbox {} --set-aside",
+                "{what} DELIVERED and never OPENED:\n  frex inbox {} --set-aside",
                 args.dir.display()
             ));
         }

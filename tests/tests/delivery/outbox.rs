@@ -410,6 +410,31 @@ fn a_message_to_several_nodes_is_ordered_about_one_by_one() {
     assert_eq!(rest["node"], "node.clearing.de");
 }
 
+/// A wrong command is told of by the node as it starts, and by the doctor, before it is needed.
+fn tells_of_a_command_that_cannot_be_run(frex: &Frex) {
+    let path = frex.dir().join(RECEIVER).join("node/frex.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let kept = text
+        .lines()
+        .filter(|line| !line.starts_with("alert_command") && !line.starts_with("metrics"));
+    let mut kept: Vec<&str> = kept.collect();
+    kept.push(r#"alert_command = ["/no/such/program"]"#);
+    fs::write(&path, kept.join("\n")).unwrap();
+    let report = frex.run(&["doctor", &format!("{RECEIVER}/node")]).json();
+    let rows = report["checks"].as_array().unwrap().iter();
+    let mut rows = rows.filter(|row| row["check"] == "node alert command");
+    let row = rows.next().unwrap();
+    assert_eq!(row["outcome"], "warn", "{row}");
+    assert!(
+        row.to_string().contains("/no/such/program does not exist"),
+        "{row}"
+    );
+    let node = frex.start(RECEIVER);
+    assert_eq!(node.stop(), Some(0));
+    let log = fs::read_to_string(frex.dir().join(format!("{RECEIVER}.log"))).unwrap();
+    assert!(log.contains("the alert command cannot be run"), "{log}");
+}
+
 // DEL-44, DEL-45, CLI-10: half of its life is over and it waits: the operator's command is run, and
 // the doctor warns.
 #[test]
@@ -445,6 +470,7 @@ fn half_of_a_life_waited_away_is_told_to_the_operator() {
             .contains("frex outbox ls --waiting --all hotline.fr\""),
         "{row}"
     );
+    tells_of_a_command_that_cannot_be_run(&frex);
     until_state(&frex, &message, "dead");
     assert_eq!(
         fs::read_to_string(&marker).unwrap(),

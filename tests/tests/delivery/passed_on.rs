@@ -67,6 +67,15 @@ fn a_file_goes_along_with_a_message_that_is_passed_on() {
         Some(WireCode::AttachmentsRefused as u64),
         "{refused:?}"
     );
+    // RCL-20: nor to whoever passes it on.
+    let oneself = ["forward", &message, "--to", "court", "--to", "police"];
+    let oneself = frex.run(&[&oneself[..], &["police"]].concat());
+    let bad = Some(WireCode::BadInput as u64);
+    assert_eq!(
+        (oneself.exit, oneself.code()),
+        (Some(2), bad),
+        "{oneself:?}"
+    );
     let _ = frex.done(&[
         "forward", &message, "--to", "court", "police", "--wait", "60s",
     ]);

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{BufWriter, Write},
+    io::{BufWriter, ErrorKind, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
@@ -24,6 +24,18 @@ pub(super) struct List {
 }
 
 impl List {
+    /// Refuses a file that is there, before anything is waited for.
+    pub(super) fn check(path: &Path) -> Result<(), Failure> {
+        match path.symlink_metadata() {
+            Ok(_) => Err(Failure::file(
+                "write",
+                path,
+                &ErrorKind::AlreadyExists.into(),
+            )),
+            Err(_) => Ok(()),
+        }
+    }
+
     pub(super) fn new(path: &Path) -> Result<Self, Failure> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
