@@ -28,6 +28,8 @@ mod source;
 
 pub use source::{Source, sources};
 
+/// What is to be done where the node has another envelope under the message id.
+pub const ANOTHER: &str = "The node has another envelope under this message id: send it anew, without --message; nothing is left here of this one";
 const ENVELOPE: &str = "envelope";
 
 /// The folder of one message.
@@ -134,7 +136,10 @@ impl Staged {
             {
                 self.remove()?;
             }
-            brought?;
+            brought.map_err(|failure| match failure.code() {
+                WireCode::IdReuse => failure.advise(ANOTHER),
+                _ => failure,
+            })?;
         }
         Ok(())
     }

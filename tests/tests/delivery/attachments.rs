@@ -391,5 +391,6 @@ fn what_is_refused_leaves_nothing_behind() {
     let reused = send(&["--attach", "second"], &message);
     let code = Some(WireCode::IdReuse as u64);
     assert_eq!((reused.exit, reused.code()), (Some(22), code), "{reused:?}");
+    assert!(reused.err.contains("without --message"), "{reused:?}");
     assert_eq!(staged(), 0, "{reused:?}");
 }

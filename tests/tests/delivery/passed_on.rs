@@ -31,7 +31,7 @@ fn only(inbox: &Value) -> &Value {
 }
 
 // RCL-14, ATT-14, ATT-16, ATT-18, ATT-19: the forwarder's node brings the file to the next one, as
-// it would bring one of its own member's; ATT-17: not to a member that takes none.
+// it would bring one of its own member's; ATT-17, RCL-20: not to a member that takes none, nor to oneself.
 #[test]
 fn a_file_goes_along_with_a_message_that_is_passed_on() {
     let folder = tempfile::tempdir().unwrap();
@@ -67,7 +67,7 @@ fn a_file_goes_along_with_a_message_that_is_passed_on() {
         Some(WireCode::AttachmentsRefused as u64),
         "{refused:?}"
     );
-    // RCL-20: nor to whoever passes it on.
+    // Nor to whoever passes it on.
     let oneself = ["forward", &message, "--to", "court", "--to", "police"];
     let oneself = frex.run(&[&oneself[..], &["police"]].concat());
     let bad = Some(WireCode::BadInput as u64);

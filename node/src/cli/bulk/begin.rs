@@ -32,12 +32,12 @@ pub(super) async fn begin(
     words: &Words<'_>,
     bar: &ProgressBar,
 ) -> Result<(), Failure> {
-    let known = check(client, words);
+    let known = check(client, words).err();
     let (began, mut said) = (Instant::now(), false);
     while let Err(error) = hear_news(client, bar, &mut said).await {
         // A newer roster may know better; without one this is all that is known.
-        if known.is_err() {
-            return known;
+        if let Some(failure) = known {
+            return Err(failure);
         }
         let most = words.args.patience;
         let over = most.is_some_and(|most| began.elapsed() >= most.0);

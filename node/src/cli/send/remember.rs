@@ -71,10 +71,14 @@ pub(super) fn stopped(
     };
     let known = remembered(home, message)?;
     let mut other = others(args, &envelope);
-    if !is_same_report(&known, args, content_type, data) {
-        other.push("the report, its type, kind or lane is another".to_owned());
+    if known["sha256"].is_null() {
+        other.push("what it was begun with is not known here any more".to_owned());
+    } else {
+        if !is_same_report(&known, args, content_type, data) {
+            other.push("the report, its type, kind or lane is another".to_owned());
+        }
+        other.extend(other_files(&known, sources)?);
     }
-    other.extend(other_files(&known, sources)?);
     if !other.is_empty() {
         let what = format!("message {message} was begun with something else");
         return Err(Failure::new(WireCode::BadInput, what).cause(other.join("; ")).advise(format!(

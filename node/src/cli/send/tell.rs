@@ -9,6 +9,7 @@ use super::{EXPIRED, Fate, GIVEN_UP, Heard, REJECTED, WAITING};
 use crate::cli::{
     failure::{Done, Failure, PARTIAL},
     output,
+    staged::ANOTHER,
     time::seconds,
 };
 
@@ -60,9 +61,7 @@ fn nobody(dir: &Path, draft: &Draft, heard: &Heard, code: WireCode) -> Failure {
     if all(REJECTED) {
         let failure = Failure::new(code, "every recipient's node rejected the report");
         return match code {
-            WireCode::IdReuse => failure.advise(
-                "The node has another envelope under this message id: send it anew, without --message; nothing is left here of this one",
-            ),
+            WireCode::IdReuse => failure.advise(ANOTHER),
             _ => failure,
         };
     }
