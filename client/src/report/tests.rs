@@ -244,7 +244,7 @@ fn bytes_that_are_not_strict_json_are_refused() {
         (b"{\"a\":\"\xff\"}", "the report is not JSON"),
         (
             b"{\"reference\":\"a\",\"reference\":\"b\"}",
-            "the report has a field twice at column 31",
+            "the report has a field twice at column 33",
         ),
         (
             b"{\"x\":[{\"a\":1,\"a\":1}]}",
