@@ -10,6 +10,7 @@ use frex_proto::v1;
 
 use self::time::{Moment, Span};
 
+mod addressed;
 mod alert;
 mod attachment;
 mod bulk;
@@ -39,7 +40,7 @@ mod passphrase;
 mod peer;
 mod recall;
 mod receipt;
-mod recipients;
+
 mod roster;
 mod run;
 mod send;

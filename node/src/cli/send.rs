@@ -20,11 +20,11 @@ use frex_proto::{
 
 use super::{
     SendArgs,
+    addressed::{unsendable, warn_of_suspended},
     failure::{Done, Failure, OrFail},
     member::{self, SENT_DIR},
     output,
     receipt::fetch,
-    recipients::{unsendable, warn_of_suspended},
     staged::{self, Source, Staged},
 };
 
@@ -319,7 +319,7 @@ mod tests {
         assert_eq!(heard.to_finish(), Some(vec!["b"]));
     }
 
-    // CLI-26: a recipient is in one state; which node was given up is not said where it is not known.
+    // CLI-31: a recipient is in one state; which node was given up is not said where it is not known.
     #[test]
     fn who_is_waited_for_and_who_is_given_up_is_never_the_same() {
         let states =

@@ -153,7 +153,7 @@ fn seal(client: &Client, to: &str, bytes: usize) -> SignedEnvelope {
     client.seal(&client.finish(draft).unwrap()).unwrap()
 }
 
-// ADM-1, ADM-17, CLI-27: who is over its quota is told how long, and its report arrives once that is over.
+// ADM-1, ADM-17, CLI-32: who is over its quota is told how long, and its report arrives once that is over.
 #[test]
 fn a_member_over_its_quota_is_told_for_how_long_and_then_served() {
     let scene = Scene::new(&["--quota", QUOTA]);
@@ -184,7 +184,7 @@ fn a_member_over_its_quota_is_told_for_how_long_and_then_served() {
     assert_eq!(scene.node.stop(), Some(0));
 }
 
-/// CLI-27: many reports say once how long they wait; whoever has less patience is told why it ended.
+/// CLI-32: many reports say once how long they wait; whoever has less patience is told why it ended.
 fn bulk_over_quota(scene: &Scene) -> usize {
     let lines = ["A-1", "A-2", "A-3"].map(|reference| {
         let created = "2026-07-01T12:00:00Z";

@@ -231,7 +231,7 @@ fn a_report_that_is_sent_once_is_not_sent_twice() {
     drop(police);
 }
 
-// CLI-27: a node that is away is waited for from the start, as it is later, and no longer than was
+// CLI-32: a node that is away is waited for from the start, as it is later, and no longer than was
 // said; a recipient that cannot be sent to is told once, not line by line.
 #[test]
 fn a_node_that_is_away_from_the_start_is_waited_for() {
@@ -270,7 +270,7 @@ fn a_node_that_is_away_from_the_start_is_waited_for() {
     }
 }
 
-// CLI-27: the node goes away in the middle, for longer than the caller has patience.
+// CLI-32: the node goes away in the middle, for longer than the caller has patience.
 #[test]
 fn a_node_that_stays_away_is_given_up_when_that_was_asked_for() {
     let scene = Scene::new();

@@ -100,7 +100,7 @@ fn has(row: &Value, field: &str, text: &str) -> bool {
     row[field].as_str().unwrap().contains(text)
 }
 
-// DEL-32, DEL-33, DEL-34, DEL-37, DEL-43, CLI-21, CLI-22, CLI-23, CLI-24, CLI-26: a destination is down;
+// DEL-32, DEL-33, DEL-34, DEL-37, DEL-43, CLI-21, CLI-22, CLI-23, CLI-24, CLI-31: a destination is down;
 // what waits says why, what expires is kept, what is dropped is told; and no kill -9 changes that.
 #[test]
 fn what_waits_says_why_and_no_order_is_forgotten() {
@@ -163,7 +163,7 @@ fn what_waits_says_why_and_no_order_is_forgotten() {
     assert_eq!(arrived(&frex), [kept]);
 }
 
-/// CLI-26: a recipient whose time is over is not waited for as well.
+/// CLI-31: a recipient whose time is over is not waited for as well.
 fn expires_while_it_is_watched(frex: &Frex) {
     let send = ["send", REPORT, "--to", RECEIVER, "--from", SENDER];
     let ended = frex.run(&[&send[..], &["--expires", "3s", "--wait", "60s"]].concat());

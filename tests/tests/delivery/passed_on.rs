@@ -30,7 +30,7 @@ fn only(inbox: &Value) -> &Value {
     &items[0]
 }
 
-// ATT-17, RCL-20: not to a member that takes no files, nor to whoever passes it on.
+// ATT-17, RCL-21: not to a member that takes no files, nor to whoever passes it on.
 fn goes_to_nobody_who_must_not_have_it(frex: &Frex, message: &str) {
     let forward = |to: &[&str]| frex.run(&[&["forward", message, "police"], to].concat());
     let refused = forward(&["--to", "hotline"]);

@@ -15,9 +15,9 @@ use tokio::time::{Instant, sleep};
 
 use super::{Words, said};
 use crate::cli::{
+    addressed::{unsendable, warn_of_suspended},
     failure::{Failure, OrFail},
     output,
-    recipients::{unsendable, warn_of_suspended},
 };
 
 /// A node that is slow to answer is waited for without a word.
@@ -26,7 +26,7 @@ const SAY_AFTER: Duration = Duration::from_secs(3);
 const NO_REPORT: &str = "application/octet-stream";
 
 /// Waits for the home node as it is waited for later, and learns from it who is listed now.
-/// Spec: CLI-27.
+/// Spec: CLI-32.
 pub(super) async fn begin(
     client: &Client,
     words: &Words<'_>,

@@ -88,7 +88,7 @@ impl Waiting {
 mod tests {
     use super::*;
 
-    // CLI-27: however many reports wait, and however often, a line a minute says so.
+    // CLI-32: however many reports wait, and however often, a line a minute says so.
     #[test]
     fn that_the_node_takes_nothing_is_said_once_and_again_after_a_minute() {
         let (bar, mut waiting, began) = (ProgressBar::hidden(), Waiting::default(), Instant::now());
