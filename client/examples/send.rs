@@ -65,7 +65,10 @@ async fn main() -> anyhow::Result<()> {
             }
             News::Rejected { node, code, .. } => println!("{node} REJECTED: {code}"),
             News::Stage { member, stage, .. } => println!("{member} {}", stage.as_str_name()),
-            News::Undeliverable { code } => println!("UNDELIVERABLE: {code}"),
+            News::Undeliverable { node, code } => {
+                let node = node.as_deref().unwrap_or("a node");
+                println!("{node} UNDELIVERABLE: {code}");
+            }
             News::Refused { code } => println!("REFUSED: {code}"),
             News::Unproven(unproven) => {
                 let node = unproven.node.as_deref().unwrap_or("somebody");

@@ -47,7 +47,7 @@ pub use inbox::{ConfirmError, FailedItem, Inbox, InboxError, InboxItem, ItemErro
 pub use keyring::Keyring;
 pub use outbox::{Delivery, OutboxPage, OutboxQuery};
 pub use publish::PublishError;
-pub use query::{History, LogHead, QueryError};
+pub use query::{GivenUp, History, LogHead, QueryError};
 pub use seal::{Sealer, seal_batch};
 pub use send::{SendError, Sending, SendingEvent};
 pub use submit::{News, Submission, SubmissionEvent, SubmitError};

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use frex_client::{
-    client::{Client, ClientConfig, ItemError, News, QueryError},
+    client::{Client, ClientConfig, GivenUp, ItemError, News, QueryError},
     environment::Environment,
     tls::{Identity, config::Limits},
     transport::{Endpoint, EndpointConfig, Greeter, RosterHandle, Socket, Stream},
@@ -216,6 +216,32 @@ async fn senseless_answers_end_a_submission() {
         };
         assert_eq!(*code, WireCode::Malformed);
     }
+}
+
+// DEL-46: what a node gave up is news of what it is proven to have taken, and no name that the
+// roster does not list is repeated.
+#[tokio::test]
+async fn giving_up_proves_nothing_and_names_nobody_unknown() {
+    let client = client_of(|stream| {
+        let told = v1::GivenUp {
+            node: "node.of.nobody".to_owned(),
+            code: WireCode::Expired as u32,
+        };
+        put(stream, 0, Answer::GivenUp(told));
+        done(stream);
+    })
+    .await;
+    let news = submit(&client, 1).await;
+    assert!(
+        matches!(news.as_slice(), [News::Unanswered { .. }]),
+        "{news:?}"
+    );
+    let history = client.history(MessageId([7; 16])).await.unwrap();
+    let unnamed = GivenUp {
+        node: None,
+        code: WireCode::Expired,
+    };
+    assert_eq!(history.given_up, [unnamed]);
 }
 
 // MBR-3: a node that is always about to stop is asked again until patience ends.

@@ -20,6 +20,7 @@ mod completions;
 mod demo;
 mod dispatch;
 mod doctor;
+mod ended;
 mod errors;
 mod failure;
 mod federation;
@@ -34,13 +35,14 @@ mod join;
 mod key;
 mod log;
 mod member;
+mod messages;
 mod outbox;
 mod output;
 mod passphrase;
 mod peer;
 mod recall;
 mod receipt;
-
+mod recipients;
 mod roster;
 mod run;
 mod send;
@@ -418,7 +420,7 @@ pub struct ReceiptVerifyArgs {
 /// `frex receipt fetch`.
 #[derive(Debug, Args)]
 pub struct ReceiptFetchArgs {
-    /// Message id, as `frex send` printed it
+    /// Message id, as `frex send` printed it, or its beginning
     pub message: String,
     /// The folder that `frex init` made
     #[arg(env = "FREX_DIR", default_value = ".")]

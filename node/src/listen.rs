@@ -249,6 +249,12 @@ fn put_refusal_until(writer: &mut FrameWriter, envelope: u32, code: WireCode, re
     put_answer(writer, envelope, v1::answer::Answer::Refusal(refusal));
 }
 
+/// Names the node that a delivery was given up to, and why. Spec: DEL-46.
+fn put_given_up(writer: &mut FrameWriter, envelope: u32, node: String, code: u32) {
+    let given_up = v1::GivenUp { node, code };
+    put_answer(writer, envelope, v1::answer::Answer::GivenUp(given_up));
+}
+
 /// Passes a stored receipt on; its signed and hashed parts are opaque bytes inside.
 fn put_receipt(writer: &mut FrameWriter, envelope: u32, receipt: Bytes) {
     match v1::Receipt::decode(receipt) {

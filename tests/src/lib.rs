@@ -2,7 +2,7 @@
 //!
 //! [`federation`] makes members, nodes and rosters. [`sim`] is a world in one process: a network
 //! that loses and a disk that forgets, both decided by one seed; [`scene`] is a federation in it.
-//! [`processes`] runs the `frex` command. [`mod@bench`] is two nodes in processes of their own.
+//! [`processes`] runs the `frex` command, [`refuser`] is a node that refuses. [`mod@bench`] is two nodes in processes of their own.
 //! [`pinned_tls`] is the plainest mutual TLS, for what is measured or tested without FREX's own
 //! transport.
 
@@ -12,5 +12,6 @@ pub mod bench;
 pub mod federation;
 pub mod pinned_tls;
 pub mod processes;
+pub mod refuser;
 pub mod scene;
 pub mod sim;

@@ -30,7 +30,8 @@ use crate::{
 pub const EPOCH_MS: u64 = 1_800_000_000_000;
 /// Where a client listens, if nothing else is said.
 pub const CLIENT_PORT: u16 = 50_000;
-const NODE_PORT: u16 = 7443;
+/// Where nodes listen.
+pub const NODE_PORT: u16 = 7443;
 /// Longer than most links of these worlds need.
 const PATIENCE: Duration = Duration::from_secs(600);
 

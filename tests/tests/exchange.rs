@@ -415,6 +415,34 @@ async fn released_and_abandoned_items_come_again() {
     world.shutdown().await;
 }
 
+// DEL-23, DEL-25: statements about many items are on their way at once; each is answered with the receipt
+// of its own item, those of a program that reads no further too.
+#[tokio::test]
+async fn many_items_are_confirmed_side_by_side() {
+    const COUNT: usize = 40;
+    let world = World::new().await;
+    let platform = world.client(PLATFORM).await;
+    let sealed = (0..COUNT).map(|_| seal(&platform, &MEMBERS[1..2], b"one of many".to_vec()));
+    send(&platform, sealed.collect()).await;
+    let police = world.client(MEMBERS[1]).await;
+    let mut inbox = police.inbox(256, WAIT).await.unwrap();
+    let mut confirming = tokio::task::JoinSet::new();
+    for _ in 0..COUNT {
+        let item = inbox.next().await.unwrap().unwrap().ok().unwrap();
+        confirming.spawn(async move { (item.id(), item.confirm(v1::Stage::Opened, "").await) });
+    }
+    drop(inbox);
+    let mut entries = std::collections::BTreeSet::new();
+    for (id, proven) in confirming.join_all().await {
+        let proven = proven.unwrap();
+        assert_eq!(proven.statement().envelope_id, Some(id));
+        entries.insert(proven.verified.index);
+    }
+    assert_eq!(entries.len(), COUNT);
+    assert!(read_all(&police).await.is_empty());
+    world.shutdown().await;
+}
+
 // MBR-2, SES-18, SES-20: what cannot arrive is refused before it is sealed, or by the node in one word.
 #[tokio::test]
 async fn unknown_recipients_and_expired_envelopes_are_refused() {

@@ -7,7 +7,10 @@
 use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
-use frex_client::client::{Client, InboxItem, News};
+use frex_client::{
+    client::{Client, InboxItem, News, OutboxQuery},
+    transport::Socket,
+};
 use frex_node::node::Node;
 use frex_proto::{
     attachment::{Attached, Hashes, Held, Opener, Sealer},
@@ -17,7 +20,8 @@ use frex_proto::{
     v1,
 };
 use frex_tests::{
-    scene::{self, CLIENT_PORT, Scene, ip},
+    refuser::Refuser,
+    scene::{self, CLIENT_PORT, NODE_PORT, Scene, ip},
     sim::{
         Link,
         world::{self, Machine, World},
@@ -316,6 +320,82 @@ fn an_attachment_goes_before_its_envelope_and_to_its_recipients_alone() {
             .unwrap();
         assert_eq!(number, 0);
     });
+}
+
+/// Stands where a node should.
+fn refuser(scene: &Scene, id: &str) -> Refuser {
+    let environment = scene.environment(id);
+    let socket = scene.machines[id].bind(NODE_PORT);
+    Refuser::bind(
+        id,
+        scene.federation.roster(environment.clock.now_ms()),
+        &scene.federation.node(id).tls,
+        Socket::Abstract(socket.expect("the port is free")),
+        environment,
+    )
+}
+
+/// The file of a message that was refused for good is at the sender's node for as long as the message
+/// may be queued again, and no longer.
+async fn refused_for_good(world: World, queued_again: bool) {
+    let scene = scene(&world);
+    let platform = scene.node("platform").await;
+    let sender = client(&scene, "platform", "platform-client").await;
+    let file = file(&world);
+    let life = Duration::from_secs(3 * 24 * 3600);
+    let draft = sender.draft(&["police"]).content("text/plain", "words");
+    let draft = draft.attach(file.attached.clone()).life(life);
+    let envelope = sender.seal(&sender.finish(draft).unwrap()).unwrap();
+    let mut read = |number: u32| Ok(file.chunks[number as usize].clone());
+    let mut progress = |_, _| {};
+    let put = sender.put_attachment(&envelope, 0, &file.hashes, &mut read, &mut progress);
+    put.await.unwrap();
+    let submission = sender.submit(vec![envelope.clone()], Duration::ZERO).await;
+    let events = submission.unwrap().finish().await;
+    assert!(matches!(events[0].news, News::Submitted(_)), "{events:?}");
+
+    let refuser = refuser(&scene, "police");
+    let day = sleep(Duration::from_secs(24 * 3600));
+    tokio::select! {
+        () = refuser.serve() => {}
+        () = day => {}
+    }
+    refuser.end().await;
+    let platform = scene.power_cut("platform", platform).await;
+    sleep(Duration::from_secs(24 * 3600)).await;
+    let query = OutboxQuery {
+        shelf: v1::OutboxShelf::Dead,
+        ..OutboxQuery::default()
+    };
+    let dead = sender.outbox(&query, None).await.unwrap().deliveries;
+    let told = dead.iter().map(|dead| (dead.envelope, dead.code));
+    let code = Some(WireCode::WrongSender);
+    assert_eq!(told.collect::<Vec<_>>(), [(envelope.id, code)]);
+    assert_eq!(files(&scene, "platform").len(), 2, "chunks and hashes");
+
+    if queued_again {
+        let _police = scene.node("police").await;
+        sender.requeue(&dead[0].key).await.unwrap();
+        let reader = client(&scene, "police", "police-client").await;
+        let item = next_item(&reader).await;
+        assert!(fetch(&reader, &item).await == file.plain);
+        item.confirm(v1::Stage::Opened, "").await.unwrap();
+        sleep(Duration::from_secs(3600)).await;
+        assert_eq!(files(&scene, "platform"), [""; 0], "settled");
+    } else {
+        sleep(life).await;
+        assert_eq!(files(&scene, "platform"), [""; 0], "expired");
+    }
+    drop(platform);
+}
+
+// ATT-21, DEL-32, DEL-33: a dead letter keeps its file until it expires, over a power cut too, and goes with
+// it when it is queued again.
+#[test]
+fn a_dead_letter_keeps_its_file() {
+    for queued_again in [true, false] {
+        world::run(1, |world| refused_for_good(world, queued_again));
+    }
 }
 
 /// An envelope as a node is shown it.

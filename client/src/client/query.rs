@@ -67,8 +67,17 @@ impl From<QueryError> for WireCode {
 pub struct History {
     /// Receipts in the order of its log, each verified; those that do not hold say why.
     pub receipts: Vec<Result<ProvenReceipt, Unproven>>,
-    /// Why the delivery to a recipient's node was given up, for each that was.
-    pub given_up: Vec<WireCode>,
+    /// Each delivery to a recipient's node that was given up.
+    pub given_up: Vec<GivenUp>,
+}
+
+/// A delivery that the home node gave up, as it says: nothing proves it. Spec: DEL-46.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenUp {
+    /// To which node; none: to one that the roster does not list.
+    pub node: Option<String>,
+    /// Why.
+    pub code: WireCode,
 }
 
 /// A log's head whose signature holds.
@@ -93,7 +102,7 @@ impl Client {
         Ok(self.history(message).await?.receipts)
     }
 
-    /// What [`receipts`](Self::receipts) gives, and why the delivery to any node was given up.
+    /// What [`receipts`](Self::receipts) gives, and to which nodes delivery was given up, and why.
     ///
     /// # Errors
     /// As [`receipts`](Self::receipts).
@@ -109,13 +118,8 @@ impl Client {
                     let proven = self.0.verifier.prove(receipt, None);
                     receipts.push(proven.and_then(|proven| self.of_message(proven, message)));
                 }
-                v1::answer::Answer::Refusal(refusal) if receipts.is_empty() => {
-                    return Err(refused(&refusal));
-                }
-                // There is no receipt of that: the home node says so.
-                v1::answer::Answer::Refusal(refusal) => {
-                    given_up.push(WireCode::from_number(refusal.code));
-                }
+                v1::answer::Answer::GivenUp(told) => given_up.push(self.given_up(told)),
+                v1::answer::Answer::Refusal(refusal) => return Err(refused(&refusal)),
                 _ => return Err(TransportError::from(FrameError::Malformed).into()),
             }
         }
@@ -199,6 +203,15 @@ impl Client {
             error: UnprovenError::OutOfPlace,
             receipt: Box::new(proven.receipt),
         })
+    }
+
+    /// A name that the roster does not list is not repeated.
+    pub(super) fn given_up(&self, told: v1::GivenUp) -> GivenUp {
+        let listed = self.0.roster.current().node(&told.node).is_some();
+        GivenUp {
+            node: listed.then_some(told.node),
+            code: WireCode::from_number(told.code),
+        }
     }
 
     pub(super) async fn ask_one(

@@ -108,6 +108,8 @@ pub enum News {
     },
     /// The home node gave up bringing it to one of the recipients' nodes.
     Undeliverable {
+        /// To which; none: it does not say, or names one that the roster does not list.
+        node: Option<String>,
         /// Why.
         code: WireCode,
     },
@@ -266,6 +268,7 @@ impl Submission {
         match (answer.answer, place) {
             (Some(A::Done(_)), _) => self.done(),
             (Some(A::Receipt(receipt)), Some(place)) => self.hear(place, receipt),
+            (Some(A::GivenUp(told)), Some(place)) => self.give_up(place, told),
             (Some(A::Refusal(refusal)), Some(place)) => {
                 let code = WireCode::from_number(refusal.code);
                 // Nothing is refused by that: what was submitted goes on once the node is back.
@@ -353,7 +356,7 @@ impl Submission {
         self.tell(place, news);
         if home {
             while let Some(code) = self.envelopes[place].refused.pop_front() {
-                self.tell(place, News::Undeliverable { code });
+                self.tell(place, News::Undeliverable { node: None, code });
             }
         }
     }

@@ -14,7 +14,7 @@ use super::{
     failure::{Done, Failure, OrFail, PARTIAL},
     files, inbox,
     member::{self, ABOUT, INBOX_DIR, SENT_DIR},
-    output, show,
+    messages, output,
     time::Span,
     told::Told,
 };
@@ -41,8 +41,8 @@ pub struct ForwardArgs {
 /// Passes a message on.
 pub fn forward(args: &ForwardArgs, json: bool) -> Done {
     let home = member::open(&args.dir)?;
-    let (direction, about) = show::find_one(&home, &args.message)?;
-    if direction == show::SENT {
+    let (direction, about) = messages::find_one(&home, &args.message)?;
+    if direction == messages::SENT {
         let what = "that message was sent from here";
         return Err(Failure::new(WireCode::BadInput, what)
             .advise("Send it to whoever else is to have it: frex send"));
@@ -78,6 +78,8 @@ pub fn forward(args: &ForwardArgs, json: bool) -> Done {
         while let Some(event) = submission.next().await {
             told.hear(event.news)?;
         }
+        let roster = client.roster().current();
+        told.keep_ended(&home, &roster, draft.message_id, &envelope.members)?;
         client.close().await;
         Ok::<_, Failure>((draft, envelope, told))
     })?;

@@ -1,20 +1,25 @@
 //! `frex inbox`: fetches, verifies, opens and keeps what has arrived, then says so to the sender.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
+    pin::pin,
+    sync::Arc,
     time::Duration,
 };
 
 use frex_client::{
-    client::{Client, ConfirmError, FailedItem, Inbox, InboxItem},
+    client::{Client, FailedItem, Inbox, InboxItem},
     keys::MemberHome,
 };
 use frex_proto::{
     attachment::Attached, envelope::Recall, error::WireCode, id::EnvelopeId, limits,
     roster::Roster, v1,
 };
+use indicatif::ProgressBar;
 use prost::Message;
 use serde_json::{Value, json};
+use tokio::task::{JoinError, JoinSet};
 
 use super::{
     ConfirmArg, InboxArgs,
@@ -26,6 +31,7 @@ use super::{
 };
 
 mod failed;
+mod keep;
 mod kept;
 mod recalled;
 
@@ -38,17 +44,39 @@ const QUIET: Duration = Duration::from_secs(1);
 const ENVELOPE_BYTES_MAX: usize = limits::ENVELOPE_FRAME_BYTES_MAX + limits::BODY_BYTES_MAX;
 const UNREAD: &str = "the inbox cannot be read";
 
+/// Items that are written down and confirmed side by side: the disk takes many at once as fast as one.
+const KEEPING_MAX: usize = 32;
+
 /// What goes on with one inbox.
 struct Reader<'a> {
     client: &'a Client,
     home: &'a MemberHome,
     roster: &'a Roster,
+    place: Arc<Place>,
     confirm: ConfirmArg,
     set_aside: bool,
-    rows: Vec<Value>,
+    bar: ProgressBar,
+    /// How many items came, each with its row once that is known.
+    begun: usize,
+    rows: BTreeMap<usize, Value>,
+    keeping: JoinSet<Result<Finished, Failure>>,
     /// Items that are given back only at the end, so that none is listed twice.
     held: Vec<InboxItem>,
     failed: Vec<FailedItem>,
+    notes: Vec<String>,
+}
+
+/// Where items are kept.
+struct Place {
+    inbox: PathBuf,
+    receipts: PathBuf,
+}
+
+/// An item that is kept, and the item itself if it is held on to.
+struct Finished {
+    number: usize,
+    row: Value,
+    held: Option<InboxItem>,
 }
 
 /// Reads the inbox.
@@ -58,49 +86,62 @@ pub fn inbox(args: &InboxArgs, json: bool) -> Done {
         return kept::list(&home, json);
     }
     let roster = member::roster(&home)?;
+    let place = Arc::new(Place {
+        inbox: home.dir().join(INBOX_DIR),
+        receipts: home.receipts_dir(),
+    });
+    files::ensure_folder(&place.inbox)?;
     let runtime = member::runtime()?;
-    let (rows, failed) = runtime.block_on(async {
+    let read = runtime.block_on(async {
         let client = member::client(&home, args.wait.0.max(PATIENCE_MIN)).await?;
         let mut reader = Reader {
             client: &client,
             home: &home,
             roster: &roster,
+            place,
             confirm: args.confirm,
             set_aside: args.set_aside,
-            rows: Vec::new(),
+            bar: output::progress_of("reading", None),
+            begun: 0,
+            rows: BTreeMap::new(),
+            keeping: JoinSet::new(),
             held: Vec::new(),
             failed: Vec::new(),
+            notes: Vec::new(),
         };
-        reader.read(args).await?;
-        let failed = reader.failed.len();
-        let rows = reader.rows;
-        reader.held.into_iter().for_each(InboxItem::release);
-        reader.failed.into_iter().for_each(FailedItem::release);
+        let read = reader.read(args).await;
+        // What is being kept when reading fails is kept all the same.
+        let read = read.and(reader.settle().await);
+        let read = reader.end(read, &args.dir);
         client.close().await;
-        Ok::<_, Failure>((rows, failed))
-    })?;
+        read
+    });
+    let (rows, failed) = read?;
     if json {
         output::document(json!({ "items": rows }));
     } else {
-        print(&rows);
-        if rows.len() >= usize::try_from(args.max).unwrap_or(usize::MAX) {
-            let dir = args.dir.display();
-            output::message(format_args!(
-                "More may wait. Take it with:  frex inbox {dir}"
-            ));
-        }
-        if failed > 0 {
-            let what = match failed {
-                1 => "1 item cannot be opened and stays in the inbox. To take it off, after which its sender sees".to_owned(),
-                _ => format!("{failed} items cannot be opened and stay in the inbox. To take them off, after which their senders see"),
-            };
-            output::message(format_args!(
-                "{what} DELIVERED and never OPENED:\n  frex inbox {} --set-aside",
-                args.dir.display()
-            ));
-        }
+        tell(&rows, failed, args);
     }
     Ok(if failed == 0 { 0 } else { PARTIAL })
+}
+
+fn tell(rows: &[Value], failed: usize, args: &InboxArgs) {
+    print(rows);
+    let dir = args.dir.display();
+    if rows.len() >= usize::try_from(args.max).unwrap_or(usize::MAX) {
+        output::message(format_args!(
+            "More may wait. Take it with:  frex inbox {dir}"
+        ));
+    }
+    if failed > 0 {
+        let what = match failed {
+            1 => "1 item cannot be opened and stays in the inbox. To take it off, after which its sender sees".to_owned(),
+            _ => format!("{failed} items cannot be opened and stay in the inbox. To take them off, after which their senders see"),
+        };
+        output::message(format_args!(
+            "{what} DELIVERED and never OPENED:\n  frex inbox {dir} --set-aside"
+        ));
+    }
 }
 
 impl Reader<'_> {
@@ -109,114 +150,147 @@ impl Reader<'_> {
         let max = usize::try_from(args.max).unwrap_or(usize::MAX);
         if !args.wait.0.is_zero() {
             let mut first = open(self.client, 1, args.wait.0).await?;
-            match first.next().await {
+            match self.next(&mut first).await? {
                 None => return Ok(()),
-                Some(item) => self.take(item.or_fail(UNREAD)?).await?,
+                Some(item) => self.take(item).await?,
             }
+            self.settle().await?;
         }
-        if self.taken() >= max {
+        if self.begun >= max {
             return Ok(());
         }
-        let credit = u32::try_from(max - self.taken())
+        let credit = u32::try_from(max - self.begun)
             .unwrap_or(u32::MAX)
             .min(limits::INBOX_CREDIT_MAX);
         let mut rest = open(self.client, credit, Duration::ZERO).await?;
-        while self.taken() < max {
-            let item = match self.held.is_empty() && self.failed.is_empty() {
-                true => rest.next().await.transpose().or_fail(UNREAD)?,
-                false => next_waiting(&mut rest).await?,
-            };
-            match item {
+        while self.begun < max {
+            match self.next(&mut rest).await? {
                 None => return Ok(()),
                 Some(item) => self.take(item).await?,
             }
         }
-        Ok(())
+        self.settle().await
     }
 
-    fn taken(&self) -> usize {
-        self.rows.len()
+    /// What comes next, while items of before are kept. While some are held on to, the node does not
+    /// say that there are no more: then nothing for a moment means that.
+    async fn next(
+        &mut self,
+        inbox: &mut Inbox,
+    ) -> Result<Option<Result<InboxItem, FailedItem>>, Failure> {
+        let mut coming = pin!(inbox.next());
+        loop {
+            let holds = !self.held.is_empty() || !self.failed.is_empty();
+            let full = self.keeping.len() >= KEEPING_MAX;
+            tokio::select! {
+                Some(kept) = self.keeping.join_next() => self.finish(kept)?,
+                item = &mut coming, if !full => return item.transpose().or_fail(UNREAD),
+                () = tokio::time::sleep(QUIET), if holds && self.keeping.is_empty() => return Ok(None),
+            }
+        }
     }
 
     async fn take(&mut self, item: Result<InboxItem, FailedItem>) -> Result<(), Failure> {
+        let number = self.begun;
+        self.begun += 1;
         match item {
-            Ok(item) => self.keep(item).await,
-            Err(item) => {
-                let mut row = failed::describe(&item);
-                if self.set_aside {
-                    row["file"] = failed::set_aside(self.home, item).await?.into();
-                    row["state"] = "set aside".into();
-                    self.rows.push(row);
-                    return Ok(());
+            Ok(item) => match item.recall.clone() {
+                None => {
+                    let row = self.describe(&item);
+                    let place = Arc::clone(&self.place);
+                    let confirm = self.confirm;
+                    self.keeping
+                        .spawn(async move { place.keep(number, item, row, confirm).await });
+                    Ok(())
                 }
-                self.rows.push(row);
-                self.failed.push(item);
-                Ok(())
-            }
+                Some(recall) => {
+                    // What it withdraws may be among them.
+                    self.settle().await?;
+                    self.keep_recall(number, item, &recall).await
+                }
+            },
+            Err(item) => self.take_failed(number, item).await,
         }
     }
 
-    /// Keeps content and receipt before it tells anybody that the item was opened.
-    async fn keep(&mut self, item: InboxItem) -> Result<(), Failure> {
-        let folder = self.home.dir().join(INBOX_DIR);
-        files::ensure_folder(&folder)?;
-        if let Some(recall) = item.recall.clone() {
-            return self.keep_recall(item, &recall).await;
+    async fn take_failed(&mut self, number: usize, item: FailedItem) -> Result<(), Failure> {
+        let (mut row, note) = failed::describe(&item);
+        self.notes.push(note);
+        if self.set_aside {
+            row["file"] = failed::set_aside(&self.place, item).await?.into();
+            row["state"] = "set aside".into();
+        } else {
+            self.failed.push(item);
         }
-        let path = folder.join(format!(
-            "{}.{}",
-            item.id(),
-            extension(&item.opened.content_type)
-        ));
-        files::replace(&path, &item.opened.data)?;
-        // Sealed as it came: what passes it on, or shows it as evidence, needs no more.
-        let sealed = envelope_path(self.home, &item.id().to_string());
-        files::replace(&sealed, &item.envelope.encode_to_vec())?;
-        let receipt = member::keep_receipt(&self.home.receipts_dir(), &item.receipt)?;
-        let mut row = self.describe(&item, Some(&path), &receipt);
-        match self.confirm {
-            ConfirmArg::None => {
-                self.note(item.id(), &row)?;
-                self.held.push(item);
-            }
-            ConfirmArg::Opened => {
-                let id = item.id();
-                let proven = item.confirm(v1::Stage::Opened, "").await;
-                if let Err(ConfirmError::Refused(WireCode::Recalled)) = proven {
-                    // Its recall came while it was read here, and says more.
-                    row["state"] = RECALLED.into();
-                    self.note(id, &row)?;
-                    self.rows.push(row);
-                    return Ok(());
-                }
-                let proven = proven.or_fail(format_args!(
-                    "{id} is kept, but the sender could not be told"
-                ))?;
-                let path = member::keep_receipt(&self.home.receipts_dir(), &proven)?;
-                row["state"] = "opened".into();
-                row["stage_receipt"] = path.display().to_string().into();
-                self.note(id, &row)?;
-            }
-        }
-        self.rows.push(row);
+        self.rows.insert(number, row);
         Ok(())
     }
 
     /// A recall has no content to keep: what it says is in what is known of it.
-    async fn keep_recall(&mut self, item: InboxItem, recall: &Recall) -> Result<(), Failure> {
+    async fn keep_recall(
+        &mut self,
+        number: usize,
+        item: InboxItem,
+        recall: &Recall,
+    ) -> Result<(), Failure> {
         let id = item.id();
-        let receipt = member::keep_receipt(&self.home.receipts_dir(), &item.receipt)?;
-        let row = self.describe(&item, None, &receipt);
+        let receipt = member::keep_receipt(&self.place.receipts, &item.receipt)?;
+        let mut row = self.describe(&item);
+        row["receipt"] = json!(receipt);
         let confirm = matches!(self.confirm, ConfirmArg::Opened);
         let taken = recalled::take(self.home, self.client, item, recall, row, confirm);
-        let (row, held) = taken.await?;
+        let (row, note, held) = taken.await?;
+        self.notes.push(note);
         self.held.extend(held);
-        self.note(id, &row)?;
-        self.rows.push(row);
+        self.place.note(id, &row)?;
+        self.rows.insert(number, row);
+        self.bar.inc(1);
         Ok(())
     }
 
-    fn describe(&self, item: &InboxItem, content: Option<&Path>, receipt: &Path) -> Value {
+    /// Waits for everything that is being kept; gives the first failure.
+    async fn settle(&mut self) -> Result<(), Failure> {
+        let mut settled = Ok(());
+        while let Some(kept) = self.keeping.join_next().await {
+            settled = settled.and(self.finish(kept));
+        }
+        settled
+    }
+
+    fn finish(
+        &mut self,
+        kept: Result<Result<Finished, Failure>, JoinError>,
+    ) -> Result<(), Failure> {
+        let kept = kept.or_code(WireCode::Files, "a report cannot be kept")??;
+        self.rows.insert(kept.number, kept.row);
+        self.held.extend(kept.held);
+        self.bar.inc(1);
+        Ok(())
+    }
+
+    /// The rows in the order in which they came, and how many could not be opened.
+    fn end(self, read: Result<(), Failure>, dir: &Path) -> Result<(Vec<Value>, usize), Failure> {
+        self.bar.finish_and_clear();
+        for note in &self.notes {
+            output::message(format_args!("note: {note}"));
+        }
+        self.held.into_iter().for_each(InboxItem::release);
+        let failed = self.failed.len();
+        self.failed.into_iter().for_each(FailedItem::release);
+        if let Err(failure) = read {
+            if !self.rows.is_empty() {
+                output::message(format_args!(
+                    "note: {} came before that; they are listed by:  frex inbox {} --kept",
+                    self.rows.len(),
+                    dir.display()
+                ));
+            }
+            return Err(failure);
+        }
+        Ok((self.rows.into_values().collect(), failed))
+    }
+
+    fn describe(&self, item: &InboxItem) -> Value {
         let core = &item.parsed.core;
         let sender = self.roster.member(item.sender());
         let forward = item.forward.as_ref();
@@ -232,18 +306,9 @@ impl Reader<'_> {
             "expires": rfc3339(forward.map_or(core.expires_ms, |forward| forward.expires_ms)), "reply_by": core.reply_by_ms.map(rfc3339),
             "in_reply_to": core.in_reply_to.map(|id| id.to_string()),
             "recipients": recipients.iter().map(|recipient| recipient.member.clone()).collect::<Vec<_>>(),
-            "file": content, "receipt": receipt, "state": "new",
+            "file": null, "receipt": null, "state": "new",
             "attachments": (1..).zip(&item.opened.attachments).map(describe_file).collect::<Vec<_>>(),
         })
-    }
-
-    fn note(&self, id: EnvelopeId, row: &Value) -> Result<(), Failure> {
-        let path = self
-            .home
-            .dir()
-            .join(INBOX_DIR)
-            .join(format!("{id}.{ABOUT}"));
-        files::replace(&path, format!("{row:#}\n").as_bytes())
     }
 }
 
@@ -267,9 +332,20 @@ pub async fn next_waiting(
     item.ok().flatten().transpose().or_fail(UNREAD)
 }
 
-/// Where an envelope is kept as it came.
-fn envelope_path(home: &MemberHome, id: &str) -> PathBuf {
-    home.dir().join(INBOX_DIR).join(format!("{id}.envelope"))
+impl Place {
+    /// Where an envelope is kept as it came.
+    fn envelope(&self, id: &str) -> PathBuf {
+        self.inbox.join(envelope_name(id))
+    }
+
+    fn note(&self, id: EnvelopeId, row: &Value) -> Result<(), Failure> {
+        let path = self.inbox.join(format!("{id}.{ABOUT}"));
+        files::replace(&path, format!("{row:#}\n").as_bytes())
+    }
+}
+
+fn envelope_name(id: &str) -> String {
+    format!("{id}.envelope")
 }
 
 /// The envelope as it came.
@@ -277,7 +353,7 @@ fn envelope_path(home: &MemberHome, id: &str) -> PathBuf {
 /// # Errors
 /// It is not there any more, or damaged.
 pub fn kept_envelope(home: &MemberHome, id: &str) -> Result<v1::Envelope, Failure> {
-    let path = envelope_path(home, id);
+    let path = home.dir().join(INBOX_DIR).join(envelope_name(id));
     if !path.exists() {
         let what = format!("{} is not kept any more", path.display());
         return Err(Failure::new(WireCode::NotFound, what).advise(
@@ -298,19 +374,6 @@ fn describe_file((number, attached): (u32, &Attached)) -> Value {
         "number": number, "name": file.name, "media_type": file.media_type,
         "bytes": file.bytes, "sha256": hex::encode(file.sha256), "state": "at the node",
     })
-}
-
-fn extension(content_type: &str) -> &'static str {
-    let essence = content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim_end();
-    if essence.ends_with("json") {
-        "json"
-    } else {
-        "bin"
-    }
 }
 
 fn print(rows: &[Value]) {

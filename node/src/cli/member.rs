@@ -128,6 +128,22 @@ pub fn event_label(statement: &v1::Statement) -> String {
     }
 }
 
+/// What a receipt states, for people: with the outcome that a member gave.
+pub fn event_text(statement: &v1::Statement) -> String {
+    let text = match outcome_of(statement) {
+        Some(outcome) => format!("{} {outcome}", event_label(statement)),
+        None => event_label(statement),
+    };
+    output::clean(&text)
+}
+
+/// How a member acted, in the code that it gave; not verified.
+pub fn outcome_of(statement: &v1::Statement) -> Option<String> {
+    let acted = Some(statement).filter(|statement| statement.event() == Event::Stage);
+    let stage = acted.and_then(stage_of)?;
+    (!stage.outcome.is_empty()).then_some(stage.outcome)
+}
+
 /// The member's own statement inside a stage receipt, not verified.
 pub fn stage_of(statement: &v1::Statement) -> Option<v1::StageStatement> {
     let signed = v1::Signed::decode(statement.member_statement.clone()).ok()?;

@@ -12,8 +12,8 @@ use frex_proto::{error::WireCode, id::MessageId, v1};
 use serde_json::{Value, json};
 
 use super::{
-    failure::{Failure, OrCode, OrFail},
-    member,
+    failure::{Failure, OrFail},
+    member, messages,
     time::rfc3339,
 };
 
@@ -92,7 +92,7 @@ pub struct OutboxDropArgs {
 /// Which message is meant.
 #[derive(Debug, Args)]
 pub struct Which {
-    /// Message id, as `frex send` printed it
+    /// Message id, as `frex send` printed it, or its beginning
     #[arg(value_name = "MESSAGE")]
     pub message: String,
     /// The folder that `frex init` made
@@ -104,20 +104,43 @@ pub struct Which {
 }
 
 impl Which {
-    fn id(&self) -> Result<MessageId, Failure> {
-        MessageId::from_hex(&self.message)
-            .or_code(WireCode::BadInput, "a message id has 32 hexadecimal digits")
-    }
-
     /// The command that shows all there is.
     fn list_command(&self) -> String {
         let all = if self.all { " --all" } else { "" };
         format!("frex outbox ls{all} {}", self.dir.display())
     }
 
+    /// The message that is meant: the beginning of an id may fit what is kept here, and what the
+    /// node has of others. Spec: CLI-28.
+    async fn id(&self, home: &MemberHome, client: &Client) -> Result<MessageId, Failure> {
+        if let Ok(whole) = MessageId::from_hex(&self.message) {
+            return Ok(whole);
+        }
+        let wanted = messages::beginning(&self.message)?;
+        let any = OutboxQuery {
+            all: self.all,
+            ..OutboxQuery::default()
+        };
+        let fits = |one: &Delivery| {
+            let ids = [one.message.to_string(), one.envelope.to_string()];
+            ids.iter().any(|id| id.starts_with(&wanted))
+        };
+        let (listed, _) = gather(client, &any, usize::MAX, fits).await?;
+        let mut ids = messages::fitting(home, &wanted)?;
+        ids.extend(listed.iter().map(|one| one.message));
+        messages::only(&wanted, &ids).map_err(|failure| match failure.code() {
+            WireCode::NotFound => failure.advise(self.list_command()),
+            _ => failure,
+        })
+    }
+
     /// Every delivery of the message, at least one.
-    async fn deliveries(&self, client: &Client) -> Result<Vec<Delivery>, Failure> {
-        let id = self.id()?;
+    async fn deliveries(
+        &self,
+        home: &MemberHome,
+        client: &Client,
+    ) -> Result<Vec<Delivery>, Failure> {
+        let id = self.id(home, client).await?;
         let own = OutboxQuery {
             message: Some(id),
             ..OutboxQuery::default()

@@ -1,6 +1,10 @@
 //! `frex recall`: withdraws a message that was sent, as far as it can be withdrawn.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use clap::Args;
@@ -11,7 +15,7 @@ use frex_client::{
 use frex_proto::{
     delivery::Stage,
     envelope::{Draft, RECALL_CONTENT_TYPE, SignedEnvelope, recall_notice},
-    error::WireCode,
+    error::{Retry, WireCode},
     id::{EnvelopeId, MessageId},
     roster::{Member, Roster},
     v1,
@@ -20,15 +24,18 @@ use prost::Message;
 use serde_json::{Value, json};
 
 use super::{
+    ended,
     failure::{Done, Failure, OrCode, OrFail, PARTIAL},
     files,
     member::{self, SENT_DIR},
+    messages::{self, BEGUN, RECALLS},
     output,
     peer::print_plan,
-    show,
     time::{Span, rfc3339},
     told::Told,
 };
+
+mod begun;
 
 /// A node that is not there is looked for at least so long.
 const PATIENCE_MIN: Duration = Duration::from_secs(3);
@@ -50,6 +57,9 @@ pub struct RecallArgs {
     /// Do it; without, the plan is printed and nothing is sent
     #[arg(long)]
     pub confirm: bool,
+    /// Send another recall also to those from whom it was withdrawn before
+    #[arg(long)]
+    pub again: bool,
     /// How long to wait for the recipients' nodes
     #[arg(long, default_value = "10s", value_name = "DURATION")]
     pub wait: Span,
@@ -63,6 +73,8 @@ pub struct Plan {
     recipients: Vec<String>,
     /// Recipients who are not told: they are not in the roster, or not live.
     left_out: Vec<String>,
+    /// Recalls of it that the node has taken, of recipients who were meant.
+    before: Vec<Value>,
 }
 
 /// What the recall says.
@@ -81,30 +93,43 @@ pub fn recall(args: &RecallArgs, json: bool) -> Done {
         .or_code(WireCode::BadInput, "the reason is no code")?;
     let home = member::open(&args.dir)?;
     let roster = member::roster(&home)?;
-    let plan = plan(&home, &roster, &args.message, &args.to)?;
-    let steps = plan.steps(args);
+    let meant = || plan(&home, &roster, &args.message, &args.to);
     if !args.confirm {
-        show_plan(args, &plan, &steps, json);
+        let plan = meant()?.but_once(args.again);
+        show_plan(args, &plan, json);
         return Ok(0);
-    }
-    if !json {
-        print_plan(&steps);
     }
     let runtime = member::runtime()?;
     runtime.block_on(async {
         let client = member::client(&home, args.wait.0.max(PATIENCE_MIN)).await?;
+        begun::settle(&client, &home, &meant()?).await?;
+        let plan = meant()?.but_once(args.again);
+        if plan.recipients.is_empty() {
+            show_plan(args, &plan, json);
+            return Ok(0);
+        }
+        if !json {
+            print_plan(&plan.steps(args));
+        }
         client.hear_news().await.or_fail("nothing was withdrawn")?;
         let history = client.history(plan.message).await;
         let history = history.or_fail("the node does not say how far the message has come")?;
-        let before = stages(&client.roster().current(), &history, &plan.recipients);
+        for proven in history.receipts.iter().flatten() {
+            member::keep_receipt(&home.receipts_dir(), proven)?;
+        }
+        let roster = client.roster().current();
+        for told in &history.given_up {
+            ended::keep_of(&home, plan.message, told, &roster)?;
+        }
+        let before = stages(&roster, &history, &plan.recipients);
         let words = Words {
             reason: &args.reason,
             cause: Bytes::new(),
             wait: args.wait.0,
         };
-        let heard = send(&client, &home, &plan, &words).await?;
+        let (recall, heard) = send(&client, &home, &plan, &words).await?;
         client.close().await;
-        conclude(&plan, &before, &heard, json)
+        conclude(args, &plan, &before, (recall, &heard), json)
     })
 }
 
@@ -119,8 +144,8 @@ pub fn plan(
     message: &str,
     to: &[String],
 ) -> Result<Plan, Failure> {
-    let (direction, about) = show::find_one(home, message)?;
-    if direction != show::SENT {
+    let (direction, about) = messages::find_one(home, message)?;
+    if direction != messages::SENT {
         let what = "that message was received here: only its sender can withdraw it";
         return Err(Failure::new(WireCode::WrongSender, what));
     }
@@ -150,13 +175,14 @@ pub fn plan(
         about,
         recipients,
         left_out,
+        before: Vec::new(),
     })
 }
 
 impl Plan {
     /// Whether it was withdrawn before for this cause.
     pub fn is_done(&self, cause: &Bytes) -> bool {
-        let recalls = self.about["recalls_of_it"].as_array().into_iter().flatten();
+        let recalls = self.about[RECALLS].as_array().into_iter().flatten();
         let cause = cause_id(cause);
         cause.is_some()
             && recalls
@@ -164,7 +190,46 @@ impl Plan {
                 .any(|one| Some(one) == cause.as_deref())
     }
 
+    /// Leaves out those from whom it was withdrawn before, unless it is to be done again.
+    /// Spec: RCL-20.
+    fn but_once(mut self, again: bool) -> Self {
+        let recalls = self.about[RECALLS].as_array().into_iter().flatten();
+        for recall in recalls.filter(|_| !again) {
+            let meant = self.recipients.len();
+            let is_told = |member: &String| {
+                let mut told = recall["from"].as_array().into_iter().flatten();
+                told.any(|one| one == member)
+            };
+            self.recipients.retain(|member| !is_told(member));
+            if self.recipients.len() < meant {
+                self.before.push(recall.clone());
+            }
+        }
+        self
+    }
+
+    /// The recalls of before, and what shows what became of each.
+    fn before(&self, dir: &Path) -> Vec<String> {
+        let line = |recall: &Value| {
+            let text = |field: &str| output::clean(recall[field].as_str().unwrap_or_default());
+            let from = recall["from"].as_array().into_iter().flatten();
+            let from: Vec<String> = from.filter_map(Value::as_str).map(output::clean).collect();
+            format!(
+                "recalled before from {}, at {}, reason {}, by recall {id}: not sent again; see: frex receipt fetch {id} {}",
+                from.join(", "),
+                rfc3339(recall["created_ms"].as_u64().unwrap_or_default()),
+                text("reason"),
+                dir.display(),
+                id = text("message"),
+            )
+        };
+        self.before.iter().map(line).collect()
+    }
+
     fn steps(&self, args: &RecallArgs) -> Vec<String> {
+        if self.recipients.is_empty() {
+            return self.before(&args.dir);
+        }
         let text = |field: &str| output::clean(self.about[field].as_str().unwrap_or_default());
         let sent = self.about["created_ms"].as_u64().map(rfc3339);
         let mut steps = vec![
@@ -190,36 +255,50 @@ impl Plan {
                 output::clean(member)
             ));
         }
+        steps.extend(self.before(&args.dir));
+        let begun = self.about[BEGUN].as_array().into_iter().flatten();
+        steps.extend(begun.map(|recall| {
+            let id = output::clean(recall["message"].as_str().unwrap_or_default());
+            format!("ask the node first whether it has recall {id}, to which it did not answer: if so, that is not sent again")
+        }));
         steps
     }
 }
 
-fn show_plan(args: &RecallArgs, plan: &Plan, steps: &[String], json: bool) {
+/// What would be done, or why there is nothing to do, and the command that does it.
+fn show_plan(args: &RecallArgs, plan: &Plan, json: bool) {
+    let steps = plan.steps(args);
     if json {
         return output::document(json!({
-            "message": plan.message.to_string(), "confirmed": false, "plan": steps,
-            "recipients": plan.recipients,
+            "message": plan.message.to_string(), "confirmed": args.confirm, "plan": steps,
+            "recipients": plan.recipients, "recall": null, "recalled_before": plan.before,
         }));
     }
-    print_plan(steps);
-    output::data(
-        "Nothing was sent. What was opened before stays known to who opened it. To do it:",
-    );
-    let to: Vec<String> = args
-        .to
-        .iter()
-        .map(|member| format!(" --to {member}"))
-        .collect();
+    print_plan(&steps);
+    let over = plan.recipients.is_empty();
+    let (said, again) = match over {
+        true => (
+            "Nothing was sent, as it was recalled before. To send another recall all the same:",
+            " --again",
+        ),
+        false => (
+            "Nothing was sent. What was opened before stays known to who opened it. To do it:",
+            if args.again { " --again" } else { "" },
+        ),
+    };
+    output::data(said);
+    let to = args.to.iter().map(|member| format!(" --to {member}"));
     output::data(format_args!(
-        "  frex recall {} {} --reason {}{} --confirm",
+        "  frex recall {} {} --reason {}{}{again} --confirm",
         plan.message,
         args.dir.display(),
         args.reason,
-        to.concat()
+        to.collect::<String>()
     ));
 }
 
-/// How far the message had come for each of them, as far as it is proven.
+/// How far the message had come for each of them: as far as it is proven, or as the home node says
+/// that it ended.
 fn stages(
     roster: &Roster,
     history: &History,
@@ -245,10 +324,18 @@ fn stages(
             }
         }
     }
+    for told in &history.given_up {
+        let node = told.node.as_deref().unwrap_or_default();
+        for (member, best) in &mut known {
+            if roster.is_served_by(member, node) {
+                *best = (*best).max(Some(ended::stage(told.code)));
+            }
+        }
+    }
     known
 }
 
-/// Sends the recall, and keeps what becomes of it.
+/// Sends the recall, and keeps what becomes of it; gives its message id.
 ///
 /// # Errors
 /// It cannot be made, or the node was not reached.
@@ -257,7 +344,7 @@ pub async fn send(
     home: &MemberHome,
     plan: &Plan,
     words: &Words<'_>,
-) -> Result<Told, Failure> {
+) -> Result<(MessageId, Told), Failure> {
     let to: Vec<&str> = plan.recipients.iter().map(String::as_str).collect();
     let draft = client.draft(&to);
     let draft = draft.recall(
@@ -272,12 +359,16 @@ pub async fn send(
     let mut heard = Told::new(home);
     while let Some(event) = sending.next().await {
         match event.or_fail("the recall cannot be sent")? {
-            SendingEvent::Sealed { envelope, .. } => {
+            SendingEvent::Sealed { round, envelope } => {
                 remember_recall(home, plan, &draft, &envelope)?;
+                // One that is sealed again goes out under the same id.
+                if round == 0 {
+                    begun::begin(home, plan, &draft, words)?;
+                }
             }
             SendingEvent::News(event) => {
                 if matches!(event.news, News::Submitted(_)) && !heard.taken {
-                    mark_recalled(home, plan, &draft, words)?;
+                    begun::take(home, plan.message, &draft.message_id.to_string())?;
                 }
                 heard.hear(event.news)?;
             }
@@ -287,7 +378,9 @@ pub async fn send(
             )),
         }
     }
-    Ok(heard)
+    let roster = client.roster().current();
+    heard.keep_ended(home, &roster, draft.message_id, &plan.recipients)?;
+    Ok((draft.message_id, heard))
 }
 
 /// Before it leaves: whatever happens next, its ids are known.
@@ -310,35 +403,6 @@ fn remember_recall(
     files::replace(&path, format!("{kept:#}\n").as_bytes())
 }
 
-/// The home node has taken it: from now on the message is withdrawn, whoever hears of it when.
-fn mark_recalled(
-    home: &MemberHome,
-    plan: &Plan,
-    draft: &Draft,
-    words: &Words<'_>,
-) -> Result<(), Failure> {
-    let mut about = plan.about.clone();
-    let earlier = about["recalls_of_it"].as_array().cloned();
-    let mut recalls = earlier.unwrap_or_default();
-    recalls.push(json!({
-        "message": draft.message_id.to_string(), "from": plan.recipients, "created_ms": draft.created_ms,
-        "reason": words.reason, "cause": cause_id(&words.cause),
-    }));
-    let withdrawn = |member: &Value| {
-        let from = recalls.iter().filter_map(|one| one["from"].as_array());
-        from.flatten().any(|one| one == member)
-    };
-    let recipients = about["recipients"].as_array();
-    let all = recipients.is_some_and(|recipients| recipients.iter().all(withdrawn));
-    about["state"] = if all { "recalled" } else { "recalled in part" }.into();
-    about["recalls_of_it"] = recalls.into();
-    let path = home
-        .dir()
-        .join(SENT_DIR)
-        .join(format!("{}.json", plan.message));
-    files::replace(&path, format!("{about:#}\n").as_bytes())
-}
-
 /// The envelope id of an author's recall; none if there is none.
 fn cause_id(cause: &Bytes) -> Option<String> {
     let signed = v1::Signed::decode(cause.clone()).ok()?;
@@ -346,14 +410,21 @@ fn cause_id(cause: &Bytes) -> Option<String> {
 }
 
 fn conclude(
+    args: &RecallArgs,
     plan: &Plan,
     before: &BTreeMap<String, Option<Stage>>,
-    heard: &Told,
+    (recall, heard): (MessageId, &Told),
     json: bool,
 ) -> Done {
     if !heard.taken {
         let code = heard.refused.unwrap_or(WireCode::TimedOut);
-        return Err(Failure::new(code, "the node did not take the recall"));
+        let failure = Failure::new(code, "the node did not take the recall");
+        return Err(match code.info().retry {
+            Retry::Later => failure.advise(
+                "Give the same command again: it asks first whether the node has this recall after all",
+            ),
+            _ => failure,
+        });
     }
     let had = |member: &str| {
         before
@@ -376,15 +447,22 @@ fn conclude(
             .map(|one| json!({ "member": one, "before": had(one), "told": heard.reached.contains(one) }))
             .collect();
         output::document(json!({
-            "message": plan.message.to_string(), "confirmed": true, "recipients": members,
-            "left_out": plan.left_out, "notes": heard.notes,
+            "message": plan.message.to_string(), "confirmed": true, "recall": recall.to_string(),
+            "recipients": members, "left_out": plan.left_out, "notes": heard.notes,
+            "recalled_before": plan.before,
         }));
     } else {
+        output::data(format_args!("recall   {recall}"));
         let mut table = output::table(&["RECIPIENT", "IT WAS", "IS NOW", "NODE TOLD"]);
         for member in &plan.recipients {
             table.add_row([member, had(member), Stage::Recalled.name(), told(member)]);
         }
         output::print_table(&table);
+        output::message("what becomes of it, and what its recipients state:");
+        output::message(format_args!(
+            "  frex receipt fetch {recall} {}",
+            args.dir.display()
+        ));
     }
     for note in &heard.notes {
         output::message(format_args!("note: {note}"));

@@ -326,16 +326,18 @@ mod tests {
             |heard: &Heard| -> Vec<&str> { heard.fates.values().map(|fate| fate.state).collect() };
         let both = [("a", WAITING, None), ("b", WAITING, None)];
         let mut expired = heard(&[both[0], both[1], ("c", "accepted", None)]);
-        expired.give_up(WireCode::Expired);
+        expired.give_up(None, WireCode::Expired);
         assert_eq!(states(&expired), [EXPIRED, EXPIRED, "accepted"]);
         assert_eq!(expired.notes, [""; 0]);
         let mut one = heard(&both[..1]);
-        one.give_up(WireCode::WrongSender);
+        one.give_up(None, WireCode::WrongSender);
         assert_eq!(states(&one), [GIVEN_UP]);
         let mut unclear = heard(&both);
-        unclear.give_up(WireCode::WrongSender);
+        unclear.give_up(None, WireCode::WrongSender);
         assert_eq!(states(&unclear), [WAITING, WAITING]);
         assert_eq!(unclear.notes.len(), 1);
+        unclear.give_up(Some("node.b"), WireCode::WrongSender);
+        assert_eq!(states(&unclear), [WAITING, GIVEN_UP]);
     }
 
     // ATT-25: what the home node has put on record as rejected is over, though it refused nothing.

@@ -1,135 +1,164 @@
 //! `frex show`: one report that was sent or received, with what is proven about it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use frex_client::{keys::MemberHome, report};
-use frex_proto::{error::WireCode, limits, v1};
+use frex_client::{environment::Clock, keys::MemberHome, report};
+use frex_proto::{limits, v1};
 use prost::Message;
 use serde_json::{Value, json};
 
 use super::{
     ShowArgs,
-    failure::{Done, Failure, OrCode},
+    ended::{self, GIVEN_UP},
+    failure::{Done, Failure},
     files,
-    member::{self, ABOUT, ABOUT_BYTES_MAX, INBOX_DIR, SENT_DIR},
-    output, receipt,
+    member::{self, INBOX_DIR},
+    messages::{self, BEGUN, RECALLS},
+    output, receipt, recipients,
+    time::rfc3339,
 };
 
-/// What this member sent.
-pub const SENT: &str = "sent";
-/// What came to it.
-pub const RECEIVED: &str = "received";
-/// Fewer letters would match by accident.
-const PREFIX_MIN: usize = 4;
+/// Fields of a sent message that are shown as rows of their own.
+const SHOWN_APART: [&str; 5] = ["v", "recipients", GIVEN_UP, RECALLS, BEGUN];
 
-/// Shows what is kept under an envelope or message id.
+/// What is said of one message.
+struct Shown {
+    direction: &'static str,
+    about: Value,
+    /// Of a message that was sent.
+    recipients: Vec<Value>,
+    receipts: Vec<Value>,
+    content: Option<Value>,
+}
+
+/// Shows what is kept under an envelope or message id. Asks nobody.
 pub fn show(args: &ShowArgs, json: bool) -> Done {
     let home = member::open(&args.dir)?;
-    let (direction, about) = &find_one(&home, &args.id)?;
-    let receipts = receipts(&home, about["message"].as_str().unwrap_or_default())?;
-    let content = match *direction {
-        RECEIVED => content(&home, about)?,
-        _ => None,
+    let (direction, about) = messages::find_one(&home, &args.id)?;
+    let kept = receipts(&home, about["message"].as_str().unwrap_or_default())?;
+    let sent = direction == messages::SENT;
+    let roster = home.roster(Clock::System.now_ms()).ok();
+    let statements: Vec<v1::Statement> = kept.iter().map(|one| one.1.clone()).collect();
+    let shown = Shown {
+        recipients: match sent {
+            true => recipients::rows(&about, &statements, roster.as_ref()),
+            false => Vec::new(),
+        },
+        content: match sent {
+            true => None,
+            false => content(&home, &about)?,
+        },
+        receipts: kept.iter().map(receipt_row).collect(),
+        direction,
+        about,
     };
     if json {
-        output::document(
-            json!({ "direction": direction, "about": about, "content": content, "receipts": receipts }),
-        );
-        return Ok(0);
+        output::document(json!({
+            "direction": direction, "about": shown.about, "recipients": shown.recipients,
+            "content": shown.content, "receipts": shown.receipts,
+        }));
+    } else {
+        shown.print(&args.dir);
     }
-    output::data(direction);
-    if let Value::Object(fields) = about {
-        for (name, value) in fields
-            .iter()
-            .filter(|(name, value)| *name != "v" && !value.is_null())
+    Ok(0)
+}
+
+impl Shown {
+    fn print(&self, dir: &Path) {
+        output::data(self.direction);
+        let fields = self.about.as_object().into_iter().flatten();
+        for (name, value) in
+            fields.filter(|(name, value)| !SHOWN_APART.contains(&name.as_str()) && !value.is_null())
         {
             let text = value
                 .as_str()
                 .map_or_else(|| value.to_string(), str::to_owned);
             output::data(format_args!("  {name:<14} {}", output::clean(&text)));
         }
-    }
-    output::data("receipts (as they say; check them with frex receipt verify)");
-    for receipt in &receipts {
-        let text = |field: &str| output::clean(receipt[field].as_str().unwrap_or_default());
-        output::data(format_args!(
-            "  {:<24} {:<20} {}",
-            text("event"),
-            text("node"),
-            text("file")
-        ));
-    }
-    if let Some(content) = content {
-        output::data("content");
-        for line in format!("{content:#}").lines() {
-            output::data(format_args!("  {}", output::clean(line)));
-        }
-    }
-    Ok(0)
-}
-
-/// What is kept under an envelope or message id, or the beginning of one.
-///
-/// # Errors
-/// There is nothing, or more than one thing.
-pub fn find_one(home: &MemberHome, id: &str) -> Result<(&'static str, Value), Failure> {
-    let wanted = id.to_ascii_lowercase();
-    if wanted.len() < PREFIX_MIN || !wanted.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(Failure::new(
-            WireCode::BadInput,
-            "an id is hexadecimal; give at least 4 letters of it",
-        ));
-    }
-    let mut found = find(home, &wanted)?;
-    match (found.pop(), found.len()) {
-        (Some(one), 0) => Ok(one),
-        (None, _) => {
-            let what = format!("nothing is kept under {wanted}");
-            Err(Failure::new(WireCode::NotFound, what).advise("frex receipt ls, or frex inbox"))
-        }
-        (Some(_), others) => Err(Failure::new(
-            WireCode::BadInput,
-            format!("{wanted} fits {} ids: give more letters", others + 1),
-        )),
-    }
-}
-
-/// What is kept of envelopes whose envelope or message id begins so.
-fn find(home: &MemberHome, wanted: &str) -> Result<Vec<(&'static str, Value)>, Failure> {
-    let mut found = Vec::new();
-    for (direction, folder, extension) in [(SENT, SENT_DIR, "json"), (RECEIVED, INBOX_DIR, ABOUT)] {
-        for path in files::with_extension(&home.dir().join(folder), extension)? {
-            let about: Value = serde_json::from_slice(&files::read(&path, ABOUT_BYTES_MAX)?)
-                .or_code(
-                    WireCode::Files,
-                    format_args!("{} is damaged", path.display()),
-                )?;
-            let begins = |field: &str| {
-                about[field]
-                    .as_str()
-                    .is_some_and(|id| id.starts_with(wanted))
+        self.print_recipients(dir);
+        output::data("receipts (as they say; check them with frex receipt verify)");
+        for receipt in &self.receipts {
+            let text = |field: &str| output::clean(receipt[field].as_str().unwrap_or_default());
+            let event = match receipt["outcome"].is_string() {
+                true => format!("{} {}", text("event"), text("outcome")),
+                false => text("event"),
             };
-            if begins("envelope") || begins("message") {
-                found.push((direction, about));
+            output::data(format_args!(
+                "  {event:<24} {:<20} {}",
+                text("node"),
+                text("file")
+            ));
+        }
+        if let Some(content) = &self.content {
+            output::data("content");
+            for line in format!("{content:#}").lines() {
+                output::data(format_args!("  {}", output::clean(line)));
             }
         }
     }
-    Ok(found)
+
+    fn print_recipients(&self, dir: &Path) {
+        if self.recipients.is_empty() {
+            return;
+        }
+        output::data("");
+        let open = recipients::print(&self.recipients);
+        output::data("");
+        let rows = |field: &str| self.about[field].as_array().into_iter().flatten();
+        for row in rows(GIVEN_UP) {
+            output::data(format_args!("given up     {}", ended::text(row)));
+        }
+        for row in rows(RECALLS) {
+            let text = |field: &str| output::clean(row[field].as_str().unwrap_or_default());
+            output::data(format_args!(
+                "recalled by  {}, reason {}; what became of that: frex receipt fetch {} {}",
+                text("message"),
+                text("reason"),
+                text("message"),
+                dir.display()
+            ));
+        }
+        for row in rows(BEGUN) {
+            let id = output::clean(row["message"].as_str().unwrap_or_default());
+            output::data(format_args!(
+                "recall begun {id}, to which the node did not answer; the same frex recall again asks it"
+            ));
+        }
+        if open {
+            let expires_ms = self.about["expires_ms"].as_u64().unwrap_or(u64::MAX);
+            let what = match expires_ms <= Clock::System.now_ms() {
+                true => format!("its time was over at {}", rfc3339(expires_ms)),
+                false => "this is what the folder knows".to_owned(),
+            };
+            output::message(format_args!(
+                "note: {what}; how far it has come, the node says: frex receipt fetch {} {}",
+                output::clean(self.about["message"].as_str().unwrap_or_default()),
+                dir.display()
+            ));
+        }
+    }
 }
 
-fn receipts(home: &MemberHome, message: &str) -> Result<Vec<Value>, Failure> {
+/// A kept receipt, what it states, and its file.
+type Kept = (v1::Receipt, v1::Statement, PathBuf);
+
+fn receipts(home: &MemberHome, message: &str) -> Result<Vec<Kept>, Failure> {
     let mut list = Vec::new();
     for path in files::with_extension(&home.receipts_dir(), "tlog-proof")? {
         let receipt = receipt::read(&path)?;
-        let statement = v1::Statement::decode(receipt.statement).unwrap_or_default();
+        let statement = v1::Statement::decode(receipt.statement.clone()).unwrap_or_default();
         if hex::encode(&statement.message_id) == message {
-            list.push(json!({
-                "event": member::event_label(&statement), "node": statement.node,
-                "index": receipt.index, "file": path,
-            }));
+            list.push((receipt, statement, path));
         }
     }
     Ok(list)
+}
+
+fn receipt_row((receipt, statement, path): &Kept) -> Value {
+    json!({
+        "event": member::event_label(statement), "outcome": member::outcome_of(statement),
+        "node": statement.node, "index": receipt.index, "file": path,
+    })
 }
 
 /// The report itself, if it was received and is text of ours.

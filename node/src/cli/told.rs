@@ -3,12 +3,12 @@
 use std::{collections::BTreeSet, path::PathBuf};
 
 use frex_client::{
-    client::{News, ProvenReceipt},
+    client::{GivenUp, News, ProvenReceipt},
     keys::MemberHome,
 };
-use frex_proto::error::WireCode;
+use frex_proto::{error::WireCode, id::MessageId, roster::Roster};
 
-use super::{failure::Failure, member};
+use super::{ended, failure::Failure, member};
 
 /// What was heard of one envelope.
 pub struct Told {
@@ -19,6 +19,8 @@ pub struct Told {
     pub reached: BTreeSet<String>,
     /// Why the home node, or a recipient's, does not take it.
     pub refused: Option<WireCode>,
+    /// Where the home node does not bring it any more.
+    given_up: Vec<GivenUp>,
     /// For people.
     pub notes: Vec<String>,
 }
@@ -31,6 +33,7 @@ impl Told {
             taken: false,
             reached: BTreeSet::new(),
             refused: None,
+            given_up: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -64,9 +67,9 @@ impl Told {
                 self.keep(&receipt)?;
                 self.reached.insert(member);
             }
-            News::Undeliverable { code } => {
-                self.notes
-                    .push(format!("one of the nodes was given up: {code}"));
+            News::Undeliverable { node, code } => {
+                self.notes.push(ended::note(node.as_deref(), code));
+                self.given_up.push(GivenUp { node, code });
             }
             News::Refused { code } | News::Unanswered { code } => self.refused = Some(code),
             News::Unproven(unproven) => {
@@ -76,6 +79,23 @@ impl Told {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Keeps beside the message where it was given up.
+    ///
+    /// # Errors
+    /// What is kept of the message cannot be changed.
+    pub fn keep_ended(
+        &self,
+        home: &MemberHome,
+        roster: &Roster,
+        message: MessageId,
+        recipients: &[String],
+    ) -> Result<(), Failure> {
+        let missing = || recipients.iter().filter(|one| !self.reached.contains(*one));
+        self.given_up
+            .iter()
+            .try_for_each(|told| ended::keep(home, message, &ended::row(told, roster, missing())))
     }
 
     fn keep(&self, receipt: &ProvenReceipt) -> Result<(), Failure> {

@@ -12,14 +12,17 @@ use frex_proto::{
     wire::{FrameType, HEADER_BYTES},
 };
 use prost::Message;
-use tokio::time::Instant;
+use tokio::{
+    task::{JoinError, JoinSet},
+    time::Instant,
+};
 
 use super::{Refused, not_signed, put_outcome, put_refusal};
 use crate::{
     bells::Bells,
     journal::Position,
     leases::Leases,
-    ledger::{Entry, LedgerError, StageEntry, records},
+    ledger::{Entry, LedgerError, Outcome, StageEntry, records},
     shared::Shared,
 };
 
@@ -35,6 +38,10 @@ const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);
 /// How long a reader may hold items without a word. Spec: ADM-16.
 const SILENCE: Duration = Duration::from_millis(limits::LEASE_MS_MAX);
 
+/// Statements of one stream that are on their way to the disk: as many as one write takes along, and
+/// few enough to cost little memory.
+const RECORDING_MAX: usize = 32;
+
 /// Items that this stream holds; given back when it ends.
 struct Held<'a> {
     leases: &'a Leases,
@@ -42,6 +49,9 @@ struct Held<'a> {
     member: &'a str,
     items: BTreeMap<u32, HeldItem>,
     next: u32,
+    /// Items whose statements are being recorded, and what comes of it.
+    stated: BTreeMap<u32, HeldItem>,
+    recording: JoinSet<(u32, Outcome)>,
 }
 
 /// What came of handing out items.
@@ -73,6 +83,8 @@ pub(super) async fn serve(
         member,
         items: BTreeMap::new(),
         next: 1,
+        stated: BTreeMap::new(),
+        recording: JoinSet::new(),
     };
     let mut idle_until = Instant::now() + wait;
     let mut silent_until = Instant::now() + SILENCE;
@@ -86,17 +98,26 @@ pub(super) async fn serve(
             idle_until = Instant::now() + wait;
             writer.flush().await?;
         }
-        let idle = held.items.is_empty();
+        let idle = held.unconfirmed() == 0;
         tokio::select! {
             biased;
             () = shared.stopped() => return Err(Refused(WireCode::ShuttingDown)),
-            frame = reader.next(Duration::from_millis(limits::WAIT_MS_MAX.into())) => {
-                let Some(frame) = frame? else { return Ok(()) };
+            Some(recorded) = held.recording.join_next() => {
+                held.answer(recorded, writer)?;
+                idle_until = Instant::now() + wait;
+                writer.flush().await?;
+            }
+            frame = reader.next(Duration::from_millis(limits::WAIT_MS_MAX.into())),
+                if held.recording.len() < RECORDING_MAX =>
+            {
+                let Some(frame) = frame? else {
+                    return held.finish(writer).await;
+                };
                 if frame.kind != FrameType::Confirm {
                     return Err(Refused(WireCode::Malformed));
                 }
                 let confirm = v1::Confirm::decode(frame.payload).map_err(|_| WireCode::Malformed)?;
-                held.confirm(shared, &confirm, writer).await;
+                held.confirm(shared, &confirm, writer);
                 reader.release();
                 idle_until = Instant::now() + wait;
                 silent_until = Instant::now() + SILENCE;
@@ -120,6 +141,10 @@ pub(super) async fn serve(
 }
 
 impl Held<'_> {
+    fn unconfirmed(&self) -> usize {
+        self.items.len() + self.stated.len()
+    }
+
     /// Leases and sends what waits, up to the credit and as far as there is room.
     async fn fill(
         &mut self,
@@ -132,7 +157,7 @@ impl Held<'_> {
             no_room: false,
         };
         let mut after: Option<Bytes> = None;
-        while self.items.len() < credit {
+        while self.unconfirmed() < credit {
             let rows = shared
                 .ledger
                 .inbox(self.member, after.as_deref(), PAGE_ROWS);
@@ -140,7 +165,7 @@ impl Held<'_> {
             let Some(last) = rows.last() else { break };
             after = Some(last.clone());
             for key in rows {
-                if self.items.len() == credit {
+                if self.unconfirmed() == credit {
                     return Ok(filled);
                 }
                 if writer.pending_bytes() > FLUSH_BYTES {
@@ -195,7 +220,8 @@ impl Held<'_> {
         }
     }
 
-    async fn confirm(&mut self, shared: &Shared, confirm: &v1::Confirm, writer: &mut FrameWriter) {
+    /// Judges a statement and has it recorded, while the next one is read. Spec: DEL-25.
+    fn confirm(&mut self, shared: &Arc<Shared>, confirm: &v1::Confirm, writer: &mut FrameWriter) {
         let lease = u32::try_from(confirm.lease).unwrap_or(0);
         let Some(item) = self.items.remove(&lease) else {
             put_refusal(writer, lease, WireCode::NotFound);
@@ -207,15 +233,38 @@ impl Held<'_> {
         }
         match stage(shared, self.member, &item, &confirm.statement) {
             Ok(stage) => {
-                let outcome = shared.ledger.record(Entry::Stage(stage)).await;
-                self.leases.give_back(&item.key);
-                put_outcome(writer, lease, outcome);
+                self.stated.insert(lease, item);
+                let shared = Arc::clone(shared);
+                self.recording
+                    .spawn(async move { (lease, shared.ledger.record(Entry::Stage(stage)).await) });
             }
             Err(Refused(code)) => {
                 self.give_back(&item.key);
                 put_refusal(writer, lease, code);
             }
         }
+    }
+
+    /// Answers what is recorded.
+    fn answer(
+        &mut self,
+        recorded: Result<(u32, Outcome), JoinError>,
+        writer: &mut FrameWriter,
+    ) -> Result<(), Refused> {
+        let (lease, outcome) = recorded.map_err(|_| WireCode::StorageFailed)?;
+        if let Some(item) = self.stated.remove(&lease) {
+            self.leases.give_back(&item.key);
+        }
+        put_outcome(writer, lease, outcome);
+        Ok(())
+    }
+
+    /// Answers everything that was stated before the reader ended.
+    async fn finish(&mut self, writer: &mut FrameWriter) -> Result<(), Refused> {
+        while let Some(recorded) = self.recording.join_next().await {
+            self.answer(recorded, writer)?;
+        }
+        Ok(())
     }
 
     fn give_back(&self, key: &Bytes) {
@@ -226,10 +275,10 @@ impl Held<'_> {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        for item in self.items.values() {
+        for item in self.items.values().chain(self.stated.values()) {
             self.leases.give_back(&item.key);
         }
-        if !self.items.is_empty() {
+        if self.unconfirmed() > 0 {
             self.bells.ring_inbox(self.member);
         }
     }

@@ -4,13 +4,13 @@ use bytes::Bytes;
 use frex_client::transport::FrameWriter;
 use frex_proto::{error::WireCode, id::MessageId, label::Hash, v1};
 
-use super::{Refused, put_answer, put_receipt, put_refusal};
+use super::{Refused, put_answer, put_given_up, put_receipt};
 use crate::{
     ledger::{LedgerError, MessageKey, records},
     shared::Shared,
 };
 
-/// Every receipt that this node holds on a message of the asking member.
+/// Every receipt that this node holds on a message of the asking member, and where it was given up.
 pub(super) fn receipts(
     shared: &Shared,
     member: &str,
@@ -27,7 +27,8 @@ pub(super) fn receipts(
     }
     for stored in history {
         if matches!(stored.kind, records::UNDELIVERABLE | records::DROPPED) {
-            put_refusal(writer, 0, WireCode::from_number(stored.record.code));
+            let node = stored.record.nodes.into_iter().next().unwrap_or_default();
+            put_given_up(writer, 0, node, stored.record.code);
         } else if !stored.record.receipt.is_empty() {
             put_receipt(writer, 0, stored.record.receipt);
         }

@@ -12,7 +12,7 @@ use frex_proto::{error::WireCode, id::EnvelopeId, limits, roster::Roster, v1};
 use prost::Message;
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Refused, arrive, judge, put_outcome, put_receipt, put_refusal};
+use super::{Refused, arrive, judge, put_given_up, put_outcome, put_receipt, put_refusal};
 use crate::{
     bells::{Bells, Ear, Listener, Notice},
     intake::{Heading, Verdict},
@@ -204,8 +204,8 @@ impl<'a> Open<'a> {
                 waiting.heard(&node, &said);
             }
             Notice::Undeliverable { node, code } => {
-                put_refusal(writer, waiting.envelope, code);
                 waiting.nodes.remove(&node);
+                put_given_up(writer, waiting.envelope, node, code as u32);
             }
         }
         if waiting.nodes.is_empty() {

@@ -995,13 +995,22 @@ pub struct Refusal {
     #[prost(uint64, tag = "2")]
     pub retry_after_ms: u64,
 }
+/// The home node gave up bringing an envelope to a node. It says so, and nothing proves it. DEL-46
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GivenUp {
+    #[prost(string, tag = "1")]
+    pub node: ::prost::alloc::string::String,
+    /// why
+    #[prost(uint32, tag = "2")]
+    pub code: u32,
+}
 /// An answer to one envelope of a request, or to the request.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Answer {
     /// position in the request
     #[prost(uint32, tag = "1")]
     pub envelope: u32,
-    #[prost(oneof = "answer::Answer", tags = "2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "answer::Answer", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10")]
     pub answer: ::core::option::Option<answer::Answer>,
 }
 /// Nested message and enum types in `Answer`.
@@ -1024,6 +1033,8 @@ pub mod answer {
         Outbox(super::OutboxPage),
         #[prost(message, tag = "9")]
         Attachment(super::AttachmentState),
+        #[prost(message, tag = "10")]
+        GivenUp(super::GivenUp),
     }
 }
 /// No further answer follows on this stream.

@@ -4,7 +4,6 @@ use std::{
     fs,
     net::TcpListener,
     path::Path,
-    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -12,19 +11,16 @@ use std::{
 use frex_client::{
     environment::{Clock, Environment},
     passphrase::Unlock,
-    tls::{Identity, config::Limits},
-    transport::{Endpoint, EndpointConfig, Greeter, RosterHandle, Session, Socket, Stream},
+    transport::Socket,
 };
 use frex_node::home::NodeHome;
-use frex_proto::{
-    error::WireCode,
-    roster::Peer,
-    v1::{self, request::Request},
-    wire::FrameType,
+use frex_proto::error::WireCode;
+use frex_tests::{
+    processes::{Ended, Frex, NodeProcess},
+    refuser::Refuser,
 };
-use frex_tests::processes::{Ended, Frex, NodeProcess};
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 const SENDER: &str = "hotline.fr";
 const RECEIVER: &str = "police.es";
@@ -100,8 +96,62 @@ fn has(row: &Value, field: &str, text: &str) -> bool {
     row[field].as_str().unwrap().contains(text)
 }
 
-// DEL-32, DEL-33, DEL-34, DEL-37, DEL-43, CLI-21, CLI-22, CLI-23, CLI-24, CLI-31: a destination is down;
-// what waits says why, what expires is kept, what is dropped is told; and no kill -9 changes that.
+/// How `frex show` says it stands with the receiver, and why.
+fn fate(frex: &Frex, message: &str) -> [Value; 2] {
+    let shown = frex.done(&["show", message, SENDER]);
+    let row = shown["recipients"][0].clone();
+    assert_eq!(row["member"], RECEIVER, "{shown}");
+    ["state", "code_name"].map(|field| row[field].clone())
+}
+
+/// The beginning of an id is taken where it fits one message; asks the sender's node, which has one
+/// delivery of `message` and keeps it.
+fn beginnings_of_ids_are_taken(frex: &Frex, message: &str) {
+    let fetch = |id: &str| frex.run(&["receipt", "fetch", id, SENDER, "--wait", "0s"]);
+    let show = |id: &str| order(frex, &["show"], id, &[]);
+    for ended in [fetch(&message[..8]), show(&message[..8])] {
+        assert_eq!(
+            (ended.exit, &ended.json()["message"]),
+            (Some(0), &message.into())
+        );
+    }
+    let sent = frex.dir().join(SENDER).join("member/sent");
+    let other = format!("{}{}", &message[..16], "0".repeat(16));
+    let twin = sent.join(format!("{other}.json"));
+    let kept = fs::read_to_string(sent.join(format!("{message}.json"))).unwrap();
+    fs::write(&twin, kept.replace(message, &other)).unwrap();
+    for (id, code) in [
+        (&message[..8], WireCode::BadInput),
+        ("abc", WireCode::BadInput),
+        ("not-hexadecimal", WireCode::BadInput),
+        (&"0".repeat(20), WireCode::NotFound),
+    ] {
+        for ended in [fetch(id), show(id)] {
+            assert_eq!(ended.code(), Some(code as u64), "{id}: {ended:?}");
+        }
+    }
+    assert!(fetch(&message[..8]).err.contains(message));
+    assert_eq!(fetch(message).exit, Some(0));
+    fs::remove_file(twin).unwrap();
+}
+
+/// The plan says that the sender was told before why it ended, and that nothing else is told now.
+fn dropping_is_planned(frex: &Frex, late: &str) {
+    let planned = order(frex, &["drop"], &late[..12], &[]);
+    let plan = planned.json();
+    assert_eq!(
+        (planned.exit, &plan["confirmed"], &plan["message"]),
+        (Some(0), &Value::Bool(false), &late.into())
+    );
+    assert!(
+        has(&plan["deliveries"][0], "step", "goes on seeing EXPIRED"),
+        "{plan}"
+    );
+}
+
+// DEL-32, DEL-33, DEL-34, DEL-37, DEL-43, DEL-46, CLI-21, CLI-22, CLI-23, CLI-24, CLI-27, CLI-28,
+// CLI-29, CLI-31: a destination is down; what waits says why, what expires is kept, what is dropped is
+// told; and no kill -9 changes that.
 #[test]
 fn what_waits_says_why_and_no_order_is_forgotten() {
     let dir = tempfile::tempdir().unwrap();
@@ -114,6 +164,8 @@ fn what_waits_says_why_and_no_order_is_forgotten() {
     assert!(has(&row, "try", "frex peer test node.police.es"), "{row}");
     let node = killed_and_started(&frex, SENDER, node);
     until_state(&frex, &kept, "unreachable");
+    beginnings_of_ids_are_taken(&frex, &kept);
+    assert_eq!(fate(&frex, &kept), [Value::from("SUBMITTED"), Value::Null]);
 
     expires_while_it_is_watched(&frex);
     let late = file(&frex, SENDER, &["--expires", "4s"]);
@@ -122,20 +174,20 @@ fn what_waits_says_why_and_no_order_is_forgotten() {
     assert!(has(&row, "try", "frex send"), "{row}");
     let node = killed_and_started(&frex, SENDER, node);
     until_state(&frex, &late, "dead");
-    let refused = order(&frex, &["requeue"], &late, &[]);
+    let refused = order(&frex, &["requeue"], &late[..12], &[]);
     let code = (refused.exit, refused.code());
     assert_eq!(code, (Some(22), Some(WireCode::Expired as u64)));
-    assert_eq!(given_up(&frex, &late)[0], "EXPIRED");
-    let planned = order(&frex, &["drop"], &late, &[]);
-    assert_eq!(
-        (planned.exit, &planned.json()["confirmed"]),
-        (Some(0), &Value::Bool(false))
-    );
+    let ended = given_up(&frex, &late);
+    assert_eq!(ended[0]["code_name"], "EXPIRED", "{ended}");
+    assert_eq!(ended[0]["node"], RECEIVER_NODE, "{ended}");
+    assert_eq!(ended[0]["members"][0], RECEIVER, "{ended}");
+    assert_eq!(fate(&frex, &late), ["EXPIRED", "EXPIRED"].map(Value::from));
+    dropping_is_planned(&frex, &late);
     until_state(&frex, &late, "dead");
     assert_eq!(order(&frex, &["drop"], &late, &["--confirm"]).exit, Some(0));
     let node = killed_and_started(&frex, SENDER, node);
     assert_eq!(delivery(&frex, &late), None);
-    assert_eq!(given_up(&frex, &late)[0], "EXPIRED");
+    assert_eq!(given_up(&frex, &late)[0]["code_name"], "EXPIRED");
 
     let unwanted = file(&frex, SENDER, &[]);
     let other = order(
@@ -152,9 +204,17 @@ fn what_waits_says_why_and_no_order_is_forgotten() {
         &["--node", RECEIVER_NODE, "--confirm"],
     );
     assert_eq!(dropped.exit, Some(0), "{dropped:?}");
+    let ended = &dropped.json()["deliveries"][0];
+    assert_eq!(ended["sender_sees"], "WITHDRAWN", "{ended}");
+    assert!(has(ended, "step", "its sender sees WITHDRAWN"), "{ended}");
+    assert_eq!(
+        fate(&frex, &unwanted),
+        ["UNDELIVERABLE", "WITHDRAWN"].map(Value::from)
+    );
     let _node = killed_and_started(&frex, SENDER, node);
     assert_eq!(delivery(&frex, &unwanted), None);
-    assert_eq!(given_up(&frex, &unwanted)[0], "WITHDRAWN");
+    assert_eq!(given_up(&frex, &unwanted)[0]["code_name"], "WITHDRAWN");
+    assert_eq!(fate(&frex, &unwanted)[0], "UNDELIVERABLE");
 
     let _receiver = frex.start(RECEIVER);
     until(|| delivery(&frex, &kept).is_none().then_some(()));
@@ -199,6 +259,11 @@ fn what_was_refused_for_good_gets_there_when_it_is_queued_again() {
     let stub = Stub::begin(&frex.dir().join(RECEIVER).join("node"));
     let message = file(&frex, SENDER, &[]);
     let row = until_state(&frex, &message, "dead");
+    assert_eq!(given_up(&frex, &message)[0]["code_name"], "WRONG_SENDER");
+    assert_eq!(
+        fate(&frex, &message),
+        ["UNDELIVERABLE", "WRONG_SENDER"].map(Value::from)
+    );
     assert_eq!(
         (&row["code_name"], &row["attempts"]),
         (&"WRONG_SENDER".into(), &1.into())
@@ -217,6 +282,7 @@ fn what_was_refused_for_good_gets_there_when_it_is_queued_again() {
     }
     let again = order(&frex, &["requeue"], &message, &[]);
     assert_eq!(again.exit, Some(0), "{again:?}");
+    assert_eq!(fate(&frex, &message)[0], "SUBMITTED");
     assert_eq!(given_up(&frex, &message), Value::Array(Vec::new()));
     let _node = killed_and_started(&frex, SENDER, node);
     let waiting = delivery(&frex, &message).unwrap();
@@ -237,18 +303,23 @@ struct Stub {
 impl Stub {
     fn begin(home: &Path) -> Self {
         let (stop, stopped) = oneshot::channel();
-        let home = home.to_path_buf();
+        let home = NodeHome::open(home, Clock::System.now_ms(), &Unlock::none()).unwrap();
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread();
             let runtime = { runtime }.enable_all().build().unwrap();
             runtime.block_on(async {
-                let endpoint = bind(&home);
+                let stub = Refuser::bind(
+                    &home.config.node,
+                    home.roster,
+                    &home.tls_key,
+                    Socket::Udp(home.config.listen),
+                    Environment::default(),
+                );
                 tokio::select! {
-                    () = serve(&endpoint.0, &endpoint.1) => {}
+                    () = stub.serve() => {}
                     _ = stopped => {}
                 }
-                endpoint.0.close(WireCode::ShuttingDown);
-                endpoint.0.wait_idle().await;
+                stub.end().await;
             });
         });
         Self { stop, thread }
@@ -257,71 +328,6 @@ impl Stub {
     fn end(self) {
         self.stop.send(()).unwrap();
         self.thread.join().unwrap();
-    }
-}
-
-fn bind(home: &Path) -> (Endpoint, Greeter) {
-    let home = NodeHome::open(home, Clock::System.now_ms(), &Unlock::none()).unwrap();
-    let greeter = Greeter::new(
-        Peer::Node(home.config.node.clone()),
-        RosterHandle::new(home.roster),
-        Environment::default(),
-    );
-    let config = EndpointConfig {
-        socket: Socket::Udp(home.config.listen),
-        identity: Identity::new(&home.tls_key).unwrap(),
-        key_check: greeter.key_check(),
-        key_exchange: greeter.key_exchange(),
-        limits: Limits::default(),
-        listen: true,
-        rng_seed: None,
-    };
-    (Endpoint::bind(config).unwrap(), greeter)
-}
-
-async fn serve(endpoint: &Endpoint, greeter: &Greeter) {
-    let (sender, mut sessions) = mpsc::channel(4);
-    let door = endpoint.serve(greeter.listening(), sender);
-    let answer = async {
-        while let Some(session) = sessions.recv().await {
-            tokio::spawn(refuse_all(Arc::new(session)));
-        }
-    };
-    tokio::join!(door, answer);
-}
-
-async fn refuse_all(session: Arc<Session>) {
-    while let Ok(Stream {
-        mut writer,
-        mut reader,
-    }) = session.accept().await
-    {
-        tokio::spawn(async move {
-            let request = reader.message(FrameType::Request, PATIENCE).await;
-            let Ok(v1::Request {
-                request: Some(request),
-            }) = request
-            else {
-                return;
-            };
-            let code = match request {
-                Request::Deliver(_) => WireCode::WrongSender,
-                _ => WireCode::WrongRole,
-            };
-            let refusal = v1::Refusal {
-                code: code as u32,
-                retry_after_ms: 0,
-            };
-            let done = v1::answer::Answer::Done(v1::Done {});
-            for answer in [v1::answer::Answer::Refusal(refusal), done] {
-                let answer = v1::Answer {
-                    envelope: 0,
-                    answer: Some(answer),
-                };
-                writer.put_message(FrameType::Answer, &answer);
-            }
-            let _ = writer.finish().await;
-        });
     }
 }
 
@@ -383,7 +389,8 @@ fn a_hosted_member_sees_its_own_and_the_operator_sees_all() {
         Some(WireCode::NotFound as u64),
         "{unnamed:?}"
     );
-    assert_eq!(drop(SENDER, &theirs, &["--all"]).exit, Some(0));
+    // It is no message of the operator's own folder: the node knows which begins so.
+    assert_eq!(drop(SENDER, &theirs[..12], &["--all"]).exit, Some(0));
     assert_eq!(drop(hosted, &theirs, &[]).exit, Some(1));
     assert_eq!(seen(&[SENDER, "--all"]), [own]);
 }

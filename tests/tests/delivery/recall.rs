@@ -1,11 +1,11 @@
 //! Pings that nobody sees, and messages that their sender withdraws: before they leave, before they
 //! are fetched, and after they were opened.
 
-use std::fs;
+use std::{collections::BTreeSet, fs, process::Command};
 
 use frex_proto::error::WireCode;
 use frex_tests::processes::{Frex, NodeProcess};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const SENDER: &str = "hotline.fr";
@@ -79,6 +79,41 @@ impl Scene {
         self.frex.done(&["show", message, member])["about"].clone()
     }
 
+    /// What `frex show` says of a recipient: how far it is, how far it was, and the outcome.
+    fn fate(&self, message: &str, recipient: &str) -> [Value; 3] {
+        let shown = self.frex.done(&["show", message, SENDER]);
+        let rows = shown["recipients"].as_array().unwrap().iter();
+        let row = rows.clone().find(|row| row["member"] == recipient);
+        let row = row.unwrap_or_else(|| panic!("{shown}"));
+        ["state", "was", "outcome"].map(|field| row[field].clone())
+    }
+
+    /// What a command says to people.
+    fn said(&self, line: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_frex-under-test"));
+        let command = command.current_dir(self.frex.dir()).args(line);
+        let ended = command.env_remove("FREX_DIR").output().unwrap();
+        String::from_utf8([ended.stdout, ended.stderr].concat()).unwrap()
+    }
+
+    /// Names of all that the sender has sent.
+    fn sent(&self) -> BTreeSet<String> {
+        let folder = self.frex.dir().join(SENDER).join("member/sent");
+        let names = fs::read_dir(folder).unwrap();
+        names
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    }
+
+    /// Changes what the sender keeps of a message.
+    fn rewrite(&self, message: &str, change: impl FnOnce(&mut Value)) {
+        let name = format!("{SENDER}/member/sent/{message}.json");
+        let path = self.frex.dir().join(name);
+        let mut about = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        change(&mut about);
+        fs::write(&path, about.to_string()).unwrap();
+    }
+
     fn stop(self) {
         for node in self.nodes {
             assert_eq!(node.stop(), Some(0));
@@ -148,7 +183,8 @@ fn a_ping_goes_the_whole_way_and_is_shown_to_nobody() {
     scene.stop();
 }
 
-// RCL-8, RCL-9, RCL-10, RCL-12, RCL-13: as far as it can be withdrawn, and everybody knows how far.
+// RCL-8, RCL-9, RCL-10, RCL-12, RCL-13, RCL-20, CLI-27, CLI-28, CLI-30, DEL-46: as far as it can be
+// withdrawn, and everybody knows how far.
 #[test]
 fn a_message_is_withdrawn_before_it_leaves_before_it_is_read_and_after() {
     let mut scene = Scene::new(&[SENDER, POLICE, CLEARING]);
@@ -159,7 +195,8 @@ fn a_message_is_withdrawn_before_it_leaves_before_it_is_read_and_after() {
         .frex
         .done(&["recall", &message, SENDER, "--reason", "superseded"]);
     assert_eq!(plan["confirmed"], false);
-    assert_eq!(scene.recall(&message, &[]).0, Some(0));
+    let (exit, said) = scene.recall(&message, &[]);
+    assert_eq!(exit, Some(0));
     for (member, outcome, seen) in [(POLICE, "withdrawn", true), (CLEARING, "unseen", false)] {
         let rows = scene.inbox(member);
         assert_eq!(rows.len(), 1, "{rows:?}");
@@ -175,14 +212,10 @@ fn a_message_is_withdrawn_before_it_leaves_before_it_is_read_and_after() {
     assert_eq!(text(&shown["about"]["state"]), "recalled");
     let shown = scene.frex.done(&["show", &message, SENDER]);
     assert_eq!(text(&shown["about"]["state"]), "recalled");
-    let recall = text(&shown["about"]["recalls_of_it"][0]["message"]);
-    let told = scene.frex.done(&["receipt", "fetch", &recall, SENDER]);
-    for member in [POLICE, CLEARING] {
-        assert!(
-            told.to_string().contains(&format!("acted-{member}")),
-            "{told}"
-        );
-    }
+    let recall = text(&said["recall"]);
+    assert_eq!(text(&shown["about"]["recalls_of_it"][0]["message"]), recall);
+    outcomes_are_told(&scene, &message, &recall);
+    it_is_recalled_once(&scene, &message, &recall);
 
     // One node is down: what waits for it does not leave any more, and it hears that later.
     assert_eq!(scene.nodes.remove(2).stop(), Some(0));
@@ -193,11 +226,13 @@ fn a_message_is_withdrawn_before_it_leaves_before_it_is_read_and_after() {
         (Some(3), &false.into())
     );
     let fetched = scene.frex.done(&["receipt", "fetch", &message, SENDER]);
-    assert_eq!(
-        fetched["given_up"],
-        serde_json::json!(["RECALLED"]),
-        "{fetched}"
-    );
+    let given_up = &fetched["given_up"][0];
+    assert_eq!(given_up["code_name"], "RECALLED", "{fetched}");
+    assert_eq!(given_up["node"], "node.clearing.de", "{fetched}");
+    assert_eq!(given_up["members"], json!([CLEARING]), "{fetched}");
+    let fate = scene.fate(&message, CLEARING);
+    assert_eq!(fate[..2], [json!("RECALLED"), json!("SUBMITTED")]);
+    assert_eq!(scene.fate(&message, POLICE)[0], "ACCEPTED");
     scene.nodes.push(scene.frex.start(CLEARING));
     let arrived = scene.frex.done(&["inbox", CLEARING, "--wait", "30s"]);
     let rows = arrived["items"].as_array().unwrap();
@@ -209,6 +244,8 @@ fn a_message_is_withdrawn_before_it_leaves_before_it_is_read_and_after() {
     // For the other nothing has changed.
     assert_eq!(text(&scene.inbox(POLICE)[0]["state"]), "opened");
 
+    the_rest_is_recalled_later(&scene, &message);
+
     // What was never sent from here cannot be withdrawn.
     let line = ["recall", &message, POLICE, "--reason", "legal", "--confirm"];
     let foreign = scene.frex.run(&line);
@@ -218,6 +255,105 @@ fn a_message_is_withdrawn_before_it_leaves_before_it_is_read_and_after() {
         "{foreign:?}"
     );
     scene.stop();
+}
+
+/// Every command that lists receipts names the outcomes, to people and to programs.
+fn outcomes_are_told(scene: &Scene, message: &str, recall: &str) {
+    let fetch = ["receipt", "fetch", &recall[..12], SENDER];
+    let told = scene.frex.done(&fetch);
+    assert_eq!(told["message"], recall);
+    let list = ["receipt", "ls", SENDER];
+    let listed = scene.frex.done(&list);
+    let show = ["show", recall, SENDER];
+    let said = [scene.said(&fetch), scene.said(&list), scene.said(&show)];
+    let shown = scene.frex.done(&show);
+    for (member, outcome, was) in [
+        (POLICE, "withdrawn", "OPENED"),
+        (CLEARING, "unseen", "ACCEPTED"),
+    ] {
+        let event = format!("acted-{member}");
+        for rows in [&told, &listed, &shown] {
+            let mut rows = rows["receipts"].as_array().unwrap().iter();
+            let row = rows.find(|row| row["event"] == event.as_str()).unwrap();
+            assert_eq!(row["outcome"], outcome, "{row}");
+        }
+        for text in &said {
+            assert!(text.contains(&format!("{event} {outcome}")), "{text}");
+        }
+        let mut rows = told["receipts"].as_array().unwrap().iter();
+        let row = rows.find(|row| row["event"] == event.as_str()).unwrap();
+        let verify = ["receipt", "verify", &text(&row["file"]), "--dir", SENDER];
+        let verified = scene.frex.done(&verify);
+        assert_eq!(verified["receipts"][0]["receipt"]["outcome"], outcome);
+        assert!(
+            scene
+                .said(&verify)
+                .contains(&format!("{event} {outcome} by"))
+        );
+        let fate = scene.fate(recall, member);
+        assert_eq!(fate, [json!("ACTED"), Value::Null, json!(outcome)]);
+        let fate = scene.fate(message, member);
+        assert_eq!(fate, [json!("RECALLED"), json!(was), Value::Null]);
+    }
+    let lines = scene.said(&["show", message, SENDER]);
+    assert!(
+        lines.contains(&format!("frex receipt fetch {recall} {SENDER}")),
+        "{lines}"
+    );
+}
+
+/// The same command again sends nothing, and says what was sent before.
+fn it_is_recalled_once(scene: &Scene, message: &str, recall: &str) {
+    let before = scene.sent();
+    let (exit, said) = scene.recall(message, &[]);
+    assert_eq!((exit, &said["recall"]), (Some(0), &Value::Null), "{said}");
+    assert_eq!(said["recalled_before"][0]["message"], recall);
+    let line = ["recall", message, SENDER, "--reason", "legal", "--confirm"];
+    let lines = scene.said(&line);
+    for part in [&format!("frex receipt fetch {recall}"), "--again --confirm"] {
+        assert!(lines.contains(part), "{lines}");
+    }
+    assert_eq!(scene.sent(), before);
+    // A recall that the node has is found out about, though its answer was lost.
+    scene.rewrite(message, |about| {
+        about["recalls_begun"] = about["recalls_of_it"].take();
+    });
+    let (_, said) = scene.recall(message, &[]);
+    assert_eq!(said["recalled_before"][0]["message"], recall, "{said}");
+    assert_eq!(scene.sent(), before);
+    // One that the node never had counts for nothing.
+    scene.rewrite(message, |about| {
+        let mut never = about["recalls_of_it"].take();
+        never[0]["message"] = "00".repeat(16).into();
+        about["recalls_begun"] = never;
+    });
+    let lines = scene.said(&line);
+    assert!(lines.contains("recall   "), "{lines}");
+    assert!(lines.contains("  frex receipt fetch "), "{lines}");
+    assert_eq!(scene.sent().len(), before.len() + 1);
+    assert_eq!(
+        scene.recall(message, &["--to", POLICE]).1["recall"],
+        Value::Null
+    );
+    let (_, said) = scene.recall(message, &["--to", POLICE, "--again"]);
+    assert!(said["recall"].is_string(), "{said}");
+    for member in [POLICE, CLEARING] {
+        assert!(!scene.inbox(member).is_empty());
+    }
+}
+
+/// Of a message that was withdrawn from some, the others alone are left.
+fn the_rest_is_recalled_later(scene: &Scene, message: &str) {
+    let plan = scene
+        .frex
+        .done(&["recall", message, SENDER, "--reason", "legal"]);
+    assert_eq!(plan["recipients"], json!([POLICE]), "{plan}");
+    assert_eq!(plan["recalled_before"][0]["from"], json!([CLEARING]));
+    let (exit, said) = scene.recall(message, &[]);
+    assert_eq!(exit, Some(0), "{said}");
+    let rows = said["recipients"].as_array().unwrap();
+    assert_eq!((rows.len(), &rows[0]["member"]), (1, &json!(POLICE)));
+    assert_eq!(scene.about(message, SENDER)["state"], "recalled");
 }
 
 /// The sender's message is passed on by the police, and again by the clearing house; gives the three

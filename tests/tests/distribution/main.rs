@@ -14,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use frex_client::{
-    client::{Client, ClientConfig, News},
+    client::{Client, ClientConfig, GivenUp, News},
     environment::Environment,
     keys::{ROSTER_FILE, file},
     membership::{Membership, RosterStore},
@@ -301,10 +301,15 @@ async fn who_waits_for_a_revoked_node_is_told() {
         node.unwrap().status = v1::Status::Revoked.into();
     });
     assert!(world.nodes[0].membership().take(revised).await.unwrap());
+    // DEL-46: the node is named.
+    let revoked = GivenUp {
+        node: Some(IDS[3].to_owned()),
+        code: WireCode::Revoked,
+    };
     let began = Instant::now();
     loop {
         let history = sender.history(message).await.unwrap();
-        if history.given_up == [WireCode::Revoked] {
+        if history.given_up == [revoked.clone()] {
             break;
         }
         assert!(began.elapsed() < WAIT, "{:?}", history.given_up);

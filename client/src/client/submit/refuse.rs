@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use frex_proto::{delivery::Backoff, error::WireCode};
+use frex_proto::{delivery::Backoff, error::WireCode, v1};
 use tokio::time::Instant;
 
 use super::{News, Submission};
+use crate::client::GivenUp;
 
 impl Submission {
     /// Takes what the node said instead of a receipt.
     pub(super) fn refuse(&mut self, place: usize, code: WireCode, retry_after: Duration) {
         let pending = &mut self.envelopes[place];
         if pending.submitted {
-            self.tell(place, News::Undeliverable { code });
+            self.tell(place, News::Undeliverable { node: None, code });
             return;
         }
         if code != WireCode::RetryAfter {
@@ -28,6 +29,14 @@ impl Submission {
             pending.refused.push_back(code);
         }
         self.tell(place, News::Delayed { code, retry_after });
+    }
+
+    /// Takes what the node says of one delivery. It has none of what is not proven to be submitted.
+    pub(super) fn give_up(&mut self, place: usize, told: v1::GivenUp) {
+        if self.envelopes[place].submitted {
+            let GivenUp { node, code } = self.client.given_up(told);
+            self.tell(place, News::Undeliverable { node, code });
+        }
     }
 
     /// When the first of those comes again that the home node put off.

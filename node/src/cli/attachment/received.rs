@@ -10,7 +10,7 @@ use crate::cli::{
     failure::Failure,
     files, inbox,
     member::{ABOUT, INBOX_DIR},
-    show,
+    messages,
 };
 
 /// What is known of it, and where that stands.
@@ -27,11 +27,11 @@ impl Received {
     /// # Errors
     /// None or several do, or it has no attachments.
     pub fn find(home: &MemberHome, id: &str) -> Result<Self, Failure> {
-        let (direction, about) = show::find_one(home, id)?;
+        let (direction, about) = messages::find_one(home, id)?;
         let any = about["attachments"]
             .as_array()
             .is_some_and(|list| !list.is_empty());
-        if direction != show::RECEIVED || !any {
+        if direction != messages::RECEIVED || !any {
             return Err(
                 Failure::new(WireCode::NotFound, format!("no files came with {id}"))
                     .advise("See what came with which: frex inbox --kept --json"),

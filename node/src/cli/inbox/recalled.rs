@@ -29,7 +29,7 @@ const UNSEEN: &str = "unseen";
 const WAIT: Duration = Duration::from_secs(2);
 
 /// Marks what is kept of the message, tells those to whom it was passed on, then says so to its
-/// sender. Gives the item back if it is not to be confirmed. Spec: RCL-12, RCL-19.
+/// sender. Gives what is known of it, what is to be said, and the item if it is not to be confirmed. Spec: RCL-12, RCL-19.
 pub(super) async fn take(
     home: &MemberHome,
     client: &Client,
@@ -37,7 +37,7 @@ pub(super) async fn take(
     recall: &Recall,
     mut row: Value,
     confirm: bool,
-) -> Result<(Value, Option<InboxItem>), Failure> {
+) -> Result<(Value, String, Option<InboxItem>), Failure> {
     let kept = mark(home, &item, recall)?;
     let mut passed_on = 0;
     for about in &kept {
@@ -55,14 +55,14 @@ pub(super) async fn take(
         (true, 0) => "what is kept of it is marked".to_owned(),
         (true, count) => format!("what is kept is marked, and {count} forwards of it are recalled"),
     };
-    output::message(format_args!(
-        "note: {} has withdrawn message {}, reason {}: {what}",
+    let note = format!(
+        "{} has withdrawn message {}, reason {}: {what}",
         output::clean(item.sender()),
         recall.message,
         recall.reason
-    ));
+    );
     if !confirm {
-        return Ok((row, Some(item)));
+        return Ok((row, note, Some(item)));
     }
     let outcome = if seen { WITHDRAWN } else { UNSEEN };
     let id = item.id();
@@ -73,7 +73,7 @@ pub(super) async fn take(
     let receipt = member::keep_receipt(&home.receipts_dir(), &proven)?;
     row["state"] = outcome.into();
     row["stage_receipt"] = receipt.display().to_string().into();
-    Ok((row, None))
+    Ok((row, note, None))
 }
 
 /// Marks everything that is kept of the message, if it came from who withdraws it.
@@ -137,7 +137,7 @@ async fn pass_on(
             cause: cause.clone(),
             wait: WAIT,
         };
-        let told = recall::send(client, home, &plan, &words).await?;
+        let (_, told) = recall::send(client, home, &plan, &words).await?;
         match told.refused {
             _ if told.taken => count += 1,
             // It never left.

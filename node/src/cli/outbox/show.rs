@@ -8,11 +8,10 @@ use crate::cli::{failure::Done, member, output, time::rfc3339};
 /// Shows each delivery of a message.
 pub fn show(args: &OutboxShowArgs, json: bool) -> Done {
     let which = &args.which;
-    which.id()?;
     let home = member::open(&which.dir)?;
     let found = member::runtime()?.block_on(async {
         let client = client(&home).await?;
-        let found = which.deliveries(&client).await;
+        let found = which.deliveries(&home, &client).await;
         client.close().await;
         found
     })?;
@@ -25,7 +24,7 @@ pub fn show(args: &OutboxShowArgs, json: bool) -> Done {
             .iter()
             .map(|(one, words)| document(one, words))
             .collect();
-        output::document(json!({ "message": which.message, "deliveries": rows }));
+        output::document(json!({ "message": found[0].message.to_string(), "deliveries": rows }));
         return Ok(0);
     }
     for (one, words) in &told {

@@ -96,7 +96,7 @@ async fn ping_once(client: &Client, args: &PeerPingArgs) -> Result<Pinged, Failu
             | News::Accepted { receipt, .. }
             | News::Stage { receipt, .. } => pinged.hear(&receipt, started),
             News::Rejected { code, .. }
-            | News::Undeliverable { code }
+            | News::Undeliverable { code, .. }
             | News::Refused { code }
             | News::Unanswered { code } => pinged.refused = Some(code),
             News::Unproven(unproven) => {

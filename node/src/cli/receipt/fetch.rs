@@ -2,18 +2,22 @@
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
-use frex_client::{client::Client, keys::MemberHome, report};
+use frex_client::{
+    client::{Client, GivenUp},
+    keys::MemberHome,
+    report,
+};
 use frex_proto::{error::WireCode, id::MessageId, roster::Roster, v1};
 use prost::Message;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::cli::{
-    ReceiptFetchArgs,
-    failure::{Done, Failure, OrCode, OrFail, PARTIAL},
+    ReceiptFetchArgs, ended,
+    failure::{Done, Failure, OrFail, PARTIAL},
     files,
     member::{self, ABOUT_BYTES_MAX, SENT_DIR},
-    output,
+    messages, output,
     time::rfc3339,
 };
 
@@ -30,7 +34,9 @@ struct Fetched {
     rows: Vec<Value>,
     opened: BTreeSet<String>,
     unproven: usize,
-    given_up: Vec<WireCode>,
+    given_up: Vec<GivenUp>,
+    /// Whose node has it.
+    reached: BTreeSet<String>,
 }
 
 impl Fetched {
@@ -43,6 +49,7 @@ impl Fetched {
             v1::Event::Accepted => {
                 for member in &statement.recipients {
                     self.retired.remove(member);
+                    self.reached.insert(member.clone());
                 }
             }
             v1::Event::Rejected if statement.code == WireCode::KeyRetired as u32 => {
@@ -58,11 +65,42 @@ impl Fetched {
     }
 }
 
+impl Fetched {
+    /// Each delivery that was given up, with those who have not got the message by another one.
+    fn ended(&self, roster: &Roster) -> Vec<Value> {
+        let missing = || self.sent.difference(&self.reached);
+        let rows = self.given_up.iter();
+        rows.map(|told| ended::row(told, roster, missing()))
+            .collect()
+    }
+
+    fn print(&self, message: MessageId, given_up: &[Value], json: bool) {
+        if json {
+            return output::document(json!({
+                "message": message.to_string(), "receipts": self.rows, "opened": self.opened,
+                "unproven": self.unproven, "key_retired": self.retired, "given_up": given_up,
+            }));
+        }
+        let mut table = output::table(&["TIME", "NODE", "WHAT", "FILE"]);
+        for row in &self.rows {
+            let text = |field: &str| output::clean(row[field].as_str().unwrap_or_default());
+            let what = match row["outcome"].is_string() {
+                true => format!("{} {}", text("event"), text("outcome")),
+                false => text("event"),
+            };
+            table.add_row([text("time"), text("node"), what, text("file")]);
+        }
+        output::print_table(&table);
+        for row in given_up {
+            output::data(format_args!("given up     {}", ended::text(row)));
+        }
+    }
+}
+
 /// Fetches the receipts of a message.
 pub fn fetch(args: &ReceiptFetchArgs, json: bool) -> Done {
-    let message = MessageId::from_hex(&args.message)
-        .or_code(WireCode::BadInput, "a message id has 32 hexadecimal digits")?;
     let home = member::open(&args.dir)?;
+    let message = messages::message_id(&home, &args.message)?;
     let roster = member::roster(&home)?;
     let folder = home.receipts_dir();
     let fetched = member::runtime()?.block_on(async {
@@ -79,23 +117,9 @@ pub fn fetch(args: &ReceiptFetchArgs, json: bool) -> Done {
             sleep(PAUSE).await;
         }
     })?;
-    if json {
-        output::document(json!({
-            "message": message.to_string(), "receipts": fetched.rows, "opened": fetched.opened,
-            "unproven": fetched.unproven, "key_retired": fetched.retired,
-            "given_up": fetched.given_up.iter().map(|code| code.info().name).collect::<Vec<_>>(),
-        }));
-    } else {
-        let mut table = output::table(&["TIME", "NODE", "WHAT", "FILE"]);
-        for row in &fetched.rows {
-            let text = |field: &str| output::clean(row[field].as_str().unwrap_or_default());
-            table.add_row([text("time"), text("node"), text("event"), text("file")]);
-        }
-        output::print_table(&table);
-        for code in &fetched.given_up {
-            output::data(format_args!("given up     one recipient's node: {code}"));
-        }
-    }
+    let given_up = fetched.ended(&roster);
+    ended::keep_all(&home, message, &given_up)?;
+    fetched.print(message, &given_up, json);
     if !fetched.retired.is_empty() {
         let to: Vec<&str> = fetched.retired.iter().map(String::as_str).collect();
         output::message(format_args!(
@@ -162,6 +186,7 @@ async fn ask(
         opened: BTreeSet::new(),
         unproven: 0,
         given_up: history.given_up,
+        reached: BTreeSet::new(),
     };
     for answer in history.receipts {
         let Ok(proven) = answer else {
@@ -177,12 +202,15 @@ async fn ask(
         {
             fetched.opened.insert(stage.member.clone());
         }
+        let stated = proven.stage.as_ref().map(|stage| stage.member.clone());
+        fetched.reached.extend(stated.clone());
         fetched.note_key(&statement, roster);
         fetched.rows.push(json!({
-            "event": member::event_label(&statement), "node": statement.node, "file": path,
+            "event": member::event_label(&statement), "outcome": member::outcome_of(&statement),
+            "node": statement.node, "file": path,
             "index": proven.receipt.index, "time": rfc3339(proven.verified.time_ms),
             "recipients": statement.recipients,
-            "member": proven.stage.as_ref().map(|stage| stage.member.clone()),
+            "member": stated,
         }));
     }
     Ok(fetched)

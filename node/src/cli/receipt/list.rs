@@ -37,7 +37,8 @@ pub fn list(dir: &Path, json: bool) -> Done {
             .iter()
             .map(|(time_ms, index, statement, path)| {
                 json!({
-                    "file": path, "event": member::event_label(statement), "node": statement.node,
+                    "file": path, "event": member::event_label(statement),
+                    "outcome": member::outcome_of(statement), "node": statement.node,
                     "index": index, "time": rfc3339(*time_ms),
                     "message": hex::encode(&statement.message_id),
                     "envelope": hex::encode(&statement.envelope_id),
@@ -52,7 +53,7 @@ pub fn list(dir: &Path, json: bool) -> Done {
         table.add_row([
             rfc3339(*time_ms),
             output::clean(&statement.node),
-            output::clean(&member::event_label(statement)),
+            member::event_text(statement),
             hex::encode(&statement.message_id),
             path.display().to_string(),
         ]);

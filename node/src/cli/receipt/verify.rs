@@ -252,7 +252,8 @@ fn stage_row(statement: &v1::Statement, time_ms: u64, judged: Option<&Judged>) -
 
 fn summarise(statement: &v1::Statement, receipt: &v1::Receipt, time_ms: u64) -> Value {
     json!({
-        "event": member::event_label(statement), "node": statement.node, "index": receipt.index,
+        "event": member::event_label(statement), "outcome": member::outcome_of(statement),
+        "node": statement.node, "index": receipt.index,
         "time": rfc3339(time_ms), "envelope": hex::encode(&statement.envelope_id),
         "message": hex::encode(&statement.message_id), "sender": statement.sender,
         "recipients": statement.recipients,
@@ -282,9 +283,13 @@ fn print(finding: &Finding) {
     if finding.verified {
         if let Some(summary) = &finding.summary {
             let text = |field: &str| summary[field].as_str().unwrap_or_default().to_owned();
+            let outcome = summary["outcome"].as_str();
+            let outcome =
+                outcome.map_or_else(String::new, |code| format!(" {}", output::clean(code)));
             output::data(format_args!(
-                "  {} by {} at {}, entry #{}, envelope {}",
+                "  {}{} by {} at {}, entry #{}, envelope {}",
                 text("event"),
+                outcome,
                 text("node"),
                 text("time"),
                 summary["index"],

@@ -13,7 +13,7 @@ use frex_proto::{
 };
 
 use super::{EXPIRED, Fate, GIVEN_UP, Heard, REJECTED, WAITING};
-use crate::cli::{failure::Failure, member, output, time::seconds};
+use crate::cli::{ended, failure::Failure, member, output, time::seconds};
 
 /// Where news of one envelope goes.
 pub(super) struct Ear<'a> {
@@ -99,7 +99,7 @@ impl<'a> Ear<'a> {
                 let node = node_of(self.roster, &member);
                 self.set(&[member], member::stage_name(stage), node, None, &receipt)?;
             }
-            News::Undeliverable { code } => self.heard.give_up(code),
+            News::Undeliverable { node, code } => self.heard.give_up(node.as_deref(), code),
             News::Delayed { retry_after, .. } => {
                 self.heard.delayed = Some(retry_after);
                 output::message(format_args!(
@@ -144,21 +144,24 @@ impl<'a> Ear<'a> {
 }
 
 impl Heard {
-    /// The home node does not say which of the other nodes it has given up. All have the same time,
-    /// so nobody is waited for any more when it is over; else it is known where only one is left.
-    pub(super) fn give_up(&mut self, code: WireCode) {
+    /// Nobody is waited for any more whose node was given up. Where the home node does not say which
+    /// one that is, it is still known if only one is left, or the time that all have is over.
+    pub(super) fn give_up(&mut self, node: Option<&str>, code: WireCode) {
         let waiting = || self.fates.values().filter(|fate| fate.state == WAITING);
         let nodes: BTreeSet<&str> = waiting().map(|fate| fate.node.as_str()).collect();
+        let known = node.is_some() || code == WireCode::Expired || nodes.len() == 1;
+        if !known {
+            self.notes.push(ended::note(node, code));
+            return;
+        }
         let state = match code {
             WireCode::Expired => EXPIRED,
-            _ if nodes.len() == 1 => GIVEN_UP,
-            _ => {
-                let note = format!("delivery to one of the nodes was given up: {code}");
-                return self.notes.push(note);
-            }
+            _ => GIVEN_UP,
         };
-        for fate in self.fates.values_mut().filter(|fate| fate.state == WAITING) {
-            (fate.state, fate.code) = (state, Some(code));
+        for fate in self.fates.values_mut() {
+            if fate.state == WAITING && node.is_none_or(|node| node == fate.node) {
+                (fate.state, fate.code) = (state, Some(code));
+            }
         }
     }
 }
