@@ -1,14 +1,15 @@
 //! What is heard of a report on its way: news become what is known of each recipient.
 
-use std::{collections::BTreeSet, path::PathBuf, time::Instant};
+use std::{collections::BTreeSet, time::Instant};
 
 use frex_client::{
-    client::{News, ProvenReceipt, SendError, Unproven},
+    client::{GivenUp, News, ProvenReceipt, SendError, Unproven},
     keys::MemberHome,
 };
 use frex_proto::{
     envelope::{Draft, SignedEnvelope},
     error::WireCode,
+    id::MessageId,
     roster::Roster,
 };
 
@@ -17,7 +18,8 @@ use crate::cli::{ended, failure::Failure, member, output, time::seconds};
 
 /// Where news of one envelope goes.
 pub(super) struct Ear<'a> {
-    folder: PathBuf,
+    home: &'a MemberHome,
+    message: MessageId,
     roster: &'a Roster,
     started: Instant,
     pub(super) heard: Heard,
@@ -25,7 +27,7 @@ pub(super) struct Ear<'a> {
 
 impl<'a> Ear<'a> {
     pub(super) fn new(
-        home: &MemberHome,
+        home: &'a MemberHome,
         roster: &'a Roster,
         draft: &Draft,
         started: Instant,
@@ -40,7 +42,8 @@ impl<'a> Ear<'a> {
         let recipients = draft.recipients.iter();
         let fates = recipients.map(|(member, _)| (member.clone(), waiting(member)));
         Self {
-            folder: home.receipts_dir(),
+            home,
+            message: draft.message_id,
             roster,
             started,
             heard: Heard {
@@ -99,7 +102,11 @@ impl<'a> Ear<'a> {
                 let node = node_of(self.roster, &member);
                 self.set(&[member], member::stage_name(stage), node, None, &receipt)?;
             }
-            News::Undeliverable { node, code } => self.heard.give_up(node.as_deref(), code),
+            News::Undeliverable { node, code } => {
+                self.heard.give_up(node.as_deref(), code);
+                let told = GivenUp { node, code };
+                ended::keep_of(self.home, self.message, &told, self.roster)?;
+            }
             News::Delayed { retry_after, .. } => {
                 self.heard.delayed = Some(retry_after);
                 output::message(format_args!(
@@ -138,7 +145,7 @@ impl<'a> Ear<'a> {
     }
 
     fn keep(&self, receipt: &ProvenReceipt) -> Result<String, Failure> {
-        let path = member::keep_receipt(&self.folder, receipt)?;
+        let path = member::keep_receipt(&self.home.receipts_dir(), receipt)?;
         Ok(path.display().to_string())
     }
 }

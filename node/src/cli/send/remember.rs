@@ -26,9 +26,12 @@ impl Sent<'_> {
     /// is sealed again, all the envelopes.
     pub(super) fn remember(&self, envelope: &SignedEnvelope) -> Result<(), Failure> {
         let draft = self.draft;
-        files::ensure_folder(&self.home.dir().join(SENT_DIR))?;
         let path = path(self.home, draft.message_id);
-        let before = remembered(self.home, draft.message_id)?;
+        let folder = self.home.dir().join(SENT_DIR);
+        files::ensure_folder(&folder)?;
+        // What has been learned of the message meanwhile stays beside what is said here.
+        let _held = files::hold(&folder)?;
+        let mut before = remembered(self.home, draft.message_id)?;
         let earlier = before["envelopes"].as_array().cloned().unwrap_or_default();
         let names = |value: &Value| value.as_str().map(str::to_owned);
         let recipients = before["recipients"].as_array().into_iter().flatten();
@@ -50,7 +53,11 @@ impl Sent<'_> {
             })).collect::<Vec<_>>(),
             "created_ms": draft.created_ms, "expires_ms": draft.expires_ms, "reply_by_ms": draft.reply_by_ms,
         });
-        files::replace(&path, format!("{kept:#}\n").as_bytes())
+        match (&mut before, kept) {
+            (Value::Object(before), Value::Object(kept)) => before.extend(kept),
+            (before, kept) => *before = kept,
+        }
+        files::replace(&path, format!("{before:#}\n").as_bytes())
     }
 }
 
