@@ -10,6 +10,7 @@ use frex_proto::v1;
 
 use self::time::{Moment, Span};
 
+mod addressed;
 mod alert;
 mod attachment;
 mod bulk;

@@ -136,7 +136,7 @@ codes! {
     /// Ended by an order of those whose it is, or of the operator.
     Withdrawn = 4009, "WITHDRAWN", 22, Caller, Never, "the delivery was ended by its sender or by who runs the node", "If it should get there after all, file it anew: frex send";
     /// The envelope came before its attachments.
-    AttachmentMissing = 4010, "ATTACHMENT_MISSING", 23, Peer, Later, "an attachment of the envelope is not whole at this node yet", "Whoever sends it goes on with the transfer by itself; a stopped one goes on with: frex send FILE --to MEMBER --message ID --from DIR";
+    AttachmentMissing = 4010, "ATTACHMENT_MISSING", 23, Peer, Later, "an attachment of the envelope is not whole at this node yet", "Whoever sends it goes on with the transfer by itself; a stopped one goes on with the same frex send and --message ID";
     /// A recipient takes no attachments.
     AttachmentsRefused = 4011, "ATTACHMENTS_REFUSED", 22, Caller, AfterRosterUpdate, "a recipient does not take attachments", "Send it without, or ask the federation to list the recipient as one that takes them: frex roster propose --attachments MEMBER=yes";
     /// Withdrawn by its sender.

@@ -70,6 +70,34 @@ pub fn sha256(parts: &[&[u8]]) -> Hash {
     into_hash(context.finish().as_ref())
 }
 
+/// SHA-256 of what comes piece by piece: a file that is not held in memory.
+pub struct Hasher(digest::Context);
+
+impl Default for Hasher {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Hasher {
+    /// Of nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+
+    /// Takes the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The hash of all of it.
+    #[must_use]
+    pub fn finish(self) -> Hash {
+        into_hash(self.0.finish().as_ref())
+    }
+}
+
 /// HMAC-SHA256 under `key` over the concatenation of `parts`.
 #[must_use]
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Hash {

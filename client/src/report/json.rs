@@ -11,7 +11,8 @@ use serde_json::{Map, Number, Value};
 /// What would be right.
 pub(super) const EXPECTED: &str = "one JSON object in UTF-8, with no field twice";
 
-/// Reads one value. The error names line and column, never content. Spec: REP-1.
+/// Reads one value. The error names line and column, never content; of a text that is one line,
+/// which may stand anywhere in a file of many, the column alone. Spec: REP-1.
 pub(super) fn parse(bytes: &[u8]) -> Result<Value, String> {
     let strict: Strict = serde_json::from_slice(bytes).map_err(|error| {
         let (line, column) = (error.line(), error.column());
@@ -19,7 +20,10 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Value, String> {
             serde_json::error::Category::Data => "has a field twice",
             _ => "is not JSON",
         };
-        format!("{what} at line {line}, column {column}")
+        match bytes.contains(&b'\n') {
+            true => format!("{what} at line {line}, column {column}"),
+            false => format!("{what} at column {column}"),
+        }
     })?;
     Ok(strict.0)
 }

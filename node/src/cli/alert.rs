@@ -6,11 +6,14 @@
 use std::{
     collections::BTreeMap,
     convert::Infallible,
-    io,
+    env, io,
+    path::Path,
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
+
+use rustix::fs::{Access, access};
 
 use crate::node::{HalfLife, Node};
 
@@ -45,6 +48,32 @@ pub async fn watch(node: &Node, command: &[String]) -> Infallible {
         }
         tokio::time::sleep(LOOK_PAUSE).await;
     }
+}
+
+/// Why the command cannot be run, as far as that shows before it is; nothing if it can be, or if
+/// none is named.
+#[must_use]
+pub fn defect(command: &[String]) -> Option<String> {
+    let program = command.first()?;
+    if program.contains('/') {
+        let from = match program.starts_with('/') {
+            true => "",
+            false => "; a relative path counts from where frex run is started",
+        };
+        let why = unfit(Path::new(program))?;
+        return Some(format!("{program} {why}{from}"));
+    }
+    let search = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&search).any(|folder| unfit(&folder.join(program)).is_none());
+    (!found).then(|| format!("{program} is in no folder of PATH; give its whole path"))
+}
+
+fn unfit(program: &Path) -> Option<&'static str> {
+    if !program.exists() {
+        return Some("does not exist");
+    }
+    let executable = program.is_file() && access(program, Access::EXEC_OK).is_ok();
+    (!executable).then_some("is no program that can be run here")
 }
 
 /// What is to be told: only where there is more than was told before, and not too often.
@@ -146,5 +175,24 @@ mod tests {
         assert_eq!(at(602, one.clone()), one);
         assert_eq!(at(603, Vec::new()), []);
         assert_eq!(at(604, one), []);
+    }
+
+    // DEL-45: a command that cannot be run is known before it is needed.
+    #[test]
+    fn a_command_that_cannot_be_run_is_told_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("page");
+        let named = |program: &str| defect(&[program.to_owned(), "argument".to_owned()]);
+        let page = path.to_str().unwrap();
+        assert!(named(page).unwrap().contains("does not exist"));
+        std::fs::write(&path, "#!/bin/sh\n").unwrap();
+        assert!(named(page).unwrap().contains("is no program"));
+        assert!(named(folder.path().to_str().unwrap()).is_some());
+        assert!(named("bin/page").unwrap().contains("relative path"));
+        assert!(named("no-such-program-at-all").unwrap().contains("PATH"));
+        for works in ["/bin/sh", "sh"] {
+            assert_eq!(named(works), None);
+        }
+        assert_eq!(defect(&[]), None);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -13,7 +13,6 @@ use clap::Args;
 use frex_client::{
     client::{BulkSettings, Client, DraftBuilder},
     environment::{Clock, Environment},
-    keys::MemberHome,
     report,
     sent::SentStore,
 };
@@ -22,19 +21,20 @@ use serde_json::{Value, json};
 
 use super::{
     KindArg, LaneArg,
-    failure::{Done, Failure, OrFail, PARTIAL},
+    failure::{Done, Failure, OrFail},
     member::{self, REFERENCES_DIR},
     output,
     time::{Moment, Span},
 };
 
+mod begin;
+mod conclude;
 mod feed;
 mod hear;
+mod said;
 
 /// How long a home node that is not there is looked for; then it goes on being tried.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Reports that are shown as not sent; the rest is counted.
-const SHOWN_MAX: usize = 20;
 
 /// `frex bulk`.
 #[derive(Debug, Args)]
@@ -59,6 +59,10 @@ pub struct BulkArgs {
     /// How long to listen to the recipients' nodes after each batch
     #[arg(long, default_value = "0s", value_name = "DURATION")]
     pub wait: Span,
+    /// End with an error once the node has taken nothing for so long; the same command goes on
+    /// later [default: wait until the reports expire]
+    #[arg(long, value_name = "DURATION")]
+    pub patience: Option<Span>,
     /// Write what became of each report into this new file, one JSON document on each line
     #[arg(long, value_name = "FILE")]
     pub list: Option<PathBuf>,
@@ -94,8 +98,10 @@ struct Tally {
     finished: BTreeSet<String>,
     /// Reports to be sealed again for those who have retired a key.
     again: Vec<(String, Underway)>,
-    /// Said once each.
-    waiting: Vec<WireCode>,
+    /// Since when the node takes nothing, and what was said of that.
+    waiting: said::Waiting,
+    /// Why it was waited for no longer.
+    gave_up: Option<WireCode>,
 }
 
 /// Files many reports.
@@ -103,15 +109,19 @@ pub fn bulk(args: &BulkArgs, json: bool) -> Done {
     let home = member::open(&args.from)?;
     let _ = member::roster(&home)?;
     let lines = feed::Lines::open(&args.file)?;
-    let mut list = args.list.as_deref().map(hear::List::new).transpose()?;
+    let path = args.list.as_deref();
+    path.map_or(Ok(()), hear::List::check)?;
     let bar = output::progress_of("reports", lines.count);
     let now_ms = Clock::System.now_ms();
     let store = SentStore::open(&home.dir().join(REFERENCES_DIR), now_ms);
     let store = store.or_fail("what was sent before cannot be looked up")?;
-    let tally = member::runtime()?.block_on(async {
-        let client = member::client(&home, PATIENCE).await?;
-        let heard = client.hear_news().await;
-        heard.or_fail("nothing was submitted")?;
+    let (tally, list) = member::runtime()?.block_on(async {
+        let patience = args.patience.map(|patience| patience.0);
+        let client = member::client(&home, patience.map_or(PATIENCE, |most| most.min(PATIENCE)));
+        let client = client.await?;
+        let words = Words { args, now_ms };
+        begin::begin(&client, &words, &bar).await?;
+        let mut list = path.map(hear::List::new).transpose()?;
         let settings = BulkSettings {
             wait: args.wait.0,
             ..BulkSettings::default()
@@ -119,20 +129,19 @@ pub fn bulk(args: &BulkArgs, json: bool) -> Done {
         let work = client.bulk(store, settings);
         let (sender, news) = work.or_fail("what was begun before cannot be finished")?;
         let tally = tokio::sync::Mutex::new(Tally::default());
-        let words = Words { args, now_ms };
         let fed = feed::feed(lines, &client, &words, sender, &tally);
-        let heard = hear::hear(news, &bar, &mut list, &tally);
+        let heard = hear::hear(news, &bar, &mut list, (&tally, patience));
         let (fed, heard) = tokio::join!(fed, heard);
         fed.and(heard)?;
         let mut tally = tally.into_inner();
         hear::finish(&client, &words, &mut tally).await;
         tally.not_sent.sort_by_key(|one| one.line);
         client.close().await;
-        Ok::<_, Failure>(tally)
+        Ok::<_, Failure>((tally, list))
     })?;
     bar.finish_and_clear();
     list.map_or(Ok(()), |list| list.end(&tally))?;
-    conclude(&home, args, &tally, json)
+    conclude::conclude(&home, args, &tally, json)
 }
 
 /// What every report of the file has in common.
@@ -157,58 +166,6 @@ impl Words<'_> {
             None => draft,
         }
     }
-}
-
-fn conclude(home: &MemberHome, args: &BulkArgs, tally: &Tally, json: bool) -> Done {
-    if json {
-        let rows = tally.not_sent.iter().take(SHOWN_MAX).map(NotSent::to_json);
-        output::document(json!({
-            "submitted": tally.submitted, "before": tally.before, "accepted": tally.accepted,
-            "not_sent": tally.not_sent.len(), "reports_not_sent": rows.collect::<Vec<_>>(),
-        }));
-    } else {
-        print(home.dir(), args, tally);
-    }
-    match tally.not_sent.first() {
-        None => Ok(0),
-        Some(first) if tally.submitted + tally.before == 0 => {
-            Err(Failure::new(first.code, "no report was sent").cause(first.why.clone()))
-        }
-        Some(_) => Ok(PARTIAL),
-    }
-}
-
-fn print(home: &Path, args: &BulkArgs, tally: &Tally) {
-    output::data(format_args!("submitted  {}", tally.submitted));
-    if !args.wait.0.is_zero() {
-        output::data(format_args!("accepted   {}", tally.accepted));
-    }
-    if tally.before > 0 {
-        output::data(format_args!(
-            "before     {}  submitted at an earlier time, nothing was sent",
-            tally.before
-        ));
-    }
-    if tally.not_sent.is_empty() {
-        return;
-    }
-    output::data(format_args!("not sent   {}", tally.not_sent.len()));
-    output::data("");
-    let mut table = output::table(&["LINE", "REFERENCE", "CODE", "WHY"]);
-    for one in tally.not_sent.iter().take(SHOWN_MAX) {
-        table.add_row([
-            one.line.to_string(),
-            output::clean(&one.reference),
-            one.code.info().name.to_owned(),
-            output::clean(&one.why),
-        ]);
-    }
-    output::print_table(&table);
-    output::message(format_args!(
-        "note: mend these lines and give the file again; what was submitted does not go out twice.\n\
-         note: what was sent is remembered in {}",
-        home.join(REFERENCES_DIR).display()
-    ));
 }
 
 impl NotSent {

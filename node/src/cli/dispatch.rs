@@ -1,8 +1,8 @@
 //! From arguments to an exit code: the only way out of the program.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
-use clap::Parser;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use super::{
     Cli, Command, FederationCommand, ReceiptCommand, RosterCommand,
@@ -24,8 +24,11 @@ use super::{
 /// Runs the command that the process was started with. Spec: CLI-2.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let matches = Cli::command().try_get_matches();
+    let parsed =
+        matches.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, folder(&matches))));
+    let (cli, folder) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Help and version are answers, everything else was called wrongly.
             let _ = error.print();
@@ -38,10 +41,24 @@ pub fn main() -> ExitCode {
     match run_command(cli.command, json) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
+            let failure = match &folder {
+                Some(folder) => failure.in_folder(folder),
+                None => failure,
+            };
             failure.report(json);
             ExitCode::from(failure.exit())
         }
     }
+}
+
+/// The folder that the command is about, whichever way it was named.
+fn folder(matches: &ArgMatches) -> Option<PathBuf> {
+    let mut matches = matches;
+    while let Some((_, verb)) = matches.subcommand() {
+        matches = verb;
+    }
+    let named = |argument| matches.try_get_one::<PathBuf>(argument).ok().flatten();
+    named("dir").or_else(|| named("from")).cloned()
 }
 
 fn run_command(command: Command, json: bool) -> Done {
@@ -123,5 +140,20 @@ fn roster(command: RosterCommand, json: bool) -> Done {
         RosterCommand::Diff(args) => roster::diff::diff(&args, json),
         RosterCommand::Verify(args) => roster::verify::verify(&args, json),
         RosterCommand::Install(args) => roster::install::install(&args, json),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_is_found_whatever_the_command_calls_it() {
+        let folder = |words: &[&str]| folder(&Cli::command().get_matches_from(words));
+        let send = ["frex", "send", "file", "--to", "a", "--from", "hotline"];
+        assert_eq!(folder(&send), Some("hotline".into()));
+        let ls = ["frex", "key", "ls", "police"];
+        assert_eq!(folder(&ls), Some("police".into()));
+        assert_eq!(folder(&["frex", "errors"]), None);
     }
 }

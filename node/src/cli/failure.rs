@@ -86,6 +86,16 @@ impl Failure {
         self
     }
 
+    /// Names the folder in the advice that goes with the code, so that its command can be given as
+    /// it stands. What was advised for this very case says what it means.
+    #[must_use]
+    pub fn in_folder(mut self, folder: &Path) -> Self {
+        if self.advice == self.code.info().advice {
+            self.advice = self.advice.replace("DIR", &folder.display().to_string());
+        }
+        self
+    }
+
     /// Puts the failure under another code, with its exit code and advice.
     #[must_use]
     fn coded(mut self, code: WireCode) -> Self {
@@ -171,5 +181,25 @@ pub trait OrCode<T> {
 impl<T, E: Error> OrCode<T> for Result<T, E> {
     fn or_code(self, code: WireCode, what: impl Display) -> Result<T, Failure> {
         self.map_err(|error| Failure::new(code, what.to_string()).because(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // CLI-3: what is to be done can be done as it is written.
+    #[test]
+    fn the_advice_of_a_code_names_the_folder_and_no_other_is_touched() {
+        let folder = Path::new("hotline");
+        for code in WireCode::ALL {
+            let failure = Failure::new(*code, "what").in_folder(folder);
+            assert!(!failure.advice.contains("DIR"), "{}", failure.advice);
+        }
+        let away = Failure::new(WireCode::Unreachable, "what").in_folder(folder);
+        assert!(away.advice.ends_with("frex status hotline"));
+        let own = "On their machine: frex status DIR";
+        let failure = Failure::new(WireCode::Unreachable, "what").advise(own);
+        assert_eq!(failure.in_folder(folder).advice, own);
     }
 }

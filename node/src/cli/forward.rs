@@ -49,9 +49,17 @@ pub fn forward(args: &ForwardArgs, json: bool) -> Done {
     }
     if about["state"] == inbox::RECALLED {
         let what = "the sender has withdrawn that message";
-        return Err(
-            Failure::new(WireCode::Recalled, what).advise("See why with: frex show MESSAGE DIR")
-        );
+        return Err(Failure::new(WireCode::Recalled, what).advise(format!(
+            "See why with: frex show {} {}",
+            args.message,
+            args.dir.display()
+        )));
+    }
+    if args.to.contains(&home.settings().member) {
+        let what = format!("{} has that message already", home.settings().member);
+        return Err(Failure::new(WireCode::BadInput, what)
+            .cause("a message is passed on to others, not to oneself")
+            .advise("Leave your own organisation out of --to"));
     }
     let kept = about["envelope"].as_str().unwrap_or_default();
     let received = inbox::kept_envelope(&home, kept)?;

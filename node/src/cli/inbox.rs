@@ -134,8 +134,12 @@ fn tell(rows: &[Value], failed: usize, args: &InboxArgs) {
         ));
     }
     if failed > 0 {
+        let what = match failed {
+            1 => "1 item cannot be opened and stays in the inbox. To take it off, after which its sender sees".to_owned(),
+            _ => format!("{failed} items cannot be opened and stay in the inbox. To take them off, after which their senders see"),
+        };
         output::message(format_args!(
-            "{failed} cannot be opened and stay in the inbox. To take them off, after which their senders see DELIVERED and never OPENED:\n  frex inbox {dir} --set-aside"
+            "{what} DELIVERED and never OPENED:\n  frex inbox {dir} --set-aside"
         ));
     }
 }
@@ -403,7 +407,9 @@ fn print(rows: &[Value]) {
         if files > 0 {
             let message = row["message"].as_str().unwrap_or_default();
             output::message(format_args!(
-                "note: {files} files came with {message}; see them with:  frex attachment ls {message}"
+                "note: {} came with {message}; see {} with:  frex attachment ls {message}",
+                output::counted(files, "file"),
+                if files == 1 { "it" } else { "them" },
             ));
         }
     }

@@ -30,6 +30,14 @@ pub fn document(mut document: Value) {
     data(document);
 }
 
+/// So many of something that is named in the singular: `1 file`, `2 files`.
+#[must_use]
+pub fn counted(count: impl Display, one: &str) -> String {
+    let count = count.to_string();
+    let ending = if count == "1" { "" } else { "s" };
+    format!("{count} {one}{ending}")
+}
+
 /// A table without lines, which survives copying into a mail.
 #[must_use]
 pub fn table(header: &[&str]) -> Table {
@@ -119,6 +127,12 @@ fn paint(text: &str, style: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_counted_as_one() {
+        let counts = [0, 1, 21].map(|count| counted(count, "file"));
+        assert_eq!(counts, ["0 files", "1 file", "21 files"]);
+    }
 
     #[test]
     fn text_of_others_cannot_move_the_cursor() {

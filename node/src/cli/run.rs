@@ -80,6 +80,9 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
     let log_key_in_force = log_key_in_force(&home);
     let metrics_address = home.config.metrics;
     let alert_command = home.config.alert_command.clone();
+    if let Some(why) = alert::defect(&alert_command) {
+        tracing::warn!("the alert command cannot be run: {why}");
+    }
     let operator = home
         .roster
         .node(&home.config.node)

@@ -1,49 +1,51 @@
 //! `frex send`: seals a report to its recipients, hands it to the node, keeps the receipts.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    io::{self, Read},
+    collections::BTreeMap,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use frex_client::{
-    client::{
-        Client, DraftBuilder, DraftError, News, ProvenReceipt, SendError, Sending, SendingEvent,
-        Unproven,
-    },
-    environment::{Clock, Environment, Random},
-    keys::{MemberHome, MemberSettings},
-    report::{self, Report},
+    client::{Client, DraftError, Sending, SendingEvent},
+    environment::Random,
+    keys::MemberHome,
 };
 use frex_proto::{
     envelope::{self, Draft, SignedEnvelope},
     error::{Retry, WireCode},
-    id::{EnvelopeId, MessageId},
-    limits,
+    id::EnvelopeId,
     roster::Roster,
 };
-use serde_json::{Value, json};
 
 use super::{
-    SendArgs, ended,
-    failure::{Done, Failure, OrCode, OrFail},
-    files,
-    member::{self, ABOUT_BYTES_MAX, SENT_DIR},
+    SendArgs,
+    addressed::{unsendable, warn_of_suspended},
+    failure::{Done, Failure, OrFail},
+    member::{self, SENT_DIR},
     output,
-    peer::suspend,
     receipt::fetch,
-    staged::Staged,
+    staged::{self, Source, Staged},
 };
 
+mod hear;
 mod once;
+mod remember;
 mod tell;
+mod words;
 
+use hear::Ear;
 use once::{Begun, Once};
-use tell::{conclude, seconds};
+use tell::conclude;
 
 /// A node that is not there is looked for at least so long.
 const PATIENCE_MIN: Duration = Duration::from_secs(3);
+
+/// What is known of a recipient whose node is waited for, has refused, is not waited for any more.
+const WAITING: &str = "waiting";
+const REJECTED: &str = "rejected";
+const EXPIRED: &str = "expired";
+const GIVEN_UP: &str = "given up";
 
 /// What is known of one recipient.
 #[derive(Debug, Clone)]
@@ -69,10 +71,12 @@ struct Heard {
 
 /// Sends one file.
 pub fn send(args: &SendArgs, json: bool) -> Done {
-    let (content_type, data) = content(args)?;
+    let (content_type, data) = words::content(args)?;
     let home = member::open(&args.from)?;
     let roster = member::roster(&home)?;
-    let words = words(&roster, home.settings(), args, &content_type, data)?;
+    let mut sources = staged::sources(&args.attach)?;
+    let stopped = remember::stopped(&home, args, (&content_type, &data), &mut sources)?;
+    let words = words::words(&roster, home.settings(), args, &content_type, data)?;
     // What no newer roster can mend needs no connection.
     let known = words.clone().build(&roster);
     match &known {
@@ -94,13 +98,16 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
         }
         let roster = client.roster().current();
         let mut draft = words.build(&roster).map_err(|error| unsendable(&error))?;
-        warn_of_suspended(&args.from, &draft)?;
+        let members = draft.recipients.iter().map(|(member, _)| member.as_str());
+        warn_of_suspended(&args.from, members)?;
         let (mut once, before) = match once::begin(&home, args, &mut draft, json)? {
             Begun::Go(once, before) => (once, before),
             Begun::Over(code) => return Ok(code),
         };
         let staged = Staged::of(&home.dir().join(SENT_DIR), &draft.message_id.to_string());
-        let (draft, stopped) = attach(&staged, draft, &roster, &args.attach).await?;
+        if stopped.is_none() {
+            draft = attach(&staged, draft, &roster, sources).await?;
+        }
         let sent = Sent {
             home: &home,
             draft: &draft,
@@ -110,23 +117,18 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
             staged: &staged,
         };
         let ear = Ear::new(&home, &roster, &draft, started);
-        let mut heard = match stopped {
-            Some(envelope) => go_on(&client, envelope, &sent, ear, args.wait.0).await?,
+        let heard = match stopped {
+            Some(envelope) => go_on(&client, envelope, &sent, ear, args.wait.0).await,
             None => {
                 let once = once.as_deref_mut();
-                begin(&client, &sent, before, ear, (once, args.wait.0)).await?
+                begin(&client, &sent, before, ear, (once, args.wait.0)).await
             }
         };
+        let heard = heard.or_else(|failure| staged.remove_unsealed().and(Err(failure)));
+        let mut heard = heard?;
         client.close().await;
         settle(&heard, &staged, once.as_deref_mut())?;
-        if let Some(members) = heard.to_finish() {
-            let command = fetch::again(&home, draft.message_id, &members, &args.from);
-            let note = format!(
-                "{} refused the key and has not got it; finish it with: {command}",
-                members.join(", ")
-            );
-            heard.notes.push(note);
-        }
+        heard.note_unfinished(&sent, &args.from);
         conclude(&args.from, &draft, &heard, json)
     })
 }
@@ -150,27 +152,26 @@ async fn begin(
     listen(client, sending, sent, ear, once).await
 }
 
-/// Ends what is kept here of a report that the home node has, or will never take.
+/// Ends what is kept here of a report that the home node has, or will never take. Spec: ATT-25.
 fn settle(heard: &Heard, staged: &Staged, once: Option<&mut Once>) -> Result<(), Failure> {
     let submitted = heard.submitted.is_some();
-    if submitted || heard.is_refused(|retry| retry == Retry::Never) {
+    let rejected = heard.is_rejected_at_home();
+    if submitted || rejected || heard.is_refused(|retry| retry == Retry::Never) {
         staged.remove()?;
     }
-    let over = heard.is_refused(|retry| retry != Retry::Later);
+    let over = rejected || heard.is_refused(|retry| retry != Retry::Later);
     once.map_or(Ok(()), |once| once.settle(submitted, over))
 }
 
-/// The draft with the files sealed for it, or the envelope that was sealed before the command was
-/// stopped. Spec: ATT-17, ATT-23.
+/// The draft with the files sealed for it. Spec: ATT-17.
 async fn attach(
     staged: &Staged,
     mut draft: Draft,
     roster: &Roster,
-    paths: &[PathBuf],
-) -> Result<(Draft, Option<SignedEnvelope>), Failure> {
-    let before = staged.envelope(&draft)?;
-    if before.is_some() || paths.is_empty() {
-        return Ok((draft, before));
+    sources: Vec<Source>,
+) -> Result<Draft, Failure> {
+    if sources.is_empty() {
+        return Ok(draft);
     }
     for (member, _) in &draft.recipients {
         if !roster.member(member).is_some_and(|entry| entry.attachments) {
@@ -182,8 +183,8 @@ async fn attach(
         "message {}: if this is stopped, the same command with  --message {}  goes on",
         draft.message_id, draft.message_id
     ));
-    draft.attachments = staged.seal(paths).await?;
-    Ok((draft, None))
+    draft.attachments = staged.seal(sources).await?;
+    Ok(draft)
 }
 
 /// Sends the very envelope of before, as [`listen`] does.
@@ -204,93 +205,6 @@ async fn go_on(
     Ok(ear.heard)
 }
 
-fn content(args: &SendArgs) -> Result<(String, Vec<u8>), Failure> {
-    let data = if args.file == Path::new("-") {
-        let mut data = Vec::new();
-        let mut input = io::stdin()
-            .lock()
-            .take(limits::CONTENT_BYTES_MAX as u64 + 1);
-        input
-            .read_to_end(&mut data)
-            .or_code(WireCode::Files, "cannot read standard input")?;
-        if data.len() > limits::CONTENT_BYTES_MAX {
-            return Err(Failure::new(
-                WireCode::TooLarge,
-                "the report on standard input is too large",
-            ));
-        }
-        data
-    } else {
-        files::read(&args.file, limits::CONTENT_BYTES_MAX)?
-    };
-    if let Some(content_type) = &args.content_type {
-        return Ok((content_type.clone(), data));
-    }
-    Report::parse(&data).map_err(|error| {
-        Failure::new(
-            WireCode::BadInput,
-            format!("{} is no report", args.file.display()),
-        )
-        .because(&error)
-        .advise("Mend the field named above, or send any other content with --content-type TYPE")
-    })?;
-    Ok((report::CONTENT_TYPE.to_owned(), data))
-}
-
-/// What is to be said, and to whom.
-fn words(
-    roster: &Roster,
-    sender: &MemberSettings,
-    args: &SendArgs,
-    content_type: &str,
-    data: Vec<u8>,
-) -> Result<DraftBuilder, Failure> {
-    let now_ms = Clock::System.now_ms();
-    let until = |ms: u64| Duration::from_millis(ms.saturating_sub(now_ms));
-    let to: Vec<&str> = args.to.iter().map(String::as_str).collect();
-    let message = args.message.as_deref().map(MessageId::from_hex).transpose();
-    let message = message.or_code(WireCode::BadInput, "a message id has 32 hexadecimal digits")?;
-    let mut draft = DraftBuilder::new(roster, &sender.member, &to, &Environment::default())
-        .kind(args.kind.into())
-        .lane(args.lane.into())
-        .content(content_type, data);
-    if let Some(message) = message {
-        draft = draft.message_id(message);
-    }
-    if let Some(expires) = args.expires {
-        draft = draft.life(until(expires.after(now_ms)));
-    }
-    if let Some(reply_by) = args.reply_by {
-        draft = draft.reply_within(until(reply_by.after(now_ms)));
-    }
-    Ok(draft)
-}
-
-fn unsendable(error: &DraftError) -> Failure {
-    let failure = Failure::new(WireCode::from(error), "a recipient cannot be sent to");
-    let failure = failure.because(error);
-    match error {
-        DraftError::LacksFields { .. } => failure.advise(
-            "Add the fields named above to the report, or leave that recipient out of --to",
-        ),
-        _ => failure,
-    }
-}
-
-/// Who is suspended by the own people gets it later, and whoever sends should know that.
-fn warn_of_suspended(dir: &Path, draft: &Draft) -> Result<(), Failure> {
-    let suspended = suspend::suspended(dir)?;
-    for (member, _) in &draft.recipients {
-        if suspended.holds_member(member) {
-            output::message(format_args!(
-                "{member} is suspended here: this waits until  frex peer resume {member} {}",
-                dir.display()
-            ));
-        }
-    }
-    Ok(())
-}
-
 /// What is sent, as it is remembered.
 struct Sent<'a> {
     home: &'a MemberHome,
@@ -299,42 +213,6 @@ struct Sent<'a> {
     file: &'a Path,
     attached: &'a [PathBuf],
     staged: &'a Staged,
-}
-
-impl Sent<'_> {
-    /// Keeps the ids of what is sent; the content stays where its owner has it. Of a message that
-    /// is sealed again, all the envelopes.
-    fn remember(&self, envelope: &SignedEnvelope) -> Result<(), Failure> {
-        let (folder, draft) = (self.home.dir().join(SENT_DIR), self.draft);
-        files::ensure_folder(&folder)?;
-        let path = folder.join(format!("{}.json", draft.message_id));
-        let before = match path.exists() {
-            true => files::read(&path, ABOUT_BYTES_MAX)?,
-            false => Vec::new(),
-        };
-        let before: Value = serde_json::from_slice(&before).unwrap_or_default();
-        let earlier = before["envelopes"].as_array().cloned().unwrap_or_default();
-        let names = |value: &Value| value.as_str().map(str::to_owned);
-        let recipients = before["recipients"].as_array().into_iter().flatten();
-        let recipients: BTreeSet<String> = recipients
-            .filter_map(names)
-            .chain(envelope.members.iter().cloned())
-            .collect();
-        let id = envelope.id.to_string();
-        let envelopes: Vec<Value> = earlier.into_iter().chain([id.clone().into()]).collect();
-        let kept = json!({
-            "v": output::JSON_VERSION, "message": draft.message_id.to_string(),
-            "envelope": id, "envelopes": envelopes, "recipients": recipients,
-            "kind": member::kind_name(draft.kind), "lane": member::lane_name(draft.lane),
-            "content_type": self.content_type, "bytes": draft.data.len(), "file": self.file,
-            "attachments": draft.attachments.iter().zip(self.attached).map(|(attached, path)| json!({
-                "file": path,                "name": attached.file.name, "bytes": attached.file.bytes,
-                "sha256": hex::encode(attached.file.sha256),
-            })).collect::<Vec<_>>(),
-            "created_ms": draft.created_ms, "expires_ms": draft.expires_ms, "reply_by_ms": draft.reply_by_ms,
-        });
-        files::replace(&path, format!("{kept:#}\n").as_bytes())
-    }
 }
 
 /// Hears it out and keeps every receipt as it comes.
@@ -366,152 +244,25 @@ async fn listen(
     Ok(ear.heard)
 }
 
-/// Where news of one envelope goes.
-struct Ear<'a> {
-    folder: PathBuf,
-    roster: &'a Roster,
-    started: Instant,
-    heard: Heard,
-}
-
-impl<'a> Ear<'a> {
-    fn new(home: &MemberHome, roster: &'a Roster, draft: &Draft, started: Instant) -> Self {
-        let waiting = |member: &str| Fate {
-            state: "waiting",
-            node: node_of(roster, member),
-            code: None,
-            ms: None,
-            receipt: None,
-        };
-        let recipients = draft.recipients.iter();
-        let fates = recipients.map(|(member, _)| (member.clone(), waiting(member)));
-        Self {
-            folder: home.receipts_dir(),
-            roster,
-            started,
-            heard: Heard {
-                envelopes: Vec::new(),
-                fates: fates.collect(),
-                submitted: None,
-                refused: None,
-                delayed: None,
-                notes: Vec::new(),
-            },
-        }
-    }
-
-    fn sealed(&mut self, round: u32, envelope: &SignedEnvelope) {
-        self.heard.envelopes.push(envelope.id);
-        if round > 0 {
-            let note = format!(
-                "{} had retired the key: sealed again under the same message id, as envelope {}",
-                envelope.members.join(", "),
-                envelope.id
-            );
-            self.heard.notes.push(note);
-            self.heard.refused = None;
-        }
-    }
-
-    /// What was taken before stays so; with nothing taken, this is why.
-    fn not_again(&mut self, members: &[String], why: &SendError) {
-        let note = format!("not sealed again for {}: {why}", members.join(", "));
-        self.heard.notes.push(note);
-        if self.heard.submitted.is_none() {
-            let _ = self.heard.refused.get_or_insert(why.into());
-        }
-    }
-
-    fn hear(&mut self, news: News) -> Result<(), Failure> {
-        match news {
-            News::Submitted(receipt) => self.heard.submitted = Some(self.keep(&receipt)?),
-            News::Accepted {
-                node,
-                members,
-                receipt,
-            } => self.set(&members, "accepted", node, None, &receipt)?,
-            News::Rejected {
-                node,
-                members,
-                code,
-                receipt,
-                ..
-            } => self.set(&members, "rejected", node, Some(code), &receipt)?,
-            News::Stage {
-                member,
-                stage,
-                receipt,
-            } => {
-                let node = node_of(self.roster, &member);
-                self.set(&[member], member::stage_name(stage), node, None, &receipt)?;
-            }
-            News::Undeliverable { node, code } => {
-                let note = ended::note(node.as_deref(), code);
-                self.heard.notes.push(note);
-            }
-            News::Delayed { retry_after, .. } => {
-                self.heard.delayed = Some(retry_after);
-                output::message(format_args!(
-                    "the node is busy or the quota is used up: it takes the report after {}",
-                    seconds(retry_after)
-                ));
-            }
-            News::Refused { code } | News::Unanswered { code } => self.heard.refused = Some(code),
-            News::Unproven(unproven) => self.heard.notes.push(unproven_text(&unproven)),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn set(
-        &mut self,
-        members: &[String],
-        state: &'static str,
-        node: String,
-        code: Option<WireCode>,
-        receipt: &ProvenReceipt,
-    ) -> Result<(), Failure> {
-        let fate = Fate {
-            state,
-            node,
-            code,
-            ms: u64::try_from(self.started.elapsed().as_millis()).ok(),
-            receipt: Some(self.keep(receipt)?),
-        };
-        for member in members {
-            if let Some(held) = self.heard.fates.get_mut(member) {
-                *held = fate.clone();
-            }
-        }
-        Ok(())
-    }
-
-    fn keep(&self, receipt: &ProvenReceipt) -> Result<String, Failure> {
-        let path = member::keep_receipt(&self.folder, receipt)?;
-        Ok(path.display().to_string())
-    }
-}
-
-fn node_of(roster: &Roster, member: &str) -> String {
-    let node = roster.home_node(member);
-    node.map(|node| node.id.clone()).unwrap_or_default()
-}
-
-fn unproven_text(unproven: &Unproven) -> String {
-    let node = unproven.node.as_deref().unwrap_or("a node");
-    format!(
-        "a receipt of {} does not hold and is not believed: {}",
-        output::clean(node),
-        unproven.error
-    )
-}
-
 impl Heard {
+    /// Says how a message is finished that some have refused for a retired key.
+    fn note_unfinished(&mut self, sent: &Sent<'_>, dir: &Path) {
+        let Some(members) = self.to_finish() else {
+            return;
+        };
+        let command = fetch::again(sent.home, sent.draft.message_id, &members, dir);
+        let note = format!(
+            "{} refused the key and has not got it; finish it with: {command}",
+            members.join(", ")
+        );
+        self.notes.push(note);
+    }
+
     /// Who refused the key and nothing else, of a message that the home node has.
     fn to_finish(&self) -> Option<Vec<&str>> {
         self.submitted.as_ref()?;
         let retired =
-            |fate: &Fate| fate.state == "rejected" && fate.code == Some(WireCode::KeyRetired);
+            |fate: &Fate| fate.state == REJECTED && fate.code == Some(WireCode::KeyRetired);
         let fates = self.fates.iter().filter(|(_, fate)| retired(fate));
         let members: Vec<&str> = fates.map(|(member, _)| member.as_str()).collect();
         (!members.is_empty()).then_some(members)
@@ -523,8 +274,9 @@ impl Heard {
         code.is_some_and(|code| so(code.info().retry))
     }
 
-    fn done(fate: &Fate) -> bool {
-        !matches!(fate.state, "waiting" | "rejected")
+    /// Whether the home node has put on record that it does not take it: it never will.
+    fn is_rejected_at_home(&self) -> bool {
+        self.submitted.is_none() && self.fates.values().all(|fate| fate.state == REJECTED)
     }
 }
 
@@ -534,30 +286,66 @@ mod tests {
 
     // MBR-12, DEL-28: of a message that the home node has, those who refused the key are told, with
     // nobody else, so that it can be finished.
-    #[test]
-    fn who_refused_the_key_is_named_once_the_message_is_submitted() {
-        let fate = |state, code| Fate {
-            state,
-            node: String::new(),
-            code,
-            ms: None,
-            receipt: None,
+    fn heard(fates: &[(&str, &'static str, Option<WireCode>)]) -> Heard {
+        let fate = |(name, state, code): &(&str, &'static str, Option<WireCode>)| {
+            let fate = Fate {
+                state,
+                node: format!("node.{name}"),
+                code: *code,
+                ms: None,
+                receipt: None,
+            };
+            ((*name).to_owned(), fate)
         };
-        let fates = [
-            ("a", fate("accepted", None)),
-            ("b", fate("rejected", Some(WireCode::KeyRetired))),
-            ("c", fate("rejected", Some(WireCode::Expired))),
-        ];
-        let mut heard = Heard {
+        Heard {
             envelopes: Vec::new(),
-            fates: fates.map(|(name, fate)| (name.to_owned(), fate)).into(),
+            fates: fates.iter().map(fate).collect(),
             submitted: None,
             refused: None,
             delayed: None,
             notes: Vec::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn who_refused_the_key_is_named_once_the_message_is_submitted() {
+        let mut heard = heard(&[
+            ("a", "accepted", None),
+            ("b", REJECTED, Some(WireCode::KeyRetired)),
+            ("c", REJECTED, Some(WireCode::Expired)),
+        ]);
         assert_eq!(heard.to_finish(), None);
         heard.submitted = Some("receipt".to_owned());
         assert_eq!(heard.to_finish(), Some(vec!["b"]));
+    }
+
+    // CLI-31: a recipient is in one state; which node was given up is not said where it is not known.
+    #[test]
+    fn who_is_waited_for_and_who_is_given_up_is_never_the_same() {
+        let states =
+            |heard: &Heard| -> Vec<&str> { heard.fates.values().map(|fate| fate.state).collect() };
+        let both = [("a", WAITING, None), ("b", WAITING, None)];
+        let mut expired = heard(&[both[0], both[1], ("c", "accepted", None)]);
+        expired.give_up(None, WireCode::Expired);
+        assert_eq!(states(&expired), [EXPIRED, EXPIRED, "accepted"]);
+        assert_eq!(expired.notes, [""; 0]);
+        let mut one = heard(&both[..1]);
+        one.give_up(None, WireCode::WrongSender);
+        assert_eq!(states(&one), [GIVEN_UP]);
+        let mut unclear = heard(&both);
+        unclear.give_up(None, WireCode::WrongSender);
+        assert_eq!(states(&unclear), [WAITING, WAITING]);
+        assert_eq!(unclear.notes.len(), 1);
+        unclear.give_up(Some("node.b"), WireCode::WrongSender);
+        assert_eq!(states(&unclear), [WAITING, GIVEN_UP]);
+    }
+
+    // ATT-25: what the home node has put on record as rejected is over, though it refused nothing.
+    #[test]
+    fn what_every_recipient_was_refused_at_home_is_over() {
+        let mut heard = heard(&[("a", REJECTED, Some(WireCode::IdReuse))]);
+        assert!(heard.is_rejected_at_home());
+        heard.submitted = Some("receipt".to_owned());
+        assert!(!heard.is_rejected_at_home());
     }
 }

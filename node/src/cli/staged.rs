@@ -4,17 +4,16 @@
 //! that the sender could open. Spec: ATT-23.
 
 use std::{
-    collections::BTreeSet,
     fs::{self, File},
-    io::{self, Read},
+    io,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
-use frex_client::{client::Client, environment::Random};
+use frex_client::client::Client;
 use frex_proto::{
-    attachment::{Attached, Hashes, Sealer, clean_file_name},
-    envelope::{self, Draft, Parsed, SignedEnvelope},
+    attachment::{Attached, Hashes},
+    envelope::{self, Parsed, SignedEnvelope},
     error::{Retry, WireCode},
     limits, v1,
 };
@@ -25,9 +24,13 @@ use crate::cli::{
     files, output,
 };
 
+mod source;
+
+pub use source::{Source, sources};
+
+/// What is to be done where the node has another envelope under the message id.
+pub const ANOTHER: &str = "The node has another envelope under this message id: send it anew, without --message; nothing is left here of this one";
 const ENVELOPE: &str = "envelope";
-/// What a file is if nobody knows.
-const MEDIA_TYPE: &str = "application/octet-stream";
 
 /// The folder of one message.
 #[derive(Clone)]
@@ -43,27 +46,17 @@ impl Staged {
         }
     }
 
-    /// The envelope that was sealed before for the draft's message, if it came to that.
-    ///
-    /// # Errors
-    /// It cannot be read, or is for other recipients.
-    pub fn envelope(&self, draft: &Draft) -> Result<Option<SignedEnvelope>, Failure> {
-        let Some(envelope) = self.kept()? else {
-            return Ok(None);
-        };
-        let recipients = draft.recipients.iter().map(|(member, _)| member);
-        if !recipients.eq(&envelope.members) {
-            let what = "the message was begun for other members";
-            return Err(Failure::new(WireCode::BadInput, what).advise(format!(
-                "Go on with it as it was begun: --to {}",
-                envelope.members.join(" ")
-            )));
-        }
-        output::message("going on with the message that was sealed before");
-        Ok(Some(envelope))
+    /// Where it is.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
-    fn kept(&self) -> Result<Option<SignedEnvelope>, Failure> {
+    /// The envelope that was sealed before, if it came to that.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn envelope(&self) -> Result<Option<SignedEnvelope>, Failure> {
         let path = self.folder.join(ENVELOPE);
         if !path.exists() {
             return Ok(None);
@@ -80,62 +73,41 @@ impl Staged {
     /// with the node lives on meanwhile.
     ///
     /// # Errors
-    /// The failure names the file.
-    pub async fn seal(&self, paths: &[PathBuf]) -> Result<Vec<Attached>, Failure> {
-        if paths.len() > limits::ATTACHMENTS_MAX {
-            let what = format!("a message has at most {} files", limits::ATTACHMENTS_MAX);
-            return Err(Failure::new(WireCode::TooLarge, what));
-        }
-        let names: BTreeSet<String> = paths.iter().map(|path| name_of(path)).collect();
-        if names.len() < paths.len() {
-            let what = "two of the files have the same name";
-            return Err(Failure::new(WireCode::BadInput, what)
-                .advise("Whoever fetches them needs names that differ: rename one of them"));
-        }
-        let (staged, paths) = (self.clone(), paths.to_vec());
-        let sealed = tokio::task::spawn_blocking(move || staged.seal_all(&paths)).await;
+    /// The failure names the file, and nothing is left of what was sealed.
+    pub async fn seal(&self, sources: Vec<Source>) -> Result<Vec<Attached>, Failure> {
+        let staged = self.clone();
+        let sealed = tokio::task::spawn_blocking(move || staged.seal_all(sources)).await;
         sealed.or_code(WireCode::Files, "the files cannot be sealed")?
     }
 
-    fn seal_all(&self, paths: &[PathBuf]) -> Result<Vec<Attached>, Failure> {
+    fn seal_all(&self, sources: Vec<Source>) -> Result<Vec<Attached>, Failure> {
         // Chunks without an envelope are of no use: their keys are gone.
         self.remove()?;
         files::make_folder(&self.folder)?;
-        let numbered = (0..).zip(paths);
-        numbered
-            .map(|(number, path)| self.seal_one(number, path))
-            .collect()
+        let numbered = (0..).zip(sources);
+        let sealed = numbered.map(|(number, source)| self.seal_one(number, source));
+        let sealed: Result<Vec<Attached>, Failure> = sealed.collect();
+        sealed.or_else(|failure| self.remove().and(Err(failure)))
     }
 
-    fn seal_one(&self, number: u32, path: &Path) -> Result<Attached, Failure> {
-        let refused = || format!("{} cannot be attached", path.display());
-        let mut source = File::open(path).map_err(|error| Failure::file("read", path, &error))?;
-        let length = source.metadata().map(|about| about.len());
-        let length = length.map_err(|error| Failure::file("read", path, &error))?;
-        let sealer = Sealer::new(length, &mut Random::System.rng());
-        let mut sealer = sealer.or_fail(refused())?;
+    fn seal_one(&self, number: u32, mut source: Source) -> Result<Attached, Failure> {
         let sealed_path = self.chunks(number);
         let sealed = files::create(&sealed_path)?;
         let bar = output::progress("sealing");
         let (mut read_bytes, mut written_bytes) = (0, 0);
-        while let Some(due) = sealer.due() {
-            let mut chunk = Vec::with_capacity(due);
-            let read = source.by_ref().take(due as u64).read_to_end(&mut chunk);
-            read.map_err(|error| Failure::file("read", path, &error))?;
-            let chunk = sealer.seal(chunk).or_fail(refused())?;
+        while let Some((due, chunk)) = source.chunk()? {
             sealed
                 .write_all_at(&chunk, written_bytes)
                 .map_err(|error| Failure::file("write", &sealed_path, &error))?;
             written_bytes += chunk.len() as u64;
-            read_bytes += due as u64;
-            output::advance(&bar, read_bytes, length);
+            read_bytes += due;
+            output::advance(&bar, read_bytes, source.bytes);
         }
         bar.finish_and_clear();
         sealed
             .sync_all()
             .map_err(|error| Failure::file("write", &sealed_path, &error))?;
-        let finished = sealer.finish(&name_of(path), MEDIA_TYPE);
-        let (attached, hashes) = finished.or_fail(refused())?;
+        let (attached, hashes) = source.finish()?;
         files::write_new(&self.hashes(number), &hashes.to_bytes())?;
         Ok(attached)
     }
@@ -164,7 +136,10 @@ impl Staged {
             {
                 self.remove()?;
             }
-            brought?;
+            brought.map_err(|failure| match failure.code() {
+                WireCode::IdReuse => failure.advise(ANOTHER),
+                _ => failure,
+            })?;
         }
         Ok(())
     }
@@ -215,6 +190,17 @@ impl Staged {
         }
     }
 
+    /// Removes what no envelope was sealed for: it is of no use to anybody.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn remove_unsealed(&self) -> Result<(), Failure> {
+        match self.folder.join(ENVELOPE).exists() {
+            true => Ok(()),
+            false => self.remove(),
+        }
+    }
+
     fn chunks(&self, number: u32) -> PathBuf {
         self.folder.join(format!("{number}.sealed"))
     }
@@ -222,9 +208,4 @@ impl Staged {
     fn hashes(&self, number: u32) -> PathBuf {
         self.folder.join(format!("{number}.hashes"))
     }
-}
-
-/// The name under which a file is attached.
-fn name_of(path: &Path) -> String {
-    clean_file_name(&path.file_name().unwrap_or_default().to_string_lossy())
 }

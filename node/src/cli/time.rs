@@ -72,6 +72,12 @@ impl FromStr for Moment {
     }
 }
 
+/// A wait, rounded up.
+#[must_use]
+pub fn seconds(wait: Duration) -> String {
+    format!("{} s", wait.as_millis().div_ceil(1000))
+}
+
 /// Milliseconds since the Unix epoch as RFC 3339 in UTC.
 #[must_use]
 pub fn rfc3339(ms: u64) -> String {

@@ -77,15 +77,7 @@ pub(super) async fn serve(
     let credit = request.credit.clamp(1, limits::INBOX_CREDIT_MAX) as usize;
     let wait = Duration::from_millis(request.wait_ms.min(limits::WAIT_MS_MAX).into());
     let mut bell = shared.bells.inbox(member);
-    let mut held = Held {
-        leases: &shared.leases,
-        bells: &shared.bells,
-        member,
-        items: BTreeMap::new(),
-        next: 1,
-        stated: BTreeMap::new(),
-        recording: JoinSet::new(),
-    };
+    let mut held = Held::nothing(shared, member);
     let mut idle_until = Instant::now() + wait;
     let mut silent_until = Instant::now() + SILENCE;
     loop {
@@ -140,7 +132,19 @@ pub(super) async fn serve(
     }
 }
 
-impl Held<'_> {
+impl<'a> Held<'a> {
+    fn nothing(shared: &'a Shared, member: &'a str) -> Self {
+        Self {
+            leases: &shared.leases,
+            bells: &shared.bells,
+            member,
+            items: BTreeMap::new(),
+            next: 1,
+            stated: BTreeMap::new(),
+            recording: JoinSet::new(),
+        }
+    }
+
     fn unconfirmed(&self) -> usize {
         self.items.len() + self.stated.len()
     }

@@ -153,7 +153,7 @@ fn seal(client: &Client, to: &str, bytes: usize) -> SignedEnvelope {
     client.seal(&client.finish(draft).unwrap()).unwrap()
 }
 
-// ADM-1, ADM-17: who is over its quota is told how long, and its report arrives once that is over.
+// ADM-1, ADM-17, CLI-32: who is over its quota is told how long, and its report arrives once that is over.
 #[test]
 fn a_member_over_its_quota_is_told_for_how_long_and_then_served() {
     let scene = Scene::new(&["--quota", QUOTA]);
@@ -177,9 +177,29 @@ fn a_member_over_its_quota_is_told_for_how_long_and_then_served() {
     let later = scene.send("m1", "m2", "40s");
     assert_eq!(later.exit, Some(0), "{later:?}");
     assert!(later.err.contains("it takes the report after"), "{later:?}");
+    let submitted = bulk_over_quota(&scene);
     let inbox = scene.frex.done(&["inbox", "m2"]);
-    assert_eq!(inbox["items"].as_array().unwrap().len(), 8, "{inbox}");
+    let items = inbox["items"].as_array().unwrap();
+    assert_eq!(items.len(), 8 + submitted, "{inbox}");
     assert_eq!(scene.node.stop(), Some(0));
+}
+
+/// CLI-32: many reports say once how long they wait; whoever has less patience is told why it ended.
+fn bulk_over_quota(scene: &Scene) -> usize {
+    let lines = ["A-1", "A-2", "A-3"].map(|reference| {
+        let created = "2026-07-01T12:00:00Z";
+        format!(r#"{{"reference":"{reference}","created":"{created}","description":"made up"}}"#)
+    });
+    fs::write(scene.frex.dir().join("reports.jsonl"), lines.join("\n")).unwrap();
+    let bulk = ["bulk", "reports.jsonl", "--to", "m2", "--from", "m1"];
+    let ended = scene.frex.run(&[&bulk[..], &["--patience", "2s"]].concat());
+    let code = Some(WireCode::RetryAfter as u64);
+    assert_eq!((ended.exit, ended.code()), (Some(23), code), "{ended:?}");
+    let ended = scene.frex.run(&bulk);
+    assert_eq!(ended.exit, Some(0), "{ended:?}");
+    let said = ended.err.matches("it takes the next report after").count();
+    assert_eq!(said, 1, "{ended:?}");
+    lines.len()
 }
 
 /// Requests that nobody goes on with, and their session.

@@ -6,7 +6,7 @@
 use std::{
     fs,
     io::Write,
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    os::unix::fs::{FileExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -173,6 +173,51 @@ impl Scene {
     }
 }
 
+/// ATT-26: what was stopped is not gone on with as something else; what differs is named, and so
+/// are both ways out.
+fn goes_on_with_nothing_else(scene: &Scene) {
+    let file = |path: &str| scene.dir.join(path);
+    fs::create_dir(file("other")).unwrap();
+    let (shorter, report) = (format!("other/{FILE}"), "other/report.json");
+    fs::write(file(&shorter), "a few words").unwrap();
+    fs::write(
+        file(report),
+        r#"{"reference":"A-2","created":"2026-07-01T12:00:00Z","description":"made up"}"#,
+    )
+    .unwrap();
+    let refused = |words: &[&str], why: &str| {
+        let message = ["--message", MESSAGE, "--from", SENDER];
+        let ended = scene.frex.run(&[&["send"], words, &message].concat());
+        let code = Some(WireCode::BadInput as u64);
+        assert_eq!((ended.exit, ended.code()), (Some(2), code), "{ended:?}");
+        let staged = format!("rm -r {SENDER}/member/sent/{MESSAGE}");
+        for text in [why, "without --message", &staged] {
+            assert!(ended.err.contains(text), "{text}: {ended:?}");
+        }
+    };
+    let to = ["--to", RECEIVER];
+    refused(&[&[REPORT], &to[..]].concat(), "is missing");
+    let attach = ["--attach", &shorter];
+    refused(&[&[REPORT], &to[..], &attach].concat(), "has 11 bytes now");
+    let attach = ["--attach", FILE, "--attach", REPORT];
+    refused(&[&[REPORT], &to[..], &attach].concat(), "was not with it");
+    let attach = ["--attach", FILE];
+    refused(&[&[report], &to[..], &attach].concat(), "the report");
+    let both = ["--to", RECEIVER, HOTLINE];
+    refused(&[&[REPORT], &both[..], &attach].concat(), "it was for");
+    flip_a_byte(&file(FILE));
+    let changed = "is not what it was when it was sealed";
+    refused(&[&[REPORT], &to[..], &attach].concat(), changed);
+    flip_a_byte(&file(FILE));
+}
+
+fn flip_a_byte(path: &Path) {
+    let file = fs::File::options().read(true).write(true).open(path);
+    let (file, mut byte) = (file.unwrap(), [0]);
+    file.read_exact_at(&mut byte, 1_000_000).unwrap();
+    file.write_all_at(&[!byte[0]], 1_000_000).unwrap();
+}
+
 /// Sends the file, while the client, then either node is killed in the middle.
 fn send(scene: &mut Scene, home: &mut NodeProcess, away: &mut NodeProcess) {
     let sending = scene.begin_send();
@@ -182,8 +227,10 @@ fn send(scene: &mut Scene, home: &mut NodeProcess, away: &mut NodeProcess) {
         scene.is_coming(SENDER),
         "the client was killed in the middle"
     );
+    goes_on_with_nothing_else(scene);
     let sending = scene.begin_send();
-    thread::sleep(Duration::from_millis(100));
+    // The file is compared first.
+    thread::sleep(Duration::from_millis(400));
     scene.restart(home, SENDER);
     wait_until("a transfer between nodes", || scene.is_coming(RECEIVER));
     scene.restart(away, RECEIVER);
@@ -219,7 +266,7 @@ fn fetch(scene: &mut Scene, away: &mut NodeProcess) {
     assert_eq!(fetched.exit, Some(0), "{fetched:?}");
 }
 
-// ATT-8, ATT-12, ATT-15, ATT-16, ATT-18, ATT-22, ATT-23, ATT-25: kill -9 of each program in the middle of the
+// ATT-8, ATT-12, ATT-15, ATT-16, ATT-18, ATT-22, ATT-23, ATT-25, ATT-26: kill -9 of each program in the middle of the
 // transfer costs nothing but time, and none of them holds the file in memory.
 #[test]
 fn a_file_arrives_though_every_program_is_killed_on_the_way() {
@@ -301,4 +348,49 @@ fn a_member_that_takes_no_attachments_is_sent_none() {
     assert_eq!(fs::read_dir(attachments).unwrap().count(), 0);
     let status: Value = frex.done(&["status", SENDER]);
     assert!(!status.to_string().contains(FILE));
+}
+
+// ATT-25: of what cannot be attached, and of what the node will never take, nothing is left.
+#[test]
+fn what_is_refused_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let frex = federation(dir.path());
+    let _home = frex.start(SENDER);
+    fs::create_dir(dir.path().join("folder")).unwrap();
+    fs::write(dir.path().join("empty"), "").unwrap();
+    let large = fs::File::create(dir.path().join("large")).unwrap();
+    large.set_len(9 * 1024 * 1024 * 1024).unwrap();
+    for name in ["first", "second"] {
+        fs::write(dir.path().join(name), name).unwrap();
+    }
+    let sent = dir.path().join(SENDER).join("member/sent");
+    let staged = || {
+        let entries = fs::read_dir(&sent).into_iter().flatten();
+        let folder = entries.filter(|entry| entry.as_ref().unwrap().path().is_dir());
+        folder.count()
+    };
+    let send = |attach: &[&str], more: &[&str]| -> Ended {
+        let command = ["send", REPORT, "--to", RECEIVER, "--wait", "0s"];
+        let from = ["--from", SENDER];
+        frex.run(&[&command[..], &from, attach, more].concat())
+    };
+    for (name, code) in [
+        ("missing", WireCode::Files),
+        ("folder", WireCode::BadInput),
+        ("empty", WireCode::BadInput),
+        ("large", WireCode::TooLarge),
+    ] {
+        let ended = send(&["--attach", "first", "--attach", name], &[]);
+        assert_eq!(ended.code(), Some(code as u64), "{ended:?}");
+        assert!(ended.err.contains(name), "{ended:?}");
+        assert_eq!(staged(), 0, "{name}");
+    }
+    let message = ["--message", MESSAGE];
+    let began = send(&["--attach", "first"], &message);
+    assert_eq!(began.exit, Some(3), "{began:?}");
+    let reused = send(&["--attach", "second"], &message);
+    let code = Some(WireCode::IdReuse as u64);
+    assert_eq!((reused.exit, reused.code()), (Some(22), code), "{reused:?}");
+    assert!(reused.err.contains("without --message"), "{reused:?}");
+    assert_eq!(staged(), 0, "{reused:?}");
 }

@@ -160,6 +160,13 @@ fn lines_that_cannot_be_sent_are_named_and_the_others_go() {
     let bad_input = WireCode::BadInput as u64;
     let reuse = WireCode::IdReuse as u64;
     assert_eq!(named(&told), [(2, bad_input), (5, reuse)]);
+    let rows = told["reports_not_sent"].as_array().unwrap().iter();
+    let mut why: Vec<&str> = rows.map(|row| row["why"].as_str().unwrap()).collect();
+    why.sort_unstable();
+    assert!(
+        why[0].starts_with("the report is not JSON at column"),
+        "{why:?}"
+    );
 
     lines[1] = report("A-4");
     lines[4] = report("A-5");
@@ -172,6 +179,13 @@ fn lines_that_cannot_be_sent_are_named_and_the_others_go() {
         (Some(2), Some(2))
     );
     assert_eq!(named(&told), [(1, reuse)]);
+    scene.write("one.jsonl", &lines[..1]);
+    let refused = scene.bulk("one.jsonl");
+    assert_eq!(refused.code(), Some(reuse), "{refused:?}");
+    assert!(
+        refused.err.contains("a reference of its own") && !refused.err.contains("message id"),
+        "{refused:?}"
+    );
     let seen = scene.received();
     let once = ["A-1", "A-2", "A-3", "A-4", "A-5"].map(|name| (name.to_owned(), 1));
     assert_eq!(seen, once.into());
@@ -195,6 +209,7 @@ fn a_report_that_is_sent_once_is_not_sent_twice() {
     ];
     let lost = scene.frex.run(&[&to[..], &["--wait", "1s"]].concat());
     assert_eq!(lost.exit, Some(23), "{lost:?}");
+    assert!(lost.err.contains("frex status platform"), "{lost:?}");
     let _platform = scene.frex.start("platform");
     let first = scene.once("report.json");
     assert_eq!(first.exit, Some(0), "{first:?}");
@@ -208,6 +223,81 @@ fn a_report_that_is_sent_once_is_not_sent_twice() {
     let reused = scene.once("report.json");
     assert_eq!(reused.code(), Some(WireCode::IdReuse as u64), "{reused:?}");
     assert_eq!(reused.exit, Some(22));
+    assert!(
+        reused.err.contains("--once=REFERENCE") && !reused.err.contains("message id"),
+        "{reused:?}"
+    );
     assert_eq!(scene.received(), [("B-1".to_owned(), 1)].into());
     drop(police);
+}
+
+// CLI-32: a node that is away is waited for from the start, as it is later, and no longer than was
+// said; a recipient that cannot be sent to is told once, not line by line.
+#[test]
+fn a_node_that_is_away_from_the_start_is_waited_for() {
+    let scene = Scene::new();
+    let _police = scene.frex.start("police");
+    let lines = ["C-1", "C-2"].map(report);
+    scene.write("reports.jsonl", &lines);
+    let bulk = ["bulk", "reports.jsonl", "--from", "platform", "--to"];
+    let away = "waiting for it; Ctrl-C is safe";
+    let short = scene
+        .frex
+        .run(&[&bulk[..], &["police", "--patience", "4s"]].concat());
+    let code = Some(WireCode::Unreachable as u64);
+    assert_eq!((short.exit, short.code()), (Some(23), code), "{short:?}");
+    assert!(short.err.contains(away), "{short:?}");
+
+    let mut waiting = scene.frex.begin(&[&bulk[..], &["police"]].concat());
+    thread::sleep(Duration::from_secs(14));
+    assert!(!waiting.is_over(), "{:?}", waiting.wait());
+    let _platform = scene.frex.start("platform");
+    let ended = waiting.wait();
+    assert_eq!(ended.exit, Some(0), "{ended:?}");
+    assert_eq!(ended.json()["submitted"], 2, "{ended:?}");
+    assert_eq!(ended.err.matches(away).count(), 1, "{ended:?}");
+
+    for (more, code) in [
+        (&["police", "nobody"][..], WireCode::UnknownRecipient),
+        (&["police", "--expires", "40d"], WireCode::LifeTooLong),
+    ] {
+        let list = ["--list", "became.jsonl"];
+        let refused = scene.frex.run(&[&bulk[..], more, &list].concat());
+        let expected = (Some(i32::from(code.info().exit)), Some(code as u64));
+        assert_eq!((refused.exit, refused.code()), expected, "{refused:?}");
+        assert_eq!(refused.out, "", "no line is told of by itself");
+        assert!(!scene.frex.dir().join("became.jsonl").exists());
+    }
+}
+
+// CLI-32: the node goes away in the middle, for longer than the caller has patience.
+#[test]
+fn a_node_that_stays_away_is_given_up_when_that_was_asked_for() {
+    let scene = Scene::new();
+    let [platform, _police] = scene.start();
+    let lines: Vec<String> = (0..20_000)
+        .map(|number| report(&format!("D-{number}")))
+        .collect();
+    scene.write("reports.jsonl", &lines);
+    let bulk = [
+        "bulk",
+        "reports.jsonl",
+        "--from",
+        "platform",
+        "--to",
+        "police",
+    ];
+    let more = ["--patience", "2s", "--list", "became.jsonl"];
+    let mut running = scene.frex.begin(&[&bulk[..], &more].concat());
+    thread::sleep(Duration::from_millis(1500));
+    drop(platform);
+    let ended = running.wait();
+    assert_eq!(ended.exit, Some(23), "{ended:?}");
+    assert!(
+        ended.err.contains("Give the same command again"),
+        "{ended:?}"
+    );
+    let submitted = ended.json()["submitted"].as_u64().unwrap();
+    let listed = fs::read_to_string(scene.frex.dir().join("became.jsonl")).unwrap();
+    assert_eq!(listed.lines().count() as u64, submitted);
 }

@@ -150,8 +150,8 @@ fn dropping_is_planned(frex: &Frex, late: &str) {
 }
 
 // DEL-32, DEL-33, DEL-34, DEL-37, DEL-43, DEL-46, CLI-21, CLI-22, CLI-23, CLI-24, CLI-27, CLI-28,
-// CLI-29: a destination is down; what waits says why, what expires is kept, what is dropped is told;
-// and no kill -9 changes that.
+// CLI-29, CLI-31: a destination is down; what waits says why, what expires is kept, what is dropped is
+// told; and no kill -9 changes that.
 #[test]
 fn what_waits_says_why_and_no_order_is_forgotten() {
     let dir = tempfile::tempdir().unwrap();
@@ -167,6 +167,7 @@ fn what_waits_says_why_and_no_order_is_forgotten() {
     beginnings_of_ids_are_taken(&frex, &kept);
     assert_eq!(fate(&frex, &kept), [Value::from("SUBMITTED"), Value::Null]);
 
+    expires_while_it_is_watched(&frex);
     let late = file(&frex, SENDER, &["--expires", "4s"]);
     let row = until_state(&frex, &late, "dead");
     assert_eq!(row["code_name"], "EXPIRED");
@@ -220,6 +221,23 @@ fn what_waits_says_why_and_no_order_is_forgotten() {
     let listed = frex.done(&["outbox", "ls", SENDER]);
     assert_eq!(listed["deliveries"], Value::Array(Vec::new()));
     assert_eq!(arrived(&frex), [kept]);
+}
+
+/// CLI-31: a recipient whose time is over is not waited for as well.
+fn expires_while_it_is_watched(frex: &Frex) {
+    let send = ["send", REPORT, "--to", RECEIVER, "--from", SENDER];
+    let ended = frex.run(&[&send[..], &["--expires", "3s", "--wait", "60s"]].concat());
+    let code = Some(WireCode::Expired as u64);
+    assert_eq!((ended.exit, ended.code()), (Some(22), code), "{ended:?}");
+    let told = ended.json();
+    assert_eq!(told["recipients"][0]["state"], "expired", "{ended:?}");
+    assert_eq!(told["notes"], Value::Array(Vec::new()), "{ended:?}");
+    assert!(!ended.err.contains("goes on by itself"), "{ended:?}");
+    let message = told["message"].as_str().unwrap();
+    assert_eq!(
+        order(frex, &["drop"], message, &["--confirm"]).exit,
+        Some(0)
+    );
 }
 
 /// Message ids of what the receiver fetches.
@@ -399,6 +417,31 @@ fn a_message_to_several_nodes_is_ordered_about_one_by_one() {
     assert_eq!(rest["node"], "node.clearing.de");
 }
 
+/// A wrong command is told of by the node as it starts, and by the doctor, before it is needed.
+fn tells_of_a_command_that_cannot_be_run(frex: &Frex) {
+    let path = frex.dir().join(RECEIVER).join("node/frex.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let kept = text
+        .lines()
+        .filter(|line| !line.starts_with("alert_command") && !line.starts_with("metrics"));
+    let mut kept: Vec<&str> = kept.collect();
+    kept.push(r#"alert_command = ["/no/such/program"]"#);
+    fs::write(&path, kept.join("\n")).unwrap();
+    let report = frex.run(&["doctor", &format!("{RECEIVER}/node")]).json();
+    let rows = report["checks"].as_array().unwrap().iter();
+    let mut rows = rows.filter(|row| row["check"] == "node alert command");
+    let row = rows.next().unwrap();
+    assert_eq!(row["outcome"], "warn", "{row}");
+    assert!(
+        row.to_string().contains("/no/such/program does not exist"),
+        "{row}"
+    );
+    let node = frex.start(RECEIVER);
+    assert_eq!(node.stop(), Some(0));
+    let log = fs::read_to_string(frex.dir().join(format!("{RECEIVER}.log"))).unwrap();
+    assert!(log.contains("the alert command cannot be run"), "{log}");
+}
+
 // DEL-44, DEL-45, CLI-10: half of its life is over and it waits: the operator's command is run, and
 // the doctor warns.
 #[test]
@@ -434,6 +477,7 @@ fn half_of_a_life_waited_away_is_told_to_the_operator() {
             .contains("frex outbox ls --waiting --all hotline.fr\""),
         "{row}"
     );
+    tells_of_a_command_that_cannot_be_run(&frex);
     until_state(&frex, &message, "dead");
     assert_eq!(
         fs::read_to_string(&marker).unwrap(),

@@ -30,8 +30,23 @@ fn only(inbox: &Value) -> &Value {
     &items[0]
 }
 
+// ATT-17, RCL-21: not to a member that takes no files, nor to whoever passes it on.
+fn goes_to_nobody_who_must_not_have_it(frex: &Frex, message: &str) {
+    let forward = |to: &[&str]| frex.run(&[&["forward", message, "police"], to].concat());
+    let refused = forward(&["--to", "hotline"]);
+    let code = Some(WireCode::AttachmentsRefused as u64);
+    assert_eq!(refused.code(), code, "{refused:?}");
+    let refused = forward(&["--to", "court", "--to", "police"]);
+    let code = Some(WireCode::BadInput as u64);
+    assert_eq!(
+        (refused.exit, refused.code()),
+        (Some(2), code),
+        "{refused:?}"
+    );
+}
+
 // RCL-14, ATT-14, ATT-16, ATT-18, ATT-19: the forwarder's node brings the file to the next one, as
-// it would bring one of its own member's; ATT-17: not to a member that takes none.
+// it would bring one of its own member's.
 #[test]
 fn a_file_goes_along_with_a_message_that_is_passed_on() {
     let folder = tempfile::tempdir().unwrap();
@@ -61,12 +76,7 @@ fn a_file_goes_along_with_a_message_that_is_passed_on() {
     let came = frex.done(&["inbox", "police", "--wait", "20s"]);
     let message = only(&came)["message"].as_str().unwrap().to_owned();
 
-    let refused = frex.run(&["forward", &message, "--to", "hotline", "police"]);
-    assert_eq!(
-        refused.code(),
-        Some(WireCode::AttachmentsRefused as u64),
-        "{refused:?}"
-    );
+    goes_to_nobody_who_must_not_have_it(&frex, &message);
     let _ = frex.done(&[
         "forward", &message, "--to", "court", "police", "--wait", "60s",
     ]);

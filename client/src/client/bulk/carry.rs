@@ -10,7 +10,10 @@ use frex_proto::{
     delivery::Backoff,
     error::{Retry, WireCode},
 };
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc},
+    time::Instant,
+};
 
 use super::{
     super::{Client, ConnectError, News, SubmitError},
@@ -34,6 +37,8 @@ struct Progress {
     open: BTreeSet<usize>,
     /// Places of those that it has recorded.
     recorded: BTreeSet<usize>,
+    /// When the home node lets the first of those come again that it put off.
+    due: Option<Instant>,
 }
 
 /// Ends when each envelope was submitted, refused for good, or has expired; or when nobody listens
@@ -42,6 +47,7 @@ pub(super) async fn carry(carrier: Carrier, batch: KeptBatch, turn: OwnedSemapho
     let mut progress = Progress {
         open: (0..batch.items.len()).collect(),
         recorded: BTreeSet::new(),
+        due: None,
     };
     let mut backoff = Backoff::default();
     while !progress.open.is_empty() {
@@ -56,8 +62,9 @@ pub(super) async fn carry(carrier: Carrier, batch: KeptBatch, turn: OwnedSemapho
             backoff.alive();
         }
         if !progress.open.is_empty() {
-            let pause = carrier.client.0.link.pause(&mut backoff);
-            tokio::time::sleep(pause).await;
+            let again = Instant::now() + carrier.client.0.link.pause(&mut backoff);
+            let due = progress.due.take();
+            tokio::time::sleep_until(due.map_or(again, |due| due.max(again))).await;
         }
     }
     let settled = lock(&carrier.store).settle(&batch, |place| progress.recorded.contains(&place));
@@ -124,6 +131,11 @@ impl Carrier {
                 // A refusal on the record by another node comes after SUBMITTED.
                 progress.open.remove(&place);
                 progress.recorded.insert(place);
+                None
+            }
+            News::Delayed { retry_after, .. } => {
+                let due = Instant::now() + *retry_after;
+                progress.due = Some(progress.due.map_or(due, |other| other.min(due)));
                 None
             }
             News::Refused { code } if code.info().retry == Retry::Later => Some(*code),

@@ -73,7 +73,8 @@ fn check_numbers(numbers: &[u32], count: usize) -> Result<(), Failure> {
     let Some(wrong) = numbers.iter().find(|number| !has(number)) else {
         return Ok(());
     };
-    let what = format!("the message has no file {wrong}: it has {count}");
+    let files = output::counted(count, "file");
+    let what = format!("the message has no file number {wrong}: it has {files}");
     Err(Failure::new(WireCode::NotFound, what).advise("See them with: frex attachment ls"))
 }
 

@@ -2,19 +2,20 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{BufWriter, Write},
+    io::{BufWriter, ErrorKind, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use frex_client::client::{BulkEvent, BulkFate, BulkNews, Client, News, SendError, SendingEvent};
 use frex_proto::{error::WireCode, id::MessageId};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout_at};
 
 use super::{Tally, Underway, Words};
-use crate::cli::{failure::Failure, output};
+use crate::cli::failure::Failure;
 
 /// The file that says what became of each report.
 pub(super) struct List {
@@ -23,6 +24,18 @@ pub(super) struct List {
 }
 
 impl List {
+    /// Refuses a file that is there, before anything is waited for.
+    pub(super) fn check(path: &Path) -> Result<(), Failure> {
+        match path.symlink_metadata() {
+            Ok(_) => Err(Failure::file(
+                "write",
+                path,
+                &ErrorKind::AlreadyExists.into(),
+            )),
+            Err(_) => Ok(()),
+        }
+    }
+
     pub(super) fn new(path: &Path) -> Result<Self, Failure> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
@@ -55,18 +68,34 @@ impl List {
     }
 }
 
-/// Hears it out.
+/// Hears it out, or until the node has taken nothing for longer than the caller has patience.
 pub(super) async fn hear(
     mut news: BulkNews,
     bar: &ProgressBar,
     list: &mut Option<List>,
-    tally: &Mutex<Tally>,
+    (tally, patience): (&Mutex<Tally>, Option<Duration>),
 ) -> Result<(), Failure> {
-    while let Some(event) = news.next().await {
+    loop {
+        let over = match patience {
+            Some(patience) => tally.lock().await.waiting.over(patience),
+            None => None,
+        };
+        let event = match over {
+            None => news.next().await,
+            Some((at, code)) => match timeout_at(at.into(), news.next()).await {
+                Ok(event) => event,
+                Err(_) => {
+                    tally.lock().await.gave_up = Some(code);
+                    return Ok(());
+                }
+            },
+        };
+        let Some(event) = event else {
+            return Ok(());
+        };
         let mut tally = tally.lock().await;
         take(&mut tally, bar, list.as_mut(), event)?;
     }
-    Ok(())
 }
 
 fn take(
@@ -92,7 +121,7 @@ fn take(
             bar.inc(1);
             tally.not_sent(&reference, line, WireCode::from(&why), why.to_string());
         }
-        BulkFate::Waiting(code) => wait(tally, bar, code),
+        BulkFate::Waiting(code) => tally.waiting.refused(bar, code),
         BulkFate::News {
             message,
             envelope,
@@ -114,16 +143,6 @@ fn take(
     Ok(())
 }
 
-/// Says what is waited for, once.
-fn wait(tally: &mut Tally, bar: &ProgressBar, code: WireCode) {
-    if tally.waiting.contains(&code) {
-        return;
-    }
-    tally.waiting.push(code);
-    let note = format!("note: not taken yet: {code}; it is tried again");
-    bar.suspend(|| output::message(note));
-}
-
 /// The state that the list names, where there is one.
 fn hear_one(
     tally: &mut Tally,
@@ -134,12 +153,17 @@ fn hear_one(
 ) -> Option<&'static str> {
     match news {
         News::Submitted(_) => {
+            tally.waiting.taken(bar);
             tally.submitted += 1;
             bar.inc(1);
             if !tally.underway.contains_key(reference) {
                 tally.finished.insert(reference.to_owned());
             }
             Some("submitted")
+        }
+        News::Delayed { code, retry_after } => {
+            tally.waiting.delayed(bar, code, retry_after);
+            None
         }
         News::Accepted { members, .. } => {
             tally.accepted += members.len() as u64;
@@ -172,6 +196,9 @@ fn ended(tally: &mut Tally, reference: &str) -> u64 {
 
 /// Seals again, under the same message id, what was refused for a retired key.
 pub(super) async fn finish(client: &Client, words: &Words<'_>, tally: &mut Tally) {
+    if tally.gave_up.is_some() {
+        return;
+    }
     for (reference, underway) in std::mem::take(&mut tally.again) {
         if let Err(error) = finish_one(client, words, &underway, tally).await {
             let why = error.to_string();

@@ -140,6 +140,7 @@ fn node_rows(
     rows: &mut Vec<Row>,
 ) -> Option<Checkpoint> {
     let (home, roster) = (&found.folder.path, found.roster.as_ref());
+    rows.extend(folder::alert_command(&found.folder, config));
     rows.extend(live::examine(&found.folder, config, roster, now_ms));
     rows.push(log_key::examine(&found.folder, roster, now_ms));
     rows.extend(disk::examine(&RealDisk, home, config));

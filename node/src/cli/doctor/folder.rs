@@ -19,7 +19,11 @@ use frex_client::{
 use frex_proto::error::WireCode;
 
 use super::{Folder, Kind, Row, examine::one_line};
-use crate::cli::time::rfc3339;
+use crate::{
+    cli::{alert, time::rfc3339},
+    config::NodeConfig,
+    home::CONFIG_FILE,
+};
 
 /// Group and others.
 const OTHERS: u32 = 0o077;
@@ -49,6 +53,20 @@ pub fn place(
 ) -> Result<KeyPlace, KeyFileError> {
     let credentials = credentials.then(|| kind.credential());
     KeyPlace::find(&path.join(KEYS_DIR), name, credentials, unlock)
+}
+
+/// Whether the command that tells of late deliveries can be run, if one is named. Spec: DEL-45.
+pub fn alert_command(folder: &Folder, config: &NodeConfig) -> Option<Row> {
+    let check = folder.check("alert command");
+    let program = config.alert_command.first()?;
+    let Some(why) = alert::defect(&config.alert_command) else {
+        return Some(Row::ok(check, format!("{program} can be run")));
+    };
+    let mend = format!(
+        "Mend alert_command in {}",
+        folder.path.join(CONFIG_FILE).display()
+    );
+    Some(Row::warn(check, why, mend))
 }
 
 /// Modes of the folders and of the key files that are there.

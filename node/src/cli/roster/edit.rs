@@ -22,8 +22,9 @@ pub struct EditArgs {
     /// What a member takes: all, or like report:urgent+normal,notice
     #[arg(long, value_name = "MEMBER=WHAT")]
     pub accepts: Vec<Setting>,
-    /// How much a member may send a minute, and how much of it urgent: 600/60, or none
-    #[arg(long, value_name = "MEMBER=N/N")]
+    /// How much a member may send in a minute: in all lanes but urgent, and beside that urgent, like
+    /// 600/60; or none
+    #[arg(long, value_name = "MEMBER=OTHERS/URGENT")]
     pub quota: Vec<Setting>,
     /// What a report to a member must say: fields like urls,jurisdictions, or none
     #[arg(long, value_name = "MEMBER=FIELDS")]

@@ -6,7 +6,7 @@ use frex_client::{
     environment::Clock,
     keys::MemberHome,
     report::Report,
-    sent::{Found, Kept, KeptBatch, Named, SentBefore, SentStore},
+    sent::{Found, Kept, KeptBatch, Named, SentBefore, SentError, SentStore},
 };
 use frex_proto::{
     envelope::{Draft, SignedEnvelope},
@@ -49,7 +49,7 @@ pub(super) fn begin(
     };
     let mut once = Once::new(home, reference, draft)?;
     let found = once.store.find(&once.named);
-    match found.or_fail("it cannot be sent under this reference")? {
+    match found.map_err(unfit)? {
         Found::Nothing => Ok(Begun::Go(Some(Box::new(once)), None)),
         Found::Sealed(sent) => {
             let envelope = once.take_up(&sent)?;
@@ -60,6 +60,16 @@ pub(super) fn begin(
             say(&sent, &args.from, json);
             Ok(Begun::Over(0))
         }
+    }
+}
+
+/// Why it is not sent under this reference.
+fn unfit(error: SentError) -> Failure {
+    let other = matches!(error, SentError::OtherReport);
+    let failure = Failure::of(error, "it cannot be sent under this reference");
+    match other {
+        true => failure.advise("Name another reference: --once=REFERENCE; or give the same report and the same members as before"),
+        false => failure,
     }
 }
 

@@ -1,14 +1,16 @@
 //! What is said at the end of `frex send`.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use frex_proto::{envelope::Draft, error::WireCode, id::EnvelopeId};
 use serde_json::{Value, json};
 
-use super::Heard;
+use super::{EXPIRED, Fate, GIVEN_UP, Heard, REJECTED, WAITING};
 use crate::cli::{
     failure::{Done, Failure, PARTIAL},
     output,
+    staged::ANOTHER,
+    time::seconds,
 };
 
 /// Prints what became of the report and gives the exit code.
@@ -27,8 +29,11 @@ pub(super) fn conclude(dir: &Path, draft: &Draft, heard: &Heard, json: bool) -> 
         return Err(Failure::new(WireCode::TimedOut, "the node did not answer")
             .advise("Send it again; the node takes the same report once only if it has the same message id"));
     }
-    let all = heard.fates.values().all(Heard::done);
-    let none = heard.fates.values().all(|fate| fate.state == "rejected");
+    let missed = |fate: &Fate| [REJECTED, EXPIRED, GIVEN_UP].contains(&fate.state);
+    let all = !heard
+        .fates
+        .values()
+        .any(|fate| missed(fate) || fate.state == WAITING);
     if json {
         output::document(to_json(draft, heard));
     } else {
@@ -39,25 +44,41 @@ pub(super) fn conclude(dir: &Path, draft: &Draft, heard: &Heard, json: bool) -> 
         .iter()
         .for_each(|note| output::message(format_args!("note: {note}")));
     match heard.fates.values().find_map(|fate| fate.code) {
-        Some(code) if none => Err(Failure::new(
-            code,
-            "every recipient's node rejected the report",
-        )),
+        Some(code) if heard.fates.values().all(missed) => Err(nobody(dir, draft, heard, code)),
         _ if all => Ok(0),
         _ => Ok(PARTIAL),
     }
 }
 
-/// A wait, rounded up.
-pub(super) fn seconds(wait: Duration) -> String {
-    format!("{} s", wait.as_millis().div_ceil(1000))
+/// No recipient has it, and nothing goes on by itself.
+fn nobody(dir: &Path, draft: &Draft, heard: &Heard, code: WireCode) -> Failure {
+    let all = |state| heard.fates.values().all(|fate| fate.state == state);
+    let show = format!(
+        "See why with: frex outbox show {} {}",
+        draft.message_id,
+        dir.display()
+    );
+    if all(REJECTED) {
+        let failure = Failure::new(code, "every recipient's node rejected the report");
+        return match code {
+            WireCode::IdReuse => failure.advise(ANOTHER),
+            _ => failure,
+        };
+    }
+    match all(EXPIRED) {
+        true => Failure::new(
+            code,
+            "the report expired before any recipient's node had it",
+        ),
+        false => Failure::new(code, "no recipient's node has the report").advise(show),
+    }
 }
 
 fn print(dir: &Path, draft: &Draft, heard: &Heard) {
-    let count = heard.fates.len();
     output::data(format_args!(
-        "sealed   {} bytes for {count} recipients",
-        draft.data.len()
+        "sealed   {} for {}",
+        output::counted(draft.data.len(), "byte"),
+        output::counted(heard.fates.len(), "recipient")
     ));
     output::data(format_args!("message  {}", draft.message_id));
     for id in &heard.envelopes {
@@ -75,7 +96,7 @@ fn print(dir: &Path, draft: &Draft, heard: &Heard) {
         table.add_row([member.clone(), fate.node.clone(), state, after, receipt]);
     }
     output::print_table(&table);
-    if heard.fates.values().any(|fate| fate.state == "waiting") {
+    if heard.fates.values().any(|fate| fate.state == WAITING) {
         output::message("note: the node has it and goes on by itself; see later with:");
         output::message(format_args!(
             "  frex receipt fetch {} {}",

@@ -1,0 +1,88 @@
+//! What `frex send` is given to say, and to whom.
+
+use std::{
+    io::{self, Read},
+    path::Path,
+    time::Duration,
+};
+
+use frex_client::{
+    client::DraftBuilder,
+    environment::{Clock, Environment},
+    keys::MemberSettings,
+    report::{self, Report},
+};
+use frex_proto::{error::WireCode, id::MessageId, limits, roster::Roster};
+
+use crate::cli::{
+    SendArgs,
+    failure::{Failure, OrCode},
+    files,
+};
+
+/// The content and its type.
+pub(super) fn content(args: &SendArgs) -> Result<(String, Vec<u8>), Failure> {
+    let data = if args.file == Path::new("-") {
+        let mut data = Vec::new();
+        let mut input = io::stdin()
+            .lock()
+            .take(limits::CONTENT_BYTES_MAX as u64 + 1);
+        input
+            .read_to_end(&mut data)
+            .or_code(WireCode::Files, "cannot read standard input")?;
+        if data.len() > limits::CONTENT_BYTES_MAX {
+            return Err(Failure::new(
+                WireCode::TooLarge,
+                "the report on standard input is too large",
+            ));
+        }
+        data
+    } else {
+        files::read(&args.file, limits::CONTENT_BYTES_MAX)?
+    };
+    if let Some(content_type) = &args.content_type {
+        return Ok((content_type.clone(), data));
+    }
+    Report::parse(&data).map_err(|error| {
+        Failure::new(
+            WireCode::BadInput,
+            format!("{} is no report", args.file.display()),
+        )
+        .because(&error)
+        .advise("Mend the field named above, or send any other content with --content-type TYPE")
+    })?;
+    Ok((report::CONTENT_TYPE.to_owned(), data))
+}
+
+/// A draft of it, to be ended by a roster.
+pub(super) fn words(
+    roster: &Roster,
+    sender: &MemberSettings,
+    args: &SendArgs,
+    content_type: &str,
+    data: Vec<u8>,
+) -> Result<DraftBuilder, Failure> {
+    let now_ms = Clock::System.now_ms();
+    let until = |ms: u64| Duration::from_millis(ms.saturating_sub(now_ms));
+    let to: Vec<&str> = args.to.iter().map(String::as_str).collect();
+    let mut draft = DraftBuilder::new(roster, &sender.member, &to, &Environment::default())
+        .kind(args.kind.into())
+        .lane(args.lane.into())
+        .content(content_type, data);
+    if let Some(message) = message(args)? {
+        draft = draft.message_id(message);
+    }
+    if let Some(expires) = args.expires {
+        draft = draft.life(until(expires.after(now_ms)));
+    }
+    if let Some(reply_by) = args.reply_by {
+        draft = draft.reply_within(until(reply_by.after(now_ms)));
+    }
+    Ok(draft)
+}
+
+/// The message that is gone on with, if one is named.
+pub(super) fn message(args: &SendArgs) -> Result<Option<MessageId>, Failure> {
+    let message = args.message.as_deref().map(MessageId::from_hex).transpose();
+    message.or_code(WireCode::BadInput, "a message id has 32 hexadecimal digits")
+}
