@@ -387,8 +387,9 @@ fn succeed_roster(inputs: &Inputs<'_>) -> Outcome {
 
 /// What a witness that holds this head of the log makes of a request. Spec: WIT-4.
 fn ask_witness(inputs: &Inputs<'_>) -> Outcome {
+    let log = inputs.log()?;
     let asked = AddCheckpoint::parse(&inputs.bytes("body")).map_err(name)?;
-    let head = checkpoint::parse_and_verify(&asked.checkpoint, &inputs.log()?, ANY_TIME_MS)
+    let head = checkpoint::parse_and_verify(&asked.checkpoint, &log, ANY_TIME_MS)
         .map_err(|error| format!("Checkpoint({error:?})"))?;
     let (held_size, held_root) = (inputs.number("held_size"), inputs.hash("held_root"));
     if head.size == held_size && head.root != held_root {
