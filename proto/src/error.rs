@@ -183,10 +183,10 @@ codes! {
     KeyUnusable = 6011, "KEY_UNUSABLE", 78, Caller, Never, "a key file cannot be used", "Restore it from a backup; see how the others are: frex key ls DIR";
     /// A key of our own has ended, and what must be signed now is not signed with it.
     KeyEnded = 6013, "KEY_ENDED", 78, Caller, AfterRosterUpdate, "the time of a key held here is over", "Start the node again to take up the next one; without one, make it: frex key rotate log DIR";
-    /// Others have seen more of our own log than is here.
-    LogRolledBack = 6016, "LOG_ROLLED_BACK", 20, Environment, Never, "others have seen entries of this node's log that are not here any more", "The directory is an old copy: bring back the newer one, and do not start this one";
     /// This program was built without what is asked for.
     NotBuilt = 6015, "NOT_BUILT", 78, Caller, Never, "this program was built without the support for keys in a token", "Build one that has it: cargo build --release --bin frex --features pkcs11";
+    /// Others have seen more of our own log than is here.
+    LogRolledBack = 6016, "LOG_ROLLED_BACK", 20, Environment, Never, "others have seen entries of this node's log that are not here any more", "The directory is an old copy: bring back the newer one, and do not start this one";
 }
 
 impl std::fmt::Display for WireCode {

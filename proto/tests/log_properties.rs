@@ -5,8 +5,8 @@ use frex_proto::{
     id::{EnvelopeId, MessageId},
     keys::SigningKey,
     log::{
-        self, Checkpoint, Frontier, Hash, Leaf, LogVerifier, NoteKey, SignedNote, TlogProof,
-        batch_append, checkpoint, tile, verify_consistency, verify_inclusion,
+        self, AddCheckpoint, Checkpoint, Frontier, Hash, Leaf, LogVerifier, NoteKey, SignedNote,
+        TlogProof, batch_append, checkpoint, tile, verify_consistency, verify_inclusion,
     },
     receipt::{self, Outcome, Statement},
     v1::{self, Event},
@@ -145,6 +145,18 @@ proptest! {
         prop_assert!(verify_consistency(old, &old_root, old + more, &root, &proof).is_err());
     }
 
+    // WIT-3: a request with any proof reads back, and is sent on as it was.
+    #[test]
+    fn a_request_to_a_witness_reads_back(
+        old_size in 0..=log::SIZE_MAX,
+        proof in prop::collection::vec(any::<Hash>(), 0..=63),
+        checkpoint in "[ -~\n\u{2014}]{0,200}",
+    ) {
+        let asked = AddCheckpoint { old_size, proof, checkpoint: checkpoint.into() };
+        let body = asked.to_body();
+        prop_assert_eq!(AddCheckpoint::parse(&body), Ok(asked));
+    }
+
     // RCP-10: a receipt survives its text form.
     #[test]
     fn a_receipt_reads_back_from_its_proof_file(before in 0_u64..100, after in 0_u64..100) {
@@ -178,7 +190,7 @@ proptest! {
         }
     }
 
-    // LOG-7, LOG-8, LOG-13, LOG-15, RCP-2: no text or bytes make a parser panic, and what a
+    // LOG-7, LOG-8, LOG-13, LOG-15, RCP-2, WIT-3: no text or bytes make a parser panic, and what a
     // parser of a text form takes, it writes again as it was.
     #[test]
     fn parsers_take_any_input(text in "[ -~\n\u{2014}]{0,200}", bytes: Vec<u8>) {
@@ -188,6 +200,10 @@ proptest! {
         if let Ok(proof) = TlogProof::parse(&text) {
             prop_assert_eq!(proof.to_text(), Ok(text.clone()));
         }
+        if let Ok(asked) = AddCheckpoint::parse(text.as_bytes()) {
+            prop_assert_eq!(&asked.to_body()[..], text.as_bytes());
+        }
+        let _ = AddCheckpoint::parse(&bytes);
         let _ = NoteKey::parse(&text);
         let _ = Checkpoint::parse_text(&text);
         let _ = SignedNote::parse(&bytes);

@@ -15,7 +15,8 @@ import protobuf
 import receipt
 import roster
 import tlog
-from refused import Refused, require
+import witness
+from refused import Refused, inside, require
 
 FRAME_CAPS = {1: 4096, 2: 24576, 3: 262144, 4: 1_200_000, 5: 24576, 6: 262144, 7: 8192,
               8: 262144, 9: 1_048_596}
@@ -233,6 +234,20 @@ def read_invitation(inputs):
     return " ".join((read.federation, read.member, read.address, *keys, str(read.expires_ms)))
 
 
+def ask_witness(inputs):
+    size, root = witness.judge_request(inputs.hex("body"), *tlog.parse_vkey(inputs["vkey"]),
+                                       inputs["held_size"], inputs.hex("held_root"))
+    return f"{size} {root.hex()}"
+
+
+def judge_witnessed(inputs):
+    listed, checkpoint = roster_in(inputs, "bundle"), inputs["checkpoint"].encode()
+    with inside("Checkpoint"):
+        tlog.verify_checkpoint(checkpoint, *listed.log(inputs["node"]))
+    verdict, found = witness.judge(checkpoint, listed.witnesses(inputs["node"]))
+    return " ".join([verdict, *(f"{name} {time_s}" for name, time_s in found)])
+
+
 OPERATIONS = {
     run.__name__: run
     for run in (
@@ -242,6 +257,7 @@ OPERATIONS = {
         open_recall,
         verify_inclusion, verify_consistency, verify_checkpoint, parse_vkey, verify_receipt, verify_listed_receipt,
         read_receipt_file, judge_roster, succeed_roster, read_invitation,
+        ask_witness, judge_witnessed,
     )
 }
 

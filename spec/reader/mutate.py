@@ -14,9 +14,10 @@ from pathlib import Path
 
 import check
 
-SAME = {"spec", "what", "op", "expect", "result", "algorithm", "length", "fill", "change", "bytes"}
+SAME = {"spec", "what", "op", "expect", "result", "algorithm", "length", "fill", "change", "bytes", "node"}
 SECRET = {"secrets", "keys", "sender_keys", "forwarder_keys", "author_keys"}
-LENGTHS = {"sha256", "leaf_hash", "root", "old_root", "new_root", "envelope_id", "root_sha256", "header"}
+LENGTHS = {"sha256", "leaf_hash", "root", "old_root", "new_root", "envelope_id", "root_sha256", "header",
+           "held_root"}
 
 
 def damage_bytes(rng, data, keep_length):

@@ -48,6 +48,7 @@ STATEMENT = {
     4: ("sender", "string"), 5: ("recipients", ["string"]), 6: ("node", "string"),
     7: ("code", "uint32"), 8: ("other_envelope_id", "bytes"), 9: ("member_statement", "bytes"),
     10: ("roster_version", "uint64"), 11: ("roster_sha256", "bytes"),
+    12: ("checkpoints", ["bytes"]),
 }
 STAGE_STATEMENT = {
     1: ("envelope_id", "bytes"), 2: ("federation", "string"), 3: ("member", "string"),
@@ -79,12 +80,13 @@ NODE = {
     4: ("log_key", PUBLIC_KEY), 5: ("log_epoch", "uint32"), 6: ("witness_key", PUBLIC_KEY),
     7: ("earlier_log_keys", [PUBLIC_KEY]),
 }
+WITNESSING = {1: ("nodes", ["string"]), 2: ("quorum", "uint32")}
 TRANSPORT = {1: ("allow_classical_key_exchange", "bool")}
 ROSTER = {
     1: ("federation", "string"), 2: ("version", "uint64"), 3: ("prev_sha256", "bytes"),
     4: ("root_version", "uint64"), 5: ("issued_ms", "uint64"), 6: ("expires_ms", "uint64"),
     7: ("members", [MEMBER]), 8: ("nodes", [NODE]), 9: ("transport", TRANSPORT),
-    10: ("critical", ["uint32"]),
+    10: ("critical", ["uint32"]), 11: ("witnessing", WITNESSING),
 }
 RETIRED_KEY = {1: ("key_id", "bytes"), 2: ("from_ms", "uint64")}
 NODE_ENDPOINT = {

@@ -12,6 +12,9 @@ EVENTS = {
     7: "TRUST_CHANGE", 8: "PEER_SEEN", 9: "OPERATOR", 10: "FORK_EVIDENCE",
 }
 ID_REUSE = 4004
+# PEER_SEEN names one checkpoint, FORK_EVIDENCE two.
+CHECKPOINTS = {8: 1, 10: 2}
+SEEN_BYTES_MAX = 1024
 
 
 def parse_statement(data):
@@ -39,6 +42,8 @@ def parse_statement(data):
     require((statement.code == ID_REUSE) == bool(statement.other_envelope_id), "Field")
     require((event == STAGE) == bool(statement.member_statement), "Field")
     require((event == TRUST_CHANGE) == bool(statement.roster_version), "Field")
+    require(len(statement.checkpoints) == CHECKPOINTS.get(event, 0), "Field")
+    require(all(1 <= len(one) <= SEEN_BYTES_MAX for one in statement.checkpoints), "Field")
     return statement
 
 

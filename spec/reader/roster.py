@@ -17,6 +17,7 @@ BUNDLE_BYTES_MAX, ROSTER_BYTES_MAX, SIGNED_BYTES_MAX = 16 << 20, 4 << 20, 64 << 
 ROOT_BYTES_MAX = 512 << 10
 MEMBERS_MAX, KEYS_MAX, GOVERNANCE_KEYS_MAX, SIGNATURES_MAX = 4096, 16, 64, 128
 EARLIER_ROOTS_MAX, REPORT_FIELDS_MAX, JURISDICTIONS_MAX = 64, 32, 256
+WITNESSES_MAX = 32
 FRESHNESS_LIFE_MS_MAX = 604_800_000
 ADDRESSES_MAX, ADDRESS_BYTES_MAX, NAME_BYTES_MAX = 16, 262, 256
 COUNTRIES = set(
@@ -301,6 +302,14 @@ def check_freshness(data, roster, roster_sha256, root, now_ms):
     require(stated.roster_sha256 == roster_sha256, "Forked")
 
 
+def check_witnessing(witnessing, nodes):
+    """ROS-52."""
+    names = witnessing.nodes
+    require(len(names) <= WITNESSES_MAX and len(set(names)) == len(names), "BadWitnessing")
+    require(all(one in nodes and nodes[one].witness_key for one in names), "BadWitnessing")
+    require(1 <= witnessing.quorum < len(names), "BadWitnessing")
+
+
 class Roster:
     """A judged roster."""
 
@@ -331,6 +340,8 @@ class Roster:
             require(member.home_node in self.nodes, "UnknownHomeNode")
         for node in self.listed.nodes:
             require(node.operator in self.members, "UnknownOperator")
+        if self.listed.witnessing is not None:
+            check_witnessing(self.listed.witnessing, self.nodes)
         self.docs = {}
         for doc in bundle.member_docs:
             check_doc(doc, federation, self.members, self.nodes, ledger, self.docs, now_ms)
@@ -370,6 +381,16 @@ class Roster:
         origin = f"frex/{self.listed.federation}/{entry.id}/log/{entry.log_epoch}"
         listed = [entry.log_key, *entry.earlier_log_keys]
         return origin, [(one.key, one.not_after_ms) for one in listed]
+
+    def witnesses(self, node):
+        """Who cosigns the log of a node, by name and key, and how many must; or None. WIT-1."""
+        witnessing = self.listed.witnessing
+        if witnessing is None:
+            return None
+        named = [one for one in witnessing.nodes if one != node]
+        federation = self.listed.federation
+        keys = [(f"frex/{federation}/{one}/witness/1", self.nodes[one].witness_key.key) for one in named]
+        return keys, witnessing.quorum
 
 
 def keys_of(listed):

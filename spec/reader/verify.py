@@ -20,6 +20,7 @@ import protobuf
 import receipt
 import roster
 import tlog
+import witness
 from envelope import CLOCK_SKEW_MS
 from refused import Refused, require
 
@@ -61,6 +62,17 @@ def verify_receipt(arguments):
         print(f"ok      {check_stage(statement, found.time_ms, judged_roster(arguments.roster, arguments))}")
     print(f"{receipt.EVENTS[found.event]} at {found.time_ms} ms by {statement.node}")
     print(f"envelope {statement.envelope_id.hex()}")
+    print(witnessed(message.checkpoint, statement.node, arguments))
+
+
+def witnessed(checkpoint, node, arguments):
+    """Whether enough others have signed that they saw this history. RCP-17, RCP-18."""
+    listed = arguments.roster and judged_roster(arguments.roster, arguments).witnesses(node)
+    verdict, found = witness.judge(checkpoint, listed or None)
+    if not listed:
+        return verdict
+    names = ", ".join(name.split("/")[2] for name, _ in found) or "nobody"
+    return f"{verdict}: cosigned by {names}; {listed[1]} needed"
 
 
 def check_stage(statement, time_ms, judged):

@@ -6,9 +6,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 
 use super::{
-    AddCheckpoint, CheckpointError, Cosignature, NoteError, SignedNote, WitnessPolicy,
+    AddCheckpoint, CheckpointError, Cosignature, LogVerifier, NoteError, NoteKeyKind, SignedNote,
+    WitnessPolicy,
     checkpoint::{parse_decimal, parse_hash},
-    cosignature,
+    cosignature, note,
 };
 use crate::{error::WireCode, limits};
 
@@ -99,17 +100,23 @@ impl WitnessPolicy {
     }
 }
 
-/// A checkpoint with the signature lines of `name` alone: as a log signed it, whoever cosigned.
+/// A checkpoint with one signature line, that of the log's key which decides about it: as the log
+/// signed it, whoever cosigned, and whatever else it put under its own name, so that no log can make
+/// the evidence against it too large to be stated. Spec: WIT-10, WIT-11, LIM-82.
 ///
 /// # Errors
-/// [`NoteError`] if it is no note.
-pub fn bare(checkpoint: &[u8], name: &str) -> Result<Bytes, NoteError> {
+/// [`NoteError`] if it is no note, or none that the log signed.
+pub fn bare(checkpoint: &[u8], log: &LogVerifier) -> Result<Bytes, NoteError> {
     let mut note = SignedNote::parse(checkpoint)?;
-    note.signatures.retain(|line| line.name == name);
+    let signer = log.signer(&note)?;
+    note.verify(&log.origin, &signer.key)?;
+    let id = note::key_id(&log.origin, NoteKeyKind::Ed25519, &signer.key);
+    note.signatures
+        .retain(|line| line.name == log.origin && line.key_id == id);
     Ok(Bytes::from(note.to_string()))
 }
 
-/// A checkpoint with one more signature line. Spec: WIT-5.
+/// A checkpoint with one more signature line. Spec: WIT-13.
 ///
 /// # Errors
 /// [`CheckpointError`] if either does not parse, or the result is over the limits.
@@ -117,7 +124,8 @@ pub fn with_line(checkpoint: &[u8], line: &[u8]) -> Result<Bytes, CheckpointErro
     let note = SignedNote::parse(checkpoint)?;
     let text = [note.to_string().as_bytes(), line].concat();
     let joined = SignedNote::parse(&text)?;
-    if joined.signatures.len() != note.signatures.len() + 1 {
+    // A line that brings an empty line along would divide text and signatures elsewhere.
+    if joined.text != note.text || joined.signatures.len() != note.signatures.len() + 1 {
         return Err(NoteError::SignatureLine.into());
     }
     Ok(Bytes::from(text))
@@ -129,4 +137,249 @@ pub fn last_line(checkpoint: &[u8]) -> Option<Bytes> {
     let note = SignedNote::parse(checkpoint).ok()?;
     let line = note.signatures.last()?;
     Some(Bytes::from(line.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        keys::SigningKey,
+        log::{Checkpoint, LogKey, WitnessVerifier, checkpoint, leaf_hash, witness_name},
+    };
+
+    const TIME_S: u64 = 1_679_315_147;
+    /// The example of C2SP tlog-witness.
+    const PUBLISHED: &str = "old 20852014\n\
+        PlRNCrwHpqhGrupue0L7gxbjbMiKA9temvuZZDDpkaw=\n\
+        jrJZDmY8Y7SyJE0MWLpLozkIVMSMZcD5kvuKxPC3swk=\n\
+        5+pKlUdi2LeF/BcMHBn+Ku6yhPGNCswZZD1X/6QgPd8=\n\
+        /6WVhPs2CwSsb5rYBH5cjHV/wSmA79abXAwhXw3Kj/0=\n\
+        \n\
+        example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\
+        \n\
+        \u{2014} example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n\
+        \u{2014} example.com/behind-the-sofa opLqBQsREYCgu6xQkYQwJr9fo45a62DN9EdmHXnZdXNqlcVGlCum2Wks+49/V6267UEjw6QUXTS5Rovnzv++qbSzm9Q=\n";
+
+    fn key(seed: u8) -> SigningKey {
+        SigningKey::from_seed(&[seed; 32])
+    }
+
+    fn log() -> LogVerifier {
+        LogVerifier::new("frex/f.test/n/log/1".to_owned(), key(1).verifying_key())
+    }
+
+    fn signed() -> Bytes {
+        let head = Checkpoint {
+            origin: log().origin,
+            size: 1,
+            root: leaf_hash(b"x"),
+        };
+        checkpoint::sign(&head, &key(1)).expect("valid head")
+    }
+
+    fn name(seed: u8) -> String {
+        witness_name("f.test", &format!("w{seed}"), 1)
+    }
+
+    fn cosigned(note: &Bytes, seeds: &[u8]) -> Bytes {
+        seeds.iter().fold(note.clone(), |note, seed| {
+            cosignature::cosign(&note, &name(*seed), &key(*seed), TIME_S).expect("valid note")
+        })
+    }
+
+    /// Two of the witnesses 2, 3 and 4.
+    fn policy() -> WitnessPolicy {
+        let witness = |seed| WitnessVerifier {
+            name: name(seed),
+            key: key(seed).verifying_key(),
+        };
+        WitnessPolicy {
+            witnesses: [2, 3, 4].map(witness).into(),
+            quorum: 2,
+        }
+    }
+
+    // WIT-3: what other implementations send is taken, and sent on byte for byte.
+    #[test]
+    fn the_example_of_the_specification_reads_back() {
+        let asked = AddCheckpoint::parse(PUBLISHED.as_bytes()).expect("published");
+        assert_eq!((asked.old_size, asked.proof.len()), (20_852_014, 4));
+        let note = SignedNote::parse(&asked.checkpoint).expect("published");
+        let head = Checkpoint::parse_text(note.text()).expect("published");
+        assert_eq!(head.size, 20_852_163);
+        assert_eq!(note.signatures().len(), 2);
+        assert_eq!(asked.to_body(), PUBLISHED.as_bytes());
+    }
+
+    // WIT-3, LIM-83, LIM-21: each fault of the form has its own error.
+    #[test]
+    fn a_malformed_request_is_refused_by_its_reason() {
+        let hash = STANDARD.encode([7; 32]);
+        let asked = |head: &str| AddCheckpoint::parse(format!("{head}\n\nrest").as_bytes());
+        for head in [
+            "",
+            "old",
+            "old ",
+            "old x",
+            "old 01",
+            "old +1",
+            "old 9223372036854775808",
+            "old 1 ",
+            "old 1\r",
+            " old 1",
+            "Old 1",
+            "old 1\nAAAA",
+            &format!("old 1\n{hash} "),
+            &format!("old 1\n{}", hash.trim_end_matches('=')),
+            &format!("{hash}\nold 1"),
+        ] {
+            assert_eq!(asked(head), Err(AddCheckpointError::Shape), "{head:?}");
+        }
+        for body in [
+            &b""[..],
+            b"old 1",
+            b"old 1\n",
+            b"old 1\nrest",
+            b"old 1\n\n\xff",
+        ] {
+            let parsed = AddCheckpoint::parse(body);
+            assert_eq!(parsed, Err(AddCheckpointError::Shape), "{body:?}");
+        }
+        let hashes = |count| format!("old 1{}", format!("\n{hash}").repeat(count));
+        assert_eq!(asked(&hashes(63)).map(|asked| asked.proof.len()), Ok(63));
+        assert_eq!(asked(&hashes(64)), Err(AddCheckpointError::TooLong));
+        let sized = |bytes: usize| {
+            let body = format!("old 1\n\n{}", "x".repeat(bytes - 7));
+            AddCheckpoint::parse(body.as_bytes()).map(|asked| asked.checkpoint.len())
+        };
+        assert_eq!(sized(16_384), Ok(16_377));
+        assert_eq!(sized(16_385), Err(AddCheckpointError::TooLarge));
+    }
+
+    // WIT-3
+    #[test]
+    fn a_malformed_request_has_its_code() {
+        let codes = [
+            (AddCheckpointError::TooLarge, WireCode::TooLarge),
+            (AddCheckpointError::TooLong, WireCode::TooLarge),
+            (AddCheckpointError::Shape, WireCode::Malformed),
+        ];
+        for (error, code) in codes {
+            assert_eq!(WireCode::from(error), code);
+        }
+    }
+
+    // WIT-1, WIT-2: so many of the listed, whoever else has cosigned.
+    #[test]
+    fn a_checkpoint_is_final_when_enough_of_the_listed_have_cosigned() {
+        let judge = |seeds: &[u8]| {
+            let found = policy().cosignatures(&cosigned(&signed(), seeds));
+            found.map(|found| (found.len(), policy().is_met(&found)))
+        };
+        assert_eq!(judge(&[]), Ok((0, false)));
+        assert_eq!(judge(&[3]), Ok((1, false)));
+        assert_eq!(judge(&[3, 9, 8]), Ok((1, false)));
+        assert_eq!(judge(&[4, 2]), Ok((2, true)));
+        assert_eq!(judge(&[9, 2, 3, 4]), Ok((3, true)));
+    }
+
+    // WIT-1: one line of a listed witness that is wrong, or one too many, spoils the rest.
+    #[test]
+    fn a_wrong_or_repeated_line_of_a_listed_witness_refuses_the_checkpoint() {
+        let good = cosigned(&signed(), &[2, 3]);
+        let other = cosigned(&signed(), &[4]);
+        let note = SignedNote::parse(&good).expect("own output");
+        let mut wrong = note.clone();
+        wrong.signatures[2].signature[9] ^= 1;
+        let judge = |note: &[u8]| policy().cosignatures(note);
+        let bad = Err(NoteError::BadSignature);
+        assert_eq!(judge(wrong.to_string().as_bytes()), bad);
+        // Another head under the same lines.
+        let mut moved = note.clone();
+        moved.text = moved.text.replace("\n1\n", "\n2\n");
+        assert_eq!(judge(moved.to_string().as_bytes()), bad);
+        let again = last_line(&good).expect("a line");
+        let twice = with_line(&good, &again).expect("within the limits");
+        assert_eq!(judge(&twice), Err(NoteError::Repeated));
+        assert_eq!(judge(b"no note"), Err(NoteError::Shape));
+        // Its name under another key is a stranger's line.
+        let posing = cosignature::cosign(&other, &name(3), &key(9), TIME_S).expect("valid note");
+        assert_eq!(judge(&posing).map(|found| found.len()), Ok(1));
+    }
+
+    // WIT-13: what a witness answers is one line, and goes to the others.
+    #[test]
+    fn a_line_is_added_to_a_checkpoint_and_changes_nothing_else() {
+        let note = cosigned(&signed(), &[2]);
+        let line = last_line(&cosigned(&signed(), &[3])).expect("a line");
+        let joined = with_line(&note, &line).expect("within the limits");
+        assert_eq!(joined, cosigned(&signed(), &[2, 3]));
+        assert_eq!(last_line(&joined), Some(line.clone()));
+        assert_eq!(last_line(b"no note"), None);
+        let refused = |line: &[u8]| with_line(&note, line).expect_err("no line");
+        let no_line = CheckpointError::Note(NoteError::SignatureLine);
+        let twice = [&line[..], &line[..]].concat();
+        let cut = &line[..line.len() - 1];
+        let apart = [b"\n", &twice[..], &line[..]].concat();
+        for wrong in [&b""[..], b"more\n", &twice, &apart] {
+            assert_eq!(refused(wrong), no_line, "{wrong:?}");
+        }
+        for wrong in [cut, b"\n"] {
+            assert_eq!(refused(wrong), NoteError::Shape.into());
+        }
+        assert_eq!(refused(b"\xff\n"), NoteError::NotText.into());
+        // An empty line would make of the checkpoint a text that others sign.
+        let divided = [b"\n", &line[..], &line[..]].concat();
+        let single = signed();
+        assert_eq!(with_line(&single, &divided), Err(no_line));
+        let large = with_line(&note, &[b'x'; 8192]).expect_err("too large");
+        assert_eq!(large, NoteError::TooLarge.into());
+        let full = (0..63).fold(note, |note, _| with_line(&note, &line).unwrap_or(note));
+        assert!(with_line(&full, &line).is_err());
+    }
+
+    // WIT-10, LIM-82: a log cannot make the evidence against it too large by lines of its own.
+    #[test]
+    fn of_a_checkpoint_the_line_that_decides_is_kept_alone() {
+        let good = signed();
+        let padded = (10..30).fold(cosigned(&good, &[2, 3]), |note, seed| {
+            let more = SignedNote::sign("x\n", &log().origin, &key(seed)).expect("a text");
+            let line = last_line(more.to_string().as_bytes()).expect("a line");
+            with_line(&note, &line).expect("within the limits")
+        });
+        assert!(padded.len() > limits::SEEN_CHECKPOINT_BYTES_MAX);
+        assert_eq!(bare(&padded, &log()), Ok(good.clone()));
+        assert_eq!(bare(&good, &log()), Ok(good.clone()));
+        // Under a later key of the log the earlier one's line stays what it was.
+        let ended = LogKey {
+            key: key(1).verifying_key(),
+            not_after_ms: Some(1),
+        };
+        let in_force = LogKey {
+            key: key(5).verifying_key(),
+            not_after_ms: None,
+        };
+        let later = LogVerifier::with_earlier(log().origin, in_force, [ended]);
+        assert_eq!(bare(&padded, &later), Ok(good.clone()));
+        let other = LogVerifier::new(log().origin, key(9).verifying_key());
+        assert_eq!(bare(&good, &other), Err(NoteError::Unsigned));
+        assert_eq!(bare(b"no note", &log()), Err(NoteError::Shape));
+        let text = String::from_utf8(good.to_vec()).expect("text");
+        let grown = text.replace("\n1\n", "\n2\n");
+        let judged = bare(grown.as_bytes(), &log());
+        assert_eq!(judged, Err(NoteError::BadSignature));
+    }
+
+    // LIM-82: the longest names leave room.
+    #[test]
+    fn the_longest_bare_checkpoint_fits_a_statement() {
+        let id = "a".repeat(limits::ID_BYTES_MAX);
+        let head = Checkpoint {
+            origin: crate::log::origin(&id, &id, u32::MAX),
+            size: crate::log::SIZE_MAX,
+            root: [1; 32],
+        };
+        let note = checkpoint::sign(&head, &key(1)).expect("valid head");
+        assert!(note.len() <= limits::SEEN_CHECKPOINT_BYTES_MAX);
+    }
 }

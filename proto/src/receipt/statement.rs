@@ -296,6 +296,31 @@ mod tests {
         assert_eq!(staged.encode(), Err(StatementError::TooLarge));
     }
 
+    // RCP-2, LIM-82: of another log one checkpoint is seen, and two contradict each other.
+    #[test]
+    fn a_statement_has_as_many_checkpoints_as_its_event_says() {
+        for (event, right) in [
+            (Event::PeerSeen, 1),
+            (Event::ForkEvidence, 2),
+            (Event::Operator, 0),
+        ] {
+            for count in 0..4 {
+                let judged = seen(event, count).encode().map(drop);
+                let wanted = (count == right).then_some(()).ok_or(StatementError::Field);
+                assert_eq!(judged, wanted, "{event:?} {count}");
+            }
+        }
+        let with = |length: usize| {
+            let mut statement = seen(Event::ForkEvidence, 2);
+            statement.checkpoints[1] = vec![b'x'; length].into();
+            statement.encode().map(drop)
+        };
+        assert_eq!(with(0), Err(StatementError::Field));
+        assert_eq!(with(limits::SEEN_CHECKPOINT_BYTES_MAX), Ok(()));
+        let over = with(limits::SEEN_CHECKPOINT_BYTES_MAX + 1);
+        assert_eq!(over, Err(StatementError::Field));
+    }
+
     // RCP-2, LIM-20
     #[test]
     fn bytes_that_are_no_statement_are_refused_by_their_reason() {

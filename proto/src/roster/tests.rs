@@ -16,6 +16,7 @@ mod companions;
 mod ended;
 mod merge;
 mod succession;
+mod witnesses;
 
 const NOW: u64 = 1_900_000_000_000;
 const DAY: u64 = 24 * 60 * 60 * 1000;

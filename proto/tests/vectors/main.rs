@@ -23,6 +23,7 @@ mod replay;
 mod rosters;
 mod signing;
 mod wire;
+mod witnesses;
 
 use std::{
     collections::BTreeSet,
@@ -116,6 +117,7 @@ fn make_all() -> Vec<Vector> {
         rosters::make(),
         joining::make(),
         attachments::make(),
+        witnesses::make(),
     ]
     .into_iter()
     .flatten()

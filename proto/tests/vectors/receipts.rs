@@ -99,6 +99,9 @@ fn good() -> Vec<Vector> {
         row("stage", "STAGE with the member's word", Event::Stage, &|s| s.member_statement = Bytes::from_static(b"signed")),
         row("operator", "OPERATOR about nothing", Event::Operator, &|s| *s = v1::Statement { event: s.event, node: s.node.clone(), ..v1::Statement::default() }),
         row("trust-change", "TRUST_CHANGE with the roster", Event::TrustChange, &|s| *s = trust_change(s)),
+        row("peer-seen", "PEER_SEEN with the checkpoint", Event::PeerSeen, &|s| *s = seen(s, 1)),
+        row("fork-evidence", "FORK_EVIDENCE with two checkpoints", Event::ForkEvidence, &|s| *s = seen(s, 2)),
+        row("peer-seen-longest", "PEER_SEEN with a checkpoint of 1024 bytes", Event::PeerSeen, &|s| { *s = seen(s, 0); s.checkpoints = vec![vec![b'x'; 1024].into()]; }),
         vector("accepted-of-an-envelope", "RCP-8", "a receipt of the envelope in question", &accepted(), "ok").hex("envelope_id", ENVELOPE),
         vector("accepted-of-another-envelope", "RCP-8", "a receipt of another envelope", &accepted(), "WrongEnvelope").hex("envelope_id", EnvelopeId([1; 32]).0),
     ]
@@ -110,6 +113,16 @@ fn trust_change(of: &v1::Statement) -> v1::Statement {
         node: of.node.clone(),
         roster_version: 2,
         roster_sha256: Bytes::from_static(&[7; 32]),
+        ..v1::Statement::default()
+    }
+}
+
+/// About so many checkpoints, as the log signed them, whatever they say.
+fn seen(of: &v1::Statement, count: usize) -> v1::Statement {
+    v1::Statement {
+        event: of.event,
+        node: of.node.clone(),
+        checkpoints: vec![accepted().checkpoint; count],
         ..v1::Statement::default()
     }
 }
@@ -201,6 +214,13 @@ fn statements() -> Vec<Vector> {
         row("statement-roster-version-alone", "TRUST_CHANGE without the roster's hash", Event::TrustChange, &|s| { *s = trust_change(s); s.roster_sha256.clear(); }, "Field"),
         row("statement-roster-hash-31-bytes", "TRUST_CHANGE with a hash cut short", Event::TrustChange, &|s| { *s = trust_change(s); s.roster_sha256.truncate(31); }, "Field"),
         row("statement-accepted-with-a-roster", "ACCEPTED with a roster", Event::Accepted, &|s| s.roster_version = 2, "Field"),
+        row("statement-peer-seen-without-a-checkpoint", "PEER_SEEN of nothing", Event::PeerSeen, &|s| *s = seen(s, 0), "Field"),
+        row("statement-peer-seen-of-two", "PEER_SEEN with two checkpoints", Event::PeerSeen, &|s| *s = seen(s, 2), "Field"),
+        row("statement-peer-seen-empty", "PEER_SEEN with an empty checkpoint", Event::PeerSeen, &|s| { *s = seen(s, 1); s.checkpoints[0].clear(); }, "Field"),
+        row("statement-peer-seen-over-the-limit", "PEER_SEEN with a checkpoint of 1025 bytes", Event::PeerSeen, &|s| { *s = seen(s, 0); s.checkpoints = vec![vec![b'x'; 1025].into()]; }, "Field"),
+        row("statement-fork-evidence-of-one", "FORK_EVIDENCE with one checkpoint", Event::ForkEvidence, &|s| *s = seen(s, 1), "Field"),
+        row("statement-fork-evidence-of-three", "FORK_EVIDENCE with three checkpoints", Event::ForkEvidence, &|s| *s = seen(s, 3), "Field"),
+        row("statement-accepted-with-a-checkpoint", "ACCEPTED with a checkpoint", Event::Accepted, &|s| s.checkpoints = vec![accepted().checkpoint], "Field"),
         row("statement-over-the-limit", "a statement of more than 16 KiB", Event::Stage, &|s| s.member_statement = vec![0; 16_384].into(), "TooLarge"),
     ]
 }

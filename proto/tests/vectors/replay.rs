@@ -8,7 +8,7 @@ use frex_proto::{
     join,
     keys::{CompanionKey, SealingPublicKey, SealingSecretKey, VerifyingKey},
     label,
-    log::{self, ANY_TIME_MS, Hash, LogVerifier, checkpoint},
+    log::{self, ANY_TIME_MS, AddCheckpoint, Hash, LogVerifier, checkpoint},
     receipt,
     roster::{Roster, TrustAnchor},
     sign::{self, BatchCache},
@@ -48,6 +48,8 @@ pub(crate) fn run(inputs: &Map<String, Value>) -> Outcome {
         "judge_roster" => judge_roster(&inputs),
         "succeed_roster" => succeed_roster(&inputs),
         "read_invitation" => read_invitation(&inputs),
+        "ask_witness" => ask_witness(&inputs),
+        "judge_witnessed" => judge_witnessed(&inputs),
         other => panic!("no such operation: {other}"),
     }
 }
@@ -381,6 +383,49 @@ fn succeed_roster(inputs: &Inputs<'_>) -> Outcome {
         .succeeds(&held)
         .map_err(|error| name(error.fault))?;
     Ok(Some(if newer { "newer" } else { "same" }.to_owned()))
+}
+
+/// What a witness that holds this head of the log makes of a request. Spec: WIT-4.
+fn ask_witness(inputs: &Inputs<'_>) -> Outcome {
+    let log = inputs.log()?;
+    let asked = AddCheckpoint::parse(&inputs.bytes("body")).map_err(name)?;
+    let head = checkpoint::parse_and_verify(&asked.checkpoint, &log, ANY_TIME_MS)
+        .map_err(|error| format!("Checkpoint({error:?})"))?;
+    let (held_size, held_root) = (inputs.number("held_size"), inputs.hash("held_root"));
+    if head.size == held_size && head.root != held_root {
+        return Err("Forked".to_owned());
+    }
+    if asked.old_size != held_size {
+        return Err("Held".to_owned());
+    }
+    log::verify_consistency(held_size, &held_root, head.size, &head.root, &asked.proof)
+        .map_err(|error| format!("Proof({error:?})"))?;
+    Ok(Some(format!("{} {}", head.size, hex::encode(head.root))))
+}
+
+/// What a checkpoint is under a roster, and who cosigned it when. Spec: WIT-1, WIT-2.
+fn judge_witnessed(inputs: &Inputs<'_>) -> Outcome {
+    let roster = roster_in(inputs, "bundle")?;
+    let (node, note) = (inputs.text("node"), inputs.text("checkpoint").as_bytes());
+    let log = roster.log_verifier(node).expect("a listed node");
+    checkpoint::parse_and_verify(note, &log, ANY_TIME_MS)
+        .map_err(|error| format!("Checkpoint({error:?})"))?;
+    let Some(policy) = roster.witness_policy(node) else {
+        return Ok(Some("not witnessed here".to_owned()));
+    };
+    let found = policy.cosignatures(note).map_err(name)?;
+    let verdict = if policy.is_met(&found) {
+        "final"
+    } else {
+        "provisional"
+    };
+    let mut said = vec![verdict.to_owned()];
+    said.extend(
+        found
+            .iter()
+            .map(|one| format!("{} {}", one.witness, one.time_s)),
+    );
+    Ok(Some(said.join(" ")))
 }
 
 fn roster_in(inputs: &Inputs<'_>, field: &str) -> Result<Roster, String> {

@@ -15,6 +15,7 @@ use prost::Message;
 mod companions;
 mod log_keys;
 mod succession;
+mod witnessing;
 
 use crate::{
     Vector,
@@ -32,6 +33,7 @@ pub(crate) fn make() -> Vec<Vector> {
     vectors.extend(succession::make());
     vectors.extend(companions::make());
     vectors.extend(log_keys::make());
+    vectors.extend(witnessing::make());
     vectors
 }
 

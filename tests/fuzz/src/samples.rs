@@ -14,7 +14,10 @@ use frex_proto::{
     envelope::{self, Core, Draft, ForwardDraft, Opened, SignedEnvelope},
     id::MessageId,
     keys::{SealingSecretKey, SigningKey},
-    log::{self, checkpoint, Checkpoint, Frontier, Leaf, LogVerifier},
+    log::{
+        self, checkpoint, cosignature, witness, AddCheckpoint, Checkpoint, Frontier, Leaf,
+        LogVerifier,
+    },
     receipt,
     roster::{
         build::{self, CardDraft},
@@ -116,6 +119,7 @@ fn of(target: &str) -> Vec<Vec<u8>> {
             vkey().into_bytes(),
             head_text(),
         ],
+        "add_checkpoint" => witness_requests(),
         "leaf" => vec![receipt().leaf.to_vec()],
         "roster" => vec![federation().bundle.to_vec()],
         "member_card" => vec![card()],
@@ -254,6 +258,24 @@ fn receipt() -> v1::Receipt {
     };
     let signed = checkpoint::sign(&head, &log_key()).expect("a small tree");
     receipt::build(statement, &[9; 32], &leaf, 1, &[other], signed)
+}
+
+/// A checkpoint that the log signed.
+pub fn checkpoint() -> Bytes {
+    receipt().checkpoint
+}
+
+/// What a log asks of a witness, and the line that the witness answers.
+fn witness_requests() -> Vec<Vec<u8>> {
+    let asked = AddCheckpoint {
+        old_size: 1,
+        proof: vec![[10; 32]],
+        checkpoint: checkpoint(),
+    };
+    let name = log::witness_name(FEDERATION, "b", 1);
+    let cosigned = cosignature::cosign(&checkpoint(), &name, &author(), NOW_MS / 1000);
+    let line = witness::last_line(&cosigned.expect("a checkpoint")).expect("a line");
+    vec![asked.to_body().to_vec(), line.to_vec()]
 }
 
 fn proof_text() -> String {

@@ -16,7 +16,7 @@ use frex_node::{
 use frex_proto::{
     attachment::{clean_file_name, Hashes, Held, Listed, Opener},
     envelope, label,
-    log::{checkpoint, tile, Checkpoint, Leaf, LogVerifier, SignedNote},
+    log::{checkpoint, tile, witness, AddCheckpoint, Checkpoint, Leaf, LogVerifier, SignedNote},
     receipt,
     roster::{Card, Peer, Roster, TrustAnchor},
     session,
@@ -49,6 +49,7 @@ pub const ALL: &[(&str, Target)] = &[
     ("statement", statement),
     ("tlog_proof", tlog_proof),
     ("checkpoint", checkpoint),
+    ("add_checkpoint", add_checkpoint),
     ("leaf", leaf),
     ("roster", roster),
     ("member_card", member_card),
@@ -213,6 +214,16 @@ fn checkpoint(data: &[u8]) -> bool {
     };
     let head = Checkpoint::parse_text(text).inspect(|head| assert_eq!(head.text(), text));
     verified || head.is_ok() || LogVerifier::from_vkey(text).is_ok()
+}
+
+fn add_checkpoint(data: &[u8]) -> bool {
+    let Ok(asked) = AddCheckpoint::parse(data) else {
+        // What a witness answers is bytes of a peer too.
+        let joined = witness::with_line(&samples::checkpoint(), data);
+        return joined.is_ok_and(|joined| witness::bare(&joined, &log()).is_ok());
+    };
+    assert_eq!(asked.to_body(), data);
+    witness::bare(&asked.checkpoint, &log()).is_ok()
 }
 
 fn leaf(data: &[u8]) -> bool {

@@ -1,0 +1,69 @@
+"""Witnesses of a log. Chapter WIT. Needs nothing but Python."""
+
+import ed25519
+import tlog
+from refused import Refused, inside, require
+
+BODY_BYTES_MAX = 16 * 1024
+
+
+def parse_request(body):
+    """Old size, hashes and checkpoint of what a log asks. WIT-3."""
+    require(len(body) <= BODY_BYTES_MAX, "TooLarge")
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as cause:
+        raise Refused("Shape") from cause
+    head, divider, checkpoint = body.partition(b"\n\n")
+    require(divider, "Shape")
+    first, *lines = head.decode("utf-8").split("\n")
+    require(first.startswith("old "), "Shape")
+    old = first[len("old ") :]
+    require(tlog.DECIMAL.fullmatch(old) and int(old) <= tlog.SIZE_MAX, "Shape")
+    hashes = []
+    for line in lines:
+        require(len(hashes) < tlog.PROOF_HASHES_MAX, "TooLong")
+        try:
+            hashes.append(tlog.from_base64(line))
+        except ValueError as cause:
+            raise Refused("Shape") from cause
+        require(len(hashes[-1]) == 32, "Shape")
+    return int(old), hashes, checkpoint
+
+
+def judge_request(body, origin, key, held_size, held_root):
+    """Size and root that a witness may cosign after those that it holds. WIT-4, WIT-6, WIT-10."""
+    old, hashes, checkpoint = parse_request(body)
+    with inside("Checkpoint"):
+        size, root = tlog.verify_checkpoint(checkpoint, origin, [(key, 0)])
+    require(size != held_size or root == held_root, "Forked")
+    require(old == held_size, "Held")
+    with inside("Proof"):
+        tlog.verify_consistency(held_size, held_root, size, root, hashes)
+    return size, root
+
+
+def cosignatures(checkpoint, witnesses):
+    """Names and times of those of `witnesses` who have cosigned. LOG-10, WIT-1."""
+    text, lines = tlog.parse_note(checkpoint)
+    found = []
+    for name, key in witnesses:
+        known = name, tlog.note_key_id(name, 4, key)
+        theirs = [signature for line, key_id, signature in lines if (line, key_id) == known]
+        require(len(theirs) <= 1, "Repeated")
+        if theirs:
+            time_s = int.from_bytes(theirs[0][:8], "big")
+            require(len(theirs[0]) >= 8 and time_s < 2**63, "BadSignature")
+            message = f"cosignature/v1\ntime {time_s}\n{text}".encode()
+            require(ed25519.verify(key, message, theirs[0][8:]), "BadSignature")
+            found.append((name, time_s))
+    return found
+
+
+def judge(checkpoint, witnesses):
+    """What a checkpoint is, and who cosigned it; `witnesses` as a roster gives them. WIT-2."""
+    if witnesses is None:
+        return "not witnessed here", []
+    listed, quorum = witnesses
+    found = cosignatures(checkpoint, listed)
+    return "final" if len(found) >= quorum else "provisional", found
