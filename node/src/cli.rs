@@ -412,6 +412,9 @@ pub struct ReceiptVerifyArgs {
     /// The envelope that the receipt must be about
     #[arg(long, value_name = "ID")]
     pub envelope: Option<String>,
+    /// Take only what is final: cosigned by as many witnesses as the roster asks for
+    #[arg(long = "final", conflicts_with = "vkey")]
+    pub finals: bool,
     /// Take roster and root from this member's folder
     #[arg(long, value_name = "DIR", env = "FREX_DIR", default_value = ".")]
     pub dir: PathBuf,
@@ -428,6 +431,9 @@ pub struct ReceiptFetchArgs {
     /// Wait until so many recipients have opened it
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub opened: usize,
+    /// Wait until every receipt is final: as many witnesses have cosigned as the roster asks for
+    #[arg(long = "final")]
+    pub finals: bool,
     /// How long to wait for that
     #[arg(long, default_value = "10s", value_name = "DURATION")]
     pub wait: Span,

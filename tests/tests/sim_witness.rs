@@ -106,7 +106,9 @@ async fn until_final(client: &Client, receipt: &ProvenReceipt) -> (ProvenReceipt
 }
 
 fn cosigners(scene: &Scene, proven: &ProvenReceipt) -> usize {
-    let roster = scene.federation.roster(scene.environment(LOG).clock.now_ms());
+    let roster = scene
+        .federation
+        .roster(scene.environment(LOG).clock.now_ms());
     match roster.finality(proven.node(), &proven.receipt.checkpoint) {
         Ok(Finality::Final(cosignatures)) => cosignatures.len(),
         other => panic!("{other:?}"),

@@ -215,14 +215,18 @@ pub fn keep_receipt(folder: &Path, proven: &ProvenReceipt) -> Result<PathBuf, Fa
         return Ok(path);
     }
     files::replace(&folder.join(format!("{name}.leaf")), &receipt.leaf)?;
-    let verified = &proven.verified;
-    let log = LogVerifier::new(verified.checkpoint.origin.clone(), verified.log_key.clone());
-    files::replace(
-        &folder.join(format!("{name}.vkey")),
-        format!("{}\n", log.vkey()).as_bytes(),
-    )?;
+    let vkey = folder.join(format!("{name}.vkey"));
+    files::replace(&vkey, vkey_text(proven).as_bytes())?;
     files::replace(&path, text.as_bytes())?;
     Ok(path)
+}
+
+/// The verifier key of the log key that signed the checkpoint, as a file.
+#[must_use]
+pub fn vkey_text(proven: &ProvenReceipt) -> String {
+    let verified = &proven.verified;
+    let log = LogVerifier::new(verified.checkpoint.origin.clone(), verified.log_key.clone());
+    format!("{}\n", log.vkey())
 }
 
 /// Whether the receipt kept in this file is about another envelope than `statement`.

@@ -10,6 +10,7 @@ use super::{
 };
 
 pub mod fetch;
+pub mod finality;
 pub mod list;
 pub mod verify;
 

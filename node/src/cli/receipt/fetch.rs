@@ -12,6 +12,7 @@ use prost::Message;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
+use super::finality;
 use crate::cli::{
     ReceiptFetchArgs, ended,
     failure::{Done, Failure, OrFail, PARTIAL},
@@ -74,6 +75,12 @@ impl Fetched {
             .collect()
     }
 
+    /// Whether a receipt waits for its witnesses.
+    fn is_provisional(&self) -> bool {
+        let mut rows = self.rows.iter();
+        rows.any(|row| row["finality"] == finality::PROVISIONAL)
+    }
+
     fn print(&self, message: MessageId, given_up: &[Value], json: bool) {
         if json {
             return output::document(json!({
@@ -81,14 +88,15 @@ impl Fetched {
                 "unproven": self.unproven, "key_retired": self.retired, "given_up": given_up,
             }));
         }
-        let mut table = output::table(&["TIME", "NODE", "WHAT", "FILE"]);
+        let mut table = output::table(&["TIME", "NODE", "WHAT", "WITNESSED", "FILE"]);
         for row in &self.rows {
             let text = |field: &str| output::clean(row[field].as_str().unwrap_or_default());
             let what = match row["outcome"].is_string() {
                 true => format!("{} {}", text("event"), text("outcome")),
                 false => text("event"),
             };
-            table.add_row([text("time"), text("node"), what, text("file")]);
+            let finality = text("finality");
+            table.add_row([text("time"), text("node"), what, finality, text("file")]);
         }
         output::print_table(&table);
         for row in given_up {
@@ -110,6 +118,7 @@ pub fn fetch(args: &ReceiptFetchArgs, json: bool) -> Done {
             let fetched = ask(&client, message, &folder, &roster).await?;
             // A node that was given up opens nothing any more.
             let over = fetched.opened.len() >= args.opened || !fetched.given_up.is_empty();
+            let over = over && !(args.finals && fetched.is_provisional());
             if over || Instant::now() >= deadline {
                 client.close().await;
                 return Ok::<_, Failure>(fetched);
@@ -137,10 +146,10 @@ pub fn fetch(args: &ReceiptFetchArgs, json: bool) -> Done {
             ),
         ));
     }
-    Ok(if fetched.opened.len() >= args.opened {
-        0
-    } else {
-        PARTIAL
+    let lacks = args.finals && fetched.is_provisional();
+    Ok(match fetched.opened.len() >= args.opened && !lacks {
+        true => 0,
+        false => PARTIAL,
     })
 }
 
@@ -194,6 +203,7 @@ async fn ask(
             continue;
         };
         let path = member::keep_receipt(folder, &proven)?;
+        let finality = finality::make_final(client, &proven, &path).await?;
         let statement = v1::Statement::decode(proven.receipt.statement.clone()).unwrap_or_default();
         if let Some(stage) = proven
             .stage
@@ -210,7 +220,7 @@ async fn ask(
             "node": statement.node, "file": path,
             "index": proven.receipt.index, "time": rfc3339(proven.verified.time_ms),
             "recipients": statement.recipients,
-            "member": stated,
+            "member": stated, "finality": finality,
         }));
     }
     Ok(fetched)

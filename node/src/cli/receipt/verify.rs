@@ -8,13 +8,14 @@ use frex_proto::{
     id::EnvelopeId,
     log::{CheckpointError, Leaf, LogVerifier, NoteError},
     receipt::{self, Check, Outcome, ReceiptError},
-    roster::TrustAnchor,
+    roster::{Finality, Roster, TrustAnchor},
     sign::SignError,
     v1::{self, Event},
 };
 use prost::Message;
 use serde_json::{Value, json};
 
+use super::finality;
 use crate::cli::{
     ReceiptVerifyArgs,
     failure::{Done, Failure, OrCode, OrFail},
@@ -38,6 +39,8 @@ const UNKNOWN_SIGNER: Outcome = Outcome::Fails(ReceiptError::Checkpoint(Checkpoi
     NoteError::Unsigned,
 )));
 
+const WITNESSED: &str = "head is cosigned by witnesses";
+
 /// A check: its name, its outcome, and why it failed.
 type Row = (String, &'static str, Option<String>);
 
@@ -50,6 +53,8 @@ struct Finding {
     /// later roster lists.
     after_roster: bool,
     summary: Option<Value>,
+    /// Whether it is final, and who cosigned.
+    finality: Value,
 }
 
 /// Verifies receipts.
@@ -63,7 +68,7 @@ pub fn verify(args: &ReceiptVerifyArgs, json: bool) -> Done {
         .or_code(WireCode::BadInput, "--envelope takes 64 hexadecimal digits")?;
     let mut findings = Vec::new();
     for file in &args.files {
-        findings.push(examine(file, &trust, envelope)?);
+        findings.push(examine(file, &trust, envelope, args.finals)?);
     }
     let failed = findings.iter().filter(|finding| !finding.verified).count();
     if json {
@@ -134,13 +139,19 @@ fn trust(args: &ReceiptVerifyArgs) -> Result<Trust, Failure> {
     })
 }
 
-fn examine(file: &Path, trust: &Trust, envelope: Option<EnvelopeId>) -> Result<Finding, Failure> {
+fn examine(
+    file: &Path,
+    trust: &Trust,
+    envelope: Option<EnvelopeId>,
+    finals: bool,
+) -> Result<Finding, Failure> {
     let mut finding = Finding {
         file: file.display().to_string(),
         checks: Vec::new(),
         verified: false,
         after_roster: false,
         summary: None,
+        finality: Value::Null,
     };
     let receipt = match super::read(file) {
         Err(failure) if failure.code() == WireCode::BadReceipt => {
@@ -177,6 +188,11 @@ fn examine(file: &Path, trust: &Trust, envelope: Option<EnvelopeId>) -> Result<F
     let checks = receipt::checks(&receipt, &log, envelope);
     finding.checks.extend(checks.iter().map(check_row));
     finding.after_roster &= checks.iter().any(|check| check.outcome == UNKNOWN_SIGNER);
+    if let Some(judged) = &judged {
+        let (row, finality) = witnessed_row(&receipt, &judged.roster, finals);
+        finding.checks.extend(row);
+        finding.finality = finality;
+    }
     let verified = receipt::verify(&receipt, &log, envelope).is_ok();
     if let Ok(statement) = v1::Statement::decode(receipt.statement.clone()) {
         if statement.event() == Event::Stage {
@@ -186,7 +202,7 @@ fn examine(file: &Path, trust: &Trust, envelope: Option<EnvelopeId>) -> Result<F
         }
         finding.summary = Some(summarise(&statement, &receipt, time_ms));
     }
-    let holds = |row: &Row| matches!(row.1, "ok" | "not checked");
+    let holds = |row: &Row| matches!(row.1, "ok" | "not checked" | finality::PROVISIONAL);
     finding.verified = verified && finding.checks.iter().all(holds);
     Ok(finding)
 }
@@ -214,6 +230,38 @@ impl Finding {
 
     fn fail(&mut self, name: &str, why: String) {
         self.checks.push((name.to_owned(), "failed", Some(why)));
+    }
+}
+
+/// Whether enough witnesses have cosigned; no row where the roster names none, unless it is asked for.
+fn witnessed_row(receipt: &v1::Receipt, roster: &Roster, finals: bool) -> (Option<Row>, Value) {
+    let wrong = |why: String| Some((WITNESSED.to_owned(), "failed", Some(why)));
+    match finality::of(roster, receipt) {
+        Err(error) => (wrong(error.to_string()), Value::Null),
+        Ok(Finality::Unwitnessed) if finals => {
+            let why = "the roster names no witnesses, so nothing is final";
+            (wrong(why.to_owned()), Value::Null)
+        }
+        Ok(Finality::Unwitnessed) => (None, Value::Null),
+        Ok(finality) => {
+            let row = match &finality {
+                Finality::Provisional(cosigned, quorum) if finals => wrong(format!(
+                    "{} of {quorum} witnesses have cosigned; a final one comes with: frex receipt fetch MESSAGE --final",
+                    cosigned.len()
+                )),
+                Finality::Provisional(cosigned, quorum) => Some((
+                    format!("{WITNESSED}: {} of {quorum}", cosigned.len()),
+                    finality::PROVISIONAL,
+                    None,
+                )),
+                Finality::Final(cosigned) => {
+                    let names = finality::witnesses(cosigned).join(", ");
+                    Some((format!("{WITNESSED}: {names}"), "ok", None))
+                }
+                Finality::Unwitnessed => None,
+            };
+            (row, finality::describe(&finality))
+        }
     }
 }
 
@@ -269,6 +317,7 @@ fn to_json(finding: &Finding) -> Value {
         .collect();
     json!({
         "file": finding.file, "verified": finding.verified, "checks": checks,
+        "finality": finding.verified.then_some(&finding.finality),
         // What an unverified receipt says is not repeated as if it were so.
         "receipt": finding.verified.then_some(finding.summary.as_ref()).flatten(),
     })
@@ -296,7 +345,9 @@ fn print(finding: &Finding) {
                 text("envelope")
             ));
         }
-        output::data(format_args!("  {}", output::good("VERIFIED")));
+        let finality = finding.finality["state"].as_str();
+        let finality = finality.map_or_else(String::new, |word| format!(", {word}"));
+        output::data(format_args!("  {}{finality}", output::good("VERIFIED")));
         return;
     }
     let code = WireCode::BadReceipt;
