@@ -23,6 +23,7 @@ use frex_proto::{
 use crate::{delivery::dial, shared::Shared};
 
 pub mod ask;
+pub mod evidence;
 pub mod judge;
 pub mod seen;
 

@@ -101,6 +101,7 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Log(LogCommand::Prove(args)) => log::prove(&args, json),
         Command::Log(LogCommand::Verify(args)) => log::verify::verify(&args.dir, json),
         Command::Log(LogCommand::Export(args)) => log::export(&args, json),
+        Command::Log(LogCommand::Evidence(args)) => log::evidence::evidence(&args.dir, json),
         Command::Status(args) => status::status(&args.dir, json),
         Command::Doctor(args) => doctor::examine::doctor(&args, json),
         Command::Fsck(args) => fsck::fsck(&args, json),

@@ -29,6 +29,7 @@ use crate::{
     home::{CONFIG_FILE, LOG_DIR, NodeHome, NodeHomeError},
 };
 
+pub mod evidence;
 pub mod verify;
 
 /// `frex log …`.
@@ -40,6 +41,8 @@ pub enum LogCommand {
     Prove(LogProveArgs),
     /// Check that the published files make the tree that the log signed
     Verify(DirArgs),
+    /// Show what logs have signed against themselves
+    Evidence(DirArgs),
     /// Copy the published log with its verifier key for others to check
     Export(LogExportArgs),
 }

@@ -53,7 +53,7 @@ pub(super) async fn proof(
         return own_proof(shared, request, writer);
     }
     if role != v1::PeerRole::Client {
-        return Err(Refused(WireCode::WrongRole));
+        return Err(Refused(WireCode::WrongNode));
     }
     let asked = v1::GetProof {
         node: String::new(),

@@ -112,12 +112,7 @@ pub(super) async fn start(
         let here = status::log_size(&shared);
         return Err(StartError::RolledBack { seen, here });
     }
-    tasks.spawn(listen::accept(shared.clone(), greeter.clone()));
-    tasks.spawn(delivery::run(shared.clone()));
-    tasks.spawn(keep::run(shared.clone()));
-    tasks.spawn(trust::log_changes(shared.clone()));
-    tasks.spawn(ask::run(shared.clone(), fail.clone()));
-    tasks.spawn(own_keys::watch(shared.clone(), log_key_end, fail));
+    run(&shared, greeter, (log_key_end, fail), &mut tasks);
     Ok(Node {
         shared,
         stop,
@@ -125,6 +120,21 @@ pub(super) async fn start(
         tasks,
         threads,
     })
+}
+
+/// Begins everything that goes on until the node stops.
+fn run(
+    shared: &Arc<Shared>,
+    greeter: Greeter,
+    (log_key_end, fail): (watch::Sender<Option<u64>>, watch::Sender<Option<WireCode>>),
+    tasks: &mut JoinSet<()>,
+) {
+    tasks.spawn(listen::accept(shared.clone(), greeter));
+    tasks.spawn(delivery::run(shared.clone()));
+    tasks.spawn(keep::run(shared.clone()));
+    tasks.spawn(trust::log_changes(shared.clone()));
+    tasks.spawn(ask::run(shared.clone(), fail.clone()));
+    tasks.spawn(own_keys::watch(shared.clone(), log_key_end, fail));
 }
 
 /// Runs sequencer and publisher, on threads of their own unless everything runs in one.

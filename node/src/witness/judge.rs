@@ -13,7 +13,7 @@ use frex_proto::{
     v1::answer::Answer,
 };
 
-use super::{Witness, of_log};
+use super::{Witness, evidence, of_log};
 use crate::{
     ledger::{Entry, Outcome, SeenEntry, records::SeenLog},
     shared::Shared,
@@ -30,6 +30,9 @@ pub async fn add_checkpoint(shared: &Shared, node: &str, body: &[u8]) -> Result<
     let log = roster.log_verifier(node).ok_or(WireCode::NotTrusted)?;
     let head = verified(&asked, &log, shared.now_ms())?;
     let before = seen(shared, &head.origin)?;
+    if let Some(fork) = before.as_ref().filter(|seen| !seen.contradicts.is_empty()) {
+        return Err(forked(shared, fork));
+    }
     let known = known(before.as_ref())?;
     let holds = || {
         of_log(
@@ -49,7 +52,7 @@ pub async fn add_checkpoint(shared: &Shared, node: &str, body: &[u8]) -> Result<
         let entry = SeenEntry {
             known,
             head: head.clone(),
-            checkpoint: bare(&asked.checkpoint, &head.origin)?,
+            checkpoint: bare(&asked.checkpoint, &log)?,
             contradicts,
         };
         match shared.ledger.record(Entry::Seen(entry)).await {
@@ -61,7 +64,8 @@ pub async fn add_checkpoint(shared: &Shared, node: &str, body: &[u8]) -> Result<
             Outcome::Failed(code) => return Err(code),
             _ if contradicts => {
                 tracing::error!(%node, size = head.size, "a log has signed two histories");
-                return Err(WireCode::Forked);
+                let fork = seen(shared, &head.origin)?;
+                return Err(forked(shared, &fork.unwrap_or_default()));
             }
             _ => {}
         }
@@ -98,7 +102,6 @@ fn verified(asked: &AddCheckpoint, log: &LogVerifier, now_ms: u64) -> Result<Che
     let just_now_ms = now_ms.saturating_sub(limits::CLOCK_SKEW_MS_MAX);
     checkpoint::parse_and_verify(&asked.checkpoint, log, just_now_ms).map_err(|error| match error {
         CheckpointError::Origin => WireCode::WrongSender,
-        CheckpointError::KeyEnded => WireCode::KeyEnded,
         _ => WireCode::BadSignature,
     })
 }
@@ -108,20 +111,25 @@ fn seen(shared: &Shared, origin: &str) -> Result<Option<SeenLog>, WireCode> {
     seen.map_err(|error| WireCode::from(&error))
 }
 
+/// Keeps the evidence where people find it; the journal has it in any case.
+fn forked(shared: &Shared, fork: &SeenLog) -> WireCode {
+    if let Err(error) = evidence::keep(shared, fork) {
+        tracing::error!(%error, "the evidence of a fork is in the journal and nowhere else");
+    }
+    WireCode::Forked
+}
+
 /// Size and root of what was seen of a log.
 fn known(seen: Option<&SeenLog>) -> Result<(u64, Hash), WireCode> {
     let Some(seen) = seen else {
         return Ok((0, log::empty_root()));
     };
-    if !seen.contradicts.is_empty() {
-        return Err(WireCode::Forked);
-    }
     let root = seen.root.as_ref().try_into();
     Ok((seen.size, root.map_err(|_| WireCode::StorageFailed)?))
 }
 
-fn bare(checkpoint: &[u8], origin: &str) -> Result<Bytes, WireCode> {
-    let bare = witness::bare(checkpoint, origin).map_err(|_| WireCode::BadSignature)?;
+fn bare(checkpoint: &[u8], log: &LogVerifier) -> Result<Bytes, WireCode> {
+    let bare = witness::bare(checkpoint, log).map_err(|_| WireCode::BadSignature)?;
     match bare.len() <= limits::SEEN_CHECKPOINT_BYTES_MAX {
         true => Ok(bare),
         false => Err(WireCode::TooLarge),

@@ -1,26 +1,41 @@
-//! Whether rosters that contradict each other are kept here: somebody signed two of one version.
+//! Whether evidence is kept here: two rosters of one version, or two histories of one log.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use frex_client::{keys::ROOT_FILE, membership::store::EVIDENCE_DIR};
 use frex_proto::error::WireCode;
 
 use super::{Folder, Row};
+use crate::witness::evidence::CHECKPOINT;
 
 /// Evidence stays until people have looked at it and put it elsewhere. Spec: ROS-21, DIS-2.
 pub fn examine(folder: &Folder) -> Row {
     let check = folder.check("evidence");
     let evidence = folder.path.join(EVIDENCE_DIR);
-    let kept = match fs::read_dir(&evidence) {
-        Ok(entries) => entries.count(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+    let is_fork = |path: PathBuf| path.extension().is_some_and(|end| end == CHECKPOINT);
+    let (forks, kept) = match fs::read_dir(&evidence) {
+        Ok(entries) => {
+            let paths = entries.flatten().map(|entry| entry.path());
+            let (forks, kept): (Vec<PathBuf>, Vec<PathBuf>) =
+                paths.partition(|path| is_fork(path.clone()));
+            (forks.len(), kept.len())
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => (0, 0),
         Err(error) => {
             let mend = format!("Look at {}", evidence.display());
             return Row::fail(check, WireCode::Files, error.to_string(), mend);
         }
     };
+    if forks > 0 {
+        let found = "a log has signed two histories".to_owned();
+        let mend = format!(
+            "See which: frex log evidence {}; show the governance and other members, then move the files away",
+            folder.path.display()
+        );
+        return Row::fail(check, WireCode::Forked, found, mend);
+    }
     if kept == 0 {
-        return Row::ok(check, "no roster contradicted another one");
+        return Row::ok(check, "no roster and no log contradicted itself");
     }
     let found = format!(
         "{kept} rosters that contradict each other are in {}",
