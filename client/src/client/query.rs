@@ -159,7 +159,10 @@ impl Client {
     /// [`QueryError`]; a failed proof is evidence against the node.
     pub async fn prove_entry(&self, index: u64, leaf: &Hash) -> Result<LogHead, QueryError> {
         let log = self.home_log()?;
-        let request = v1::GetProof { index, size: 0 };
+        let request = v1::GetProof {
+            index,
+            ..v1::GetProof::default()
+        };
         let answer = self
             .ask_one(v1::request::Request::GetProof(request))
             .await?;
