@@ -47,6 +47,8 @@ pub struct NodeParts {
     pub tls_key: SigningKey,
     /// Signs its log.
     pub log_key: SigningKey,
+    /// Cosigns the logs of other nodes, if it has one.
+    pub witness_key: Option<SigningKey>,
     /// Who belongs to the federation.
     pub roster: RosterHandle,
     /// What every later roster is judged from.
