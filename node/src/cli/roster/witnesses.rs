@@ -204,3 +204,74 @@ fn wrong(what: &str, mend: &str) -> Failure {
     }
     Failure::new(WireCode::BadInput, what).advise(mend)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A roster of nodes `node.0`, `node.1` and so on, all with a witness key.
+    fn roster(nodes: usize) -> v1::Roster {
+        let node = |number| v1::Node {
+            id: format!("node.{number}"),
+            operator: format!("member.{number}"),
+            witness_key: Some(v1::PublicKey::default()),
+            ..v1::Node::default()
+        };
+        v1::Roster {
+            nodes: (0..nodes).map(node).collect(),
+            ..v1::Roster::default()
+        }
+    }
+
+    fn args(nodes: usize, quorum: u32) -> WitnessArgs {
+        WitnessArgs {
+            witnesses: (0..nodes).map(|number| format!("node.{number}")).collect(),
+            quorum: Some(quorum),
+        }
+    }
+
+    fn nothing() -> WitnessArgs {
+        WitnessArgs {
+            witnesses: Vec::new(),
+            quorum: None,
+        }
+    }
+
+    // CLI-32: also where the roster before names the witness, and a card of this command takes its
+    // key away.
+    #[test]
+    fn a_witness_without_a_key_is_refused_whoever_named_it() {
+        let mut listed = roster(3);
+        apply(&mut listed, &args(3, 2)).expect("they can");
+        apply(&mut listed, &nothing()).expect("nothing has changed");
+        listed.nodes[1].witness_key = None;
+        for asked in [nothing(), args(3, 2)] {
+            let refused = apply(&mut listed, &asked).expect_err("no key");
+            let refused = format!("{refused:?}");
+            assert!(refused.contains("node.1"), "{refused}");
+        }
+        apply(&mut listed, &args(1, 1)).expect_err("alone");
+        let none = ["none".to_owned()].into();
+        let ended = WitnessArgs {
+            witnesses: none,
+            quorum: None,
+        };
+        apply(&mut listed, &ended).expect("nobody need have a key");
+        assert_eq!(listed.witnessing, None);
+    }
+
+    // CLI-32: every quorum that can be met, and no other.
+    #[test]
+    fn a_quorum_is_met_also_without_the_logs_own_node() {
+        for nodes in 1..=limits::WITNESSES_MAX + 1 {
+            let most = u32::try_from(nodes - 1).expect("few");
+            let fits = |quorum| apply(&mut roster(nodes), &args(nodes, quorum)).is_ok();
+            let good: Vec<u32> = (0..=most + 2).filter(|quorum| fits(*quorum)).collect();
+            let due: Vec<u32> = match nodes <= limits::WITNESSES_MAX {
+                true => (1..=most).collect(),
+                false => Vec::new(),
+            };
+            assert_eq!(good, due, "{nodes}");
+        }
+    }
+}
