@@ -1,15 +1,16 @@
 //! A node's directory: settings, keys, roster, and the lock that keeps a second process out.
 //!
 //! ```text
-//! <dir>/frex.toml      settings
-//! <dir>/keys/tls.key   authenticates connections
-//! <dir>/keys/log.key   signs the log
-//! <dir>/root.frex      the pinned root of trust
-//! <dir>/roster.frex    the roster in force
-//! <dir>/journal/       the truth
-//! <dir>/index/         what follows from it
-//! <dir>/log/           the published log
-//! <dir>/lock           held while a process uses the directory
+//! <dir>/frex.toml          settings
+//! <dir>/keys/tls.key       authenticates connections
+//! <dir>/keys/log.key       signs the log
+//! <dir>/keys/witness.key   cosigns the logs of other nodes, if it is there
+//! <dir>/root.frex          the pinned root of trust
+//! <dir>/roster.frex        the roster in force
+//! <dir>/journal/           the truth
+//! <dir>/index/             what follows from it
+//! <dir>/log/               the published log
+//! <dir>/lock               held while a process uses the directory
 //! ```
 
 use std::{
@@ -49,6 +50,7 @@ pub const LOG_DIR: &str = "log";
 const LOCK_FILE: &str = "lock";
 const TLS_FILE: &str = "tls.key";
 const LOG_KEY_FILE: &str = "log.key";
+const WITNESS_KEY_FILE: &str = "witness.key";
 /// What the name of a credential begins with; the name of the file follows.
 const CREDENTIAL: &str = "frex-node-";
 const CONFIG_BYTES_MAX: u64 = 64 * 1024;
@@ -64,8 +66,21 @@ pub struct NodeHome {
     pub tls_key: SigningKey,
     /// Signs the log.
     pub log_key: SigningKey,
+    /// Cosigns the logs of other nodes; none in a folder that was made before there were witnesses.
+    pub witness_key: Option<SigningKey>,
     /// Who belongs to the federation.
     pub roster: Roster,
+}
+
+/// The keys of a node that is made now.
+#[derive(Debug)]
+pub struct NewNodeKeys {
+    /// Authenticates connections.
+    pub tls: NewKey,
+    /// Signs the log.
+    pub log: NewKey,
+    /// Cosigns the logs of other nodes.
+    pub witness: NewKey,
 }
 
 /// Keeps other processes out of a directory for as long as it lives, also when it is killed.
@@ -155,8 +170,7 @@ impl NodeHome {
     pub fn create(
         dir: &Path,
         config: &NodeConfig,
-        tls_key: &NewKey,
-        log_key: &NewKey,
+        new: &NewNodeKeys,
         passphrase: Option<&Passphrase>,
         rng: &mut dyn CryptoRng,
     ) -> Result<(), NodeHomeError> {
@@ -169,7 +183,11 @@ impl NodeHome {
         for folder in [KEYS_DIR, JOURNAL_DIR, INDEX_DIR, LOG_DIR] {
             file::create_private_dir(&dir.join(folder))?;
         }
-        for (name, key) in [(TLS_FILE, tls_key), (LOG_KEY_FILE, log_key)] {
+        for (name, key) in [
+            (TLS_FILE, &new.tls),
+            (LOG_KEY_FILE, &new.log),
+            (WITNESS_KEY_FILE, &new.witness),
+        ] {
             key.write(&keys.join(name), passphrase, rng)?;
         }
         Ok(file::write_new(&path, config.to_string().as_bytes())?)
@@ -190,11 +208,17 @@ impl NodeHome {
         for name in [TLS_FILE, LOG_KEY_FILE] {
             key_place(dir, name, &config, unlock)?.read()?;
         }
+        let witness = key_place(dir, WITNESS_KEY_FILE, &config, unlock)?;
+        let has_witness = unless_missing(witness.read())?.is_some();
         let roster = Self::roster(dir, now_ms)?;
         Ok(Self {
             dir: dir.to_owned(),
             tls_key: read(TLS_FILE)?,
             log_key: read(LOG_KEY_FILE)?,
+            witness_key: match has_witness {
+                true => Some(witness.read_signing_key(unlock)?),
+                false => None,
+            },
             config,
             roster,
         })
@@ -281,6 +305,14 @@ fn key_place(
     KeyPlace::find(&dir.join(KEYS_DIR), name, credentials, unlock)
 }
 
+/// A file that need not be there.
+fn unless_missing<T>(read: Result<T, KeyFileError>) -> Result<Option<T>, KeyFileError> {
+    match read {
+        Err(KeyFileError::Missing { .. }) => Ok(None),
+        other => other.map(Some),
+    }
+}
+
 fn read_trust(dir: &Path, path: &Path, bytes_max: usize) -> Result<Vec<u8>, NodeHomeError> {
     match file::read_capped(path, bytes_max as u64, "roster file") {
         Err(KeyFileError::Missing { .. }) => Err(NodeHomeError::NoRoster {
@@ -328,15 +360,14 @@ mod tests {
 
     fn make(dir: &Path, passphrase: Option<&Passphrase>) -> Result<(), NodeHomeError> {
         let mut rng = Random::seeded([3; 32]).rng();
-        let (tls, log) = keys();
-        let (tls, log) = (tls.into(), log.into());
+        let [tls, log, witness] = keys().map(NewKey::from);
+        let new = NewNodeKeys { tls, log, witness };
         let config = NodeConfig::new("node.fr");
-        NodeHome::create(dir, &config, &tls, &log, passphrase, &mut rng)
+        NodeHome::create(dir, &config, &new, passphrase, &mut rng)
     }
 
-    fn keys() -> (SigningKey, SigningKey) {
-        let key = |seed| SigningKey::from_seed(&[seed; 32]);
-        (key(1), key(2))
+    fn keys() -> [SigningKey; 3] {
+        [1, 2, 3].map(|seed| SigningKey::from_seed(&[seed; 32]))
     }
 
     fn code(error: NodeHomeError) -> WireCode {
@@ -381,7 +412,7 @@ mod tests {
         make(dir.path(), Some(&passphrase)).expect("an empty folder");
         let config = NodeConfig::new("node.fr");
         let public = NodeHome::log_public_key(dir.path(), &config, &Unlock::none());
-        assert_eq!(public.expect("stated"), Some(keys().1.verifying_key()));
+        assert_eq!(public.expect("stated"), Some(keys()[1].verifying_key()));
         let place = |unlock: &Unlock| {
             key_place(dir.path(), TLS_FILE, &config, unlock)?.read_signing_key(unlock)
         };
@@ -390,7 +421,7 @@ mod tests {
         assert_eq!(WireCode::from(sealed), WireCode::Sealed);
     }
 
-    // FIL-13: nothing is taken from the folder when the settings name the credentials.
+    // FIL-13, FIL-35: nothing is taken from the folder when the settings name the credentials.
     #[test]
     fn a_node_takes_its_keys_from_the_credentials_if_its_settings_say_so() {
         let (dir, given) = (tempfile::tempdir(), tempfile::tempdir());
@@ -404,16 +435,22 @@ mod tests {
         let open = |unlock: &Unlock| NodeHome::open(dir.path(), 1, unlock).expect_err("no roster");
         let error = open(&Unlock::none());
         assert!(error.to_string().contains("frex-node-tls.key"), "{error}");
-        for (name, key) in [
-            ("frex-node-tls.key", keys().0),
-            ("frex-node-log.key", keys().1),
-        ] {
+        let names = ["tls", "log"].map(|name| format!("frex-node-{name}.key"));
+        for (name, key) in names.iter().zip(keys()) {
             file::write_signing_key(&given.path().join(name), &key).expect("a new file");
         }
         let unlock = Unlock::none().with_credentials(Some(given.path().to_owned()));
         let error = open(&unlock);
-        // The keys are good: only the roster is missing.
+        // The keys are good, and a witness key need not be there: only the roster is missing.
         assert!(matches!(error, NodeHomeError::NoRoster { .. }), "{error}");
+        // One that is there is taken from the credentials too.
+        let witness = given.path().join("frex-node-witness.key");
+        file::write_new(&witness, b"no key").expect("a new file");
+        let error = open(&unlock);
+        assert!(
+            error.to_string().contains("frex-node-witness.key"),
+            "{error}"
+        );
     }
 
     // NOD-6

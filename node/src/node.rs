@@ -47,7 +47,7 @@ pub struct NodeParts {
     pub tls_key: SigningKey,
     /// Signs its log.
     pub log_key: SigningKey,
-    /// Cosigns other logs, if this node is a witness.
+    /// Cosigns the logs of other nodes, if it has one.
     pub witness_key: Option<SigningKey>,
     /// Who belongs to the federation.
     pub roster: RosterHandle,

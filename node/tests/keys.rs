@@ -31,7 +31,7 @@ fn encrypted_world() -> World {
     let world = World::new();
     passphrases(world.path());
     fs::write(world.path().join("note.txt"), "made up").expect("own file");
-    for (place, count) in [("gov", 6), ("fr", 5), ("es", 5)] {
+    for (place, count) in [("gov", 6), ("fr", 6), ("es", 6)] {
         let done = json(world.path(), &format!("key encrypt {place} {GIVEN}"), 0);
         assert_eq!(
             done["changed"].as_array().map(Vec::len),
@@ -66,7 +66,7 @@ fn assert_closed(dir: &Path, count: usize) {
 #[test]
 fn everything_works_with_encrypted_keys() {
     let world = encrypted_world();
-    assert_closed(world.path(), 16);
+    assert_closed(world.path(), 18);
     let trust = "--root gov/root.frex --previous roster.frex";
     let propose = format!("roster propose {trust} --out next.proposal");
     ok(world.path(), &propose);
@@ -123,15 +123,15 @@ fn keys_follow_one_another_under_a_passphrase() {
         let of = |state: &str| keys.iter().filter(|key| key["state"] == state).count();
         (of("next"), of("active"), of("retiring"))
     };
-    assert_eq!(states(6), (1, 5, 0));
+    assert_eq!(states(7), (1, 6, 0));
     let both = "--passphrase-fd 3 --new-passphrase-fd 4 3<secret 4<new";
     let changed = json(world.path(), &format!("key passphrase fr {both}"), 0);
-    assert_eq!(changed["changed"].as_array().map(Vec::len), Some(6));
+    assert_eq!(changed["changed"].as_array().map(Vec::len), Some(7));
     let new = "--passphrase-fd 3 3<new";
     let node = world.start(&format!("fr {new}"));
     let rotated = json(world.path(), &format!("key rotate tls fr {new}"), 0);
     assert_eq!(rotated["steps"][0]["step"], "found", "{rotated}");
-    assert_eq!(states(6), (0, 5, 1));
+    assert_eq!(states(7), (0, 6, 1));
     assert_eq!(node.stop(), Some(0));
 }
 
@@ -157,7 +157,7 @@ fn init_writes_encrypted_keys_and_says_how_to_give_a_passphrase() {
     passphrases(dir.path());
     let make = init("fr", "hotline.fr", &format!("127.0.0.1:{}", free_port()));
     let found = "federation init --name test gov";
-    for (line, place, count) in [(make.as_str(), "fr", 5), (found, "gov", 6)] {
+    for (line, place, count) in [(make.as_str(), "fr", 6), (found, "gov", 6)] {
         let text = refused(
             dir.path(),
             &format!("{line} --encrypt-keys"),
@@ -203,7 +203,7 @@ fn keys_are_listed_encrypted_moved_and_decrypted() {
     };
     let before = listed("fr");
     let keys = before["keys"].as_array().expect("a list");
-    assert_eq!(keys.len(), 5);
+    assert_eq!(keys.len(), 6);
     for key in keys {
         assert_eq!(
             (&key["encrypted"], &key["mode"]),

@@ -45,11 +45,11 @@ fn token(dir: &Path, label: &str) -> String {
     format!("--token {label} --module {module}")
 }
 
-/// Two members; identity, log and both connection keys of the first are in a token.
+/// Two members; all keys of the first that sign are in a token.
 fn world() -> World {
     World::with(|dir| {
         let token = token(dir, "hotline");
-        format!("{token} --token-keys identity,log,tls {PIN}")
+        format!("{token} --token-keys identity,log,witness,tls {PIN}")
     })
 }
 
@@ -64,7 +64,7 @@ fn member_and_node_with_their_keys_in_a_token_exchange_proven_reports() {
     let listed = json(world.path(), "key ls fr", 0);
     let keys = listed["keys"].as_array().expect("keys");
     let in_token = keys.iter().filter(|key| key["token"] == "hotline");
-    assert_eq!((keys.len(), in_token.count()), (5, 4));
+    assert_eq!((keys.len(), in_token.count()), (6, 5));
     for path in files_below(&world.path().join("fr")) {
         let text = String::from_utf8_lossy(&fs::read(&path).expect("own file")).into_owned();
         let secret = text.contains("PRIVATE KEY") || text.contains("4321\n");

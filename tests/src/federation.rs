@@ -49,6 +49,8 @@ pub struct NodeSeat {
     pub tls: SigningKey,
     /// Signs its log.
     pub log: SigningKey,
+    /// Cosigns the logs of others.
+    pub witness: SigningKey,
     /// Where it listens.
     pub address: SocketAddr,
 }
@@ -256,6 +258,7 @@ impl Federation {
             config,
             tls_key: seat.tls.clone(),
             log_key: seat.log.clone(),
+            witness_key: Some(seat.witness.clone()),
             execution: place.execution,
             metrics: Arc::new(Metrics::new()),
         }
@@ -286,6 +289,7 @@ fn seats(
         id: id.to_owned(),
         tls: SigningKey::generate(rng),
         log: SigningKey::generate(rng),
+        witness: SigningKey::generate(rng),
         address,
     });
     let member = MemberSeat {
@@ -295,9 +299,9 @@ fn seats(
         sealing: SealingSecretKey::generate(rng),
         home_node: organisation.node.err().unwrap_or(id).to_owned(),
     };
-    let (log_key, tls_keys, addresses) = match &node {
+    let (signers, tls_keys, addresses) = match &node {
         Some(node) => (
-            Some(node.log.verifying_key()),
+            Some((node.log.verifying_key(), node.witness.verifying_key())),
             vec![node.tls.verifying_key()],
             vec![node.address.to_string()],
         ),
@@ -313,10 +317,10 @@ fn seats(
         identity: &member.identity,
         client_tls: &[member.tls.verifying_key()],
         sealing: &[member.sealing.public()],
-        node: log_key.as_ref().map(|log_key| NodeDraft {
+        node: signers.as_ref().map(|(log_key, witness_key)| NodeDraft {
             id,
             log_key,
-            witness_key: None,
+            witness_key: Some(witness_key),
             tls_keys: &tls_keys,
             addresses: &addresses,
         }),

@@ -170,7 +170,11 @@ fn change_log_key(frex: &Frex, receiver: NodeProcess, wait_for_one: &dyn Fn()) -
     let receiver = frex.start(RECEIVER);
     assert_eq!(doctor(frex, RECEIVER, "node log key")["outcome"], "ok");
     let left: Vec<_> = fs::read_dir(&keys).unwrap().collect();
-    assert_eq!(left.len(), 3, "tls.key, log.key, rotation.toml: {left:?}");
+    assert_eq!(
+        left.len(),
+        4,
+        "tls.key, log.key, witness.key, rotation.toml: {left:?}"
+    );
     wait_for_one();
     receiver
 }

@@ -34,6 +34,8 @@ pub enum KeyUse {
     Tls,
     /// Signs a node's log.
     Log,
+    /// Cosigns the logs of other nodes.
+    Witness,
 }
 
 /// Where a key is in its life.
@@ -79,7 +81,13 @@ pub struct KeyFolder {
 
 impl KeyUse {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Identity, Self::Sealing, Self::Tls, Self::Log];
+    pub const ALL: [Self; 5] = [
+        Self::Identity,
+        Self::Sealing,
+        Self::Tls,
+        Self::Log,
+        Self::Witness,
+    ];
 
     /// The name, as files, settings and commands spell it.
     #[must_use]
@@ -89,6 +97,7 @@ impl KeyUse {
             Self::Sealing => "sealing",
             Self::Tls => "tls",
             Self::Log => "log",
+            Self::Witness => "witness",
         }
     }
 

@@ -542,7 +542,7 @@ fn get_proof(index: u64) -> v1::Request {
     v1::Request {
         request: Some(v1::request::Request::GetProof(v1::GetProof {
             index,
-            size: 0,
+            ..v1::GetProof::default()
         })),
     }
 }

@@ -19,6 +19,7 @@ mod log_key;
 mod reach;
 mod report;
 mod roster;
+mod witness_key;
 
 /// `frex doctor`.
 #[derive(Debug, Args)]
@@ -143,6 +144,14 @@ impl Kind {
         match self {
             Self::Member => &["identity.key", "sealing.key", "tls.key"],
             Self::Node => &["tls.key", "log.key"],
+        }
+    }
+
+    /// Keys that a folder may do without.
+    const fn optional_key_files(self) -> &'static [&'static str] {
+        match self {
+            Self::Member => &[],
+            Self::Node => &["witness.key"],
         }
     }
 

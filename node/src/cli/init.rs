@@ -26,15 +26,13 @@ use super::{
     files, fingerprint, member, output, passphrase,
     token::{self, TokenKey},
 };
-use crate::{config::NodeConfig, home::NodeHome};
+use crate::{
+    config::NodeConfig,
+    home::{NewNodeKeys, NodeHome},
+};
 
 /// Life of a member's document, after which its keys are no longer good.
 const DOCUMENT_LIFE_MS: u64 = 365 * 86_400_000;
-
-struct NodeKeys {
-    tls: NewKey,
-    log: NewKey,
-}
 
 struct Plan {
     node: String,
@@ -65,13 +63,11 @@ pub fn init(args: &InitArgs, json: bool) -> Done {
     if let Some(config) = &plan.config {
         let node_dir = args.dir.join("node");
         files::make_folder(&node_dir)?;
-        NodeHome::create(
-            &node_dir, config, &node.tls, &node.log, passphrase, &mut rng,
-        )
-        .or_fail("cannot make the node")?;
+        NodeHome::create(&node_dir, config, &node, passphrase, &mut rng)
+            .or_fail("cannot make the node")?;
     }
     files::write_new(&plan.card, &card(args, &plan, &keys, &node)?)?;
-    report(args, &plan, &keys, json);
+    report(args, &plan, (&keys, &node), json);
     Ok(0)
 }
 
@@ -132,9 +128,11 @@ fn check_before_writing(args: &InitArgs, plan: &Plan) -> Result<(), Failure> {
         identity: new_identity(args, &mut rng),
         ..MemberKeys::generate(&mut rng)
     };
-    let node = NodeKeys {
-        tls: SigningKey::generate(&mut rng).into(),
-        log: SigningKey::generate(&mut rng).into(),
+    let mut new = || SigningKey::generate(&mut rng).into();
+    let node = NewNodeKeys {
+        tls: new(),
+        log: new(),
+        witness: new(),
     };
     let card = card(args, plan, &keys, &node)?;
     Card::judge(&card, &args.federation, Clock::System.now_ms())
@@ -153,7 +151,7 @@ fn make_keys(
     args: &InitArgs,
     plan: &Plan,
     rng: &mut dyn CryptoRng,
-) -> Result<(NewMemberKeys, NodeKeys), Failure> {
+) -> Result<(NewMemberKeys, NewNodeKeys), Failure> {
     let address = args.token.address()?;
     let mut make = |kind: TokenKey, is_here: bool, label: String| {
         let wanted = is_here && args.token_keys.contains(&kind);
@@ -163,9 +161,10 @@ fn make_keys(
     let tls = make(TokenKey::Tls, true, format!("tls {member}"))?;
     // Of a node that is another's no key is made in the token.
     let is_here = plan.config.is_some();
-    let node = NodeKeys {
+    let node = NewNodeKeys {
         tls: make(TokenKey::Tls, is_here, format!("tls {node}"))?,
         log: make(TokenKey::Log, is_here, format!("log {node}"))?,
+        witness: make(TokenKey::Witness, is_here, format!("witness {node}"))?,
     };
     let identity = match args.post_quantum {
         true => new_identity(args, rng).into(),
@@ -196,17 +195,18 @@ fn card(
     args: &InitArgs,
     plan: &Plan,
     keys: &MemberKeys,
-    node: &NodeKeys,
+    node: &NewNodeKeys,
 ) -> Result<Bytes, Failure> {
     let now_ms = Clock::System.now_ms();
-    let (log_key, tls_keys) = (
+    let (log_key, witness_key) = (
         node.log.key().verifying_key(),
-        [node.tls.key().verifying_key()],
+        node.witness.key().verifying_key(),
     );
+    let tls_keys = [node.tls.key().verifying_key()];
     let node = plan.config.as_ref().map(|_| NodeDraft {
         id: &plan.node,
         log_key: &log_key,
-        witness_key: None,
+        witness_key: Some(&witness_key),
         tls_keys: &tls_keys,
         addresses: &plan.addresses,
     });
@@ -228,15 +228,17 @@ fn card(
     Ok(card.encode_to_vec().into())
 }
 
-fn report(args: &InitArgs, plan: &Plan, keys: &MemberKeys, json: bool) {
+fn report(args: &InitArgs, plan: &Plan, (keys, node): (&MemberKeys, &NewNodeKeys), json: bool) {
     let fingerprint = fingerprint::of_key(&keys.identity.verifying_key());
     let (dir, card) = (args.dir.display(), plan.card.display());
+    let witness = plan.config.as_ref().map(|_| node.witness.key().key_id());
     if json {
         return output::document(json!({
             "member": args.member, "federation": args.federation, "home_node": plan.node,
             "fingerprint": fingerprint, "card": plan.card, "dir": args.dir,
             "encrypted": args.encrypt_keys, "post_quantum": args.post_quantum, "token": args.token.token,
             "listen": plan.config.as_ref().map(|config| config.listen), "addresses": plan.addresses,
+            "witness_key": witness.map(|key| key.to_string()),
         }));
     }
     let keys = match args.encrypt_keys {
@@ -246,25 +248,12 @@ fn report(args: &InitArgs, plan: &Plan, keys: &MemberKeys, json: bool) {
     output::data(format_args!(
         "created      {dir}/member   {keys}, receipts, sent, inbox"
     ));
-    if let Some(config) = &plan.config {
-        output::data(format_args!(
-            "             {dir}/node     frex.toml, {keys}, empty log"
-        ));
-        let reached = plan.addresses.join(", ");
-        output::data(format_args!(
-            "node         {}   listens on udp {}   others reach it at {reached}",
-            plan.node, config.listen
-        ));
-        if config.listen.ip().is_loopback() {
-            output::message(
-                "note: only this machine can reach the node; for others give --listen and --address",
-            );
-        }
-    } else {
-        output::data(format_args!(
+    match &plan.config {
+        Some(config) => report_node(args, plan, config, (keys, &node.witness)),
+        None => output::data(format_args!(
             "node         {} of another organisation serves this member",
             plan.node
-        ));
+        )),
     }
     if let Some(token) = &args.token.token {
         let kinds = args
@@ -295,6 +284,33 @@ fn report(args: &InitArgs, plan: &Plan, keys: &MemberKeys, json: bool) {
     output::data(format_args!(
         "  frex roster install roster.frex --root root.frex {dir}"
     ));
+}
+
+fn report_node(
+    args: &InitArgs,
+    plan: &Plan,
+    config: &NodeConfig,
+    (keys, witness): (&str, &NewKey),
+) {
+    output::data(format_args!(
+        "             {}/node     frex.toml, {keys}, empty log",
+        args.dir.display()
+    ));
+    output::data(format_args!(
+        "node         {}   listens on udp {}   others reach it at {}",
+        plan.node,
+        config.listen,
+        plan.addresses.join(", ")
+    ));
+    output::data(format_args!(
+        "witness key  {}   cosigns other nodes' logs once the roster names this node",
+        witness.key().key_id()
+    ));
+    if config.listen.ip().is_loopback() {
+        output::message(
+            "note: only this machine can reach the node; for others give --listen and --address",
+        );
+    }
 }
 
 impl From<RoleArg> for MemberRole {

@@ -22,8 +22,10 @@ mod list;
 mod log;
 mod next;
 mod node_tls;
+mod own_node;
 pub mod rotate;
 mod token;
+mod witness;
 
 /// `frex key …`.
 #[derive(Debug, Subcommand)]

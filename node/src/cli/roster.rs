@@ -27,6 +27,7 @@ pub mod propose;
 pub mod show;
 pub mod sign;
 pub mod verify;
+mod witnesses;
 pub mod words;
 
 /// A proposal, the roster that it follows, and whom the reader trusts.

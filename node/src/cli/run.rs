@@ -58,6 +58,9 @@ pub fn run(args: &RunArgs, json: bool) -> Done {
         if NodeHome::take_up_log_key(&dir, now_ms, &unlock)? {
             tracing::info!("the roster lists the log's next key: it is in use now");
         }
+        if NodeHome::take_up_witness_key(&dir, now_ms, &unlock)? {
+            tracing::info!("the roster lists the next witness key: it is in use now");
+        }
         NodeHome::open(&dir, now_ms, &unlock)
     };
     let home = open().map_err(|error| not_ready(&args.dir, error))?;
@@ -95,7 +98,7 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
         config: home.config,
         tls_key: home.tls_key,
         log_key: home.log_key,
-        witness_key: None,
+        witness_key: home.witness_key,
         roster: RosterHandle::new(home.roster),
         anchor,
         execution: Execution::Threads,

@@ -37,6 +37,8 @@ pub enum TokenKey {
     Identity,
     /// Signs the node's log
     Log,
+    /// Cosigns the logs of other nodes
+    Witness,
     /// Both keys that authenticate connections; each connection then waits for the token
     Tls,
 }

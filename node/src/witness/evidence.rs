@@ -6,11 +6,7 @@ use std::{io, path::PathBuf};
 use frex_client::membership::store::EVIDENCE_DIR;
 use frex_proto::label;
 
-use crate::{
-    disk::{self, DiskFile as _},
-    ledger::records::SeenLog,
-    shared::Shared,
-};
+use crate::{disk, ledger::records::SeenLog, shared::Shared};
 
 /// What the names of these files end with.
 pub const CHECKPOINT: &str = "checkpoint";

@@ -358,7 +358,7 @@ fn roles() -> Vec<Row> {
         client("a proof beyond the log", NotFound, |_| {
             request(Request::GetProof(v1::GetProof {
                 index: 1 << 40,
-                size: 0,
+                ..v1::GetProof::default()
             }))
         }),
         client("consistency with a larger log", NotFound, |_| {

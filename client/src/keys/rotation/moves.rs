@@ -1,5 +1,7 @@
 //! The moves: each records what is to be, and then makes it so. Spec: FIL-15, FIL-16.
 
+use std::path::PathBuf;
+
 use frex_proto::id::KeyId;
 use rand_core::CryptoRng;
 
@@ -14,8 +16,9 @@ use crate::{
 };
 
 impl KeyFolder {
-    /// Keeps a new key as NEXT, encrypted if the one in use is. It does not return before the
-    /// key would survive a power failure; until then nobody may be told of it.
+    /// Keeps a new key as NEXT, encrypted if the one in use is; where there is none, if one of those
+    /// beside it is. It does not return before the key would survive a power failure; until then
+    /// nobody may be told of it.
     ///
     /// # Errors
     /// [`KeyFileError::Exists`] if there is one already, [`KeyFileError::Sealed`] without the
@@ -28,13 +31,12 @@ impl KeyFolder {
         rng: &mut dyn CryptoRng,
         now_ms: u64,
     ) -> Result<KeyRecord, KeyFileError> {
-        let active = self.dir.join(usage.active_file());
-        let passphrase = match KeyPlace::file(&active).read()?.is_encrypted() {
-            true => Some(unlock.passphrase().map_err(|source| KeyFileError::Sealed {
-                path: active,
-                source,
-            })?),
-            false => None,
+        let passphrase = match self.encrypted_beside(usage)? {
+            Some(path) => {
+                let sealed = |source| KeyFileError::Sealed { path, source };
+                Some(unlock.passphrase().map_err(sealed)?)
+            }
+            None => None,
         };
         let path = self.dir.join(usage.next_file());
         let text = file::text_of(&path, key, passphrase, rng)?;
@@ -69,14 +71,16 @@ impl KeyFolder {
         self.record_next(usage, key_id, now_ms).map(Some)
     }
 
-    /// NEXT becomes ACTIVE, and the key that was, `former`, is RETIRING until `until_ms`.
+    /// NEXT becomes ACTIVE, and the key that was, `former`, is RETIRING until `until_ms`. None was
+    /// before a folder's first witness key.
     ///
     /// # Errors
-    /// [`KeyFileError::Missing`] if there is no next key.
+    /// [`KeyFileError::Missing`] if there is no next key, [`KeyFileError::Exists`] if there is a
+    /// key in use that was not named.
     pub fn promote(
         &mut self,
         usage: KeyUse,
-        former: KeyId,
+        former: impl Into<Option<KeyId>>,
         now_ms: u64,
         until_ms: u64,
     ) -> Result<(), KeyFileError> {
@@ -133,16 +137,19 @@ impl KeyFolder {
     pub(super) fn record_promotion(
         &mut self,
         usage: KeyUse,
-        former: KeyId,
+        former: impl Into<Option<KeyId>>,
         now_ms: u64,
         until_ms: u64,
     ) -> Result<(), KeyFileError> {
+        let former = former.into();
         let missing = || KeyFileError::Missing {
             path: self.dir.join(usage.next_file()),
         };
         let next = self.next(usage).ok_or_else(missing)?.key_id;
-        if self.has(&usage.retiring_file(former)) {
-            let path = self.dir.join(usage.retiring_file(former));
+        // Nothing may lie where the key in use goes, be it aside or away.
+        let free = former.map_or(usage.active_file(), |former| usage.retiring_file(former));
+        if self.has(&free) {
+            let path = self.dir.join(free);
             return Err(KeyFileError::Exists { path });
         }
         // A key that was in use before anything was recorded comes into the record now.
@@ -154,14 +161,33 @@ impl KeyFolder {
                 record.since_ms = now_ms;
             }
         }
-        self.records.push(KeyRecord {
+        self.records.extend(former.map(|key_id| KeyRecord {
             usage,
             state: KeyState::Retiring,
-            key_id: former,
+            key_id,
             since_ms: now_ms,
             until_ms: Some(until_ms),
-        });
+        }));
         self.write()
+    }
+
+    /// The file of a key that is encrypted, as a new one then must be too.
+    fn encrypted_beside(&self, usage: KeyUse) -> Result<Option<PathBuf>, KeyFileError> {
+        let models: Vec<String> = match usage {
+            KeyUse::Witness if !self.has(&usage.active_file()) => KeyUse::ALL
+                .map(KeyUse::active_file)
+                .into_iter()
+                .filter(|file| self.has(file))
+                .collect(),
+            _ => vec![usage.active_file()],
+        };
+        for file in models {
+            let path = self.dir.join(file);
+            if KeyPlace::file(&path).read()?.is_encrypted() {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
     }
 
     /// There is one next key at most, whoever else has made one meanwhile.

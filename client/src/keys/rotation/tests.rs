@@ -296,6 +296,58 @@ fn a_next_key_is_refused_where_there_is_one_or_no_passphrase() {
     );
 }
 
+// FIL-15, FIL-16, FIL-36: a first witness key follows none, is encrypted as the keys beside it are,
+// and comes into use also where that was cut short; the one after it leaves nothing behind.
+#[test]
+fn a_first_witness_key_follows_none_and_the_next_one_follows_it_at_once() {
+    let usage = KeyUse::Witness;
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let mut rng = Random::seeded([8; 32]).rng();
+    let passphrase = Passphrase::read(&mut "open".as_bytes()).unwrap();
+    let keys = [1, 2, 3].map(|seed| SigningKey::from_seed(&[seed; 32]));
+    let log = dir.path().join("log.key");
+    file::write_key(&log, (&keys[0]).into(), Some(&passphrase), &mut rng).unwrap();
+    let (mut folder, _) = open(dir.path(), NOW_MS);
+    let sealed = folder.add_next(usage, (&keys[1]).into(), &Unlock::none(), &mut rng, NOW_MS);
+    assert!(matches!(sealed, Err(KeyFileError::Sealed { .. })));
+    let unlock = Unlock::with(passphrase);
+    folder
+        .add_next(usage, (&keys[1]).into(), &unlock, &mut rng, NOW_MS)
+        .unwrap();
+    folder
+        .record_promotion(usage, None, NOW_MS, NOW_MS)
+        .unwrap();
+    let (mut folder, destroyed) = open(dir.path(), NOW_MS);
+    assert!(destroyed.is_empty());
+    assert_eq!(names(&folder), [(KeyState::Active, keys[1].key_id())]);
+    let active = KeyPlace::file(&dir.path().join("witness.key"));
+    assert!(active.read().unwrap().is_encrypted());
+
+    folder
+        .add_next(usage, (&keys[2]).into(), &unlock, &mut rng, NOW_MS)
+        .unwrap();
+    // A key in use is not overwritten for not being named.
+    let unnamed = folder.promote(usage, None, NOW_MS, NOW_MS);
+    assert!(matches!(unnamed, Err(KeyFileError::Exists { .. })));
+    folder
+        .promote(usage, keys[1].key_id(), NOW_MS, NOW_MS)
+        .unwrap();
+    let states = [
+        (KeyState::Active, keys[2].key_id()),
+        (KeyState::Retired, keys[1].key_id()),
+    ];
+    assert_eq!(names(&folder), states);
+    let in_use = active.read_signing_key(&unlock).unwrap().key_id();
+    assert_eq!(in_use, keys[2].key_id());
+    let left: Vec<_> = fs::read_dir(dir.path()).unwrap().collect();
+    assert_eq!(
+        left.len(),
+        3,
+        "log.key, witness.key, rotation.toml: {left:?}"
+    );
+}
+
 // FIL-14: a record that is damaged or open to others is not guessed at.
 #[test]
 fn a_record_that_cannot_be_trusted_is_refused() {

@@ -11,7 +11,7 @@ use frex_proto::{error::WireCode, log::Checkpoint, roster::Roster};
 
 use super::{
     DoctorArgs, Folder, Format, Kind, Outcome, Row, agreement, disk, evidence, folder, live,
-    log_key, reach, report, roster,
+    log_key, reach, report, roster, witness_key,
 };
 use crate::{
     cli::{
@@ -143,6 +143,7 @@ fn node_rows(
     rows.extend(folder::alert_command(&found.folder, config));
     rows.extend(live::examine(&found.folder, config, roster, now_ms));
     rows.push(log_key::examine(&found.folder, roster, now_ms));
+    rows.push(witness_key::examine(&found.folder, roster));
     rows.extend(disk::examine(&RealDisk, home, config));
     let (row, published) = agreement::published(&found.folder, roster);
     rows.push(row);

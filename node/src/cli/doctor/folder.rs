@@ -30,10 +30,13 @@ const OTHERS: u32 = 0o077;
 
 /// Reads the keys as far as no passphrase is needed.
 pub fn read(kind: Kind, path: &Path, id: &str, credentials: bool, unlock: &Unlock) -> Folder {
-    let keys = kind.key_files().iter().map(|name| {
+    let read = |name: &&'static str| {
         let place = place(kind, path, name, credentials, unlock);
         (*name, place.and_then(|place| place.read()))
-    });
+    };
+    let there = |(_, text): &(_, Result<_, _>)| !matches!(text, Err(KeyFileError::Missing { .. }));
+    let optional = kind.optional_key_files().iter().map(read).filter(there);
+    let keys = kind.key_files().iter().map(read).chain(optional);
     Folder {
         kind,
         path: path.to_owned(),
@@ -73,7 +76,8 @@ pub fn alert_command(folder: &Folder, config: &NodeConfig) -> Option<Row> {
 pub fn modes(folder: &Folder) -> Row {
     let check = folder.check("modes");
     let keys = folder.path.join(KEYS_DIR);
-    let files = folder.kind.key_files().iter().map(|name| keys.join(name));
+    let names = [folder.kind.key_files(), folder.kind.optional_key_files()];
+    let files = names.into_iter().flatten().map(|name| keys.join(name));
     let secret: Vec<PathBuf> = std::iter::once(keys.clone()).chain(files).collect();
     if let Some((path, mode)) = secret.iter().find_map(|path| loose(path)) {
         let found = format!(

@@ -2,36 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use clap::Args;
-use frex_client::{
-    environment::{Clock, Random},
-    keys::{
-        KEYS_DIR,
-        file::KeyPlace,
-        rotation::{KeyFolder, KeyUse},
-        text::{PublicKey, SecretKey},
-    },
-};
-use frex_proto::{
-    error::WireCode,
-    id::KeyId,
-    keys::{SigningKey, VerifyingKey},
-    roster::{Card, Node, Roster, build},
-    v1,
-};
-use prost::Message;
+use frex_client::{environment::Clock, keys::rotation::KeyUse};
+use frex_proto::{error::WireCode, id::KeyId};
 use serde_json::json;
 
-use super::next;
-use crate::{
-    cli::{
-        failure::{Done, Failure, OrCode, OrFail},
-        files, output, passphrase,
-        time::rfc3339,
-    },
-    config::NodeConfig,
-    home::{CONFIG_FILE, NodeHome},
+use super::own_node::OwnNode;
+use crate::cli::{
+    failure::{Done, Failure},
+    files, output,
+    time::rfc3339,
 };
 
 /// `frex key rotate log`.
@@ -40,92 +20,6 @@ pub struct RotateLogArgs {
     /// The folder that `frex init` made, with the node in it
     #[arg(env = "FREX_DIR", default_value = ".")]
     pub dir: PathBuf,
-}
-
-/// A node's directory as far as a change of its keys needs it.
-pub struct OwnNode {
-    /// The directory.
-    pub home: PathBuf,
-    /// Its settings.
-    pub config: NodeConfig,
-    /// The roster in force.
-    pub roster: Roster,
-    /// The node as that lists it.
-    pub listed: Node,
-    /// Its keys.
-    pub keys: KeyFolder,
-}
-
-impl OwnNode {
-    /// Opens the node in `dir`.
-    ///
-    /// # Errors
-    /// The failure says what is missing, and how to come by it.
-    pub fn open(dir: &Path, now_ms: u64) -> Result<Self, Failure> {
-        let home = files::home(dir, "node", CONFIG_FILE)?;
-        let config = NodeHome::config(&home).or_fail("cannot read the node's settings")?;
-        if config.keys_from_credentials {
-            let what = "this node's keys come from the service manager";
-            return Err(Failure::new(WireCode::BadConfig, what)
-                .cause("frex.toml says keys_from_credentials = true: there is no file to change")
-                .advise("Change them where they are kept, or set keys_from_credentials = false"));
-        }
-        let roster = NodeHome::roster(&home, now_ms)
-            .or_fail("the roster in force cannot be used")
-            .map_err(|failure| {
-                failure.advise(format!("frex roster install FILE {}", dir.display()))
-            })?;
-        let listed = roster.node(&config.node).cloned().ok_or_else(|| {
-            let what = format!("the roster does not list {}", config.node);
-            Failure::new(WireCode::NotTrusted, what).advise(format!(
-                "Hand the card that frex init made to the governance, then: frex roster install FILE {}",
-                dir.display()
-            ))
-        })?;
-        let (keys, _) = KeyFolder::open(&home.join(KEYS_DIR), now_ms)
-            .or_fail("cannot open the folder of keys")?;
-        Ok(Self {
-            home,
-            config,
-            roster,
-            listed,
-            keys,
-        })
-    }
-
-    /// The public half of the key in this file.
-    ///
-    /// # Errors
-    /// The failure names the file.
-    pub fn public_key(&self, file: &str) -> Result<VerifyingKey, Failure> {
-        let place = KeyPlace::file(&self.keys.dir().join(file));
-        let what = "cannot read the node's keys";
-        if let Some(PublicKey::Signing(key)) = place.read().or_fail(what)?.public() {
-            return Ok(key.clone());
-        }
-        let key = place
-            .read_signing_key(&passphrase::unlock())
-            .or_fail(what)?;
-        Ok(key.verifying_key())
-    }
-
-    /// The NEXT key for `usage`: the one that is there, or one made now. Says whether it is new.
-    ///
-    /// # Errors
-    /// The failure names the file; a key in a token is not followed by one in a file.
-    pub fn next_key(
-        &mut self,
-        usage: KeyUse,
-        now_ms: u64,
-    ) -> Result<(VerifyingKey, bool), Failure> {
-        let make = || SecretKey::Signing(Box::new(SigningKey::generate(&mut Random::System.rng())));
-        let unlock = passphrase::unlock();
-        let (record, made) = next::find_or_make(&mut self.keys, usage, &unlock, now_ms, make)?;
-        let key = self.public_key(&usage.next_file())?;
-        let path = self.keys.dir().join(usage.next_file());
-        next::check_recorded(path, key.key_id(), &record)?;
-        Ok((key, made))
-    }
 }
 
 /// Makes the log's next key and writes the card that names it.
@@ -144,43 +38,11 @@ pub fn rotate(args: &RotateLogArgs, json: bool) -> Done {
     let member = node.listed.operator.clone();
     let path = args.dir.join(format!("{member}.card"));
     // Whatever can be wrong with the card comes before the key: nothing is to be made in vain.
-    card(
-        &node,
-        &SigningKey::generate(&mut Random::System.rng()).verifying_key(),
-        now_ms,
-    )?;
+    node.check_card(KeyUse::Log, now_ms)?;
     let (next, made) = node.next_key(KeyUse::Log, now_ms)?;
-    files::replace(&path, &card(&node, &next, now_ms)?)?;
+    files::replace(&path, &node.card(KeyUse::Log, &next, now_ms)?)?;
     report(args, &node, (next.key_id(), made), &path, json);
     Ok(0)
-}
-
-/// The member's entry and document as they are, and the node's with another log key.
-fn card(node: &OwnNode, log_key: &VerifyingKey, now_ms: u64) -> Result<Bytes, Failure> {
-    let (operator, id) = (&node.listed.operator, &node.config.node);
-    let unlisted = || {
-        let what = format!("the roster has no document of {operator}, which runs the node");
-        Failure::new(WireCode::NotTrusted, what)
-            .advise("Get the newest roster from the governance: frex roster install FILE DIR")
-    };
-    let member = node.roster.member_entry(operator).ok_or_else(unlisted)?;
-    let (member_doc, _) = node.roster.member_doc(operator).ok_or_else(unlisted)?;
-    let listed = node.roster.node_entry(id).ok_or_else(unlisted)?;
-    let card = v1::MemberCard {
-        member: Some(member),
-        node: Some(v1::Node {
-            log_key: Some(build::signing_key(log_key)),
-            earlier_log_keys: Vec::new(),
-            ..listed
-        }),
-        member_doc,
-    };
-    let card = Bytes::from(card.encode_to_vec());
-    Card::judge(&card, node.roster.federation(), now_ms).or_code(
-        WireCode::BadRoster,
-        "no governance could list the card: the member's document does not verify now",
-    )?;
-    Ok(card)
 }
 
 /// The governance has done its part.
@@ -232,10 +94,12 @@ fn report(
     json: bool,
 ) {
     let file = node.keys.dir().join(KeyUse::Log.next_file());
+    let witness = node.keys.next(KeyUse::Witness).map(|record| record.key_id);
     if json {
         output::document(json!({
             "state": "next", "node": node.config.node, "file": file, "made": made,
             "key_id": next.to_string(), "card": card,
+            "next_witness_key": witness.map(|key| key.to_string()),
         }));
         return;
     }
@@ -248,6 +112,9 @@ fn report(
     }
     output::data(format_args!("key          {next}"));
     output::data(format_args!("card         {card}"));
+    if let Some(witness) = witness {
+        output::data(format_args!("also in it   the next witness key, {witness}"));
+    }
     output::data("");
     let federation = node.roster.federation();
     output::data(format_args!(

@@ -58,8 +58,11 @@ pub fn check_recorded(path: PathBuf, found: KeyId, record: &KeyRecord) -> Result
 
 /// A key in a token is not followed by one in a file unless a person makes that.
 fn refuse_to_leave_token(folder: &KeyFolder, usage: KeyUse) -> Result<(), Failure> {
-    let active = KeyPlace::file(&folder.dir().join(usage.active_file())).read();
-    let active = active.or_fail("the key in use cannot be read")?;
+    let active = match KeyPlace::file(&folder.dir().join(usage.active_file())).read() {
+        // A node's first witness key follows none.
+        Err(KeyFileError::Missing { .. }) if usage == KeyUse::Witness => return Ok(()),
+        other => other.or_fail("the key in use cannot be read")?,
+    };
     let Some(place) = active.token() else {
         return Ok(());
     };
@@ -99,7 +102,7 @@ mod tests {
     // was made there follows it.
     #[test]
     fn a_key_in_a_token_is_followed_by_one_in_a_token() {
-        for usage in [KeyUse::Log, KeyUse::Tls, KeyUse::Identity] {
+        for usage in [KeyUse::Log, KeyUse::Tls, KeyUse::Identity, KeyUse::Witness] {
             let dir = tempfile::tempdir().unwrap();
             let dir = dir.path();
             fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).unwrap();

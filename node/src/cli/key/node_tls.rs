@@ -24,7 +24,7 @@ use frex_proto::{
 use serde_json::json;
 
 use super::{
-    log::OwnNode,
+    own_node::OwnNode,
     rotate::{RotateTlsArgs, next_version, tell_of_card},
 };
 use crate::cli::{

@@ -28,6 +28,7 @@ use serde_json::{Value, json};
 use super::{
     log::{self, RotateLogArgs},
     next, node_tls,
+    witness::{self, RotateWitnessArgs},
 };
 use crate::cli::{
     failure::{Done, Failure, OrFail},
@@ -54,6 +55,9 @@ pub enum RotateCommand {
     Identity(RotateIdentityArgs),
     /// Let the key that signs a node's log follow another; the governance lists it
     Log(RotateLogArgs),
+    /// Make the key by which a node cosigns other nodes' logs, or let another follow it; the
+    /// governance lists it
+    Witness(RotateWitnessArgs),
 }
 
 /// Whose key it is.
@@ -124,6 +128,7 @@ pub fn rotate(command: &RotateCommand, json: bool) -> Done {
         RotateCommand::Sealing(args) => sealing::rotate(args, json),
         RotateCommand::Identity(args) => identity::rotate(args, json),
         RotateCommand::Log(args) => log::rotate(args, json),
+        RotateCommand::Witness(args) => witness::rotate(args, json),
     }
 }
 

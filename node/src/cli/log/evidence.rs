@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::{
-        failure::{Done, Failure, OrFail},
+        failure::{Done, OrFail},
         files, output,
     },
     home::{CONFIG_FILE, NodeHome},

@@ -5,6 +5,7 @@ use std::{fmt::Display, str::FromStr};
 use clap::{Args, ValueEnum};
 use frex_proto::{error::WireCode, v1};
 
+use super::witnesses::{self, WitnessArgs};
 use crate::cli::{KindArg, LaneArg, failure::Failure};
 
 /// Changes of entries that are listed, or that a card of the same command lists.
@@ -41,6 +42,9 @@ pub struct EditArgs {
     /// Whether a peer without post-quantum key exchange is tolerated
     #[arg(long, value_name = "yes|no")]
     pub allow_classical: Option<YesNo>,
+    /// Who cosigns
+    #[command(flatten)]
+    pub witnesses: WitnessArgs,
 }
 
 /// `ID=VALUE`.
@@ -114,7 +118,7 @@ pub fn apply(roster: &mut v1::Roster, edits: &EditArgs) -> Result<(), Failure> {
             allow_classical_key_exchange: answer == YesNo::Yes,
         });
     }
-    Ok(())
+    witnesses::apply(roster, &edits.witnesses)
 }
 
 fn set_status(roster: &mut v1::Roster, id: &str, status: v1::Status) -> Result<(), Failure> {

@@ -14,7 +14,7 @@ use prost::Message;
 use serde_json::{Value, json};
 
 use super::{
-    fresh, judge_even_expired, read_bundle, read_root, refused,
+    fresh, judge_even_expired, read_bundle, read_root, refused, witnesses,
     words::{self, role_name, status_name},
 };
 use crate::cli::{
@@ -44,7 +44,7 @@ pub fn show(args: &RosterShowArgs, json: bool) -> Done {
             "root_version": roster.root().version, "root_chain": roster.root_chain().len(),
             "fresh_until": roster.fresh_until_ms().map(rfc3339),
             "fresh": roster.fresh_until_ms().is_some_and(|until| Clock::System.now_ms() < until),
-            "allow_classical": roster.allow_classical(),
+            "allow_classical": roster.allow_classical(), "witnessing": witnesses::to_json(roster),
             "members": roster.members().map(member_json).collect::<Vec<_>>(),
             "nodes": roster.nodes().map(node_json).collect::<Vec<_>>(),
         }));
@@ -93,6 +93,11 @@ fn print(roster: &Roster, anchor: &TrustAnchor, pinned: bool, expired: bool) {
         fresh(roster, Clock::System.now_ms())
     ));
     output::data(format_args!("transport   {}", words::transport(roster)));
+    let witnesses = Some(witnesses::words(roster)).filter(|words| !words.is_empty());
+    output::data(format_args!(
+        "witnesses   {}",
+        witnesses.as_deref().unwrap_or("none")
+    ));
     output::data(format_args!(
         "root        {}",
         fingerprint::of(&anchor.root_sha256)
@@ -144,13 +149,14 @@ fn print_entries(roster: &Roster) {
     }
     output::print_table(&rules);
     output::data("");
-    let mut nodes = output::table(&["NODE", "OPERATOR", "STATE", "LOG", "ADDRESSES"]);
+    let mut nodes = output::table(&["NODE", "OPERATOR", "STATE", "LOG", "WITNESS", "ADDRESSES"]);
     for node in roster.nodes() {
         nodes.add_row([
             node.id.clone(),
             node.operator.clone(),
             status_name(node.status).to_owned(),
             node.log_epoch.to_string(),
+            witnesses::place(roster, node).to_owned(),
             node.addresses.join(" "),
         ]);
     }
@@ -194,6 +200,7 @@ fn node_json(node: &Node) -> Value {
     json!({
         "id": node.id, "operator": node.operator, "state": status_name(node.status),
         "log_key": hex::encode(node.log_key.key.as_bytes()), "log_epoch": node.log_epoch,
+        "witness_key": node.witness_key.as_ref().map(|key| hex::encode(key.as_bytes())),
         "earlier_log_keys": node.earlier_log_keys.iter().map(earlier_json).collect::<Vec<_>>(),
         "addresses": node.addresses,
     })

@@ -6,6 +6,7 @@ use frex_proto::{
     v1,
 };
 
+use super::witnesses;
 use crate::cli::{
     change::{self, Change, Field},
     fingerprint, member,
@@ -46,6 +47,7 @@ fn roster_fields(roster: &Roster) -> Vec<Field> {
         ("expires", rfc3339(roster.expires_ms())),
         ("root", format!("version {}, {root}", roster.root().version)),
         ("key exchange", transport(roster).to_owned()),
+        ("witnesses", witnesses::words(roster)),
     ]
 }
 

@@ -1,0 +1,169 @@
+//! A node's directory, for the commands that change its keys, and the card that lists them.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use frex_client::{
+    environment::Random,
+    keys::{
+        KEYS_DIR,
+        file::KeyPlace,
+        rotation::{KeyFolder, KeyUse},
+        text::{PublicKey, SecretKey},
+    },
+};
+use frex_proto::{
+    error::WireCode,
+    keys::{SigningKey, VerifyingKey},
+    roster::{Card, Node, Roster, build},
+    v1,
+};
+use prost::Message;
+
+use super::next;
+use crate::{
+    cli::{
+        failure::{Failure, OrCode, OrFail},
+        files, passphrase,
+    },
+    config::NodeConfig,
+    home::{CONFIG_FILE, NodeHome},
+};
+
+/// A node's directory as far as a change of its keys needs it.
+pub struct OwnNode {
+    /// The directory.
+    pub home: PathBuf,
+    /// Its settings.
+    pub config: NodeConfig,
+    /// The roster in force.
+    pub roster: Roster,
+    /// The node as that lists it.
+    pub listed: Node,
+    /// Its keys.
+    pub keys: KeyFolder,
+}
+
+impl OwnNode {
+    /// Opens the node in `dir`.
+    ///
+    /// # Errors
+    /// The failure says what is missing, and how to come by it.
+    pub fn open(dir: &Path, now_ms: u64) -> Result<Self, Failure> {
+        let home = files::home(dir, "node", CONFIG_FILE)?;
+        let config = NodeHome::config(&home).or_fail("cannot read the node's settings")?;
+        if config.keys_from_credentials {
+            let what = "this node's keys come from the service manager";
+            return Err(Failure::new(WireCode::BadConfig, what)
+                .cause("frex.toml says keys_from_credentials = true: there is no file to change")
+                .advise("Change them where they are kept, or set keys_from_credentials = false"));
+        }
+        let roster = NodeHome::roster(&home, now_ms)
+            .or_fail("the roster in force cannot be used")
+            .map_err(|failure| {
+                failure.advise(format!("frex roster install FILE {}", dir.display()))
+            })?;
+        let listed = roster.node(&config.node).cloned().ok_or_else(|| {
+            let what = format!("the roster does not list {}", config.node);
+            Failure::new(WireCode::NotTrusted, what).advise(format!(
+                "Hand the card that frex init made to the governance, then: frex roster install FILE {}",
+                dir.display()
+            ))
+        })?;
+        let (keys, _) = KeyFolder::open(&home.join(KEYS_DIR), now_ms)
+            .or_fail("cannot open the folder of keys")?;
+        Ok(Self {
+            home,
+            config,
+            roster,
+            listed,
+            keys,
+        })
+    }
+
+    /// The public half of the key in this file.
+    ///
+    /// # Errors
+    /// The failure names the file.
+    pub fn public_key(&self, file: &str) -> Result<VerifyingKey, Failure> {
+        let place = KeyPlace::file(&self.keys.dir().join(file));
+        let what = "cannot read the node's keys";
+        if let Some(PublicKey::Signing(key)) = place.read().or_fail(what)?.public() {
+            return Ok(key.clone());
+        }
+        let key = place
+            .read_signing_key(&passphrase::unlock())
+            .or_fail(what)?;
+        Ok(key.verifying_key())
+    }
+
+    /// The NEXT key for `usage`: the one that is there, or one made now. Says whether it is new.
+    ///
+    /// # Errors
+    /// The failure names the file; a key in a token is not followed by one in a file.
+    pub fn next_key(
+        &mut self,
+        usage: KeyUse,
+        now_ms: u64,
+    ) -> Result<(VerifyingKey, bool), Failure> {
+        let make = || SecretKey::Signing(Box::new(SigningKey::generate(&mut Random::System.rng())));
+        let unlock = passphrase::unlock();
+        let (record, made) = next::find_or_make(&mut self.keys, usage, &unlock, now_ms, make)?;
+        let key = self.public_key(&usage.next_file())?;
+        let path = self.keys.dir().join(usage.next_file());
+        next::check_recorded(path, key.key_id(), &record)?;
+        Ok((key, made))
+    }
+
+    /// Finds before a key is made what no governance could list: nothing is to be made in vain.
+    ///
+    /// # Errors
+    /// As [`card`](Self::card).
+    pub fn check_card(&self, usage: KeyUse, now_ms: u64) -> Result<(), Failure> {
+        let key = SigningKey::generate(&mut Random::System.rng());
+        self.card(usage, &key.verifying_key(), now_ms).map(drop)
+    }
+
+    /// The card by which the governance lists another log key or witness key: the member's entry
+    /// and document as they are, and the node's entry with that key. What waits to be listed
+    /// anyhow is in it too, for one card takes the place of the other.
+    ///
+    /// # Errors
+    /// The failure says what the roster lacks.
+    pub fn card(&self, usage: KeyUse, key: &VerifyingKey, now_ms: u64) -> Result<Bytes, Failure> {
+        let (operator, id) = (&self.listed.operator, &self.config.node);
+        let unlisted = || {
+            let what = format!("the roster has no document of {operator}, which runs the node");
+            Failure::new(WireCode::NotTrusted, what)
+                .advise("Get the newest roster from the governance: frex roster install FILE DIR")
+        };
+        let member = self.roster.member_entry(operator).ok_or_else(unlisted)?;
+        let (member_doc, _) = self.roster.member_doc(operator).ok_or_else(unlisted)?;
+        let listed = self.roster.node_entry(id).ok_or_else(unlisted)?;
+        let other = |wanted: KeyUse| match self.keys.next(wanted) {
+            _ if wanted == usage => Ok(Some(key.clone())),
+            Some(_) => self.public_key(&wanted.next_file()).map(Some),
+            None => Ok(None),
+        };
+        let (log, witness) = (other(KeyUse::Log)?, other(KeyUse::Witness)?);
+        let card = v1::MemberCard {
+            member: Some(member),
+            node: Some(v1::Node {
+                log_key: log.as_ref().map(build::signing_key).or(listed.log_key),
+                witness_key: witness
+                    .as_ref()
+                    .map(build::signing_key)
+                    .or(listed.witness_key),
+                earlier_log_keys: Vec::new(),
+                ..listed
+            }),
+            member_doc,
+        };
+        let card = Bytes::from(card.encode_to_vec());
+        Card::judge(&card, self.roster.federation(), now_ms).or_code(
+            WireCode::BadRoster,
+            "no governance could list the card: the member's document does not verify now",
+        )?;
+        Ok(card)
+    }
+}
