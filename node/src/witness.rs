@@ -7,7 +7,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -28,7 +28,7 @@ pub mod judge;
 pub mod seen;
 
 /// How long another node may take to answer a question about logs.
-const ANSWER_WAIT: Duration = Duration::from_secs(10);
+const ANSWER_WAIT: Duration = Duration::from_secs(5);
 
 /// What a node is as a witness of others.
 #[derive(Debug)]
@@ -79,42 +79,49 @@ impl Links {
         node: &str,
         request: v1::request::Request,
     ) -> Result<Answer, AskError> {
-        let session = self.session(shared, node).await?;
         let request = v1::Request {
             request: Some(request),
         };
-        let priority = transport::priority(v1::Lane::Control);
-        let Stream { writer, mut reader } = session.request(&request, priority).await?;
-        writer.finish().await?;
-        let answer: v1::Answer = reader.message(FrameType::Answer, ANSWER_WAIT).await?;
-        match answer.answer {
-            Some(Answer::Refusal(refusal)) => {
-                Err(AskError::Refused(WireCode::from_number(refusal.code)))
-            }
-            Some(answer) => Ok(answer),
-            None => Err(TransportError::from(FrameError::Malformed).into()),
-        }
-    }
-
-    async fn session(&self, shared: &Shared, node: &str) -> Result<Session, TransportError> {
-        if let Some(session) = self.kept(node) {
-            match shared.check(&session) {
-                Ok(()) if !session.is_closed() => return Ok(session),
-                Ok(()) => {}
-                Err(code) => session.close(code),
+        if let Some(session) = self.usable(shared, node) {
+            match ask_on(&session, &request).await {
+                // The node may have been started again: its former session is nobody's.
+                Err(AskError::Lost(_)) => session.close(WireCode::TimedOut),
+                answered => return answered,
             }
         }
         let session = dial::dial(shared, node).await?;
         self.links().insert(node.to_owned(), session.clone());
-        Ok(session)
+        ask_on(&session, &request).await
     }
 
-    fn kept(&self, node: &str) -> Option<Session> {
-        self.links().get(node).cloned()
+    /// The session of before, if it may still be used.
+    fn usable(&self, shared: &Shared, node: &str) -> Option<Session> {
+        let session = self.links().get(node).cloned()?;
+        match shared.check(&session) {
+            Ok(()) => (!session.is_closed()).then_some(session),
+            Err(code) => {
+                session.close(code);
+                None
+            }
+        }
     }
 
-    fn links(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Session>> {
+    fn links(&self) -> MutexGuard<'_, BTreeMap<String, Session>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn ask_on(session: &Session, request: &v1::Request) -> Result<Answer, AskError> {
+    let priority = transport::priority(v1::Lane::Control);
+    let Stream { writer, mut reader } = session.request(request, priority).await?;
+    writer.finish().await?;
+    let answer: v1::Answer = reader.message(FrameType::Answer, ANSWER_WAIT).await?;
+    match answer.answer {
+        Some(Answer::Refusal(refusal)) => {
+            Err(AskError::Refused(WireCode::from_number(refusal.code)))
+        }
+        Some(answer) => Ok(answer),
+        None => Err(TransportError::from(FrameError::Malformed).into()),
     }
 }
 

@@ -150,7 +150,7 @@ fn receipts_become_final_through_loss_partition_and_power_cuts() {
             world.network().heal();
             let (_, after) = until_final(&client, &receipt).await;
             assert!(after < 5 * MINUTE, "{after:?}");
-            world.network().trace(|trace| trace.faults())
+            world.network().trace(frex_tests::sim::Trace::faults)
         });
         assert!(faults > 0, "seed {seed}: nothing went wrong");
     }

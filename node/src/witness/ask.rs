@@ -22,7 +22,7 @@ use crate::{
 /// Between two rounds: what is logged meanwhile is cosigned together.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How soon witnesses that did not cosign are asked again though nothing is logged.
-const AGAIN: Duration = Duration::from_secs(30);
+const AGAIN: Duration = Duration::from_secs(10);
 /// Answers of one witness in one round: it says what it holds, and is led from there.
 const TRIES: usize = 3;
 
