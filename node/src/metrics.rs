@@ -31,6 +31,7 @@ pub struct Metrics {
     resting: Family<NodeLabel, Gauge>,
     requests: Family<NodeLabel, Gauge>,
     half_life: Family<LaneLabel, Gauge>,
+    unwitnessed: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -76,6 +77,7 @@ impl Metrics {
             resting: Family::default(),
             requests: Family::default(),
             half_life: Family::default(),
+            unwitnessed: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -125,12 +127,23 @@ impl Metrics {
             "Deliveries past half of their life, by node and lane",
             self.half_life.clone(),
         );
+        registry.register(
+            "log_unwitnessed_seconds",
+            "For how long entries of the log have waited for enough witnesses; 0: for none",
+            self.unwitnessed.clone(),
+        );
     }
 
     /// An entry was logged.
     pub fn entry(&self, event: v1::Event) {
         let event = event_name(event);
         self.entries.get_or_create(&EventLabel { event }).inc();
+    }
+
+    /// For how long the log has waited for its witnesses.
+    pub fn unwitnessed(&self, seconds: u64) {
+        self.unwitnessed
+            .set(i64::try_from(seconds).unwrap_or(i64::MAX));
     }
 
     /// Something was refused.

@@ -135,6 +135,10 @@ pub struct NodeStatus {
     pub log_size: u64,
     /// Newest signed checkpoint.
     pub checkpoint: String,
+    /// Entries up to which it is final; none where the roster names no witnesses.
+    pub final_size: Option<u64>,
+    /// Since when later ones wait for enough witnesses.
+    pub unwitnessed_since_ms: Option<u64>,
     /// Deliveries that wait, per node.
     pub outbox: Vec<Waiting>,
     /// Deliveries past half of their life, per node and lane.

@@ -22,7 +22,7 @@ use crate::{
     ledger::query::Ledger,
     metrics::Metrics,
     suspension::SuspensionHandle,
-    witness::{Links, Witness},
+    witness::{Links, Progress, Witness},
     workers::Workers,
 };
 
@@ -76,6 +76,8 @@ pub struct Shared {
     pub witness: Option<Witness>,
     /// Sessions for questions about logs.
     pub links: Links,
+    /// How far its own log is witnessed.
+    pub witnessed: Progress,
 }
 
 /// The public halves of the keys that a node was started with.

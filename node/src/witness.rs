@@ -7,7 +7,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -42,6 +45,27 @@ pub struct Witness {
 /// Sessions with nodes that are asked about logs, kept for the next question.
 #[derive(Default)]
 pub struct Links(Mutex<BTreeMap<String, Session>>);
+
+/// Since when a head of the own log waits for its witnesses.
+#[derive(Debug, Default)]
+pub struct Progress(AtomicU64);
+
+impl Progress {
+    /// Since when, milliseconds; none where the newest head is final, or none is asked for.
+    #[must_use]
+    pub fn waits_since_ms(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|since_ms| *since_ms > 0)
+    }
+
+    fn note(&self, is_final: bool, now_ms: u64) {
+        let since_ms = match (is_final, self.waits_since_ms()) {
+            (true, _) => 0,
+            (false, Some(since_ms)) => since_ms,
+            (false, None) => now_ms,
+        };
+        self.0.store(since_ms, Ordering::Relaxed);
+    }
+}
 
 /// Why a question about a log has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -177,7 +177,7 @@ impl Stage {
                 &row.accepted,
                 &row.opened,
                 &row.entry,
-                "verified",
+                "verified, final",
             ]);
         }
         output::data("");

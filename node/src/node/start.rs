@@ -41,7 +41,7 @@ use crate::{
     listen,
     shared::Shared,
     suspension::SuspensionHandle,
-    witness::{Links, Witness, ask, seen},
+    witness::{Links, Progress, Witness, ask, seen},
     workers::Workers,
 };
 
@@ -80,8 +80,8 @@ pub(super) async fn start(
     let attachments = attachments(&parts, &ledger, fail.clone())?;
     let greeter = greeter(&parts, &id, &ledger);
     let endpoint = bind(&parts, &greeter)?;
-    let witness = witness(&parts, &id);
     let shared = Arc::new(Shared {
+        witness: witness(&parts, &id),
         intake: intake(&parts, &suspensions, attachments.clone()),
         suspensions,
         attachments,
@@ -104,8 +104,8 @@ pub(super) async fn start(
         space: Space::default(),
         leases: Leases::default(),
         desks: delivery::desk::Desks::default(),
-        witness,
         links: Links::default(),
+        witnessed: Progress::default(),
     });
     if let Some(seen) = seen::elsewhere(&shared).await? {
         stop.send_replace(true);

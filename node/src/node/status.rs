@@ -29,6 +29,8 @@ pub(super) fn of(shared: &Shared) -> NodeStatus {
         tls_key: shared.keys.tls.key_id().to_string(),
         log_size,
         checkpoint: String::from_utf8_lossy(&checkpoint).into_owned(),
+        final_size: roster.witnessing().map(|_| final_size(shared)),
+        unwitnessed_since_ms: shared.witnessed.waits_since_ms(),
         outbox: waiting(
             shared,
             Table::Outbox,
@@ -54,7 +56,16 @@ pub(super) fn of(shared: &Shared) -> NodeStatus {
 
 /// Entries in the log.
 pub(super) fn log_size(shared: &Shared) -> u64 {
-    let checkpoint = shared.ledger.checkpoint.borrow();
+    size_of(&shared.ledger.checkpoint.borrow())
+}
+
+/// Entries that enough witnesses have seen.
+fn final_size(shared: &Shared) -> u64 {
+    let cosigned = shared.ledger.cosigned();
+    cosigned.map_or(0, |cosigned| size_of(&cosigned))
+}
+
+fn size_of(checkpoint: &[u8]) -> u64 {
     let line = checkpoint.split(|byte| *byte == b'\n').nth(1);
     line.and_then(|line| std::str::from_utf8(line).ok()?.parse().ok())
         .unwrap_or(0)

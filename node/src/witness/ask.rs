@@ -60,9 +60,13 @@ pub async fn run(shared: Arc<Shared>, fail: watch::Sender<Option<WireCode>>) {
             }
             Err(code) => {
                 tracing::warn!(%code, "the log's head cannot be brought to its witnesses");
+                shared.witnessed.note(false, shared.now_ms());
                 false
             }
         };
+        let since_ms = shared.witnessed.waits_since_ms();
+        let waited_ms = since_ms.map_or(0, |since_ms| shared.now_ms().saturating_sub(since_ms));
+        shared.metrics.unwitnessed(waited_ms / 1000);
         tokio::select! {
             biased;
             () = shared.stopped() => return,
@@ -80,6 +84,7 @@ async fn round(
     sizes: &mut BTreeMap<String, u64>,
 ) -> Result<bool, WireCode> {
     let Some(head) = head(shared, roster)? else {
+        shared.witnessed.note(true, shared.now_ms());
         return Ok(true);
     };
     let head = Arc::new(head);
@@ -93,12 +98,15 @@ async fn round(
         });
     }
     let (mut note, mut complete) = (head.note.clone(), true);
+    let mut is_final = false;
     while let Some(asked) = asking.join_next().await {
         let (node, said) = asked.map_err(|_| WireCode::StorageFailed)?;
         match said {
             Ok(Said::Line(line)) => {
                 sizes.insert(node, head.checkpoint.size);
                 note = witness::with_line(&note, &line).map_err(|_| WireCode::BadSignature)?;
+                // As soon as it is enough: whoever else does not answer holds up nobody.
+                is_final |= keep(shared, &head, &note).await?;
             }
             Ok(Said::More(size)) => {
                 tracing::error!(%node, size, here = head.checkpoint.size, "a witness has seen what is not in this log: the node stops");
@@ -111,7 +119,7 @@ async fn round(
             }
         }
     }
-    keep(shared, &head, note).await?;
+    shared.witnessed.note(is_final, shared.now_ms());
     Ok(complete)
 }
 
@@ -203,17 +211,18 @@ fn counts(head: &Head, line: &[u8]) -> bool {
     matches!(cosignatures, Ok(Ok(found)) if found.len() == 1)
 }
 
-/// Keeps the head once it is final.
-async fn keep(shared: &Shared, head: &Head, note: Bytes) -> Result<(), WireCode> {
-    let cosignatures = head.policy.cosignatures(&note);
+/// Keeps the head if it is final; says whether it is.
+async fn keep(shared: &Shared, head: &Head, note: &Bytes) -> Result<bool, WireCode> {
+    let cosignatures = head.policy.cosignatures(note);
     let cosignatures = cosignatures.map_err(|_| WireCode::BadSignature)?;
     let kept = shared.ledger.cosigned();
     let kept = kept.map_err(|error| WireCode::from(&error))?;
-    if !head.policy.is_met(&cosignatures) || kept == note {
-        return Ok(());
+    let is_final = head.policy.is_met(&cosignatures);
+    if !is_final || kept == *note {
+        return Ok(is_final);
     }
-    match shared.ledger.record(Entry::Cosigned(note)).await {
+    match shared.ledger.record(Entry::Cosigned(note.clone())).await {
         Outcome::Failed(code) => Err(code),
-        _ => Ok(()),
+        _ => Ok(true),
     }
 }

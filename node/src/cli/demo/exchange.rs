@@ -61,7 +61,7 @@ pub fn acknowledged(stage: &mut Stage, message: &str) -> Result<Vec<(Party, Row)
     let fetched = stage.expect(
         0,
         &[
-            "receipt", "fetch", message, &dir, "--opened", "3", "--wait", "10s",
+            "receipt", "fetch", message, &dir, "--opened", "3", "--final", "--wait", "30s",
         ],
     )?;
     let empty = Vec::new();
@@ -73,7 +73,7 @@ pub fn acknowledged(stage: &mut Stage, message: &str) -> Result<Vec<(Party, Row)
     stage.done(
         "acknowledged",
         &format!(
-            "{} holds 3 signed statements that it was opened",
+            "{} holds 3 signed statements that it was opened; every receipt is final, cosigned by 2 nodes",
             PARTIES[0].id
         ),
     );

@@ -47,7 +47,15 @@ fn roster(stage: &Stage, cards: &[String]) -> Result<(), Failure> {
     let cards: Vec<&str> = cards.iter().map(String::as_str).collect();
     let file = ["roster.proposal", "--root", ROOT];
     let out = ["--out", "roster.proposal", "--root", ROOT];
-    stage.expect(0, &[&["roster", "propose"][..], &out, &cards].concat())?;
+    let witnesses = PARTIES[1..]
+        .iter()
+        .map(|party| format!("node.{}", party.id));
+    let witnesses = witnesses.collect::<Vec<_>>().join(",");
+    let witnesses = ["--witnesses", &witnesses, "--quorum", "2"];
+    stage.expect(
+        0,
+        &[&["roster", "propose"][..], &out, &witnesses, &cards].concat(),
+    )?;
     let mut signatures = Vec::new();
     // One holder's signature is not enough: done in part.
     for (holder, exit) in [("holder-1", 3), ("holder-3", 0)] {

@@ -35,6 +35,7 @@ pub fn receipts(stage: &mut Stage) -> Result<(), Failure> {
         "roster.frex",
         "--root",
         "root.frex",
+        "--final",
     ];
     args.extend(names.iter().map(String::as_str));
     let report = stage.expect(0, &args)?;

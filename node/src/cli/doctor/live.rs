@@ -15,6 +15,9 @@ use crate::{
 /// So many deliveries to one node pile up only if they do not arrive.
 const WAITING_WARN: u64 = 1000;
 
+/// Witnesses that are restarted or updated are away for less.
+const UNWITNESSED_WARN_MS: u64 = 10 * 60 * 1000;
+
 /// What a running node says of itself; rows that cannot be had from one that does not are skipped.
 pub fn examine(
     folder: &Folder,
@@ -61,16 +64,18 @@ pub fn examine(
             roster_used(&said, roster, &run),
             outbox(&said, home),
             keys_used(&said, folder, &run),
+            witnessed(&said, now_ms, home),
         ]),
     }
     rows
 }
 
-const CHECKS: [&str; 4] = [
+const CHECKS: [&str; 5] = [
     "node answers",
     "node roster in use",
     "node outbox",
     "node keys in use",
+    "node log witnessed",
 ];
 
 fn answers(said: &Value, config: &NodeConfig, now_ms: u64, run: &str) -> Row {
@@ -129,6 +134,29 @@ fn outbox(said: &Value, home: &Path) -> Row {
             format!("frex peer test {node} {}", home.display()),
         ),
         false => Row::ok(CHECKS[2], found),
+    }
+}
+
+/// Receipts of entries that too few witnesses have seen are provisional.
+fn witnessed(said: &Value, now_ms: u64, home: &Path) -> Row {
+    let Some(size) = said["final_size"].as_u64() else {
+        return Row::skip(CHECKS[4], "the roster names no witnesses");
+    };
+    let found = format!("{size} of {} entries are final", said["log_size"]);
+    let since_ms = said["unwitnessed_since_ms"].as_u64().unwrap_or(now_ms);
+    match now_ms.saturating_sub(since_ms) > UNWITNESSED_WARN_MS {
+        false => Row::ok(CHECKS[4], found),
+        true => Row::warn(
+            CHECKS[4],
+            format!(
+                "{found}; the others have waited since {}",
+                rfc3339(since_ms)
+            ),
+            format!(
+                "See which witnesses are named: frex roster show {0}; and whether they are reached: frex peer test NODE {0}",
+                home.parent().unwrap_or(home).display()
+            ),
+        ),
     }
 }
 
