@@ -156,6 +156,9 @@ async fn answer(shared: Arc<Shared>, session: Session, place: Arc<Place>, stream
     let outcome = async {
         let request: v1::Request = reader.message(FrameType::Request, FRAME_WAIT).await?;
         let request = request.request.ok_or(Refused(WireCode::Malformed))?;
+        if !matches!(request, v1::request::Request::GetSeen(_)) {
+            shared.has_looked_back().await;
+        }
         use v1::PeerRole::{Client, Node};
         use v1::request::Request as R;
         match (request, peer.peer.role()) {

@@ -78,6 +78,8 @@ pub struct Shared {
     pub links: Links,
     /// How far its own log is witnessed.
     pub witnessed: Progress,
+    /// True once witnesses were asked what they have seen of the own log.
+    pub looked_back: watch::Sender<bool>,
 }
 
 /// The public halves of the keys that a node was started with.
@@ -125,6 +127,14 @@ impl Shared {
             return Err(WireCode::PeerSuspended);
         }
         Ok(())
+    }
+
+    /// Resolves when it is known that nothing is missing here, as far as witnesses say: nothing is
+    /// signed before. Spec: WIT-9.
+    pub async fn has_looked_back(&self) {
+        let mut looked = self.looked_back.subscribe();
+        // The sender lives as long as this does.
+        let _ = looked.wait_for(|looked| *looked).await;
     }
 
     /// Resolves when the node stops.

@@ -106,13 +106,12 @@ pub(super) async fn start(
         desks: delivery::desk::Desks::default(),
         links: Links::default(),
         witnessed: Progress::default(),
+        looked_back: watch::Sender::new(false),
     });
-    if let Some(seen) = seen::elsewhere(&shared).await? {
-        stop.send_replace(true);
-        let here = status::log_size(&shared);
-        return Err(StartError::RolledBack { seen, here });
-    }
-    run(&shared, greeter, (log_key_end, fail), &mut tasks);
+    // Who starts at the same moment asks this node what it asks them.
+    tasks.spawn(listen::accept(shared.clone(), greeter));
+    look_back(&shared, &stop).await?;
+    run(&shared, log_key_end, fail, &mut tasks);
     Ok(Node {
         shared,
         stop,
@@ -122,14 +121,24 @@ pub(super) async fn start(
     })
 }
 
-/// Begins everything that goes on until the node stops.
+/// Asks witnesses what they have seen of this log, before anything is signed. Spec: WIT-9.
+async fn look_back(shared: &Arc<Shared>, stop: &watch::Sender<bool>) -> Result<(), StartError> {
+    if let Some(seen) = seen::elsewhere(shared).await? {
+        stop.send_replace(true);
+        let here = status::log_size(shared);
+        return Err(StartError::RolledBack { seen, here });
+    }
+    shared.looked_back.send_replace(true);
+    Ok(())
+}
+
+/// Begins everything else that goes on until the node stops.
 fn run(
     shared: &Arc<Shared>,
-    greeter: Greeter,
-    (log_key_end, fail): (watch::Sender<Option<u64>>, watch::Sender<Option<WireCode>>),
+    log_key_end: watch::Sender<Option<u64>>,
+    fail: watch::Sender<Option<WireCode>>,
     tasks: &mut JoinSet<()>,
 ) {
-    tasks.spawn(listen::accept(shared.clone(), greeter));
     tasks.spawn(delivery::run(shared.clone()));
     tasks.spawn(keep::run(shared.clone()));
     tasks.spawn(trust::log_changes(shared.clone()));
