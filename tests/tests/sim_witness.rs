@@ -352,7 +352,7 @@ fn refused(answer: &Answer) -> Option<WireCode> {
     }
 }
 
-// WIT-4, WIT-5, WIT-6, WIT-10: a witness is led from what it holds and by nothing else; two histories of one size
+// WIT-4, WIT-5, WIT-6, WIT-10, WIT-11, LIM-84: a witness is led from what it holds and by nothing else; two histories of one size
 // are evidence, through a power cut too.
 #[test]
 fn a_log_with_two_histories_is_found() {
@@ -370,11 +370,15 @@ fn a_log_with_two_histories_is_found() {
         assert_eq!(refused(&liar.add(9, 12, 1).await), Some(WireCode::BadProof));
         assert_eq!(refused(&liar.add(9, 7, 0).await), Some(WireCode::BadProof));
         assert_eq!(liar.seen().await, 9);
+        assert_eq!(node.status().log_size, 1, "seen twice, stated once");
+        sleep(5 * MINUTE).await;
+        assert!(matches!(liar.add(9, 10, 0).await, Answer::Cosigned(_)));
         let before = node.status().log_size;
+        assert_eq!(before, 2);
 
-        assert_eq!(refused(&liar.add(9, 9, 1).await), Some(WireCode::Forked));
+        assert_eq!(refused(&liar.add(10, 10, 1).await), Some(WireCode::Forked));
         assert_eq!(node.status().log_size, before + 1, "evidence is logged");
-        for (old, kind) in [(9, 0), (9, 1), (0, 0)] {
+        for (old, kind) in [(10, 0), (10, 1), (0, 0)] {
             let asked = liar.add(old, 12, kind).await;
             assert_eq!(refused(&asked), Some(WireCode::Forked));
         }
@@ -382,7 +386,7 @@ fn a_log_with_two_histories_is_found() {
         drop(liar);
         let _node = scene.power_cut(RECEIVER, node).await;
         let liar = Liar::new(&scene, RECEIVER).await;
-        assert_eq!(refused(&liar.add(9, 12, 0).await), Some(WireCode::Forked));
+        assert_eq!(refused(&liar.add(10, 12, 0).await), Some(WireCode::Forked));
     });
 }
 

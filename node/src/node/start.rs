@@ -72,11 +72,7 @@ pub(super) async fn start(
         ),
     );
     let threads = run_writers(parts.execution, writers, &mut tasks)?;
-    let workers = match parts.execution {
-        Execution::Inline => Workers::Inline,
-        Execution::Threads => Workers::pool(crypto_threads(parts.config.crypto_threads))
-            .map_err(StartError::Thread)?,
-    };
+    let workers = workers(&parts)?;
     let attachments = attachments(&parts, &ledger, fail.clone())?;
     let greeter = greeter(&parts, &id, &ledger);
     let endpoint = bind(&parts, &greeter)?;
@@ -165,6 +161,16 @@ fn run_writers(
             tokio::spawn(sequencer);
             tasks.spawn(publisher);
             Ok(Vec::new())
+        }
+    }
+}
+
+/// Who judges envelopes.
+fn workers(parts: &NodeParts) -> Result<Workers, StartError> {
+    match parts.execution {
+        Execution::Inline => Ok(Workers::Inline),
+        Execution::Threads => {
+            Workers::pool(crypto_threads(parts.config.crypto_threads)).map_err(StartError::Thread)
         }
     }
 }

@@ -17,6 +17,10 @@ use rand_core::SeedableRng;
 
 use super::below;
 
+mod image;
+
+pub use image::Image;
+
 const SECTOR_BYTES: usize = 512;
 /// Linux: input/output error.
 const EIO: i32 = 5;
@@ -54,13 +58,6 @@ pub enum Failure {
 /// A disk. Clones are the same disk.
 #[derive(Clone)]
 pub struct SimDisk(Arc<Mutex<State>>);
-
-/// What was on a disk.
-#[derive(Debug, Clone)]
-pub struct Image {
-    directories: BTreeSet<PathBuf>,
-    files: BTreeMap<PathBuf, Vec<u8>>,
-}
 
 struct State {
     rng: ChaCha20Rng,
@@ -174,43 +171,6 @@ impl SimDisk {
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
         self.lock().names.keys().cloned().collect()
-    }
-
-    /// A copy of everything on the disk, as a backup takes one.
-    #[must_use]
-    pub fn image(&self) -> Image {
-        let state = self.lock();
-        let bytes = |id: &u64| state.files.get(id).map(|contents| contents.live.clone());
-        let files = state.names.iter();
-        Image {
-            directories: state.directories.clone(),
-            files: files
-                .filter_map(|(path, id)| Some((path.clone(), bytes(id)?)))
-                .collect(),
-        }
-    }
-
-    /// Puts a copy in place of everything, as who brings back a backup does. Handles of before die.
-    pub fn put_back(&self, image: &Image) {
-        let mut state = self.lock();
-        state.life += 1;
-        state.changes.clear();
-        state.files.clear();
-        state.names.clear();
-        state.directories.clone_from(&image.directories);
-        for (path, bytes) in &image.files {
-            state.files_made += 1;
-            let id = state.files_made;
-            state.names.insert(path.clone(), id);
-            let contents = Contents {
-                durable: bytes.clone(),
-                live: bytes.clone(),
-                pending: Vec::new(),
-            };
-            state.files.insert(id, contents);
-        }
-        state.durable_names = state.names.clone();
-        state.durable_directories = state.directories.clone();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

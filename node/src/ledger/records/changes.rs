@@ -66,11 +66,7 @@ pub fn changes(
         ATTACHMENT_RELEASED | ATTACHMENT_REMOVED => {
             changes.push(row_change(kind, record)?);
         }
-        SEEN | SEEN_LOGGED | FORKED => {
-            let seen = record.seen.as_ref().ok_or(LedgerError::Record)?;
-            let value = seen.encode_to_vec().into();
-            changes.push(put(Table::Seen, seen_key(&seen.origin), value));
-        }
+        SEEN | SEEN_LOGGED | FORKED => changes.push(seen_change(record)?),
         COSIGNED => changes.push(put(Table::Seen, COSIGNED_KEY.to_vec(), place)),
         RELAYED => {}
         _ => return Err(LedgerError::Record),
@@ -116,6 +112,12 @@ fn needs(changes: &mut Vec<Change>, record: &Record, need: Need, position: Posit
         let key = attachment_key(root, need, position);
         changes.push(put(Table::Attachment, key, Bytes::new()));
     }
+}
+
+fn seen_change(record: &Record) -> Result<Change, LedgerError> {
+    let seen = record.seen.as_ref().ok_or(LedgerError::Record)?;
+    let value = seen.encode_to_vec().into();
+    Ok(put(Table::Seen, seen_key(&seen.origin), value))
 }
 
 fn row_change(kind: RecordKind, record: &Record) -> Result<Change, LedgerError> {
