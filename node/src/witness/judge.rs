@@ -46,7 +46,11 @@ pub async fn add_checkpoint(shared: &Shared, node: &str, body: &[u8]) -> Result<
         if asked.old_size != known.0 {
             return Ok(holds());
         }
-        verify_consistency(known.0, &known.1, head.size, &head.root, &asked.proof)?;
+        let leads = verify_consistency(known.0, &known.1, head.size, &head.root, &asked.proof);
+        if let Err(error) = leads {
+            tracing::error!(%node, seen = known.0, shown = head.size, %error, "a log does not lead from what was seen of it to what it shows");
+            return Err(error.into());
+        }
     }
     if contradicts || head.size > known.0 {
         let entry = SeenEntry {
