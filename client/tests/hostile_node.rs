@@ -101,7 +101,7 @@ fn put(stream: &mut Stream, envelope: u32, answer: Answer) {
 }
 
 fn done(stream: &mut Stream) {
-    put(stream, 0, Answer::Done(v1::Done {}));
+    put(stream, 0, Answer::Done(v1::Done::default()));
 }
 
 fn refusal(code: WireCode) -> Answer {

@@ -71,6 +71,7 @@ pub struct Bells {
     node: String,
     outbox: Queues,
     inbox: Queues,
+    peers: Queues,
     log: watch::Sender<()>,
     listeners: Mutex<BTreeMap<MessageKey, Vec<(u64, Ear)>>>,
     next: AtomicU64,
@@ -96,6 +97,7 @@ impl Bells {
             node: node.to_owned(),
             outbox: Queues::default(),
             inbox: Queues::default(),
+            peers: Queues::default(),
             log: watch::Sender::default(),
             listeners: Mutex::default(),
             next: AtomicU64::new(0),
@@ -119,6 +121,17 @@ impl Bells {
     #[must_use]
     pub fn log(&self) -> watch::Receiver<()> {
         self.log.subscribe()
+    }
+
+    /// Rings when `node` opens a session: it is there. Spec: DEL-48.
+    #[must_use]
+    pub fn peer(&self, node: &str) -> watch::Receiver<()> {
+        self.peers.subscribe(node)
+    }
+
+    /// A node has opened a session.
+    pub fn ring_peer(&self, node: &str) {
+        self.peers.ring(node);
     }
 
     /// Rings an outbox again: something that waited before is to be looked at now.

@@ -360,7 +360,7 @@ pub struct InboxArgs {
     #[arg(long, default_value = "0s", value_name = "DURATION")]
     pub wait: Span,
     /// Take at most so many
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub max: u32,
     /// What to tell the sender: opened takes it off the inbox, none leaves it there
     #[arg(long, value_enum, default_value = "opened")]

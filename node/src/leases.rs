@@ -17,6 +17,14 @@ impl Leases {
             .insert(key.clone())
     }
 
+    /// Whether a stream holds it.
+    pub fn is_held(&self, key: &Bytes) -> bool {
+        self.0
+            .lock()
+            .expect("no holder of the leases panics")
+            .contains(key)
+    }
+
     /// Ends a lease.
     pub fn give_back(&self, key: &Bytes) {
         self.0

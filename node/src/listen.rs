@@ -6,6 +6,7 @@ use bytes::Bytes;
 use frex_client::transport::{FrameWriter, Greeter, Session, Stream, TransportError};
 use frex_proto::{
     error::WireCode,
+    roster::Peer,
     sign::{BatchCache, SignError},
     v1,
     wire::FrameType,
@@ -75,6 +76,9 @@ async fn serve(shared: Arc<Shared>, session: Session) {
     shared.metrics.session(true);
     let peer = session.peer().peer.clone();
     tracing::debug!(peer = %peer.id(), role = peer.role().as_str_name(), "session opened");
+    if let Peer::Node(node) = &peer {
+        shared.bells.ring_peer(node);
+    }
     match shared.admission.enter(&peer, shared.now_ms()) {
         Ok(place) => {
             let session = session.metered(place.share().clone());
@@ -153,6 +157,7 @@ async fn answer(shared: Arc<Shared>, session: Session, place: Arc<Place>, stream
     } = stream;
     let peer = session.peer().clone();
     let id = peer.peer.id();
+    let mut held = 0;
     let outcome = async {
         let request: v1::Request = reader.message(FrameType::Request, FRAME_WAIT).await?;
         let request = request.request.ok_or(Refused(WireCode::Malformed))?;
@@ -166,7 +171,8 @@ async fn answer(shared: Arc<Shared>, session: Session, place: Arc<Place>, stream
                 submit::serve(&shared, id, &submit, &mut reader, &mut writer).await
             }
             (R::Inbox(inbox), Client) => {
-                inbox::serve(&shared, id, &inbox, &mut reader, &mut writer).await
+                held = inbox::serve(&shared, id, &inbox, &mut reader, &mut writer).await?;
+                Ok(())
             }
             (R::GetReceipts(get), Client) => query::receipts(&shared, id, &get, &mut writer),
             (R::ListOutbox(list), Client) => outbox::list(&shared, id, &list, &mut writer).await,
@@ -211,7 +217,7 @@ async fn answer(shared: Arc<Shared>, session: Session, place: Arc<Place>, stream
         put_refusal(&mut writer, 0, code);
         reader.stop(code);
     }
-    put_answer(&mut writer, 0, v1::answer::Answer::Done(v1::Done {}));
+    put_answer(&mut writer, 0, v1::answer::Answer::Done(v1::Done { held }));
     // A peer that went away has no use for the answer; what was recorded stands.
     let _ = writer.finish().await;
 }

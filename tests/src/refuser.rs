@@ -95,7 +95,7 @@ async fn refuse_all(session: Arc<Session>) {
                 code: code as u32,
                 retry_after_ms: 0,
             };
-            let done = v1::answer::Answer::Done(v1::Done {});
+            let done = v1::answer::Answer::Done(v1::Done::default());
             for answer in [v1::answer::Answer::Refusal(refusal), done] {
                 let answer = v1::Answer {
                     envelope: 0,

@@ -415,6 +415,34 @@ async fn released_and_abandoned_items_come_again() {
     world.shutdown().await;
 }
 
+// DEL-47: who finds an inbox empty because others hold everything is told how much.
+#[tokio::test]
+async fn what_other_programs_hold_is_counted() {
+    let world = World::new().await;
+    let platform = world.client(PLATFORM).await;
+    for _ in 0..3 {
+        let envelope = seal(&platform, &MEMBERS[1..2], b"held".to_vec());
+        send(&platform, vec![envelope]).await;
+    }
+    let police = world.client(MEMBERS[1]).await;
+    let mut inbox = police.inbox(8, WAIT).await.unwrap();
+    let mut items = Vec::new();
+    for _ in 0..3 {
+        items.push(inbox.next().await.unwrap().unwrap().ok().unwrap());
+    }
+    let mut other = police.inbox(8, Duration::ZERO).await.unwrap();
+    assert!(other.next().await.is_none());
+    assert_eq!(other.held_elsewhere(), 3);
+    for item in items {
+        item.confirm(v1::Stage::Opened, "").await.unwrap();
+    }
+    drop(inbox);
+    let mut other = police.inbox(8, Duration::ZERO).await.unwrap();
+    assert!(other.next().await.is_none());
+    assert_eq!(other.held_elsewhere(), 0);
+    world.shutdown().await;
+}
+
 // DEL-23, DEL-25: statements about many items are on their way at once; each is answered with the receipt
 // of its own item, those of a program that reads no further too.
 #[tokio::test]

@@ -435,6 +435,27 @@ fn a_destination_with_a_full_disk_is_not_hammered() {
     });
 }
 
+// DEL-48: a destination that was away for long is reached as soon as it shows itself, and not after the pause that its
+// absence has earned.
+#[test]
+fn a_destination_that_comes_back_is_reached_at_once() {
+    each_seed(|world| async move {
+        let scene = scene(&world);
+        let _platform = start(&scene, SENDER).await;
+        let sender = scene.client(SENDER, "sending").await;
+        for number in 0..5 {
+            file(&sender, Lane::Bulk, number, 100 * HOUR).await;
+        }
+        sleep(12 * HOUR).await;
+        let _hotline = start(&scene, RECEIVER).await;
+        let back = Instant::now();
+        while !deliveries(&sender, OutboxShelf::Waiting).await.is_empty() {
+            sleep(Duration::from_secs(1)).await;
+        }
+        assert!(back.elapsed() < Duration::from_secs(15), "{:?}", back.elapsed());
+    });
+}
+
 // DEL-34, DEL-35: a stage statement that waits for the sender's node is its member's, who may end it;
 // the sender then never hears of it.
 #[test]

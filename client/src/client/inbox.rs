@@ -171,6 +171,7 @@ pub struct Inbox {
     signatures: BatchCache,
     contexts: OpenContexts,
     ended: bool,
+    held_elsewhere: u32,
 }
 
 /// A message of the inbox, verified and opened.
@@ -232,6 +233,7 @@ impl Client {
             signatures: BatchCache::new(),
             contexts: OpenContexts::new(),
             ended: false,
+            held_elsewhere: 0,
         };
         match inbox.open().await {
             Ok(()) => Ok(inbox),
@@ -277,7 +279,8 @@ impl Inbox {
                         }
                     }
                 }
-                Some(Arrival::End(Ok(()))) => {
+                Some(Arrival::End(Ok(held))) => {
+                    self.held_elsewhere = held;
                     self.stream = None;
                     self.ended = self.left() < WAIT_MIN;
                 }
@@ -297,6 +300,13 @@ impl Inbox {
                 }
             }
         }
+    }
+
+    /// How many items other programs held when this inbox came to its end, up to 256: they come
+    /// again if those programs were stopped. Spec: DEL-47.
+    #[must_use]
+    pub fn held_elsewhere(&self) -> u32 {
+        self.held_elsewhere
     }
 
     async fn reopen(&mut self) -> Result<(), InboxError> {

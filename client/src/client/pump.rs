@@ -29,8 +29,9 @@ pub(super) struct Command {
 /// What comes out of a stream.
 pub(super) enum Arrival {
     Item(Box<v1::Item>),
-    /// The last arrival: the node is done, has refused, or was lost.
-    End(Result<(), End>),
+    /// The last arrival: the node is done, and other readers hold so many items; or it has refused, or
+    /// was lost.
+    End(Result<u32, End>),
 }
 
 /// Why a stream ended before the node was done.
@@ -58,6 +59,7 @@ pub(super) fn start(stream: Stream) -> Ends {
         commands: commands_out,
         asked: BTreeMap::new(),
         refused: None,
+        held: 0,
     };
     tokio::spawn(pump.run());
     Ends { arrivals, commands }
@@ -71,6 +73,8 @@ struct Pump {
     asked: BTreeMap<u32, oneshot::Sender<Reply>>,
     /// A refusal that answers no confirmation is that of the request.
     refused: Option<WireCode>,
+    /// Items that other readers hold, as the node said in the end.
+    held: u32,
 }
 
 impl Pump {
@@ -86,7 +90,7 @@ impl Pump {
                 }
                 frame = self.reader.next(SILENCE_MAX) => match self.take(frame).await {
                     Ok(true) => {}
-                    Ok(false) => break Some(self.refused.map_or(Ok(()), |code| Err(End::Refused(code)))),
+                    Ok(false) => break Some(self.refused.map_or(Ok(self.held), |code| Err(End::Refused(code)))),
                     Err(error) => break Some(Err(End::Lost(error))),
                 },
             }
@@ -147,7 +151,10 @@ impl Pump {
         use v1::answer::Answer as A;
         let asker = self.asked.remove(&answer.envelope);
         match (answer.answer, asker) {
-            (Some(A::Done(_)), _) => return Ok(false),
+            (Some(A::Done(done)), _) => {
+                self.held = done.held;
+                return Ok(false);
+            }
             (Some(A::Receipt(receipt)), Some(asker)) => {
                 // Whoever stopped waiting for the answer has no use for it.
                 let _ = asker.send(Ok(receipt));

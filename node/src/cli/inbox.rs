@@ -64,6 +64,8 @@ struct Reader<'a> {
     held: Vec<InboxItem>,
     failed: Vec<FailedItem>,
     notes: Vec<String>,
+    /// Items that other programs hold.
+    elsewhere: u32,
 }
 
 /// Where items are kept.
@@ -108,6 +110,7 @@ pub fn inbox(args: &InboxArgs, json: bool) -> Done {
             held: Vec::new(),
             failed: Vec::new(),
             notes: Vec::new(),
+            elsewhere: 0,
         };
         let read = reader.read(args).await;
         // What is being kept when reading fails is kept all the same.
@@ -126,8 +129,8 @@ pub fn inbox(args: &InboxArgs, json: bool) -> Done {
 }
 
 fn tell(rows: &[Value], failed: usize, args: &InboxArgs) {
-    print(rows);
     let dir = args.dir.display();
+    print(rows, &args.dir);
     if rows.len() >= usize::try_from(args.max).unwrap_or(usize::MAX) {
         output::message(format_args!(
             "More may wait. Take it with:  frex inbox {dir}"
@@ -151,7 +154,10 @@ impl Reader<'_> {
         if !args.wait.0.is_zero() {
             let mut first = open(self.client, 1, args.wait.0).await?;
             match self.next(&mut first).await? {
-                None => return Ok(()),
+                None => {
+                    self.elsewhere = first.held_elsewhere();
+                    return Ok(());
+                }
                 Some(item) => self.take(item).await?,
             }
             self.settle().await?;
@@ -165,10 +171,11 @@ impl Reader<'_> {
         let mut rest = open(self.client, credit, Duration::ZERO).await?;
         while self.begun < max {
             match self.next(&mut rest).await? {
-                None => return Ok(()),
+                None => break,
                 Some(item) => self.take(item).await?,
             }
         }
+        self.elsewhere = rest.held_elsewhere();
         self.settle().await
     }
 
@@ -269,8 +276,18 @@ impl Reader<'_> {
     }
 
     /// The rows in the order in which they came, and how many could not be opened.
-    fn end(self, read: Result<(), Failure>, dir: &Path) -> Result<(Vec<Value>, usize), Failure> {
+    fn end(
+        mut self,
+        read: Result<(), Failure>,
+        dir: &Path,
+    ) -> Result<(Vec<Value>, usize), Failure> {
         self.bar.finish_and_clear();
+        if self.elsewhere > 0 {
+            self.notes.push(format!(
+                "{} waiting, held by another program that reads this inbox; if that was stopped, what it held comes again within a minute",
+                output::counted(self.elsewhere, "report")
+            ));
+        }
         for note in &self.notes {
             output::message(format_args!("note: {note}"));
         }
@@ -376,7 +393,7 @@ fn describe_file((number, attached): (u32, &Attached)) -> Value {
     })
 }
 
-fn print(rows: &[Value]) {
+fn print(rows: &[Value], dir: &Path) {
     if rows.is_empty() {
         return output::message("nothing has arrived");
     }
@@ -407,9 +424,10 @@ fn print(rows: &[Value]) {
         if files > 0 {
             let message = row["message"].as_str().unwrap_or_default();
             output::message(format_args!(
-                "note: {} came with {message}; see {} with:  frex attachment ls {message}",
+                "note: {} came with {message}; see {} with:  frex attachment ls {message} {}",
                 output::counted(files, "file"),
                 if files == 1 { "it" } else { "them" },
+                dir.display(),
             ));
         }
     }

@@ -40,6 +40,7 @@ pub async fn run(shared: Arc<Shared>, desk: Arc<Desk>) {
         lacking: VecDeque::new(),
         backoff: Backoff::default(),
         bell: shared.bells.outbox(desk.node()),
+        heard: shared.bells.peer(desk.node()),
         changes: shared.membership.roster().changes(),
         shared,
         desk,
@@ -56,6 +57,8 @@ struct Worker {
     shared: Arc<Shared>,
     desk: Arc<Desk>,
     bell: watch::Receiver<()>,
+    /// Rings when the destination itself connects.
+    heard: watch::Receiver<()>,
     changes: watch::Receiver<Arc<Roster>>,
     /// Items of which the destination lacks attachments, in the order in which it said so.
     lacking: VecDeque<Bytes>,
@@ -163,8 +166,8 @@ impl Worker {
         Ok(None)
     }
 
-    /// Waits as long as the most urgent of what waits must, also if that comes only now.
-    /// Spec: DEL-1, DEL-39.
+    /// Waits as long as the most urgent of what waits must, also if that comes only now, or until the
+    /// destination itself is heard of. Spec: DEL-1, DEL-39, DEL-48.
     async fn pause(&mut self, code: WireCode) {
         let began = Instant::now();
         let mut rng = self.shared.environment.random.rng();
@@ -179,6 +182,7 @@ impl Worker {
             attempts,
             until,
         });
+        self.heard.mark_unchanged();
         loop {
             self.bell.mark_unchanged();
             let slot = match self.most_urgent() {
@@ -189,6 +193,7 @@ impl Worker {
                 biased;
                 () = tokio::time::sleep_until(until[slot]) => return,
                 _ = self.changes.changed() => return,
+                _ = self.heard.changed() => return,
                 _ = self.bell.changed() => tokio::time::sleep(RING_PAUSE).await,
             }
         }

@@ -73,7 +73,7 @@ pub(super) async fn serve(
     request: &v1::Inbox,
     reader: &mut FrameReader,
     writer: &mut FrameWriter,
-) -> Result<(), Refused> {
+) -> Result<u32, Refused> {
     let credit = request.credit.clamp(1, limits::INBOX_CREDIT_MAX) as usize;
     let wait = Duration::from_millis(request.wait_ms.min(limits::WAIT_MS_MAX).into());
     let mut bell = shared.bells.inbox(member);
@@ -103,7 +103,8 @@ pub(super) async fn serve(
                 if held.recording.len() < RECORDING_MAX =>
             {
                 let Some(frame) = frame? else {
-                    return held.finish(writer).await;
+                    held.finish(writer).await?;
+                    return Ok(0);
                 };
                 if frame.kind != FrameType::Confirm {
                     return Err(Refused(WireCode::Malformed));
@@ -121,7 +122,7 @@ pub(super) async fn serve(
                 // Nothing was sent is not to mean that nothing is there.
                 return match filled.no_room {
                     true => Err(Refused(WireCode::RetryAfter)),
-                    false => Ok(()),
+                    false => held_elsewhere(shared, member),
                 };
             }
             // What it holds is for another reader now.
@@ -130,6 +131,16 @@ pub(super) async fn serve(
             }
         }
     }
+}
+
+/// How many items of a member other streams hold. Spec: DEL-47.
+fn held_elsewhere(shared: &Shared, member: &str) -> Result<u32, Refused> {
+    let rows = shared
+        .ledger
+        .inbox(member, None, limits::INBOX_CREDIT_MAX as usize);
+    let rows = rows.map_err(|error| WireCode::from(&error))?;
+    let held = rows.iter().filter(|key| shared.leases.is_held(key)).count();
+    Ok(u32::try_from(held).unwrap_or(u32::MAX))
 }
 
 impl<'a> Held<'a> {

@@ -1081,6 +1081,9 @@ pub mod answer {
 /// No further answer follows on this stream.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Done {
+    /// of an inbox: items that other readers hold at this moment
+    #[prost(uint32, tag = "1")]
+    pub held: u32,
 }
 /// What the node holds: `bundle_bytes` bytes of its bundle follow in BODY frames.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

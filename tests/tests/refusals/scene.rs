@@ -235,7 +235,10 @@ impl Scene {
         let bytes = receive.read_to_end(ANSWERS_BYTES_MAX);
         let bytes = tokio::time::timeout(WAIT, bytes).await.unwrap().unwrap();
         let mut answers = answers(&bytes);
-        assert_eq!(answers.pop(), Some(v1::answer::Answer::Done(v1::Done {})));
+        assert_eq!(
+            answers.pop(),
+            Some(v1::answer::Answer::Done(v1::Done::default()))
+        );
         answers
     }
 

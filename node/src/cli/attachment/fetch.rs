@@ -47,7 +47,7 @@ pub fn fetch(args: &AttachmentFetchArgs, json: bool) -> Done {
         let client = member::client(&home, args.wait.0).await?;
         let reopened = client.reopen(&sealed);
         let (_, opened) = reopened.or_fail("the kept envelope cannot be opened any more")?;
-        check_numbers(&args.number, opened.attachments.len())?;
+        check_numbers(args, opened.attachments.len())?;
         for (number, attached) in (0..).zip(opened.attachments) {
             let asked = args.number.is_empty() || args.number.contains(&(number + 1));
             let there = args.out.join(&attached.file.name);
@@ -68,14 +68,18 @@ pub fn fetch(args: &AttachmentFetchArgs, json: bool) -> Done {
 }
 
 /// Whether the message has files of these numbers.
-fn check_numbers(numbers: &[u32], count: usize) -> Result<(), Failure> {
+fn check_numbers(args: &AttachmentFetchArgs, count: usize) -> Result<(), Failure> {
     let has = |number: &&u32| (1..=count).contains(&(**number as usize));
-    let Some(wrong) = numbers.iter().find(|number| !has(number)) else {
+    let Some(wrong) = args.number.iter().find(|number| !has(number)) else {
         return Ok(());
     };
     let files = output::counted(count, "file");
     let what = format!("the message has no file number {wrong}: it has {files}");
-    Err(Failure::new(WireCode::NotFound, what).advise("See them with: frex attachment ls"))
+    Err(Failure::new(WireCode::NotFound, what).advise(format!(
+        "See them with: frex attachment ls {} {}",
+        args.id,
+        args.dir.display()
+    )))
 }
 
 impl Target {

@@ -33,8 +33,12 @@ impl Received {
             .is_some_and(|list| !list.is_empty());
         if direction != messages::RECEIVED || !any {
             return Err(
-                Failure::new(WireCode::NotFound, format!("no files came with {id}"))
-                    .advise("See what came with which: frex inbox --kept --json"),
+                Failure::new(WireCode::NotFound, format!("no files came with {id}")).advise(
+                    format!(
+                        "See what came with which: frex inbox {} --kept --json",
+                        home.dir().display()
+                    ),
+                ),
             );
         }
         Ok(Self {

@@ -19,7 +19,7 @@ pub fn list(home: &MemberHome, json: bool) -> Done {
     let rows: Result<Vec<Value>, Failure> = paths.iter().map(|path| read(path)).collect();
     let mut rows = rows?;
     rows.sort_by_key(|row| row["received"].as_str().unwrap_or_default().to_owned());
-    Ok(print(&rows, json))
+    Ok(print(&rows, home.dir(), json))
 }
 
 fn read(path: &Path) -> Result<Value, Failure> {
@@ -28,13 +28,13 @@ fn read(path: &Path) -> Result<Value, Failure> {
     serde_json::from_slice(&bytes).or_code(WireCode::Files, &what)
 }
 
-fn print(rows: &[Value], json: bool) -> u8 {
+fn print(rows: &[Value], dir: &Path, json: bool) -> u8 {
     if json {
         output::document(json!({ "items": rows }));
     } else if rows.is_empty() {
         output::message("nothing is kept");
     } else {
-        super::print(rows);
+        super::print(rows, dir);
     }
     0
 }
