@@ -33,6 +33,9 @@ pub struct ForwardArgs {
     /// A member to pass it on to; repeat for each
     #[arg(long, value_name = "MEMBER", required = true)]
     pub to: Vec<String>,
+    /// Also to those who have it already
+    #[arg(long)]
+    pub again: bool,
     /// How long to wait for the recipients' nodes
     #[arg(long, default_value = "10s", value_name = "DURATION")]
     pub wait: Span,
@@ -61,6 +64,9 @@ pub fn forward(args: &ForwardArgs, json: bool) -> Done {
             .cause("a message is passed on to others, not to oneself")
             .advise("Leave your own organisation out of --to"));
     }
+    if !args.again {
+        not_twice(&about, args)?;
+    }
     let kept = about["envelope"].as_str().unwrap_or_default();
     let received = inbox::kept_envelope(&home, kept)?;
     let to: Vec<&str> = args.to.iter().map(String::as_str).collect();
@@ -84,6 +90,32 @@ pub fn forward(args: &ForwardArgs, json: bool) -> Done {
         Ok::<_, Failure>((draft, envelope, told))
     })?;
     conclude(&draft, &envelope, &told, json)
+}
+
+/// Nobody gets another copy unasked. Spec: RCL-22.
+fn not_twice(about: &Value, args: &ForwardArgs) -> Result<(), Failure> {
+    let names = |list: &Value, member: &str| {
+        let mut names = list.as_array().into_iter().flatten();
+        names.any(|name| name == member)
+    };
+    let forwards = || about["forwards"].as_array().into_iter().flatten();
+    for member in &args.to {
+        let why = match forwards().find(|one| names(&one["to"], member)) {
+            Some(one) => {
+                let id = output::clean(one["message"].as_str().unwrap_or_default());
+                format!("it was passed on to {member} before, as message {id}")
+            }
+            None if names(&about["recipients"], member) => format!("it was sent to {member} too"),
+            None if about["author"] == member.as_str() => format!("{member} wrote it"),
+            None => continue,
+        };
+        return Err(Failure::new(WireCode::BadInput, why).advise(format!(
+            "Leave {member} out, or pass it on once more with --again; see what has become of it: frex show {} {}",
+            args.message,
+            args.dir.display()
+        )));
+    }
+    Ok(())
 }
 
 fn remember(

@@ -81,6 +81,13 @@ fn a_file_goes_along_with_a_message_that_is_passed_on() {
         "forward", &message, "--to", "court", "police", "--wait", "60s",
     ]);
 
+    // RCL-22: who has it does not get it again unasked.
+    for member in ["court", "platform"] {
+        let again = frex.run(&["forward", &message, "--to", member, "--", "police"]);
+        let code = Some(WireCode::BadInput as u64);
+        assert_eq!((again.exit, again.code()), (Some(2), code), "{again:?}");
+    }
+
     let came = frex.done(&["inbox", "court", "--wait", "20s"]);
     let passed_on = only(&came);
     assert_eq!(passed_on["from"], "police");

@@ -1,6 +1,9 @@
 //! `frex receipt verify`: each check by name, then the verdict. Asks nobody. Spec: CLI-4, RCP-9, RCP-13.
 
-use std::path::Path;
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
 
 use frex_client::keys::{MEMBER_FILE, MemberHome};
 use frex_proto::{
@@ -30,7 +33,7 @@ enum Trust {
     Roster {
         bundle: Vec<u8>,
         anchor: TrustAnchor,
-        file: std::path::PathBuf,
+        file: PathBuf,
     },
 }
 
@@ -67,7 +70,7 @@ pub fn verify(args: &ReceiptVerifyArgs, json: bool) -> Done {
         .transpose()
         .or_code(WireCode::BadInput, "--envelope takes 64 hexadecimal digits")?;
     let mut findings = Vec::new();
-    for file in &args.files {
+    for file in receipts(&args.files) {
         findings.push(examine(file, &trust, envelope, args.finals)?);
     }
     let failed = findings.iter().filter(|finding| !finding.verified).count();
@@ -103,6 +106,16 @@ pub fn verify(args: &ReceiptVerifyArgs, json: bool) -> Done {
         ),
         false => failure,
     })
+}
+
+/// The receipts among these files: what is kept beside one for other programs is none itself, and comes
+/// along where a pattern named them.
+fn receipts(files: &[PathBuf]) -> Vec<&PathBuf> {
+    let is_beside = |file: &&PathBuf| {
+        let ending = file.extension().and_then(OsStr::to_str);
+        matches!(ending, Some("leaf" | "vkey")) && files.contains(&file.with_extension("tlog-proof"))
+    };
+    files.iter().filter(|file| !is_beside(file)).collect()
 }
 
 fn trust(args: &ReceiptVerifyArgs) -> Result<Trust, Failure> {
