@@ -193,18 +193,11 @@ async fn answer(shared: Arc<Shared>, session: Session, place: Arc<Place>, stream
             (R::OfferRoster(offer), _) => {
                 roster::hear(&shared, &offer, &mut reader, &mut writer).await
             }
-            (R::AddCheckpoint(add), Node) => {
-                let answer = judge::add_checkpoint(&shared, id, &add.body).await;
-                answer
-                    .map(|answer| put_answer(&mut writer, 0, answer))
-                    .map_err(Refused)
-            }
-            (R::GetSeen(get), _) => {
-                let answer = judge::newest_seen(&shared, &get);
-                answer
-                    .map(|answer| put_answer(&mut writer, 0, answer))
-                    .map_err(Refused)
-            }
+            (R::AddCheckpoint(add), Node) => put(
+                &mut writer,
+                judge::add_checkpoint(&shared, id, &add.body).await,
+            ),
+            (R::GetSeen(get), _) => put(&mut writer, judge::newest_seen(&shared, &get)),
             _ => Err(Refused(WireCode::WrongRole)),
         }
     }
@@ -244,6 +237,14 @@ impl From<WireCode> for Refused {
     fn from(code: WireCode) -> Self {
         Self(code)
     }
+}
+
+fn put(
+    writer: &mut FrameWriter,
+    answer: Result<v1::answer::Answer, WireCode>,
+) -> Result<(), Refused> {
+    put_answer(writer, 0, answer?);
+    Ok(())
 }
 
 fn put_answer(writer: &mut FrameWriter, envelope: u32, answer: v1::answer::Answer) {

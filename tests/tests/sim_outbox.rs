@@ -452,7 +452,11 @@ fn a_destination_that_comes_back_is_reached_at_once() {
         while !deliveries(&sender, OutboxShelf::Waiting).await.is_empty() {
             sleep(Duration::from_secs(1)).await;
         }
-        assert!(back.elapsed() < Duration::from_secs(15), "{:?}", back.elapsed());
+        assert!(
+            back.elapsed() < Duration::from_secs(15),
+            "{:?}",
+            back.elapsed()
+        );
     });
 }
 

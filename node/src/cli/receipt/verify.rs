@@ -113,7 +113,8 @@ pub fn verify(args: &ReceiptVerifyArgs, json: bool) -> Done {
 fn receipts(files: &[PathBuf]) -> Vec<&PathBuf> {
     let is_beside = |file: &&PathBuf| {
         let ending = file.extension().and_then(OsStr::to_str);
-        matches!(ending, Some("leaf" | "vkey")) && files.contains(&file.with_extension("tlog-proof"))
+        matches!(ending, Some("leaf" | "vkey"))
+            && files.contains(&file.with_extension("tlog-proof"))
     };
     files.iter().filter(|file| !is_beside(file)).collect()
 }
