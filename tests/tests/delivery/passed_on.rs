@@ -83,7 +83,7 @@ fn a_file_goes_along_with_a_message_that_is_passed_on() {
 
     // RCL-22: who has it does not get it again unasked.
     for member in ["court", "platform"] {
-        let again = frex.run(&["forward", &message, "--to", member, "--", "police"]);
+        let again = frex.run(&["forward", &message, "police", "--to", member]);
         let code = Some(WireCode::BadInput as u64);
         assert_eq!((again.exit, again.code()), (Some(2), code), "{again:?}");
     }
