@@ -140,6 +140,9 @@ impl Once {
             reference: self.reference.clone(),
             named: self.named,
             message: draft.message_id,
+            kind: draft.kind,
+            lane: draft.lane,
+            created_ms: draft.created_ms,
             expires_ms: draft.expires_ms,
             envelope: envelope.clone(),
         };
