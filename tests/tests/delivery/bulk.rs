@@ -462,6 +462,31 @@ fn what_expired_is_not_told_of_as_sent() {
     assert!(err.contains("a reference of its own"), "{err}");
 }
 
+// CLI-35, MBR-17: what was dropped from the outbox is told of, though no dead letter is left of it.
+#[test]
+fn what_was_withdrawn_from_the_outbox_is_told_of() {
+    let scene = Scene::new();
+    let _platform = scene.frex.start("platform");
+    scene.write("reports.jsonl", &["I-1", "I-2"].map(report));
+    let list = ["--from", "platform", "--list", "became.jsonl"];
+    let bulk = ["bulk", "reports.jsonl", "--to", "police"];
+    let _ = scene.frex.done(&[&bulk[..], &list].concat());
+    let rows = scene.listed("became.jsonl");
+    let message = rows[0]["message"].as_str().unwrap();
+    let drop = ["outbox", "drop", &message[..12], "platform", "--confirm"];
+    let _ = scene.frex.done(&drop);
+    let shown = scene.frex.done(&["show", message, "platform"]);
+    let code = &shown["recipients"][0]["code_name"];
+    assert_eq!(code, "WITHDRAWN", "{shown}");
+    let ended = scene.bulk("reports.jsonl");
+    assert_eq!(ended.exit, Some(3), "{ended:?}");
+    let told = ended.json();
+    assert_eq!((&told["before"], &told["ended"]), (&json!(2), &json!(1)));
+    let row = &told["reports_ended"][0];
+    assert_eq!(row["reference"], rows[0]["reference"], "{told}");
+    assert_eq!(row["name"], "WITHDRAWN", "{told}");
+}
+
 // MBR-14: a reference that was used is no line to mend, and of a long table it is said that it is cut.
 #[test]
 fn references_that_were_used_are_no_lines_to_mend() {

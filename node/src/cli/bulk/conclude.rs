@@ -122,7 +122,7 @@ fn print_ended(args: &BulkArgs, ended: &[EndedThere]) {
         ]);
     }
     output::print_table(&table);
-    say_more(ended.len());
+    say_more(args, ended.len());
     output::message(format_args!(
         "note: these did not get to the node that is named, or were recalled, and nothing sends them again by itself. To file one anew, give its report a reference of its own.\n\
          note: how far one has come: frex receipt fetch {} {}",
@@ -146,7 +146,7 @@ fn print_not_sent(home: &Path, args: &BulkArgs, not_sent: &[NotSent]) {
         ]);
     }
     output::print_table(&table);
-    say_more(not_sent.len());
+    say_more(args, not_sent.len());
     let reused = not_sent.iter().filter(|one| one.code == WireCode::IdReuse);
     let reused = reused.count();
     if reused > 0 {
@@ -166,11 +166,13 @@ fn print_not_sent(home: &Path, args: &BulkArgs, not_sent: &[NotSent]) {
 }
 
 /// That a table is longer than what is shown of it.
-fn say_more(count: usize) {
-    if count > SHOWN_MAX {
-        output::data(format_args!(
-            "… and {} more; all of them: with --list FILE, or --json",
-            count - SHOWN_MAX
-        ));
-    }
+fn say_more(args: &BulkArgs, count: usize) {
+    let Some(more) = count.checked_sub(SHOWN_MAX).filter(|more| *more > 0) else {
+        return;
+    };
+    let place = match &args.list {
+        Some(list) => format!("in {}", list.display()),
+        None => "with --list FILE, or --json".to_owned(),
+    };
+    output::data(format_args!("… and {more} more; all of them: {place}"));
 }
