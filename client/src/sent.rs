@@ -4,8 +4,9 @@
 //! A *reference* is the program's name for a report: its number in a case system, say. An envelope
 //! is kept under its reference, durable, before it leaves; a program that was stopped in between
 //! finds it and submits the very same bytes, which the node answers as it did before. Once they are
-//! submitted, only the ids stay, until a month after the report has expired. Neither the content
-//! nor a key is kept: what is sealed opens for its recipients only. Spec: MBR-13 to MBR-16.
+//! submitted, only its name, ids and address stay, until a month after the report has expired. Neither
+//! the content nor a key is kept: what is sealed opens for its recipients only. Spec: MBR-13 to
+//! MBR-17.
 
 use std::{collections::BTreeMap, fs::File, io, path::PathBuf};
 
@@ -13,11 +14,13 @@ use frex_proto::{
     envelope::{EnvelopeError, SignedEnvelope},
     error::WireCode,
     id::{EnvelopeId, MessageId},
+    v1,
 };
 
 use crate::keys::KeyFileError;
 
 mod log;
+mod recollect;
 mod sealed;
 mod store;
 
@@ -54,6 +57,12 @@ pub struct Kept {
     pub named: Named,
     /// The message that it carries.
     pub message: MessageId,
+    /// What it is about.
+    pub kind: v1::Kind,
+    /// How fast it must travel.
+    pub lane: v1::Lane,
+    /// When it was made.
+    pub created_ms: u64,
     /// When its delivery is given up.
     pub expires_ms: u64,
     /// Sealed and signed.
@@ -86,6 +95,34 @@ pub enum Found {
     Sealed(SentBefore),
     /// It was submitted.
     Submitted(SentBefore),
+}
+
+/// A message as it is known after it has left. Spec: MBR-17.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// Its ids.
+    pub sent: SentBefore,
+    /// When its delivery is given up.
+    pub expires_ms: u64,
+    /// Whether it is known to be submitted.
+    pub submitted: bool,
+    /// None: it was submitted by a program that did not keep this.
+    pub address: Option<Address>,
+}
+
+/// What stands on the outside of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// The sender's name for it.
+    pub reference: String,
+    /// Its recipients.
+    pub to: Vec<String>,
+    /// What it is about.
+    pub kind: v1::Kind,
+    /// How fast it travels.
+    pub lane: v1::Lane,
+    /// When it was made.
+    pub created_ms: u64,
 }
 
 /// Sixteen bytes of a hash.

@@ -1,6 +1,7 @@
 //! The log of what was submitted: one line for each report, only ever added to.
 //!
-//! `reference words message envelope expires_ms`, the first four in hexadecimal.
+//! `reference words message envelope expires_ms address`, the first four in hexadecimal. The address
+//! is JSON on the same line; older programs wrote none, and newer ones may say more in it.
 
 use std::{
     collections::BTreeMap,
@@ -15,14 +16,15 @@ use frex_proto::{
     id::{EnvelopeId, MessageId},
     limits::LIFE_MS_MAX,
 };
+use serde_json::json;
 
 use super::{
-    Name, Row, SentBefore, SentError,
+    Kept, Name, Row, SentBefore, SentError,
     store::{damaged, io},
 };
 use crate::keys::file;
 
-const NAME: &str = "submitted.log";
+pub(super) const NAME: &str = "submitted.log";
 const LOCK: &str = "lock";
 
 type Rows = BTreeMap<Name, Row>;
@@ -45,28 +47,36 @@ pub(super) fn open(folder: &Path, now_ms: u64) -> Result<(File, Rows), SentError
     let mut text = String::new();
     let read = log.read_to_string(&mut text);
     read.map_err(|source| io(&path, source))?;
-    // A line that a crash has cut short was never relied on.
-    let whole = text.rfind('\n').map_or(0, |end| end + 1);
-    let (mut rows, mut count) = (Rows::new(), 0);
-    for line in text[..whole].lines() {
-        let (name, row) = parse(line).ok_or_else(|| damaged(path.clone(), "a line is no entry"))?;
+    let whole = whole(&text);
+    let (mut found, mut count) = (BTreeMap::new(), 0);
+    for line in whole.lines() {
+        let (name, row, _) = parse(line).ok_or_else(|| no_entry(&path))?;
         count += 1;
         if row.expires_ms.saturating_add(LIFE_MS_MAX) > now_ms {
-            rows.insert(name, row);
+            found.insert(name, (row, line));
         }
     }
-    if rows.len() < count / 2 || whole < text.len() {
-        let text: String = rows.iter().map(line).collect();
+    if found.len() < count / 2 || whole.len() < text.len() {
+        let text: String = found.values().flat_map(|(_, line)| [*line, "\n"]).collect();
         file::replace(&path, text.as_bytes())?;
         log = opened(&path)?;
     }
-    Ok((log, rows))
+    let rows = found.into_iter().map(|(name, (row, _))| (name, row));
+    Ok((log, rows.collect()))
+}
+
+/// The log without a line that a crash has cut short: that was never relied on.
+pub(super) fn whole(text: &str) -> &str {
+    &text[..text.rfind('\n').map_or(0, |end| end + 1)]
+}
+
+pub(super) fn no_entry(path: &Path) -> SentError {
+    damaged(path.to_owned(), "a line is no entry")
 }
 
 /// Adds lines. Durable when this returns.
-pub(super) fn append(log: &mut File, folder: &Path, rows: &[(Name, Row)]) -> Result<(), SentError> {
-    let text: String = rows.iter().map(|(name, row)| line((name, row))).collect();
-    let written = log.write_all(text.as_bytes());
+pub(super) fn append(log: &mut File, folder: &Path, lines: &[u8]) -> Result<(), SentError> {
+    let written = log.write_all(lines);
     written
         .and_then(|()| log.sync_data())
         .map_err(|source| io(&folder.join(NAME), source))
@@ -78,22 +88,28 @@ fn opened(path: &Path) -> Result<File, SentError> {
     options.open(path).map_err(|source| io(path, source))
 }
 
-fn line((name, row): (&Name, &Row)) -> String {
-    let mut line = hex::encode(name);
+/// The line of what was submitted, with its end.
+pub(super) fn line(kept: &Kept) -> String {
+    let address = json!({
+        "reference": kept.reference, "to": kept.envelope.members, "kind": kept.kind as i32,
+        "lane": kept.lane as i32, "created_ms": kept.created_ms,
+    });
+    let mut line = hex::encode(kept.named.name);
     // Writing to a string has no failure to report.
     let _ = writeln!(
         line,
-        " {} {} {} {}",
-        hex::encode(row.words),
-        row.sent.message,
-        row.sent.envelope,
-        row.expires_ms
+        " {} {} {} {} {address}",
+        hex::encode(kept.named.words),
+        kept.message,
+        kept.envelope.id,
+        kept.expires_ms
     );
     line
 }
 
-fn parse(line: &str) -> Option<(Name, Row)> {
-    let mut fields = line.split(' ');
+/// An entry, and its address where there is one.
+pub(super) fn parse(line: &str) -> Option<(Name, Row, Option<&str>)> {
+    let mut fields = line.splitn(6, ' ');
     let mut name = || -> Option<Name> { hex::decode(fields.next()?).ok()?.try_into().ok() };
     let (reference, words) = (name()?, name()?);
     let row = Row {
@@ -105,5 +121,5 @@ fn parse(line: &str) -> Option<(Name, Row)> {
         expires_ms: fields.next()?.parse().ok()?,
         submitted: true,
     };
-    fields.next().is_none().then_some((reference, row))
+    Some((reference, row, fields.next()))
 }

@@ -99,6 +99,9 @@ pub(super) fn read(path: PathBuf) -> Result<KeptBatch, SentError> {
             reference: item.reference,
             named: Named { name, words },
             message: core.message_id,
+            kind: core.kind,
+            lane: core.lane,
+            created_ms: core.created_ms,
             expires_ms: core.expires_ms,
             envelope: SignedEnvelope::of_kept(&whole)?,
         });

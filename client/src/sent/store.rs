@@ -130,12 +130,11 @@ impl SentStore {
         batch: &KeptBatch,
         submitted: impl Fn(usize) -> bool,
     ) -> Result<(), SentError> {
-        let mut lines = Vec::new();
+        let mut lines = String::new();
         for (place, kept) in batch.items.iter().enumerate() {
             if submitted(place) {
-                let row = row(kept, true);
-                self.rows.insert(kept.named.name, row);
-                lines.push((kept.named.name, row));
+                self.rows.insert(kept.named.name, row(kept, true));
+                lines.push_str(&log::line(kept));
             } else if self
                 .rows
                 .get(&kept.named.name)
@@ -144,7 +143,7 @@ impl SentStore {
                 self.rows.remove(&kept.named.name);
             }
         }
-        log::append(&mut self.log, &self.folder, &lines)?;
+        log::append(&mut self.log, &self.folder, lines.as_bytes())?;
         // One that comes back after a power cut is submitted once more, without effect.
         fs::remove_file(&batch.path).map_err(|source| io(&batch.path, source))
     }

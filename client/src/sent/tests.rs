@@ -48,6 +48,9 @@ impl Scene {
             reference: reference.to_owned(),
             named: named(reference, content),
             message: draft.message_id,
+            kind: draft.kind,
+            lane: draft.lane,
+            created_ms: draft.created_ms,
             expires_ms: draft.expires_ms,
             envelope: sealer.seal(&draft).unwrap(),
         }
@@ -261,4 +264,50 @@ async fn a_damaged_batch_is_named() {
         fs::write(&batch.path, damaged).unwrap();
         assert!(matches!(scene.open(), Err(SentError::Damaged { path, .. }) if path == batch.path));
     }
+}
+
+// MBR-17: what left under a reference is found by the beginning of either id, before it is
+// submitted and after, also while another program holds the folder.
+#[tokio::test]
+async fn what_was_sent_is_found_by_its_ids_with_its_recipients() {
+    let scene = Scene::new();
+    let mut store = scene.open().unwrap();
+    let batch = scene.keep(&mut store, &["A 1 \"so\"\n", "A-2"]);
+    let kept = &batch.items[0];
+    let ids = [kept.message.to_string(), kept.envelope.id.to_string()];
+    let recollect = |id: &str| SentStore::recollect(&scene.path(), id).unwrap();
+    let is_found = |submitted| {
+        for id in &ids {
+            let found = recollect(&id[..12]);
+            assert_eq!((found.len(), found[0].submitted), (1, submitted));
+            assert_eq!(found[0].expires_ms, kept.expires_ms);
+            let address = found[0].address.as_ref().unwrap();
+            assert_eq!(address.reference, kept.reference);
+            assert_eq!(address.to, ["member-b"]);
+            assert_eq!((address.kind, address.lane), (kept.kind, Lane::Bulk));
+            assert_eq!(address.created_ms, kept.created_ms);
+        }
+    };
+    is_found(false);
+    store.settle(&batch, |_| true).unwrap();
+    is_found(true);
+    assert_eq!(recollect("").len(), 2);
+    drop(store);
+
+    // A log that is written anew keeps it, and a line of an older program has no address.
+    let log = scene.path().join("submitted.log");
+    let text = fs::read_to_string(&log).unwrap();
+    let (first, second) = text.split_once('\n').unwrap();
+    let old: Vec<&str> = second.splitn(6, ' ').take(5).collect();
+    fs::write(&log, format!("{first}\n{}\ncut", old.join(" "))).unwrap();
+    let store = scene.open().unwrap();
+    assert!(matches!(
+        store.find(&named("A-2", WORDS)),
+        Ok(Found::Submitted(_))
+    ));
+    is_found(true);
+    let second = recollect(&batch.items[1].message.to_string());
+    assert_eq!((second.len(), &second[0].address), (1, &None));
+    let nowhere = SentStore::recollect(&scene.path().join("none"), "");
+    assert!(nowhere.unwrap().is_empty());
 }

@@ -27,6 +27,7 @@ use super::{
     time::{Moment, Span},
 };
 
+mod before;
 mod begin;
 mod conclude;
 mod feed;
@@ -56,14 +57,15 @@ pub struct BulkArgs {
     /// When delivery is given up [default: by lane, 24h, 7d or 30d]
     #[arg(long, value_name = "TIME")]
     pub expires: Option<Moment>,
-    /// How long to listen to the recipients' nodes after each batch
+    /// How long to listen to the recipients' nodes after each batch; what ends meanwhile is counted
     #[arg(long, default_value = "0s", value_name = "DURATION")]
     pub wait: Span,
     /// End with an error once the node has taken nothing for so long; the same command goes on
     /// later [default: wait until the reports expire]
     #[arg(long, value_name = "DURATION")]
     pub patience: Option<Span>,
-    /// Write what became of each report into this new file, one JSON document on each line
+    /// Write what became of each report into this new file, one JSON document on each line; when the
+    /// command is given again, name another
     #[arg(long, value_name = "FILE")]
     pub list: Option<PathBuf>,
 }
@@ -85,14 +87,26 @@ struct NotSent {
     why: String,
 }
 
+/// A report of which the home node says that it did not get to a node, and will not.
+struct EndedThere {
+    reference: String,
+    message: MessageId,
+    node: Option<String>,
+    code: WireCode,
+}
+
 /// What has become of all of them.
 #[derive(Default)]
 struct Tally {
     submitted: u64,
-    before: u64,
+    before: BTreeMap<MessageId, String>,
     /// Recipients' acceptances, each report counted for each recipient.
     accepted: u64,
     not_sent: Vec<NotSent>,
+    /// Of this run and of earlier ones.
+    ended: Vec<EndedThere>,
+    /// Why it is not known what became of those of earlier runs.
+    unknown: Option<String>,
     underway: BTreeMap<String, Underway>,
     /// Submitted in this run, of what an earlier one had begun: told before its line is reached.
     finished: BTreeSet<String>,
@@ -128,14 +142,15 @@ pub fn bulk(args: &BulkArgs, json: bool) -> Done {
         };
         let work = client.bulk(store, settings);
         let (sender, news) = work.or_fail("what was begun before cannot be finished")?;
-        let tally = tokio::sync::Mutex::new(Tally::default());
+        let tally = tokio::sync::Mutex::new(Tally::new(args.list.is_some()));
         let fed = feed::feed(lines, &client, &words, sender, &tally);
         let heard = hear::hear(news, &bar, &mut list, (&tally, patience));
         let (fed, heard) = tokio::join!(fed, heard);
         fed.and(heard)?;
         let mut tally = tally.into_inner();
         hear::finish(&client, &words, &mut tally).await;
-        tally.not_sent.sort_by_key(|one| one.line);
+        before::ask(&client, &home, &mut tally).await?;
+        tally.order();
         client.close().await;
         Ok::<_, Failure>((tally, list))
     })?;
@@ -177,13 +192,59 @@ impl NotSent {
     }
 }
 
+impl EndedThere {
+    fn to_json(&self) -> Value {
+        json!({
+            "reference": self.reference, "state": "ended", "message": self.message.to_string(),
+            "node": self.node, "code": self.code as u16, "name": self.code.info().name,
+        })
+    }
+}
+
 impl Tally {
-    fn not_sent(&mut self, reference: &str, line: u64, code: WireCode, why: String) {
+    fn new(with_list: bool) -> Self {
+        Self {
+            waiting: said::Waiting::new(with_list),
+            ..Self::default()
+        }
+    }
+
+    fn ended(&mut self, reference: &str, message: MessageId, node: Option<&str>, code: WireCode) {
+        self.ended.push(EndedThere {
+            reference: reference.to_owned(),
+            message,
+            node: node.map(str::to_owned),
+            code,
+        });
+    }
+
+    /// Rows in their order, and none twice.
+    fn order(&mut self) {
+        self.not_sent.sort_by_key(|one| one.line);
+        let key = |one: &EndedThere| (one.reference.clone(), one.message, one.node.clone());
+        self.ended.sort_by_cached_key(key);
+        self.ended.dedup_by(|one, other| key(one) == key(other));
+    }
+
+    fn not_sent(&mut self, reference: &str, line: u64, code: WireCode, why: &str) {
         self.not_sent.push(NotSent {
             line,
             reference: reference.to_owned(),
             code,
-            why,
+            why: why.lines().collect::<Vec<_>>().join("; "),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // MBR-16: two reasons stand in one line of the table.
+    #[test]
+    fn reasons_are_told_in_one_line() {
+        let mut tally = Tally::default();
+        tally.not_sent("A-1", 1, WireCode::BadInput, "one\nanother");
+        assert_eq!(tally.not_sent[0].why, "one; another");
     }
 }

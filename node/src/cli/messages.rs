@@ -1,16 +1,20 @@
 //! Messages as the member's folder keeps them: found by an id or the beginning of one, and changed
 //! as more is learned of them.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
-use frex_client::keys::MemberHome;
+use frex_client::{
+    keys::MemberHome,
+    sent::{Remembered, SentStore},
+};
 use frex_proto::{error::WireCode, id::MessageId};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
-    failure::{Failure, OrCode},
+    failure::{Failure, OrCode, OrFail},
     files,
-    member::{ABOUT, ABOUT_BYTES_MAX, INBOX_DIR, SENT_DIR},
+    member::{self, ABOUT, ABOUT_BYTES_MAX, INBOX_DIR, REFERENCES_DIR, SENT_DIR},
+    output,
 };
 
 /// What this member sent.
@@ -91,6 +95,21 @@ pub fn only(wanted: &str, ids: &BTreeSet<MessageId>) -> Result<MessageId, Failur
     }
 }
 
+/// What is kept of a message that was sent, if anything is; what left under a reference and of
+/// which nothing was heard since, as the store of references has it.
+///
+/// # Errors
+/// It cannot be read.
+pub fn sent(home: &MemberHome, message: &str) -> Result<Option<Value>, Failure> {
+    let path = path_of(home, message);
+    if path.exists() {
+        let kept = files::read(&path, ABOUT_BYTES_MAX)?;
+        let what = format!("{} is damaged", path.display());
+        return serde_json::from_slice(&kept).or_code(WireCode::Files, what);
+    }
+    Ok(recollect(home, message)?.pop())
+}
+
 /// Changes what is kept of a message that was sent, if anything is; no other program changes it
 /// meanwhile.
 ///
@@ -102,20 +121,22 @@ pub fn change_sent(
     change: impl FnOnce(&mut Value),
 ) -> Result<(), Failure> {
     let folder = home.dir().join(SENT_DIR);
-    let path = folder.join(format!("{message}.json"));
-    if !path.exists() {
-        return Ok(());
-    }
+    files::ensure_folder(&folder)?;
     let _held = files::hold(&folder)?;
-    let what = format!("{} is damaged", path.display());
-    let kept = files::read(&path, ABOUT_BYTES_MAX)?;
-    let kept: Value = serde_json::from_slice(&kept).or_code(WireCode::Files, what)?;
+    let Some(kept) = sent(home, message)? else {
+        return Ok(());
+    };
     let mut changed = kept.clone();
     change(&mut changed);
     if changed == kept {
         return Ok(());
     }
+    let path = path_of(home, message);
     files::replace(&path, format!("{changed:#}\n").as_bytes())
+}
+
+fn path_of(home: &MemberHome, message: &str) -> PathBuf {
+    home.dir().join(SENT_DIR).join(format!("{message}.json"))
 }
 
 fn nothing(wanted: &str) -> Failure {
@@ -148,5 +169,44 @@ fn find(home: &MemberHome, wanted: &str) -> Result<Vec<(&'static str, Value)>, F
             }
         }
     }
+    for about in recollect(home, wanted)? {
+        let id = about["message"].clone();
+        if found
+            .iter()
+            .any(|(direction, one)| *direction == SENT && one["message"] == id)
+        {
+            continue;
+        }
+        // More may be kept of it under another envelope.
+        let kept = sent(home, id.as_str().unwrap_or_default())?;
+        found.push((SENT, kept.unwrap_or(about)));
+    }
     Ok(found)
+}
+
+/// What the store of references has under ids that begin so.
+fn recollect(home: &MemberHome, wanted: &str) -> Result<Vec<Value>, Failure> {
+    let found = SentStore::recollect(&home.dir().join(REFERENCES_DIR), wanted);
+    let found = found.or_fail("what was sent before cannot be looked up")?;
+    Ok(found.iter().map(about).collect())
+}
+
+/// As what `frex send` keeps of a message.
+fn about(one: &Remembered) -> Value {
+    let (message, envelope) = (one.sent.message.to_string(), one.sent.envelope.to_string());
+    let mut about = json!({
+        "v": output::JSON_VERSION, "message": message, "envelope": envelope,
+        "envelopes": [envelope], "expires_ms": one.expires_ms,
+    });
+    if let Some(address) = &one.address {
+        about["reference"] = address.reference.clone().into();
+        about["recipients"] = address.to.clone().into();
+        about["kind"] = member::kind_name(address.kind).into();
+        about["lane"] = member::lane_name(address.lane).into();
+        about["created_ms"] = address.created_ms.into();
+    }
+    if !one.submitted {
+        about["submitted"] = false.into();
+    }
+    about
 }

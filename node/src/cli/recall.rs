@@ -153,10 +153,19 @@ pub fn plan(
     let text = |field: &str| about[field].as_str().ok_or_else(damaged);
     let message = MessageId::from_hex(text("message")?).map_err(|_| damaged())?;
     let envelope = EnvelopeId::from_hex(text("envelope")?).map_err(|_| damaged())?;
-    let names = about["recipients"].as_array().into_iter().flatten();
-    let sent: Vec<String> = names
-        .filter_map(|name| name.as_str().map(str::to_owned))
-        .collect();
+    let sent = match about["recipients"].as_array() {
+        Some(names) => {
+            let names = names.iter().filter_map(Value::as_str);
+            names.map(str::to_owned).collect()
+        }
+        None if to.is_empty() => {
+            let what = "an older program sent it and did not keep to whom";
+            return Err(
+                Failure::new(WireCode::BadInput, what).advise("Name them: --to MEMBER --to MEMBER")
+            );
+        }
+        None => to.to_vec(),
+    };
     if let Some(stranger) = to.iter().find(|member| !sent.contains(member)) {
         let what = format!("it was not sent to {}", output::clean(stranger));
         return Err(Failure::new(WireCode::UnknownRecipient, what)

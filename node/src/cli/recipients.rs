@@ -92,8 +92,25 @@ pub fn print(rows: &[Value]) -> bool {
         table.add_row([text("member"), state, text("was")]);
     }
     output::print_table(&table);
-    let open = |row: &Value| row["state"].is_null() || row["state"] == Stage::Submitted.name();
-    rows.iter().any(open)
+    rows.iter().any(is_open)
+}
+
+/// Whether for the recipient of a row delivery is under way, as far as it is known here.
+#[must_use]
+pub fn is_open(row: &Value) -> bool {
+    row["state"].is_null() || row["state"] == Stage::Submitted.name()
+}
+
+/// Whether the recipient of a row has not got it and will not, or it was withdrawn.
+#[must_use]
+pub fn is_lost(row: &Value) -> bool {
+    let ended = [
+        Stage::Undeliverable,
+        Stage::Expired,
+        Stage::Rejected,
+        Stage::Recalled,
+    ];
+    ended.iter().any(|stage| row["state"] == stage.name())
 }
 
 fn is_about(statement: &v1::Statement, member: &str, roster: Option<&Roster>) -> bool {

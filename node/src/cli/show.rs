@@ -140,9 +140,13 @@ impl Shown {
 }
 
 /// A kept receipt, what it states, and its file.
-type Kept = (v1::Receipt, v1::Statement, PathBuf);
+pub type Kept = (v1::Receipt, v1::Statement, PathBuf);
 
-fn receipts(home: &MemberHome, message: &str) -> Result<Vec<Kept>, Failure> {
+/// The receipts of a message that are kept here.
+///
+/// # Errors
+/// The folder cannot be read, or a file in it is no receipt.
+pub fn receipts(home: &MemberHome, message: &str) -> Result<Vec<Kept>, Failure> {
     let mut list = Vec::new();
     for path in files::with_extension(&home.receipts_dir(), "tlog-proof")? {
         let receipt = receipt::read(&path)?;

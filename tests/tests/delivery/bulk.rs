@@ -1,6 +1,6 @@
 //! Many reports, and one under a reference, sent by programs that are killed and start again.
 
-use std::{collections::BTreeMap, fs, thread, time::Duration};
+use std::{collections::BTreeMap, fs, process::Command, thread, time::Duration};
 
 use frex_proto::error::WireCode;
 use frex_tests::processes::{Ended, Frex, NodeProcess};
@@ -41,6 +41,21 @@ impl Scene {
     fn bulk(&self, name: &str) -> Ended {
         self.frex
             .run(&["bulk", name, "--to", "police", "--from", "platform"])
+    }
+
+    /// What people read of it: standard output and standard error.
+    fn words(&self, name: &str) -> [String; 2] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_frex-under-test"));
+        let bulk = ["bulk", name, "--to", "police", "--from", "platform"];
+        let ended = command.current_dir(self.frex.dir()).args(bulk);
+        let ended = ended.output().unwrap();
+        [ended.stdout, ended.stderr].map(|bytes| String::from_utf8(bytes).unwrap())
+    }
+
+    fn listed(&self, name: &str) -> Vec<Value> {
+        let text = fs::read_to_string(self.frex.dir().join(name)).unwrap();
+        let rows = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        rows.collect()
     }
 
     fn once(&self, name: &str) -> Ended {
@@ -241,12 +256,20 @@ fn a_node_that_is_away_from_the_start_is_waited_for() {
     scene.write("reports.jsonl", &lines);
     let bulk = ["bulk", "reports.jsonl", "--from", "platform", "--to"];
     let away = "waiting for it; Ctrl-C is safe";
-    let short = scene
-        .frex
-        .run(&[&bulk[..], &["police", "--patience", "4s"]].concat());
+    let short = scene.frex.run(
+        &[
+            &bulk[..],
+            &["police", "--patience", "4s", "--list", "short"],
+        ]
+        .concat(),
+    );
     let code = Some(WireCode::Unreachable as u64);
     assert_eq!((short.exit, short.code()), (Some(23), code), "{short:?}");
     assert!(short.err.contains(away), "{short:?}");
+    assert!(
+        short.err.contains("with a new file for --list"),
+        "{short:?}"
+    );
 
     let mut waiting = scene.frex.begin(&[&bulk[..], &["police"]].concat());
     thread::sleep(Duration::from_secs(14));
@@ -256,6 +279,7 @@ fn a_node_that_is_away_from_the_start_is_waited_for() {
     assert_eq!(ended.exit, Some(0), "{ended:?}");
     assert_eq!(ended.json()["submitted"], 2, "{ended:?}");
     assert_eq!(ended.err.matches(away).count(), 1, "{ended:?}");
+    assert_eq!(ended.err.matches("going on").count(), 1, "{ended:?}");
 
     for (more, code) in [
         (&["police", "nobody"][..], WireCode::UnknownRecipient),
@@ -300,4 +324,236 @@ fn a_node_that_stays_away_is_given_up_when_that_was_asked_for() {
     let submitted = ended.json()["submitted"].as_u64().unwrap();
     let listed = fs::read_to_string(scene.frex.dir().join("became.jsonl")).unwrap();
     assert_eq!(listed.lines().count() as u64, submitted);
+}
+
+// MBR-17, CLI-28, CLI-35: what went out in a file is shown, looked up and withdrawn like any other
+// message; and that it was withdrawn is told by the next run.
+#[test]
+fn a_report_of_a_file_is_shown_and_withdrawn_by_its_id() {
+    let scene = Scene::new();
+    let _nodes = scene.start();
+    let lines = ["E-1", "E-2", "E-3"].map(report);
+    scene.write("reports.jsonl", &lines);
+    let bulk = [
+        "bulk",
+        "reports.jsonl",
+        "--to",
+        "police",
+        "--from",
+        "platform",
+    ];
+    let list = ["--list", "became.jsonl"];
+    let _ = scene.frex.done(&[&bulk[..], &list].concat());
+    let again = scene.frex.run(&[&bulk[..], &list].concat());
+    let code = Some(WireCode::AlreadyExists as u64);
+    assert_eq!(again.code(), code, "{again:?}");
+    assert!(again.err.contains("a new file for --list"), "{again:?}");
+
+    let rows = scene.listed("became.jsonl");
+    let row = rows.iter().find(|row| row["reference"] == "E-2").unwrap();
+    let message = row["message"].as_str().unwrap();
+    for id in [message, row["envelope"].as_str().unwrap()] {
+        let shown = scene.frex.done(&["show", &id[..12], "platform"]);
+        let about = &shown["about"];
+        assert_eq!(
+            (&shown["direction"], &about["message"]),
+            (&json!("sent"), &row["message"])
+        );
+        assert_eq!(
+            (&about["reference"], &about["lane"]),
+            (&json!("E-2"), &json!("bulk"))
+        );
+        assert_eq!(shown["recipients"][0]["member"], "police", "{shown}");
+    }
+    let fetched = scene
+        .frex
+        .done(&["receipt", "fetch", &message[..12], "platform"]);
+    assert_eq!(fetched["message"], message);
+    let recall = [
+        "recall",
+        &message[..12],
+        "platform",
+        "--reason",
+        "wrong-recipient",
+    ];
+    let done = ["--confirm", "--wait", "20s"];
+    let told = scene.frex.done(&[&recall[..], &done].concat());
+    assert_eq!(told["recipients"][0]["member"], "police", "{told}");
+    let shown = scene.frex.done(&["show", message, "platform"]);
+    assert_eq!(shown["recipients"][0]["state"], "RECALLED", "{shown}");
+    assert_eq!(shown["about"]["reference"], "E-2", "{shown}");
+
+    let ended = scene.bulk("reports.jsonl");
+    let told = ended.json();
+    assert_eq!(ended.exit, Some(3), "{ended:?}");
+    assert_eq!((&told["before"], &told["ended"]), (&json!(3), &json!(1)));
+    assert_eq!(told["reports_ended"][0]["name"], "RECALLED", "{told}");
+}
+
+// MBR-17: of what an older program has sent, the ids alone are kept; it is withdrawn from those named.
+#[test]
+fn what_an_older_program_sent_is_withdrawn_from_those_who_are_named() {
+    let scene = Scene::new();
+    let _nodes = scene.start();
+    scene.write("reports.jsonl", &[report("H-1")]);
+    let list = ["--from", "platform", "--list", "became.jsonl"];
+    let bulk = ["bulk", "reports.jsonl", "--to", "police"];
+    let _ = scene.frex.done(&[&bulk[..], &list].concat());
+    let row = scene.listed("became.jsonl").remove(0);
+    let log = scene
+        .frex
+        .dir()
+        .join("platform/member/references/submitted.log");
+    let text = fs::read_to_string(&log).unwrap();
+    let old = text.lines().map(|line| line.split(" {").next().unwrap());
+    let old: String = old.flat_map(|line| [line, "\n"]).collect();
+    fs::write(&log, old).unwrap();
+    let recall = ["recall", row["message"].as_str().unwrap(), "platform"];
+    let recall = [&recall[..], &["--reason", "wrong-recipient", "--confirm"]].concat();
+    let unknown = scene.frex.run(&recall);
+    assert_eq!(
+        unknown.code(),
+        Some(WireCode::BadInput as u64),
+        "{unknown:?}"
+    );
+    assert!(unknown.err.contains("--to MEMBER"), "{unknown:?}");
+    let told = scene.frex.run(&[&recall[..], &["--to", "police"]].concat());
+    assert_eq!(told.exit, Some(0), "{told:?}");
+}
+
+// CLI-35: what expired on its way is told of by the run that hears it and by each one after.
+#[test]
+fn what_expired_is_not_told_of_as_sent() {
+    let scene = Scene::new();
+    let _platform = scene.frex.start("platform");
+    let lines: Vec<String> = (0..25)
+        .map(|number| report(&format!("F-{number}")))
+        .collect();
+    scene.write("reports.jsonl", &lines);
+    let bulk = [
+        "bulk",
+        "reports.jsonl",
+        "--to",
+        "police",
+        "--from",
+        "platform",
+    ];
+    let more = ["--expires", "3s", "--wait", "30s", "--list", "became.jsonl"];
+    let first = scene.frex.run(&[&bulk[..], &more].concat());
+    let second = scene.bulk("reports.jsonl");
+    for (ended, count) in [(&first, "submitted"), (&second, "before")] {
+        assert_eq!(ended.exit, Some(3), "{ended:?}");
+        let told = ended.json();
+        assert_eq!(
+            (&told[count], &told["ended"]),
+            (&json!(25), &json!(25)),
+            "{told}"
+        );
+        let rows = told["reports_ended"].as_array().unwrap();
+        assert_eq!(rows.len(), 25);
+        assert!(rows.iter().all(|row| row["name"] == "EXPIRED"), "{told}");
+    }
+    let listed = scene.listed("became.jsonl");
+    let ended = listed.iter().filter(|row| row["state"] == "ended");
+    assert_eq!(ended.count(), 25);
+    let [out, err] = scene.words("reports.jsonl");
+    assert!(out.contains("\nexpired    25 "), "{out}");
+    assert!(out.contains("… and 5 more; all of them"), "{out}");
+    assert!(err.contains("a reference of its own"), "{err}");
+}
+
+// CLI-35, MBR-17: what was dropped from the outbox is told of, though no dead letter is left of it.
+#[test]
+fn what_was_withdrawn_from_the_outbox_is_told_of() {
+    let scene = Scene::new();
+    let _platform = scene.frex.start("platform");
+    scene.write("reports.jsonl", &["I-1", "I-2"].map(report));
+    let list = ["--from", "platform", "--list", "became.jsonl"];
+    let bulk = ["bulk", "reports.jsonl", "--to", "police"];
+    let _ = scene.frex.done(&[&bulk[..], &list].concat());
+    let rows = scene.listed("became.jsonl");
+    let message = rows[0]["message"].as_str().unwrap();
+    let drop = ["outbox", "drop", &message[..12], "platform", "--confirm"];
+    let _ = scene.frex.done(&drop);
+    let shown = scene.frex.done(&["show", message, "platform"]);
+    let code = &shown["recipients"][0]["code_name"];
+    assert_eq!(code, "WITHDRAWN", "{shown}");
+    let ended = scene.bulk("reports.jsonl");
+    assert_eq!(ended.exit, Some(3), "{ended:?}");
+    let told = ended.json();
+    assert_eq!((&told["before"], &told["ended"]), (&json!(2), &json!(1)));
+    let row = &told["reports_ended"][0];
+    assert_eq!(row["reference"], rows[0]["reference"], "{told}");
+    assert_eq!(row["name"], "WITHDRAWN", "{told}");
+}
+
+// MBR-14: a reference that was used is no line to mend, and of a long table it is said that it is cut.
+#[test]
+fn references_that_were_used_are_no_lines_to_mend() {
+    let scene = Scene::new();
+    let _nodes = scene.start();
+    let lines: Vec<String> = (0..25)
+        .map(|number| report(&format!("F-{number}")))
+        .collect();
+    scene.write("reports.jsonl", &lines);
+    assert_eq!(scene.bulk("reports.jsonl").exit, Some(0));
+    let other: Vec<String> = (0..25)
+        .map(|number| dated(&format!("F-{number}"), "2026-07-02T12:00:00Z"))
+        .collect();
+    scene.write("reports.jsonl", &other);
+    let [out, err] = scene.words("reports.jsonl");
+    assert!(out.contains("… and 5 more; all of them"), "{out}");
+    assert!(
+        err.contains("to other members") && !err.contains("mend "),
+        "{err}"
+    );
+    assert_eq!(
+        scene.bulk("reports.jsonl").json()["reports_not_sent"]
+            .as_array()
+            .unwrap()
+            .len(),
+        25
+    );
+}
+
+// CLI-35
+#[test]
+fn a_report_that_was_to_go_once_and_expired_is_told_of() {
+    let scene = Scene::new();
+    let _platform = scene.frex.start("platform");
+    scene.write("report.json", &[report("G-1")]);
+    let send = [
+        "send",
+        "report.json",
+        "--to",
+        "police",
+        "--from",
+        "platform",
+        "--once",
+    ];
+    let first = scene
+        .frex
+        .run(&[&send[..], &["--expires", "3s", "--wait", "30s"]].concat());
+    assert_eq!(first.code(), Some(WireCode::Expired as u64), "{first:?}");
+    let second = scene.frex.run(&send);
+    assert_eq!(second.exit, Some(3), "{second:?}");
+    let told = second.json();
+    assert_eq!(
+        (&told["before"], &told["recipients"][0]["state"]),
+        (&json!(true), &json!("EXPIRED"))
+    );
+    assert!(
+        told["notes"][0]
+            .as_str()
+            .unwrap()
+            .contains("--once=REFERENCE"),
+        "{told}"
+    );
+    // Of one whose time was over while nobody listened.
+    scene.write("report.json", &[report("G-2")]);
+    let _ = scene
+        .frex
+        .run(&[&send[..], &["--expires", "2s", "--wait", "0s"]].concat());
+    thread::sleep(Duration::from_secs(2));
+    assert_eq!(scene.frex.run(&send).exit, Some(3));
 }

@@ -233,6 +233,9 @@ fn keep((one, envelope): (Ready, SignedEnvelope)) -> Kept {
         reference: one.reference,
         named: one.named,
         message: one.draft.message_id,
+        kind: one.draft.kind,
+        lane: one.draft.lane,
+        created_ms: one.draft.created_ms,
         expires_ms: one.draft.expires_ms,
         envelope,
     }

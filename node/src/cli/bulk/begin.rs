@@ -34,7 +34,8 @@ pub(super) async fn begin(
 ) -> Result<(), Failure> {
     let known = check(client, words).err();
     let (began, mut said) = (Instant::now(), false);
-    while let Err(error) = hear_news(client, bar, &mut said).await {
+    let with_list = words.args.list.is_some();
+    while let Err(error) = hear_news(client, bar, (&mut said, with_list)).await {
         // A newer roster may know better; without one this is all that is known.
         if let Some(failure) = known {
             return Err(failure);
@@ -45,6 +46,9 @@ pub(super) async fn begin(
             return Err(error).or_fail("nothing was submitted");
         }
     }
+    if said {
+        bar.suspend(|| output::message(said::GOING_ON));
+    }
     check(client, words)?;
     let members = words.args.to.iter().map(String::as_str);
     bar.suspend(|| warn_of_suspended(&words.args.from, members))
@@ -53,7 +57,7 @@ pub(super) async fn begin(
 async fn hear_news(
     client: &Client,
     bar: &ProgressBar,
-    said: &mut bool,
+    (said, with_list): (&mut bool, bool),
 ) -> Result<(), ConnectError> {
     let mut news = pin!(client.hear_news());
     if !*said {
@@ -61,7 +65,7 @@ async fn hear_news(
             heard = &mut news => return heard,
             () = sleep(SAY_AFTER) => {
                 *said = true;
-                bar.suspend(|| output::message(said::AWAY));
+                bar.suspend(|| output::message(said::away(with_list)));
             }
         }
     }

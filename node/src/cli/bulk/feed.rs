@@ -101,7 +101,7 @@ pub(super) async fn feed(
             Err(error) => {
                 let why = error.to_string();
                 let mut tally = tally.lock().await;
-                tally.not_sent("", line, WireCode::BadInput, why);
+                tally.not_sent("", line, WireCode::BadInput, &why);
                 continue;
             }
         };
@@ -115,7 +115,7 @@ pub(super) async fn feed(
                 retired: Vec::new(),
             };
             if tally.underway.contains_key(&report.reference) {
-                let why = "the same reference stands on an earlier line".to_owned();
+                let why = "the same reference stands on an earlier line";
                 tally.not_sent(&report.reference, line, WireCode::IdReuse, why);
                 continue;
             }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{BufWriter, ErrorKind, Write},
+    io::{self, BufWriter, ErrorKind, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
@@ -14,7 +14,7 @@ use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use tokio::{sync::Mutex, time::timeout_at};
 
-use super::{Tally, Underway, Words};
+use super::{Tally, Underway, Words, said::Progress};
 use crate::cli::failure::Failure;
 
 /// The file that says what became of each report.
@@ -27,11 +27,7 @@ impl List {
     /// Refuses a file that is there, before anything is waited for.
     pub(super) fn check(path: &Path) -> Result<(), Failure> {
         match path.symlink_metadata() {
-            Ok(_) => Err(Failure::file(
-                "write",
-                path,
-                &ErrorKind::AlreadyExists.into(),
-            )),
+            Ok(_) => Err(taken(path, &ErrorKind::AlreadyExists.into())),
             Err(_) => Ok(()),
         }
     }
@@ -41,7 +37,7 @@ impl List {
         options.write(true).create_new(true).mode(0o600);
         let file = options.open(path);
         Ok(Self {
-            file: BufWriter::new(file.map_err(|error| Failure::file("write", path, &error))?),
+            file: BufWriter::new(file.map_err(|error| taken(path, &error))?),
             path: path.to_owned(),
         })
     }
@@ -58,13 +54,26 @@ impl List {
         written.map_err(|error| Failure::file("write", &self.path, &error))
     }
 
-    /// Adds what was not sent, once all is known.
+    /// Adds what was not sent, and what has ended on its way, once all is known.
     pub(super) fn end(mut self, tally: &Tally) -> Result<(), Failure> {
         for one in &tally.not_sent {
             self.put(&one.to_json())?;
         }
+        for one in &tally.ended {
+            self.put(&one.to_json())?;
+        }
         let flushed = self.file.flush();
         flushed.map_err(|error| Failure::file("write", &self.path, &error))
+    }
+}
+
+fn taken(path: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::file("write", path, error);
+    match error.kind() {
+        ErrorKind::AlreadyExists => failure.advise(
+            "Name a new file for --list: the list of an earlier run is not written over; what was submitted is in the new one too",
+        ),
+        _ => failure,
     }
 }
 
@@ -75,6 +84,7 @@ pub(super) async fn hear(
     list: &mut Option<List>,
     (tally, patience): (&Mutex<Tally>, Option<Duration>),
 ) -> Result<(), Failure> {
+    let mut progress = Progress::new();
     loop {
         let over = match patience {
             Some(patience) => tally.lock().await.waiting.over(patience),
@@ -95,6 +105,7 @@ pub(super) async fn hear(
         };
         let mut tally = tally.lock().await;
         take(&mut tally, bar, list.as_mut(), event)?;
+        progress.tell(bar);
     }
 }
 
@@ -111,7 +122,7 @@ fn take(
             if tally.finished.remove(&reference) {
                 return Ok(());
             }
-            tally.before += 1;
+            tally.before.insert(sent.message, reference.clone());
             bar.inc(1);
             let ids = [sent.message.to_string(), sent.envelope.to_string()];
             list.map_or(Ok(()), |list| list.sent(&reference, "before", ids))?;
@@ -119,7 +130,7 @@ fn take(
         BulkFate::NotSent(why) => {
             let line = ended(tally, &reference);
             bar.inc(1);
-            tally.not_sent(&reference, line, WireCode::from(&why), why.to_string());
+            tally.not_sent(&reference, line, WireCode::from(&why), &why.to_string());
         }
         BulkFate::Waiting(code) => tally.waiting.refused(bar, code),
         BulkFate::News {
@@ -180,9 +191,13 @@ fn hear_one(
             }
             None
         }
+        News::Undeliverable { node, code } => {
+            tally.ended(reference, message, node.as_deref(), code);
+            None
+        }
         News::Rejected { code, .. } | News::Refused { code } => {
             let line = tally.underway.get(reference).map_or(0, |one| one.line);
-            tally.not_sent(reference, line, code, code.info().text.to_owned());
+            tally.not_sent(reference, line, code, code.info().text);
             Some("refused")
         }
         _ => None,
@@ -202,7 +217,7 @@ pub(super) async fn finish(client: &Client, words: &Words<'_>, tally: &mut Tally
     for (reference, underway) in std::mem::take(&mut tally.again) {
         if let Err(error) = finish_one(client, words, &underway, tally).await {
             let why = error.to_string();
-            tally.not_sent(&reference, underway.line, WireCode::from(&error), why);
+            tally.not_sent(&reference, underway.line, WireCode::from(&error), &why);
         }
     }
 }

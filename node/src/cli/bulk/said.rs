@@ -1,4 +1,5 @@
-//! That the node takes nothing at the moment, said without filling the screen.
+//! How it goes: that the node takes nothing at the moment, that it takes reports again, how far it
+//! is. All of it is said without filling the screen.
 
 use std::{
     collections::BTreeMap,
@@ -10,9 +11,8 @@ use indicatif::ProgressBar;
 
 use crate::cli::{output, time::seconds};
 
-/// Of a node that does not answer.
-pub(super) const AWAY: &str =
-    "the node does not answer; waiting for it; Ctrl-C is safe: the same command goes on";
+/// The node takes reports again.
+pub(super) const GOING_ON: &str = "the node takes reports again: going on";
 /// The same is not said more often.
 const SAY_PAUSE: Duration = Duration::from_secs(60);
 /// What the bar counts.
@@ -23,7 +23,13 @@ const REPORTS: &str = "reports";
 pub(super) struct Waiting {
     since: Option<(Instant, WireCode)>,
     said: BTreeMap<WireCode, Said>,
+    /// A wait was told of, and its end was not.
+    untold_end: bool,
+    with_list: bool,
 }
+
+/// When it was last said how far it is.
+pub(super) struct Progress(Instant);
 
 /// Something that was said.
 struct Said {
@@ -32,7 +38,54 @@ struct Said {
     over: bool,
 }
 
+/// Of a node that does not answer. A list is a new file each time.
+pub(super) fn away(with_list: bool) -> String {
+    let list = match with_list {
+        true => ", with a new file for --list",
+        false => "",
+    };
+    format!(
+        "the node does not answer; waiting for it; Ctrl-C is safe: the same command goes on{list}"
+    )
+}
+
+impl Progress {
+    pub(super) fn new() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Where no bar shows it, a line a minute does.
+    pub(super) fn tell(&mut self, bar: &ProgressBar) {
+        if !bar.is_hidden() {
+            return;
+        }
+        if let Some(text) = self.due(bar, Instant::now()) {
+            output::message(text);
+        }
+    }
+
+    fn due(&mut self, bar: &ProgressBar, now: Instant) -> Option<String> {
+        if now < self.0 + SAY_PAUSE {
+            return None;
+        }
+        self.0 = now;
+        let total = bar.length().map(|total| format!(" of {total}"));
+        Some(format!(
+            "{}{} {REPORTS} are done",
+            bar.position(),
+            total.unwrap_or_default()
+        ))
+    }
+}
+
 impl Waiting {
+    pub(super) fn new(with_list: bool) -> Self {
+        Self {
+            with_list,
+            ..Self::default()
+        }
+    }
+
     /// The node wants to be left alone for so long.
     pub(super) fn delayed(&mut self, bar: &ProgressBar, code: WireCode, wait: Duration) {
         let wait = seconds(wait);
@@ -51,7 +104,9 @@ impl Waiting {
             return;
         }
         let text = match code {
-            WireCode::Unreachable | WireCode::TimedOut | WireCode::ShuttingDown => AWAY.to_owned(),
+            WireCode::Unreachable | WireCode::TimedOut | WireCode::ShuttingDown => {
+                away(self.with_list)
+            }
             _ => format!("note: not taken yet: {code}; it is tried again"),
         };
         bar.suspend(|| output::message(text));
@@ -63,6 +118,9 @@ impl Waiting {
             bar.set_message(REPORTS);
         }
         self.said.values_mut().for_each(|said| said.over = true);
+        if std::mem::take(&mut self.untold_end) {
+            bar.suspend(|| output::message(GOING_ON));
+        }
     }
 
     /// When it has been waited for so long, and what was heard last.
@@ -79,6 +137,7 @@ impl Waiting {
         if due {
             let over = false;
             self.said.insert(code, Said { at: now, over });
+            self.untold_end = true;
         }
         due
     }
@@ -98,14 +157,35 @@ mod tests {
         assert!(!waiting.begins(code, at(1)));
         assert!(!waiting.begins(code, at(100)), "it is the same wait");
         assert!(waiting.begins(WireCode::Unreachable, at(100)));
+        assert!(waiting.untold_end);
         assert_eq!(
             waiting.over(Duration::ZERO),
             Some((began, WireCode::Unreachable))
         );
         waiting.taken(&bar);
         assert_eq!(waiting.over(Duration::ZERO), None);
+        assert!(!waiting.untold_end, "that it goes on is said once");
         assert!(waiting.begins(code, at(101)));
         waiting.taken(&bar);
         assert!(!waiting.begins(code, at(102)));
+        assert!(
+            !waiting.untold_end,
+            "of a wait that was not told of, nor is its end"
+        );
+    }
+
+    // CLI-32: whoever writes the output to a file reads how far it is, a line a minute.
+    #[test]
+    fn without_a_bar_it_is_said_once_a_minute_how_far_it_is() {
+        let (bar, began) = (ProgressBar::hidden(), Instant::now());
+        let mut progress = Progress(began);
+        let at = |seconds| began + Duration::from_secs(seconds);
+        bar.set_length(20);
+        bar.inc(5);
+        assert_eq!(progress.due(&bar, at(59)), None);
+        let said = progress.due(&bar, at(60));
+        assert_eq!(said.as_deref(), Some("5 of 20 reports are done"));
+        assert_eq!(progress.due(&bar, at(119)), None);
+        assert!(progress.due(&bar, at(120)).is_some());
     }
 }

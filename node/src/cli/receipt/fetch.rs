@@ -16,9 +16,7 @@ use super::finality;
 use crate::cli::{
     ReceiptFetchArgs, ended,
     failure::{Done, Failure, OrFail, PARTIAL},
-    files,
-    member::{self, ABOUT_BYTES_MAX, SENT_DIR},
-    messages, output,
+    member, messages, output,
     time::rfc3339,
 };
 
@@ -155,9 +153,8 @@ pub fn fetch(args: &ReceiptFetchArgs, json: bool) -> Done {
 
 /// The command that seals a message again, with the file that it was sent from.
 pub fn again(home: &MemberHome, message: MessageId, to: &[&str], dir: &Path) -> String {
-    let about = home.dir().join(SENT_DIR).join(format!("{message}.json"));
-    let about = files::read(&about, ABOUT_BYTES_MAX).unwrap_or_default();
-    let about: Value = serde_json::from_slice(&about).unwrap_or_default();
+    let about = messages::sent(home, &message.to_string());
+    let about = about.ok().flatten().unwrap_or_default();
     let text = |field: &str| about[field].as_str().map(output::clean);
     let mut command = format!("frex send {}", text("file").unwrap_or("FILE".to_owned()));
     for member in to {

@@ -11,14 +11,15 @@ use frex_client::{
 use frex_proto::{
     envelope::{Draft, SignedEnvelope},
     error::WireCode,
+    v1,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::{
     SendArgs,
-    failure::{Failure, OrFail},
+    failure::{Failure, OrFail, PARTIAL},
     member::REFERENCES_DIR,
-    output,
+    messages, output, recipients, show,
 };
 
 /// A report under its reference.
@@ -57,8 +58,9 @@ pub(super) fn begin(
             Ok(Begun::Go(Some(Box::new(once)), Some(envelope)))
         }
         Found::Submitted(sent) => {
-            say(&sent, &args.from, json);
-            Ok(Begun::Over(0))
+            let known = Known::of(home, &sent)?;
+            known.say(&args.from, json);
+            Ok(Begun::Over(known.exit()))
         }
     }
 }
@@ -73,23 +75,83 @@ fn unfit(error: SentError) -> Failure {
     }
 }
 
-fn say(sent: &SentBefore, dir: &Path, json: bool) {
-    let (message, envelope) = (sent.message.to_string(), sent.envelope.to_string());
-    if json {
-        output::document(json!({
-            "before": true, "message": message, "envelope": envelope,
-            "envelopes": [envelope], "notes": [],
-        }));
-        return;
+/// What the folder knows of a report that was submitted before. Spec: CLI-35.
+struct Known {
+    message: String,
+    envelope: String,
+    recipients: Vec<Value>,
+    /// The delivery has ended for one of them, and not there.
+    ended: bool,
+    /// Its time is over, and whether it got to all of them is not known here.
+    late: bool,
+}
+
+impl Known {
+    fn of(home: &MemberHome, sent: &SentBefore) -> Result<Self, Failure> {
+        let message = sent.message.to_string();
+        let about = messages::sent(home, &message)?.unwrap_or_default();
+        let statements: Vec<v1::Statement> = show::receipts(home, &message)?
+            .into_iter()
+            .map(|(_, statement, _)| statement)
+            .collect();
+        let now_ms = Clock::System.now_ms();
+        let roster = home.roster(now_ms).ok();
+        let recipients = recipients::rows(&about, &statements, roster.as_ref());
+        Ok(Self {
+            envelope: sent.envelope.to_string(),
+            ended: recipients.iter().any(recipients::is_lost),
+            late: about["expires_ms"]
+                .as_u64()
+                .is_some_and(|end| end <= now_ms)
+                && recipients.iter().any(recipients::is_open),
+            message,
+            recipients,
+        })
     }
-    output::data("submitted at an earlier time: nothing was sent");
-    output::data(format_args!("message  {message}"));
-    output::data(format_args!("envelope {envelope}"));
-    output::message("note: what has become of it:");
-    output::message(format_args!(
-        "  frex receipt fetch {message} {}",
-        dir.display()
-    ));
+
+    fn exit(&self) -> u8 {
+        match self.ended || self.late {
+            true => PARTIAL,
+            false => 0,
+        }
+    }
+
+    fn note(&self) -> Option<&'static str> {
+        match (self.ended, self.late) {
+            (true, _) => Some(
+                "it did not get to all of them, and does not go out again under this reference; to send it anew, name another: --once=REFERENCE",
+            ),
+            (_, true) => Some("its time is over, and it is not known here whether it got there"),
+            _ => None,
+        }
+    }
+
+    fn say(&self, dir: &Path, json: bool) {
+        let (message, envelope) = (&self.message, &self.envelope);
+        if json {
+            let notes: Vec<&str> = self.note().into_iter().collect();
+            output::document(json!({
+                "before": true, "message": message, "envelope": envelope,
+                "envelopes": [envelope], "recipients": self.recipients, "notes": notes,
+            }));
+            return;
+        }
+        output::data("submitted at an earlier time: nothing was sent");
+        output::data(format_args!("message  {message}"));
+        output::data(format_args!("envelope {envelope}"));
+        if !self.recipients.is_empty() {
+            output::data("");
+            recipients::print(&self.recipients);
+        }
+        if let Some(note) = self.note() {
+            output::message(format_args!("note: {note}"));
+        }
+        output::message("note: what has become of it, the node says:");
+        output::message(format_args!(
+            "  frex receipt fetch {message} {}",
+            dir.display()
+        ));
+    }
 }
 
 impl Once {
@@ -140,6 +202,9 @@ impl Once {
             reference: self.reference.clone(),
             named: self.named,
             message: draft.message_id,
+            kind: draft.kind,
+            lane: draft.lane,
+            created_ms: draft.created_ms,
             expires_ms: draft.expires_ms,
             envelope: envelope.clone(),
         };
