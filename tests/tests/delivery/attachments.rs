@@ -477,15 +477,15 @@ fn an_envelope_that_is_refused_takes_the_place_of_none_that_was_taken() {
     write_file(&dir.path().join(FILE), BYTES);
     let message = stopped(&frex, SENDER);
     fs::create_dir_all(dir.path().join("twin/member/sent").join(&message)).unwrap();
-    let send = |from: &str| {
+    let send = |from: &str, wait: &str| {
         let command = ["send", REPORT, "--to", RECEIVER, "--attach", FILE];
-        let more = ["--from", from, "--message", &message, "--wait", "120s"];
+        let more = ["--from", from, "--message", &message, "--wait", wait];
         frex.run(&[&command[..], &more].concat())
     };
-    let taken = send("twin");
+    let taken = send("twin", "120s");
     assert_eq!(taken.exit, Some(0), "{taken:?}");
     let taken = taken.json()["envelope"].clone();
-    let reused = send(SENDER);
+    let reused = send(SENDER, "3s");
     let code = Some(WireCode::IdReuse as u64);
     assert_eq!((reused.exit, reused.code()), (Some(22), code), "{reused:?}");
     assert!(reused.err.contains("without --message"), "{reused:?}");
@@ -532,6 +532,9 @@ fn a_mistyped_id_or_a_time_that_has_passed_sends_nothing() {
         assert_eq!(ended.exit, Some(2), "{ended:?}");
         assert!(ended.err.contains("give a time in the future"), "{ended:?}");
     }
+    let bulk = frex.run(&["bulk", REPORT, "--to", RECEIVER, "--expires", "0s"]);
+    assert_eq!(bulk.exit, Some(2), "{bulk:?}");
+    assert!(bulk.err.contains("give a time in the future"), "{bulk:?}");
     let sent = dir.path().join(SENDER).join("member/sent");
     assert_eq!(fs::read_dir(sent).map_or(0, Iterator::count), 0);
 }
