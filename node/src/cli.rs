@@ -28,6 +28,7 @@ mod files;
 mod fingerprint;
 mod forward;
 mod fsck;
+mod hint;
 mod inbox;
 mod init;
 mod invite;
@@ -337,8 +338,9 @@ pub struct SendArgs {
     /// A file to send along; repeat for each. Members who take none refuse the message
     #[arg(long, value_name = "FILE")]
     pub attach: Vec<PathBuf>,
-    /// The id of a message that was stopped before the node had its files, to go on with it, or
-    /// that these members refused for a retired key, to seal it again
+    /// A message that was begun before, by its id or the beginning of it: one that was stopped goes
+    /// on, one that these members refused for a retired key is sealed again for them, and of one
+    /// that was submitted nothing is sent anew. A new message has none yet
     #[arg(long, value_name = "ID")]
     pub message: Option<String>,
     /// Send it once, whatever happens on the way, under this reference or that of the report

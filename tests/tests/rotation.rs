@@ -385,7 +385,7 @@ fn what_is_sealed_to_a_destroyed_key_arrives_sealed_again() {
     scene.stop();
 }
 
-// DEL-28, DEL-29: a sender that did not wait to hear of it is told the command that seals again.
+// DEL-28, DEL-29, ATT-27: a sender that did not wait to hear of it is told the command that seals again.
 #[test]
 fn what_was_refused_for_its_key_is_sealed_again_by_the_command_that_is_printed() {
     let mut scene = Scene::new();
@@ -420,13 +420,13 @@ fn what_was_refused_for_its_key_is_sealed_again_by_the_command_that_is_printed()
         0,
         "{fetched}"
     );
-    // Now nobody refuses the key any more: the id is used up.
-    let reuse = scene.frex.run(&arguments);
-    assert_eq!(
-        reuse.json()["recipients"][0]["state"],
-        "rejected",
-        "{reuse:?}"
-    );
+    // Now nobody refuses the key any more: nothing is sent, and what was taken last is named.
+    let over = scene.frex.done(&arguments);
+    assert_eq!(over["before"], true, "{over}");
+    assert_eq!(over["envelope"], again["envelope"], "{over}");
+    let shown = scene.frex.done(&["show", &message, HOTLINE]);
+    assert_eq!(shown["about"]["envelope"], again["envelope"], "{shown}");
+    assert_eq!(shown["about"]["envelopes"], over["envelopes"], "{shown}");
     scene.stop();
 }
 

@@ -1,6 +1,6 @@
 //! From arguments to an exit code: the only way out of the program.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
@@ -11,7 +11,9 @@ use super::{
     doctor::{self, Format},
     errors,
     failure::Done,
-    federation, forward, fsck, inbox, init,
+    federation, forward, fsck,
+    hint::hint,
+    inbox, init,
     invite::{self, InviteAction},
     join, key,
     log::{self, LogCommand},
@@ -24,13 +26,15 @@ use super::{
 /// Runs the command that the process was started with. Spec: CLI-2.
 #[must_use]
 pub fn main() -> ExitCode {
-    let matches = Cli::command().try_get_matches();
+    let words: Vec<OsString> = env::args_os().collect();
+    let matches = Cli::command().try_get_matches_from(&words);
     let parsed =
         matches.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, folder(&matches))));
     let (cli, folder) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
             // Help and version are answers, everything else was called wrongly.
+            let error = hint(error, &words);
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }

@@ -55,6 +55,19 @@ pub fn message_id(home: &MemberHome, id: &str) -> Result<MessageId, Failure> {
     only(&wanted, &fitting(home, &wanted)?)
 }
 
+/// As [`message_id`], of a message that was sent: the beginning is looked for among those alone.
+///
+/// # Errors
+/// As [`message_id`].
+pub fn sent_id(home: &MemberHome, id: &str) -> Result<MessageId, Failure> {
+    if let Ok(whole) = MessageId::from_hex(id) {
+        return Ok(whole);
+    }
+    let wanted = beginning(id)?;
+    let kept = find(home, &wanted)?.into_iter();
+    only(&wanted, &ids(kept.filter(|one| one.0 == SENT)))
+}
+
 /// The beginning of an id as ids are written.
 ///
 /// # Errors
@@ -75,9 +88,12 @@ pub fn beginning(id: &str) -> Result<String, Failure> {
 /// # Errors
 /// The folder cannot be read.
 pub fn fitting(home: &MemberHome, wanted: &str) -> Result<BTreeSet<MessageId>, Failure> {
-    let kept = find(home, wanted)?.into_iter();
-    let ids = kept.filter_map(|(_, about)| MessageId::from_hex(about["message"].as_str()?).ok());
-    Ok(ids.collect())
+    Ok(ids(find(home, wanted)?))
+}
+
+fn ids(kept: impl IntoIterator<Item = (&'static str, Value)>) -> BTreeSet<MessageId> {
+    let id = |(_, about): (_, Value)| MessageId::from_hex(about["message"].as_str()?).ok();
+    kept.into_iter().filter_map(id).collect()
 }
 
 /// The only message of these.

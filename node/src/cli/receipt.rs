@@ -12,6 +12,7 @@ use super::{
 pub mod fetch;
 pub mod finality;
 pub mod list;
+pub mod reach;
 pub mod verify;
 
 /// What to do with a file that is no receipt.

@@ -29,13 +29,16 @@ use super::{
 };
 
 mod hear;
+mod known;
 mod once;
 mod remember;
 mod tell;
 mod words;
 
 use hear::Ear;
+use known::Course;
 use once::{Begun, Once};
+use remember::Given;
 use tell::conclude;
 
 /// A node that is not there is looked for at least so long.
@@ -61,6 +64,10 @@ struct Fate {
 struct Heard {
     /// The envelopes, of which each after the first was sealed again for some.
     envelopes: Vec<EnvelopeId>,
+    /// The last of them, until the home node has it.
+    untaken: Option<EnvelopeId>,
+    /// Whether that has put on record that it does not take it.
+    rejected: bool,
     fates: BTreeMap<String, Fate>,
     submitted: Option<String>,
     refused: Option<WireCode>,
@@ -69,14 +76,39 @@ struct Heard {
     notes: Vec<String>,
 }
 
+/// A file that is sent along.
+struct AttachedFile {
+    name: String,
+    bytes: u64,
+}
+
+impl AttachedFile {
+    fn list(sources: &[Source]) -> Vec<Self> {
+        let sources = sources.iter();
+        let file = |source: &Source| Self {
+            name: source.name.clone(),
+            bytes: source.bytes,
+        };
+        sources.map(file).collect()
+    }
+}
+
 /// Sends one file.
 pub fn send(args: &SendArgs, json: bool) -> Done {
     let (content_type, data) = words::content(args)?;
     let home = member::open(&args.from)?;
     let roster = member::roster(&home)?;
     let mut sources = staged::sources(&args.attach)?;
-    let stopped = remember::stopped(&home, args, (&content_type, &data), &mut sources)?;
-    let words = words::words(&roster, home.settings(), args, &content_type, data)?;
+    let mut given = Given {
+        args,
+        content_type: &content_type,
+        data: &data,
+        sources: &mut sources,
+    };
+    let named = known::named(&home, &mut given)?;
+    let message = named.as_ref().map(|named| named.id);
+    let content = (&*content_type, data);
+    let words = words::words(&roster, home.settings(), args, message, content);
     // What no newer roster can mend needs no connection.
     let known = words.clone().build(&roster);
     match &known {
@@ -96,16 +128,21 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
             known.map_err(|error| unsendable(&error))?;
             return Err(error).or_fail("nothing was submitted");
         }
+        let files = AttachedFile::list(&sources);
+        let course = known::course(&client, &home, args, named).await?;
+        if let Course::Over(earlier) = &course {
+            return Ok(earlier.say(&files, &args.from, json));
+        }
         let roster = client.roster().current();
         let mut draft = words.build(&roster).map_err(|error| unsendable(&error))?;
         let members = draft.recipients.iter().map(|(member, _)| member.as_str());
         warn_of_suspended(&args.from, members)?;
-        let (mut once, before) = match once::begin(&home, args, &mut draft, json)? {
+        let (once, before) = match once::begin(&home, args, &mut draft, json)? {
             Begun::Go(once, before) => (once, before),
             Begun::Over(code) => return Ok(code),
         };
         let staged = Staged::of(&home.dir().join(SENT_DIR), &draft.message_id.to_string());
-        if stopped.is_none() {
+        if matches!(course, Course::Seal) {
             draft = attach(&staged, draft, &roster, sources).await?;
         }
         let sent = Sent {
@@ -113,24 +150,36 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
             draft: &draft,
             content_type: &content_type,
             file: &args.file,
+            from: &args.from,
             attached: &args.attach,
+            files: &files,
             staged: &staged,
         };
         let ear = Ear::new(&home, &roster, &draft, started);
-        let heard = match stopped {
-            Some(envelope) => go_on(&client, envelope, &sent, ear, args.wait.0).await,
-            None => {
-                let once = once.as_deref_mut();
-                begin(&client, &sent, before, ear, (once, args.wait.0)).await
-            }
-        };
-        let heard = heard.or_else(|failure| staged.remove_unsealed().and(Err(failure)));
-        let mut heard = heard?;
+        let heard = deliver(&client, &sent, ear, course, (once, before), args.wait.0).await?;
         client.close().await;
-        settle(&heard, &staged, once.as_deref_mut())?;
-        heard.note_unfinished(&sent, &args.from);
-        conclude(&args.from, &draft, &heard, json)
+        conclude(&sent, &heard, json)
     })
+}
+
+/// Brings it to the home node as its course is, and settles what is kept of it here.
+async fn deliver(
+    client: &Client,
+    sent: &Sent<'_>,
+    ear: Ear<'_>,
+    course: Course,
+    (mut once, before): (Option<Box<Once>>, Option<SignedEnvelope>),
+    wait: Duration,
+) -> Result<Heard, Failure> {
+    let heard = match course {
+        Course::GoOn(envelope, has) => go_on(client, (*envelope, has), sent, ear, wait).await,
+        _ => begin(client, sent, before, ear, (once.as_deref_mut(), wait)).await,
+    };
+    let heard = heard.or_else(|failure| sent.staged.remove_unsealed().and(Err(failure)));
+    let mut heard = heard?;
+    settle(&heard, sent, once.as_deref_mut())?;
+    heard.note_unfinished(sent);
+    Ok(heard)
 }
 
 /// Sends it; if it is to be sent once and was sealed before, as it was sealed.
@@ -153,11 +202,14 @@ async fn begin(
 }
 
 /// Ends what is kept here of a report that the home node has, or will never take. Spec: ATT-25.
-fn settle(heard: &Heard, staged: &Staged, once: Option<&mut Once>) -> Result<(), Failure> {
+fn settle(heard: &Heard, sent: &Sent<'_>, once: Option<&mut Once>) -> Result<(), Failure> {
     let submitted = heard.submitted.is_some();
     let rejected = heard.is_rejected_at_home();
     if submitted || rejected || heard.is_refused(|retry| retry == Retry::Never) {
-        staged.remove()?;
+        sent.staged.remove()?;
+    }
+    if let Some(envelope) = heard.never_taken() {
+        remember::forget(sent.home, sent.draft.message_id, envelope)?;
     }
     let over = rejected || heard.is_refused(|retry| retry != Retry::Later);
     once.map_or(Ok(()), |once| once.settle(submitted, over))
@@ -179,6 +231,7 @@ async fn attach(
             return Err(unsendable(&DraftError::AttachmentsRefused { member }));
         }
     }
+    staged.begin()?;
     output::message(format_args!(
         "message {}: if this is stopped, the same command with  --message {}  goes on",
         draft.message_id, draft.message_id
@@ -187,16 +240,20 @@ async fn attach(
     Ok(draft)
 }
 
-/// Sends the very envelope of before, as [`listen`] does.
+/// Sends the very envelope of before, as [`listen`] does; its files too, unless the home node has
+/// all of it, and then answers as it did.
 async fn go_on(
     client: &Client,
-    envelope: SignedEnvelope,
+    (envelope, has): (SignedEnvelope, bool),
     sent: &Sent<'_>,
     mut ear: Ear<'_>,
     wait: Duration,
 ) -> Result<Heard, Failure> {
     ear.sealed(0, &envelope);
-    sent.staged.upload(client, &envelope).await?;
+    if !has {
+        let brought = sent.staged.upload(client, &envelope).await;
+        sent.forget_if_refused(&envelope, brought)?;
+    }
     let submission = client.submit(vec![envelope], wait).await;
     let mut submission = submission.or_fail("the report cannot be sent")?;
     while let Some(event) = submission.next().await {
@@ -211,8 +268,26 @@ struct Sent<'a> {
     draft: &'a Draft,
     content_type: &'a str,
     file: &'a Path,
+    from: &'a Path,
     attached: &'a [PathBuf],
+    files: &'a [AttachedFile],
     staged: &'a Staged,
+}
+
+impl Sent<'_> {
+    /// What the home node refuses for good before it is submitted is none of the message's.
+    fn forget_if_refused(
+        &self,
+        envelope: &SignedEnvelope,
+        brought: Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        if let Err(failure) = &brought
+            && failure.code().info().retry == Retry::Never
+        {
+            remember::forget(self.home, self.draft.message_id, envelope.id)?;
+        }
+        brought
+    }
 }
 
 /// Hears it out and keeps every receipt as it comes.
@@ -234,7 +309,8 @@ async fn listen(
                 ear.sealed(round, &envelope);
                 if !sent.draft.attachments.is_empty() {
                     sent.staged.keep(&envelope)?;
-                    sent.staged.upload(client, &envelope).await?;
+                    let brought = sent.staged.upload(client, &envelope).await;
+                    sent.forget_if_refused(&envelope, brought)?;
                 }
             }
             SendingEvent::News(event) => ear.hear(event.news)?,
@@ -246,11 +322,11 @@ async fn listen(
 
 impl Heard {
     /// Says how a message is finished that some have refused for a retired key.
-    fn note_unfinished(&mut self, sent: &Sent<'_>, dir: &Path) {
+    fn note_unfinished(&mut self, sent: &Sent<'_>) {
         let Some(members) = self.to_finish() else {
             return;
         };
-        let command = fetch::again(sent.home, sent.draft.message_id, &members, dir);
+        let command = fetch::again(sent.home, sent.draft.message_id, &members, sent.from);
         let note = format!(
             "{} refused the key and has not got it; finish it with: {command}",
             members.join(", ")
@@ -266,6 +342,12 @@ impl Heard {
         let fates = self.fates.iter().filter(|(_, fate)| retired(fate));
         let members: Vec<&str> = fates.map(|(member, _)| member.as_str()).collect();
         (!members.is_empty()).then_some(members)
+    }
+
+    /// The envelope that the home node has refused for good, whatever became of those before.
+    fn never_taken(&self) -> Option<EnvelopeId> {
+        let refused = self.refused.map(|code| code.info().retry) == Some(Retry::Never);
+        self.untaken.filter(|_| refused || self.rejected)
     }
 
     /// Whether the home node has refused it so: nothing is kept of it there.
@@ -299,6 +381,8 @@ mod tests {
         };
         Heard {
             envelopes: Vec::new(),
+            untaken: None,
+            rejected: false,
             fates: fates.iter().map(fate).collect(),
             submitted: None,
             refused: None,

@@ -4,6 +4,7 @@
 //! that the sender could open. Spec: ATT-23.
 
 use std::{
+    borrow::Cow,
     fs::{self, File},
     io,
     os::unix::fs::FileExt,
@@ -46,6 +47,15 @@ impl Staged {
         }
     }
 
+    /// Which message it is for.
+    #[must_use]
+    pub fn message(&self) -> Cow<'_, str> {
+        self.folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+    }
+
     /// Where it is.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -80,10 +90,17 @@ impl Staged {
         sealed.or_code(WireCode::Files, "the files cannot be sealed")?
     }
 
-    fn seal_all(&self, sources: Vec<Source>) -> Result<Vec<Attached>, Failure> {
+    /// Makes the folder anew: from now on it is known that the message was begun.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn begin(&self) -> Result<(), Failure> {
         // Chunks without an envelope are of no use: their keys are gone.
         self.remove()?;
-        files::make_folder(&self.folder)?;
+        files::make_folder(&self.folder)
+    }
+
+    fn seal_all(&self, sources: Vec<Source>) -> Result<Vec<Attached>, Failure> {
         let numbered = (0..).zip(sources);
         let sealed = numbered.map(|(number, source)| self.seal_one(number, source));
         let sealed: Result<Vec<Attached>, Failure> = sealed.collect();

@@ -2,6 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
+use frex_client::environment::Clock;
 use jiff::Timestamp;
 
 /// A duration as `500ms`, `10s`, `15m`, `24h`, `7d`.
@@ -37,7 +38,7 @@ impl FromStr for Span {
     }
 }
 
-/// A moment: a duration from now, or an RFC 3339 time.
+/// A moment to come: a duration from now, or an RFC 3339 time. What has passed already is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     /// So long from now.
@@ -61,14 +62,19 @@ impl FromStr for Moment {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(span) = text.parse() {
-            return Ok(Self::In(span));
+        let over = format!("{text:?} is over already: give a time in the future");
+        if let Ok(span) = text.parse::<Span>() {
+            return match span.0.is_zero() {
+                true => Err(over),
+                false => Ok(Self::In(span)),
+            };
         }
-        let wrong = || format!("{text:?} is no time: write 7d, or 2026-11-26T16:00:00Z");
-        let time: Timestamp = text.parse().map_err(|_| wrong())?;
-        u64::try_from(time.as_millisecond())
-            .map(Self::At)
-            .map_err(|_| wrong())
+        let wrong = |_| format!("{text:?} is no time: write 7d, or 2026-11-26T16:00:00Z");
+        let time: Timestamp = text.parse().map_err(wrong)?;
+        match u64::try_from(time.as_millisecond()) {
+            Ok(ms) if ms > Clock::System.now_ms() => Ok(Self::At(ms)),
+            _ => Err(over),
+        }
     }
 }
 
@@ -95,7 +101,10 @@ mod tests {
     fn durations_and_times_read_as_written() {
         assert_eq!("7d".parse(), Ok(Span(Duration::from_secs(7 * 86_400))));
         assert_eq!("250ms".parse(), Ok(Span(Duration::from_millis(250))));
-        assert_eq!("1970-01-01T00:00:01Z".parse(), Ok(Moment::At(1000)));
+        assert_eq!(
+            "2100-01-01T00:00:00Z".parse(),
+            Ok(Moment::At(4_102_444_800_000))
+        );
         assert_eq!(
             "1h".parse::<Moment>().map(|moment| moment.after(5)),
             Ok(3_600_005)
@@ -104,5 +113,14 @@ mod tests {
             assert!(wrong.parse::<Moment>().is_err(), "{wrong}");
         }
         assert_eq!(rfc3339(1500), "1970-01-01T00:00:01.500Z");
+    }
+
+    #[test]
+    fn what_has_passed_already_is_no_moment_to_wait_for() {
+        for over in ["0s", "0d", "1970-01-01T00:00:01Z", "1969-12-31T00:00:00Z"] {
+            let said = over.parse::<Moment>().unwrap_err();
+            assert!(said.contains("give a time in the future"), "{said}");
+        }
+        assert!("1ms".parse::<Moment>().is_ok());
     }
 }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use frex_proto::{error::WireCode, label};
-use frex_tests::processes::{Ended, Frex, NodeProcess, Running};
+use frex_tests::processes::{Ended, Frex, NodeProcess, Running, copy_dir};
 use serde_json::Value;
 
 const SENDER: &str = "platform.ie";
@@ -22,7 +22,6 @@ const RECEIVER: &str = "police.es";
 const HOTLINE: &str = "hotline.fr";
 const REPORT: &str = "report.json";
 const FILE: &str = "minutes of meeting.bin";
-const MESSAGE: &str = "00112233445566778899aabbccddeeff";
 const BYTES: u64 = 64 * 1024 * 1024 + 12_345;
 /// What a program may have in memory: far less than the file.
 const MEMORY_BYTES_MAX: u64 = 60 * 1024 * 1024;
@@ -86,6 +85,13 @@ fn ending(folder: &Path, extension: &str) -> Vec<PathBuf> {
         .collect()
 }
 
+/// The folders of messages whose files the home node may not have.
+fn staged(sent: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(sent).into_iter().flatten();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.is_dir()).collect()
+}
+
 fn wait_until(what: &str, reached: impl Fn() -> bool) {
     let began = Instant::now();
     while !reached() {
@@ -107,6 +113,8 @@ struct Scene {
     dir: PathBuf,
     out: PathBuf,
     peak_bytes: u64,
+    /// The message, once it is begun.
+    message: String,
 }
 
 impl Scene {
@@ -120,20 +128,18 @@ impl Scene {
     }
 
     fn begin_send(&self) -> Running {
-        self.frex.begin(&[
-            "send",
-            REPORT,
-            "--to",
-            RECEIVER,
-            "--attach",
-            FILE,
-            "--message",
-            MESSAGE,
-            "--wait",
-            "280s",
-            "--from",
-            SENDER,
-        ])
+        let send = ["send", REPORT, "--to", RECEIVER, "--attach", FILE];
+        let wait = ["--wait", "280s", "--from", SENDER];
+        let named = ["--message", &self.message];
+        let named = &named[..if self.message.is_empty() { 0 } else { 2 }];
+        self.frex.begin(&[&send[..], &wait, named].concat())
+    }
+
+    /// The message of the only folder that was staged.
+    fn staged(&self) -> String {
+        let folders = staged(&self.dir.join(SENDER).join("member/sent"));
+        let name = folders[0].file_name().unwrap().to_str().unwrap();
+        name.to_owned()
     }
 
     fn begin_fetch(&self) -> Running {
@@ -141,7 +147,7 @@ impl Scene {
         self.frex.begin(&[
             "attachment",
             "fetch",
-            MESSAGE,
+            &self.message,
             "--out",
             out,
             "--wait",
@@ -186,11 +192,11 @@ fn goes_on_with_nothing_else(scene: &Scene) {
     )
     .unwrap();
     let refused = |words: &[&str], why: &str| {
-        let message = ["--message", MESSAGE, "--from", SENDER];
+        let message = ["--message", &scene.message, "--from", SENDER];
         let ended = scene.frex.run(&[&["send"], words, &message].concat());
         let code = Some(WireCode::BadInput as u64);
         assert_eq!((ended.exit, ended.code()), (Some(2), code), "{ended:?}");
-        let staged = format!("rm -r {SENDER}/member/sent/{MESSAGE}");
+        let staged = format!("rm -r {SENDER}/member/sent/{}", scene.message);
         for text in [why, "without --message", &staged] {
             assert!(ended.err.contains(text), "{text}: {ended:?}");
         }
@@ -227,6 +233,7 @@ fn send(scene: &mut Scene, home: &mut NodeProcess, away: &mut NodeProcess) {
         scene.is_coming(SENDER),
         "the client was killed in the middle"
     );
+    scene.message = scene.staged();
     goes_on_with_nothing_else(scene);
     let sending = scene.begin_send();
     // The file is compared first.
@@ -243,7 +250,11 @@ fn send(scene: &mut Scene, home: &mut NodeProcess, away: &mut NodeProcess) {
     let sent = scene.finish(sending);
     assert_eq!(sent.exit, Some(0), "{sent:?}");
     assert_eq!(sent.json()["recipients"][0]["state"], "accepted");
-    let staged = scene.dir.join(SENDER).join("member/sent").join(MESSAGE);
+    let staged = scene
+        .dir
+        .join(SENDER)
+        .join("member/sent")
+        .join(&scene.message);
     assert!(!staged.exists(), "nothing sealed is left behind");
 }
 
@@ -280,6 +291,7 @@ fn a_file_arrives_though_every_program_is_killed_on_the_way() {
         dir: dir.path().to_owned(),
         out: dir.path().join("out"),
         peak_bytes: 0,
+        message: String::new(),
     };
     let mut home = scene.frex.start(SENDER);
     let mut away = scene.frex.start(RECEIVER);
@@ -321,7 +333,9 @@ fn a_file_arrives_though_every_program_is_killed_on_the_way() {
     let there = WireCode::AlreadyExists;
     assert_eq!(again.code(), Some(there as u64), "no file is replaced");
     assert_eq!(fs::read(&target).unwrap(), b"somebody's own");
-    let listed = scene.frex.done(&["attachment", "ls", MESSAGE, RECEIVER]);
+    let listed = scene
+        .frex
+        .done(&["attachment", "ls", &scene.message, RECEIVER]);
     assert_eq!(listed["attachments"][0]["state"], "fetched");
     assert_eq!((home.stop(), away.stop()), (Some(0), Some(0)));
     let checked = scene.frex.done(&["fsck", RECEIVER]);
@@ -364,11 +378,6 @@ fn what_is_refused_leaves_nothing_behind() {
         fs::write(dir.path().join(name), name).unwrap();
     }
     let sent = dir.path().join(SENDER).join("member/sent");
-    let staged = || {
-        let entries = fs::read_dir(&sent).into_iter().flatten();
-        let folder = entries.filter(|entry| entry.as_ref().unwrap().path().is_dir());
-        folder.count()
-    };
     let send = |attach: &[&str], more: &[&str]| -> Ended {
         let command = ["send", REPORT, "--to", RECEIVER, "--wait", "0s"];
         let from = ["--from", SENDER];
@@ -383,14 +392,149 @@ fn what_is_refused_leaves_nothing_behind() {
         let ended = send(&["--attach", "first", "--attach", name], &[]);
         assert_eq!(ended.code(), Some(code as u64), "{ended:?}");
         assert!(ended.err.contains(name), "{ended:?}");
-        assert_eq!(staged(), 0, "{name}");
+        assert_eq!(staged(&sent).len(), 0, "{name}");
     }
-    let message = ["--message", MESSAGE];
-    let began = send(&["--attach", "first"], &message);
+    let began = send(&["--attach", "first"], &[]);
     assert_eq!(began.exit, Some(3), "{began:?}");
-    let reused = send(&["--attach", "second"], &message);
+    assert_eq!(staged(&sent).len(), 0, "{began:?}");
+}
+
+/// A program that was killed while it brought the file to the home node; gives the message.
+fn stopped(frex: &Frex, from: &str) -> String {
+    let sent = frex.dir().join(from).join("member/sent");
+    let command = ["send", REPORT, "--to", RECEIVER, "--attach", FILE];
+    let sending = frex.begin(&[&command[..], &["--from", from]].concat());
+    let is_sealed = || {
+        staged(&sent)
+            .iter()
+            .any(|one| one.join("envelope").exists())
+    };
+    wait_until("sealing", is_sealed);
+    drop(sending);
+    let name = staged(&sent)[0].file_name().unwrap().to_owned();
+    name.into_string().unwrap()
+}
+
+fn sent_record(frex: &Frex, from: &str, message: &str) -> Value {
+    let path = frex.dir().join(from).join("member/sent");
+    let path = path.join(format!("{message}.json"));
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+// ATT-23, ATT-26, ATT-27, ATT-28: a program that is killed after the node has the message, before it
+// has noted that, ends with the very same; given once more it sends nothing, and what is remembered
+// stays what was taken. Who gives something else is told.
+#[test]
+fn what_was_submitted_is_neither_sealed_nor_sent_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let frex = federation(dir.path());
+    let (_home, _away) = (frex.start(SENDER), frex.start(RECEIVER));
+    write_file(&dir.path().join(FILE), BYTES);
+    let message = stopped(&frex, SENDER);
+    let folder = dir.path().join(SENDER).join("member/sent").join(&message);
+    let aside = dir.path().join("aside");
+    copy_dir(&folder, &aside).unwrap();
+    let command = ["send", REPORT, "--to", RECEIVER, "--from", SENDER];
+    let attach = ["--attach", FILE, "--wait", "120s", "--message"];
+    let again = |id: &str| frex.done(&[&command[..], &attach, &[id]].concat());
+    let first = again(&message);
+    let files = serde_json::json!([{ "name": FILE, "bytes": BYTES }]);
+    assert_eq!(first["recipients"][0]["state"], "accepted", "{first}");
+    assert_eq!(first["attachments"], files, "{first}");
+    let known = sent_record(&frex, SENDER, &message);
+    copy_dir(&aside, &folder).unwrap();
+    let noted = again(&message);
+    assert_eq!(noted["recipients"][0]["state"], "accepted", "{noted}");
+    assert_eq!(noted["envelope"], first["envelope"]);
+    assert!(!folder.exists(), "nothing sealed is left behind");
+    // By the beginning of its id, too.
+    for id in [&message[..], &message[..8]] {
+        let over = again(id);
+        assert_eq!(over["before"], true, "{over}");
+        assert_eq!(over["message"], message.as_str());
+        assert_eq!(over["envelope"], first["envelope"]);
+        assert_eq!(over["attachments"], files);
+    }
+    assert_eq!(sent_record(&frex, SENDER, &message), known);
+    let other = frex.run(&[&command[..], &["--message", &message]].concat());
+    let code = Some(WireCode::BadInput as u64);
+    assert_eq!((other.exit, other.code()), (Some(2), code), "{other:?}");
+    assert!(other.err.contains("is missing"), "{other:?}");
+    assert!(other.err.contains("without --message"), "{other:?}");
+    let inbox = frex.done(&["inbox", RECEIVER]);
+    assert_eq!(inbox["items"].as_array().map(Vec::len), Some(1));
+}
+
+// ATT-25, ATT-28: what the home node refuses for good is removed, and what it took under the same id
+// stays what is remembered and recalled.
+#[test]
+fn an_envelope_that_is_refused_takes_the_place_of_none_that_was_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let frex = federation(dir.path());
+    // Two folders of one member, each of which seals the message itself.
+    copy_dir(&dir.path().join(SENDER), &dir.path().join("twin")).unwrap();
+    let (_home, _away) = (frex.start(SENDER), frex.start(RECEIVER));
+    write_file(&dir.path().join(FILE), BYTES);
+    let message = stopped(&frex, SENDER);
+    fs::create_dir_all(dir.path().join("twin/member/sent").join(&message)).unwrap();
+    let send = |from: &str, wait: &str| {
+        let command = ["send", REPORT, "--to", RECEIVER, "--attach", FILE];
+        let more = ["--from", from, "--message", &message, "--wait", wait];
+        frex.run(&[&command[..], &more].concat())
+    };
+    let taken = send("twin", "120s");
+    assert_eq!(taken.exit, Some(0), "{taken:?}");
+    let taken = taken.json()["envelope"].clone();
+    let reused = send(SENDER, "3s");
     let code = Some(WireCode::IdReuse as u64);
     assert_eq!((reused.exit, reused.code()), (Some(22), code), "{reused:?}");
     assert!(reused.err.contains("without --message"), "{reused:?}");
-    assert_eq!(staged(), 0, "{reused:?}");
+    let sent = dir.path().join(SENDER).join("member/sent");
+    assert_eq!(staged(&sent), [""; 0].map(PathBuf::from), "{reused:?}");
+    let known = sent_record(&frex, SENDER, &message);
+    assert_eq!(known["envelope"], taken, "{known}");
+    assert_eq!(known["envelopes"], serde_json::json!([taken]), "{known}");
+    let recall = [
+        "recall",
+        &message[..8],
+        SENDER,
+        "--reason",
+        "wrong-recipient",
+        "--confirm",
+    ];
+    let recalled = frex.done(&recall);
+    assert_eq!(
+        recalled["recipients"][0]["before"], "ACCEPTED",
+        "{recalled}"
+    );
+}
+
+// ATT-27: an id that nobody knows starts nothing; a time that has passed, nothing either.
+#[test]
+fn a_mistyped_id_or_a_time_that_has_passed_sends_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let frex = federation(dir.path());
+    let _home = frex.start(SENDER);
+    let send = [
+        "send", REPORT, "--to", RECEIVER, "--from", SENDER, "--wait", "0s",
+    ];
+    for id in ["00112233445566778899aabbccddeeff", "00112233"] {
+        let ended = frex.run(&[&send[..], &["--message", id]].concat());
+        let code = Some(WireCode::NotFound as u64);
+        assert_eq!((ended.exit, ended.code()), (Some(1), code), "{ended:?}");
+    }
+    for (option, time) in [
+        ("--expires", "0s"),
+        ("--expires", "2020-01-01T00:00:00Z"),
+        ("--reply-by", "2020-01-01T00:00:00Z"),
+    ] {
+        let ended = frex.run(&[&send[..], &[option, time]].concat());
+        assert_eq!(ended.exit, Some(2), "{ended:?}");
+        assert!(ended.err.contains("give a time in the future"), "{ended:?}");
+    }
+    let bulk = frex.run(&["bulk", REPORT, "--to", RECEIVER, "--expires", "0s"]);
+    assert_eq!(bulk.exit, Some(2), "{bulk:?}");
+    assert!(bulk.err.contains("give a time in the future"), "{bulk:?}");
+    let sent = dir.path().join(SENDER).join("member/sent");
+    assert_eq!(fs::read_dir(sent).map_or(0, Iterator::count), 0);
 }

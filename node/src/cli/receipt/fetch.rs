@@ -12,7 +12,7 @@ use prost::Message;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::finality;
+use super::{finality, reach::Reach};
 use crate::cli::{
     ReceiptFetchArgs, ended,
     failure::{Done, Failure, OrFail, PARTIAL},
@@ -26,50 +26,18 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Receipts of one message, and who has opened it.
 struct Fetched {
-    /// Who refused the key that it was sealed to, and has not taken it since.
-    retired: BTreeSet<String>,
-    /// Everybody it was sent to.
-    sent: BTreeSet<String>,
+    reach: Reach,
     rows: Vec<Value>,
     opened: BTreeSet<String>,
     unproven: usize,
     given_up: Vec<GivenUp>,
-    /// Whose node has it.
-    reached: BTreeSet<String>,
-}
-
-impl Fetched {
-    /// Takes note of who refused the key, and who has taken the message sealed to another.
-    fn note_key(&mut self, statement: &v1::Statement, roster: &Roster) {
-        match statement.event() {
-            v1::Event::Submitted | v1::Event::Forwarded => {
-                self.sent.extend(statement.recipients.iter().cloned());
-            }
-            v1::Event::Accepted => {
-                for member in &statement.recipients {
-                    self.retired.remove(member);
-                    self.reached.insert(member.clone());
-                }
-            }
-            v1::Event::Rejected if statement.code == WireCode::KeyRetired as u32 => {
-                let named = &statement.recipients;
-                let there = |member: &&String| {
-                    roster.is_served_by(member, &statement.node)
-                        && (named.is_empty() || named.contains(member))
-                };
-                self.retired.extend(self.sent.iter().filter(there).cloned());
-            }
-            _ => {}
-        }
-    }
 }
 
 impl Fetched {
     /// Each delivery that was given up, with those who have not got the message by another one.
     fn ended(&self, roster: &Roster) -> Vec<Value> {
-        let missing = || self.sent.difference(&self.reached);
         let rows = self.given_up.iter();
-        rows.map(|told| ended::row(told, roster, missing()))
+        rows.map(|told| ended::row(told, roster, self.reach.missing()))
             .collect()
     }
 
@@ -83,7 +51,7 @@ impl Fetched {
         if json {
             return output::document(json!({
                 "message": message.to_string(), "receipts": self.rows, "opened": self.opened,
-                "unproven": self.unproven, "key_retired": self.retired, "given_up": given_up,
+                "unproven": self.unproven, "key_retired": self.reach.retired(), "given_up": given_up,
             }));
         }
         let mut table = output::table(&["TIME", "NODE", "WHAT", "WITNESSED", "FILE"]);
@@ -127,8 +95,8 @@ pub fn fetch(args: &ReceiptFetchArgs, json: bool) -> Done {
     let given_up = fetched.ended(&roster);
     ended::keep_all(&home, message, &given_up)?;
     fetched.print(message, &given_up, json);
-    if !fetched.retired.is_empty() {
-        let to: Vec<&str> = fetched.retired.iter().map(String::as_str).collect();
+    let to: Vec<&str> = fetched.reach.retired().into_iter().collect();
+    if !to.is_empty() {
         output::message(format_args!(
             "note: {} refused it as KEY_RETIRED; seal it again under the same message id with:",
             to.join(", ")
@@ -186,13 +154,11 @@ async fn ask(
         .await
         .or_fail("the receipts cannot be fetched")?;
     let mut fetched = Fetched {
-        retired: BTreeSet::new(),
-        sent: BTreeSet::new(),
+        reach: Reach::default(),
         rows: Vec::new(),
         opened: BTreeSet::new(),
         unproven: 0,
         given_up: history.given_up,
-        reached: BTreeSet::new(),
     };
     for answer in history.receipts {
         let Ok(proven) = answer else {
@@ -210,8 +176,10 @@ async fn ask(
             fetched.opened.insert(stage.member.clone());
         }
         let stated = proven.stage.as_ref().map(|stage| stage.member.clone());
-        fetched.reached.extend(stated.clone());
-        fetched.note_key(&statement, roster);
+        if let Some(member) = &stated {
+            fetched.reach.note_member(member);
+        }
+        fetched.reach.note(&statement, roster);
         fetched.rows.push(json!({
             "event": member::event_label(&statement), "outcome": member::outcome_of(&statement),
             "node": statement.node, "file": path,

@@ -13,7 +13,7 @@ use frex_proto::{
     roster::Roster,
 };
 
-use super::{EXPIRED, Fate, GIVEN_UP, Heard, REJECTED, WAITING};
+use super::{EXPIRED, Fate, GIVEN_UP, Heard, REJECTED, WAITING, remember};
 use crate::cli::{ended, failure::Failure, member, output, time::seconds};
 
 /// Where news of one envelope goes.
@@ -48,6 +48,8 @@ impl<'a> Ear<'a> {
             started,
             heard: Heard {
                 envelopes: Vec::new(),
+                untaken: None,
+                rejected: false,
                 fates: fates.collect(),
                 submitted: None,
                 refused: None,
@@ -59,6 +61,7 @@ impl<'a> Ear<'a> {
 
     pub(super) fn sealed(&mut self, round: u32, envelope: &SignedEnvelope) {
         self.heard.envelopes.push(envelope.id);
+        (self.heard.untaken, self.heard.rejected) = (Some(envelope.id), false);
         if round > 0 {
             let note = format!(
                 "{} had retired the key: sealed again under the same message id, as envelope {}",
@@ -81,7 +84,13 @@ impl<'a> Ear<'a> {
 
     pub(super) fn hear(&mut self, news: News) -> Result<(), Failure> {
         match news {
-            News::Submitted(receipt) => self.heard.submitted = Some(self.keep(&receipt)?),
+            News::Submitted(receipt) => {
+                self.heard.submitted = Some(self.keep(&receipt)?);
+                if let Some(envelope) = self.heard.envelopes.last().copied() {
+                    self.heard.untaken = None;
+                    remember::take(self.home, self.message, envelope)?;
+                }
+            }
             News::Accepted {
                 node,
                 members,
@@ -93,7 +102,10 @@ impl<'a> Ear<'a> {
                 code,
                 receipt,
                 ..
-            } => self.set(&members, REJECTED, node, Some(code), &receipt)?,
+            } => {
+                self.heard.rejected = self.heard.untaken.is_some();
+                self.set(&members, REJECTED, node, Some(code), &receipt)?;
+            }
             News::Stage {
                 member,
                 stage,

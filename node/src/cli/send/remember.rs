@@ -1,29 +1,43 @@
-//! What is known here of each message that was sent, and whether a stopped one is gone on with as
-//! it was begun.
+//! What is known here of each message that was sent, and whether one is given again as it was.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Display,
     path::PathBuf,
 };
 
 use frex_client::keys::MemberHome;
-use frex_proto::{envelope::SignedEnvelope, error::WireCode, id::MessageId, label};
+use frex_proto::{
+    envelope::SignedEnvelope,
+    error::WireCode,
+    id::{EnvelopeId, MessageId},
+    label,
+};
 use serde_json::{Value, json};
 
-use super::{Sent, words};
+use super::Sent;
 use crate::cli::{
     SendArgs,
     failure::Failure,
     files,
     member::{self, ABOUT_BYTES_MAX, SENT_DIR},
-    output,
+    messages, output,
     staged::{Source, Staged},
     time::rfc3339,
 };
 
+/// What is given to be sent.
+pub(super) struct Given<'a> {
+    pub(super) args: &'a SendArgs,
+    pub(super) content_type: &'a str,
+    pub(super) data: &'a [u8],
+    pub(super) sources: &'a mut [Source],
+}
+
 impl Sent<'_> {
     /// Keeps the ids of what is sent; the content stays where its owner has it. Of a message that
-    /// is sealed again, all the envelopes.
+    /// is sealed again, all the envelopes: the one before stays the message's own until the home
+    /// node has this one. Spec: ATT-28.
     pub(super) fn remember(&self, envelope: &SignedEnvelope) -> Result<(), Failure> {
         let draft = self.draft;
         let path = path(self.home, draft.message_id);
@@ -36,14 +50,19 @@ impl Sent<'_> {
         let names = |value: &Value| value.as_str().map(str::to_owned);
         let recipients = before["recipients"].as_array().into_iter().flatten();
         let recipients: BTreeSet<String> = recipients
+            .filter(|_| !earlier.is_empty())
             .filter_map(names)
             .chain(envelope.members.iter().cloned())
             .collect();
-        let id = envelope.id.to_string();
-        let envelopes: Vec<Value> = earlier.into_iter().chain([id.clone().into()]).collect();
+        let id = Value::from(envelope.id.to_string());
+        let own = match earlier.is_empty() {
+            true => id.clone(),
+            false => before["envelope"].clone(),
+        };
+        let envelopes: Vec<Value> = earlier.into_iter().chain([id]).collect();
         let kept = json!({
             "v": output::JSON_VERSION, "message": draft.message_id.to_string(),
-            "envelope": id, "envelopes": envelopes, "recipients": recipients,
+            "envelope": own, "envelopes": envelopes, "recipients": recipients,
             "kind": member::kind_name(draft.kind), "lane": member::lane_name(draft.lane),
             "content_type": self.content_type, "bytes": draft.data.len(),
             "sha256": hash(&draft.data), "file": self.file,
@@ -61,34 +80,85 @@ impl Sent<'_> {
     }
 }
 
-/// The envelope that was sealed before the command was stopped, if it came to that and everything
-/// is given again as it was then: nothing else is in that envelope. Spec: ATT-23, ATT-26.
-pub(super) fn stopped(
+/// The home node has taken the envelope: it is the message's own from now on.
+pub(super) fn take(
     home: &MemberHome,
+    message: MessageId,
+    envelope: EnvelopeId,
+) -> Result<(), Failure> {
+    messages::change_sent(home, &message.to_string(), |about| {
+        about["envelope"] = envelope.to_string().into();
+    })
+}
+
+/// The home node will never take the envelope: of others, if there are any, it is none.
+pub(super) fn forget(
+    home: &MemberHome,
+    message: MessageId,
+    envelope: EnvelopeId,
+) -> Result<(), Failure> {
+    messages::change_sent(home, &message.to_string(), |about| {
+        let id = Value::from(envelope.to_string());
+        let rows = about["envelopes"].as_array().into_iter().flatten();
+        let others: Vec<Value> = rows.filter(|one| **one != id).cloned().collect();
+        let Some(last) = others.last().cloned() else {
+            return;
+        };
+        if about["envelope"] == id {
+            about["envelope"] = last;
+        }
+        about["envelopes"] = others.into();
+    })
+}
+
+/// Keeps of the envelopes those that the home node has taken and the one that is to go there still.
+pub(super) fn follow(
+    home: &MemberHome,
+    message: MessageId,
+    taken: &[EnvelopeId],
+    stopped: Option<&SignedEnvelope>,
+) -> Result<(), Failure> {
+    let ids = taken.iter().map(EnvelopeId::to_string);
+    let taken: Vec<Value> = ids.map(Value::from).collect();
+    messages::change_sent(home, &message.to_string(), |about| {
+        let mut envelopes = taken.clone();
+        let stopped = stopped.map(|stopped| Value::from(stopped.id.to_string()));
+        envelopes.extend(stopped.filter(|id| !taken.contains(id)));
+        about["envelopes"] = envelopes.into();
+        if let Some(last) = taken.last().filter(|_| !taken.contains(&about["envelope"])) {
+            about["envelope"] = last.clone();
+        }
+    })
+}
+
+/// What is given otherwise than it is remembered, each in a sentence; nothing, if it is not
+/// remembered.
+pub(super) fn other(known: &Value, given: &mut Given<'_>) -> Result<Vec<String>, Failure> {
+    if known.is_null() {
+        return Ok(Vec::new());
+    }
+    let mut other = other_files(known, given.sources)?;
+    if !is_same_report(known, given) {
+        other.push("the report, its type, kind or lane is another".to_owned());
+    }
+    Ok(other)
+}
+
+/// Checks that everything is given as it was when the envelope was sealed: nothing else is in it.
+/// Spec: ATT-23, ATT-26.
+pub(super) fn check_stopped(
+    known: &Value,
     args: &SendArgs,
-    (content_type, data): (&str, &[u8]),
-    sources: &mut [Source],
-) -> Result<Option<SignedEnvelope>, Failure> {
-    let Some(message) = words::message(args)? else {
-        return Ok(None);
-    };
-    let staged = Staged::of(&home.dir().join(SENT_DIR), &message.to_string());
-    let Some(envelope) = staged.envelope()? else {
-        return Ok(None);
-    };
-    let known = remembered(home, message)?;
-    let mut other = others(args, &envelope);
+    envelope: &SignedEnvelope,
+    mut other: Vec<String>,
+    staged: &Staged,
+) -> Result<(), Failure> {
+    other.extend(others(args, envelope));
     if known["sha256"].is_null() {
         other.push("what it was begun with is not known here any more".to_owned());
-    } else {
-        if !is_same_report(&known, args, content_type, data) {
-            other.push("the report, its type, kind or lane is another".to_owned());
-        }
-        other.extend(other_files(&known, sources)?);
     }
     if !other.is_empty() {
-        let what = format!("message {message} was begun with something else");
-        return Err(Failure::new(WireCode::BadInput, what).cause(other.join("; ")).advise(format!(
+        return Err(differs(staged.message(), &other).advise(format!(
             "Give the same report, files and members as then; or send it as a new message, without --message, and remove what was sealed for this one: rm -r {}",
             staged.folder().display()
         )));
@@ -97,7 +167,13 @@ pub(super) fn stopped(
         "going on with the message that was sealed before; it is tried until {}",
         rfc3339(known["expires_ms"].as_u64().unwrap_or_default())
     ));
-    Ok(Some(envelope))
+    Ok(())
+}
+
+/// The message was begun with something else. Spec: ATT-26.
+pub(super) fn differs(message: impl Display, other: &[String]) -> Failure {
+    let what = format!("message {message} was begun with something else");
+    Failure::new(WireCode::BadInput, what).cause(other.join("; "))
 }
 
 fn others(args: &SendArgs, envelope: &SignedEnvelope) -> Vec<String> {
@@ -109,11 +185,12 @@ fn others(args: &SendArgs, envelope: &SignedEnvelope) -> Vec<String> {
     }
 }
 
-fn is_same_report(known: &Value, args: &SendArgs, content_type: &str, data: &[u8]) -> bool {
-    known["sha256"] == hash(data)
-        && known["content_type"] == content_type
-        && known["kind"] == member::kind_name(args.kind.into())
-        && known["lane"] == member::lane_name(args.lane.into())
+/// Of what was not sent from a file here, the content is not known.
+fn is_same_report(known: &Value, given: &Given<'_>) -> bool {
+    (known["sha256"].is_null() || known["sha256"] == hash(given.data))
+        && known["content_type"] == given.content_type
+        && known["kind"] == member::kind_name(given.args.kind.into())
+        && known["lane"] == member::lane_name(given.args.lane.into())
 }
 
 /// What is not as it was sealed, each in a sentence. Lengths are looked at first: a file that
@@ -145,7 +222,7 @@ fn other_files(known: &Value, sources: &mut [Source]) -> Result<Vec<String>, Fai
 }
 
 /// What is known of a message; null if it is none.
-fn remembered(home: &MemberHome, message: MessageId) -> Result<Value, Failure> {
+pub(super) fn remembered(home: &MemberHome, message: MessageId) -> Result<Value, Failure> {
     let path = path(home, message);
     let known = match path.exists() {
         true => files::read(&path, ABOUT_BYTES_MAX)?,

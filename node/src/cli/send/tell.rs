@@ -5,7 +5,7 @@ use std::path::Path;
 use frex_proto::{envelope::Draft, error::WireCode, id::EnvelopeId};
 use serde_json::{Value, json};
 
-use super::{EXPIRED, Fate, GIVEN_UP, Heard, REJECTED, WAITING};
+use super::{AttachedFile, EXPIRED, Fate, GIVEN_UP, Heard, REJECTED, Sent, WAITING};
 use crate::cli::{
     failure::{Done, Failure, PARTIAL},
     output,
@@ -14,7 +14,8 @@ use crate::cli::{
 };
 
 /// Prints what became of the report and gives the exit code.
-pub(super) fn conclude(dir: &Path, draft: &Draft, heard: &Heard, json: bool) -> Done {
+pub(super) fn conclude(sent: &Sent<'_>, heard: &Heard, json: bool) -> Done {
+    let (draft, files, dir) = (sent.draft, sent.files, sent.from);
     if let (None, Some(code)) = (&heard.submitted, heard.refused) {
         let failure = Failure::new(code, "the node did not take the report");
         return Err(match heard.delayed {
@@ -27,7 +28,7 @@ pub(super) fn conclude(dir: &Path, draft: &Draft, heard: &Heard, json: bool) -> 
     }
     if heard.submitted.is_none() && heard.fates.values().all(|fate| fate.receipt.is_none()) {
         return Err(Failure::new(WireCode::TimedOut, "the node did not answer")
-            .advise("Send it again; the node takes the same report once only if it has the same message id"));
+            .advise(format!("Give the same command again, with  --message {}  unless it has --once: what the node has is not sent twice", draft.message_id)));
     }
     let missed = |fate: &Fate| [REJECTED, EXPIRED, GIVEN_UP].contains(&fate.state);
     let all = !heard
@@ -35,9 +36,9 @@ pub(super) fn conclude(dir: &Path, draft: &Draft, heard: &Heard, json: bool) -> 
         .values()
         .any(|fate| missed(fate) || fate.state == WAITING);
     if json {
-        output::document(to_json(draft, heard));
+        output::document(to_json(draft, files, heard));
     } else {
-        print(dir, draft, heard);
+        print(dir, draft, files, heard);
     }
     heard
         .notes
@@ -74,7 +75,7 @@ fn nobody(dir: &Path, draft: &Draft, heard: &Heard, code: WireCode) -> Failure {
     }
 }
 
-fn print(dir: &Path, draft: &Draft, heard: &Heard) {
+fn print(dir: &Path, draft: &Draft, files: &[AttachedFile], heard: &Heard) {
     output::data(format_args!(
         "sealed   {} for {}",
         output::counted(draft.data.len(), "byte"),
@@ -84,6 +85,7 @@ fn print(dir: &Path, draft: &Draft, heard: &Heard) {
     for id in &heard.envelopes {
         output::data(format_args!("envelope {id}"));
     }
+    print_files(files);
     output::data("");
     let mut table = output::table(&["RECIPIENT", "NODE", "STATE", "AFTER", "RECEIPT"]);
     for (member, fate) in &heard.fates {
@@ -106,7 +108,24 @@ fn print(dir: &Path, draft: &Draft, heard: &Heard) {
     }
 }
 
-fn to_json(draft: &Draft, heard: &Heard) -> Value {
+/// The files that are with it, a line each.
+pub(super) fn print_files(files: &[AttachedFile]) {
+    for file in files {
+        let bytes = output::counted(file.bytes, "byte");
+        output::data(format_args!(
+            "file     {}, {bytes}",
+            output::clean(&file.name)
+        ));
+    }
+}
+
+/// The files that are with it.
+pub(super) fn files_json(files: &[AttachedFile]) -> Vec<Value> {
+    let row = |file: &AttachedFile| json!({ "name": file.name, "bytes": file.bytes });
+    files.iter().map(row).collect()
+}
+
+fn to_json(draft: &Draft, files: &[AttachedFile], heard: &Heard) -> Value {
     let recipients: Vec<Value> = heard
         .fates
         .iter()
@@ -120,6 +139,6 @@ fn to_json(draft: &Draft, heard: &Heard) -> Value {
     json!({
         "message": draft.message_id.to_string(), "envelope": heard.envelopes.last().map(EnvelopeId::to_string),
         "envelopes": heard.envelopes.iter().map(EnvelopeId::to_string).collect::<Vec<_>>(),
-        "submitted": heard.submitted, "recipients": recipients, "notes": heard.notes,
+        "submitted": heard.submitted, "attachments": files_json(files), "recipients": recipients, "notes": heard.notes,
     })
 }

@@ -59,9 +59,9 @@ pub(super) fn words(
     roster: &Roster,
     sender: &MemberSettings,
     args: &SendArgs,
-    content_type: &str,
-    data: Vec<u8>,
-) -> Result<DraftBuilder, Failure> {
+    message: Option<MessageId>,
+    (content_type, data): (&str, Vec<u8>),
+) -> DraftBuilder {
     let now_ms = Clock::System.now_ms();
     let until = |ms: u64| Duration::from_millis(ms.saturating_sub(now_ms));
     let to: Vec<&str> = args.to.iter().map(String::as_str).collect();
@@ -69,7 +69,7 @@ pub(super) fn words(
         .kind(args.kind.into())
         .lane(args.lane.into())
         .content(content_type, data);
-    if let Some(message) = message(args)? {
+    if let Some(message) = message {
         draft = draft.message_id(message);
     }
     if let Some(expires) = args.expires {
@@ -78,11 +78,5 @@ pub(super) fn words(
     if let Some(reply_by) = args.reply_by {
         draft = draft.reply_within(until(reply_by.after(now_ms)));
     }
-    Ok(draft)
-}
-
-/// The message that is gone on with, if one is named.
-pub(super) fn message(args: &SendArgs) -> Result<Option<MessageId>, Failure> {
-    let message = args.message.as_deref().map(MessageId::from_hex).transpose();
-    message.or_code(WireCode::BadInput, "a message id has 32 hexadecimal digits")
+    draft
 }
