@@ -14,11 +14,11 @@ use std::{
 use frex_client::{
     client::{Client, ClientConfig},
     environment::{Clock, Environment, Random},
-    tls::config::Limits,
-    transport::{RosterHandle, Socket},
+    tls::{Identity, config::Limits},
+    transport::{Endpoint, EndpointConfig, Greeter, RosterHandle, Socket},
 };
 use frex_node::node::{Execution, Node, NodeParts, StartError};
-use frex_proto::{keys::SealingSecretKey, v1};
+use frex_proto::{keys::SealingSecretKey, roster::Peer, v1};
 use rand_chacha::rand_core::Rng;
 
 use crate::{
@@ -219,6 +219,33 @@ impl Scene {
         };
         let client = Client::new(config).await;
         client.expect("the roster lists the member")
+    }
+
+    /// The endpoint of a peer that does with its sessions what it likes, and how it greets.
+    ///
+    /// # Panics
+    /// If the port is in use.
+    #[must_use]
+    pub fn caller(&self, peer: Peer, machine: &str, port: u16) -> (Endpoint, Greeter) {
+        let environment = self.environment(machine);
+        let roster = RosterHandle::new(self.federation.roster(environment.clock.now_ms()));
+        let key = match &peer {
+            Peer::Client(member) => &self.federation.member(member).tls,
+            Peer::Node(node) => &self.federation.node(node).tls,
+        };
+        let identity = Identity::new(key).expect("a connection key");
+        let greeter = Greeter::new(peer, roster, environment);
+        let socket = self.machines[machine].bind(port);
+        let config = EndpointConfig {
+            socket: Socket::Abstract(socket.expect("the port is free")),
+            identity,
+            key_check: greeter.key_check(),
+            key_exchange: greeter.key_exchange(),
+            limits: Limits::default(),
+            listen: false,
+            rng_seed: greeter.environment.random.endpoint_seed(),
+        };
+        (Endpoint::bind(config).expect("a free socket"), greeter)
     }
 
     /// Cuts the power of a node's machine for two seconds; nothing starts by itself afterwards.

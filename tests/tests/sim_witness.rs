@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use frex_client::{
     client::{Client, News, ProvenReceipt, QueryError},
-    tls::{Identity, config::Limits},
-    transport::{Endpoint, EndpointConfig, Greeter, RosterHandle, Session, Socket, Stream},
+    transport::{Endpoint, Session, Stream},
 };
 use frex_node::node::{Node, StartError};
 use frex_proto::{
@@ -241,25 +240,10 @@ struct Liar<'a> {
 
 impl<'a> Liar<'a> {
     async fn new(scene: &'a Scene, witness: &str) -> Self {
-        let environment = scene.environment("stranger");
-        let roster = scene.federation.roster(environment.clock.now_ms());
-        let origin = roster.log_verifier(LOG).unwrap().origin;
-        let seat = scene.federation.node(LOG);
-        let greeter = Greeter::new(
-            Peer::Node(LOG.to_owned()),
-            RosterHandle::new(roster),
-            environment,
-        );
-        let config = EndpointConfig {
-            socket: Socket::Abstract(scene.machines["stranger"].bind(50_001).unwrap()),
-            identity: Identity::new(&seat.tls).unwrap(),
-            key_check: greeter.key_check(),
-            key_exchange: greeter.key_exchange(),
-            limits: Limits::default(),
-            listen: false,
-            rng_seed: greeter.environment.random.endpoint_seed(),
-        };
-        let endpoint = Endpoint::bind(config).unwrap();
+        let log = Peer::Node(LOG.to_owned());
+        let (endpoint, greeter) = scene.caller(log, "stranger", 50_001);
+        let log = greeter.roster.current().log_verifier(LOG);
+        let origin = log.unwrap().origin;
         let address = scene.federation.node(witness).address;
         let session = endpoint.dial(address, &greeter.dialling(witness)).await;
         Self {

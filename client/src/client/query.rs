@@ -168,12 +168,7 @@ impl Client {
             index,
             ..v1::GetProof::default()
         };
-        let answer = self
-            .ask_one(v1::request::Request::GetProof(request))
-            .await?;
-        let v1::answer::Answer::Proof(answer) = answer else {
-            return Err(TransportError::from(FrameError::Malformed).into());
-        };
+        let answer = self.ask_proof(request).await?;
         let head = checkpoint::parse_and_verify(&answer.checkpoint, &log, self.just_now_ms())?;
         let hashes = hashes(&answer.hashes)?;
         proof::verify_inclusion(leaf, index, head.size, &hashes, &head.root)?;
@@ -197,12 +192,7 @@ impl Client {
             witnessed: true,
             ..v1::GetProof::default()
         };
-        let answer = self
-            .ask_one(v1::request::Request::GetProof(request))
-            .await?;
-        let v1::answer::Answer::Proof(answer) = answer else {
-            return Err(TransportError::from(FrameError::Malformed).into());
-        };
+        let answer = self.ask_proof(request).await?;
         let receipt = v1::Receipt {
             hashes: answer.hashes,
             checkpoint: answer.checkpoint,
@@ -215,6 +205,14 @@ impl Client {
             Ok(Finality::Final(_)) => Ok(proven),
             Ok(_) => Err(QueryError::Refused(WireCode::NotFound)),
             Err(error) => Err(CheckpointError::from(error).into()),
+        }
+    }
+
+    async fn ask_proof(&self, request: v1::GetProof) -> Result<v1::Proof, QueryError> {
+        let request = v1::request::Request::GetProof(request);
+        match self.ask_one(request).await? {
+            v1::answer::Answer::Proof(proof) => Ok(proof),
+            _ => Err(TransportError::from(FrameError::Malformed).into()),
         }
     }
 

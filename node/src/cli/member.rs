@@ -14,7 +14,7 @@ use frex_proto::{
     error::WireCode,
     keys::VerifyingKey,
     label, limits,
-    log::{Checkpoint, LogVerifier, Origin, SignedNote},
+    log::{Checkpoint, LogVerifier, Origin},
     receipt,
     roster::Roster,
     sign::{self, SignError},
@@ -190,8 +190,8 @@ pub fn log_of(receipt: &v1::Receipt, roster: &Roster) -> Option<LogVerifier> {
 
 /// The log that a receipt's checkpoint names.
 pub fn origin_of(receipt: &v1::Receipt) -> Option<String> {
-    let note = SignedNote::parse(&receipt.checkpoint).ok()?;
-    Some(Checkpoint::parse_text(note.text()).ok()?.origin)
+    let head = Checkpoint::of_note(&receipt.checkpoint).ok()?;
+    Some(head.origin)
 }
 
 /// Keeps a receipt as a proof file, and beside it its leaf and the verifier key of the log key that

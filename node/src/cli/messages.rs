@@ -151,7 +151,9 @@ pub fn change_sent(
     files::replace(&path, format!("{changed:#}\n").as_bytes())
 }
 
-fn path_of(home: &MemberHome, message: &str) -> PathBuf {
+/// Where a message that was sent is kept.
+#[must_use]
+pub fn path_of(home: &MemberHome, message: &str) -> PathBuf {
     home.dir().join(SENT_DIR).join(format!("{message}.json"))
 }
 

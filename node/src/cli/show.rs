@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use frex_client::{environment::Clock, keys::MemberHome, report};
-use frex_proto::{limits, v1};
+use frex_proto::{id::MessageId, limits, v1};
 use prost::Message;
 use serde_json::{Value, json};
 
@@ -149,6 +149,10 @@ pub type Kept = (v1::Receipt, v1::Statement, PathBuf);
 pub fn receipts(home: &MemberHome, message: &str) -> Result<Vec<Kept>, Failure> {
     let mut list = Vec::new();
     for path in files::with_extension(&home.receipts_dir(), "tlog-proof")? {
+        // One that names another message need not be read: there may be many thousands.
+        if message_in_name(&path).is_some_and(|named| named.to_string() != message) {
+            continue;
+        }
         let receipt = receipt::read(&path)?;
         let statement = v1::Statement::decode(receipt.statement.clone()).unwrap_or_default();
         if hex::encode(&statement.message_id) == message {
@@ -156,6 +160,12 @@ pub fn receipts(home: &MemberHome, message: &str) -> Result<Vec<Kept>, Failure> 
         }
     }
     Ok(list)
+}
+
+/// The message that a receipt is about, where its file bears the name that it was given here.
+fn message_in_name(path: &Path) -> Option<MessageId> {
+    let (id, _) = path.file_stem()?.to_str()?.split_once('-')?;
+    MessageId::from_hex(id).ok()
 }
 
 fn receipt_row((receipt, statement, path): &Kept) -> Value {

@@ -28,12 +28,7 @@ impl NodeHome {
         now_ms: u64,
         unlock: &Unlock,
     ) -> Result<bool, NodeHomeError> {
-        let config = Self::config(dir)?;
-        if config.keys_from_credentials {
-            return Ok(false);
-        }
-        let (mut folder, _) = KeyFolder::open(&dir.join(KEYS_DIR), now_ms)?;
-        let Some(next) = folder.next(KeyUse::Log).map(|record| record.key_id) else {
+        let Some((config, mut folder, next)) = Self::next_key(dir, KeyUse::Log, now_ms)? else {
             return Ok(false);
         };
         let Ok(roster) = Self::roster(dir, now_ms) else {
@@ -64,12 +59,9 @@ impl NodeHome {
         now_ms: u64,
         unlock: &Unlock,
     ) -> Result<bool, NodeHomeError> {
-        let config = Self::config(dir)?;
-        if config.keys_from_credentials {
+        let Some((config, mut folder, next)) = Self::next_key(dir, KeyUse::Witness, now_ms)? else {
             return Ok(false);
-        }
-        let (mut folder, _) = KeyFolder::open(&dir.join(KEYS_DIR), now_ms)?;
-        let next = folder.next(KeyUse::Witness).map(|record| record.key_id);
+        };
         let Ok(roster) = Self::roster(dir, now_ms) else {
             return Ok(false);
         };
@@ -77,12 +69,27 @@ impl NodeHome {
             let key = node.witness_key.as_ref();
             key.map(VerifyingKey::key_id)
         });
-        if next.is_none() || next != listed {
+        if listed != Some(next) {
             return Ok(false);
         }
         let former = active_key(dir, WITNESS_KEY_FILE, &config, unlock);
         folder.promote(KeyUse::Witness, unless_missing(former)?, now_ms, now_ms)?;
         Ok(true)
+    }
+
+    /// The key that waits to be taken up, if one does, in its folder.
+    fn next_key(
+        dir: &Path,
+        usage: KeyUse,
+        now_ms: u64,
+    ) -> Result<Option<(NodeConfig, KeyFolder, KeyId)>, NodeHomeError> {
+        let config = Self::config(dir)?;
+        if config.keys_from_credentials {
+            return Ok(None);
+        }
+        let (folder, _) = KeyFolder::open(&dir.join(KEYS_DIR), now_ms)?;
+        let next = folder.next(usage).map(|record| record.key_id);
+        Ok(next.map(|next| (config, folder, next)))
     }
 
     /// Destroys the log keys that were followed: the one in use is in force and has signed the

@@ -2,13 +2,7 @@
 
 use bytes::Bytes;
 use frex_client::transport::FrameWriter;
-use frex_proto::{
-    error::WireCode,
-    id::MessageId,
-    label::Hash,
-    log::{Checkpoint, SignedNote},
-    v1,
-};
+use frex_proto::{error::WireCode, id::MessageId, label::Hash, log::Checkpoint, v1};
 
 use super::{Refused, put_answer, put_given_up, put_receipt};
 use crate::{
@@ -100,10 +94,7 @@ fn own_proof(
 fn witnessed_proof(shared: &Shared, index: u64, writer: &mut FrameWriter) -> Result<(), Refused> {
     let cosigned = shared.ledger.cosigned();
     let cosigned = cosigned.map_err(|error| WireCode::from(&error))?;
-    let head = SignedNote::parse(&cosigned)
-        .ok()
-        .and_then(|note| Checkpoint::parse_text(note.text()).ok())
-        .ok_or(WireCode::NotFound)?;
+    let head = Checkpoint::of_note(&cosigned).map_err(|_| WireCode::NotFound)?;
     let hashes = {
         let publisher = shared.ledger.publisher.lock();
         let publisher = publisher.expect("no holder of the publisher panics");

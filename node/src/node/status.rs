@@ -1,6 +1,6 @@
 //! What an operator reads about a running node.
 
-use frex_proto::roster::Standing;
+use frex_proto::{log::Checkpoint, roster::Standing};
 
 use super::{HalfLife, NodeStatus, Waiting};
 use crate::{index::Table, ledger::records, metrics::lane_name, shared::Shared};
@@ -66,9 +66,7 @@ fn final_size(shared: &Shared) -> u64 {
 }
 
 fn size_of(checkpoint: &[u8]) -> u64 {
-    let line = checkpoint.split(|byte| *byte == b'\n').nth(1);
-    line.and_then(|line| std::str::from_utf8(line).ok()?.parse().ok())
-        .unwrap_or(0)
+    Checkpoint::of_note(checkpoint).map_or(0, |head| head.size)
 }
 
 pub(super) fn half_life(shared: &Shared) -> Vec<HalfLife> {

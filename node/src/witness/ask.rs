@@ -15,7 +15,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 use super::{AskError, seen::is_here};
 use crate::{
-    ledger::{Entry, LedgerError, Outcome},
+    ledger::{Entry, Outcome},
     shared::Shared,
 };
 
@@ -52,7 +52,12 @@ pub async fn run(shared: Arc<Shared>, fail: watch::Sender<Option<WireCode>>) {
     loop {
         log.mark_unchanged();
         let roster = rosters.borrow_and_update().clone();
-        let complete = match round(&shared, &roster, &mut sizes).await {
+        let round = tokio::select! {
+            biased;
+            () = shared.stopped() => return,
+            round = round(&shared, &roster, &mut sizes) => round,
+        };
+        let complete = match round {
             Ok(complete) => complete,
             Err(WireCode::LogRolledBack) => {
                 fail.send_replace(Some(WireCode::LogRolledBack));
@@ -83,7 +88,7 @@ async fn round(
     roster: &Roster,
     sizes: &mut BTreeMap<String, u64>,
 ) -> Result<bool, WireCode> {
-    let Some(head) = head(shared, roster)? else {
+    let Some(head) = head(shared, roster).await? else {
         shared.witnessed.note(true, shared.now_ms());
         return Ok(true);
     };
@@ -114,7 +119,15 @@ async fn round(
             }
             Ok(Said::Later) => complete = false,
             Err(error) => {
-                tracing::debug!(%node, %error, "a witness has not cosigned");
+                // Who is not reached comes back by itself; who refuses has a reason.
+                match error {
+                    AskError::Refused(code) => {
+                        tracing::warn!(%node, %code, "a witness refuses");
+                    }
+                    AskError::Lost(code) => {
+                        tracing::debug!(%node, %code, "a witness is not reached");
+                    }
+                }
                 complete = false;
             }
         }
@@ -124,15 +137,19 @@ async fn round(
 }
 
 /// The newest published head, unless it is final already or there are no witnesses.
-fn head(shared: &Shared, roster: &Roster) -> Result<Option<Head>, WireCode> {
+async fn head(shared: &Arc<Shared>, roster: &Roster) -> Result<Option<Head>, WireCode> {
     let (Some(policy), Some(log)) = (
         roster.witness_policy(&shared.id),
         roster.log_verifier(&shared.id),
     ) else {
         return Ok(None);
     };
-    let failed = |error: LedgerError| WireCode::from(&error);
-    shared.ledger.publish().map_err(failed)?;
+    // Files are written: nothing for the thread of the network.
+    let ledger = shared.ledger.clone();
+    let published = shared.workers.run(move || ledger.publish()).await;
+    published
+        .ok_or(WireCode::ShuttingDown)?
+        .map_err(|error| WireCode::from(&error))?;
     let note = {
         let publisher = shared.ledger.publisher.lock();
         publisher

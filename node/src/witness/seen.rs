@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use frex_proto::{
-    log::{ANY_TIME_MS, Checkpoint, SignedNote, checkpoint, verify_consistency},
+    log::{ANY_TIME_MS, Checkpoint, checkpoint, verify_consistency},
     v1::{self, answer::Answer, request::Request},
 };
 use tokio::task::JoinSet;
@@ -53,9 +53,7 @@ pub fn is_here(shared: &Shared, theirs: &Checkpoint) -> Result<bool, LedgerError
     shared.ledger.publish()?;
     let publisher = shared.ledger.publisher.lock();
     let publisher = publisher.expect("no holder of the publisher panics");
-    let own = publisher.checkpoint();
-    let own = SignedNote::parse(&own).ok();
-    let own = own.and_then(|note| Checkpoint::parse_text(note.text()).ok());
+    let own = Checkpoint::of_note(&publisher.checkpoint()).ok();
     let Some(own) = own.filter(|own| theirs.size <= own.size) else {
         return Ok(theirs.size == 0);
     };

@@ -101,6 +101,14 @@ impl Checkpoint {
         format!("{}\n{}\n{root}\n", self.origin, self.size)
     }
 
+    /// The head that a signed note names, whoever signed it: of one that was verified before.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] if it is no note, or names none.
+    pub fn of_note(bytes: &[u8]) -> Result<Self, CheckpointError> {
+        Self::parse_text(SignedNote::parse(bytes)?.text())
+    }
+
     /// Reads a note's text as a head. Spec: LOG-5, LOG-6.
     ///
     /// # Errors

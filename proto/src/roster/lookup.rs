@@ -201,7 +201,7 @@ impl Roster {
         }
     }
 
-    fn is_node_live(&self, node: &str) -> bool {
+    pub(super) fn is_node_live(&self, node: &str) -> bool {
         self.nodes.get(node).is_some_and(|node| {
             let operator = self.members.get(&node.operator);
             node.status == v1::Status::Live && operator.is_some_and(Member::is_live)

@@ -60,7 +60,7 @@ impl Roster {
     pub fn witnesses_of<'a>(&'a self, node: &'a str) -> impl Iterator<Item = &'a Node> {
         let listed = self.witnessing.iter().flat_map(|listed| &listed.nodes);
         let others = listed.filter(move |id| *id != node);
-        let live = |id: &&String| self.is_live(&super::Peer::Node((*id).clone()));
+        let live = |id: &&String| self.is_node_live(id);
         others.filter(live).filter_map(|id| self.nodes.get(id))
     }
 

@@ -13,8 +13,7 @@ use std::{
 
 use frex_client::{
     client::{Client, News},
-    tls::{Identity, config::Limits},
-    transport::{Endpoint, EndpointConfig, Greeter, RosterHandle, Session, Socket, Stream},
+    transport::{Session, Stream},
 };
 use frex_node::disk::Disk;
 use frex_proto::{
@@ -79,24 +78,7 @@ async fn program(scene: &Scene, member: &str, port: u16, patience: Duration) -> 
 
 /// Sessions of a peer that does with them what it likes, from one socket.
 async fn sessions(scene: &Scene, peer: Peer, port: u16, count: usize) -> Vec<Session> {
-    let environment = scene.environment(MEMBERS);
-    let roster = RosterHandle::new(scene.federation.roster(environment.clock.now_ms()));
-    let key = match &peer {
-        Peer::Client(member) => &scene.federation.member(member).tls,
-        Peer::Node(node) => &scene.federation.node(node).tls,
-    };
-    let identity = Identity::new(key).unwrap();
-    let greeter = Greeter::new(peer, roster, environment);
-    let config = EndpointConfig {
-        socket: Socket::Abstract(scene.machines[MEMBERS].bind(port).unwrap()),
-        identity,
-        key_check: greeter.key_check(),
-        key_exchange: greeter.key_exchange(),
-        limits: Limits::default(),
-        listen: false,
-        rng_seed: greeter.environment.random.endpoint_seed(),
-    };
-    let endpoint = Endpoint::bind(config).unwrap();
+    let (endpoint, greeter) = scene.caller(peer, MEMBERS, port);
     let (address, greeting) = (scene.federation.node(HOME).address, greeter.dialling(HOME));
     let mut sessions = Vec::new();
     for _ in 0..count {

@@ -12,12 +12,11 @@ use crate::witness::evidence::CHECKPOINT;
 pub fn examine(folder: &Folder) -> Row {
     let check = folder.check("evidence");
     let evidence = folder.path.join(EVIDENCE_DIR);
-    let is_fork = |path: PathBuf| path.extension().is_some_and(|end| end == CHECKPOINT);
+    let is_fork = |path: &PathBuf| path.extension().is_some_and(|end| end == CHECKPOINT);
     let (forks, kept) = match fs::read_dir(&evidence) {
         Ok(entries) => {
             let paths = entries.flatten().map(|entry| entry.path());
-            let (forks, kept): (Vec<PathBuf>, Vec<PathBuf>) =
-                paths.partition(|path| is_fork(path.clone()));
+            let (forks, kept): (Vec<PathBuf>, Vec<PathBuf>) = paths.partition(is_fork);
             (forks.len(), kept.len())
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => (0, 0),

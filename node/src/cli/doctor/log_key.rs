@@ -25,7 +25,7 @@ pub fn examine(folder: &Folder, roster: Option<&Roster>, now_ms: u64) -> Row {
     let Some(own) = own else {
         return Row::skip(CHECK, format!("{file} does not state its public half"));
     };
-    let next = next_key(&folder.path);
+    let next = next_key(&folder.path, KeyUse::Log);
     if own == node.log_key.key {
         return Row::ok(
             CHECK,
@@ -72,12 +72,14 @@ fn followed(
     Row::warn(CHECK, format!("log.key signs until {end}; {here}"), mend)
 }
 
-fn next_key(home: &Path) -> Option<VerifyingKey> {
-    let path = home.join(KEYS_DIR).join(KeyUse::Log.next_file());
+/// The key that waits to be listed or taken up.
+pub(super) fn next_key(home: &Path, usage: KeyUse) -> Option<VerifyingKey> {
+    let path = home.join(KEYS_DIR).join(usage.next_file());
     verifying_key(KeyPlace::file(&path).read().ok()?.public()?)
 }
 
-fn verifying_key(public: &PublicKey) -> Option<VerifyingKey> {
+/// A key that signs.
+pub(super) fn verifying_key(public: &PublicKey) -> Option<VerifyingKey> {
     match public {
         PublicKey::Signing(key) => Some(key.clone()),
         PublicKey::Sealing(_) => None,

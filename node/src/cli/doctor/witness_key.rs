@@ -1,15 +1,15 @@
 //! Whether the key is here with which the federation counts on this node to cosign.
 
-use std::path::Path;
-
-use frex_client::keys::{KEYS_DIR, file::KeyPlace, rotation::KeyUse, text::PublicKey};
+use frex_client::keys::rotation::KeyUse;
 use frex_proto::{
     error::WireCode,
-    keys::VerifyingKey,
     roster::{Node, Roster},
 };
 
-use super::{Folder, Row};
+use super::{
+    Folder, Row,
+    log_key::{next_key, verifying_key},
+};
 
 const CHECK: &str = "node witness key";
 
@@ -23,7 +23,11 @@ pub fn examine(folder: &Folder, roster: Option<&Roster>) -> Row {
     let text = folder.keys.iter().find(|(name, _)| *name == file);
     let own = match text.map(|(_, text)| text) {
         None => None,
-        Some(text) => match text.as_ref().ok().and_then(|text| signing(text.public()?)) {
+        Some(text) => match text
+            .as_ref()
+            .ok()
+            .and_then(|text| verifying_key(text.public()?))
+        {
             Some(own) => Some(own),
             None => return Row::skip(CHECK, format!("{file} does not state its public half")),
         },
@@ -51,7 +55,7 @@ fn lacking(folder: &Folder, node: &Node, (other, named): (bool, bool)) -> Row {
         true => ("another than the one in force", WireCode::NotTrusted),
         false => ("missing", WireCode::NotInitialised),
     };
-    if next_key(&folder.path) == node.witness_key {
+    if next_key(&folder.path, KeyUse::Witness) == node.witness_key {
         let found = format!("{here}; the next start takes up the one in force");
         let mend = format!("Stop the node and start it again: frex run {dir}");
         return Row::warn(CHECK, found, mend);
@@ -65,17 +69,5 @@ fn lacking(folder: &Folder, node: &Node, (other, named): (bool, bool)) -> Row {
             Row::fail(CHECK, code, found, mend)
         }
         false => Row::warn(CHECK, format!("{here}; the roster lists one"), mend),
-    }
-}
-
-fn next_key(home: &Path) -> Option<VerifyingKey> {
-    let path = home.join(KEYS_DIR).join(KeyUse::Witness.next_file());
-    signing(KeyPlace::file(&path).read().ok()?.public()?)
-}
-
-fn signing(public: &PublicKey) -> Option<VerifyingKey> {
-    match public {
-        PublicKey::Signing(key) => Some(key.clone()),
-        PublicKey::Sealing(_) => None,
     }
 }

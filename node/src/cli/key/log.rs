@@ -1,13 +1,13 @@
 //! `frex key rotate log`: the log's next key, and the card by which the governance lists it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use frex_client::{environment::Clock, keys::rotation::KeyUse};
-use frex_proto::{error::WireCode, id::KeyId};
+use frex_proto::error::WireCode;
 use serde_json::json;
 
-use super::own_node::OwnNode;
+use super::own_node::{Next, OwnNode};
 use crate::cli::{
     failure::{Done, Failure},
     files, output,
@@ -41,7 +41,15 @@ pub fn rotate(args: &RotateLogArgs, json: bool) -> Done {
     node.check_card(KeyUse::Log, now_ms)?;
     let (next, made) = node.next_key(KeyUse::Log, now_ms)?;
     files::replace(&path, &node.card(KeyUse::Log, &next, now_ms)?)?;
-    report(args, &node, (next.key_id(), made), &path, json);
+    let waiting = Next {
+        usage: KeyUse::Log,
+        other: KeyUse::Witness,
+        key_id: next.key_id(),
+        made,
+        card: &path,
+        until: "Until then the log goes on under its present key. Next, when you have their roster:",
+    };
+    node.report(&args.dir, &waiting, json);
     Ok(0)
 }
 
@@ -84,50 +92,4 @@ fn unlisted(args: &RotateLogArgs, node: &OwnNode) -> Failure {
         node.keys.dir().display(),
         args.dir.display()
     ))
-}
-
-fn report(
-    args: &RotateLogArgs,
-    node: &OwnNode,
-    (next, made): (KeyId, bool),
-    card: &Path,
-    json: bool,
-) {
-    let file = node.keys.dir().join(KeyUse::Log.next_file());
-    let witness = node.keys.next(KeyUse::Witness).map(|record| record.key_id);
-    if json {
-        output::document(json!({
-            "state": "next", "node": node.config.node, "file": file, "made": made,
-            "key_id": next.to_string(), "card": card,
-            "next_witness_key": witness.map(|key| key.to_string()),
-        }));
-        return;
-    }
-    let (dir, file, card) = (args.dir.display(), file.display(), card.display());
-    match made {
-        true => output::data(format_args!("made         {file}   the log's next key")),
-        false => output::data(format_args!(
-            "kept         {file}   made earlier, not listed yet"
-        )),
-    }
-    output::data(format_args!("key          {next}"));
-    output::data(format_args!("card         {card}"));
-    if let Some(witness) = witness {
-        output::data(format_args!("also in it   the next witness key, {witness}"));
-    }
-    output::data("");
-    let federation = node.roster.federation();
-    output::data(format_args!(
-        "Hand {card} to the governance of {federation}; read them the key by telephone. They:"
-    ));
-    output::data(format_args!(
-        "  frex roster propose {}.card --root root.frex --previous roster.frex --out next.proposal",
-        node.listed.operator
-    ));
-    output::data(
-        "Until then the log goes on under its present key. Next, when you have their roster:",
-    );
-    output::data(format_args!("  frex roster install roster.frex {dir}"));
-    output::data("Then stop the node and start it again, which takes up the key:");
-    output::data(format_args!("  frex run {dir}"));
 }

@@ -14,17 +14,19 @@ use frex_client::{
 };
 use frex_proto::{
     error::WireCode,
+    id::KeyId,
     keys::{SigningKey, VerifyingKey},
     roster::{Card, Node, Roster, build},
     v1,
 };
 use prost::Message;
+use serde_json::json;
 
 use super::next;
 use crate::{
     cli::{
         failure::{Failure, OrCode, OrFail},
-        files, passphrase,
+        files, output, passphrase,
     },
     config::NodeConfig,
     home::{CONFIG_FILE, NodeHome},
@@ -42,6 +44,30 @@ pub struct OwnNode {
     pub listed: Node,
     /// Its keys.
     pub keys: KeyFolder,
+}
+
+/// A key that waits to be listed.
+pub struct Next<'a> {
+    /// What it is for.
+    pub usage: KeyUse,
+    /// What else may wait, and stand on the same card.
+    pub other: KeyUse,
+    /// The key.
+    pub key_id: KeyId,
+    /// Whether it was made now.
+    pub made: bool,
+    /// The card that names it.
+    pub card: &'a Path,
+    /// How the node goes on meanwhile.
+    pub until: &'a str,
+}
+
+/// A use in names of fields, and its next key for people.
+fn words(usage: KeyUse) -> (&'static str, &'static str) {
+    match usage {
+        KeyUse::Witness => ("witness", "the next witness key"),
+        _ => ("log", "the log's next key"),
+    }
 }
 
 impl OwnNode {
@@ -113,6 +139,46 @@ impl OwnNode {
         let path = self.keys.dir().join(usage.next_file());
         next::check_recorded(path, key.key_id(), &record)?;
         Ok((key, made))
+    }
+
+    /// Says which key waits to be listed, and what is to be done for that.
+    pub fn report(&self, dir: &Path, next: &Next<'_>, json: bool) {
+        let (ours, others) = (words(next.usage), words(next.other));
+        let file = self.keys.dir().join(next.usage.next_file());
+        let other = self.keys.next(next.other).map(|record| record.key_id);
+        if json {
+            let mut said = json!({
+                "state": "next", "node": self.config.node, "file": file, "made": next.made,
+                "key_id": next.key_id.to_string(), "card": next.card,
+            });
+            said[format!("next_{}_key", others.0)] = json!(other.map(|key| key.to_string()));
+            return output::document(said);
+        }
+        let (dir, file, card) = (dir.display(), file.display(), next.card.display());
+        match next.made {
+            true => output::data(format_args!("made         {file}   {}", ours.1)),
+            false => output::data(format_args!(
+                "kept         {file}   made earlier, not listed yet"
+            )),
+        }
+        output::data(format_args!("key          {}", next.key_id));
+        output::data(format_args!("card         {card}"));
+        if let Some(other) = other {
+            output::data(format_args!("also in it   {}, {other}", others.1));
+        }
+        output::data("");
+        let federation = self.roster.federation();
+        output::data(format_args!(
+            "Hand {card} to the governance of {federation}; read them the key by telephone. They:"
+        ));
+        output::data(format_args!(
+            "  frex roster propose {}.card --root root.frex --previous roster.frex --out next.proposal",
+            self.listed.operator
+        ));
+        output::data(next.until);
+        output::data(format_args!("  frex roster install roster.frex {dir}"));
+        output::data("Then stop the node and start it again, which takes up the key:");
+        output::data(format_args!("  frex run {dir}"));
     }
 
     /// Finds before a key is made what no governance could list: nothing is to be made in vain.

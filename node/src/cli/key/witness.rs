@@ -4,14 +4,14 @@
 //! a new one counts by the key that the roster lists then. So the node goes on with the key it has,
 //! or with none, until the roster lists the other one and the node is started again.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use frex_client::{environment::Clock, keys::rotation::KeyUse};
 use frex_proto::{id::KeyId, keys::VerifyingKey};
 use serde_json::json;
 
-use super::own_node::OwnNode;
+use super::own_node::{Next, OwnNode};
 use crate::cli::{failure::Done, files, output};
 
 /// `frex key rotate witness`.
@@ -36,7 +36,18 @@ pub fn rotate(args: &RotateWitnessArgs, json: bool) -> Done {
     node.check_card(KeyUse::Witness, now_ms)?;
     let (next, made) = node.next_key(KeyUse::Witness, now_ms)?;
     files::replace(&path, &node.card(KeyUse::Witness, &next, now_ms)?)?;
-    report(args, &node, (next.key_id(), made), &path, json);
+    let waiting = Next {
+        usage: KeyUse::Witness,
+        other: KeyUse::Log,
+        key_id: next.key_id(),
+        made,
+        card: &path,
+        until: match node.listed.witness_key {
+            Some(_) => "Until then the node cosigns with its present key. Next, with their roster:",
+            None => "Until then the node cosigns nothing. Next, when you have their roster:",
+        },
+    };
+    node.report(&args.dir, &waiting, json);
     Ok(0)
 }
 
@@ -54,50 +65,4 @@ fn listed(args: &RotateWitnessArgs, node: &OwnNode, key: KeyId, json: bool) {
     ));
     output::data("Next: stop the node and start it again, which takes up the key:");
     output::data(format_args!("  frex run {}", args.dir.display()));
-}
-
-fn report(
-    args: &RotateWitnessArgs,
-    node: &OwnNode,
-    (next, made): (KeyId, bool),
-    card: &Path,
-    json: bool,
-) {
-    let file = node.keys.dir().join(KeyUse::Witness.next_file());
-    let log = node.keys.next(KeyUse::Log).map(|record| record.key_id);
-    if json {
-        return output::document(json!({
-            "state": "next", "node": node.config.node, "file": file, "made": made,
-            "key_id": next.to_string(), "card": card,
-            "next_log_key": log.map(|key| key.to_string()),
-        }));
-    }
-    let (dir, file, card) = (args.dir.display(), file.display(), card.display());
-    match made {
-        true => output::data(format_args!("made         {file}   the next witness key")),
-        false => output::data(format_args!(
-            "kept         {file}   made earlier, not listed yet"
-        )),
-    }
-    output::data(format_args!("key          {next}"));
-    output::data(format_args!("card         {card}"));
-    if let Some(log) = log {
-        output::data(format_args!("also in it   the log's next key, {log}"));
-    }
-    output::data("");
-    let federation = node.roster.federation();
-    output::data(format_args!(
-        "Hand {card} to the governance of {federation}; read them the key by telephone. They:"
-    ));
-    output::data(format_args!(
-        "  frex roster propose {}.card --root root.frex --previous roster.frex --out next.proposal",
-        node.listed.operator
-    ));
-    output::data(match node.listed.witness_key {
-        Some(_) => "Until then the node cosigns with its present key. Next, with their roster:",
-        None => "Until then the node cosigns nothing. Next, when you have their roster:",
-    });
-    output::data(format_args!("  frex roster install roster.frex {dir}"));
-    output::data("Then stop the node and start it again, which takes up the key:");
-    output::data(format_args!("  frex run {dir}"));
 }

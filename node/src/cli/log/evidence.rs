@@ -1,18 +1,18 @@
 //! `frex log evidence`: what logs have signed against themselves, verified. Asks nobody. Spec: WIT-10.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::{Path, PathBuf};
 
 use frex_client::{environment::Clock, membership::store::EVIDENCE_DIR};
 use frex_proto::{
     limits,
-    log::{ANY_TIME_MS, Checkpoint, Origin, SignedNote, checkpoint},
+    log::{ANY_TIME_MS, Checkpoint, Origin, checkpoint},
     roster::Roster,
 };
 use serde_json::{Value, json};
 
 use crate::{
     cli::{
-        failure::{Done, OrFail},
+        failure::{Done, Failure, OrFail},
         files, output,
     },
     home::{CONFIG_FILE, NodeHome},
@@ -25,24 +25,18 @@ pub fn evidence(dir: &Path, json: bool) -> Done {
     let now_ms = Clock::System.now_ms();
     let roster = NodeHome::held_roster(&home, now_ms).or_fail("cannot read the roster")?;
     let folder = home.join(EVIDENCE_DIR);
-    let mut found: BTreeMap<String, Vec<(Checkpoint, Vec<u8>, String)>> = BTreeMap::new();
+    let mut rows = Vec::new();
     for path in files::with_extension(&folder, CHECKPOINT)? {
-        let note = files::read(&path, limits::CHECKPOINT_BYTES_MAX)?;
-        let head = SignedNote::parse(&note)
-            .ok()
-            .and_then(|note| Checkpoint::parse_text(note.text()).ok());
-        if let Some(head) = head {
-            let file = path.display().to_string();
-            found
-                .entry(head.origin.clone())
-                .or_default()
-                .push((head, note, file));
+        let Ok(head) = Checkpoint::of_note(&files::read(&path, limits::CHECKPOINT_BYTES_MAX)?)
+        else {
+            continue;
+        };
+        let pair = names(&head.origin).map(|name| folder.join(format!("{name}.{CHECKPOINT}")));
+        // Each pair is met twice: by its first file it is taken.
+        if path == pair[0] && pair[1].is_file() {
+            rows.push(row(&head.origin, &pair, &roster)?);
         }
     }
-    let rows: Vec<Value> = found
-        .iter()
-        .filter_map(|(origin, kept)| row(origin, kept, &roster))
-        .collect();
     if json {
         output::document(json!({ "forks": rows }));
     } else {
@@ -51,28 +45,26 @@ pub fn evidence(dir: &Path, json: bool) -> Done {
     Ok(0)
 }
 
-/// What the two checkpoints of one log prove; nothing where there are not two under its names.
-fn row(origin: &str, kept: &[(Checkpoint, Vec<u8>, String)], roster: &Roster) -> Option<Value> {
-    let named = |name: &String| {
-        kept.iter()
-            .find(|(_, _, file)| file.contains(name.as_str()))
+/// What the two checkpoints of one log prove.
+fn row(origin: &str, pair: &[PathBuf; 2], roster: &Roster) -> Result<Value, Failure> {
+    let node = Origin::parse(origin).map_or("", |origin| origin.node);
+    let log = roster.log_verifier(node);
+    let mut heads = Vec::new();
+    for path in pair {
+        let note = files::read(path, limits::CHECKPOINT_BYTES_MAX)?;
+        let head = log
+            .as_ref()
+            .and_then(|log| checkpoint::parse_and_verify(&note, log, ANY_TIME_MS).ok());
+        heads.extend(head);
+    }
+    let proven = match &heads[..] {
+        [one, other] => one.size == other.size && one.root != other.root,
+        _ => false,
     };
-    let [first, second] = names(origin);
-    let pair = [named(&first)?, named(&second)?];
-    let node = Origin::parse(origin).ok()?.node.to_owned();
-    let log = roster.log_verifier(&node);
-    let signed = |note: &[u8]| {
-        log.as_ref()
-            .is_some_and(|log| checkpoint::parse_and_verify(note, log, ANY_TIME_MS).is_ok())
-    };
-    let [(one, ..), (other, ..)] = pair;
-    let proven = one.size == other.size
-        && one.root != other.root
-        && pair.iter().all(|(_, note, _)| signed(note));
-    Some(json!({
-        "origin": origin, "node": node, "size": one.size, "proven": proven,
-        "roots": pair.map(|(head, ..)| hex::encode(head.root)),
-        "files": pair.map(|(_, _, file)| file.clone()),
+    let roots: Vec<String> = heads.iter().map(|head| hex::encode(head.root)).collect();
+    Ok(json!({
+        "origin": origin, "node": node, "size": heads.first().map(|head| head.size),
+        "proven": proven, "roots": roots, "files": pair,
     }))
 }
 

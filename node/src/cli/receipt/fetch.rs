@@ -1,9 +1,13 @@
 //! `frex receipt fetch`: every receipt that the node holds on a message, verified and kept.
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use frex_client::{
-    client::{Client, GivenUp},
+    client::{Client, GivenUp, ProvenReceipt},
     keys::MemberHome,
     report,
 };
@@ -23,11 +27,15 @@ use crate::cli::{
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How often is asked while waiting.
 const PAUSE: Duration = Duration::from_millis(100);
+/// As [`PAUSE`], while nothing but witnesses is waited for: each receipt is a question of its own.
+const FINAL_PAUSE: Duration = Duration::from_millis(500);
 
 /// Receipts of one message, and who has opened it.
 struct Fetched {
     reach: Reach,
     rows: Vec<Value>,
+    /// The receipt of each row, and its file.
+    kept: Vec<(ProvenReceipt, PathBuf)>,
     opened: BTreeSet<String>,
     unproven: usize,
     given_up: Vec<GivenUp>,
@@ -39,6 +47,14 @@ impl Fetched {
         let rows = self.given_up.iter();
         rows.map(|told| ended::row(told, roster, self.reach.missing()))
             .collect()
+    }
+
+    /// Makes final what can be.
+    async fn make_final(&mut self, client: &Client) -> Result<(), Failure> {
+        for (row, (proven, path)) in self.rows.iter_mut().zip(&self.kept) {
+            row["finality"] = finality::make_final(client, proven, path).await?;
+        }
+        Ok(())
     }
 
     /// Whether a receipt waits for its witnesses.
@@ -80,17 +96,22 @@ pub fn fetch(args: &ReceiptFetchArgs, json: bool) -> Done {
     let fetched = member::runtime()?.block_on(async {
         let client = member::client(&home, PATIENCE).await?;
         let deadline = Instant::now() + args.wait.0;
-        loop {
-            let fetched = ask(&client, message, &folder, &roster).await?;
+        let fetched = loop {
+            let mut fetched = ask(&client, message, &folder, &roster).await?;
+            let late = Instant::now() >= deadline;
             // A node that was given up opens nothing any more.
             let over = fetched.opened.len() >= args.opened || !fetched.given_up.is_empty();
-            let over = over && !(args.finals && fetched.is_provisional());
-            if over || Instant::now() >= deadline {
-                client.close().await;
-                return Ok::<_, Failure>(fetched);
+            if over || late {
+                fetched.make_final(&client).await?;
             }
-            sleep(PAUSE).await;
-        }
+            let lacks = args.finals && fetched.is_provisional();
+            if late || (over && !lacks) {
+                break fetched;
+            }
+            sleep(if over { FINAL_PAUSE } else { PAUSE }).await;
+        };
+        client.close().await;
+        Ok::<_, Failure>(fetched)
     })?;
     let given_up = fetched.ended(&roster);
     ended::keep_all(&home, message, &given_up)?;
@@ -106,10 +127,10 @@ pub fn fetch(args: &ReceiptFetchArgs, json: bool) -> Done {
     if fetched.unproven > 0 {
         return Err(Failure::new(
             WireCode::BadReceipt,
-            format!(
-                "{} receipts do not hold and were not kept",
-                fetched.unproven
-            ),
+            match fetched.unproven {
+                1 => "1 receipt does not hold and was not kept".to_owned(),
+                count => format!("{count} receipts do not hold and were not kept"),
+            },
         ));
     }
     let lacks = args.finals && fetched.is_provisional();
@@ -156,6 +177,7 @@ async fn ask(
     let mut fetched = Fetched {
         reach: Reach::default(),
         rows: Vec::new(),
+        kept: Vec::new(),
         opened: BTreeSet::new(),
         unproven: 0,
         given_up: history.given_up,
@@ -166,7 +188,6 @@ async fn ask(
             continue;
         };
         let path = member::keep_receipt(folder, &proven)?;
-        let finality = finality::make_final(client, &proven, &path).await?;
         let statement = v1::Statement::decode(proven.receipt.statement.clone()).unwrap_or_default();
         if let Some(stage) = proven
             .stage
@@ -185,8 +206,9 @@ async fn ask(
             "node": statement.node, "file": path,
             "index": proven.receipt.index, "time": rfc3339(proven.verified.time_ms),
             "recipients": statement.recipients,
-            "member": stated, "finality": finality,
+            "member": stated, "finality": null,
         }));
+        fetched.kept.push((proven, path));
     }
     Ok(fetched)
 }

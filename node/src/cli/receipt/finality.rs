@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use frex_client::client::{Client, ProvenReceipt};
 use frex_proto::{
     error::WireCode,
-    log::{Cosignature, NoteError, Origin, SignedNote},
+    log::{Cosignature, NoteError, Origin},
     receipt,
     roster::{Finality, Roster},
     v1,
@@ -28,9 +28,8 @@ pub const PROVISIONAL: &str = "provisional";
 /// # Errors
 /// A line of a witness on it is wrong.
 pub fn of(roster: &Roster, receipt: &v1::Receipt) -> Result<Finality, NoteError> {
-    let note = SignedNote::parse(&receipt.checkpoint)?;
-    let origin = note.text().lines().next().unwrap_or_default();
-    match Origin::parse(origin) {
+    let origin = member::origin_of(receipt).unwrap_or_default();
+    match Origin::parse(&origin) {
         Ok(origin) => roster.finality(origin.node, &receipt.checkpoint),
         Err(_) => Ok(Finality::Unwitnessed),
     }
@@ -68,8 +67,8 @@ pub fn describe(finality: &Finality) -> Value {
     }
 }
 
-/// Makes final what can be by now, and keeps it in the place of what was; says which of the receipts
-/// are. Spec: WIT-12.
+/// Makes a receipt final if it can be by now, and keeps it in the place of what was; gives the word for
+/// what it is then. Spec: WIT-12.
 ///
 /// # Errors
 /// A receipt cannot be kept, or what came in its place does not hold.

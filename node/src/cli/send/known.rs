@@ -25,10 +25,10 @@ use super::{
 use crate::cli::{
     SendArgs,
     failure::{Failure, OrFail, PARTIAL},
-    files,
     member::{self, SENT_DIR},
     messages, output,
-    receipt::{self, fetch, reach::Reach},
+    receipt::{fetch, reach::Reach},
+    show,
     staged::Staged,
 };
 
@@ -171,14 +171,8 @@ async fn reach(
 
 /// What the kept receipts on a message state.
 fn kept(home: &MemberHome, message: MessageId) -> Result<Vec<v1::Statement>, Failure> {
-    let mut statements = Vec::new();
-    for path in files::with_extension(&home.receipts_dir(), "tlog-proof")? {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with(&message.to_string()) {
-            let receipt = receipt::read(&path)?;
-            statements.push(v1::Statement::decode(receipt.statement).unwrap_or_default());
-        }
-    }
+    let kept = show::receipts(home, &message.to_string())?;
+    let mut statements: Vec<v1::Statement> = kept.into_iter().map(|one| one.1).collect();
     // Whom it was sent to is known before who refused it.
     statements.sort_by_key(|one| (one.event() != v1::Event::Submitted, one.event));
     Ok(statements)
@@ -207,18 +201,10 @@ impl Earlier {
                 "envelopes": envelopes, "attachments": tell::files_json(files), "notes": notes,
             }));
         } else {
-            output::data("submitted at an earlier time: nothing was sent");
-            output::data(format_args!("message  {message}"));
-            for id in &envelopes {
-                output::data(format_args!("envelope {id}"));
-            }
+            tell::print_earlier(&message, &envelopes);
             tell::print_files(files);
         }
-        output::message("note: what has become of it:");
-        output::message(format_args!(
-            "  frex receipt fetch {message} {}",
-            dir.display()
-        ));
+        tell::note_fetch(&message, dir);
         match notes {
             None => 0,
             Some(note) => {

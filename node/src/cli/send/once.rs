@@ -15,6 +15,7 @@ use frex_proto::{
 };
 use serde_json::{Value, json};
 
+use super::tell;
 use crate::cli::{
     SendArgs,
     failure::{Failure, OrFail, PARTIAL},
@@ -136,9 +137,7 @@ impl Known {
             }));
             return;
         }
-        output::data("submitted at an earlier time: nothing was sent");
-        output::data(format_args!("message  {message}"));
-        output::data(format_args!("envelope {envelope}"));
+        tell::print_earlier(message, std::slice::from_ref(envelope));
         if !self.recipients.is_empty() {
             output::data("");
             recipients::print(&self.recipients);
@@ -146,11 +145,7 @@ impl Known {
         if let Some(note) = self.note() {
             output::message(format_args!("note: {note}"));
         }
-        output::message("note: what has become of it, the node says:");
-        output::message(format_args!(
-            "  frex receipt fetch {message} {}",
-            dir.display()
-        ));
+        tell::note_fetch(message, dir);
     }
 }
 

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Display,
-    path::PathBuf,
 };
 
 use frex_client::keys::MemberHome;
@@ -40,7 +39,7 @@ impl Sent<'_> {
     /// node has this one. Spec: ATT-28.
     pub(super) fn remember(&self, envelope: &SignedEnvelope) -> Result<(), Failure> {
         let draft = self.draft;
-        let path = path(self.home, draft.message_id);
+        let path = messages::path_of(self.home, &draft.message_id.to_string());
         let folder = self.home.dir().join(SENT_DIR);
         files::ensure_folder(&folder)?;
         // What has been learned of the message meanwhile stays beside what is said here.
@@ -223,16 +222,12 @@ fn other_files(known: &Value, sources: &mut [Source]) -> Result<Vec<String>, Fai
 
 /// What is known of a message; null if it is none.
 pub(super) fn remembered(home: &MemberHome, message: MessageId) -> Result<Value, Failure> {
-    let path = path(home, message);
+    let path = messages::path_of(home, &message.to_string());
     let known = match path.exists() {
         true => files::read(&path, ABOUT_BYTES_MAX)?,
         false => Vec::new(),
     };
     Ok(serde_json::from_slice(&known).unwrap_or_default())
-}
-
-fn path(home: &MemberHome, message: MessageId) -> PathBuf {
-    home.dir().join(SENT_DIR).join(format!("{message}.json"))
 }
 
 fn hash(data: &[u8]) -> String {

@@ -142,3 +142,21 @@ fn to_json(draft: &Draft, files: &[AttachedFile], heard: &Heard) -> Value {
         "submitted": heard.submitted, "attachments": files_json(files), "recipients": recipients, "notes": heard.notes,
     })
 }
+
+/// Says that a message was submitted before.
+pub(super) fn print_earlier(message: &str, envelopes: &[String]) {
+    output::data("submitted at an earlier time: nothing was sent");
+    output::data(format_args!("message  {message}"));
+    for id in envelopes {
+        output::data(format_args!("envelope {id}"));
+    }
+}
+
+/// Says how to hear what has become of a message.
+pub(super) fn note_fetch(message: &str, dir: &Path) {
+    output::message("note: what has become of it, the node says:");
+    output::message(format_args!(
+        "  frex receipt fetch {message} {}",
+        dir.display()
+    ));
+}

@@ -21,6 +21,7 @@ use crate::{
 mod outbox;
 mod recalled;
 mod repeated;
+mod seen;
 mod signer;
 
 const MESSAGE: MessageId = MessageId([7; 16]);
