@@ -52,7 +52,11 @@ pub struct NodeConfig {
     /// The secret keys come from the service manager and not from the folder.
     #[serde(default)]
     pub keys_from_credentials: bool,
-    /// A program and its arguments, run when deliveries come to half of their life; empty: none.
+    /// For how long the log may wait for its witnesses before nothing normal is taken; after a
+    /// quarter of that, nothing in bulk. 0: for ever.
+    #[serde(default = "default_unwitnessed_max_s")]
+    pub unwitnessed_max_s: u64,
+    /// A program and its arguments, run when something needs a person (DEL-45); empty: none.
     #[serde(default)]
     pub alert_command: Vec<String>,
 }
@@ -96,6 +100,7 @@ impl NodeConfig {
             delivery_batch_max: default_delivery_batch_max(),
             requests_in_flight_max: default_requests_in_flight_max(),
             keys_from_credentials: false,
+            unwitnessed_max_s: default_unwitnessed_max_s(),
             alert_command: Vec::new(),
         }
     }
@@ -191,6 +196,7 @@ impl fmt::Display for NodeConfig {
             delivery_batch_max,
             requests_in_flight_max,
             keys_from_credentials,
+            unwitnessed_max_s,
             alert_command,
             ..
         } = self;
@@ -221,6 +227,10 @@ listen = "{listen}"
 # in the bulk lane, below one and a half times as much only what is urgent.
 # disk_reserve_bytes = {disk_reserve_bytes}
 
+# Seconds for which the log may wait for its witnesses (frex doctor): after a quarter of it nothing
+# is accepted in the bulk lane, after all of it only what is urgent. 0: for ever.
+# unwitnessed_max_s = {unwitnessed_max_s}
+
 # Threads for signatures and hashes. 0: one per core.
 # crypto_threads = {crypto_threads}
 
@@ -232,8 +242,10 @@ listen = "{listen}"
 # frex-node-log.key), not from the folder.
 # keys_from_credentials = {keys_from_credentials}
 
-# Program and arguments that are run when something undelivered comes to half of its life, with
-# FREX_ALERT=half-life, FREX_NODE, FREX_LANE and FREX_COUNT in its environment.
+# Program and arguments that are run when something needs a person, with FREX_ALERT, FREX_NODE,
+# FREX_LANE and FREX_COUNT in its environment. FREX_ALERT is half-life (something undelivered has
+# come to half of its life), unwitnessed (lanes that are refused for lack of witnesses), log-doubted
+# or log-forked (a log that does not extend what it has shown, or has signed two histories).
 {comment}alert_command = {alert_command}
 "#
         )
@@ -258,6 +270,10 @@ const fn default_publish_interval_ms() -> u64 {
 
 const fn default_disk_reserve_bytes() -> u64 {
     64 * MIB
+}
+
+const fn default_unwitnessed_max_s() -> u64 {
+    24 * 60 * 60
 }
 
 const fn default_delivery_batch_max() -> usize {

@@ -11,7 +11,7 @@ use frex_proto::{
     id::{EnvelopeId, MessageId},
     keys::SigningError,
     label::{self, Hash},
-    log::{self, Checkpoint},
+    log::{self, Checkpoint, Fork},
     roster::RosterRef,
     v1,
 };
@@ -177,6 +177,8 @@ pub enum Entry {
     Attachment(AttachmentEntry),
     /// More was seen of another log, unless something else was seen meanwhile.
     Seen(SeenEntry),
+    /// A log has signed two histories.
+    Forked(Fork),
     /// Enough witnesses have cosigned this checkpoint of the own log.
     Cosigned(Bytes),
 }
@@ -210,8 +212,8 @@ pub struct SeenEntry {
     pub head: Checkpoint,
     /// The head as the log signed it, without cosignatures.
     pub checkpoint: Bytes,
-    /// Whether it does not extend what is known, but contradicts it.
-    pub contradicts: bool,
+    /// Whether the first sight of a log is stated, as a witness does, or only what is seen of it later.
+    pub states_first: bool,
 }
 
 /// A member's stage statement on an item of its inbox.

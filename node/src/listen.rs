@@ -20,7 +20,7 @@ use crate::{
     intake::{Arrived, Heading, Intake, Verdict},
     ledger::Outcome,
     shared::Shared,
-    witness::judge,
+    witness::{gossip, judge},
 };
 
 mod arrive;
@@ -79,6 +79,7 @@ async fn serve(shared: Arc<Shared>, session: Session) {
     if let Peer::Node(node) = &peer {
         shared.bells.ring_peer(node);
     }
+    shared.greeted(session.peer());
     match shared.admission.enter(&peer, shared.now_ms()) {
         Ok(place) => {
             let session = session.metered(place.share().clone());
@@ -188,7 +189,9 @@ async fn answer(shared: Arc<Shared>, session: Session, place: Arc<Place>, stream
             }
             (R::Relay(relay), Node) => relay::serve(&shared, id, relay, &mut writer).await,
             (R::GetProof(get), role) => query::proof(&shared, &get, role, &mut writer).await,
-            (R::GetCheckpoint(get), _) => query::checkpoint(&shared, &get, &mut writer),
+            (R::GetCheckpoint(get), role) => {
+                query::checkpoint(&shared, &get, role, &mut writer).await
+            }
             (R::GetRoster(get), _) => roster::tell(&shared, &get, &mut writer).await,
             (R::OfferRoster(offer), _) => {
                 roster::hear(&shared, &offer, &mut reader, &mut writer).await
@@ -198,6 +201,7 @@ async fn answer(shared: Arc<Shared>, session: Session, place: Arc<Place>, stream
                 judge::add_checkpoint(&shared, id, &add.body).await,
             ),
             (R::GetSeen(get), _) => put(&mut writer, judge::newest_seen(&shared, &get)),
+            (R::OfferEvidence(offer), _) => Ok(gossip::hear(&shared, &offer).await?),
             _ => Err(Refused(WireCode::WrongRole)),
         }
     }

@@ -32,6 +32,7 @@ pub struct Metrics {
     requests: Family<NodeLabel, Gauge>,
     half_life: Family<LaneLabel, Gauge>,
     unwitnessed: Gauge,
+    doubted: Family<NodeLabel, Gauge>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -78,6 +79,7 @@ impl Metrics {
             requests: Family::default(),
             half_life: Family::default(),
             unwitnessed: Gauge::default(),
+            doubted: Family::default(),
         };
         metrics.register();
         metrics
@@ -132,6 +134,11 @@ impl Metrics {
             "For how long entries of the log have waited for enough witnesses; 0: for none",
             self.unwitnessed.clone(),
         );
+        registry.register(
+            "log_doubted",
+            "1: the log of this node does not prove that it extends what it has shown",
+            self.doubted.clone(),
+        );
     }
 
     /// An entry was logged.
@@ -144,6 +151,13 @@ impl Metrics {
     pub fn unwitnessed(&self, seconds: u64) {
         self.unwitnessed
             .set(i64::try_from(seconds).unwrap_or(i64::MAX));
+    }
+
+    /// Whether something is to be said against the log of `node`, a node of the roster.
+    pub fn doubted(&self, node: &str, doubted: bool) {
+        let node = node.to_owned();
+        let gauge = self.doubted.get_or_create(&NodeLabel { node });
+        gauge.set(i64::from(doubted));
     }
 
     /// Something was refused.

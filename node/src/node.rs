@@ -14,7 +14,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     config::NodeConfig, disk::Disk, ledger::LedgerError, metrics::Metrics, shared::Shared,
-    suspension::SuspensionHandle,
+    suspension::SuspensionHandle, witness::heads::DoubtedLog,
 };
 
 mod own_keys;
@@ -139,6 +139,10 @@ pub struct NodeStatus {
     pub final_size: Option<u64>,
     /// Since when later ones wait for enough witnesses.
     pub unwitnessed_since_ms: Option<u64>,
+    /// Logs of others that do not prove that they extend what they have shown.
+    pub doubted_logs: Vec<DoubtedLog>,
+    /// Nodes whose logs have signed two histories.
+    pub forked_logs: Vec<String>,
     /// Deliveries that wait, per node.
     pub outbox: Vec<Waiting>,
     /// Deliveries past half of their life, per node and lane.
@@ -149,7 +153,7 @@ pub struct NodeStatus {
     pub sessions: usize,
     /// Free bytes where the data is.
     pub disk_free_bytes: u64,
-    /// Lanes of which nothing new is taken, for lack of space.
+    /// Lanes of which nothing new is taken, for lack of space or of witnesses.
     pub lanes_refused: Vec<&'static str>,
     /// Bytes of requests under way and of unread answers that are held in memory.
     pub under_way_bytes: usize,
@@ -176,6 +180,19 @@ pub struct HalfLife {
     /// In which lane, in lower case.
     pub lane: &'static str,
     /// How many.
+    pub count: usize,
+}
+
+/// Something that a person should look at. It says nothing of what is exchanged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alarm {
+    /// `half-life`, `unwitnessed`, `log-doubted` or `log-forked`.
+    pub kind: &'static str,
+    /// At which node.
+    pub node: String,
+    /// In which lane, in lower case; empty where it is about a log.
+    pub lane: &'static str,
+    /// How much of it there is.
     pub count: usize,
 }
 
@@ -207,10 +224,11 @@ impl Node {
         status::of(&self.shared)
     }
 
-    /// What is past half of its life: only where something is. Spec: DEL-44.
+    /// What a person should look at: what is past half of its life, logs that are not witnessed or
+    /// not to be believed. Spec: DEL-44, WIT-15, WIT-18.
     #[must_use]
-    pub fn half_life(&self) -> Vec<HalfLife> {
-        status::half_life(&self.shared)
+    pub fn alarms(&self) -> Vec<Alarm> {
+        status::alarms(&self.shared)
     }
 
     /// Tells the status for as long as the node runs, then nothing.

@@ -7,7 +7,14 @@ use frex_client::{
     membership::Membership,
     transport::{Endpoint, Greeter, Session},
 };
-use frex_proto::{error::WireCode, keys::VerifyingKey, roster::Roster};
+use frex_proto::{
+    error::WireCode,
+    keys::VerifyingKey,
+    log::Checkpoint,
+    roster::{Peer, Roster},
+    session::SessionPeer,
+    v1::Lane,
+};
 use tokio::sync::watch;
 
 use crate::{
@@ -20,9 +27,9 @@ use crate::{
     intake::Intake,
     leases::Leases,
     ledger::query::Ledger,
-    metrics::Metrics,
+    metrics::{Metrics, lane_name},
     suspension::SuspensionHandle,
-    witness::{Links, Progress, Witness},
+    witness::{Links, Progress, Witness, heads::Heads},
     workers::Workers,
 };
 
@@ -80,6 +87,8 @@ pub struct Shared {
     pub witnessed: Progress,
     /// True once witnesses were asked what they have seen of the own log.
     pub looked_back: watch::Sender<bool>,
+    /// Heads of logs that pass by.
+    pub heads: Arc<Heads>,
 }
 
 /// The public halves of the keys that a node was started with.
@@ -110,6 +119,27 @@ impl Shared {
         }
     }
 
+    /// Whether new envelopes of a lane are taken, however long the log waits for its witnesses.
+    /// Spec: WIT-18.
+    #[must_use]
+    pub fn is_witnessed_for(&self, lane: Lane) -> bool {
+        let max_ms = self.config.unwitnessed_max_s.saturating_mul(1000);
+        self.witnessed.takes(lane, max_ms, self.now_ms())
+    }
+
+    /// The lanes of which nothing new is taken, for lack of space or of witnesses.
+    #[must_use]
+    pub fn lanes_refused(&self) -> Vec<&'static str> {
+        let mut refused = self.room().refused();
+        for lane in [Lane::Bulk, Lane::Normal] {
+            let name = lane_name(lane);
+            if !self.is_witnessed_for(lane) && !refused.contains(&name) {
+                refused.push(name);
+            }
+        }
+        refused
+    }
+
     /// The roster in force.
     #[must_use]
     pub fn roster(&self) -> Arc<Roster> {
@@ -127,6 +157,18 @@ impl Shared {
             return Err(WireCode::PeerSuspended);
         }
         Ok(())
+    }
+
+    /// Looks at the heads of logs that a peer's Hello shows. Spec: WIT-14.
+    pub fn greeted(&self, peer: &SessionPeer) {
+        if let Peer::Node(node) = &peer.peer
+            && let Ok(head) = Checkpoint::of_note(&peer.checkpoint)
+        {
+            self.heads.pass(node, &head, &peer.checkpoint);
+        }
+        if !peer.seen.is_empty() {
+            self.heads.pass_own(&peer.seen);
+        }
     }
 
     /// Resolves when it is known that nothing is missing here, as far as witnesses say: nothing is

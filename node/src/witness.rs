@@ -3,7 +3,9 @@
 //!
 //! As a witness ([`judge`]) a node keeps the newest head of each log that asks it, and cosigns only
 //! what extends that. As a log ([`ask`]) it brings its heads to its witnesses. Before it signs
-//! anything it asks them what they have seen of it ([`seen`]). Spec: chapter WIT.
+//! anything it asks them what they have seen of it ([`seen`]). Heads of all other logs that pass by
+//! ([`heads`]) are compared with what is known ([`compare`]), and evidence goes to everybody
+//! ([`gossip`]). Spec: chapter WIT.
 
 use std::{
     collections::BTreeMap,
@@ -19,14 +21,17 @@ use frex_client::transport::{self, Session, Stream, TransportError};
 use frex_proto::{
     error::WireCode,
     keys::SigningKey,
-    v1::{self, answer::Answer},
+    v1::{self, Lane, answer::Answer},
     wire::{FrameError, FrameType},
 };
 
 use crate::{delivery::dial, shared::Shared};
 
 pub mod ask;
+pub mod compare;
 pub mod evidence;
+pub mod gossip;
+pub mod heads;
 pub mod judge;
 pub mod seen;
 
@@ -55,6 +60,21 @@ impl Progress {
     #[must_use]
     pub fn waits_since_ms(&self) -> Option<u64> {
         Some(self.0.load(Ordering::Relaxed)).filter(|since_ms| *since_ms > 0)
+    }
+
+    /// Whether new envelopes of a lane are taken while the log has waited for its witnesses, given how
+    /// long it may; 0: for ever. Bulk stops after a quarter of that. Spec: WIT-18.
+    #[must_use]
+    pub fn takes(&self, lane: Lane, max_ms: u64, now_ms: u64) -> bool {
+        let Some(since_ms) = self.waits_since_ms().filter(|_| max_ms > 0) else {
+            return true;
+        };
+        let waited_ms = now_ms.saturating_sub(since_ms);
+        match lane {
+            Lane::Urgent | Lane::Control => true,
+            Lane::Normal | Lane::Unspecified => waited_ms < max_ms,
+            Lane::Bulk => waited_ms < max_ms / 4,
+        }
     }
 
     fn note(&self, is_final: bool, now_ms: u64) {
@@ -136,7 +156,7 @@ impl Links {
 }
 
 async fn ask_on(session: &Session, request: &v1::Request) -> Result<Answer, AskError> {
-    let priority = transport::priority(v1::Lane::Control);
+    let priority = transport::priority(Lane::Control);
     let Stream { writer, mut reader } = session.request(request, priority).await?;
     writer.finish().await?;
     let answer: v1::Answer = reader.message(FrameType::Answer, ANSWER_WAIT).await?;
@@ -156,4 +176,28 @@ pub fn of_log(checkpoint: Bytes) -> Answer {
         checkpoint,
         consistency: Vec::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // WIT-18: bulk stops first, then what is normal, and what is urgent never.
+    #[test]
+    fn a_log_that_waits_too_long_takes_less() {
+        let progress = Progress::default();
+        let takes = |max_ms, now_ms| {
+            let lanes = [Lane::Bulk, Lane::Normal, Lane::Control, Lane::Urgent];
+            lanes.map(|lane| progress.takes(lane, max_ms, now_ms))
+        };
+        assert_eq!(takes(400, 10_000), [true; 4]);
+        progress.note(false, 1000);
+        progress.note(false, 1200);
+        assert_eq!(takes(400, 1099), [true; 4]);
+        assert_eq!(takes(400, 1100), [false, true, true, true]);
+        assert_eq!(takes(400, 1400), [false, false, true, true]);
+        assert_eq!(takes(0, 10_000), [true; 4]);
+        progress.note(true, 1500);
+        assert_eq!(takes(400, 10_000), [true; 4]);
+    }
 }

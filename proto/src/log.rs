@@ -8,6 +8,7 @@
 
 pub mod checkpoint;
 pub mod cosignature;
+pub mod fork;
 pub mod leaf;
 pub mod note;
 pub mod proof;
@@ -17,6 +18,7 @@ pub mod tree;
 pub mod witness;
 
 pub use checkpoint::CheckpointError;
+pub use fork::ForkError;
 pub use leaf::LeafError;
 pub use note::NoteError;
 pub use proof::{
@@ -156,6 +158,20 @@ pub struct AddCheckpoint {
     pub proof: Vec<Hash>,
     /// The signed note.
     pub checkpoint: Bytes,
+}
+
+/// Two checkpoints that contradict each other: whoever reads them sees that their log has signed two
+/// histories. Spec: WIT-10.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fork {
+    /// The log.
+    pub origin: String,
+    /// The size at which the histories differ.
+    pub size: u64,
+    /// The roots of that size.
+    pub roots: [Hash; 2],
+    /// The checkpoints, each with the log's signature alone.
+    pub checkpoints: [Bytes; 2],
 }
 
 /// A witness's word that it saw a checkpoint and that it is consistent with all earlier ones.

@@ -61,6 +61,8 @@ pub struct SessionPeer {
     pub clock_offset_ms: i64,
     /// Its newest checkpoint as it sent it, not verified; may be empty.
     pub checkpoint: Bytes,
+    /// The newest checkpoint of our log that it has seen, not verified; may be empty.
+    pub seen: Bytes,
 }
 
 /// Why a Hello makes no session. Spec: SES-4 to SES-11.

@@ -240,6 +240,14 @@ def ask_witness(inputs):
     return f"{size} {root.hex()}"
 
 
+def judge_fork(inputs):
+    origin, key = tlog.parse_vkey(inputs["vkey"])
+    checkpoints = [bytes.fromhex(one) for one in inputs["checkpoints"]]
+    keys = [(key, inputs["end_ms"])]
+    size, *roots = witness.judge_fork(checkpoints, origin, keys, inputs["at_ms"])
+    return " ".join([str(size), *(root.hex() for root in roots)])
+
+
 def judge_witnessed(inputs):
     listed, checkpoint = roster_in(inputs, "bundle"), inputs["checkpoint"].encode()
     with inside("Checkpoint"):
@@ -257,7 +265,7 @@ OPERATIONS = {
         open_recall,
         verify_inclusion, verify_consistency, verify_checkpoint, parse_vkey, verify_receipt, verify_listed_receipt,
         read_receipt_file, judge_roster, succeed_roster, read_invitation,
-        ask_witness, judge_witnessed,
+        ask_witness, judge_fork, judge_witnessed,
     )
 }
 

@@ -5,6 +5,7 @@ import tlog
 from refused import Refused, inside, require
 
 BODY_BYTES_MAX = 16 * 1024
+SEEN_BYTES_MAX = 1024
 
 
 def parse_request(body):
@@ -41,6 +42,18 @@ def judge_request(body, origin, key, held_size, held_root):
     with inside("Proof"):
         tlog.verify_consistency(held_size, held_root, size, root, hashes)
     return size, root
+
+
+def judge_fork(checkpoints, origin, keys, at_ms):
+    """Size and roots of two checkpoints that contradict each other. WIT-17."""
+    require(len(checkpoints) == 2, "Shape")
+    require(all(len(one) <= SEEN_BYTES_MAX for one in checkpoints), "TooLarge")
+    with inside("Checkpoint"):
+        heads = [tlog.verify_checkpoint(one, origin, keys, at_ms) for one in checkpoints]
+    (size, root), (other_size, other_root) = heads
+    require(size == other_size, "Sizes")
+    require(root != other_root, "SameRoot")
+    return size, root, other_root
 
 
 def cosignatures(checkpoint, witnesses):

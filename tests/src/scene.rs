@@ -17,7 +17,10 @@ use frex_client::{
     tls::{Identity, config::Limits},
     transport::{Endpoint, EndpointConfig, Greeter, RosterHandle, Socket},
 };
-use frex_node::node::{Execution, Node, NodeParts, StartError};
+use frex_node::{
+    disk::Disk,
+    node::{Execution, Node, NodeParts, StartError},
+};
 use frex_proto::{keys::SealingSecretKey, roster::Peer, v1};
 use rand_chacha::rand_core::Rng;
 
@@ -242,10 +245,40 @@ impl Scene {
             key_check: greeter.key_check(),
             key_exchange: greeter.key_exchange(),
             limits: Limits::default(),
-            listen: false,
+            listen: true,
             rng_seed: greeter.environment.random.endpoint_seed(),
         };
         (Endpoint::bind(config).expect("a free socket"), greeter)
+    }
+
+    /// How much a node has stated in its log besides what it has seen of other logs.
+    ///
+    /// # Panics
+    /// If its published log cannot be read.
+    pub async fn stated(&self, id: &str) -> usize {
+        // The published files follow the log within a second.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let disk = self.machines[id].disk();
+        let place = |path: &PathBuf| path.to_string_lossy().contains("/tile/entries/");
+        let mut bundles: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
+        for path in disk.files().into_iter().filter(place) {
+            let file = disk.open(&path, false).expect("it is listed");
+            let mut bytes = vec![0; usize::try_from(file.len().expect("a length")).expect("small")];
+            file.read_at(&mut bytes, 0).expect("it is as long");
+            // `000.p/17`: of one bundle the longest one counts.
+            let bundle = match path.to_string_lossy().split_once(".p/") {
+                Some((bundle, _)) => PathBuf::from(bundle),
+                None => path,
+            };
+            let longest = bundles.entry(bundle).or_default();
+            if bytes.len() > longest.len() {
+                *longest = bytes;
+            }
+        }
+        // Each entry has its length before it; its sixth byte says what happened.
+        let entries = bundles.values().flat_map(|bytes| bytes.chunks(50));
+        let seen = u8::try_from(i32::from(v1::Event::PeerSeen)).expect("a small number");
+        entries.filter(|entry| entry[2 + 5] != seen).count()
     }
 
     /// Cuts the power of a node's machine for two seconds; nothing starts by itself afterwards.

@@ -240,7 +240,11 @@ fn history(seed: u64) -> (String, u64) {
                 .await
                 .unwrap();
         }
-        assert_eq!(police.status().log_size, 2, "seed {seed}: ACCEPTED, OPENED");
+        assert_eq!(
+            scene.stated("police").await,
+            2,
+            "seed {seed}: ACCEPTED, OPENED"
+        );
         forget(&scene, seed, (platform, police)).await;
         drop((sender, reader));
         world

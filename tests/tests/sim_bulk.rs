@@ -135,8 +135,8 @@ fn reports_go_out_once_though_the_program_dies_again_and_again() {
                 (0..REPORTS).map(|number| (reference(number), 1)).collect();
             assert_eq!(seen, once, "seed {seed}");
             assert_eq!(
-                platform.status().log_size,
-                REPORTS as u64,
+                scene.stated("platform").await,
+                REPORTS,
                 "seed {seed}: SUBMITTED, each once, and no refusal"
             );
             let faults = world.network().trace(frex_tests::sim::Trace::faults);

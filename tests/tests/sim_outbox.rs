@@ -297,7 +297,7 @@ fn check_order(arrived: &[Arrived]) {
 fn three_days_of_outage_are_drained_once_and_in_order() {
     each_seed(|world| async move {
         let scene = scene(&world);
-        let hotline = start(&scene, RECEIVER).await;
+        let _hotline = start(&scene, RECEIVER).await;
         let sender = scene.client(SENDER, "sending").await;
         world.network().partition(ip(1), ip(2));
         let (platform, filed) = outage(&scene, &sender).await;
@@ -306,7 +306,7 @@ fn three_days_of_outage_are_drained_once_and_in_order() {
         let stuck = |one: &Delivery| one.state == OutboxState::Unreachable && one.attempts > 100;
         assert!(waiting.iter().all(stuck), "{:?}", waiting[0]);
         // What was filed in the first 22 hours is past 50 of its 100.
-        let late = platform.node.half_life();
+        let late = platform.node.status().half_life;
         assert_eq!(late.len(), 3, "{late:?}");
         assert!(
             late.iter().all(|late| (22..=24).contains(&late.count)),
@@ -321,10 +321,10 @@ fn three_days_of_outage_are_drained_once_and_in_order() {
         check_order(&arrived);
         assert_eq!(ids(&arrived), sorted(filed.clone()), "each once");
         // ACCEPTED and OPENED of each, once.
-        assert_eq!(hotline.node.status().log_size, 2 * filed.len() as u64);
+        assert_eq!(scene.stated(RECEIVER).await, 2 * filed.len());
         sleep(HOUR).await;
         assert_eq!(deliveries(&sender, OutboxShelf::Unspecified).await, []);
-        assert_eq!(platform.node.half_life(), []);
+        assert_eq!(platform.node.status().half_life, []);
     });
 }
 
@@ -533,6 +533,6 @@ fn urgent_leaves_at_once_while_bulk_fills_the_way() {
             waiting.len()
         );
         sleep(HOUR).await;
-        assert_eq!(hotline.node.status().log_size, 401);
+        assert_eq!(scene.stated(RECEIVER).await, 401);
     });
 }

@@ -208,17 +208,14 @@ fn history(seed: u64) -> (Seen, String, u64) {
         };
         let early = seen.read_early(seed, &withdrawn, &kept);
         assert!(comes_late(&reader).await.is_empty(), "seed {seed}");
-        let logged = receiving.status().log_size;
+        let logged = scene.stated(READER).await;
         // Every recall was accepted and acted on; a message may have been stopped before it left.
         let least = 2 * (withdrawn.len() + kept.len() + early);
         let most = least + withdrawn.len() - early + seen.unsure.len();
-        assert!(
-            (least..=most).contains(&usize::try_from(logged).unwrap()),
-            "seed {seed}"
-        );
+        assert!((least..=most).contains(&logged), "seed {seed}");
         assert_eq!(
-            sending.status().log_size,
-            (MESSAGES + withdrawn.len()) as u64,
+            scene.stated(SENDER).await,
+            MESSAGES + withdrawn.len(),
             "seed {seed}"
         );
         let (hash, faults) = world

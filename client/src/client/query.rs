@@ -140,6 +140,7 @@ impl Client {
         let log = self.home_log()?;
         let request = v1::GetCheckpoint {
             consistent_with: known.map_or(0, |known| known.size),
+            ..v1::GetCheckpoint::default()
         };
         let answer = self
             .ask_one(v1::request::Request::GetCheckpoint(request))

@@ -63,6 +63,8 @@ pub struct Greeter {
     pub limits: SessionLimits,
     /// Our log's newest checkpoint; empty bytes for a member, which has no log.
     pub checkpoint: Arc<dyn Fn() -> Bytes + Send + Sync>,
+    /// The newest checkpoint that we have seen of the log of the peer with this id, or empty bytes.
+    pub seen: Arc<dyn Fn(&str) -> Bytes + Send + Sync>,
 }
 
 impl Greeter {
@@ -75,6 +77,7 @@ impl Greeter {
             environment,
             limits: SessionLimits::default(),
             checkpoint: Arc::new(Bytes::new),
+            seen: Arc::new(|_| Bytes::new()),
         }
     }
 
@@ -159,7 +162,7 @@ impl Greeter {
         if checkpoint.len() > CHECKPOINT_IN_HELLO_BYTES_MAX {
             checkpoint.clear();
         }
-        session::build_hello(
+        let hello = session::build_hello(
             &self.roster.current(),
             &self.us,
             receiver,
@@ -167,7 +170,11 @@ impl Greeter {
             &self.limits,
             self.environment.clock.now_ms(),
             &mut self.environment.random.rng(),
-        )
+        );
+        v1::Hello {
+            seen: (self.seen)(receiver),
+            ..hello
+        }
     }
 
     fn judge(&self, hello: &v1::Hello, key: &[u8; 32]) -> Result<SessionPeer, WireCode> {

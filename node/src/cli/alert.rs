@@ -1,4 +1,5 @@
-//! Runs the operator's own command when deliveries come to half of their life.
+//! Runs the operator's own command when something needs a person: deliveries that come to half of their
+//! life, logs that are not witnessed or not to be believed.
 //!
 //! The command learns which node and lane and how many, and nothing of what is delivered. Whether
 //! it works changes nothing but a line in the log. Spec: DEL-45.
@@ -15,7 +16,7 @@ use std::{
 
 use rustix::fs::{Access, access};
 
-use crate::node::{HalfLife, Node};
+use crate::node::{Alarm, Node};
 
 /// How often what is late is looked at.
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
@@ -25,17 +26,20 @@ const TELL_PAUSE: Duration = Duration::from_secs(60);
 const COMMAND_TIME_MAX: Duration = Duration::from_secs(30);
 const COMMAND_POLL: Duration = Duration::from_millis(50);
 
-/// What was told last of one node and lane.
+/// What is told by itself: kind, node and lane.
+type Place = (&'static str, String, &'static str);
+
+/// What was told last of one place.
 struct Told {
     at: Instant,
     count: usize,
 }
 
-/// Tells the command of everything that comes to half of its life, for as long as the node runs.
+/// Tells the command of everything that a person should look at, for as long as the node runs.
 pub async fn watch(node: &Node, command: &[String]) -> Infallible {
     let mut told = BTreeMap::new();
     loop {
-        let news = news(&mut told, node.half_life(), Instant::now());
+        let news = news(&mut told, node.alarms(), Instant::now());
         if !command.is_empty() {
             for late in news {
                 let command = command.to_vec();
@@ -77,15 +81,8 @@ fn unfit(program: &Path) -> Option<&'static str> {
 }
 
 /// What is to be told: only where there is more than was told before, and not too often.
-fn news(
-    told: &mut BTreeMap<(String, &'static str), Told>,
-    late: Vec<HalfLife>,
-    now: Instant,
-) -> Vec<HalfLife> {
-    let still = |place: &(String, &str)| {
-        late.iter()
-            .any(|late| (late.node.as_str(), late.lane) == (place.0.as_str(), place.1))
-    };
+fn news(told: &mut BTreeMap<Place, Told>, late: Vec<Alarm>, now: Instant) -> Vec<Alarm> {
+    let still = |place: &Place| late.iter().any(|late| place_of(late) == *place);
     // Whoever came down to nothing begins anew, but no sooner than it could have been told again.
     told.retain(|place, told| {
         let still = still(place);
@@ -96,7 +93,7 @@ fn news(
     });
     let mut news = Vec::new();
     for late in late {
-        let place = (late.node.clone(), late.lane);
+        let place = place_of(&late);
         let known = told.get(&place);
         let due = known.is_none_or(|told| late.count > told.count && now >= told.at + TELL_PAUSE);
         if due {
@@ -108,7 +105,11 @@ fn news(
     news
 }
 
-fn tell(command: &[String], late: &HalfLife) {
+fn place_of(alarm: &Alarm) -> Place {
+    (alarm.kind, alarm.node.clone(), alarm.lane)
+}
+
+fn tell(command: &[String], late: &Alarm) {
     match run(command, late) {
         Ok(true) => {}
         Ok(false) => tracing::error!("the alert command failed"),
@@ -117,13 +118,13 @@ fn tell(command: &[String], late: &HalfLife) {
 }
 
 /// Says whether it ended well.
-fn run(command: &[String], late: &HalfLife) -> io::Result<bool> {
+fn run(command: &[String], late: &Alarm) -> io::Result<bool> {
     let Some((program, arguments)) = command.split_first() else {
         return Ok(true);
     };
     let mut child = Command::new(program)
         .args(arguments)
-        .env("FREX_ALERT", "half-life")
+        .env("FREX_ALERT", late.kind)
         .env("FREX_NODE", &late.node)
         .env("FREX_LANE", late.lane)
         .env("FREX_COUNT", late.count.to_string())
@@ -147,8 +148,9 @@ fn run(command: &[String], late: &HalfLife) -> io::Result<bool> {
 mod tests {
     use super::*;
 
-    fn late(lane: &'static str, count: usize) -> HalfLife {
-        HalfLife {
+    fn late(lane: &'static str, count: usize) -> Alarm {
+        Alarm {
+            kind: "half-life",
             node: "node.es".to_owned(),
             lane,
             count,
@@ -159,7 +161,7 @@ mod tests {
     #[test]
     fn more_is_told_at_most_once_a_minute_and_the_same_never_again() {
         let (mut told, began) = (BTreeMap::new(), Instant::now());
-        let mut at = |seconds: u64, now_late: Vec<HalfLife>| {
+        let mut at = |seconds: u64, now_late: Vec<Alarm>| {
             news(&mut told, now_late, began + Duration::from_secs(seconds))
         };
         let (one, two) = (vec![late("bulk", 1)], vec![late("bulk", 2)]);

@@ -156,6 +156,9 @@ fn failed(code: WireCode, dir: &Path) -> Failure {
         WireCode::KeyEnded => Failure::new(code, "a key that the node ran with has ended")
             .cause("the roster lists another, which a start takes up")
             .advise(format!("frex run {dir}   (or: frex doctor {dir})")),
+        WireCode::LogRolledBack => Failure::new(code, "others have seen entries of this log that are not here")
+            .cause("the directory is an older copy, or another one runs in its place; nothing more was signed")
+            .advise(format!("frex doctor {dir}")),
         _ => Failure::new(WireCode::StorageFailed, "the node's storage failed").cause(
             "a write or sync failed or its outcome is unknown; nothing more was accepted or signed",
         ),

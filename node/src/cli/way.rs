@@ -203,6 +203,7 @@ async fn checkpoint(
     let request = v1::Request {
         request: Some(v1::request::Request::GetCheckpoint(v1::GetCheckpoint {
             consistent_with: known_size,
+            ..v1::GetCheckpoint::default()
         })),
     };
     let urgency = frex_client::transport::priority(Lane::Control);

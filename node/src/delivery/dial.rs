@@ -18,7 +18,10 @@ pub async fn dial(shared: &Shared, node: &str) -> Result<Session, TransportError
     for address in listed.addresses_at(shared.now_ms()) {
         for address in resolve(address).await {
             match shared.endpoint.dial(address, &greeting).await {
-                Ok(session) => return Ok(session),
+                Ok(session) => {
+                    shared.greeted(session.peer());
+                    return Ok(session);
+                }
                 Err(error) => failure = error,
             }
         }

@@ -25,6 +25,7 @@ use crate::{
     },
     shared::Shared,
     suspension::Suspensions,
+    witness::heads::Heads,
 };
 
 /// Items taken up together.
@@ -35,6 +36,8 @@ const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Verifies the receipts of one destination; one signature check serves a whole batch.
 pub struct Verifier {
     log: Option<LogVerifier>,
+    node: String,
+    heads: Arc<Heads>,
     cache: Mutex<CheckpointCache>,
 }
 
@@ -120,6 +123,8 @@ impl Verifier {
     pub fn new(shared: &Shared, node: &str) -> Self {
         Self {
             log: shared.roster().log_verifier(node),
+            node: node.to_owned(),
+            heads: shared.heads.clone(),
             cache: Mutex::default(),
         }
     }
@@ -131,7 +136,10 @@ impl Verifier {
     ) -> Result<receipt::VerifiedReceipt, WireCode> {
         let log = self.log.as_ref().ok_or(WireCode::NotTrusted)?;
         let mut cache = self.cache.lock().map_err(|_| WireCode::StorageFailed)?;
-        receipt::verify_cached(wire, log, Some(id), &mut cache).map_err(WireCode::from)
+        let verified = receipt::verify_cached(wire, log, Some(id), &mut cache)?;
+        let head = &verified.checkpoint;
+        self.heads.pass(&self.node, head, &wire.checkpoint);
+        Ok(verified)
     }
 }
 

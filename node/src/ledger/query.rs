@@ -17,6 +17,9 @@ use crate::{
     journal::{JournalReader, Position, RecordKind},
 };
 
+/// Logs of which something was seen: more than rosters list.
+const SEEN_LOGS_MAX: usize = 16 * 1024;
+
 /// Reads and records; cheap to clone.
 #[derive(Clone)]
 pub struct Ledger {
@@ -120,6 +123,23 @@ impl Ledger {
         let value = self.index.get(Table::Seen, &records::seen_key(origin))?;
         let seen = value.map(SeenLog::decode).transpose();
         seen.map_err(|_| LedgerError::Record)
+    }
+
+    /// Logs that have signed two histories.
+    ///
+    /// # Errors
+    /// Index damage.
+    pub fn forks(&self) -> Result<Vec<SeenLog>, LedgerError> {
+        // One row for each log that was ever seen, and one that is no log.
+        let rows = self.index.scan(Table::Seen, &[], None, SEEN_LOGS_MAX)?;
+        let logs = rows
+            .into_iter()
+            .filter(|(key, _)| key != records::COSIGNED_KEY)
+            .map(|(_, value)| SeenLog::decode(value).map_err(|_| LedgerError::Record));
+        let is_fork = |log: &Result<SeenLog, LedgerError>| {
+            log.as_ref().map_or(true, |log| !log.contradicts.is_empty())
+        };
+        logs.filter(is_fork).collect()
     }
 
     /// The newest checkpoint of the own log that is final; empty while there is none.

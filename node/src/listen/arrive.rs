@@ -18,6 +18,9 @@ use crate::{
     shared::Shared,
 };
 
+/// When to come again while the log waits for its witnesses.
+const UNWITNESSED_RETRY_MS: u64 = 60_000;
+
 /// Reads the envelopes of a request, with the bodies that follow them.
 pub(super) async fn read_envelopes(
     reader: &mut FrameReader,
@@ -104,6 +107,11 @@ pub(super) fn let_in(
         if !room.takes(heading.lane) {
             shared.metrics.refused(WireCode::DiskFull);
             put_refusal(writer, *number, WireCode::DiskFull);
+            return false;
+        }
+        if !shared.is_witnessed_for(heading.lane) {
+            shared.metrics.refused(WireCode::RetryAfter);
+            put_refusal_until(writer, *number, WireCode::RetryAfter, UNWITNESSED_RETRY_MS);
             return false;
         }
         let member = roster.member(&heading.sender);

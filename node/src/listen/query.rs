@@ -2,7 +2,13 @@
 
 use bytes::Bytes;
 use frex_client::transport::FrameWriter;
-use frex_proto::{error::WireCode, id::MessageId, label::Hash, log::Checkpoint, v1};
+use frex_proto::{
+    error::WireCode,
+    id::MessageId,
+    label::Hash,
+    log::Checkpoint,
+    v1::{self, request::Request as R},
+};
 
 use super::{Refused, put_answer, put_given_up, put_receipt};
 use crate::{
@@ -46,15 +52,25 @@ pub(super) async fn proof(
     if request.node.is_empty() || request.node == shared.id {
         return own_proof(shared, request, writer);
     }
-    if role != v1::PeerRole::Client {
-        return Err(Refused(WireCode::WrongNode));
-    }
     let asked = v1::GetProof {
         node: String::new(),
         ..request.clone()
     };
-    let asked = v1::request::Request::GetProof(asked);
-    let answer = shared.links.ask(shared, &request.node, asked).await;
+    pass_on(shared, &request.node, R::GetProof(asked), role, writer).await
+}
+
+/// Asks the node of another log for a client.
+async fn pass_on(
+    shared: &Shared,
+    node: &str,
+    asked: R,
+    role: v1::PeerRole,
+    writer: &mut FrameWriter,
+) -> Result<(), Refused> {
+    if role != v1::PeerRole::Client {
+        return Err(Refused(WireCode::WrongNode));
+    }
+    let answer = shared.links.ask(shared, node, asked).await;
     put_answer(writer, 0, answer.map_err(WireCode::from)?);
     Ok(())
 }
@@ -110,8 +126,25 @@ fn witnessed_proof(shared: &Shared, index: u64, writer: &mut FrameWriter) -> Res
     Ok(())
 }
 
-/// The newest checkpoint, and that it extends the one the asker knows.
-pub(super) fn checkpoint(
+/// The newest checkpoint, and that it, or the size that was asked for, extends the one the asker
+/// knows: of the own log, or for a member of another's. Spec: WIT-16.
+pub(super) async fn checkpoint(
+    shared: &Shared,
+    request: &v1::GetCheckpoint,
+    role: v1::PeerRole,
+    writer: &mut FrameWriter,
+) -> Result<(), Refused> {
+    if request.node.is_empty() || request.node == shared.id {
+        return own_checkpoint(shared, request, writer);
+    }
+    let asked = v1::GetCheckpoint {
+        node: String::new(),
+        ..request.clone()
+    };
+    pass_on(shared, &request.node, R::GetCheckpoint(asked), role, writer).await
+}
+
+fn own_checkpoint(
     shared: &Shared,
     request: &v1::GetCheckpoint,
     writer: &mut FrameWriter,
@@ -125,10 +158,14 @@ pub(super) fn checkpoint(
         .publisher
         .lock()
         .expect("no holder of the publisher panics");
+    let size = match request.size {
+        0 => publisher.size(),
+        size => size,
+    };
     let consistency = match request.consistent_with {
         0 => Vec::new(),
         old => publisher
-            .consistency_proof(old, publisher.size())
+            .consistency_proof(old, size)
             .map_err(|error| asked(&error))?,
     };
     let answer = v1::Checkpoint {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use frex_client::transport::FrameWriter;
-use frex_proto::{error::WireCode, id::EnvelopeId, label, receipt, roster::Roster, sign, v1};
+use frex_proto::{
+    error::WireCode, id::EnvelopeId, label, log::Checkpoint, receipt, roster::Roster, sign, v1,
+};
 use prost::Message;
 
 use super::{Refused, not_signed, put_outcome};
@@ -21,6 +23,9 @@ pub(super) async fn serve(
     let receipt = request.receipt.ok_or(WireCode::Malformed)?;
     let (entry, id) = judge(&shared.roster(), &shared.id, peer, &receipt)?;
     known(shared, entry.message, id)?;
+    if let Ok(head) = Checkpoint::of_note(&receipt.checkpoint) {
+        shared.heads.pass(peer, &head, &receipt.checkpoint);
+    }
     let outcome = shared.ledger.record(Entry::PeerReceipt(entry)).await;
     put_outcome(writer, 0, outcome);
     Ok(())

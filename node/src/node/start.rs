@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use frex_client::{
     membership::Membership,
     tls::{Identity, config::Limits},
@@ -41,7 +42,7 @@ use crate::{
     listen,
     shared::Shared,
     suspension::SuspensionHandle,
-    witness::{Links, Progress, Witness, ask, seen},
+    witness::{Links, Progress, Witness, ask, compare, gossip, seen},
     workers::Workers,
 };
 
@@ -103,6 +104,7 @@ pub(super) async fn start(
         links: Links::default(),
         witnessed: Progress::default(),
         looked_back: watch::Sender::new(false),
+        heads: Arc::default(),
     });
     // Who starts at the same moment asks this node what it asks them.
     tasks.spawn(listen::accept(shared.clone(), greeter));
@@ -139,6 +141,9 @@ fn run(
     tasks.spawn(keep::run(shared.clone()));
     tasks.spawn(trust::log_changes(shared.clone()));
     tasks.spawn(ask::run(shared.clone(), fail.clone()));
+    tasks.spawn(compare::watch_own(shared.clone(), fail.clone()));
+    tasks.spawn(compare::run(shared.clone()));
+    tasks.spawn(gossip::run(shared.clone()));
     tasks.spawn(own_keys::watch(shared.clone(), log_key_end, fail));
 }
 
@@ -286,8 +291,16 @@ fn open_ledger(
 
 fn greeter(parts: &NodeParts, id: &str, ledger: &Ledger) -> Greeter {
     let checkpoint = ledger.checkpoint.clone();
+    let (seen, roster) = (ledger.clone(), parts.roster.clone());
     Greeter {
         checkpoint: Arc::new(move || checkpoint.borrow().clone()),
+        seen: Arc::new(move |peer| {
+            let log = roster.current().log_verifier(peer);
+            let seen = log.map(|log| seen.seen(&log.origin));
+            // An index that cannot be read says so in the sequencer.
+            seen.and_then(|seen| seen.ok().flatten())
+                .map_or_else(Bytes::new, |seen| seen.checkpoint)
+        }),
         ..Greeter::new(
             Peer::Node(id.to_owned()),
             parts.roster.clone(),

@@ -1,8 +1,12 @@
 //! What an operator reads about a running node.
 
-use frex_proto::{log::Checkpoint, roster::Standing};
+use frex_proto::{
+    log::{Checkpoint, Origin},
+    roster::Standing,
+    v1::Lane,
+};
 
-use super::{HalfLife, NodeStatus, Waiting};
+use super::{Alarm, HalfLife, NodeStatus, Waiting};
 use crate::{index::Table, ledger::records, metrics::lane_name, shared::Shared};
 
 /// Waiting things are counted up to here.
@@ -31,6 +35,8 @@ pub(super) fn of(shared: &Shared) -> NodeStatus {
         checkpoint: String::from_utf8_lossy(&checkpoint).into_owned(),
         final_size: roster.witnessing().map(|_| final_size(shared)),
         unwitnessed_since_ms: shared.witnessed.waits_since_ms(),
+        doubted_logs: shared.heads.doubts(),
+        forked_logs: forked_logs(shared),
         outbox: waiting(
             shared,
             Table::Outbox,
@@ -47,11 +53,51 @@ pub(super) fn of(shared: &Shared) -> NodeStatus {
         ),
         sessions: shared.endpoint.open_connections(),
         disk_free_bytes: room.free_bytes,
-        lanes_refused: room.refused(),
+        lanes_refused: shared.lanes_refused(),
         under_way_bytes,
         under_way_bytes_highest,
         uptime_ms: shared.now_ms().saturating_sub(shared.started_ms),
     }
+}
+
+/// What a person should look at, each with how much of it there is.
+pub(super) fn alarms(shared: &Shared) -> Vec<Alarm> {
+    let late = half_life(shared).into_iter().map(|late| Alarm {
+        kind: "half-life",
+        node: late.node,
+        lane: late.lane,
+        count: late.count,
+    });
+    let of_log = |kind: &'static str, node: String, count: usize| Alarm {
+        kind,
+        node,
+        lane: "",
+        count,
+    };
+    let doubted = shared.heads.doubts().into_iter();
+    let doubted = doubted.map(|log| of_log("log-doubted", log.node, 1));
+    let forked = forked_logs(shared).into_iter();
+    let forked = forked.map(|node| of_log("log-forked", node, 1));
+    let refused = [Lane::Bulk, Lane::Normal];
+    let refused = refused
+        .iter()
+        .filter(|lane| !shared.is_witnessed_for(**lane));
+    let refused = match refused.count() {
+        0 => None,
+        lanes => Some(of_log("unwitnessed", shared.id.clone(), lanes)),
+    };
+    late.chain(doubted).chain(forked).chain(refused).collect()
+}
+
+/// Nodes whose logs have signed two histories.
+fn forked_logs(shared: &Shared) -> Vec<String> {
+    let forks = shared.ledger.forks().unwrap_or_default().into_iter();
+    forks
+        .filter_map(|fork| {
+            let origin = Origin::parse(&fork.origin).ok()?;
+            Some(origin.node.to_owned())
+        })
+        .collect()
 }
 
 /// Entries in the log.

@@ -4,9 +4,13 @@
 use std::{io, path::PathBuf};
 
 use frex_client::membership::store::EVIDENCE_DIR;
-use frex_proto::label;
+use frex_proto::{error::WireCode, label, log::Fork};
 
-use crate::{disk, ledger::records::SeenLog, shared::Shared};
+use crate::{
+    disk,
+    ledger::{Entry, Outcome, records::SeenLog},
+    shared::Shared,
+};
 
 /// What the names of these files end with.
 pub const CHECKPOINT: &str = "checkpoint";
@@ -16,6 +20,30 @@ pub const CHECKPOINT: &str = "checkpoint";
 pub fn names(origin: &str) -> [String; 2] {
     let hash = label::sha256(&[origin.as_bytes()]);
     ["1", "2"].map(|number| format!("fork-{}-{number}", hex::encode(&hash[..8])))
+}
+
+/// States in the own log that another has signed two histories, keeps that where people find it, and
+/// has everybody told.
+///
+/// # Errors
+/// It cannot be recorded.
+pub async fn record(shared: &Shared, fork: Fork) -> Result<(), WireCode> {
+    let origin = fork.origin.clone();
+    let outcome = shared.ledger.record(Entry::Forked(fork)).await;
+    if let Outcome::Failed(code) = outcome {
+        return Err(code);
+    }
+    if let Outcome::Receipt(_) = outcome {
+        tracing::error!(%origin, "a log has signed two histories");
+        shared.heads.ring_forked();
+    }
+    let seen = shared.ledger.seen(&origin);
+    let seen = seen.map_err(|error| WireCode::from(&error))?;
+    // The journal has it in any case.
+    if let Err(error) = keep(shared, &seen.unwrap_or_default()) {
+        tracing::error!(%error, "the evidence of a fork is in the journal and nowhere else");
+    }
+    Ok(())
 }
 
 /// Keeps what a log signed against itself, unless it is kept already.

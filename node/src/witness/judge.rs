@@ -6,8 +6,8 @@ use frex_proto::{
     label::Hash,
     limits,
     log::{
-        self, AddCheckpoint, Checkpoint, CheckpointError, LogVerifier, checkpoint, cosignature,
-        verify_consistency, witness,
+        self, AddCheckpoint, Checkpoint, CheckpointError, Fork, LogVerifier, checkpoint,
+        cosignature, verify_consistency, witness,
     },
     v1,
     v1::answer::Answer,
@@ -30,34 +30,38 @@ pub async fn add_checkpoint(shared: &Shared, node: &str, body: &[u8]) -> Result<
     let log = roster.log_verifier(node).ok_or(WireCode::NotTrusted)?;
     let head = verified(&asked, &log, shared.now_ms())?;
     let before = seen(shared, &head.origin)?;
-    if let Some(fork) = before.as_ref().filter(|seen| !seen.contradicts.is_empty()) {
-        return Err(forked(shared, fork));
+    if before
+        .as_ref()
+        .is_some_and(|seen| !seen.contradicts.is_empty())
+    {
+        return Err(WireCode::Forked);
     }
     let known = known(before.as_ref())?;
-    let holds = || {
-        of_log(
-            before
-                .as_ref()
-                .map_or_else(Bytes::new, |seen| seen.checkpoint.clone()),
-        )
-    };
-    let contradicts = head.size == known.0 && head.root != known.1;
-    if !contradicts {
-        if asked.old_size != known.0 {
-            return Ok(holds());
-        }
-        let leads = verify_consistency(known.0, &known.1, head.size, &head.root, &asked.proof);
-        if let Err(error) = leads {
-            tracing::error!(%node, seen = known.0, shown = head.size, %error, "a log does not lead from what was seen of it to what it shows");
-            return Err(error.into());
-        }
+    let held = before.map_or_else(Bytes::new, |seen| seen.checkpoint);
+    if head.size == known.0 && head.root != known.1 {
+        let fork = Fork {
+            size: head.size,
+            roots: [known.1, head.root],
+            checkpoints: [held, bare(&asked.checkpoint, &log)?],
+            origin: head.origin,
+        };
+        evidence::record(shared, fork).await?;
+        return Err(WireCode::Forked);
     }
-    if contradicts || head.size > known.0 {
+    if asked.old_size != known.0 {
+        return Ok(of_log(held));
+    }
+    let leads = verify_consistency(known.0, &known.1, head.size, &head.root, &asked.proof);
+    if let Err(error) = leads {
+        tracing::error!(%node, seen = known.0, shown = head.size, %error, "a log does not lead from what was seen of it to what it shows");
+        return Err(error.into());
+    }
+    if head.size > known.0 {
         let entry = SeenEntry {
             known,
             head: head.clone(),
             checkpoint: bare(&asked.checkpoint, &log)?,
-            contradicts,
+            states_first: true,
         };
         match shared.ledger.record(Entry::Seen(entry)).await {
             // It asked twice at once: the other one was first.
@@ -66,11 +70,6 @@ pub async fn add_checkpoint(shared: &Shared, node: &str, body: &[u8]) -> Result<
                 return Ok(of_log(now.unwrap_or_default().checkpoint));
             }
             Outcome::Failed(code) => return Err(code),
-            _ if contradicts => {
-                tracing::error!(%node, size = head.size, "a log has signed two histories");
-                let fork = seen(shared, &head.origin)?;
-                return Err(forked(shared, &fork.unwrap_or_default()));
-            }
             _ => {}
         }
     }
@@ -110,21 +109,14 @@ fn verified(asked: &AddCheckpoint, log: &LogVerifier, now_ms: u64) -> Result<Che
     })
 }
 
-fn seen(shared: &Shared, origin: &str) -> Result<Option<SeenLog>, WireCode> {
+/// What was seen of a log.
+pub(super) fn seen(shared: &Shared, origin: &str) -> Result<Option<SeenLog>, WireCode> {
     let seen = shared.ledger.seen(origin);
     seen.map_err(|error| WireCode::from(&error))
 }
 
-/// Keeps the evidence where people find it; the journal has it in any case.
-fn forked(shared: &Shared, fork: &SeenLog) -> WireCode {
-    if let Err(error) = evidence::keep(shared, fork) {
-        tracing::error!(%error, "the evidence of a fork is in the journal and nowhere else");
-    }
-    WireCode::Forked
-}
-
 /// Size and root of what was seen of a log.
-fn known(seen: Option<&SeenLog>) -> Result<(u64, Hash), WireCode> {
+pub(super) fn known(seen: Option<&SeenLog>) -> Result<(u64, Hash), WireCode> {
     let Some(seen) = seen else {
         return Ok((0, log::empty_root()));
     };
@@ -132,7 +124,8 @@ fn known(seen: Option<&SeenLog>) -> Result<(u64, Hash), WireCode> {
     Ok((seen.size, root.map_err(|_| WireCode::StorageFailed)?))
 }
 
-fn bare(checkpoint: &[u8], log: &LogVerifier) -> Result<Bytes, WireCode> {
+/// A checkpoint as a statement carries it.
+pub(super) fn bare(checkpoint: &[u8], log: &LogVerifier) -> Result<Bytes, WireCode> {
     let bare = witness::bare(checkpoint, log).map_err(|_| WireCode::BadSignature)?;
     match bare.len() <= limits::SEEN_CHECKPOINT_BYTES_MAX {
         true => Ok(bare),

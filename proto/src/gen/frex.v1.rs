@@ -838,11 +838,14 @@ pub struct Hello {
     pub checkpoint: ::prost::bytes::Bytes,
     #[prost(message, optional, tag = "13")]
     pub limits: ::core::option::Option<Limits>,
+    /// newest checkpoint of the receiver's log that the sender has seen, or empty
+    #[prost(bytes = "bytes", tag = "14")]
+    pub seen: ::prost::bytes::Bytes,
 }
 /// Opens every stream but the first.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Request {
-    #[prost(oneof = "request::Request", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15")]
+    #[prost(oneof = "request::Request", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 40")]
     pub request: ::core::option::Option<request::Request>,
 }
 /// Nested message and enum types in `Request`.
@@ -879,6 +882,8 @@ pub mod request {
         AddCheckpoint(super::AddCheckpoint),
         #[prost(message, tag = "15")]
         GetSeen(super::GetSeen),
+        #[prost(message, tag = "40")]
+        OfferEvidence(super::OfferEvidence),
     }
 }
 /// Client to home node: `envelopes` ENVELOPE frames follow.
@@ -947,11 +952,24 @@ pub struct GetSeen {
     #[prost(string, tag = "1")]
     pub origin: ::prost::alloc::string::String,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetCheckpoint {
     /// 0: no consistency proof asked
     #[prost(uint64, tag = "1")]
     pub consistent_with: u64,
+    /// up to which the proof leads; 0: the newest checkpoint
+    #[prost(uint64, tag = "2")]
+    pub size: u64,
+    /// whose log; empty: of the node that is asked
+    #[prost(string, tag = "3")]
+    pub node: ::prost::alloc::string::String,
+}
+/// To a node: a log has signed two histories.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OfferEvidence {
+    /// 2 of one log and one size with different roots
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub checkpoints: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
 /// To a node: tell me of a roster state other than mine, as soon as there is one.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -14,6 +14,8 @@ use crate::{
 
 /// The Hello that `us` says to `receiver`, the id of the peer at the other end.
 ///
+/// It says nothing of what was seen of the receiver's log: whoever knows adds that.
+///
 /// It lists one meaningless feature, so that a peer that refuses unknown features shows early and
 /// not on the day a real one appears. Spec: SES-7.
 pub fn build_hello(
@@ -40,6 +42,7 @@ pub fn build_hello(
         roster_sha256: Bytes::copy_from_slice(roster.sha256()),
         clock_ms: now_ms,
         checkpoint,
+        seen: Bytes::new(),
         limits: Some(v1::Limits {
             batch_envelopes_max: saturated(taken.batch_envelopes_max),
             body_bytes_max: taken.body_bytes_max as u64,
@@ -67,7 +70,9 @@ pub fn judge_hello(
     check_features(hello)?;
     check_identity(hello, peer_tls_owner, roster, expected_receiver)?;
     let clock_offset_ms = clock_offset(hello.clock_ms, now_ms)?;
-    if hello.checkpoint.len() > limits::CHECKPOINT_BYTES_MAX {
+    if hello.checkpoint.len() > limits::CHECKPOINT_BYTES_MAX
+        || hello.seen.len() > limits::SEEN_CHECKPOINT_BYTES_MAX
+    {
         return Err(SessionError::Malformed);
     }
     Ok(SessionPeer {
@@ -83,6 +88,7 @@ pub fn judge_hello(
         roster: roster_news(hello, roster)?,
         clock_offset_ms,
         checkpoint: hello.checkpoint.clone(),
+        seen: hello.seen.clone(),
     })
 }
 
@@ -332,6 +338,7 @@ mod tests {
             (SessionError::Malformed, |h| {
                 h.checkpoint = vec![0; 8193].into();
             }),
+            (SessionError::Malformed, |h| h.seen = vec![0; 1025].into()),
         ];
         for (number, (error, spoil)) in cases.iter().enumerate() {
             let mut hello = hello(&roster, &client("b"), 1);

@@ -6,9 +6,9 @@ use frex_proto::{
     envelope::{self, Parsed},
     id::EnvelopeId,
     join,
-    keys::{CompanionKey, SealingPublicKey, SealingSecretKey, VerifyingKey},
+    keys::{CompanionKey, SealingPublicKey, SealingSecretKey, SigningKey, VerifyingKey},
     label,
-    log::{self, ANY_TIME_MS, AddCheckpoint, Hash, LogVerifier, checkpoint},
+    log::{self, ANY_TIME_MS, AddCheckpoint, Fork, Hash, LogKey, LogVerifier, checkpoint},
     receipt,
     roster::{Roster, TrustAnchor},
     sign::{self, BatchCache},
@@ -49,6 +49,7 @@ pub(crate) fn run(inputs: &Map<String, Value>) -> Outcome {
         "succeed_roster" => succeed_roster(&inputs),
         "read_invitation" => read_invitation(&inputs),
         "ask_witness" => ask_witness(&inputs),
+        "judge_fork" => judge_fork(&inputs),
         "judge_witnessed" => judge_witnessed(&inputs),
         other => panic!("no such operation: {other}"),
     }
@@ -401,6 +402,32 @@ fn ask_witness(inputs: &Inputs<'_>) -> Outcome {
     log::verify_consistency(held_size, &held_root, head.size, &head.root, &asked.proof)
         .map_err(|error| format!("Proof({error:?})"))?;
     Ok(Some(format!("{} {}", head.size, hex::encode(head.root))))
+}
+
+/// Whether checkpoints prove that their log has signed two histories. Spec: WIT-17.
+fn judge_fork(inputs: &Inputs<'_>) -> Outcome {
+    let log = inputs.log()?;
+    let ends = LogKey {
+        key: log.key().clone(),
+        not_after_ms: Some(inputs.number("end_ms")),
+    };
+    let other = SigningKey::from_seed(&[77; 32]).verifying_key();
+    let log = LogVerifier::with_earlier(log.origin, only(other), [ends]);
+    let checkpoints: Vec<Bytes> = inputs
+        .list("checkpoints")
+        .into_iter()
+        .map(Bytes::from)
+        .collect();
+    let fork = Fork::verify(&checkpoints, &log, inputs.number("at_ms")).map_err(name)?;
+    let [one, another] = fork.roots.map(hex::encode);
+    Ok(Some(format!("{} {one} {another}", fork.size)))
+}
+
+fn only(key: VerifyingKey) -> LogKey {
+    LogKey {
+        key,
+        not_after_ms: None,
+    }
 }
 
 /// What a checkpoint is under a roster, and who cosigned it when. Spec: WIT-1, WIT-2.

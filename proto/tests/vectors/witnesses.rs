@@ -20,6 +20,7 @@ pub(crate) fn make() -> Vec<Vector> {
     let mut vectors = forms();
     vectors.extend(judged());
     vectors.extend(checkpoints());
+    vectors.extend(forks());
     vectors
 }
 
@@ -159,5 +160,39 @@ fn checkpoints() -> Vec<Vector> {
         row("asked-text-changed", "WIT-4", "another size under the signature", good.replace("\n11\n", "\n12\n").into(), "Note(BadSignature)"),
         row("asked-without-a-checkpoint", "WIT-4", "nothing behind the empty line", Vec::new(), "Note(Shape)"),
         row("asked-unsigned", "WIT-4", "a checkpoint's text alone", head(0, 11).text().into(), "Note(Shape)"),
+    ]
+}
+
+/// Said to prove that the log has signed two histories, when its key ends at 1,000.
+fn fork(name: &str, spec: &str, what: &str, at_ms: u64, pair: &[Vec<u8>], expect: &str) -> Vector {
+    Vector::new("witness", name, spec, what, "judge_fork")
+        .set("vkey", vkey())
+        .set("end_ms", 1000)
+        .set("at_ms", at_ms)
+        .hexes("checkpoints", pair)
+        .expect(expect)
+}
+
+#[rustfmt::skip] // A table: one row a vector.
+fn forks() -> Vec<Vector> {
+    let one = signed(&head(0, 11), &log_key());
+    let other = signed(&head(1, 11), &log_key());
+    let row = |name: &str, spec: &str, what: &str, pair: &[Vec<u8>], expect: &str| fork(name, spec, what, 999, pair, expect);
+    let next = Checkpoint { origin: origin(FEDERATION, "node.example-a", 2), ..head(1, 11) };
+    let text = String::from_utf8(other.clone()).expect("text");
+    let large = [&one[..], &vec![b'x'; 1025 - one.len()]].concat();
+    vec![
+        row("fork", "WIT-17", "one size, two roots", &[one.clone(), other.clone()], "ok"),
+        row("fork-the-other-way-round", "WIT-17", "the same in another order", &[other.clone(), one.clone()], "ok"),
+        row("fork-of-nothing", "WIT-17", "no checkpoint", &[], "Shape"),
+        row("fork-of-one", "WIT-17", "one checkpoint", std::slice::from_ref(&one), "Shape"),
+        row("fork-of-three", "WIT-17", "three checkpoints", &[one.clone(), other.clone(), one.clone()], "Shape"),
+        row("fork-too-large", "LIM-82", "a checkpoint of 1025 bytes", &[large, other.clone()], "TooLarge"),
+        row("fork-of-one-root", "WIT-17", "the same checkpoint twice", &[one.clone(), one.clone()], "SameRoot"),
+        row("fork-of-two-sizes", "WIT-17", "one log that grew", &[signed(&head(0, 6), &log_key()), one.clone()], "Sizes"),
+        row("fork-of-two-logs", "WIT-17", "two logs of one node", &[one.clone(), signed(&next, &log_key())], "Checkpoint(Origin)"),
+        row("fork-by-a-stranger", "WIT-17", "one of them signed by another key", &[one.clone(), signed(&head(1, 11), &stranger())], "Checkpoint(Note(Unsigned))"),
+        row("fork-changed", "WIT-17", "another size under the signature", &[one.clone(), text.replace("\n11\n", "\n12\n").into()], "Checkpoint(Note(BadSignature))"),
+        fork("fork-by-an-ended-key", "LOG-23", "the key has ended: whoever stole it may have signed", 1000, &[one, other], "Checkpoint(KeyEnded)"),
     ]
 }

@@ -350,7 +350,7 @@ fn who_resets_its_requests_is_cut_off() {
         let dialler = scene.dialler("m1");
         let session = scene.dial(&dialler).await.unwrap();
         let request = v1::Request {
-            request: Some(R::GetCheckpoint(v1::GetCheckpoint { consistent_with: 0 })),
+            request: Some(R::GetCheckpoint(v1::GetCheckpoint::default())),
         };
         let mut resets = 0;
         let ended = loop {

@@ -365,6 +365,7 @@ fn roles() -> Vec<Row> {
             let consistent_with = 1 << 40;
             request(Request::GetCheckpoint(v1::GetCheckpoint {
                 consistent_with,
+                ..v1::GetCheckpoint::default()
             }))
         }),
     ]

@@ -115,6 +115,7 @@ impl Sequencer {
             } => self.plan_undeliverable(job, item, (*code, *attempts), now_ms, seen),
             Entry::Order { key, act } => self.plan_order(job, key, *act, now_ms, seen),
             Entry::Seen(entry) => self.plan_seen(job, entry, now_ms, seen),
+            Entry::Forked(fork) => self.plan_forked(job, fork, now_ms, seen),
             Entry::Cosigned(checkpoint) => Ok(self.plan_cosigned(job, checkpoint)),
         }
     }
@@ -588,6 +589,7 @@ impl Entry {
             | Self::Trust(_)
             | Self::Attachment(_) => 64,
             Self::Seen(entry) => entry.checkpoint.len(),
+            Self::Forked(fork) => fork.checkpoints.iter().map(Bytes::len).sum(),
             Self::Cosigned(checkpoint) => checkpoint.len(),
         }
     }

@@ -1,7 +1,13 @@
 //! What is recorded of other logs, and of the cosignatures on the own one.
 
 use bytes::Bytes;
-use frex_proto::{error::WireCode, limits, log, receipt::Statement, v1};
+use frex_proto::{
+    error::WireCode,
+    limits,
+    log::{self, Fork},
+    receipt::Statement,
+    v1,
+};
 use prost::Message;
 
 use super::{Plan, Planned, Sequencer, plan::Taken};
@@ -15,7 +21,7 @@ use crate::{
 
 impl Sequencer {
     /// Compares with what is known, and sets it: no two of these see the same past.
-    /// Spec: WIT-5, WIT-10, WIT-11.
+    /// Spec: WIT-5, WIT-11.
     pub(super) fn plan_seen(
         &mut self,
         job: usize,
@@ -27,10 +33,7 @@ impl Sequencer {
         if !seen.insert(key.clone()) {
             return Ok(Plan::NextBlock);
         }
-        let before = self.index.get(Table::Seen, &key)?;
-        let before = before.map(SeenLog::decode).transpose();
-        let before = before.map_err(|_| LedgerError::Record)?;
-        let is_fork = |before: &SeenLog| !before.contradicts.is_empty();
+        let before = self.seen(&key)?;
         if before.as_ref().is_some_and(is_fork) {
             return Ok(Plan::Answer(Outcome::Failed(WireCode::Forked)));
         }
@@ -46,35 +49,68 @@ impl Sequencer {
             size: entry.head.size,
             root: Bytes::copy_from_slice(&entry.head.root),
             checkpoint: entry.checkpoint.clone(),
-            logged_ms: before.as_ref().map_or(0, |before| before.logged_ms),
+            logged_ms: match (&before, entry.states_first) {
+                (Some(before), _) => before.logged_ms,
+                (None, true) => 0,
+                (None, false) => now_ms,
+            },
             contradicts: Bytes::new(),
         };
-        let mut statement = Statement {
-            checkpoints: vec![entry.checkpoint.clone()],
-            ..Statement::new(v1::Event::PeerSeen, &self.node)
-        };
-        if let (true, Some(before)) = (entry.contradicts, before) {
-            statement.event = v1::Event::ForkEvidence;
-            statement.checkpoints.insert(0, before.checkpoint.clone());
-            log = SeenLog {
-                contradicts: entry.checkpoint.clone(),
-                ..before
-            };
-        }
-        let fork = !log.contradicts.is_empty();
         let due = now_ms >= log.logged_ms.saturating_add(limits::SEEN_LOGGED_MS);
-        if due || fork {
+        if due {
             log.logged_ms = now_ms;
         }
-        let record = Record {
-            seen: Some(log),
-            ..Record::about(MessageKey::of_log(&entry.head.origin))
-        };
-        Ok(Plan::of(match (fork, due) {
-            (true, _) => self.leaf(job, records::FORKED, record, &statement, now_ms)?,
-            (false, true) => self.leaf(job, records::SEEN_LOGGED, record, &statement, now_ms)?,
-            (false, false) => Planned::plain(job, records::SEEN, record),
+        let record = of_log(log);
+        Ok(Plan::of(match due {
+            true => {
+                let checkpoints = vec![entry.checkpoint.clone()];
+                let statement = Statement {
+                    checkpoints,
+                    ..Statement::new(v1::Event::PeerSeen, &self.node)
+                };
+                self.leaf(job, records::SEEN_LOGGED, record, &statement, now_ms)?
+            }
+            false => Planned::plain(job, records::SEEN, record),
         }))
+    }
+
+    /// States once what a log has signed against itself: nothing is taken of that log any more.
+    /// Spec: WIT-10.
+    pub(super) fn plan_forked(
+        &mut self,
+        job: usize,
+        fork: &Fork,
+        now_ms: u64,
+        seen: &mut Taken,
+    ) -> Result<Plan, LedgerError> {
+        let key = records::seen_key(&fork.origin);
+        if !seen.insert(key.clone()) {
+            return Ok(Plan::NextBlock);
+        }
+        if self.seen(&key)?.as_ref().is_some_and(is_fork) {
+            return Ok(Plan::Answer(Outcome::Done));
+        }
+        let [checkpoint, contradicts] = fork.checkpoints.clone();
+        let log = SeenLog {
+            origin: fork.origin.clone(),
+            size: fork.size,
+            root: Bytes::copy_from_slice(&fork.roots[0]),
+            checkpoint,
+            logged_ms: now_ms,
+            contradicts,
+        };
+        let statement = Statement {
+            checkpoints: fork.checkpoints.to_vec(),
+            ..Statement::new(v1::Event::ForkEvidence, &self.node)
+        };
+        let record = of_log(log);
+        let planned = self.leaf(job, records::FORKED, record, &statement, now_ms)?;
+        Ok(Plan::of(planned))
+    }
+
+    fn seen(&self, key: &[u8]) -> Result<Option<SeenLog>, LedgerError> {
+        let seen = self.index.get(Table::Seen, key)?.map(SeenLog::decode);
+        seen.transpose().map_err(|_| LedgerError::Record)
     }
 
     /// Keeps the newest own checkpoint that is final. Spec: WIT-12.
@@ -84,10 +120,18 @@ impl Sequencer {
             checkpoint: checkpoint.clone(),
             ..SeenLog::default()
         };
-        let record = Record {
-            seen: Some(seen),
-            ..Record::about(MessageKey::of_log(&self.origin))
-        };
-        Plan::of(Planned::plain(job, records::COSIGNED, record))
+        Plan::of(Planned::plain(job, records::COSIGNED, of_log(seen)))
+    }
+}
+
+fn is_fork(seen: &SeenLog) -> bool {
+    !seen.contradicts.is_empty()
+}
+
+fn of_log(seen: SeenLog) -> Record {
+    let message = MessageKey::of_log(&seen.origin);
+    Record {
+        seen: Some(seen),
+        ..Record::about(message)
     }
 }

@@ -1,0 +1,250 @@
+//! Compares what passed by of other logs with what is known of them, and what others have seen of
+//! the own one with what is here. Spec: WIT-14 to WIT-16.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use frex_proto::{
+    error::WireCode,
+    limits,
+    log::{self, Checkpoint, Fork, LogVerifier, checkpoint, verify_consistency},
+    v1::{self, answer::Answer, request::Request},
+};
+use tokio::sync::watch;
+
+use super::{
+    AskError, evidence,
+    heads::Shown,
+    judge::{bare, known, seen},
+    seen::is_here,
+};
+use crate::{
+    ledger::{Entry, Outcome, SeenEntry, records::SeenLog},
+    shared::Shared,
+};
+
+/// A log brings its heads to its witnesses itself, within seconds: there is nothing to ask for then.
+const PAUSE: Duration = Duration::from_secs(5);
+/// How soon a log is asked again for what it could not be asked or did not prove.
+const AGAIN: Duration = Duration::from_secs(5 * 60);
+
+/// A head that a log has signed.
+struct Head {
+    checkpoint: Checkpoint,
+    /// With the log's signature alone.
+    note: Bytes,
+}
+
+/// Compares until the node stops.
+pub async fn run(shared: Arc<Shared>) {
+    let mut left = false;
+    loop {
+        tokio::select! {
+            biased;
+            () = shared.stopped() => return,
+            () = shared.heads.passed() => {}
+            () = tokio::time::sleep(AGAIN), if left => {}
+        }
+        tokio::select! {
+            biased;
+            () = shared.stopped() => return,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+        left = tokio::select! {
+            biased;
+            () = shared.stopped() => return,
+            left = round(&shared) => left,
+        };
+    }
+}
+
+/// Looks at what others have seen of the own log until the node stops, or until that is not here.
+/// Spec: WIT-9.
+pub async fn watch_own(shared: Arc<Shared>, fail: watch::Sender<Option<WireCode>>) {
+    loop {
+        tokio::select! {
+            biased;
+            () = shared.stopped() => return,
+            () = shared.heads.own_passed() => {}
+        }
+        for note in shared.heads.take_own() {
+            match own(&shared, note).await {
+                Ok(None) => {}
+                Ok(Some(size)) => {
+                    tracing::error!(
+                        size,
+                        "somebody has seen what is not in this log: the node stops"
+                    );
+                    fail.send_replace(Some(WireCode::LogRolledBack));
+                    return;
+                }
+                Err(code) => tracing::warn!(%code, "what was seen of the own log is not compared"),
+            }
+        }
+    }
+}
+
+/// The size of what was seen, if that is not here. What a key signed that has ended says nothing: it
+/// may have been stolen, and here anyone may speak, not witnesses alone.
+async fn own(shared: &Arc<Shared>, note: Bytes) -> Result<Option<u64>, WireCode> {
+    let Some(log) = shared.roster().log_verifier(&shared.id) else {
+        return Ok(None);
+    };
+    let just_now_ms = just_now_ms(shared);
+    let here = Arc::clone(shared);
+    // Signatures and files are nothing for the thread of the network.
+    let looked = shared.workers.run(move || {
+        let theirs = checkpoint::parse_and_verify(&note, &log, just_now_ms).ok()?;
+        match is_here(&here, &theirs) {
+            Ok(true) => None,
+            Ok(false) => Some(Ok(theirs.size)),
+            Err(error) => Some(Err(WireCode::from(&error))),
+        }
+    });
+    looked.await.ok_or(WireCode::ShuttingDown)?.transpose()
+}
+
+/// Compares everything that waits; says whether something is left.
+async fn round(shared: &Arc<Shared>) -> bool {
+    let mut left = false;
+    for (node, shown) in shared.heads.take() {
+        match compare(shared, &node, &shown).await {
+            Ok(()) => {
+                shared.heads.doubt(&node, None, shared.now_ms());
+            }
+            Err(AskError::Lost(code)) => {
+                tracing::debug!(%node, %code, "a log cannot be asked to prove what it has shown");
+                shared.heads.put_back(&node, shown);
+                left = true;
+            }
+            Err(AskError::Refused(code)) => {
+                if shared.heads.doubt(&node, Some(code), shared.now_ms()) {
+                    tracing::error!(%node, %code, "a log does not prove that it extends what it has shown");
+                }
+                shared.heads.put_back(&node, shown);
+                left = true;
+            }
+        }
+        shared
+            .metrics
+            .doubted(&node, shared.heads.is_doubted(&node));
+    }
+    left
+}
+
+/// Leads from what is known of a log through all that it has shown, and keeps the largest.
+///
+/// # Errors
+/// [`AskError::Refused`] with what is to be said against the log; [`AskError::Lost`]: try again.
+async fn compare(shared: &Arc<Shared>, node: &str, shown: &[Shown]) -> Result<(), AskError> {
+    let Some(log) = shared.roster().log_verifier(node) else {
+        return Ok(());
+    };
+    let before = seen(shared, &log.origin).map_err(AskError::Lost)?;
+    if before
+        .as_ref()
+        .is_some_and(|seen| !seen.contradicts.is_empty())
+    {
+        return Ok(());
+    }
+    let known = known(before.as_ref()).map_err(AskError::Lost)?;
+    let mut heads = verified(shown, &log, just_now_ms(shared));
+    heads.extend(before.map(|seen| of_seen(seen, known)));
+    heads.sort_by_key(|head| head.checkpoint.size);
+    heads.dedup_by(|one, other| one.checkpoint == other.checkpoint);
+    for pair in heads.windows(2) {
+        if let [one, other] = pair
+            && one.checkpoint.size == other.checkpoint.size
+        {
+            let kept = evidence::record(shared, fork(one, other)).await;
+            return kept.map_err(AskError::Lost);
+        }
+    }
+    for pair in heads.windows(2) {
+        if let [one, other] = pair {
+            leads(shared, node, &one.checkpoint, &other.checkpoint).await?;
+        }
+    }
+    match heads.pop() {
+        Some(newest) if newest.checkpoint.size > known.0 => keep(shared, known, newest).await,
+        _ => Ok(()),
+    }
+}
+
+/// What the log has signed, of what it is said to have shown.
+fn verified(shown: &[Shown], log: &LogVerifier, just_now_ms: u64) -> Vec<Head> {
+    let heads = shown.iter().filter_map(|shown| {
+        let checkpoint = checkpoint::parse_and_verify(&shown.note, log, just_now_ms).ok()?;
+        let note = bare(&shown.note, log).ok()?;
+        Some(Head { checkpoint, note })
+    });
+    heads.collect()
+}
+
+fn of_seen(seen: SeenLog, (size, root): (u64, log::Hash)) -> Head {
+    Head {
+        checkpoint: Checkpoint {
+            origin: seen.origin,
+            size,
+            root,
+        },
+        note: seen.checkpoint,
+    }
+}
+
+fn fork(one: &Head, other: &Head) -> Fork {
+    Fork {
+        origin: one.checkpoint.origin.clone(),
+        size: one.checkpoint.size,
+        roots: [one.checkpoint.root, other.checkpoint.root],
+        checkpoints: [one.note.clone(), other.note.clone()],
+    }
+}
+
+/// Has the log prove that one of its heads extends the other. Spec: WIT-15.
+async fn leads(
+    shared: &Shared,
+    node: &str,
+    from: &Checkpoint,
+    to: &Checkpoint,
+) -> Result<(), AskError> {
+    let request = Request::GetCheckpoint(v1::GetCheckpoint {
+        consistent_with: from.size,
+        size: to.size,
+        node: String::new(),
+    });
+    let answer = match shared.links.ask(shared, node, request).await {
+        Ok(Answer::Checkpoint(answer)) => answer,
+        // It has shown more than it has.
+        Err(AskError::Refused(WireCode::NotFound)) => {
+            return Err(AskError::Refused(WireCode::LogRolledBack));
+        }
+        // Whatever else keeps it from answering says nothing of its log.
+        Err(AskError::Refused(code) | AskError::Lost(code)) => return Err(AskError::Lost(code)),
+        Ok(_) => return Err(AskError::Lost(WireCode::Malformed)),
+    };
+    let proof = answer.consistency.iter().map(|hash| hash[..].try_into());
+    let proof = proof.collect::<Result<Vec<log::Hash>, _>>();
+    let proof = proof.map_err(|_| AskError::Refused(WireCode::BadProof))?;
+    verify_consistency(from.size, &from.root, to.size, &to.root, &proof)
+        .map_err(|_| AskError::Refused(WireCode::BadProof))
+}
+
+/// Keeps the largest head as what is known, unless the log has brought another meanwhile.
+async fn keep(shared: &Shared, known: (u64, log::Hash), newest: Head) -> Result<(), AskError> {
+    let entry = SeenEntry {
+        known,
+        head: newest.checkpoint,
+        checkpoint: newest.note,
+        states_first: false,
+    };
+    match shared.ledger.record(Entry::Seen(entry)).await {
+        // Forked: that is known by now.
+        Outcome::Failed(code) if code != WireCode::Forked => Err(AskError::Lost(code)),
+        _ => Ok(()),
+    }
+}
+
+fn just_now_ms(shared: &Shared) -> u64 {
+    shared.now_ms().saturating_sub(limits::CLOCK_SKEW_MS_MAX)
+}

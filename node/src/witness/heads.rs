@@ -1,0 +1,251 @@
+//! Heads of logs that passed by in Hellos and receipts, until they are compared with what is known.
+//! Nothing here is verified, and nothing is on disk. Spec: WIT-14.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use frex_proto::{error::WireCode, log::Checkpoint};
+use serde::Serialize;
+use tokio::sync::Notify;
+
+/// Heads of one log that wait. When there are more, the largest takes the place of the one that was.
+const WAITING_MAX: usize = 16;
+/// What others say they have seen of the own log, and nobody has looked at yet.
+const OWN_MAX: usize = 64;
+
+/// What passed by.
+#[derive(Debug, Default)]
+pub struct Heads {
+    logs: Mutex<BTreeMap<String, Log>>,
+    own: Mutex<Vec<Bytes>>,
+    passed: Notify,
+    own_passed: Notify,
+    forked: Notify,
+}
+
+/// The log of one node. The roster names nodes, so there are no more of these than it has had.
+#[derive(Debug, Default)]
+struct Log {
+    waiting: Vec<Shown>,
+    last: Option<Checkpoint>,
+    doubt: Option<Doubt>,
+}
+
+/// A head as somebody showed it.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// What it says.
+    pub head: Checkpoint,
+    /// The note.
+    pub note: Bytes,
+}
+
+/// A log that does not prove that it extends what it has shown: no evidence, but not in order either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Doubt {
+    /// Since when, milliseconds.
+    pub since_ms: u64,
+    /// Not as large as it was, or without a proof.
+    pub code: WireCode,
+}
+
+/// A log in doubt, as an operator reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DoubtedLog {
+    /// Whose.
+    pub node: String,
+    /// Since when, milliseconds.
+    pub since_ms: u64,
+    /// Why, as a code.
+    pub code: &'static str,
+}
+
+impl Heads {
+    /// The log of `node` has shown `head`, signed as `note`. The head of before costs nothing.
+    pub fn pass(&self, node: &str, head: &Checkpoint, note: &Bytes) {
+        let mut logs = self.logs();
+        if let Some(log) = logs.get_mut(node) {
+            if !log.take(head, note) {
+                return;
+            }
+        } else {
+            let mut log = Log::default();
+            log.take(head, note);
+            logs.insert(node.to_owned(), log);
+        }
+        drop(logs);
+        self.passed.notify_one();
+    }
+
+    /// Somebody has seen this head of the own log.
+    pub fn pass_own(&self, note: &Bytes) {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        if own.len() < OWN_MAX && !own.contains(note) {
+            own.push(note.clone());
+            self.own_passed.notify_one();
+        }
+    }
+
+    /// Resolves when something waits to be compared.
+    pub async fn passed(&self) {
+        self.passed.notified().await;
+    }
+
+    /// Resolves when somebody has shown a head of the own log.
+    pub async fn own_passed(&self) {
+        self.own_passed.notified().await;
+    }
+
+    /// Resolves when a log was found to have signed two histories.
+    pub async fn forked(&self) {
+        self.forked.notified().await;
+    }
+
+    /// A log was found to have signed two histories.
+    pub fn ring_forked(&self) {
+        self.forked.notify_one();
+    }
+
+    /// Everything that waits, by node; it is not kept here any longer.
+    #[must_use]
+    pub fn take(&self) -> Vec<(String, Vec<Shown>)> {
+        let mut logs = self.logs();
+        let waiting = logs.iter_mut().filter(|(_, log)| !log.waiting.is_empty());
+        waiting
+            .map(|(node, log)| (node.clone(), std::mem::take(&mut log.waiting)))
+            .collect()
+    }
+
+    /// What others have seen of the own log; it is not kept here any longer.
+    #[must_use]
+    pub fn take_own(&self) -> Vec<Bytes> {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut own)
+    }
+
+    /// What could not be compared waits again, unless too much has come since.
+    pub fn put_back(&self, node: &str, shown: Vec<Shown>) {
+        let mut logs = self.logs();
+        let waiting = &mut logs.entry(node.to_owned()).or_default().waiting;
+        waiting.extend(shown);
+        waiting.truncate(WAITING_MAX);
+    }
+
+    /// Sets or lifts what is to be said against a log; says whether that is new.
+    pub fn doubt(&self, node: &str, code: Option<WireCode>, now_ms: u64) -> bool {
+        let mut logs = self.logs();
+        let doubt = &mut logs.entry(node.to_owned()).or_default().doubt;
+        let is_new = doubt.map(|doubt| doubt.code) != code;
+        if is_new {
+            let since_ms = doubt.map_or(now_ms, |doubt| doubt.since_ms);
+            *doubt = code.map(|code| Doubt { since_ms, code });
+        }
+        is_new
+    }
+
+    /// Whether something is to be said against the log of `node`.
+    #[must_use]
+    pub fn is_doubted(&self, node: &str) -> bool {
+        self.logs().get(node).is_some_and(|log| log.doubt.is_some())
+    }
+
+    /// The logs in doubt.
+    #[must_use]
+    pub fn doubts(&self) -> Vec<DoubtedLog> {
+        let logs = self.logs();
+        let doubts = logs
+            .iter()
+            .filter_map(|(node, log)| Some((node, log.doubt?)));
+        doubts
+            .map(|(node, doubt)| DoubtedLog {
+                node: node.clone(),
+                since_ms: doubt.since_ms,
+                code: doubt.code.info().name,
+            })
+            .collect()
+    }
+
+    fn logs(&self) -> MutexGuard<'_, BTreeMap<String, Log>> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Log {
+    /// Says whether it is another head than those that wait and the one before.
+    fn take(&mut self, head: &Checkpoint, note: &Bytes) -> bool {
+        let known = |seen: &Checkpoint| seen == head;
+        if self.last.as_ref().is_some_and(known)
+            || self.waiting.iter().any(|shown| known(&shown.head))
+        {
+            return false;
+        }
+        self.last = Some(head.clone());
+        let shown = Shown {
+            head: head.clone(),
+            note: note.clone(),
+        };
+        if self.waiting.len() < WAITING_MAX {
+            self.waiting.push(shown);
+            return true;
+        }
+        let largest = self.waiting.iter_mut().max_by_key(|shown| shown.head.size);
+        if let Some(largest) = largest.filter(|largest| largest.head.size < head.size) {
+            *largest = shown;
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(size: u64, root: u8) -> Checkpoint {
+        Checkpoint {
+            origin: "frex/f/n/log/1".to_owned(),
+            size,
+            root: [root; 32],
+        }
+    }
+
+    fn sizes(heads: &Heads) -> Vec<u64> {
+        let taken = heads.take();
+        let shown = taken.iter().flat_map(|(_, shown)| shown);
+        shown.map(|shown| shown.head.size).collect()
+    }
+
+    // WIT-14: of a busy log so many heads are kept as are compared, the largest always among them.
+    #[test]
+    fn of_many_heads_some_and_the_largest_wait() {
+        let heads = Heads::default();
+        for size in 1..=100 {
+            heads.pass("n", &head(size, 0), &Bytes::new());
+            heads.pass("n", &head(size, 0), &Bytes::new());
+        }
+        heads.pass("n", &head(40, 1), &Bytes::new());
+        let waiting = sizes(&heads);
+        assert_eq!(waiting.len(), WAITING_MAX);
+        assert_eq!(waiting.iter().max(), Some(&100));
+        // What was compared does not come again.
+        heads.pass("n", &head(40, 1), &Bytes::new());
+        assert!(sizes(&heads).is_empty());
+        heads.pass("n", &head(101, 1), &Bytes::new());
+        assert_eq!(sizes(&heads), [101]);
+    }
+
+    // WIT-15: a doubt keeps its beginning until it is lifted, and is told once.
+    #[test]
+    fn a_doubt_is_told_once_and_lifted() {
+        let heads = Heads::default();
+        assert!(heads.doubt("n", Some(WireCode::BadProof), 5));
+        assert!(!heads.doubt("n", Some(WireCode::BadProof), 6));
+        assert!(heads.doubt("n", Some(WireCode::LogRolledBack), 7));
+        let doubts = heads.doubts();
+        assert_eq!((doubts.len(), doubts[0].since_ms), (1, 5));
+        assert!(heads.doubt("n", None, 8));
+        assert!(heads.doubts().is_empty());
+    }
+}
