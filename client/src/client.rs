@@ -14,6 +14,7 @@ use frex_proto::{error::WireCode, keys::SigningKey, receipt::ReceiptError};
 
 use crate::{
     environment::Environment,
+    heads::Heads,
     keys::{HomeError, MemberHome, MemberKeys, rotation::log_destroyed},
     membership::{Membership, store::HomeStore},
     tls::config::Limits,
@@ -22,6 +23,7 @@ use crate::{
 
 mod attach;
 mod bulk;
+mod compare;
 mod connect;
 mod control;
 mod draft;
@@ -56,6 +58,9 @@ pub use verify::{ProvenReceipt, Unproven, Verifier};
 /// How long a lost node is looked for before a call gives up, if nothing else is asked for.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long logs are compared at the end.
+const COMPARE_WAIT: Duration = Duration::from_secs(2);
+
 /// What a client is made of.
 pub struct ClientConfig {
     /// Who it speaks for.
@@ -78,6 +83,8 @@ pub struct ClientConfig {
     pub limits: Limits,
     /// How long a lost node is looked for before a call gives up.
     pub patience: Duration,
+    /// What the member has seen of logs.
+    pub heads: Heads,
 }
 
 impl ClientConfig {
@@ -116,6 +123,7 @@ impl ClientConfig {
             socket: None,
             limits: Limits::default(),
             patience: PATIENCE,
+            heads: Heads::of_home(home),
         })
     }
 }
@@ -133,6 +141,7 @@ struct Parts {
     link: connect::Link,
     verifier: Verifier,
     patience: Duration,
+    heads: Arc<Heads>,
 }
 
 impl Client {
@@ -154,9 +163,12 @@ impl Client {
     /// [`ConnectError`] if the roster does not list the member with these keys or no socket can
     /// be had.
     pub async fn new(config: ClientConfig) -> Result<Self, ConnectError> {
-        let link = connect::Link::new(&config).await?;
+        let mut config = config;
+        let heads = Arc::new(std::mem::take(&mut config.heads));
+        let link = connect::Link::new(&config, heads.clone()).await?;
         Ok(Self(Arc::new(Parts {
-            verifier: Verifier::new(config.roster.clone()),
+            verifier: Verifier::watching(config.roster.clone(), heads.clone()),
+            heads,
             member: config.member,
             roster: config.roster,
             identity: Arc::new(config.identity),
@@ -191,8 +203,13 @@ impl Client {
         &self.0.verifier
     }
 
-    /// Ends the session and waits until the node was told. Every later call fails.
+    /// Compares what logs have shown, for at most two seconds, ends the session and waits until the node
+    /// was told. Every later call fails.
     pub async fn close(&self) {
+        if self.0.link.is_connected().await {
+            // Whoever cannot be asked in time is compared by the next run.
+            let _ = tokio::time::timeout(COMPARE_WAIT, self.compare_logs()).await;
+        }
         self.0.link.close().await;
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`environment`] (time and randomness), [`tls`] (who may talk),
 //! [`transport`] (how bytes travel), [`attachment`] (how files travel), [`join`] (how newcomers
-//! meet a member), [`membership`] (how news of the roster come), [`passphrase`] and [`keys`] (what
+//! meet a member), [`membership`] (how news of the roster come), [`heads`] (what was seen of logs), [`passphrase`] and [`keys`] (what
 //! a member keeps on disk), [`client`] (submit and inbox), [`report`] (what is said inside),
 //! [`sent`] (what was sent before).
 
@@ -13,6 +13,7 @@ pub mod client;
 pub mod environment;
 #[cfg(test)]
 mod fixture;
+pub mod heads;
 pub mod join;
 pub mod keys;
 pub mod membership;

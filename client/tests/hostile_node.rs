@@ -3,7 +3,11 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -11,6 +15,7 @@ use bytes::Bytes;
 use frex_client::{
     client::{Client, ClientConfig, GivenUp, ItemError, News, QueryError},
     environment::Environment,
+    heads::{Heads, LogFault, fork_names},
     tls::{Identity, config::Limits},
     transport::{Endpoint, EndpointConfig, Greeter, RosterHandle, Socket, Stream},
 };
@@ -19,6 +24,7 @@ use frex_proto::{
     error::WireCode,
     id::MessageId,
     keys::{SealingSecretKey, SigningKey},
+    log::{Checkpoint, checkpoint, leaf_hash, node_hash},
     roster::{Peer, Roster, TrustAnchor, build},
     v1::{self, answer::Answer},
     wire::FrameType,
@@ -38,21 +44,36 @@ type Reply = fn(&mut Stream);
 
 /// A client whose home node follows `script` on every stream.
 async fn client_of(script: impl Fn(&mut Stream) + Send + Sync + 'static) -> Client {
+    client_shown(Bytes::new(), Heads::default(), script).await.0
+}
+
+/// A client that has seen `heads`, whose home node shows `head` of its log and follows `script` on
+/// every stream; and what the client says it has seen.
+async fn client_shown(
+    head: Bytes,
+    heads: Heads,
+    script: impl Fn(&mut Stream) + Send + Sync + 'static,
+) -> (Client, Bytes) {
     let node = Endpoint::bind(endpoint_config(address())).unwrap();
     let roster = RosterHandle::new(roster(node.local_addr().unwrap()));
     // The roster names the port, so the node is bound before the roster is known to it.
-    let greeter = Greeter::new(
-        Peer::Node(NODE.to_owned()),
-        roster.clone(),
-        Environment::default(),
-    );
+    let greeter = Greeter {
+        checkpoint: Arc::new(move || head.clone()),
+        ..Greeter::new(
+            Peer::Node(NODE.to_owned()),
+            roster.clone(),
+            Environment::default(),
+        )
+    };
     let (sender, mut sessions) = mpsc::channel(4);
     let serving = node.clone();
     tokio::spawn(async move { serving.serve(greeter.listening(), sender).await });
     let script: Script = Arc::new(script);
+    let (tell, mut told) = mpsc::channel(4);
     tokio::spawn(async move {
         while let Some(session) = sessions.recv().await {
             let script = Arc::clone(&script);
+            tell.send(session.peer().seen.clone()).await.unwrap();
             tokio::spawn(async move {
                 while let Ok(stream) = session.accept().await {
                     tokio::spawn(follow(stream, Arc::clone(&script)));
@@ -71,8 +92,10 @@ async fn client_of(script: impl Fn(&mut Stream) + Send + Sync + 'static) -> Clie
         socket: None,
         limits: Limits::default(),
         patience: SECOND,
+        heads,
     };
-    Client::connect(config).await.unwrap()
+    let client = Client::connect(config).await.unwrap();
+    (client, told.recv().await.unwrap())
 }
 
 async fn follow(mut stream: Stream, script: Script) {
@@ -344,6 +367,94 @@ async fn unproved_answers_to_questions_are_errors() {
     assert!(matches!(error, QueryError::Transport(_)), "{error}");
     let error = client.receipts(MessageId([1; 16])).await.unwrap_err();
     assert_eq!(WireCode::from(error), WireCode::Malformed);
+}
+
+/// A head of the node's log.
+fn head(size: u64, root: [u8; 32], signer: &SigningKey) -> Bytes {
+    let head = Checkpoint {
+        origin: "frex/f/node/log/1".to_owned(),
+        size,
+        root,
+    };
+    checkpoint::sign(&head, signer).unwrap()
+}
+
+fn proof(hashes: &[[u8; 32]]) -> Answer {
+    let hash = |hash: &[u8; 32]| Bytes::copy_from_slice(hash);
+    Answer::Checkpoint(v1::Checkpoint {
+        checkpoint: Bytes::new(),
+        consistency: hashes.iter().map(hash).collect(),
+    })
+}
+
+/// One run of a member's program: its node shows a head, and answers what it is asked about its log.
+/// Gives what the program has found, what it had seen before, and how often it asked.
+async fn run(folder: &Path, head: Bytes, answer: Answer) -> (Vec<LogFault>, Bytes, usize) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let (client, seen) = client_shown(head, Heads::in_folder(folder), move |stream| {
+        count.fetch_add(1, Ordering::Relaxed);
+        put(stream, 0, answer.clone());
+        done(stream);
+    })
+    .await;
+    let found = client.compare_logs().await;
+    client.close().await;
+    (found, seen, asked.load(Ordering::Relaxed))
+}
+
+// WIT-19, WIT-20, FIL-40: a program keeps the largest head of its node's log that was proved, says it in its
+// next Hello, and tells what a node shows besides: no proof, less than before, another history.
+#[tokio::test]
+async fn what_was_seen_of_a_log_is_held_against_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let leaves = [leaf_hash(b"one"), leaf_hash(b"two")];
+    let one = head(1, leaves[0], &key(4));
+    let two = head(2, node_hash(&leaves[0], &leaves[1]), &key(4));
+    let fault = |code| {
+        vec![LogFault {
+            node: NODE.to_owned(),
+            code,
+        }]
+    };
+    let (grown, nothing) = (proof(&[leaves[1]]), Bytes::new());
+    // By whom else it is signed says nothing of the log.
+    let strange = head(1, leaves[0], &key(8));
+    let found = run(folder, strange, refusal(WireCode::NotFound)).await;
+    assert_eq!(found, (vec![], nothing.clone(), 0));
+    let found = run(folder, one.clone(), grown.clone()).await;
+    assert_eq!(found, (vec![], nothing, 0), "the first one needs no proof");
+    let found = run(folder, one.clone(), grown.clone()).await;
+    assert_eq!(found, (vec![], one.clone(), 0));
+    let found = run(folder, two.clone(), proof(&[])).await;
+    assert_eq!(found, (fault(WireCode::BadProof), one.clone(), 1));
+    let found = run(folder, two.clone(), grown.clone()).await;
+    assert_eq!(
+        found,
+        (vec![], one.clone(), 1),
+        "what was not proved was not kept"
+    );
+    let found = run(folder, one.clone(), grown).await;
+    assert_eq!(
+        found,
+        (vec![], two.clone(), 1),
+        "an older head of the same log"
+    );
+    let found = run(folder, one, refusal(WireCode::NotFound)).await;
+    assert_eq!(found, (fault(WireCode::LogRolledBack), two.clone(), 1));
+    let other = head(2, [7; 32], &key(4));
+    let found = run(folder, other.clone(), proof(&[])).await;
+    assert_eq!(
+        found,
+        (fault(WireCode::Forked), two.clone(), 1),
+        "and the node is told"
+    );
+    let kept = fork_names("frex/f/node/log/1").map(|name| {
+        let path = folder.join("evidence").join(format!("{name}.checkpoint"));
+        Bytes::from(std::fs::read(path).unwrap())
+    });
+    assert_eq!(kept, [two, other]);
 }
 
 fn endpoint_config(address: SocketAddr) -> EndpointConfig {

@@ -14,6 +14,7 @@ use std::{
 use frex_client::{
     client::{Client, ClientConfig},
     environment::{Clock, Environment, Random},
+    heads::Heads,
     tls::{Identity, config::Limits},
     transport::{Endpoint, EndpointConfig, Greeter, RosterHandle, Socket},
 };
@@ -219,6 +220,7 @@ impl Scene {
             socket: Some(Socket::Abstract(socket.expect("the port is free"))),
             limits: Limits::default(),
             patience,
+            heads: Heads::default(),
         };
         let client = Client::new(config).await;
         client.expect("the roster lists the member")

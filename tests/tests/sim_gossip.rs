@@ -133,6 +133,48 @@ fn two_histories_are_found_and_everybody_is_told() {
     }
 }
 
+// WIT-9, WIT-19, WIT-20: a member has seen more of its node's log than an older copy of it has: the copy stops when
+// the member comes back, though nobody else can be reached.
+#[test]
+fn a_member_stops_an_old_copy_of_its_node() {
+    for seed in seeds() {
+        println!("replay with FREX_SEED={seed}");
+        world::run(seed, |world| async move {
+            let scene = scene(&world);
+            let hotline = scene.node(OTHERS[0]).await;
+            let node = scene.node(LIAR).await;
+            let client = scene.client(LIAR, "platform-client").await;
+            exchange(&client).await;
+            assert_eq!(client.compare_logs().await, []);
+            let disk = scene.machines[LIAR].disk().clone();
+            let old = disk.image();
+            for _ in 0..3 {
+                exchange(&client).await;
+            }
+            assert_eq!(client.compare_logs().await, []);
+            scene.power_off(LIAR, node).await;
+            disk.put_back(&old);
+            world.network().partition(ip(1), ip(2));
+            let again = scene.node(LIAR).await;
+            let stopped = async {
+                // Whatever it asks, it greets first, once it knows that the session is lost.
+                let asking = async {
+                    loop {
+                        let _ = client.checkpoint(None).await;
+                    }
+                };
+                tokio::select! {
+                    code = again.failed() => code,
+                    () = asking => unreachable!("it asks for ever"),
+                }
+            };
+            let stopped = tokio::time::timeout(5 * MINUTE, stopped).await;
+            assert_eq!(stopped, Ok(WireCode::LogRolledBack), "seed {seed}");
+            drop(hotline);
+        });
+    }
+}
+
 /// Stands where the platform's node should, with its keys, and shows whatever log it likes.
 struct Impostor<'a> {
     scene: &'a Scene,

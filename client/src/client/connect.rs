@@ -2,9 +2,11 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use frex_proto::{
     delivery::Backoff,
     error::{Retry, WireCode},
+    log::Checkpoint,
     roster::Peer,
     session::RosterNews,
     v1::Lane,
@@ -14,6 +16,7 @@ use tokio::{sync::Mutex, task::JoinHandle, time::Instant};
 use super::{ClientConfig, ConnectError};
 use crate::{
     environment::Environment,
+    heads::Heads,
     membership::Membership,
     tls::Identity,
     transport::{Endpoint, EndpointConfig, Greeter, Session, Socket, TransportError},
@@ -30,6 +33,7 @@ pub(super) struct Link {
     environment: Environment,
     membership: Option<Membership>,
     session: Arc<Mutex<Option<Held>>>,
+    heads: Arc<Heads>,
 }
 
 /// A session, and the task that learns of news of the roster over it.
@@ -48,7 +52,10 @@ impl Drop for Following {
 }
 
 impl Link {
-    pub(super) async fn new(config: &ClientConfig) -> Result<Self, ConnectError> {
+    pub(super) async fn new(
+        config: &ClientConfig,
+        heads: Arc<Heads>,
+    ) -> Result<Self, ConnectError> {
         let us = Peer::Client(config.member.clone());
         let identity = Identity::new(&config.tls).map_err(TransportError::from)?;
         let roster = config.roster.current();
@@ -56,7 +63,14 @@ impl Link {
         if roster.owner_of_tls_key(identity.public_key(), now_ms) != Some(&us) {
             return Err(ConnectError::NotListed);
         }
-        let greeter = Greeter::new(us, config.roster.clone(), config.environment.clone());
+        let (seen, listed) = (heads.clone(), config.roster.clone());
+        let greeter = Greeter {
+            seen: Arc::new(move |node| {
+                let log = listed.current().log_verifier(node);
+                log.map_or_else(Bytes::new, |log| seen.newest(&log.origin))
+            }),
+            ..Greeter::new(us, config.roster.clone(), config.environment.clone())
+        };
         let socket = match &config.socket {
             Some(socket) => socket.clone(),
             None => {
@@ -81,7 +95,14 @@ impl Link {
             environment: config.environment.clone(),
             membership: config.membership.clone(),
             session: Arc::default(),
+            heads,
         })
+    }
+
+    /// Whether there is a session at this moment.
+    pub(super) async fn is_connected(&self) -> bool {
+        let held = self.session.lock().await;
+        held.as_ref().is_some_and(|held| !held.session.is_closed())
     }
 
     pub(super) fn membership(&self) -> Option<&Membership> {
@@ -161,7 +182,13 @@ impl Link {
         let mut last = ConnectError::NoAddress;
         for address in resolve(&addresses).await {
             match self.endpoint.dial(address, &greeting).await {
-                Ok(session) => return Ok(session),
+                Ok(session) => {
+                    let shown = &session.peer().checkpoint;
+                    if let Ok(head) = Checkpoint::of_note(shown) {
+                        self.heads.pass(&node, &head, shown);
+                    }
+                    return Ok(session);
+                }
                 Err(error) => {
                     tracing::debug!(%node, %error, "cannot connect");
                     last = error.into();

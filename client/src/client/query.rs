@@ -218,7 +218,7 @@ impl Client {
     }
 
     /// A time that has passed also by the clock of the node that answers. Spec: LOG-23.
-    fn just_now_ms(&self) -> u64 {
+    pub(super) fn just_now_ms(&self) -> u64 {
         let now_ms = self.0.environment.clock.now_ms();
         now_ms.saturating_sub(limits::CLOCK_SKEW_MS_MAX)
     }
@@ -308,7 +308,7 @@ pub(super) fn refused(refusal: &v1::Refusal) -> QueryError {
     QueryError::Refused(WireCode::from_number(refusal.code))
 }
 
-fn hashes(wire: &[Bytes]) -> Result<Vec<Hash>, QueryError> {
+pub(super) fn hashes(wire: &[Bytes]) -> Result<Vec<Hash>, QueryError> {
     let hash = |bytes: &Bytes| Hash::try_from(&bytes[..]);
     wire.iter()
         .map(hash)

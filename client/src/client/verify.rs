@@ -1,6 +1,6 @@
 //! What a receipt is worth: nothing, until it has proved what it says. Spec: MBR-4.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use frex_proto::{
     id::EnvelopeId,
@@ -12,7 +12,7 @@ use frex_proto::{
 use prost::Message;
 
 use super::UnprovenError;
-use crate::transport::RosterHandle;
+use crate::{heads::Heads, transport::RosterHandle};
 
 /// A receipt and what it proves.
 #[derive(Debug, Clone)]
@@ -55,6 +55,7 @@ pub struct Unproven {
 #[derive(Debug)]
 pub struct Verifier {
     roster: RosterHandle,
+    heads: Arc<Heads>,
     cache: Mutex<CheckpointCache>,
 }
 
@@ -62,8 +63,15 @@ impl Verifier {
     /// Verifies against this roster.
     #[must_use]
     pub fn new(roster: RosterHandle) -> Self {
+        Self::watching(roster, Arc::default())
+    }
+
+    /// As [`new`](Self::new), and notes which heads of logs the receipts show.
+    #[must_use]
+    pub fn watching(roster: RosterHandle, heads: Arc<Heads>) -> Self {
         Self {
             roster,
+            heads,
             cache: Mutex::default(),
         }
     }
@@ -113,6 +121,8 @@ impl Verifier {
             let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
             receipt::verify_cached(wire, &log, envelope, &mut cache)?
         };
+        self.heads
+            .pass(node, &verified.checkpoint, &wire.checkpoint);
         let statement = &verified.statement;
         let serves = |member: &String| roster.is_served_by(member, node);
         let may = match statement.event {

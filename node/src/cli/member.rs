@@ -8,6 +8,7 @@ use std::{
 use frex_client::{
     client::{Client, ClientConfig, ProvenReceipt},
     environment::Clock,
+    heads::{Heads, LogFault},
     keys::{MEMBER_FILE, MemberHome, MemberKeys, rotation::KeyRecord},
 };
 use frex_proto::{
@@ -96,10 +97,38 @@ pub async fn client(home: &MemberHome, patience: Duration) -> Result<Client, Fai
     let mut config =
         ClientConfig::of_keys(home, keys).or_fail("the member's roster cannot be used")?;
     config.patience = patience;
+    let dir = home.dir().to_owned();
+    config.heads = Heads::of_home(home).telling(move |fault| tell_fault(fault, &dir));
     let node = &home.settings().home_node;
     Client::new(config)
         .await
         .or_fail(format_args!("cannot connect to {node}"))
+}
+
+/// Says what a log has done, and what to do about it. Spec: WIT-20.
+fn tell_fault(fault: &LogFault, dir: &Path) {
+    let node = output::clean(&fault.node);
+    let (what, mend) = match fault.code {
+        WireCode::Forked => (
+            "has signed two histories",
+            format!(
+                "Both are kept; show them to the governance: frex log evidence {}",
+                dir.display()
+            ),
+        ),
+        WireCode::LogRolledBack => (
+            "is shorter than it was when this member last saw it",
+            "Ask who runs it whether an older copy was brought back; keep your receipts".to_owned(),
+        ),
+        _ => (
+            "does not prove that it extends what it has shown",
+            "Ask who runs it why, and tell the governance; keep your receipts".to_owned(),
+        ),
+    };
+    output::message(format_args!(
+        "WARNING {}: the log of {node} {what}\n  {mend}",
+        fault.code
+    ));
 }
 
 /// A kind in lower case.

@@ -3,24 +3,17 @@
 
 use std::{io, path::PathBuf};
 
-use frex_client::membership::store::EVIDENCE_DIR;
-use frex_proto::{error::WireCode, label, log::Fork};
+use frex_client::{
+    heads::{CHECKPOINT, fork_names},
+    membership::store::EVIDENCE_DIR,
+};
+use frex_proto::{error::WireCode, log::Fork};
 
 use crate::{
     disk,
     ledger::{Entry, Outcome, records::SeenLog},
     shared::Shared,
 };
-
-/// What the names of these files end with.
-pub const CHECKPOINT: &str = "checkpoint";
-
-/// Names of the two checkpoints, without what they end with. One pair proves all that another would.
-#[must_use]
-pub fn names(origin: &str) -> [String; 2] {
-    let hash = label::sha256(&[origin.as_bytes()]);
-    ["1", "2"].map(|number| format!("fork-{}-{number}", hex::encode(&hash[..8])))
-}
 
 /// States in the own log that another has signed two histories, keeps that where people find it, and
 /// has everybody told.
@@ -53,7 +46,7 @@ pub async fn record(shared: &Shared, fork: Fork) -> Result<(), WireCode> {
 pub fn keep(shared: &Shared, seen: &SeenLog) -> io::Result<()> {
     let folder = shared.data.join(EVIDENCE_DIR);
     let disk = shared.disk.as_ref();
-    let paths = names(&seen.origin).map(|name| folder.join(format!("{name}.{CHECKPOINT}")));
+    let paths = fork_names(&seen.origin).map(|name| folder.join(format!("{name}.{CHECKPOINT}")));
     let is_kept = |path: &PathBuf| disk.open(path, false).and_then(|file| file.len()).is_ok();
     if paths.iter().all(is_kept) {
         return Ok(());

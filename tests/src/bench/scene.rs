@@ -158,6 +158,7 @@ pub async fn client(
         socket: None,
         limits: Limits::default(),
         patience,
+        heads: frex_client::heads::Heads::default(),
     };
     Ok(Client::connect(config).await?)
 }

@@ -157,6 +157,7 @@ impl World {
             socket: None,
             limits: Limits::default(),
             patience: Duration::from_secs(3),
+            heads: frex_client::heads::Heads::default(),
         });
         (client.await.unwrap(), kept)
     }

@@ -2,11 +2,10 @@
 
 use std::{fs, path::PathBuf};
 
-use frex_client::{keys::ROOT_FILE, membership::store::EVIDENCE_DIR};
+use frex_client::{heads::CHECKPOINT, keys::ROOT_FILE, membership::store::EVIDENCE_DIR};
 use frex_proto::error::WireCode;
 
 use super::{Folder, Row};
-use crate::witness::evidence::CHECKPOINT;
 
 /// Evidence stays until people have looked at it and put it elsewhere. Spec: ROS-21, DIS-2.
 pub fn examine(folder: &Folder) -> Row {

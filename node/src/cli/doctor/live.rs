@@ -65,17 +65,19 @@ pub fn examine(
             outbox(&said, home),
             keys_used(&said, folder, &run),
             witnessed(&said, now_ms, home),
+            believed(&said, home),
         ]),
     }
     rows
 }
 
-const CHECKS: [&str; 5] = [
+const CHECKS: [&str; 6] = [
     "node answers",
     "node roster in use",
     "node outbox",
     "node keys in use",
     "node log witnessed",
+    "logs of other nodes",
 ];
 
 fn answers(said: &Value, config: &NodeConfig, now_ms: u64, run: &str) -> Row {
@@ -158,6 +160,37 @@ fn witnessed(said: &Value, now_ms: u64, home: &Path) -> Row {
             ),
         ),
     }
+}
+
+/// Logs that have signed two histories, or do not prove that they extend what they have shown.
+fn believed(said: &Value, home: &Path) -> Row {
+    let none = Vec::new();
+    let names = |field: &str, name: fn(&Value) -> Option<&str>| {
+        let rows = said[field].as_array().unwrap_or(&none).iter();
+        let names: Vec<String> = rows.filter_map(name).map(output::clean).collect();
+        names.join(", ")
+    };
+    let forked = names("forked_logs", Value::as_str);
+    if !forked.is_empty() {
+        let found = format!("two histories were signed by {forked}");
+        let mend = format!(
+            "Show both to the governance, which decides: frex log evidence {}",
+            home.display()
+        );
+        return Row::fail(CHECKS[5], WireCode::Forked, found, mend);
+    }
+    let doubted = names("doubted_logs", |row| row["node"].as_str());
+    if doubted.is_empty() {
+        return Row::ok(
+            CHECKS[5],
+            "each extends what it has shown, as far as was seen",
+        );
+    }
+    Row::warn(
+        CHECKS[5],
+        format!("no proof that it extends what it has shown came from {doubted}"),
+        "Ask its operator whether an older copy was brought back, and tell the governance",
+    )
 }
 
 /// Keys are taken up at the start: one that was put in use since waits for the next.

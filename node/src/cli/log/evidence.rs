@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use frex_client::{environment::Clock, membership::store::EVIDENCE_DIR};
+use frex_client::{
+    environment::Clock,
+    heads::{CHECKPOINT, fork_names},
+    membership::store::EVIDENCE_DIR,
+};
 use frex_proto::{
     limits,
     log::{ANY_TIME_MS, Checkpoint, Origin, checkpoint},
@@ -13,17 +17,14 @@ use serde_json::{Value, json};
 use crate::{
     cli::{
         failure::{Done, Failure, OrFail},
-        files, output,
+        files, member, output,
     },
     home::{CONFIG_FILE, NodeHome},
-    witness::evidence::{CHECKPOINT, names},
 };
 
 /// Lists what is kept, each with what it proves.
 pub fn evidence(dir: &Path, json: bool) -> Done {
-    let home = files::home(dir, "node", CONFIG_FILE)?;
-    let now_ms = Clock::System.now_ms();
-    let roster = NodeHome::held_roster(&home, now_ms).or_fail("cannot read the roster")?;
+    let (home, roster) = home(dir)?;
     let folder = home.join(EVIDENCE_DIR);
     let mut rows = Vec::new();
     for path in files::with_extension(&folder, CHECKPOINT)? {
@@ -31,7 +32,7 @@ pub fn evidence(dir: &Path, json: bool) -> Done {
         else {
             continue;
         };
-        let pair = names(&head.origin).map(|name| folder.join(format!("{name}.{CHECKPOINT}")));
+        let pair = fork_names(&head.origin).map(|name| folder.join(format!("{name}.{CHECKPOINT}")));
         // Each pair is met twice: by its first file it is taken.
         if path == pair[0] && pair[1].is_file() {
             rows.push(row(&head.origin, &pair, &roster)?);
@@ -43,6 +44,17 @@ pub fn evidence(dir: &Path, json: bool) -> Done {
         print(&rows, &folder);
     }
     Ok(0)
+}
+
+/// The folder of a node or, where there is none, of a member, and the roster that it holds.
+fn home(dir: &Path) -> Result<(PathBuf, Roster), Failure> {
+    if let Ok(home) = files::home(dir, "node", CONFIG_FILE) {
+        let roster = NodeHome::held_roster(&home, Clock::System.now_ms());
+        return Ok((home, roster.or_fail("cannot read the roster")?));
+    }
+    let home = member::open(dir)?;
+    let roster = member::roster(&home)?;
+    Ok((home.dir().to_owned(), roster))
 }
 
 /// What the two checkpoints of one log prove.
