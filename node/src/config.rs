@@ -8,6 +8,8 @@ use std::{fmt, net::SocketAddr};
 use frex_proto::{error::WireCode, id, limits};
 use serde::Deserialize;
 
+use crate::witness::outside::{OUTSIDE_MAX, OutsideConfig};
+
 const MIB: u64 = 1024 * 1024;
 /// A segment must hold the largest block with room to spare.
 const SEGMENT_BYTES_MIN: u64 = 4 * MIB;
@@ -56,10 +58,20 @@ pub struct NodeConfig {
     /// quarter of that, nothing in bulk. 0: for ever.
     #[serde(default = "default_unwitnessed_max_s")]
     pub unwitnessed_max_s: u64,
+    /// Loopback TCP address at which this node witnesses whatever log of the roster is brought to it by
+    /// HTTP, if wanted.
+    #[serde(default)]
+    pub witness_listen: Option<SocketAddr>,
+    /// Witnesses outside of the federation that the log is brought to.
+    #[serde(default)]
+    pub outside_witnesses: Vec<OutsideConfig>,
     /// A program and its arguments, run when something needs a person (DEL-45); empty: none.
     #[serde(default)]
     pub alert_command: Vec<String>,
 }
+
+/// A setting, whether it is in order, and what it must be.
+type Rule = (&'static str, bool, &'static str);
 
 /// Why settings cannot be used. The operator must act.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -101,6 +113,8 @@ impl NodeConfig {
             requests_in_flight_max: default_requests_in_flight_max(),
             keys_from_credentials: false,
             unwitnessed_max_s: default_unwitnessed_max_s(),
+            witness_listen: None,
+            outside_witnesses: Vec::new(),
             alert_command: Vec::new(),
         }
     }
@@ -122,17 +136,6 @@ impl NodeConfig {
     /// [`ConfigError::Value`].
     pub fn check(&self) -> Result<(), ConfigError> {
         let rules = [
-            (
-                "node",
-                id::check_name(&self.node).is_ok(),
-                "must be 1 to 64 of a-z, 0-9, . and -",
-            ),
-            (
-                "metrics",
-                self.metrics
-                    .is_none_or(|address| address.ip().is_loopback()),
-                "must be a loopback address: it is not protected",
-            ),
             (
                 "segment_bytes",
                 (SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&self.segment_bytes),
@@ -171,10 +174,46 @@ impl NodeConfig {
                 "must begin with a program",
             ),
         ];
+        let rules = self.names().into_iter().chain(rules);
         match rules.into_iter().find(|(_, holds, _)| !holds) {
             Some((key, _, why)) => Err(ConfigError::Value { key, why }),
             None => Ok(()),
         }
+    }
+
+    /// What must hold of names and addresses.
+    fn names(&self) -> [Rule; 5] {
+        let outside = self.outside_witnesses.iter();
+        let unread = outside.filter_map(|outside| outside.read().err()).next();
+        [
+            (
+                "witness_listen",
+                self.witness_listen
+                    .is_none_or(|address| address.ip().is_loopback()),
+                "must be a loopback address: a proxy of yours carries it further",
+            ),
+            (
+                "outside_witnesses",
+                self.outside_witnesses.len() <= OUTSIDE_MAX,
+                "must be at most 8",
+            ),
+            (
+                "outside_witnesses",
+                unread.is_none(),
+                unread.unwrap_or_default(),
+            ),
+            (
+                "node",
+                id::check_name(&self.node).is_ok(),
+                "must be 1 to 64 of a-z, 0-9, . and -",
+            ),
+            (
+                "metrics",
+                self.metrics
+                    .is_none_or(|address| address.ip().is_loopback()),
+                "must be a loopback address: it is not protected",
+            ),
+        ]
     }
 }
 
@@ -242,11 +281,21 @@ listen = "{listen}"
 # frex-node-log.key), not from the folder.
 # keys_from_credentials = {keys_from_credentials}
 
+# Loopback address at which this node cosigns, by the HTTP of C2SP tlog-witness, whatever log of the
+# roster is brought to it. Without it there is none.
+# witness_listen = "127.0.0.1:7481"
+
 # Program and arguments that are run when something needs a person, with FREX_ALERT, FREX_NODE,
 # FREX_LANE and FREX_COUNT in its environment. FREX_ALERT is half-life (something undelivered has
 # come to half of its life), unwitnessed (lanes that are refused for lack of witnesses), log-doubted
 # or log-forked (a log that does not extend what it has shown, or has signed two histories).
 {comment}alert_command = {alert_command}
+
+# Witnesses outside of the federation, each as a local proxy offers it. What they cosign is published
+# as `cosigned` beside `checkpoint`; final is what the roster's witnesses cosign.
+# [[outside_witnesses]]
+# url = "http://127.0.0.1:8480/"
+# vkey = "witness.example/w1+0123abcd+BA…"
 "#
         )
     }

@@ -18,6 +18,7 @@ pub mod delivery;
 pub mod disk;
 pub mod frames;
 pub mod home;
+pub mod http;
 pub mod index;
 pub mod intake;
 pub mod join;

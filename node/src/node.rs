@@ -10,11 +10,16 @@ use frex_client::{
 };
 use frex_proto::{error::WireCode, keys::SigningKey, roster::TrustAnchor};
 use serde::Serialize;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
-    config::NodeConfig, disk::Disk, ledger::LedgerError, metrics::Metrics, shared::Shared,
-    suspension::SuspensionHandle, witness::heads::DoubtedLog,
+    config::NodeConfig,
+    disk::Disk,
+    ledger::LedgerError,
+    metrics::Metrics,
+    shared::Shared,
+    suspension::SuspensionHandle,
+    witness::{heads::DoubtedLog, outside},
 };
 
 mod own_keys;
@@ -241,6 +246,12 @@ impl Node {
     #[must_use]
     pub fn checkpoint(&self) -> Bytes {
         self.shared.ledger.checkpoint.borrow().clone()
+    }
+
+    /// Witnesses by HTTP on a loopback listener until the node stops. Spec: WIT-21.
+    pub fn witness_at(&mut self, listener: TcpListener) {
+        self.tasks
+            .spawn(outside::serve::run(self.shared.clone(), listener));
     }
 
     /// The roster in force, for who brings a newer one.

@@ -33,6 +33,7 @@ pub mod evidence;
 pub mod gossip;
 pub mod heads;
 pub mod judge;
+pub mod outside;
 pub mod seen;
 
 /// How long another node may take to answer a question about logs.

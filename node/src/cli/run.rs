@@ -82,6 +82,7 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
     let (dir, file) = (home.dir.clone(), home.dir.join(ROSTER_FILE));
     let log_key_in_force = log_key_in_force(&home);
     let metrics_address = home.config.metrics;
+    let witness_address = home.config.witness_listen;
     let alert_command = home.config.alert_command.clone();
     if let Some(why) = alert::defect(&alert_command) {
         tracing::warn!("the alert command cannot be run: {why}");
@@ -107,7 +108,7 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
     let bar = output::progress("replaying the journal");
     let started = Node::start(parts, &mut |done, total| output::advance(&bar, done, total)).await;
     bar.finish_and_clear();
-    let node = started.map_err(|error| not_started(&error, &args.dir))?;
+    let mut node = started.map_err(|error| not_started(&error, &args.dir))?;
     node.suspensions().replace(suspensions);
     if log_key_in_force {
         retire_log_keys(&dir);
@@ -117,6 +118,9 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
         None => None,
         Some(address) => Some(serve_metrics(address, metrics, status).await?),
     };
+    if let Some(address) = witness_address {
+        node.witness_at(listen(address, "witness_listen").await?);
+    }
     ready(&node, operator.as_deref(), address, json)?;
     let ended = tokio::select! {
         never = take_installed(&node, &file) => match never {},
@@ -214,16 +218,10 @@ async fn serve_metrics(
     metrics: Arc<Metrics>,
     status: impl Fn() -> Option<NodeStatus> + Send + Sync + 'static,
 ) -> Result<std::net::SocketAddr, Failure> {
-    let refused = |error: io::Error| {
-        Failure::new(
-            WireCode::BadConfig,
-            format!("cannot listen on {address} for metrics"),
-        )
-        .because(&error)
-        .advise("choose another `metrics` address in frex.toml")
-    };
-    let listener = TcpListener::bind(address).await.map_err(refused)?;
-    let bound = listener.local_addr().map_err(refused)?;
+    let listener = listen(address, "metrics").await?;
+    let bound = listener
+        .local_addr()
+        .or_code(WireCode::BadConfig, "the socket has no address")?;
     let text = move || {
         let mut status = serde_json::to_value(status()).unwrap_or_default();
         if let Some(fields) = status.as_object_mut() {
@@ -233,6 +231,16 @@ async fn serve_metrics(
     };
     tokio::spawn(serve::serve(listener, metrics, Arc::new(text)));
     Ok(bound)
+}
+
+/// A loopback listener for one of the settings.
+async fn listen(address: std::net::SocketAddr, setting: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let what = format!("cannot listen on {address} for {setting}");
+        Failure::new(WireCode::BadConfig, what)
+            .because(&error)
+            .advise(format!("choose another `{setting}` address in frex.toml"))
+    })
 }
 
 fn ready(

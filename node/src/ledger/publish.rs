@@ -28,6 +28,8 @@ use crate::{
     journal::Position,
 };
 
+mod cosigned;
+
 /// Hashes and entries of one full tile, as a count.
 const WIDTH: u64 = TILE_WIDTH as u64;
 /// Largest published file; a bundle of 256 entries of 48 bytes is far below.

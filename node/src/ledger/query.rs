@@ -125,6 +125,19 @@ impl Ledger {
         seen.map_err(|_| LedgerError::Record)
     }
 
+    /// Publishes a head of the own log with what cosignatures it has.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    ///
+    /// # Panics
+    /// Never: no holder of the publisher panics.
+    pub fn publish_cosigned(&self, note: &Bytes) -> Result<(), LedgerError> {
+        let publisher = self.publisher.lock();
+        let publisher = publisher.expect("no holder of the publisher panics");
+        publisher.publish_cosigned(note)
+    }
+
     /// Logs that have signed two histories.
     ///
     /// # Errors

@@ -1,54 +1,25 @@
 //! Metrics, status and health over HTTP on the loopback interface.
 
-use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::{
-    Method, Request, Response, StatusCode, body::Incoming, header, server::conn::http1,
-    service::service_fn,
-};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpListener, sync::Semaphore};
+use hyper::{Method, Request, Response, StatusCode, body::Incoming};
+use tokio::net::TcpListener;
 
 use super::Metrics;
-
-/// Connections at once; more wait in the kernel.
-const CONNECTIONS_MAX: usize = 16;
-const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
+use crate::http::{self, response};
 
 /// Gives the status as JSON.
 pub type StatusText = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// Answers `/metrics`, `/status` and `/healthz` until the task is dropped.
 pub async fn serve(listener: TcpListener, metrics: Arc<Metrics>, status: StatusText) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-            return;
-        };
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors: the node itself is more important than its metrics.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        let (metrics, status) = (Arc::clone(&metrics), Arc::clone(&status));
-        tokio::spawn(async move {
-            let answer = service_fn(|request| {
-                let response = respond(&request, &metrics, &status);
-                async { Ok::<_, Infallible>(response) }
-            });
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADER_TIMEOUT)
-                .max_buf_size(16 * 1024)
-                .serve_connection(TokioIo::new(stream), answer);
-            // A client that went away or stayed too long is no event.
-            let _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await;
-            drop(slot);
-        });
-    }
+    http::serve(listener, move |request| {
+        let response = respond(&request, &metrics, &status);
+        async { response }
+    })
+    .await;
 }
 
 fn respond(
@@ -56,17 +27,6 @@ fn respond(
     metrics: &Metrics,
     status: &StatusText,
 ) -> Response<Full<Bytes>> {
-    let host = request
-        .headers()
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    if !host.is_none_or(is_loopback_host) {
-        return response(
-            StatusCode::MISDIRECTED_REQUEST,
-            "text/plain",
-            "ask by a loopback name\n",
-        );
-    }
     if request.method() != Method::GET {
         return response(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "only GET\n");
     }
@@ -84,31 +44,6 @@ fn respond(
             "try /metrics, /status or /healthz\n",
         ),
     }
-}
-
-/// Whether a `Host` header names this machine: a web page that points its own name here does not.
-fn is_loopback_host(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let name = name.trim_start_matches('[').trim_end_matches(']');
-    name == "localhost"
-        || name
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
-}
-
-fn response(
-    code: StatusCode,
-    content_type: &'static str,
-    body: impl Into<Bytes>,
-) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
-    *response.status_mut() = code;
-    let value = header::HeaderValue::from_static(content_type);
-    response.headers_mut().insert(header::CONTENT_TYPE, value);
-    response
 }
 
 #[cfg(test)]
@@ -161,6 +96,5 @@ mod tests {
     async fn a_request_by_another_name_is_refused() {
         let request = "GET /status HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n";
         assert!(ask(request).await.contains("421"));
-        assert!(is_loopback_host("127.0.0.1:80") && is_loopback_host("[::1]:80"));
     }
 }

@@ -42,7 +42,7 @@ use crate::{
     listen,
     shared::Shared,
     suspension::SuspensionHandle,
-    witness::{Links, Progress, Witness, ask, compare, gossip, seen},
+    witness::{Links, Progress, Witness, ask, compare, gossip, outside, seen},
     workers::Workers,
 };
 
@@ -144,6 +144,7 @@ fn run(
     tasks.spawn(compare::watch_own(shared.clone(), fail.clone()));
     tasks.spawn(compare::run(shared.clone()));
     tasks.spawn(gossip::run(shared.clone()));
+    tasks.spawn(outside::push::run(shared.clone()));
     tasks.spawn(own_keys::watch(shared.clone(), log_key_end, fail));
 }
 

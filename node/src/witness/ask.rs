@@ -26,11 +26,16 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// Answers of one witness in one round: it says what it holds, and is led from there.
 const TRIES: usize = 3;
 
-/// What is brought.
-struct Head {
-    note: Bytes,
-    checkpoint: Checkpoint,
+/// A head of the own log.
+pub(super) struct Head {
+    pub(super) note: Bytes,
+    pub(super) checkpoint: Checkpoint,
     log: LogVerifier,
+}
+
+/// What is brought, and whose cosignatures make it final.
+struct Brought {
+    head: Head,
     policy: WitnessPolicy,
 }
 
@@ -88,17 +93,23 @@ async fn round(
     roster: &Roster,
     sizes: &mut BTreeMap<String, u64>,
 ) -> Result<bool, WireCode> {
-    let Some(head) = head(shared, roster).await? else {
+    let policy = roster.witness_policy(&shared.id);
+    let head = match &policy {
+        Some(_) => head(shared, roster).await?,
+        None => None,
+    };
+    let (Some(head), Some(policy)) = (head, policy) else {
         shared.witnessed.note(true, shared.now_ms());
         return Ok(true);
     };
-    let head = Arc::new(head);
+    let brought = Arc::new(Brought { head, policy });
+    let head = &brought.head;
     let mut asking = JoinSet::new();
     for node in roster.witnesses_of(&shared.id) {
-        let (shared, node, head) = (Arc::clone(shared), node.id.clone(), Arc::clone(&head));
+        let (shared, node, brought) = (Arc::clone(shared), node.id.clone(), Arc::clone(&brought));
         let size = sizes.get(&node).copied().unwrap_or(0);
         asking.spawn(async move {
-            let said = bring(&shared, &node, &head, size).await;
+            let said = bring(&shared, &node, &brought, size).await;
             (node, said)
         });
     }
@@ -111,7 +122,7 @@ async fn round(
                 sizes.insert(node, head.checkpoint.size);
                 note = witness::with_line(&note, &line).map_err(|_| WireCode::BadSignature)?;
                 // As soon as it is enough: whoever else does not answer holds up nobody.
-                is_final |= keep(shared, &head, &note).await?;
+                is_final |= keep(shared, &brought, &note).await?;
             }
             Ok(Said::More(size)) => {
                 tracing::error!(%node, size, here = head.checkpoint.size, "a witness has seen what is not in this log: the node stops");
@@ -136,12 +147,9 @@ async fn round(
     Ok(complete)
 }
 
-/// The newest published head, unless it is final already or there are no witnesses.
-async fn head(shared: &Arc<Shared>, roster: &Roster) -> Result<Option<Head>, WireCode> {
-    let (Some(policy), Some(log)) = (
-        roster.witness_policy(&shared.id),
-        roster.log_verifier(&shared.id),
-    ) else {
+/// The newest published head; none while nothing is published.
+pub(super) async fn head(shared: &Arc<Shared>, roster: &Roster) -> Result<Option<Head>, WireCode> {
+    let Some(log) = roster.log_verifier(&shared.id) else {
         return Ok(None);
     };
     // Files are written: nothing for the thread of the network.
@@ -165,13 +173,17 @@ async fn head(shared: &Arc<Shared>, roster: &Roster) -> Result<Option<Head>, Wir
         note,
         checkpoint,
         log,
-        policy,
     }))
 }
 
 /// Leads one witness from what it holds to the head.
-async fn bring(shared: &Shared, node: &str, head: &Head, known: u64) -> Result<Said, AskError> {
-    let mut known = known;
+async fn bring(
+    shared: &Shared,
+    node: &str,
+    brought: &Brought,
+    known: u64,
+) -> Result<Said, AskError> {
+    let (head, mut known) = (&brought.head, known);
     for _ in 0..TRIES {
         let Some(body) = body(shared, head, known) else {
             return Ok(Said::Later);
@@ -179,7 +191,7 @@ async fn bring(shared: &Shared, node: &str, head: &Head, known: u64) -> Result<S
         let request = Request::AddCheckpoint(v1::AddCheckpoint { body });
         match shared.links.ask(shared, node, request).await? {
             Answer::Cosigned(cosigned) => {
-                let good = counts(head, &cosigned.line);
+                let good = counts(brought, &cosigned.line);
                 return match good {
                     true => Ok(Said::Line(cosigned.line)),
                     false => Err(AskError::Refused(WireCode::BadSignature)),
@@ -202,7 +214,7 @@ async fn bring(shared: &Shared, node: &str, head: &Head, known: u64) -> Result<S
 }
 
 /// The request from `known` to the head; none where the published files do not reach so far.
-fn body(shared: &Shared, head: &Head, known: u64) -> Option<Bytes> {
+pub(super) fn body(shared: &Shared, head: &Head, known: u64) -> Option<Bytes> {
     let size = head.checkpoint.size;
     let proof = match known {
         0 => Vec::new(),
@@ -222,24 +234,33 @@ fn body(shared: &Shared, head: &Head, known: u64) -> Option<Bytes> {
 }
 
 /// Whether this line on the head is a cosignature that counts.
-fn counts(head: &Head, line: &[u8]) -> bool {
-    let note = witness::with_line(&head.note, line);
-    let cosignatures = note.map(|note| head.policy.cosignatures(&note));
+fn counts(brought: &Brought, line: &[u8]) -> bool {
+    let note = witness::with_line(&brought.head.note, line);
+    let cosignatures = note.map(|note| brought.policy.cosignatures(&note));
     matches!(cosignatures, Ok(Ok(found)) if found.len() == 1)
 }
 
 /// Keeps the head if it is final; says whether it is.
-async fn keep(shared: &Shared, head: &Head, note: &Bytes) -> Result<bool, WireCode> {
-    let cosignatures = head.policy.cosignatures(note);
+async fn keep(shared: &Shared, brought: &Brought, note: &Bytes) -> Result<bool, WireCode> {
+    let cosignatures = brought.policy.cosignatures(note);
     let cosignatures = cosignatures.map_err(|_| WireCode::BadSignature)?;
     let kept = shared.ledger.cosigned();
     let kept = kept.map_err(|error| WireCode::from(&error))?;
-    let is_final = head.policy.is_met(&cosignatures);
+    let is_final = brought.policy.is_met(&cosignatures);
     if !is_final || kept == *note {
         return Ok(is_final);
     }
-    match shared.ledger.record(Entry::Cosigned(note.clone())).await {
-        Outcome::Failed(code) => Err(code),
-        _ => Ok(true),
+    if let Outcome::Failed(code) = shared.ledger.record(Entry::Cosigned(note.clone())).await {
+        return Err(code);
     }
+    publish_cosigned(shared, note.clone()).await?;
+    Ok(true)
+}
+
+/// Publishes what witnesses have cosigned. Files are written: nothing for the thread of the network.
+pub(super) async fn publish_cosigned(shared: &Shared, note: Bytes) -> Result<(), WireCode> {
+    let ledger = shared.ledger.clone();
+    let published = shared.workers.run(move || ledger.publish_cosigned(&note));
+    let published = published.await.ok_or(WireCode::ShuttingDown)?;
+    published.map_err(|error| WireCode::from(&error))
 }

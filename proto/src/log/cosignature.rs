@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::{
-    Checkpoint, CheckpointError, Cosignature, NoteError, NoteKeyKind, NoteSignature, SignedNote,
-    WitnessVerifier, note,
+    Checkpoint, CheckpointError, Cosignature, NoteError, NoteKey, NoteKeyKind, NoteSignature,
+    SignedNote, WitnessVerifier, note,
 };
 use crate::{keys::SigningKey, limits};
 
@@ -63,6 +63,34 @@ pub fn verify_cosignatures(
         }
     }
     Ok(found)
+}
+
+impl WitnessVerifier {
+    /// Reads the verifier key line of a witness. Spec: LOG-8, LOG-10.
+    ///
+    /// # Errors
+    /// [`NoteError::KeyName`], [`NoteError::VerifierKey`], also for a key that signs no cosignatures.
+    pub fn from_vkey(text: &str) -> Result<Self, NoteError> {
+        let key = NoteKey::parse(text)?;
+        match key.kind {
+            NoteKeyKind::Cosignature => Ok(Self {
+                name: key.name,
+                key: key.key,
+            }),
+            NoteKeyKind::Ed25519 => Err(NoteError::VerifierKey),
+        }
+    }
+
+    /// Its verifier key line, as C2SP tools take it. Spec: LOG-8.
+    #[must_use]
+    pub fn vkey(&self) -> String {
+        let key = NoteKey {
+            name: self.name.clone(),
+            kind: NoteKeyKind::Cosignature,
+            key: self.key.clone(),
+        };
+        key.to_string()
+    }
 }
 
 fn verify_line(

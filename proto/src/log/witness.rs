@@ -6,8 +6,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 
 use super::{
-    AddCheckpoint, CheckpointError, Cosignature, LogVerifier, NoteError, NoteKeyKind, SignedNote,
-    WitnessPolicy,
+    AddCheckpoint, CheckpointError, Cosignature, LogVerifier, NoteError, NoteKeyKind,
+    NoteSignature, SignedNote, WitnessPolicy,
     checkpoint::{parse_decimal, parse_hash},
     cosignature, note,
 };
@@ -129,6 +129,25 @@ pub fn with_line(checkpoint: &[u8], line: &[u8]) -> Result<Bytes, CheckpointErro
         return Err(NoteError::SignatureLine.into());
     }
     Ok(Bytes::from(text))
+}
+
+/// The signature lines of both notes on one head, those of the first in front; the first alone where the
+/// other is of another head or a line does not fit any more.
+#[must_use]
+pub fn merged(note: &Bytes, other: &[u8]) -> Bytes {
+    let (Ok(mine), Ok(theirs)) = (SignedNote::parse(note), SignedNote::parse(other)) else {
+        return note.clone();
+    };
+    if mine.text != theirs.text {
+        return note.clone();
+    }
+    let key = |line: &NoteSignature| (line.name.clone(), line.key_id);
+    let known: Vec<_> = mine.signatures.iter().map(key).collect();
+    let more = theirs.signatures.iter();
+    let more = more.filter(|line| !known.contains(&key(line)));
+    more.fold(note.clone(), |joined, line| {
+        with_line(&joined, line.to_string().as_bytes()).unwrap_or(joined)
+    })
 }
 
 /// The newest signature line of a note, as it travels.

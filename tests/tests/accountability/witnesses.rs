@@ -10,13 +10,13 @@ use frex_proto::error::WireCode;
 use frex_tests::processes::{Frex, NodeProcess, copy_dir};
 use serde_json::Value;
 
-const SENDER: &str = "hotline.fr";
-const MEMBERS: [&str; 3] = [SENDER, "police.es", "clearing.de"];
-const ROOT: &str = "governance/root.frex";
-const ROSTER: &str = "second.frex";
+pub const SENDER: &str = "hotline.fr";
+pub const MEMBERS: [&str; 3] = [SENDER, "police.es", "clearing.de"];
+pub const ROOT: &str = "governance/root.frex";
+pub const ROSTER: &str = "second.frex";
 const NODES: &str = "node.hotline.fr,node.police.es,node.clearing.de";
 
-fn federation(dir: &Path) -> Frex {
+pub fn federation(dir: &Path) -> Frex {
     let frex = Frex::new(env!("CARGO_BIN_EXE_frex-under-test"), dir);
     frex.federation(&MEMBERS, &[]);
     let witnesses = ["--witnesses", NODES, "--quorum", "2"];
@@ -29,19 +29,19 @@ fn federation(dir: &Path) -> Frex {
     frex
 }
 
-fn started(frex: &Frex, members: &[&str]) -> Vec<NodeProcess> {
+pub fn started(frex: &Frex, members: &[&str]) -> Vec<NodeProcess> {
     members.iter().map(|member| frex.start(member)).collect()
 }
 
 /// Files the report; gives its message id.
-fn file(frex: &Frex) -> String {
+pub fn file(frex: &Frex) -> String {
     let send = ["send", "report.json", "--to", "police.es", "--from", SENDER];
     let sent = frex.done(&send);
     sent["message"].as_str().unwrap().to_owned()
 }
 
 /// Its receipts, once all of them are final.
-fn until_final(frex: &Frex, message: &str) -> Vec<Value> {
+pub fn until_final(frex: &Frex, message: &str) -> Vec<Value> {
     let fetch = [
         "receipt", "fetch", message, SENDER, "--final", "--wait", "60s",
     ];
