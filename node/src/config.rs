@@ -215,6 +215,35 @@ impl NodeConfig {
             ),
         ]
     }
+
+    /// Who witnesses, and who is told: the last part of the file, for it ends in tables.
+    fn write_watch(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let comment = if self.alert_command.is_empty() {
+            "# "
+        } else {
+            ""
+        };
+        let alert_command = toml::Value::from(self.alert_command.clone());
+        write!(
+            f,
+            r#"# Loopback address at which this node cosigns, by the HTTP of C2SP tlog-witness, whatever log of the
+# roster is brought to it. Without it there is none.
+# witness_listen = "127.0.0.1:7481"
+
+# Program and arguments that are run when something needs a person, with FREX_ALERT, FREX_NODE,
+# FREX_LANE and FREX_COUNT in its environment. FREX_ALERT is half-life (something undelivered has
+# come to half of its life), unwitnessed (lanes that are refused for lack of witnesses), log-doubted
+# or log-forked (a log that does not extend what it has shown, or has signed two histories).
+{comment}alert_command = {alert_command}
+
+# Witnesses outside of the federation, each as a local proxy offers it. What they cosign is published
+# as `cosigned` beside `checkpoint`; final is what the roster's witnesses cosign.
+#     [[outside_witnesses]]
+#     url = "http://127.0.0.1:8480/"
+#     vkey = "witness.example/w1+0123abcd+BA…"
+"#
+        )
+    }
 }
 
 /// The settings as a commented file, as `frex init` writes it.
@@ -236,11 +265,8 @@ impl fmt::Display for NodeConfig {
             requests_in_flight_max,
             keys_from_credentials,
             unwitnessed_max_s,
-            alert_command,
             ..
         } = self;
-        let comment = if alert_command.is_empty() { "# " } else { "" };
-        let alert_command = toml::Value::from(alert_command.clone());
         write!(
             f,
             r#"# Settings of a FREX node. Lines that are commented out show the default.
@@ -281,23 +307,9 @@ listen = "{listen}"
 # frex-node-log.key), not from the folder.
 # keys_from_credentials = {keys_from_credentials}
 
-# Loopback address at which this node cosigns, by the HTTP of C2SP tlog-witness, whatever log of the
-# roster is brought to it. Without it there is none.
-# witness_listen = "127.0.0.1:7481"
-
-# Program and arguments that are run when something needs a person, with FREX_ALERT, FREX_NODE,
-# FREX_LANE and FREX_COUNT in its environment. FREX_ALERT is half-life (something undelivered has
-# come to half of its life), unwitnessed (lanes that are refused for lack of witnesses), log-doubted
-# or log-forked (a log that does not extend what it has shown, or has signed two histories).
-{comment}alert_command = {alert_command}
-
-# Witnesses outside of the federation, each as a local proxy offers it. What they cosign is published
-# as `cosigned` beside `checkpoint`; final is what the roster's witnesses cosign.
-# [[outside_witnesses]]
-# url = "http://127.0.0.1:8480/"
-# vkey = "witness.example/w1+0123abcd+BA…"
 "#
-        )
+        )?;
+        self.write_watch(f)
     }
 }
 

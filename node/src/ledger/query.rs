@@ -125,7 +125,7 @@ impl Ledger {
         seen.map_err(|_| LedgerError::Record)
     }
 
-    /// Publishes a head of the own log with what cosignatures it has.
+    /// Publishes a head of the own log with the cosignatures of outside witnesses.
     ///
     /// # Errors
     /// Whatever the disk says.

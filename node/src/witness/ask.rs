@@ -253,14 +253,5 @@ async fn keep(shared: &Shared, brought: &Brought, note: &Bytes) -> Result<bool, 
     if let Outcome::Failed(code) = shared.ledger.record(Entry::Cosigned(note.clone())).await {
         return Err(code);
     }
-    publish_cosigned(shared, note.clone()).await?;
     Ok(true)
-}
-
-/// Publishes what witnesses have cosigned. Files are written: nothing for the thread of the network.
-pub(super) async fn publish_cosigned(shared: &Shared, note: Bytes) -> Result<(), WireCode> {
-    let ledger = shared.ledger.clone();
-    let published = shared.workers.run(move || ledger.publish_cosigned(&note));
-    let published = published.await.ok_or(WireCode::ShuttingDown)?;
-    published.map_err(|error| WireCode::from(&error))
 }

@@ -1,4 +1,4 @@
-//! The newest head that witnesses have cosigned, beside the newest there is. Spec: LOG-26.
+//! The newest head that outside witnesses have cosigned, beside the newest there is. Spec: LOG-26.
 
 use bytes::Bytes;
 use frex_proto::{

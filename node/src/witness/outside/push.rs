@@ -91,7 +91,7 @@ async fn round(
         let name = &outside.verifier.name;
         let known = sizes.get(name).copied().unwrap_or(0);
         let brought = match bring(shared, outside, &head, known).await {
-            Ok(note) => ask::publish_cosigned(shared, note).await,
+            Ok(note) => publish(shared, note).await,
             Err(error) => {
                 tracing::warn!(witness = %name, %error, "an outside witness has not cosigned");
                 complete = false;
@@ -179,4 +179,12 @@ fn cosigned(outside: &Outside, note: &Bytes, answer: &[u8]) -> Result<Bytes, Pus
         }
     }
     Err(PushError::Unsigned)
+}
+
+/// Files are written: nothing for the thread of the network.
+async fn publish(shared: &Shared, note: Bytes) -> Result<(), WireCode> {
+    let ledger = shared.ledger.clone();
+    let published = shared.workers.run(move || ledger.publish_cosigned(&note));
+    let published = published.await.ok_or(WireCode::ShuttingDown)?;
+    published.map_err(|error| WireCode::from(&error))
 }
