@@ -4,7 +4,10 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use frex_proto::log::{SignedNote, cosignature, witness};
+use frex_proto::{
+    error::WireCode,
+    log::{SignedNote, cosignature, witness},
+};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Method, Request, StatusCode, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
