@@ -239,8 +239,8 @@ impl NodeConfig {
 # Witnesses outside of the federation, each as a local proxy offers it. What they cosign is published
 # as `cosigned` beside `checkpoint`; final is what the roster's witnesses cosign.
 #     [[outside_witnesses]]
-#     url = "http://127.0.0.1:8480/"
-#     vkey = "witness.example/w1+0123abcd+BA…"
+#     url="http://127.0.0.1:8480/"
+#     vkey="witness.example/w1+0123abcd+BA…"
 "#
         )
     }
