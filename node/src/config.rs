@@ -369,7 +369,7 @@ mod tests {
                     .filter(|rest| rest.contains(" = "))
                     .unwrap_or(line)
             })
-            .filter(|line| !line.starts_with("metrics"))
+            .filter(|line| !line.starts_with("metrics") && !line.starts_with("witness_listen"))
             .map(|line| format!("{line}\n"))
             .collect();
         assert_eq!(NodeConfig::parse(&uncommented), Ok(config));
