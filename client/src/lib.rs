@@ -4,7 +4,7 @@
 //! [`transport`] (how bytes travel), [`attachment`] (how files travel), [`join`] (how newcomers
 //! meet a member), [`membership`] (how news of the roster come), [`heads`] (what was seen of logs), [`passphrase`] and [`keys`] (what
 //! a member keeps on disk), [`client`] (submit and inbox), [`report`] (what is said inside),
-//! [`sent`] (what was sent before).
+//! [`sent`] (what was sent before), [`monitor`] (a log followed from outside).
 
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ pub mod heads;
 pub mod join;
 pub mod keys;
 pub mod membership;
+pub mod monitor;
 pub mod passphrase;
 pub mod report;
 pub mod sent;

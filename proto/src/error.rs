@@ -95,6 +95,10 @@ codes! {
     HalfSigned = 2006, "HALF_SIGNED", 20, Peer, Never, "of a key that must sign by Ed25519 and ML-DSA-65 one signature is missing", "Sign with the whole key, as the roster lists it; see what is here with: frex key ls DIR";
     /// Two histories of one log.
     Forked = 2007, "FORKED", 20, Peer, Never, "a log has signed two checkpoints that contradict each other", "Keep the evidence and tell the governance: frex log evidence DIR";
+    /// A log took back what it had signed.
+    LogRewritten = 2010, "LOG_REWRITTEN", 20, Peer, Never, "a log has signed a head that does not begin with what it signed before", "Show both checkpoints to the governance and to other members: the log cannot prove the one from the other";
+    /// A log shows less than it did.
+    LogShrunk = 2011, "LOG_SHRUNK", 20, Peer, Later, "a log shows fewer entries than it has signed before", "A cache may have served an old checkpoint: try again; if it stays, ask the log's node for its newest one";
     /// A stranger, or a key the roster does not list.
     NotTrusted = 3001, "NOT_TRUSTED", 21, Peer, AfterRosterUpdate, "the peer's key is not in the roster", "Ask the federation to list it, then install the new roster: frex roster install FILE";
     /// Revoked or suspended.
@@ -185,6 +189,10 @@ codes! {
     KeyEnded = 6013, "KEY_ENDED", 78, Caller, AfterRosterUpdate, "the time of a key held here is over", "Start the node again to take up the next one; without one, make it: frex key rotate log DIR";
     /// This program was built without what is asked for.
     NotBuilt = 6015, "NOT_BUILT", 78, Caller, Never, "this program was built without the support for keys in a token", "Build one that has it: cargo build --release --bin frex --features pkcs11";
+    /// Entries that a copy of a log does not hold any more.
+    Pruned = 6020, "PRUNED", 1, Peer, Never, "the published copy of the log does not hold these entries any more", "Begin at a later entry, in an empty folder: frex log audit SOURCE --state NEW --from ENTRY";
+    /// Entries that must stay published.
+    MustStay = 6021, "MUST_STAY", 22, Caller, Later, "these entries must stay published for longer", "Take away only what is older than the log's retention allows: frex log prune DIR --older-than 400d";
     /// Others have seen more of our own log than is here.
     LogRolledBack = 6016, "LOG_ROLLED_BACK", 20, Environment, Never, "others have seen entries of this node's log that are not here any more", "The directory is an old copy: bring back the newer one, and do not start this one";
 }

@@ -172,6 +172,11 @@ pub const WITNESSES_MAX: usize = 32;
 pub const SEEN_CHECKPOINT_BYTES_MAX: usize = 1024;
 /// Request of a log to its witness: old size, proof and checkpoint. Spec: LIM-83.
 pub const ADD_CHECKPOINT_BYTES_MAX: usize = 16 * 1024;
+/// How long an entry stays published at least after its time, milliseconds: 400 days, for an auditor
+/// who comes once a year. Spec: LIM-85.
+pub const PUBLISHED_MS_MIN: u64 = 400 * 24 * 60 * 60 * 1000;
+/// File of a published log, other than its checkpoint. Spec: LIM-86.
+pub const TILE_BYTES_MAX: usize = 64 * 1024;
 
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte

@@ -8,6 +8,7 @@
 
 pub mod checkpoint;
 pub mod cosignature;
+pub mod edge;
 pub mod fork;
 pub mod leaf;
 pub mod note;
@@ -22,7 +23,8 @@ pub use fork::ForkError;
 pub use leaf::LeafError;
 pub use note::NoteError;
 pub use proof::{
-    ProofError, consistency_proof, inclusion_proof, verify_consistency, verify_inclusion,
+    ProofError, consistency_proof, inclusion_proof, proven_roots, verify_consistency,
+    verify_inclusion,
 };
 pub use tlog_proof::TlogProofError;
 pub use tree::{TreeError, batch_append};
@@ -71,6 +73,13 @@ pub fn empty_root() -> Hash {
 pub struct Frontier {
     size: u64,
     hashes: Vec<Hash>,
+}
+
+/// A tree reduced to the hashes of its partial tiles: all that making every further tile needs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Edge {
+    size: u64,
+    rows: Vec<Vec<Hash>>,
 }
 
 /// A complete subtree of 2^`level` entries; the `index`-th of its level.

@@ -11,7 +11,6 @@ use frex_client::{environment::Clock, keys::KeyFileError};
 use frex_proto::{
     error::WireCode,
     label::Hash,
-    limits,
     log::{
         self, ANY_TIME_MS, Checkpoint, LogVerifier, Origin, Tile, TileKind, TlogProof, checkpoint,
         inclusion_proof, tile,
@@ -29,8 +28,16 @@ use crate::{
     home::{CONFIG_FILE, LOG_DIR, NodeHome, NodeHomeError},
 };
 
+pub mod audit;
 pub mod evidence;
+pub mod export;
+pub mod prune;
+pub mod read;
+pub mod source;
+pub mod trust;
 pub mod verify;
+
+use source::Source;
 
 /// `frex log …`.
 #[derive(Debug, Subcommand)]
@@ -43,8 +50,12 @@ pub enum LogCommand {
     Verify(DirArgs),
     /// Show what logs have signed against themselves
     Evidence(DirArgs),
-    /// Copy the published log with its verifier key for others to check
-    Export(LogExportArgs),
+    /// Follow a log by its published files, from a folder or a web server; needs no node
+    Audit(audit::LogAuditArgs),
+    /// Copy the published log with its verifier key for others to check, or bring a copy up to date
+    Export(export::LogExportArgs),
+    /// Take old entries away from a published copy
+    Prune(prune::LogPruneArgs),
 }
 
 /// `frex log prove`.
@@ -57,24 +68,13 @@ pub struct LogProveArgs {
     pub dir: PathBuf,
 }
 
-/// `frex log export`.
-#[derive(Debug, Args)]
-pub struct LogExportArgs {
-    /// Folder to make
-    pub out: PathBuf,
-    /// The folder that `frex init` made
-    #[arg(env = "FREX_DIR", default_value = ".")]
-    pub dir: PathBuf,
-}
-
-/// Longest file of a published log: 256 entries of 48 bytes with their lengths, or 256 hashes.
-const TILE_BYTES_MAX: usize = 64 * 1024;
 /// Entries or hashes of a full tile.
 const WIDTH: u64 = tile::TILE_WIDTH as u64;
 
 /// A published log with the key that its checkpoints verify by.
 pub struct LogFiles {
-    folder: PathBuf,
+    /// Where it lies.
+    pub source: Source,
     /// Who signs it.
     pub verifier: LogVerifier,
     /// Its newest published head.
@@ -97,34 +97,20 @@ impl LogFiles {
 
     fn of_node(home: &Path) -> Result<Self, Failure> {
         let config = NodeHome::config(home).or_fail("cannot read the node's settings")?;
-        let node = &config.node;
-        let newest = published(&home.join(LOG_DIR))?
-            .into_iter()
-            .filter_map(|(origin, folder)| {
-                let parts = Origin::parse(&origin).ok()?;
-                (parts.node == *node).then_some((parts.epoch, origin.clone(), folder))
-            })
-            .max_by_key(|(epoch, _, _)| *epoch);
-        let (_, origin, folder) = newest.ok_or_else(|| {
-            Failure::new(WireCode::NotFound, "nothing has been published yet")
-                .cause("the log has no entry, or the node has not run")
-                .advise(format!("frex run {}", home.display()))
-        })?;
+        let (origin, folder) = newest(home, &config)?;
         Self::read(folder, verifier_of(home, &config, origin)?)
     }
 
     fn read(folder: PathBuf, verifier: LogVerifier) -> Result<Self, Failure> {
-        let note = Bytes::from(files::read(
-            &folder.join("checkpoint"),
-            limits::CHECKPOINT_BYTES_MAX,
-        )?);
+        let source = Source::Folder(folder);
+        let note = source.checkpoint()?;
         // Files of one's own, or handed over with their key: which key signed them is the question.
         let head = checkpoint::parse_and_verify(&note, &verifier, ANY_TIME_MS).or_code(
             WireCode::BadProof,
             "the published checkpoint does not verify",
         )?;
         Ok(Self {
-            folder,
+            source,
             verifier,
             head,
             note,
@@ -132,14 +118,9 @@ impl LogFiles {
     }
 
     /// The verifier key line of the key that signed the head.
-    fn vkey(&self) -> String {
+    pub fn vkey(&self) -> String {
         let signer = self.verifier.vkey_for(&self.note);
         signer.unwrap_or_else(|| self.verifier.vkey())
-    }
-
-    /// The content of a tile.
-    pub fn tile(&self, tile: &Tile) -> Result<Vec<u8>, Failure> {
-        files::read(&self.folder.join(tile.path()), TILE_BYTES_MAX)
     }
 
     /// The root of a complete subtree of the published tree.
@@ -147,32 +128,28 @@ impl LogFiles {
         let what = "the published files do not hold what the checkpoint says";
         let tile = Tile::holding(level, index, self.head.size)
             .ok_or_else(|| Failure::new(WireCode::BadProof, what))?;
-        let content = self.tile(&tile)?;
+        let content = self.source.tile(&tile)?;
         tile.subtree(&content, level, index)
             .or_code(WireCode::BadProof, what)
     }
 
-    /// One entry.
-    fn entry(&self, index: u64) -> Result<Vec<u8>, Failure> {
+    /// One entry of those below the head's size.
+    pub fn entry(&self, index: u64) -> Result<Vec<u8>, Failure> {
         let what = "the published entries are not what the checkpoint says";
-        let bundle = entry_tile(index / WIDTH, self.head.size);
-        let content = self.tile(&bundle)?;
+        let bundle = index / WIDTH;
+        let width = WIDTH.min(self.head.size - bundle * WIDTH);
+        let bundle = Tile {
+            kind: TileKind::Entries,
+            index: bundle,
+            width: u16::try_from(width).unwrap_or(tile::TILE_WIDTH),
+        };
+        let content = self.source.tile(&bundle)?;
         let entries = tile::entries(&content, bundle.width).or_code(WireCode::BadProof, what)?;
         let place = usize::try_from(index % WIDTH).unwrap_or_default();
         let entry = entries
             .get(place)
             .ok_or_else(|| Failure::new(WireCode::BadProof, what))?;
         Ok(entry.to_vec())
-    }
-}
-
-/// The entry bundle of a log of `size` entries that is the `index`-th.
-pub fn entry_tile(index: u64, size: u64) -> Tile {
-    let width = WIDTH.min(size.saturating_sub(index * WIDTH));
-    Tile {
-        kind: TileKind::Entries,
-        index,
-        width: u16::try_from(width).unwrap_or(256),
     }
 }
 
@@ -229,44 +206,47 @@ pub fn prove(args: &LogProveArgs, json: bool) -> Done {
     Ok(0)
 }
 
-/// Copies the log with its verifier key into a new folder.
-pub fn export(args: &LogExportArgs, json: bool) -> Done {
-    let log = LogFiles::open(&args.dir)?;
-    let folder = args.out.join(&log.head.origin);
-    if folder.exists() {
-        let what = format!("{} exists already", folder.display());
-        return Err(Failure::new(WireCode::AlreadyExists, what));
+/// The newest log that the node in `home` publishes.
+fn newest(home: &Path, config: &NodeConfig) -> Result<(String, PathBuf), Failure> {
+    let newest = published(&home.join(LOG_DIR))?
+        .into_iter()
+        .filter_map(|(origin, folder)| {
+            let parts = Origin::parse(&origin).ok()?;
+            (parts.node == config.node).then_some((parts.epoch, origin.clone(), folder))
+        })
+        .max_by_key(|(epoch, _, _)| *epoch);
+    let newest = newest.map(|(_, origin, folder)| (origin, folder));
+    newest.ok_or_else(|| {
+        Failure::new(WireCode::NotFound, "nothing has been published yet")
+            .cause("the log has no entry, or the node has not run")
+            .advise(format!("frex run {}", home.display()))
+    })
+}
+
+/// The folder with the files of the one log that is published in `dir`: that itself, a node's, or a
+/// copy's.
+fn folder_of(dir: &Path) -> Result<PathBuf, Failure> {
+    if dir.join("checkpoint").is_file() {
+        return Ok(dir.to_owned());
     }
-    let failed = |error: std::io::Error| Failure::file("write", &folder, &error);
-    let mut copied = 0_usize;
-    for tile in Tile::touched(0, log.head.size) {
-        let content = log.tile(&tile)?;
-        let path = folder.join(tile.path());
-        fs::create_dir_all(path.parent().unwrap_or(&folder)).map_err(failed)?;
-        fs::write(path, content).map_err(failed)?;
-        copied += 1;
+    if let Ok(home) = files::home(dir, "node", CONFIG_FILE) {
+        let config = NodeHome::config(&home).or_fail("cannot read the node's settings")?;
+        return Ok(newest(&home, &config)?.1);
     }
-    fs::create_dir_all(&folder).map_err(failed)?;
-    fs::write(folder.join("checkpoint"), &log.note).map_err(failed)?;
-    let node = Origin::parse(&log.head.origin)
-        .map_or("log", |origin| origin.node)
-        .to_owned();
-    let vkey = args.out.join(format!("{node}.vkey"));
-    fs::write(&vkey, format!("{}\n", log.vkey())).map_err(failed)?;
-    if json {
-        output::document(
-            json!({ "folder": folder, "vkey": vkey, "size": log.head.size, "tiles": copied }),
-        );
-    } else {
-        output::data(format_args!(
-            "exported  {}   {} entries, {copied} tiles",
-            folder.display(),
-            log.head.size
-        ));
-        output::data(format_args!("vkey      {}", vkey.display()));
-        output::data(format_args!("Next: frex log verify {}", args.out.display()));
+    let mut found = published(dir)?;
+    match (found.pop(), found.is_empty()) {
+        (Some((_, folder)), true) => Ok(folder),
+        (None, _) => Err(Failure::new(
+            WireCode::NotFound,
+            format!("{} holds no published log", dir.display()),
+        )
+        .advise("Name the folder or address in which the file `checkpoint` lies")),
+        (Some((origin, _)), false) => Err(Failure::new(
+            WireCode::BadInput,
+            format!("{} holds several logs", dir.display()),
+        )
+        .advise(format!("Name one of them: {}", dir.join(origin).display()))),
     }
-    Ok(0)
 }
 
 /// Every folder below `root` that holds a checkpoint, with the name of its log.

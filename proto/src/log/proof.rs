@@ -102,16 +102,48 @@ pub fn verify_consistency(
     if old_size == 0 || old_size == new_size {
         return verify_trivial(old_size, old_root, new_size, new_root, hashes);
     }
+    // A power of two is one complete subtree: its root is known and not repeated in the proof.
+    let (old, new) = match old_size.is_power_of_two() {
+        true => walk(old_size, new_size, old_root, hashes)?,
+        false => proven_roots(old_size, new_size, hashes)?,
+    };
+    if old != *old_root {
+        return Err(ProofError::OldRootMismatch);
+    }
+    (new == *new_root)
+        .then_some(())
+        .ok_or(ProofError::NewRootMismatch)
+}
+
+/// The roots of both trees to which the hashes of a consistency proof lead, for sizes above 0 that
+/// differ. A proof from a power of two leaves out the root of that subtree; here it stands first.
+/// Where the later root is a signed one, the earlier one is what that head begins with. Spec: LOG-12.
+///
+/// # Errors
+/// [`ProofError`] for other sizes or a wrong number of hashes.
+pub fn proven_roots(
+    old_size: u64,
+    new_size: u64,
+    hashes: &[Hash],
+) -> Result<(Hash, Hash), ProofError> {
+    if old_size == 0 || old_size >= new_size {
+        return Err(ProofError::Shrunk);
+    }
+    let (start, rest) = hashes.split_first().ok_or(ProofError::WrongLength)?;
+    walk(old_size, new_size, start, rest)
+}
+
+/// Walks from the last subtree of the earlier tree up to both roots.
+fn walk(
+    old_size: u64,
+    new_size: u64,
+    start: &Hash,
+    rest: &[Hash],
+) -> Result<(Hash, Hash), ProofError> {
     let (mut position, mut last) = (old_size - 1, new_size - 1);
     let skipped = position.trailing_ones();
     position >>= skipped;
     last >>= skipped;
-    // A power of two is one complete subtree: its root is known and not repeated in the proof.
-    let (start, rest) = if old_size.is_power_of_two() {
-        (old_root, hashes)
-    } else {
-        hashes.split_first().ok_or(ProofError::WrongLength)?
-    };
     let (mut old, mut new) = (*start, *start);
     for hash in rest {
         if last == 0 {
@@ -129,15 +161,10 @@ pub fn verify_consistency(
         position >>= 1;
         last >>= 1;
     }
-    if last != 0 {
-        return Err(ProofError::WrongLength);
+    match last {
+        0 => Ok((old, new)),
+        _ => Err(ProofError::WrongLength),
     }
-    if old != *old_root {
-        return Err(ProofError::OldRootMismatch);
-    }
-    (new == *new_root)
-        .then_some(())
-        .ok_or(ProofError::NewRootMismatch)
 }
 
 fn verify_trivial(
@@ -351,6 +378,28 @@ mod tests {
             check(6, &old, SIZE_MAX + 1, &new, &[]),
             Err(ProofError::Size)
         );
+    }
+
+    // LOG-12, AUD-3: the later root vouches for the earlier one, also where a proof leaves a root out.
+    #[test]
+    fn both_roots_follow_from_the_hashes_of_a_proof() {
+        let store = Store::of(13);
+        for old in 1..13 {
+            let read = |level: u8, index| store.read(level, index);
+            let mut hashes = consistency_proof(old, 13, read).expect("grew");
+            if old.is_power_of_two() {
+                let level = u8::try_from(old.ilog2()).expect("small");
+                hashes.insert(0, store.read(level, 0).expect("stored"));
+            }
+            let size = usize::try_from(old).expect("small");
+            let roots = proven_roots(old, 13, &hashes);
+            assert_eq!(roots, Ok((store.root(size), store.root(13))), "{old}");
+            let short = proven_roots(old, 13, &hashes[1..]);
+            assert_ne!(short, roots);
+        }
+        assert_eq!(proven_roots(0, 13, &[]), Err(ProofError::Shrunk));
+        assert_eq!(proven_roots(13, 13, &[]), Err(ProofError::Shrunk));
+        assert_eq!(proven_roots(3, 13, &[]), Err(ProofError::WrongLength));
     }
 
     // LOG-11, LOG-12: making a proof outside the tree is an error, not a panic.

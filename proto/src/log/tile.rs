@@ -56,6 +56,66 @@ impl Tile {
         self.index * TILE_WIDTH as u64
     }
 
+    /// The first entry behind those that this tile spans when it is full: none at the end of all logs.
+    /// Spec: AUD-8.
+    #[must_use]
+    pub fn end(&self) -> Option<u64> {
+        let level = match self.kind {
+            TileKind::Hashes(level) => u32::from(level),
+            TileKind::Entries => 0,
+        };
+        let span = 1_u64.checked_shl(u32::from(TILE_HEIGHT) * (level + 1))?;
+        self.index.checked_add(1)?.checked_mul(span)
+    }
+
+    /// The tile of the same place that is not partial. Spec: LOG-14.
+    #[must_use]
+    pub const fn full(&self) -> Self {
+        Self {
+            kind: self.kind,
+            index: self.index,
+            width: TILE_WIDTH,
+        }
+    }
+
+    /// What this tile holds, out of the content of one of the same place that holds more: a log may
+    /// take a partial tile away once it is full. Spec: AUD-2.
+    ///
+    /// # Errors
+    /// [`TileError::Width`].
+    pub fn cut(&self, content: &[u8]) -> Result<Vec<u8>, TileError> {
+        let width = usize::from(self.width);
+        let bytes = match self.kind {
+            TileKind::Hashes(_) => width * 32,
+            TileKind::Entries => {
+                let mut rest = content;
+                for _ in 0..width {
+                    (_, rest) = split_entry(rest)?;
+                }
+                content.len() - rest.len()
+            }
+        };
+        let part = content.get(..bytes).ok_or(TileError::Width)?;
+        Ok(part.to_vec())
+    }
+
+    /// The full tiles and bundles that lie below `minimum` and not all below `before`: those that a
+    /// log may take away when the least entry that it publishes rises. Spec: AUD-8.
+    pub fn below(before: u64, minimum: u64) -> impl Iterator<Item = Self> {
+        let levels = (0..=63 / TILE_HEIGHT).map(|level| (TileKind::Hashes(level), level));
+        levels
+            .chain([(TileKind::Entries, 0)])
+            .flat_map(move |(kind, level)| {
+                let span = TILE_HEIGHT * (level + 1);
+                let ends = [before, minimum].map(|at| at.checked_shr(span.into()).unwrap_or(0));
+                (ends[0]..ends[1]).map(move |index| Self {
+                    kind,
+                    index,
+                    width: TILE_WIDTH,
+                })
+            })
+    }
+
     /// The tiles to write when the tree grows: every one whose content or width changes, hashes
     /// by rising level and then entries. Spec: LOG-14.
     #[must_use]
@@ -128,7 +188,7 @@ fn row(kind: TileKind, first: u64, count: u64) -> impl Iterator<Item = Tile> {
 }
 
 /// Root over a power of two of hashes.
-fn fold_complete(hashes: &[Hash]) -> Hash {
+pub(super) fn fold_complete(hashes: &[Hash]) -> Hash {
     let mut row = hashes.to_vec();
     while row.len() > 1 {
         let pairs = row.as_chunks::<2>().0;
@@ -156,16 +216,22 @@ pub fn put_entry(bundle: &mut Vec<u8>, entry: &[u8]) -> Result<(), TileError> {
 pub fn entries(bundle: &[u8], width: u16) -> Result<Vec<&[u8]>, TileError> {
     let mut rest = bundle;
     let mut found = Vec::new();
-    while let Some((length, after)) = rest.split_first_chunk() {
-        let length = usize::from(u16::from_be_bytes(*length));
-        let (entry, after) = after.split_at_checked(length).ok_or(TileError::Width)?;
+    while !rest.is_empty() {
+        let (entry, after) = split_entry(rest)?;
         found.push(entry);
         rest = after;
     }
-    if !rest.is_empty() || found.len() != usize::from(width) {
+    if found.len() != usize::from(width) {
         return Err(TileError::Width);
     }
     Ok(found)
+}
+
+/// The first entry of a bundle, and what follows it.
+fn split_entry(bundle: &[u8]) -> Result<(&[u8], &[u8]), TileError> {
+    let (length, after) = bundle.split_first_chunk().ok_or(TileError::Width)?;
+    let length = usize::from(u16::from_be_bytes(*length));
+    after.split_at_checked(length).ok_or(TileError::Width)
 }
 
 #[cfg(test)]
@@ -217,6 +283,51 @@ mod tests {
         }
         let long = vec![0; 65_536];
         assert_eq!(put_entry(&mut bundle, &long), Err(TileError::EntryTooLong));
+    }
+
+    // AUD-2
+    #[test]
+    fn a_partial_tile_is_what_a_fuller_one_begins_with() {
+        let partial = |kind, width| Tile {
+            kind,
+            index: 3,
+            width,
+        };
+        let hashes = [[7_u8; 32], [8; 32], [9; 32]].concat();
+        let two = partial(TileKind::Hashes(1), 2);
+        assert_eq!(two.full().path(), "tile/1/003");
+        assert_eq!(two.cut(&hashes), Ok(hashes[..64].to_vec()));
+        assert_eq!(two.cut(&hashes[..63]), Err(TileError::Width));
+        let mut bundle = Vec::new();
+        put_entry(&mut bundle, b"one").expect("short");
+        let one = bundle.clone();
+        put_entry(&mut bundle, b"three").expect("short");
+        let of = |width| partial(TileKind::Entries, width).cut(&bundle);
+        assert_eq!((of(1), of(2)), (Ok(one), Ok(bundle.clone())));
+        assert_eq!(of(3), Err(TileError::Width));
+    }
+
+    // AUD-8: the rule of the tlog-tiles specification, an end index at or below the minimum.
+    #[test]
+    fn what_may_be_taken_away_ends_at_or_below_the_minimum() {
+        for (before, minimum) in [
+            (0, 0),
+            (0, 255),
+            (0, 70_000),
+            (300, 131_072),
+            (65_536, 65_791),
+        ] {
+            let named: Vec<Tile> = Tile::below(before, minimum).collect();
+            let end = |tile: &Tile| tile.end().expect("small");
+            assert!(
+                named
+                    .iter()
+                    .all(|tile| end(tile) <= minimum && end(tile) > before)
+            );
+            let all = Tile::touched(0, minimum).into_iter();
+            let due = all.filter(|tile| tile.width == TILE_WIDTH && end(tile) > before);
+            assert_eq!(due.count(), named.len(), "{before} to {minimum}");
+        }
     }
 
     // LOG-14

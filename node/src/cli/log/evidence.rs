@@ -1,4 +1,5 @@
-//! `frex log evidence`: what logs have signed against themselves, verified. Asks nobody. Spec: WIT-10.
+//! `frex log evidence`: what logs have signed against themselves, verified. Asks nobody. And how an
+//! auditor keeps it. Spec: WIT-10, AUD-7.
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,7 @@ use frex_client::{
     membership::store::EVIDENCE_DIR,
 };
 use frex_proto::{
+    error::WireCode,
     limits,
     log::{ANY_TIME_MS, Checkpoint, Origin, checkpoint},
     roster::Roster,
@@ -21,6 +23,44 @@ use crate::{
     },
     home::{CONFIG_FILE, NodeHome},
 };
+
+/// What the names of two heads of one size begin with in an auditor's folder.
+pub const FORK: &str = "fork";
+
+/// What the names of two heads begin with of which the later does not begin with the earlier.
+pub const REWRITTEN: &str = "rewritten";
+
+/// Keeps two heads of one log that contradict each other in an auditor's folder.
+///
+/// # Errors
+/// They cannot be written.
+pub fn keep(
+    state: &Path,
+    kind: &str,
+    heads: [&[u8]; 2],
+) -> Result<[PathBuf; 2], Failure> {
+    let paths = [1, 2].map(|number| state.join(format!("{kind}-{number}.{CHECKPOINT}")));
+    for (path, head) in paths.iter().zip(heads) {
+        files::replace(path, head)?;
+    }
+    Ok(paths)
+}
+
+/// Refuses to go on with a log that was caught before, whatever it shows now. Spec: AUD-7.
+///
+/// # Errors
+/// [`WireCode::Forked`] if evidence is kept in the auditor's folder.
+pub fn refuse_caught(state: &Path) -> Result<(), Failure> {
+    match files::with_extension(state, CHECKPOINT)?.first() {
+        None => Ok(()),
+        Some(path) => Err(Failure::new(
+            WireCode::Forked,
+            "this log was caught contradicting itself",
+        )
+        .cause(format!("the evidence is {}", path.display()))
+        .advise("Show both files of that name to the governance and to other members")),
+    }
+}
 
 /// Lists what is kept, each with what it proves.
 pub fn evidence(dir: &Path, json: bool) -> Done {

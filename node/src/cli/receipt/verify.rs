@@ -22,7 +22,9 @@ use super::finality;
 use crate::cli::{
     ReceiptVerifyArgs,
     failure::{Done, Failure, OrCode, OrFail},
-    files, member, output,
+    files,
+    log::trust::read_vkey,
+    member, output,
     roster::{Judged, judge_even_expired, read_bundle, read_root, refused, words},
     time::rfc3339,
 };
@@ -121,14 +123,7 @@ fn receipts(files: &[PathBuf]) -> Vec<&PathBuf> {
 
 fn trust(args: &ReceiptVerifyArgs) -> Result<Trust, Failure> {
     if let Some(vkey) = &args.vkey {
-        // A verifier key is one line with two plus signs; anything else names a file.
-        let text = match vkey.matches('+').count() {
-            0 | 1 => String::from_utf8_lossy(&files::read(Path::new(vkey), 4096)?).into_owned(),
-            _ => vkey.clone(),
-        };
-        let log = LogVerifier::from_vkey(text.trim())
-            .or_code(WireCode::BadInput, "--vkey is no verifier key")?;
-        return Ok(Trust::Vkey(Box::new(log)));
+        return Ok(Trust::Vkey(Box::new(read_vkey(vkey)?)));
     }
     if let (Some(roster), Some(root)) = (&args.roster, &args.root) {
         let (_, anchor) = read_root(root)?;

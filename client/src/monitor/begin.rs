@@ -1,0 +1,143 @@
+//! Taking up a head: what contradicts the one before is found out before an entry is read.
+//! Spec: AUD-3.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use frex_proto::{
+    label::Hash,
+    log::{self, Checkpoint, Edge, ProofError, Tile, tile::TILE_WIDTH},
+};
+
+use super::{Fault, Followed, Monitor};
+
+/// Entries of a full bundle, as a count.
+pub(super) const WIDTH: u64 = TILE_WIDTH as u64;
+
+impl Monitor {
+    /// Begins to read up to `head`, which whoever calls believes by its signature; `note` is it as
+    /// served. `read` fetches a hash tile; some O(log n) of them are asked for.
+    ///
+    /// # Errors
+    /// [`Fault::Forked`], [`Fault::Rewritten`] and [`Fault::Shrunk`] if it contradicts what was taken
+    /// before, [`Fault::OtherLog`], [`Fault::Hashes`], and what `read` returns.
+    pub fn begin<E: From<Fault> + From<ProofError>>(
+        followed: Followed,
+        head: Checkpoint,
+        note: Bytes,
+        read: impl FnMut(&Tile) -> Result<Vec<u8>, E>,
+    ) -> Result<Self, E> {
+        if let Some(before) = followed.taken() {
+            compare(&before, &head, read)?;
+        }
+        let verified = Checkpoint::of_note(&followed.verified).ok();
+        let before = verified.map_or(followed.first, |head| head.size);
+        let mut monitor = Self {
+            before,
+            edge: followed.edge.clone(),
+            last_ms: followed.last_ms,
+            bundle: followed.edge.size() / WIDTH,
+            pending: VecDeque::new(),
+            followed: Followed {
+                head: note,
+                ..followed
+            },
+            target: head,
+        };
+        if before == monitor.target.size {
+            // Nothing is new but, perhaps, who has cosigned it.
+            monitor.bundle = before.div_ceil(WIDTH);
+            monitor.followed.verified = monitor.followed.head.clone();
+        }
+        Ok(monitor)
+    }
+}
+
+impl Followed {
+    /// Begins a log at a later entry than its first, at the start of its bundle: those before it may
+    /// have been taken away. Spec: AUD-6.
+    ///
+    /// # Errors
+    /// [`Fault::Outside`], [`Fault::Hashes`], and what `read` returns.
+    pub fn from_entry<E: From<Fault>>(
+        first: u64,
+        head: &Checkpoint,
+        mut read: impl FnMut(&Tile) -> Result<Vec<u8>, E>,
+    ) -> Result<Self, E> {
+        if first >= head.size {
+            return Err(Fault::Outside(head.size).into());
+        }
+        let first = first / WIDTH * WIDTH;
+        let mut rows = Vec::new();
+        for level in (0..64_u8).step_by(8).take_while(|level| first >> level > 0) {
+            let count = first >> level;
+            let width = usize::try_from(count % WIDTH).unwrap_or_default();
+            let mut row: Vec<Hash> = Vec::new();
+            if width > 0 {
+                let tile = Tile::holding(level, count - 1, head.size).ok_or(Fault::Hashes)?;
+                let content = read(&tile)?;
+                row.extend(content.as_chunks().0.iter().take(width));
+            }
+            rows.push(row);
+        }
+        let edge = Edge::from_rows(first, rows).map_err(|_| Fault::Hashes)?;
+        Ok(Self {
+            first,
+            edge,
+            ..Self::default()
+        })
+    }
+
+    /// The head that was taken last.
+    #[must_use]
+    pub fn taken(&self) -> Option<Checkpoint> {
+        Checkpoint::of_note(&self.head).ok()
+    }
+}
+
+/// Compares a head with the one before it by the published hashes. The same hashes make both roots:
+/// where they make the new one and not the old, the log itself has signed that it took back what it had
+/// signed before. Spec: AUD-3.
+fn compare<E: From<Fault> + From<ProofError>>(
+    before: &Checkpoint,
+    head: &Checkpoint,
+    mut read: impl FnMut(&Tile) -> Result<Vec<u8>, E>,
+) -> Result<(), E> {
+    let (old, new) = (before.size, head.size);
+    if before.origin != head.origin {
+        return Err(Fault::OtherLog(before.origin.clone()).into());
+    }
+    if new < old {
+        let fault = Fault::Shrunk {
+            before: old,
+            now: new,
+        };
+        return Err(fault.into());
+    }
+    if old == new {
+        let same = before.root == head.root;
+        return same.then_some(()).ok_or_else(|| Fault::Forked(old).into());
+    }
+    if old == 0 {
+        return Ok(());
+    }
+    let mut subtree = |level, index| -> Result<Hash, E> {
+        let tile = Tile::holding(level, index, new).ok_or(Fault::Hashes)?;
+        let content = read(&tile)?;
+        let hash = tile.subtree(&content, level, index);
+        Ok(hash.map_err(|_| Fault::Tile(tile.path()))?)
+    };
+    let mut hashes = log::consistency_proof(old, new, &mut subtree)?;
+    if old.is_power_of_two() {
+        let level = u8::try_from(old.ilog2()).unwrap_or(u8::MAX);
+        hashes.insert(0, subtree(level, 0)?);
+    }
+    let (then, now) = log::proven_roots(old, new, &hashes)?;
+    if now != head.root {
+        return Err(Fault::Hashes.into());
+    }
+    match then == before.root {
+        true => Ok(()),
+        false => Err(Fault::Rewritten(old).into()),
+    }
+}

@@ -1,0 +1,200 @@
+//! `frex log audit`: follows a log by what it publishes, with no node and no account. Spec: chapter AUD.
+
+use std::{
+    path::{Path, PathBuf},
+    thread,
+};
+
+use bytes::Bytes;
+use clap::Args;
+use frex_client::monitor::{Followed, Monitor, state::STATE_BYTES_MAX};
+use frex_proto::{error::WireCode, log::Checkpoint, roster::Finality};
+use serde_json::json;
+
+use super::{
+    evidence, read,
+    source::Source,
+    trust::{Trust, TrustArgs},
+};
+use crate::cli::{
+    failure::{Done, Failure, OrFail},
+    files, output,
+    receipt::finality,
+    time::Span,
+};
+
+/// `frex log audit`.
+#[derive(Debug, Args)]
+pub struct LogAuditArgs {
+    /// Where the log is published: a folder, or an http(s) address
+    pub source: String,
+    /// Folder in which what was verified is kept from one audit to the next
+    #[arg(long, value_name = "DIR")]
+    pub state: PathBuf,
+    #[command(flatten)]
+    pub trust: TrustArgs,
+    /// Begin at this entry, where the ones before it are not published any more
+    #[arg(long, value_name = "ENTRY", default_value_t = 0)]
+    pub from: u64,
+    /// Go on auditing, with so much time in between (10s, 15m, 24h)
+    #[arg(long, value_name = "SPAN")]
+    pub watch: Option<Span>,
+}
+
+/// What is kept of the log.
+const STATE: &str = "audit.state";
+/// The newest head that was verified, as served.
+const VERIFIED: &str = "checkpoint";
+
+/// A check: its name and whether it holds.
+type Row = (String, &'static str);
+
+/// Audits once, or again and again.
+pub fn audit(args: &LogAuditArgs, json: bool) -> Done {
+    let trust = Trust::of(&args.trust)?;
+    files::ensure_folder(&args.state)?;
+    let Some(pause) = args.watch else {
+        return once(args, &trust, json);
+    };
+    loop {
+        match once(args, &trust, json) {
+            // Away for now: what was read is kept.
+            Err(failure) if failure.code() == WireCode::Unreachable => failure.report(json),
+            Err(failure) => return Err(failure),
+            Ok(_) => {}
+        }
+        thread::sleep(pause.0);
+    }
+}
+
+fn once(args: &LogAuditArgs, trust: &Trust, json: bool) -> Done {
+    let mut rows = Vec::new();
+    let outcome = examine(args, trust, &mut rows);
+    if json {
+        if let Ok((monitor, finality)) = &outcome {
+            let head = monitor.target();
+            output::document(json!({
+                "verified": true, "origin": head.origin, "size": head.size,
+                "root": hex::encode(head.root), "before": monitor.before(),
+                "first": monitor.followed().first, "finality": finality::describe(finality),
+                "state": args.state,
+            }));
+        }
+    } else {
+        for (name, outcome) in &rows {
+            output::data(format_args!("    {outcome:<12} {name}"));
+        }
+        let verdict = match &outcome {
+            Ok(_) => output::good("VERIFIED"),
+            Err(_) => output::bad("FAILED"),
+        };
+        if !rows.is_empty() {
+            output::data(format_args!("  {verdict}"));
+        }
+    }
+    outcome.map(|_| 0)
+}
+
+/// Does one audit, and names each check as it comes to it.
+fn examine(
+    args: &LogAuditArgs,
+    trust: &Trust,
+    rows: &mut Vec<Row>,
+) -> Result<(Monitor, Finality), Failure> {
+    let place = args.state.join(STATE);
+    let _held = files::hold(&place)?;
+    evidence::refuse_caught(&args.state)?;
+    let source = Source::of(&args.source)?;
+    let note = source.checkpoint()?;
+    let signed = "checkpoint is signed by the log";
+    let (head, finality) = check(rows, signed.to_owned(), trust.judge(&note))?;
+    let followed = match load(&place)? {
+        Some(followed) => followed,
+        None if args.from == 0 => Followed::default(),
+        None => Followed::from_entry(args.from, &head, |tile| source.tile(tile))?,
+    };
+    let name = match followed.taken() {
+        Some(before) => format!(
+            "it begins with the {} entries that were signed before",
+            before.size
+        ),
+        None => "it is the first that is seen here".to_owned(),
+    };
+    let begun = begin(&source, followed, head, note, &args.state);
+    let mut monitor = check(rows, name, begun)?;
+    // From here on no other head is taken that does not extend this one.
+    save(&place, monitor.followed())?;
+    let name = format!(
+        "{} new entries are leaves, in order, and make every hash tile and the root",
+        monitor.target().size - monitor.before(),
+    );
+    let read = read::read(&source, &mut monitor, |followed| save(&place, followed));
+    check(rows, name, read)?;
+    save(&place, monitor.followed())?;
+    files::replace(&args.state.join(VERIFIED), &monitor.followed().verified)?;
+    rows.extend(witnessed(&finality));
+    Ok((monitor, finality))
+}
+
+/// Takes up the head; what contradicts the one before is kept as evidence.
+fn begin(
+    source: &Source,
+    followed: Followed,
+    head: Checkpoint,
+    note: Bytes,
+    state: &Path,
+) -> Result<Monitor, Failure> {
+    let before = followed.head.clone();
+    let origin = head.origin.clone();
+    let begun = Monitor::begin(followed, head, note.clone(), |tile| source.tile(tile));
+    begun.map_err(|failure| {
+        let kind = match failure.code() {
+            WireCode::Forked => evidence::FORK,
+            WireCode::LogRewritten => evidence::REWRITTEN,
+            _ => return failure,
+        };
+        match evidence::keep(state, kind, &origin, [&before, &note]) {
+            Ok(paths) => failure.cause(format!(
+                "both checkpoints are kept: {} and {}",
+                paths[0].display(),
+                paths[1].display()
+            )),
+            Err(unkept) => failure.cause(unkept.cause_text()),
+        }
+    })
+}
+
+fn check<T>(rows: &mut Vec<Row>, name: String, outcome: Result<T, Failure>) -> Result<T, Failure> {
+    rows.push((name, if outcome.is_ok() { "ok" } else { "failed" }));
+    outcome
+}
+
+fn witnessed(finality: &Finality) -> Option<Row> {
+    let (word, names) = match finality {
+        Finality::Unwitnessed => return None,
+        Finality::Provisional(cosigned, needed) => {
+            let names = finality::witnesses(cosigned).join(", ");
+            (finality::PROVISIONAL, format!("{names}; {needed} needed"))
+        }
+        Finality::Final(cosigned) => (finality::FINAL, finality::witnesses(cosigned).join(", ")),
+    };
+    Some((format!("cosigned by {names}"), word))
+}
+
+fn load(place: &Path) -> Result<Option<Followed>, Failure> {
+    if !place.exists() {
+        return Ok(None);
+    }
+    let text = files::read(place, STATE_BYTES_MAX)?;
+    let text = String::from_utf8_lossy(&text);
+    let followed = Followed::from_text(&text);
+    let what = format!("{} cannot be used", place.display());
+    let followed = followed.or_fail(what).map_err(|failure| {
+        failure.advise("Keep it, and audit from the beginning in an empty folder: --state NEW")
+    })?;
+    Ok(Some(followed))
+}
+
+fn save(place: &Path, followed: &Followed) -> Result<(), Failure> {
+    files::replace(place, followed.to_text().as_bytes())
+}
