@@ -12,6 +12,8 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 
+pub use begin::extends;
+
 use std::collections::VecDeque;
 
 use bytes::Bytes;

@@ -105,6 +105,14 @@ pub trait Disk: Send + Sync {
     /// Whatever the disk says.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
+    /// Removes an empty directory; nothing on a disk where these cost nothing.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn remove_dir(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Free bytes for this process where `path` is.
     ///
     /// # Errors
@@ -159,12 +167,27 @@ pub fn read_all(disk: &dyn Disk, path: &Path, bytes_max: u64) -> io::Result<Vec<
 /// Whatever the disk says.
 pub fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = temporary_beside(path);
-    let file = disk.open(&temporary, true)?;
-    file.set_len(0)?;
-    file.write_at(bytes, 0)?;
-    file.sync_data()?;
+    draft(disk, &temporary, bytes)?.sync_data()?;
     disk.rename(&temporary, path)?;
     disk.sync_dir(parent_of(path))
+}
+
+/// Replaces a file so that who reads it meanwhile sees the old bytes or the new. Not durable: a power
+/// cut may leave anything in it.
+///
+/// # Errors
+/// Whatever the disk says.
+pub fn put(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = temporary_beside(path);
+    draft(disk, &temporary, bytes)?;
+    disk.rename(&temporary, path)
+}
+
+fn draft(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<Arc<dyn DiskFile>> {
+    let file = disk.open(path, true)?;
+    file.set_len(0)?;
+    file.write_at(bytes, 0)?;
+    Ok(file)
 }
 
 /// The folder of a path; a bare name is in the present one.
@@ -311,6 +334,10 @@ impl Disk for RealDisk {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         std::fs::remove_file(path)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_dir(path)
     }
 
     fn free_bytes(&self, path: &Path) -> io::Result<u64> {

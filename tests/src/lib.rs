@@ -12,6 +12,7 @@ pub mod bench;
 pub mod federation;
 pub mod pinned_tls;
 pub mod processes;
+pub mod published;
 pub mod refuser;
 pub mod scene;
 pub mod sim;

@@ -28,7 +28,7 @@ impl Monitor {
         read: impl FnMut(&Tile) -> Result<Vec<u8>, E>,
     ) -> Result<Self, E> {
         if let Some(before) = followed.taken() {
-            compare(&before, &head, read)?;
+            extends(&before, &head, read)?;
         }
         let verified = Checkpoint::of_note(&followed.verified).ok();
         let before = verified.map_or(followed.first, |head| head.size);
@@ -97,8 +97,11 @@ impl Followed {
 
 /// Compares a head with the one before it by the published hashes. The same hashes make both roots:
 /// where they make the new one and not the old, the log itself has signed that it took back what it had
-/// signed before. Spec: AUD-3.
-fn compare<E: From<Fault> + From<ProofError>>(
+/// signed before. `read` fetches a hash tile of the new tree. Spec: AUD-3.
+///
+/// # Errors
+/// As [`Monitor::begin`].
+pub fn extends<E: From<Fault> + From<ProofError>>(
     before: &Checkpoint,
     head: &Checkpoint,
     mut read: impl FnMut(&Tile) -> Result<Vec<u8>, E>,

@@ -32,6 +32,8 @@ mod cosigned;
 
 /// Hashes and entries of one full tile, as a count.
 const WIDTH: u64 = TILE_WIDTH as u64;
+/// The file with the newest head that is final.
+pub const WITNESSED: &str = "witnessed";
 /// Largest published file; a bundle of 256 entries of 48 bytes is far below.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
@@ -136,6 +138,8 @@ pub struct Publisher {
     entries: Vec<[u8; 48]>,
     size: u64,
     checkpoint: Bytes,
+    /// Tiles that became full and whose partial forms still lie there.
+    filled: Vec<Tile>,
 }
 
 impl Publisher {
@@ -152,6 +156,7 @@ impl Publisher {
             entries: Vec::new(),
             size: 0,
             checkpoint: Bytes::new(),
+            filled: Vec::new(),
         })
     }
 
@@ -186,7 +191,9 @@ impl Publisher {
         }
         publisher.size = size;
         publisher.checkpoint = checkpoint;
-        let agrees = publisher.edge_root(size) == frontier.root();
+        let hashed = publisher.entries.iter().map(|entry| log::leaf_hash(entry));
+        let row = publisher.edge.first().into_iter().flatten();
+        let agrees = publisher.edge_root(size) == frontier.root() && row.copied().eq(hashed);
         if agrees {
             Ok(publisher)
         } else {
@@ -230,6 +237,7 @@ impl Publisher {
         let edge = (self.edge.clone(), self.entries.clone(), self.size);
         if let Err(error) = self.extend(&leaves, &state.checkpoint) {
             (self.edge, self.entries, self.size) = edge;
+            self.filled.clear();
             tail.lock()
                 .expect("no holder of the tail panics")
                 .give_back(leaves);
@@ -240,8 +248,29 @@ impl Publisher {
             tail.lock()
                 .expect("no holder of the tail panics")
                 .give_back(Vec::new());
-            error.into()
-        })
+            LedgerError::from(error)
+        })?;
+        self.remove_partials();
+        Ok(())
+    }
+
+    /// Takes away the partial forms of tiles that are full, once nothing here begins from them any
+    /// more. What stays after a failure costs its space and nothing else. Spec: AUD-2.
+    fn remove_partials(&mut self) {
+        for tile in std::mem::take(&mut self.filled) {
+            let folder = self.folder.join(format!("{}.p", tile.path()));
+            let names = self.disk.list(&folder).unwrap_or_default();
+            let removed = names
+                .iter()
+                .try_for_each(|name| self.disk.remove(&folder.join(name)))
+                .and_then(|()| match names.is_empty() {
+                    true => Ok(()),
+                    false => self.disk.remove_dir(&folder),
+                });
+            if let Err(error) = removed {
+                tracing::debug!(%error, "partial tiles stay beside their full one");
+            }
+        }
     }
 
     /// Adds leaves to the files, then their checkpoint.
@@ -280,6 +309,14 @@ impl Publisher {
             return Err(LedgerError::Inconsistent);
         }
         log::consistency_proof(old, new, |level, position| self.hash_at(level, position))
+    }
+
+    /// Publishes a head that enough witnesses have cosigned, beside the newest one. Spec: AUD-10.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn put_witnessed(&self, note: &[u8]) -> io::Result<()> {
+        self.write(WITNESSED, note, false)
     }
 
     /// The checkpoint that goes with the published files; empty for an empty log.
@@ -332,6 +369,7 @@ impl Publisher {
                 width: TILE_WIDTH,
             };
             self.write(&tile.path(), &bundle(&self.entries)?, true)?;
+            self.filled.push(tile);
             self.entries.clear();
         }
         Ok(())
@@ -354,6 +392,7 @@ impl Publisher {
             width: TILE_WIDTH,
         };
         self.write(&tile.path(), &full.concat(), true)?;
+        self.filled.push(tile);
         self.push_hash(level + 1, perfect_root(&full))
     }
 
@@ -375,12 +414,10 @@ impl Publisher {
         let path = self.folder.join(path);
         let parent = path.parent().unwrap_or(&self.folder);
         self.disk.create_dir_all(parent)?;
-        if sync {
-            return disk::replace(self.disk.as_ref(), &path, bytes);
+        match sync {
+            true => disk::replace(self.disk.as_ref(), &path, bytes),
+            false => disk::put(self.disk.as_ref(), &path, bytes),
         }
-        let file = self.disk.open(&path, true)?;
-        file.set_len(bytes.len() as u64)?;
-        file.write_at(bytes, 0)
     }
 
     fn read_tile(&self, tile: Tile) -> Result<Vec<u8>, LedgerError> {

@@ -253,5 +253,20 @@ async fn keep(shared: &Shared, brought: &Brought, note: &Bytes) -> Result<bool, 
     if let Outcome::Failed(code) = shared.ledger.record(Entry::Cosigned(note.clone())).await {
         return Err(code);
     }
+    publish(shared, note).await;
     Ok(true)
+}
+
+/// Lets outside auditors see it. The journal has it, and the next one takes its place.
+async fn publish(shared: &Shared, note: &Bytes) {
+    let (ledger, note) = (shared.ledger.clone(), note.clone());
+    let put = move || {
+        let publisher = ledger.publisher.lock();
+        publisher
+            .expect("no holder of the publisher panics")
+            .put_witnessed(&note)
+    };
+    if let Some(Err(error)) = shared.workers.run(put).await {
+        tracing::warn!(%error, "a final checkpoint is not published");
+    }
 }

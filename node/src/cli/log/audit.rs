@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use clap::Args;
-use frex_client::monitor::{Followed, Monitor, state::STATE_BYTES_MAX};
+use frex_client::monitor::{Followed, Monitor, extends, state::STATE_BYTES_MAX};
 use frex_proto::{error::WireCode, log::Checkpoint, roster::Finality};
 use serde_json::json;
 
@@ -46,6 +46,9 @@ const STATE: &str = "audit.state";
 /// The newest head that was verified, as served.
 const VERIFIED: &str = "checkpoint";
 
+/// What may be over by the next time: the web server, or a copy that is being made.
+const AWAY: [WireCode; 2] = [WireCode::Unreachable, WireCode::NotFound];
+
 /// A check: its name and whether it holds.
 type Row = (String, &'static str);
 
@@ -59,7 +62,7 @@ pub fn audit(args: &LogAuditArgs, json: bool) -> Done {
     loop {
         match once(args, &trust, json) {
             // Away for now: what was read is kept.
-            Err(failure) if failure.code() == WireCode::Unreachable => failure.report(json),
+            Err(failure) if AWAY.contains(&failure.code()) => failure.report(json),
             Err(failure) => return Err(failure),
             Ok(_) => {}
         }
@@ -71,12 +74,13 @@ fn once(args: &LogAuditArgs, trust: &Trust, json: bool) -> Done {
     let mut rows = Vec::new();
     let outcome = examine(args, trust, &mut rows);
     if json {
-        if let Ok((monitor, finality)) = &outcome {
+        if let Ok((monitor, finality, covers)) = &outcome {
             let head = monitor.target();
             output::document(json!({
                 "verified": true, "origin": head.origin, "size": head.size,
                 "root": hex::encode(head.root), "before": monitor.before(),
                 "first": monitor.followed().first, "finality": finality::describe(finality),
+                "final_size": covers,
                 "state": args.state,
             }));
         }
@@ -100,14 +104,14 @@ fn examine(
     args: &LogAuditArgs,
     trust: &Trust,
     rows: &mut Vec<Row>,
-) -> Result<(Monitor, Finality), Failure> {
+) -> Result<(Monitor, Finality, Option<u64>), Failure> {
     let place = args.state.join(STATE);
     let _held = files::hold(&place)?;
     evidence::refuse_caught(&args.state)?;
     let source = Source::of(&args.source)?;
     let note = source.checkpoint()?;
     let signed = "checkpoint is signed by the log";
-    let (head, finality) = check(rows, signed.to_owned(), trust.judge(&note))?;
+    let head = check(rows, signed.to_owned(), trust.judge(&note))?;
     let followed = match load(&place)? {
         Some(followed) => followed,
         None if args.from == 0 => Followed::default(),
@@ -132,8 +136,42 @@ fn examine(
     check(rows, name, read)?;
     save(&place, monitor.followed())?;
     files::replace(&args.state.join(VERIFIED), &monitor.followed().verified)?;
-    rows.extend(witnessed(&finality));
-    Ok((monitor, finality))
+    let (finality, covers) = witnessed(&source, trust, &monitor, args)?;
+    rows.extend(in_words(&finality, covers));
+    Ok((monitor, finality, covers))
+}
+
+/// How far the log can still take back what it shows, and how many entries it cannot: by the lines on
+/// the head that was read, or on an earlier one that is published as final and lies in it. Spec: AUD-10.
+fn witnessed(
+    source: &Source,
+    trust: &Trust,
+    monitor: &Monitor,
+    args: &LogAuditArgs,
+) -> Result<(Finality, Option<u64>), Failure> {
+    let followed = monitor.followed();
+    let (head, finality) = trust.finality(&followed.verified)?;
+    if matches!(finality, Finality::Final(_)) {
+        return Ok((finality, Some(head.size)));
+    }
+    let Some(note) = source.witnessed()? else {
+        return Ok((finality, None));
+    };
+    let (earlier, found) = trust.finality(&note)?;
+    // One that is newer than what was read is for the next visit.
+    if !matches!(found, Finality::Final(_)) || earlier.size > head.size {
+        return Ok((finality, None));
+    }
+    let lies = extends(&earlier, &head, |tile| source.tile(tile));
+    lies.map_err(|failure| {
+        with_evidence(
+            failure,
+            &args.state,
+            &head.origin,
+            [&note, &followed.verified],
+        )
+    })?;
+    Ok((found, Some(earlier.size)))
 }
 
 /// Takes up the head; what contradicts the one before is kept as evidence.
@@ -147,21 +185,24 @@ fn begin(
     let before = followed.head.clone();
     let origin = head.origin.clone();
     let begun = Monitor::begin(followed, head, note.clone(), |tile| source.tile(tile));
-    begun.map_err(|failure| {
-        let kind = match failure.code() {
-            WireCode::Forked => evidence::FORK,
-            WireCode::LogRewritten => evidence::REWRITTEN,
-            _ => return failure,
-        };
-        match evidence::keep(state, kind, &origin, [&before, &note]) {
-            Ok(paths) => failure.cause(format!(
-                "both checkpoints are kept: {} and {}",
-                paths[0].display(),
-                paths[1].display()
-            )),
-            Err(unkept) => failure.cause(unkept.cause_text()),
-        }
-    })
+    begun.map_err(|failure| with_evidence(failure, state, &origin, [&before, &note]))
+}
+
+/// Keeps the heads where they contradict each other.
+fn with_evidence(failure: Failure, state: &Path, origin: &str, heads: [&[u8]; 2]) -> Failure {
+    let kind = match failure.code() {
+        WireCode::Forked => evidence::FORK,
+        WireCode::LogRewritten => evidence::REWRITTEN,
+        _ => return failure,
+    };
+    match evidence::keep(state, kind, heads) {
+        Ok([one, other]) => failure.cause(format!(
+            "both checkpoints are kept: {} and {}",
+            one.display(),
+            other.display()
+        )),
+        Err(unkept) => failure.cause(unkept.cause_text()),
+    }
 }
 
 fn check<T>(rows: &mut Vec<Row>, name: String, outcome: Result<T, Failure>) -> Result<T, Failure> {
@@ -169,16 +210,23 @@ fn check<T>(rows: &mut Vec<Row>, name: String, outcome: Result<T, Failure>) -> R
     outcome
 }
 
-fn witnessed(finality: &Finality) -> Option<Row> {
-    let (word, names) = match finality {
+fn in_words(finality: &Finality, covers: Option<u64>) -> Option<Row> {
+    let covers = covers.unwrap_or_default();
+    Some(match finality {
         Finality::Unwitnessed => return None,
         Finality::Provisional(cosigned, needed) => {
             let names = finality::witnesses(cosigned).join(", ");
-            (finality::PROVISIONAL, format!("{names}; {needed} needed"))
+            let text = format!("cosigned by {names}; {needed} needed");
+            (text, finality::PROVISIONAL)
         }
-        Finality::Final(cosigned) => (finality::FINAL, finality::witnesses(cosigned).join(", ")),
-    };
-    Some((format!("cosigned by {names}"), word))
+        Finality::Final(cosigned) => {
+            let names = finality::witnesses(cosigned).join(", ");
+            (
+                format!("the first {covers} entries are cosigned by {names}"),
+                finality::FINAL,
+            )
+        }
+    })
 }
 
 fn load(place: &Path) -> Result<Option<Followed>, Failure> {

@@ -17,9 +17,12 @@ use frex_proto::{
 use serde_json::json;
 
 use super::{LogFiles, source::MINIMUM};
-use crate::cli::{
-    failure::{Done, Failure},
-    files, output,
+use crate::{
+    cli::{
+        failure::{Done, Failure},
+        files, output,
+    },
+    ledger::publish::WITNESSED,
 };
 
 /// `frex log export`.
@@ -65,6 +68,9 @@ pub fn export(args: &LogExportArgs, json: bool) -> Done {
     fs::create_dir_all(&folder).map_err(failed)?;
     if minimum > 0 && before == 0 {
         replace(&folder.join(MINIMUM), format!("{minimum}\n").as_bytes())?;
+    }
+    if let Some(witnessed) = log.source.witnessed()? {
+        replace(&folder.join(WITNESSED), &witnessed)?;
     }
     replace(&folder.join("checkpoint"), &log.note)?;
     for tile in tiles.iter().filter(|tile| tile.width == TILE_WIDTH) {

@@ -20,9 +20,12 @@ use ureq::{
     tls::{Certificate, RootCerts, TlsConfig},
 };
 
-use crate::cli::{
-    failure::{Failure, OrCode},
-    files,
+use crate::{
+    cli::{
+        failure::{Failure, OrCode},
+        files,
+    },
+    ledger::publish::WITNESSED,
 };
 
 /// The file that names the first entry that a copy of a log still holds.
@@ -85,6 +88,14 @@ impl Source {
             .cause("the log has no entry, or this is not where it is published")
             .advise("Name the folder or address in which the file `checkpoint` lies")
         })
+    }
+
+    /// The newest head that enough witnesses have cosigned, as served; none if there is none.
+    ///
+    /// # Errors
+    /// The failure names the source.
+    pub fn witnessed(&self) -> Result<Option<Vec<u8>>, Failure> {
+        self.read(WITNESSED, limits::CHECKPOINT_BYTES_MAX)
     }
 
     /// The first entry that is still published; 0 where nothing was taken away. It is a hint, signed by

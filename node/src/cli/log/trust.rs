@@ -7,7 +7,7 @@ use frex_client::environment::Clock;
 use frex_proto::{
     error::WireCode,
     limits,
-    log::{Checkpoint, LogVerifier, Origin, checkpoint},
+    log::{ANY_TIME_MS, Checkpoint, LogVerifier, Origin, checkpoint},
     roster::{Finality, Roster},
 };
 
@@ -35,7 +35,7 @@ pub struct TrustArgs {
 pub enum Trust {
     /// One key.
     Vkey(Box<LogVerifier>),
-    /// A roster, and whether it was in force only in the past.
+    /// The logs that a roster lists.
     Roster(Box<Roster>),
 }
 
@@ -62,33 +62,47 @@ impl Trust {
         Ok(Self::Roster(Box::new(judged.roster)))
     }
 
-    /// Believes a head that is served as the newest now, and says how far it is beyond the log's power.
+    /// Believes a head that is served as the newest now.
     ///
     /// # Errors
-    /// It is not signed by a key of the log that has not ended (LOG-23), or a line of a witness on it
-    /// is wrong (WIT-1).
-    pub fn judge(&self, note: &[u8]) -> Result<(Checkpoint, Finality), Failure> {
+    /// It is not signed by a key of the log that has not ended (LOG-23).
+    pub fn judge(&self, note: &[u8]) -> Result<Checkpoint, Failure> {
         let just_now_ms = Clock::System
             .now_ms()
             .saturating_sub(limits::CLOCK_SKEW_MS_MAX);
-        let verify = |log: &LogVerifier| {
-            let head = checkpoint::parse_and_verify(note, log, just_now_ms);
-            head.or_fail("the published checkpoint does not verify")
-        };
-        let roster = match self {
-            Self::Vkey(log) => return Ok((verify(log)?, Finality::Unwitnessed)),
-            Self::Roster(roster) => roster,
-        };
         let head = Checkpoint::of_note(note).or_fail("what is published is no checkpoint")?;
+        let log = self.log_of(&head)?;
+        let head = checkpoint::parse_and_verify(note, &log, just_now_ms);
+        head.or_fail("the published checkpoint does not verify")
+    }
+
+    /// How far a head of the log is beyond its power, and that head, whenever it was signed.
+    ///
+    /// # Errors
+    /// It is not signed by a key of the log, or a line of a witness on it is wrong (WIT-1).
+    pub fn finality(&self, note: &[u8]) -> Result<(Checkpoint, Finality), Failure> {
+        let head = Checkpoint::of_note(note).or_fail("what is published is no checkpoint")?;
+        let head = checkpoint::parse_and_verify(note, &self.log_of(&head)?, ANY_TIME_MS);
+        let head = head.or_fail("the published checkpoint does not verify")?;
+        let Self::Roster(roster) = self else {
+            return Ok((head, Finality::Unwitnessed));
+        };
         let node = Origin::parse(&head.origin).map_or("", |origin| origin.node);
-        let log = roster.log_verifier(node).ok_or_else(|| {
-            let what = "the roster does not list the node of this log";
-            Failure::new(WireCode::NotTrusted, what).cause(output::clean(&head.origin))
-        })?;
-        let head = verify(&log)?;
         let finality = roster.finality(node, note);
         let finality = finality.or_fail("a witness's line on the checkpoint does not hold")?;
         Ok((head, finality))
+    }
+
+    fn log_of(&self, head: &Checkpoint) -> Result<LogVerifier, Failure> {
+        let roster = match self {
+            Self::Vkey(log) => return Ok(log.as_ref().clone()),
+            Self::Roster(roster) => roster,
+        };
+        let node = Origin::parse(&head.origin).map_or("", |origin| origin.node);
+        roster.log_verifier(node).ok_or_else(|| {
+            let what = "the roster does not list the node of this log";
+            Failure::new(WireCode::NotTrusted, what).cause(output::clean(&head.origin))
+        })
     }
 }
 
