@@ -1,7 +1,7 @@
 //! Taking up a head: what contradicts the one before is found out before an entry is read.
 //! Spec: AUD-3.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque, btree_map::Entry};
 
 use bytes::Bytes;
 use frex_proto::{
@@ -124,10 +124,15 @@ pub fn extends<E: From<Fault> + From<ProofError>>(
     if old == 0 {
         return Ok(());
     }
+    // Neighbouring subtrees lie in one tile, and there are few tiles.
+    let mut known: BTreeMap<Tile, Vec<u8>> = BTreeMap::new();
     let mut subtree = |level, index| -> Result<Hash, E> {
         let tile = Tile::holding(level, index, new).ok_or(Fault::Hashes)?;
-        let content = read(&tile)?;
-        let hash = tile.subtree(&content, level, index);
+        let content = match known.entry(tile) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(read(&tile)?),
+        };
+        let hash = tile.subtree(content, level, index);
         Ok(hash.map_err(|_| Fault::Tile(tile.path()))?)
     };
     let mut hashes = log::consistency_proof(old, new, &mut subtree)?;

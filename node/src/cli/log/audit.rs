@@ -151,8 +151,10 @@ fn witnessed(
 ) -> Result<(Finality, Option<u64>), Failure> {
     let followed = monitor.followed();
     let (head, finality) = trust.finality(&followed.verified)?;
-    if matches!(finality, Finality::Final(_)) {
-        return Ok((finality, Some(head.size)));
+    match finality {
+        Finality::Unwitnessed => return Ok((finality, None)),
+        Finality::Final(_) => return Ok((finality, Some(head.size))),
+        Finality::Provisional(..) => {}
     }
     let Some(note) = source.witnessed()? else {
         return Ok((finality, None));
