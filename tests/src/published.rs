@@ -9,55 +9,73 @@ use std::{
     thread,
 };
 
+use frex_node::{
+    disk::RealDisk,
+    index::Index,
+    journal::Position,
+    ledger::publish::{Publisher, Tail},
+};
 use frex_proto::{
     keys::SigningKey,
-    log::{
-        self, Checkpoint, Edge, Leaf, LogVerifier, Tile, TileKind, checkpoint,
-        tile::{self, TILE_WIDTH},
-    },
+    log::{Checkpoint, Frontier, Leaf, LogVerifier, checkpoint},
     v1::Event,
 };
 
 /// The log of every one of them.
 pub const ORIGIN: &str = "frex/example/node.example-a/log/1";
 
-/// A log of made-up entries, published in a folder.
-#[derive(Debug, Clone)]
+/// A log of made-up entries, published in a folder by the node's own publisher.
 pub struct MadeLog {
     folder: PathBuf,
     key: SigningKey,
-    edge: Edge,
-    bundle: Vec<u8>,
+    frontier: Frontier,
+    publisher: Publisher,
     salt: u8,
 }
 
 impl MadeLog {
     /// An empty log that is published in `folder`.
-    #[must_use]
-    pub fn new(folder: &Path) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn new(folder: &Path) -> io::Result<Self> {
+        let publisher = Publisher::create(Arc::new(RealDisk), folder);
+        Ok(Self {
             folder: folder.to_owned(),
             key: SigningKey::from_seed(&[7; 32]),
-            edge: Edge::new(),
-            bundle: Vec::new(),
+            frontier: Frontier::new(),
+            publisher: publisher.map_err(io::Error::other)?,
             salt: 0,
-        }
+        })
     }
 
-    /// The same log, which goes on with other entries and in another folder.
-    #[must_use]
-    pub fn parted(&self, folder: &Path) -> Self {
-        Self {
-            folder: folder.to_owned(),
+    /// The same log in the same folder, which goes on with other entries.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn parted(&self) -> io::Result<Self> {
+        let checkpoint = self.publisher.checkpoint();
+        let disk = Arc::new(RealDisk);
+        let publisher = Publisher::load(disk, &self.folder, &self.frontier, checkpoint);
+        Ok(Self {
+            folder: self.folder.clone(),
+            key: SigningKey::from_seed(&[7; 32]),
+            frontier: self.frontier.clone(),
+            publisher: publisher.map_err(io::Error::other)?,
             salt: self.salt + 1,
-            ..self.clone()
-        }
+        })
+    }
+
+    /// Whose signature makes the log believed.
+    #[must_use]
+    pub fn verifier(&self) -> LogVerifier {
+        LogVerifier::new(ORIGIN.to_owned(), self.key.verifying_key())
     }
 
     /// The verifier key line of the log.
     #[must_use]
     pub fn vkey(&self) -> String {
-        LogVerifier::new(ORIGIN.to_owned(), self.key.verifying_key()).vkey()
+        self.verifier().vkey()
     }
 
     /// Its folder.
@@ -66,52 +84,38 @@ impl MadeLog {
         &self.folder
     }
 
+    /// What publishes it, and proves its entries.
+    #[must_use]
+    pub const fn publisher(&self) -> &Publisher {
+        &self.publisher
+    }
+
     /// Adds `count` entries, one each millisecond from `time_ms` on, and publishes them.
     ///
     /// # Errors
     /// What the disk says.
     pub fn grow(&mut self, count: u64, time_ms: u64) -> io::Result<()> {
+        let before = (self.frontier.clone(), self.publisher.checkpoint());
+        let mut leaves = Vec::new();
         for offset in 0..count {
             let salt = [self.salt; 32];
             let leaf = Leaf::build(Event::Accepted, time_ms + offset, &salt, b"made up");
-            tile::put_entry(&mut self.bundle, leaf.as_bytes()).map_err(io::Error::other)?;
-            for (tile, content) in self.edge.push(log::leaf_hash(leaf.as_bytes())) {
-                self.write(&tile.path(), &content)?;
-            }
-            if self.edge.size().is_multiple_of(u64::from(TILE_WIDTH)) {
-                self.write_bundle(TILE_WIDTH)?;
-                self.bundle.clear();
-            }
-        }
-        let width = self.edge.size() % u64::from(TILE_WIDTH);
-        if let Some(width) = u16::try_from(width).ok().filter(|width| *width > 0) {
-            self.write_bundle(width)?;
-        }
-        for (tile, content) in self.edge.partials() {
-            self.write(&tile.path(), &content)?;
+            self.frontier.append(leaf.hash());
+            leaves.push(*leaf.as_bytes());
         }
         let head = Checkpoint {
             origin: ORIGIN.to_owned(),
-            size: self.edge.size(),
-            root: self.edge.root(),
+            size: self.frontier.size(),
+            root: self.frontier.root(),
         };
         let note = checkpoint::sign(&head, &self.key).map_err(io::Error::other)?;
-        self.write("checkpoint", &note)
-    }
-
-    fn write_bundle(&self, width: u16) -> io::Result<()> {
-        let tile = Tile {
-            kind: TileKind::Entries,
-            index: (self.edge.size() - 1) / u64::from(TILE_WIDTH),
-            width,
-        };
-        self.write(&tile.path(), &self.bundle)
-    }
-
-    fn write(&self, path: &str, content: &[u8]) -> io::Result<()> {
-        let path = self.folder.join(path);
-        fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
-        fs::write(path, content)
+        let end = Position::from_u64(0);
+        let mut tail = Tail::new(before.0, end, before.1, time_ms);
+        let leaves = leaves.into_iter();
+        tail.push(leaves, &self.frontier, end, Some(&note), time_ms + count);
+        let index = Index::open(None).map_err(io::Error::other)?;
+        let published = self.publisher.publish(&Mutex::new(tail), &index);
+        published.map_err(io::Error::other)
     }
 }
 

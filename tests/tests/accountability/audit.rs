@@ -165,7 +165,7 @@ fn until_audited(audit: impl Fn() -> Value, enough: impl Fn(&Value) -> bool) -> 
 #[test]
 fn an_audit_over_http_goes_on_after_a_kill() {
     let dir = tempfile::tempdir().unwrap();
-    let mut log = MadeLog::new(&dir.path().join("web"));
+    let mut log = MadeLog::new(&dir.path().join("web")).unwrap();
     log.grow(40_000, OLD_MS).unwrap();
     let auditor = Auditor::of(dir.path(), &log);
     let server = StaticServer::start(log.folder(), 250).unwrap();
@@ -216,7 +216,7 @@ fn an_audit_over_http_goes_on_after_a_kill() {
 #[test]
 fn a_tampered_tile_is_found_and_accuses_nobody() {
     let dir = tempfile::tempdir().unwrap();
-    let mut log = MadeLog::new(&dir.path().join("web"));
+    let mut log = MadeLog::new(&dir.path().join("web")).unwrap();
     log.grow(600, OLD_MS).unwrap();
     let auditor = Auditor::of(dir.path(), &log);
     let web = log.folder().to_string_lossy().into_owned();
@@ -236,7 +236,7 @@ fn a_tampered_tile_is_found_and_accuses_nobody() {
     }
     assert!(kept(dir.path(), "fork").is_empty() && kept(dir.path(), "rewritten").is_empty());
     assert_eq!(auditor.verified(&web)["size"], 600);
-    let stranger = MadeLog::new(dir.path());
+    let stranger = MadeLog::new(dir.path()).unwrap();
     let other = stranger.vkey().replace("node.example-a", "node.example-b");
     let args = ["log", "audit", &web, "--state", "other", "--vkey", &other];
     assert_eq!(
@@ -255,9 +255,9 @@ fn a_log_that_takes_back_what_it_signed_is_caught_with_evidence() {
         ("rewritten", WireCode::LogRewritten, 700),
     ] {
         let dir = tempfile::tempdir().unwrap();
-        let mut log = MadeLog::new(&dir.path().join("web"));
+        let mut log = MadeLog::new(&dir.path().join("web")).unwrap();
         log.grow(299, OLD_MS).unwrap();
-        let mut other = log.parted(&dir.path().join("web"));
+        let mut other = log.parted().unwrap();
         let auditor = Auditor::of(dir.path(), &log);
         let web = log.folder().to_string_lossy().into_owned();
         let shorter = fs::read(log.folder().join("checkpoint")).unwrap();
@@ -283,7 +283,7 @@ fn a_log_that_takes_back_what_it_signed_is_caught_with_evidence() {
 #[test]
 fn a_copy_is_pruned_and_still_verifies() {
     let dir = tempfile::tempdir().unwrap();
-    let mut log = MadeLog::new(&dir.path().join("copy").join(ORIGIN));
+    let mut log = MadeLog::new(&dir.path().join("copy").join(ORIGIN)).unwrap();
     log.grow(66_000, OLD_MS).unwrap();
     let auditor = Auditor::of(dir.path(), &log);
     let frex = &auditor.frex;
