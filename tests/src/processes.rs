@@ -25,6 +25,7 @@ const ROSTER: &str = "roster.frex";
 pub struct Frex {
     program: PathBuf,
     dir: PathBuf,
+    variables: Vec<(&'static str, PathBuf)>,
 }
 
 /// What a command said.
@@ -114,7 +115,15 @@ impl Frex {
         Self {
             program: program.into(),
             dir: dir.to_owned(),
+            variables: Vec::new(),
         }
+    }
+
+    /// The same, with a variable in its environment that names a file.
+    #[must_use]
+    pub fn with(mut self, variable: &'static str, file: PathBuf) -> Self {
+        self.variables.push((variable, file));
+        self
     }
 
     /// Where it runs.
@@ -185,6 +194,8 @@ impl Frex {
         for name in ["FREX_DIR", "FREX_LOG", "FREX_LOG_FORMAT"] {
             command.env_remove(name);
         }
+        let variables = self.variables.iter();
+        command.envs(variables.map(|(name, file)| (name, file)));
         command
     }
 

@@ -2,13 +2,14 @@
 
 use std::{
     fs, io,
-    io::{BufRead, BufReader, Write},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    io::{BufRead, BufReader, Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, PoisonError},
     thread,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use frex_node::{
     disk::RealDisk,
     index::Index,
@@ -20,6 +21,7 @@ use frex_proto::{
     log::{Checkpoint, Frontier, Leaf, LogVerifier, checkpoint},
     v1::Event,
 };
+use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivatePkcs8KeyDer};
 
 /// The log of every one of them.
 pub const ORIGIN: &str = "frex/example/node.example-a/log/1";
@@ -122,6 +124,7 @@ impl MadeLog {
 /// A web server of static files on the loopback interface. Dropping it lets it go.
 #[derive(Debug)]
 pub struct StaticServer {
+    scheme: &'static str,
     address: SocketAddr,
     shared: Arc<(Mutex<Served>, Condvar)>,
 }
@@ -139,6 +142,33 @@ impl StaticServer {
     /// # Errors
     /// The loopback interface has no free port.
     pub fn start(folder: &Path, most: usize) -> io::Result<Self> {
+        Self::serve(folder, most, None)
+    }
+
+    /// Serves what lies in `folder` over TLS, with a certificate of its own; gives it in PEM.
+    ///
+    /// # Errors
+    /// The loopback interface has no free port, or no certificate is made.
+    pub fn start_tls(folder: &Path) -> io::Result<(Self, String)> {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
+        let made = made.map_err(io::Error::other)?;
+        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key.into())
+            .map_err(io::Error::other)?;
+        let server = Self::serve(folder, usize::MAX, Some(Arc::new(config)))?;
+        let certificate = STANDARD.encode(made.cert.der());
+        let pem =
+            format!("-----BEGIN CERTIFICATE-----\n{certificate}\n-----END CERTIFICATE-----\n");
+        Ok((server, pem))
+    }
+
+    fn serve(folder: &Path, most: usize, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let served = Served {
@@ -149,18 +179,28 @@ impl StaticServer {
         let (folder, known) = (folder.to_owned(), Arc::clone(&shared));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (folder, known) = (folder.clone(), Arc::clone(&known));
-                // Whoever asked may be gone.
-                thread::spawn(move || answer(&stream, &folder, &known).ok());
+                let (folder, known, tls) = (folder.clone(), Arc::clone(&known), tls.clone());
+                thread::spawn(move || {
+                    let session = tls.map(ServerConnection::new).transpose();
+                    // Whoever asked may be gone, or not trust the certificate.
+                    match session.map_err(io::Error::other)? {
+                        None => answer(stream, &folder, &known),
+                        Some(session) => answer(StreamOwned::new(session, stream), &folder, &known),
+                    }
+                });
             }
         });
-        Ok(Self { address, shared })
+        Ok(Self {
+            scheme,
+            address,
+            shared,
+        })
     }
 
     /// Its address.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://localhost:{}", self.scheme, self.address.port())
     }
 
     /// What was asked for since the last call, in the order in which it came.
@@ -179,7 +219,7 @@ impl StaticServer {
 }
 
 fn answer(
-    mut stream: &TcpStream,
+    stream: impl Read + Write,
     folder: &Path,
     shared: &(Mutex<Served>, Condvar),
 ) -> io::Result<()> {
@@ -191,6 +231,7 @@ fn answer(
         line.clear();
     }
     let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
+    let mut stream = reader.into_inner();
     let mut served = shared.0.lock().unwrap_or_else(PoisonError::into_inner);
     served.paths.push(path.clone());
     while served.most == 0 {
@@ -211,5 +252,6 @@ fn answer(
         stream,
         "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
     )?;
-    stream.write_all(&body)
+    stream.write_all(&body)?;
+    stream.flush()
 }

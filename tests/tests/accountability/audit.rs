@@ -212,6 +212,42 @@ fn an_audit_over_http_goes_on_after_a_kill() {
     assert_eq!(kept(dir.path(), "checkpoint"), [checkpoint]);
 }
 
+// AUD-1: a web server whose certificate this machine trusts, watched; another is not talked to.
+#[test]
+fn an_audit_over_https_watches_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = MadeLog::new(&dir.path().join("web")).unwrap();
+    log.grow(300, OLD_MS).unwrap();
+    let (server, certificate) = StaticServer::start_tls(log.folder()).unwrap();
+    let trusted = dir.path().join("trusted.pem");
+    fs::write(&trusted, certificate).unwrap();
+    let mut auditor = Auditor::of(dir.path(), &log);
+    let stranger = auditor
+        .frex
+        .clone()
+        .with("SSL_CERT_FILE", dir.path().join("none.pem"));
+    let url = server.url();
+    let refused = stranger.run(&auditor.args(&url));
+    assert!(matches!(refused.exit, Some(1 | 23)), "{refused:?}");
+    assert!(server.asked().is_empty());
+
+    auditor.frex = auditor.frex.with("SSL_CERT_FILE", trusted);
+    let watch = ["--watch", "10ms"];
+    let _watching = auditor
+        .frex
+        .begin(&[&auditor.args(&url)[..], &watch].concat());
+    let verified = dir.path().join("state/checkpoint");
+    for more in [0, 7, 700] {
+        log.grow(more, OLD_MS + 1_000 * (1 + more)).unwrap();
+        let head = fs::read(log.folder().join("checkpoint")).unwrap();
+        let started = Instant::now();
+        while fs::read(&verified).ok().as_ref() != Some(&head) {
+            assert!(started.elapsed() < DEADLINE);
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
 // AUD-4, CLI-4: a changed file is told apart from a second history, and once it is mended the audit goes on.
 #[test]
 fn a_tampered_tile_is_found_and_accuses_nobody() {
