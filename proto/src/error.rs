@@ -192,7 +192,7 @@ codes! {
     /// Entries that a copy of a log does not hold any more.
     Pruned = 6020, "PRUNED", 1, Peer, Never, "the published copy of the log does not hold these entries any more", "Begin at a later entry, in an empty folder: frex log audit SOURCE --state NEW --from ENTRY";
     /// Entries that must stay published.
-    MustStay = 6021, "MUST_STAY", 22, Caller, Later, "these entries must stay published for longer", "Take away only what is older than the log's retention allows: frex log prune DIR --older-than 400d";
+    TooYoung = 6021, "TOO_YOUNG", 22, Caller, Later, "these entries must stay published for longer", "Take away only what is older than the log's retention allows: frex log prune DIR --older-than 400d";
     /// Others have seen more of our own log than is here.
     LogRolledBack = 6016, "LOG_ROLLED_BACK", 20, Environment, Never, "others have seen entries of this node's log that are not here any more", "The directory is an old copy: bring back the newer one, and do not start this one";
 }

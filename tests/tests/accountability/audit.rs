@@ -7,7 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use frex_proto::error::WireCode;
+use frex_client::environment::Clock;
+use frex_proto::{error::WireCode, limits};
 use frex_tests::{
     processes::{Ended, Frex},
     published::{MadeLog, ORIGIN, StaticServer},
@@ -76,7 +77,7 @@ fn kept(dir: &Path, kind: &str) -> Vec<Vec<u8>> {
         .collect()
 }
 
-// AUD-1, AUD-3, AUD-4, AUD-5, RCP-17: what running nodes publish is audited as it grows, out of their folder
+// AUD-1, AUD-2, AUD-4, AUD-5, AUD-10: what running nodes publish is audited as it grows, out of their folder
 // and out of a copy that is brought up to date, with whose word makes it final.
 #[test]
 fn what_nodes_publish_is_audited_while_it_grows() {
@@ -248,7 +249,7 @@ fn an_audit_over_https_watches_the_log() {
     }
 }
 
-// AUD-4, CLI-4: a changed file is told apart from a second history, and once it is mended the audit goes on.
+// AUD-4, LIM-86: a changed file is told apart from a second history, and once it is mended the audit goes on.
 #[test]
 fn a_tampered_tile_is_found_and_accuses_nobody() {
     let dir = tempfile::tempdir().unwrap();
@@ -270,6 +271,13 @@ fn a_tampered_tile_is_found_and_accuses_nobody() {
         auditor.refused(&web, WireCode::BadProof);
         fs::write(&path, good).unwrap();
     }
+    let bundle = log.folder().join("tile/entries/000");
+    let good = fs::read(&bundle).unwrap();
+    fs::write(&bundle, vec![0; 65_537]).unwrap();
+    auditor.refused(&web, WireCode::TooLarge);
+    let server = StaticServer::start(log.folder(), usize::MAX).unwrap();
+    auditor.refused(&server.url(), WireCode::TooLarge);
+    fs::write(&bundle, good).unwrap();
     assert!(kept(dir.path(), "fork").is_empty() && kept(dir.path(), "rewritten").is_empty());
     assert_eq!(auditor.verified(&web)["size"], 600);
     let stranger = MadeLog::new(dir.path()).unwrap();
@@ -314,8 +322,7 @@ fn a_log_that_takes_back_what_it_signed_is_caught_with_evidence() {
     }
 }
 
-// AUD-6, AUD-8, AUD-9: old entries are taken away from a copy, not too young ones and not from a node;
-// what is left verifies, goes on and is audited from there.
+// AUD-6, AUD-8: old entries are taken away from a copy; what is left verifies, goes on and is audited from there.
 #[test]
 fn a_copy_is_pruned_and_still_verifies() {
     let dir = tempfile::tempdir().unwrap();
@@ -371,26 +378,34 @@ fn a_copy_is_pruned_and_still_verifies() {
     // The next copy has what is left of this one.
     let _ = frex.done(&["log", "export", "next", "copy"]);
     assert_eq!(frex.done(&["log", "verify", "next"])["first"], 65_792);
+}
 
-    let now_ms = u64::try_from(
-        std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap()
-            .as_millis(),
-    );
-    log.grow(10, now_ms.unwrap() - 1_000).unwrap();
-    let young = prune(&["--below", "66705", "--confirm"]);
+// AUD-8, AUD-9, LIM-85: what is too young stays, and what is gone; nothing is taken away from a node.
+#[test]
+fn what_must_stay_published_is_not_taken_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = MadeLog::new(&dir.path().join("copy").join(ORIGIN)).unwrap();
+    log.grow(700, OLD_MS).unwrap();
+    let now_ms = Clock::System.now_ms();
+    log.grow(10, now_ms - limits::PUBLISHED_MS_MIN + 60_000)
+        .unwrap();
+    fs::write(dir.path().join("copy/node.example-a.vkey"), log.vkey()).unwrap();
+    let frex = Auditor::of(dir.path(), &log).frex;
+    let prune = |more: &[&str]| frex.run(&[&["log", "prune", "copy"], more].concat());
+    let young = prune(&["--below", "701", "--confirm"]);
     assert_eq!(
         (young.exit, young.code()),
-        (Some(22), Some(WireCode::MustStay as u64))
+        (Some(22), Some(WireCode::TooYoung as u64))
     );
-    let old = prune(&["--older-than", "400d"]).json();
-    assert_eq!(old["minimum"], 66_700);
-    assert_eq!(
-        prune(&["--below", "65000"]).exit,
-        Some(2),
-        "what is gone stays gone"
-    );
+    let old = prune(&["--older-than", "400d", "--confirm"]).json();
+    assert_eq!((&old["minimum"], &old["files"]), (&700.into(), &4.into()));
+    let minimum = fs::read_to_string(log.folder().join("minimum-index")).unwrap();
+    assert_eq!(minimum, "700\n");
+    for wrong in ["699", "711"] {
+        assert_eq!(prune(&["--below", wrong, "--confirm"]).exit, Some(2));
+    }
+    assert_eq!(frex.done(&["log", "verify", "copy"])["first"], 512);
+
     frex.federation(&[SENDER], &[]);
     let node = frex.run(&["log", "prune", SENDER, "--below", "0", "--confirm"]);
     assert_eq!(node.exit, Some(2), "{node:?}");

@@ -112,7 +112,7 @@ fn check(log: &LogFiles, before: u64, minimum: u64, now_ms: u64) -> Result<(), F
     }
     let what = format!("entry #{} must stay published", minimum - 1);
     let days = limits::PUBLISHED_MS_MIN / (24 * 60 * 60 * 1000);
-    Err(Failure::new(WireCode::MustStay, what).cause(format!(
+    Err(Failure::new(WireCode::TooYoung, what).cause(format!(
         "it is of {} and stays for {days} days, until {}",
         rfc3339(time_ms),
         rfc3339(until_ms)
