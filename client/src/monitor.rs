@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use frex_proto::{
     error::WireCode,
-    log::{Checkpoint, Edge, ProofError, Tile},
+    log::{Checkpoint, Edge, FollowError, ProofError, Tile},
 };
 
 /// What an auditor keeps of a log between two visits. Spec: AUD-5.
@@ -43,29 +43,12 @@ pub struct Followed {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Two histories of one size.
-    #[error("the log has signed two roots for one size, {0} entries")]
-    Forked(u64),
-    /// The new head leaves out or changes what the one before held.
-    #[error("the new head does not begin with the {0} entries that the log signed before")]
-    Rewritten(u64),
-    /// Less than before.
-    #[error("the log shows {now} entries, and has signed {before} before")]
-    Shrunk {
-        /// Entries of the head that was taken before.
-        before: u64,
-        /// Entries of this one.
-        now: u64,
-    },
-    /// What is kept is of another log.
-    #[error("what is kept is of another log, {0}")]
-    OtherLog(String),
+    /// The head does not follow the one before.
+    #[error(transparent)]
+    Follow(#[from] FollowError),
     /// The first entry wanted is not there.
     #[error("the log has only {0} entries")]
     Outside(u64),
-    /// The published hashes contradict the head.
-    #[error("the hash tiles do not make the root that was signed")]
-    Hashes,
     /// A hash tile contradicts the entries.
     #[error("{0} is not what the entries make it")]
     Tile(String),
@@ -86,10 +69,8 @@ pub enum Fault {
 impl From<&Fault> for WireCode {
     fn from(fault: &Fault) -> Self {
         match fault {
-            Fault::Forked(_) => Self::Forked,
-            Fault::Rewritten(_) => Self::LogRewritten,
-            Fault::Shrunk { .. } => Self::LogShrunk,
-            Fault::OtherLog(_) | Fault::Outside(_) => Self::BadInput,
+            Fault::Follow(error) => (*error).into(),
+            Fault::Outside(_) => Self::BadInput,
             _ => Self::BadProof,
         }
     }
@@ -97,7 +78,7 @@ impl From<&Fault> for WireCode {
 
 impl From<ProofError> for Fault {
     fn from(_: ProofError) -> Self {
-        Self::Hashes
+        Self::Follow(FollowError::Hashes)
     }
 }
 

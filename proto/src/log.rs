@@ -9,6 +9,7 @@
 pub mod checkpoint;
 pub mod cosignature;
 pub mod edge;
+pub mod follow;
 pub mod fork;
 pub mod leaf;
 pub mod note;
@@ -19,6 +20,7 @@ pub mod tree;
 pub mod witness;
 
 pub use checkpoint::CheckpointError;
+pub use follow::FollowError;
 pub use fork::ForkError;
 pub use leaf::LeafError;
 pub use note::NoteError;

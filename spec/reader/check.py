@@ -177,6 +177,12 @@ def verify_consistency(inputs):
                             inputs.hex("new_root"), inputs.hexes("hashes"))
 
 
+def follow_head(inputs):
+    with inside("Checkpoint"):
+        heads = [tlog.parse_checkpoint(inputs[name]) for name in ("before", "head")]
+    tlog.follow(*heads, inputs.hexes("hashes"))
+
+
 def verify_checkpoint(inputs):
     name, key = tlog.parse_vkey(inputs["vkey"])
     size, root = tlog.verify_checkpoint(inputs["checkpoint"].encode(), name, [(key, 0)])
@@ -263,7 +269,7 @@ OPERATIONS = {
         verify_ed25519, verify_signed, verify_envelope, open_envelope, open_forward,
         open_attachment, check_hashes, check_chunk, read_held,
         open_recall,
-        verify_inclusion, verify_consistency, verify_checkpoint, parse_vkey, verify_receipt, verify_listed_receipt,
+        verify_inclusion, verify_consistency, follow_head, verify_checkpoint, parse_vkey, verify_receipt, verify_listed_receipt,
         read_receipt_file, judge_roster, succeed_roster, read_invitation,
         ask_witness, judge_fork, judge_witnessed,
     )

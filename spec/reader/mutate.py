@@ -58,7 +58,7 @@ def damage(rng, vector):
             value[at] = damage_bytes(rng, bytes.fromhex(value[at]), True).hex()
         elif value:
             value.pop(rng.randrange(len(value)))
-    elif name in ("file", "vkey", "checkpoint", "invitation", "payload_type", "member", "federation"):
+    elif name in ("file", "vkey", "checkpoint", "before", "head", "invitation", "payload_type", "member", "federation"):
         text = damage_bytes(rng, value.encode(), False)
         vector[name] = text.decode("utf-8", "ignore")
     else:

@@ -65,15 +65,9 @@ def subtree_split(size):
     return 1 << ((size - 1).bit_length() - 1)
 
 
-def verify_consistency(old_size, old_root, new_size, new_root, hashes):
-    """LOG-12, by the recursion of RFC 6962 read backwards."""
-    check_sizes(new_size, hashes)
-    require(old_size <= new_size, "Shrunk")
-    if old_size in (0, new_size):
-        require(not hashes, "WrongLength")
-        require(old_size or old_root == hashlib.sha256(b"").digest(), "OldRootMismatch")
-        require(old_size != new_size or old_root == new_root, "NewRootMismatch")
-        return
+def consistency_roots(old_size, old_root, new_size, hashes):
+    """The roots of both trees to which the hashes lead, by the recursion of RFC 6962 read backwards. Of a
+    power of two `old_root` is where they begin."""
     rest = list(hashes)
 
     def roots(old, new, whole):
@@ -94,10 +88,44 @@ def verify_consistency(old_size, old_root, new_size, new_root, hashes):
         left = rest.pop(0)
         return node_hash(left, inner_old), node_hash(left, inner_new)
 
-    found_old, found_new = roots(old_size, new_size, True)
+    found = roots(old_size, new_size, True)
     require(not rest, "WrongLength")
+    return found
+
+
+def verify_consistency(old_size, old_root, new_size, new_root, hashes):
+    """LOG-12."""
+    check_sizes(new_size, hashes)
+    require(old_size <= new_size, "Shrunk")
+    if old_size in (0, new_size):
+        require(not hashes, "WrongLength")
+        require(old_size or old_root == hashlib.sha256(b"").digest(), "OldRootMismatch")
+        require(old_size != new_size or old_root == new_root, "NewRootMismatch")
+        return
+    found_old, found_new = consistency_roots(old_size, old_root, new_size, hashes)
     require(found_old == old_root, "OldRootMismatch")
     require(found_new == new_root, "NewRootMismatch")
+
+
+def follow(before, head, hashes):
+    """Whether a head may follow the one before; both are origin, size and root. AUD-3."""
+    (origin, old, old_root), (now, new, new_root) = before, head
+    require(origin == now, "OtherLog")
+    require(new >= old, "Shrunk")
+    if old == new:
+        require(old_root == new_root, "Forked")
+    if old in (0, new):
+        return
+    require(hashes, "Hashes")
+    # Where the old tree is one subtree, its root stands first; a proof leaves it out.
+    whole = old & (old - 1) == 0
+    start, rest = (hashes[0], hashes[1:]) if whole else (None, hashes)
+    try:
+        found_old, found_new = consistency_roots(old, start, new, rest)
+    except Refused as cause:
+        raise Refused("Hashes") from cause
+    require(found_new == new_root, "Hashes")
+    require(found_old == old_root, "Rewritten")
 
 
 def from_base64(text):

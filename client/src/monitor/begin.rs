@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque, btree_map::Entry};
 use bytes::Bytes;
 use frex_proto::{
     label::Hash,
-    log::{self, Checkpoint, Edge, ProofError, Tile, tile::TILE_WIDTH},
+    log::{self, Checkpoint, Edge, FollowError, ProofError, Tile, tile::TILE_WIDTH},
 };
 
 use super::{Fault, Followed, Monitor};
@@ -19,8 +19,7 @@ impl Monitor {
     /// served. `read` fetches a hash tile; some O(log n) of them are asked for.
     ///
     /// # Errors
-    /// [`Fault::Forked`], [`Fault::Rewritten`] and [`Fault::Shrunk`] if it contradicts what was taken
-    /// before, [`Fault::OtherLog`], [`Fault::Hashes`], and what `read` returns.
+    /// [`Fault::Follow`] if it contradicts what was taken before, [`Fault::Tile`], and what `read` returns.
     pub fn begin<E: From<Fault> + From<ProofError>>(
         followed: Followed,
         head: Checkpoint,
@@ -58,7 +57,7 @@ impl Followed {
     /// have been taken away. Spec: AUD-6.
     ///
     /// # Errors
-    /// [`Fault::Outside`], [`Fault::Hashes`], and what `read` returns.
+    /// [`Fault::Outside`], [`Fault::Follow`], and what `read` returns.
     pub fn from_entry<E: From<Fault>>(
         first: u64,
         head: &Checkpoint,
@@ -74,13 +73,14 @@ impl Followed {
             let width = usize::try_from(count % WIDTH).unwrap_or_default();
             let mut row: Vec<Hash> = Vec::new();
             if width > 0 {
-                let tile = Tile::holding(level, count - 1, head.size).ok_or(Fault::Hashes)?;
+                let tile = Tile::holding(level, count - 1, head.size)
+                    .ok_or(Fault::Follow(FollowError::Hashes))?;
                 let content = read(&tile)?;
                 row.extend(content.as_chunks().0.iter().take(width));
             }
             rows.push(row);
         }
-        let edge = Edge::from_rows(first, rows).map_err(|_| Fault::Hashes)?;
+        let edge = Edge::from_rows(first, rows).map_err(|_| Fault::Follow(FollowError::Hashes))?;
         Ok(Self {
             first,
             edge,
@@ -95,9 +95,8 @@ impl Followed {
     }
 }
 
-/// Compares a head with the one before it by the published hashes. The same hashes make both roots:
-/// where they make the new one and not the old, the log itself has signed that it took back what it had
-/// signed before. `read` fetches a hash tile of the new tree. Spec: AUD-3.
+/// Compares a head with the one before it, by the published hashes. `read` fetches a hash tile of the new
+/// tree. Spec: AUD-3.
 ///
 /// # Errors
 /// As [`Monitor::begin`].
@@ -107,27 +106,10 @@ pub fn extends<E: From<Fault> + From<ProofError>>(
     mut read: impl FnMut(&Tile) -> Result<Vec<u8>, E>,
 ) -> Result<(), E> {
     let (old, new) = (before.size, head.size);
-    if before.origin != head.origin {
-        return Err(Fault::OtherLog(before.origin.clone()).into());
-    }
-    if new < old {
-        let fault = Fault::Shrunk {
-            before: old,
-            now: new,
-        };
-        return Err(fault.into());
-    }
-    if old == new {
-        let same = before.root == head.root;
-        return same.then_some(()).ok_or_else(|| Fault::Forked(old).into());
-    }
-    if old == 0 {
-        return Ok(());
-    }
     // Neighbouring subtrees lie in one tile, and there are few tiles.
     let mut known: BTreeMap<Tile, Vec<u8>> = BTreeMap::new();
     let mut subtree = |level, index| -> Result<Hash, E> {
-        let tile = Tile::holding(level, index, new).ok_or(Fault::Hashes)?;
+        let tile = Tile::holding(level, index, new).ok_or(Fault::Follow(FollowError::Hashes))?;
         let content = match known.entry(tile) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => place.insert(read(&tile)?),
@@ -135,17 +117,15 @@ pub fn extends<E: From<Fault> + From<ProofError>>(
         let hash = tile.subtree(content, level, index);
         Ok(hash.map_err(|_| Fault::Tile(tile.path()))?)
     };
-    let mut hashes = log::consistency_proof(old, new, &mut subtree)?;
-    if old.is_power_of_two() {
-        let level = u8::try_from(old.ilog2()).unwrap_or(u8::MAX);
-        hashes.insert(0, subtree(level, 0)?);
+    let mut hashes = Vec::new();
+    // Of other sizes there is nothing to prove.
+    if before.origin == head.origin && 0 < old && old < new {
+        hashes = log::consistency_proof(old, new, &mut subtree)?;
+        if old.is_power_of_two() {
+            let level = u8::try_from(old.ilog2()).unwrap_or(u8::MAX);
+            hashes.insert(0, subtree(level, 0)?);
+        }
     }
-    let (then, now) = log::proven_roots(old, new, &hashes)?;
-    if now != head.root {
-        return Err(Fault::Hashes.into());
-    }
-    match then == before.root {
-        true => Ok(()),
-        false => Err(Fault::Rewritten(old).into()),
-    }
+    head.follows(before, &hashes)
+        .map_err(|error| Fault::Follow(error).into())
 }

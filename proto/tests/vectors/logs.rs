@@ -1,16 +1,18 @@
 //! Inclusion and consistency proofs.
 
 use frex_proto::log::{
-    Frontier, Hash, ProofError, consistency_proof, inclusion_proof, leaf_hash, node_hash,
+    Checkpoint, Frontier, Hash, ProofError, consistency_proof, inclusion_proof, leaf_hash,
+    node_hash,
 };
 
-use crate::Vector;
+use crate::{Vector, notes::log_origin};
 
 pub(crate) fn make() -> Vec<Vector> {
     let mut vectors = inclusion();
     vectors.extend(bad_inclusion());
     vectors.extend(consistency());
     vectors.extend(bad_consistency());
+    vectors.extend(followed());
     vectors
 }
 
@@ -182,5 +184,66 @@ fn bad_consistency() -> Vec<Vector> {
         row("consistency-old-root-changed", "another old root", (3, 7), &|p| p.old_root[0] ^= 1, "OldRootMismatch"),
         row("consistency-new-root-changed", "another new root", (3, 7), &|p| p.new_root[0] ^= 1, "NewRootMismatch"),
         row("consistency-hash-changed", "one bit of the last hash changed", (3, 7), &|p| p.hashes.last_mut().expect("a hash")[0] ^= 1, "NewRootMismatch"),
+    ]
+}
+
+/// A head, the one before it, and the hashes that lead to both.
+struct Followed {
+    before: Checkpoint,
+    head: Checkpoint,
+    hashes: Vec<Hash>,
+}
+
+impl Followed {
+    fn of(old: u64, new: u64) -> Self {
+        let head = |size| Checkpoint {
+            origin: log_origin(),
+            size,
+            root: root(size),
+        };
+        let mut hashes = Vec::new();
+        if 0 < old && old < new {
+            hashes = consistency_proof(old, new, read).expect("a grown tree");
+        }
+        if old.is_power_of_two() && old < new {
+            let level = u8::try_from(old.ilog2()).expect("small");
+            hashes.insert(0, subtree(level, 0));
+        }
+        Self {
+            before: head(old),
+            head: head(new),
+            hashes,
+        }
+    }
+}
+
+#[rustfmt::skip] // A table: one row a vector.
+fn followed() -> Vec<Vector> {
+    let row = |name: &str, what: &str, sizes: (u64, u64), change: &dyn Fn(&mut Followed), expect: &str| {
+        let mut followed = Followed::of(sizes.0, sizes.1);
+        change(&mut followed);
+        Vector::new("log", &format!("follow-{name}"), "AUD-3", what, "follow_head")
+            .set("before", followed.before.text())
+            .set("head", followed.head.text())
+            .hexes("hashes", &followed.hashes)
+            .expect(expect)
+    };
+    let other = |text: &str| leaf_hash(text.as_bytes());
+    vec![
+        row("grown", "a log of 6 that has 11 entries now", (6, 11), &|_| (), "ok"),
+        row("grown-from-a-power-of-two", "the root of 8 entries stands first among the hashes", (8, 11), &|_| (), "ok"),
+        row("grown-from-none", "whatever follows the empty log", (0, 11), &|_| (), "ok"),
+        row("same", "nothing new", (11, 11), &|_| (), "ok"),
+        row("of-another-log", "a head of another origin", (6, 11), &|f| f.head.origin.push('1'), "OtherLog"),
+        row("shrunk", "a head of fewer entries", (11, 6), &|_| (), "Shrunk"),
+        row("forked", "two roots of one size", (11, 11), &|f| f.head.root = other("x"), "Forked"),
+        row("rewritten", "the hashes make the new root, and another old one", (6, 11), &|f| f.before.root = other("x"), "Rewritten"),
+        row("rewritten-from-a-power-of-two", "the same, where a proof names no old root", (8, 11), &|f| f.before.root = other("x"), "Rewritten"),
+        row("hash-changed", "a changed hash makes no new root, and accuses nobody", (6, 11), &|f| f.hashes[0][0] ^= 1, "Hashes"),
+        row("start-changed", "the same, of the root that stands first", (8, 11), &|f| f.hashes[0][0] ^= 1, "Hashes"),
+        row("head-of-another-tree", "hashes that do not lead to the head", (6, 11), &|f| f.head.root = other("x"), "Hashes"),
+        row("one-hash-missing", "hashes that end early", (6, 11), &|f| { f.hashes.pop(); }, "Hashes"),
+        row("one-hash-more", "hashes beyond the root", (6, 11), &|f| f.hashes.push([0; 32]), "Hashes"),
+        row("no-hashes", "no hashes at all", (6, 11), &|f| f.hashes.clear(), "Hashes"),
     ]
 }

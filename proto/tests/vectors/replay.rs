@@ -8,7 +8,9 @@ use frex_proto::{
     join,
     keys::{CompanionKey, SealingPublicKey, SealingSecretKey, SigningKey, VerifyingKey},
     label,
-    log::{self, ANY_TIME_MS, AddCheckpoint, Fork, Hash, LogKey, LogVerifier, checkpoint},
+    log::{
+        self, ANY_TIME_MS, AddCheckpoint, Checkpoint, Fork, Hash, LogKey, LogVerifier, checkpoint,
+    },
     receipt,
     roster::{Roster, TrustAnchor},
     sign::{self, BatchCache},
@@ -48,6 +50,7 @@ pub(crate) fn run(inputs: &Map<String, Value>) -> Outcome {
         "judge_roster" => judge_roster(&inputs),
         "succeed_roster" => succeed_roster(&inputs),
         "read_invitation" => read_invitation(&inputs),
+        "follow_head" => follow_head(&inputs),
         "ask_witness" => ask_witness(&inputs),
         "judge_fork" => judge_fork(&inputs),
         "judge_witnessed" => judge_witnessed(&inputs),
@@ -387,6 +390,17 @@ fn succeed_roster(inputs: &Inputs<'_>) -> Outcome {
 }
 
 /// What a witness that holds this head of the log makes of a request. Spec: WIT-4.
+fn follow_head(inputs: &Inputs<'_>) -> Outcome {
+    let head = |field| {
+        let head = Checkpoint::parse_text(inputs.text(field));
+        head.map_err(|error| format!("Checkpoint({error:?})"))
+    };
+    let (before, head) = (head("before")?, head("head")?);
+    let hashes = inputs.hashes("hashes");
+    head.follows(&before, &hashes).map_err(name)?;
+    Ok(None)
+}
+
 fn ask_witness(inputs: &Inputs<'_>) -> Outcome {
     let log = inputs.log()?;
     let asked = AddCheckpoint::parse(&inputs.bytes("body")).map_err(name)?;

@@ -124,7 +124,7 @@ fn examine(
         ),
         None => "it is the first that is seen here".to_owned(),
     };
-    let begun = begin(&source, followed, head, note, &args.state);
+    let begun = begin(&source, followed, head, &note, &args.state);
     let mut monitor = check(rows, name, begun)?;
     // From here on no other head is taken that does not extend this one.
     save(&place, monitor.followed())?;
@@ -165,14 +165,7 @@ fn witnessed(
         return Ok((finality, None));
     }
     let lies = extends(&earlier, &head, |tile| source.tile(tile));
-    lies.map_err(|failure| {
-        with_evidence(
-            failure,
-            &args.state,
-            &head.origin,
-            [&note, &followed.verified],
-        )
-    })?;
+    lies.map_err(|failure| with_evidence(failure, &args.state, [&note, &followed.verified]))?;
     Ok((found, Some(earlier.size)))
 }
 
@@ -181,17 +174,16 @@ fn begin(
     source: &Source,
     followed: Followed,
     head: Checkpoint,
-    note: Bytes,
+    note: &Bytes,
     state: &Path,
 ) -> Result<Monitor, Failure> {
     let before = followed.head.clone();
-    let origin = head.origin.clone();
     let begun = Monitor::begin(followed, head, note.clone(), |tile| source.tile(tile));
-    begun.map_err(|failure| with_evidence(failure, state, &origin, [&before, &note]))
+    begun.map_err(|failure| with_evidence(failure, state, [&before, note]))
 }
 
 /// Keeps the heads where they contradict each other.
-fn with_evidence(failure: Failure, state: &Path, origin: &str, heads: [&[u8]; 2]) -> Failure {
+fn with_evidence(failure: Failure, state: &Path, heads: [&[u8]; 2]) -> Failure {
     let kind = match failure.code() {
         WireCode::Forked => evidence::FORK,
         WireCode::LogRewritten => evidence::REWRITTEN,

@@ -34,11 +34,7 @@ pub const REWRITTEN: &str = "rewritten";
 ///
 /// # Errors
 /// They cannot be written.
-pub fn keep(
-    state: &Path,
-    kind: &str,
-    heads: [&[u8]; 2],
-) -> Result<[PathBuf; 2], Failure> {
+pub fn keep(state: &Path, kind: &str, heads: [&[u8]; 2]) -> Result<[PathBuf; 2], Failure> {
     let paths = [1, 2].map(|number| state.join(format!("{kind}-{number}.{CHECKPOINT}")));
     for (path, head) in paths.iter().zip(heads) {
         files::replace(path, head)?;
