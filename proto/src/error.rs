@@ -95,6 +95,8 @@ codes! {
     HalfSigned = 2006, "HALF_SIGNED", 20, Peer, Never, "of a key that must sign by Ed25519 and ML-DSA-65 one signature is missing", "Sign with the whole key, as the roster lists it; see what is here with: frex key ls DIR";
     /// Two histories of one log.
     Forked = 2007, "FORKED", 20, Peer, Never, "a log has signed two checkpoints that contradict each other", "Keep the evidence and tell the governance: frex log evidence DIR";
+    /// A file of evidence does not prove what it should.
+    BadEvidence = 2013, "BAD_EVIDENCE", 20, Peer, Never, "the evidence does not hold", "See which check fails: frex evidence verify FILE --root root.frex; ask for the file again";
     /// A stranger, or a key the roster does not list.
     NotTrusted = 3001, "NOT_TRUSTED", 21, Peer, AfterRosterUpdate, "the peer's key is not in the roster", "Ask the federation to list it, then install the new roster: frex roster install FILE";
     /// Revoked or suspended.
@@ -187,6 +189,10 @@ codes! {
     NotBuilt = 6015, "NOT_BUILT", 78, Caller, Never, "this program was built without the support for keys in a token", "Build one that has it: cargo build --release --bin frex --features pkcs11";
     /// Others have seen more of our own log than is here.
     LogRolledBack = 6016, "LOG_ROLLED_BACK", 20, Environment, Never, "others have seen entries of this node's log that are not here any more", "The directory is an old copy: bring back the newer one, and do not start this one";
+    /// What would prove it is not here.
+    NotHeld = 6023, "NOT_HELD", 1, Caller, Never, "what would prove it is not held here", "Ask a party that holds it, or leave it out of the evidence";
+    /// Silence cannot be stated of who has spoken.
+    Answered = 6024, "ANSWERED", 1, Caller, Never, "an answer has come, so that nobody can state that none has", "Take what waits off the inbox, and make the evidence again: frex inbox DIR";
 }
 
 impl std::fmt::Display for WireCode {

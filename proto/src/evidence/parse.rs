@@ -1,0 +1,72 @@
+//! Reading a file and judging its roster. Spec: EVD-1 to EVD-4.
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::{
+    FIRST_LINE, FileError,
+    build::{encode, key},
+};
+use crate::{
+    limits,
+    roster::{Fault, Part, Roster, RosterError, TrustAnchor},
+    v1,
+};
+
+/// Reads a file of evidence. Nothing in it is believed yet.
+///
+/// # Errors
+/// [`FileError`] names the first rule that is broken.
+pub fn parse(file: &[u8]) -> Result<v1::EvidenceBundle, FileError> {
+    if file.len() > limits::EVIDENCE_BYTES_MAX {
+        return Err(FileError::TooLarge);
+    }
+    let body = file.strip_prefix(FIRST_LINE).ok_or(FileError::FirstLine)?;
+    let bundle = v1::EvidenceBundle::decode(Bytes::copy_from_slice(body))
+        .map_err(|_| FileError::Malformed)?;
+    check(&bundle)?;
+    // Whatever was added to it, or left in another form, does not come back.
+    if encode(&bundle)? != file {
+        return Err(FileError::NotCanonical);
+    }
+    Ok(bundle)
+}
+
+/// Counts, order, and that the roster holds nothing but what proves.
+pub(super) fn check(bundle: &v1::EvidenceBundle) -> Result<(), FileError> {
+    let within = bundle.exhibits.len() <= limits::EXHIBITS_MAX
+        && bundle.receipts.len() <= limits::EVIDENCE_RECEIPTS_MAX
+        && bundle.silences.len() <= limits::SILENCES_MAX;
+    if !within {
+        return Err(FileError::TooLarge);
+    }
+    if bundle.exhibits.is_empty() && bundle.receipts.is_empty() {
+        return Err(FileError::Empty);
+    }
+    let keys: Vec<_> = bundle.receipts.iter().map(key).collect();
+    if keys.windows(2).any(|pair| pair[0] >= pair[1]) {
+        return Err(FileError::Order);
+    }
+    let roster =
+        v1::RosterBundle::decode(bundle.roster.clone()).map_err(|_| FileError::Malformed)?;
+    let bare = roster.member_docs.is_empty() && roster.freshness.is_empty();
+    if !bare || roster.encode_to_vec() != bundle.roster[..] {
+        return Err(FileError::NotCanonical);
+    }
+    Ok(())
+}
+
+/// The roster of a file, judged from a pinned root as of its issue: no clock decides what was so.
+/// Spec: EVD-4.
+///
+/// # Errors
+/// [`RosterError`] if it was never a sound roster under `anchor`.
+pub fn roster_of(bundle: &v1::EvidenceBundle, anchor: &TrustAnchor) -> Result<Roster, RosterError> {
+    let malformed = |_| Part::Roster.fault(Fault::Malformed);
+    let roster = v1::RosterBundle::decode(bundle.roster.clone()).map_err(malformed)?;
+    let signed = v1::Signed::decode(roster.roster).map_err(malformed)?;
+    let issued_ms = v1::Roster::decode(signed.payload)
+        .map_err(malformed)?
+        .issued_ms;
+    Roster::judge(&bundle.roster, anchor, issued_ms)
+}
