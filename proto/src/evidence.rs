@@ -18,7 +18,7 @@ mod verify;
 
 pub use build::build;
 pub use clock::clocks;
-pub use disclose::{content_of, of_member_alone, without_content, without_manifests};
+pub use disclose::{content_of, of_member_alone, subject, without_content, without_manifests};
 pub use parse::{parse, roster_of};
 pub use silence::state_silence;
 pub use timeline::rows;

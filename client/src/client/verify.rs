@@ -125,9 +125,8 @@ impl Verifier {
             return Err(UnprovenError::NotItsMember);
         }
         let staged = verified.statement.event == v1::Event::Stage;
-        let stage = staged.then(|| {
-            receipt::member_word(&verified, roster).ok_or(UnprovenError::MemberStatement)
-        });
+        let stage = staged
+            .then(|| receipt::member_word(&verified, roster).ok_or(UnprovenError::MemberStatement));
         let stage = stage.transpose()?;
         Ok((verified, stage))
     }

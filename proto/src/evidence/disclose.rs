@@ -3,7 +3,11 @@
 use bytes::Bytes;
 use prost::Message as _;
 
-use super::{FileError, build::encode, parse::check};
+use super::{
+    FileError,
+    build::encode,
+    parse::{check, shape},
+};
 use crate::{id::MessageId, receipt::Statement, v1};
 
 /// The content of a message without attachments as it was sealed, from what its sender has: its type
@@ -16,6 +20,18 @@ pub fn content_of(content_type: &str, data: Bytes) -> Bytes {
         attachments: Vec::new(),
     };
     content.encode_to_vec().into()
+}
+
+/// The message in question: of the first exhibit, or of the receipts where there is none.
+#[must_use]
+pub fn subject(bundle: &v1::EvidenceBundle) -> Option<MessageId> {
+    match bundle.exhibits.first() {
+        Some(exhibit) => Some(shape(exhibit).ok()?.message_id()),
+        None => bundle.receipts.iter().find_map(|receipt| {
+            let statement = Statement::parse(&receipt.statement).ok()?;
+            statement.message_id
+        }),
+    }
 }
 
 /// The file without any content.
@@ -35,10 +51,8 @@ pub fn without_content(mut bundle: v1::EvidenceBundle) -> Result<Vec<u8>, FileEr
 ///
 /// # Errors
 /// [`FileError::Empty`] if there is no receipt of it.
-pub fn without_manifests(
-    mut bundle: v1::EvidenceBundle,
-    message: MessageId,
-) -> Result<Vec<u8>, FileError> {
+pub fn without_manifests(mut bundle: v1::EvidenceBundle) -> Result<Vec<u8>, FileError> {
+    let message = subject(&bundle).ok_or(FileError::Empty)?;
     bundle.exhibits.clear();
     bundle.silences.clear();
     retain(&mut bundle, |statement| {
@@ -52,11 +66,8 @@ pub fn without_manifests(
 ///
 /// # Errors
 /// [`FileError::Empty`] if there is none.
-pub fn of_member_alone(
-    bundle: v1::EvidenceBundle,
-    message: MessageId,
-    member: &str,
-) -> Result<Vec<u8>, FileError> {
+pub fn of_member_alone(bundle: v1::EvidenceBundle, member: &str) -> Result<Vec<u8>, FileError> {
+    let message = subject(&bundle).ok_or(FileError::Empty)?;
     let mut bundle = v1::EvidenceBundle {
         exhibits: Vec::new(),
         silences: Vec::new(),

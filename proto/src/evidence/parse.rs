@@ -8,7 +8,8 @@ use super::{
     build::{encode, key},
 };
 use crate::{
-    limits,
+    envelope::{self, Carried, EnvelopeError},
+    label, limits,
     roster::{Fault, Part, Roster, RosterError, TrustAnchor},
     v1,
 };
@@ -69,4 +70,24 @@ pub fn roster_of(bundle: &v1::EvidenceBundle, anchor: &TrustAnchor) -> Result<Ro
         .map_err(malformed)?
         .issued_ms;
     Roster::judge(&bundle.roster, anchor, issued_ms)
+}
+
+/// What was signed, of either form, without wraps and body.
+pub(super) fn shape(exhibit: &v1::Exhibit) -> Result<Carried, EnvelopeError> {
+    if exhibit.signed.len() > limits::SIGNED_BYTES_MAX {
+        return Err(EnvelopeError::TooLarge);
+    }
+    let signed =
+        v1::Signed::decode(exhibit.signed.clone()).map_err(|_| EnvelopeError::Malformed)?;
+    let envelope = match signed.payload_type == label::TYPE_FORWARD {
+        true => v1::Envelope {
+            forward: exhibit.signed.clone(),
+            ..v1::Envelope::default()
+        },
+        false => v1::Envelope {
+            signed: exhibit.signed.clone(),
+            ..v1::Envelope::default()
+        },
+    };
+    envelope::parse_carried(&envelope)
 }

@@ -4,13 +4,13 @@ mod exhibits;
 mod receipts;
 mod silences;
 
-use super::{Check, EvidenceError, Findings, Outcome};
+use super::{Check, EvidenceError, Findings, Outcome, parse::shape};
 use crate::{envelope::Carried, id::EnvelopeId, roster::Roster, v1};
 
 /// Verifies what a file shows under a roster: the one of the file, or one of the verifier's own.
 #[must_use]
 pub fn verify(bundle: &v1::EvidenceBundle, roster: &Roster) -> Findings {
-    let shapes: Vec<_> = bundle.exhibits.iter().map(exhibits::shape).collect();
+    let shapes: Vec<_> = bundle.exhibits.iter().map(shape).collect();
     let mut receipts: Vec<_> = (0..)
         .zip(&bundle.receipts)
         .map(|(place, receipt)| receipts::judge(place, receipt, roster))

@@ -1,38 +1,15 @@
 //! What was sent: of its shape, signed by its sender, with the content that it commits to.
 
-use prost::Message as _;
-
 use super::{check, outcome};
 use crate::{
     envelope::{self, Carried, EnvelopeError},
     evidence::{Check, EvidenceError, Outcome, Shown},
     id::EnvelopeId,
     keys::VerifyingKey,
-    label, limits,
     roster::Roster,
     sign::BatchCache,
     v1,
 };
-
-/// What was signed, of either form, without wraps and body.
-pub(super) fn shape(exhibit: &v1::Exhibit) -> Result<Carried, EnvelopeError> {
-    if exhibit.signed.len() > limits::SIGNED_BYTES_MAX {
-        return Err(EnvelopeError::TooLarge);
-    }
-    let signed =
-        v1::Signed::decode(exhibit.signed.clone()).map_err(|_| EnvelopeError::Malformed)?;
-    let envelope = match signed.payload_type == label::TYPE_FORWARD {
-        true => v1::Envelope {
-            forward: exhibit.signed.clone(),
-            ..v1::Envelope::default()
-        },
-        false => v1::Envelope {
-            signed: exhibit.signed.clone(),
-            ..v1::Envelope::default()
-        },
-    };
-    envelope::parse_carried(&envelope)
-}
 
 /// Judges one; `dated` is when a log first wrote it down, and the envelopes that stand before it.
 pub(super) fn judge(
