@@ -135,12 +135,7 @@ pub(super) fn open_body(
         return Err(OpenCause::BodyLength.into());
     }
     let inner = body::open(&content_key, &parsed.core_hash, body)?;
-    let content = read_content(parsed, &inner.content, &inner.salt)?;
-    let listed = parsed.attachments.iter().zip(content.attachments);
-    let attachments = listed
-        .map(|(listed, file)| Attached::judge(*listed, file))
-        .collect::<Option<_>>()
-        .ok_or(OpenCause::Content)?;
+    let (content, attachments) = judge_content(parsed, &inner.content, &inner.salt)?;
     Ok(Opened {
         content: inner.content,
         attachments,
@@ -161,21 +156,33 @@ pub fn read_content(
     content: &Bytes,
     salt: &[u8; 32],
 ) -> Result<v1::Content, OpenError> {
+    Ok(judge_content(parsed, content, salt)?.0)
+}
+
+fn judge_content(
+    parsed: &Parsed,
+    content: &Bytes,
+    salt: &[u8; 32],
+) -> Result<(v1::Content, Vec<Attached>), OpenCause> {
     let commitment = commit(salt, &[content]);
     if !bool::from(commitment.ct_eq(&parsed.core.content_commitment)) {
-        return Err(OpenCause::ContentCommitment.into());
+        return Err(OpenCause::ContentCommitment);
     }
     if content.len() > CONTENT_BYTES_MAX {
-        return Err(OpenCause::Content.into());
+        return Err(OpenCause::Content);
     }
     let content = v1::Content::decode(content.clone()).map_err(|_| OpenCause::Content)?;
     let fits = is_content_type(&content.content_type)
         && content.attachments.len() == parsed.attachments.len();
-    if fits {
-        Ok(content)
-    } else {
-        Err(OpenCause::Content.into())
+    if !fits {
+        return Err(OpenCause::Content);
     }
+    let listed = parsed.attachments.iter().zip(&content.attachments);
+    let attachments = listed
+        .map(|(listed, file)| Attached::judge(*listed, file.clone()))
+        .collect::<Option<_>>()
+        .ok_or(OpenCause::Content)?;
+    Ok((content, attachments))
 }
 
 #[cfg(test)]

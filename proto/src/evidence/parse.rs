@@ -91,3 +91,54 @@ pub(super) fn shape(exhibit: &v1::Exhibit) -> Result<Carried, EnvelopeError> {
     };
     envelope::parse_carried(&envelope)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::{Parts, build};
+
+    fn receipt(time_ms: u64) -> v1::Receipt {
+        let leaf = [&[0; 8][..], &time_ms.to_be_bytes(), &[0; 32]].concat();
+        v1::Receipt {
+            leaf: leaf.into(),
+            ..v1::Receipt::default()
+        }
+    }
+
+    fn parts(receipts: u64) -> Parts {
+        Parts {
+            receipts: (0..receipts).rev().map(receipt).collect(),
+            ..Parts::default()
+        }
+    }
+
+    // EVD-2, EVD-3: the same parts in another order, and one of them twice, make the same file.
+    #[test]
+    fn the_same_parts_make_the_same_file() {
+        let file = build(parts(5)).expect("within the limits");
+        let mut turned = parts(5);
+        turned.receipts.rotate_left(2);
+        turned.receipts.push(receipt(3));
+        assert_eq!(build(turned), Ok(file.clone()));
+        assert_eq!(parse(&file).map(|bundle| bundle.receipts.len()), Ok(5));
+        assert_eq!(build(Parts::default()), Err(FileError::Empty));
+    }
+
+    // LIM-90, LIM-92
+    #[test]
+    fn a_file_over_a_limit_is_refused() {
+        let most = limits::EVIDENCE_RECEIPTS_MAX as u64;
+        assert!(build(parts(most)).is_ok());
+        assert_eq!(build(parts(most + 1)), Err(FileError::TooLarge));
+        let mut file = FIRST_LINE.to_vec();
+        file.resize(limits::EVIDENCE_BYTES_MAX + 1, 0);
+        assert_eq!(parse(&file).err(), Some(FileError::TooLarge));
+    }
+
+    // ERR-1
+    #[test]
+    fn a_refused_file_has_a_wire_code() {
+        use crate::error::WireCode;
+        assert_eq!(WireCode::from(FileError::Order), WireCode::BadEvidence);
+    }
+}

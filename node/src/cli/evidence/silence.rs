@@ -57,9 +57,10 @@ pub(super) fn state(home: &MemberHome, parts: &mut Parts) -> Result<(), Failure>
             let client = member::client(home, PATIENCE).await?;
             // The head first: whatever came before it has arrived or waits.
             let head = head(&client, envelope, &findings, parts).await?;
-            look_through(&client, &ids_of(own, &findings)).await?;
+            let looked = look_through(&client, &ids_of(own, &findings)).await;
+            // Before the refusal is told: what was looked at waits for its reader again.
             client.close().await;
-            Ok::<_, Failure>(head)
+            looked.map(|()| head)
         })?;
         let statement = v1::SilenceStatement {
             federation: roster.federation().to_owned(),
@@ -131,8 +132,8 @@ async fn head(
 async fn look_through(client: &Client, asked: &BTreeSet<EnvelopeId>) -> Result<(), Failure> {
     let inbox = client.inbox(WAITING_MAX, Duration::ZERO).await;
     let mut inbox = inbox.or_fail("the inbox cannot be read")?;
-    let (mut held, mut seen) = (Vec::new(), 0);
-    loop {
+    let (mut held, mut seen, mut answered) = (Vec::new(), 0, false);
+    while !answered {
         let item = {
             let mut next = pin!(inbox.next());
             tokio::select! {
@@ -150,10 +151,7 @@ async fn look_through(client: &Client, asked: &BTreeSet<EnvelopeId>) -> Result<(
                 .ok()
                 .and_then(|carried| carried.original().core.in_reply_to),
         };
-        if replies.is_some_and(|id| asked.contains(&id)) {
-            let what = "an answer waits in the inbox, so that nobody can state that none has come";
-            return Err(Failure::new(WireCode::Answered, what));
-        }
+        answered = replies.is_some_and(|id| asked.contains(&id));
         held.push(item);
     }
     let elsewhere = inbox.held_elsewhere();
@@ -162,6 +160,10 @@ async fn look_through(client: &Client, asked: &BTreeSet<EnvelopeId>) -> Result<(
             Ok(item) => item.release(),
             Err(failed) => failed.release(),
         }
+    }
+    if answered {
+        let what = "an answer waits in the inbox, so that nobody can state that none has come";
+        return Err(Failure::new(WireCode::Answered, what));
     }
     if elsewhere > 0 || seen >= WAITING_MAX {
         let what = "not everything that waits in the inbox was looked through";
