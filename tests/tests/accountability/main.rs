@@ -5,4 +5,5 @@
 mod disclosure;
 mod evidence;
 mod scene;
+mod tampering;
 mod witnesses;
