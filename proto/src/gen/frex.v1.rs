@@ -893,7 +893,7 @@ pub struct Hello {
 /// Opens every stream but the first.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Request {
-    #[prost(oneof = "request::Request", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 40")]
+    #[prost(oneof = "request::Request", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 32, 40")]
     pub request: ::core::option::Option<request::Request>,
 }
 /// Nested message and enum types in `Request`.
@@ -930,6 +930,8 @@ pub mod request {
         AddCheckpoint(super::AddCheckpoint),
         #[prost(message, tag = "15")]
         GetSeen(super::GetSeen),
+        #[prost(message, tag = "32")]
+        GetSigned(super::GetSigned),
         #[prost(message, tag = "40")]
         OfferEvidence(super::OfferEvidence),
     }
@@ -969,6 +971,12 @@ pub struct Relay {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetReceipts {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub message_id: ::prost::bytes::Bytes,
+}
+/// Client to home node: what was signed of each envelope of a message that the member sent.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetSigned {
     #[prost(bytes = "bytes", tag = "1")]
     pub message_id: ::prost::bytes::Bytes,
 }
@@ -1115,7 +1123,7 @@ pub struct Answer {
     /// position in the request
     #[prost(uint32, tag = "1")]
     pub envelope: u32,
-    #[prost(oneof = "answer::Answer", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    #[prost(oneof = "answer::Answer", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 32")]
     pub answer: ::core::option::Option<answer::Answer>,
 }
 /// Nested message and enum types in `Answer`.
@@ -1142,6 +1150,8 @@ pub mod answer {
         GivenUp(super::GivenUp),
         #[prost(message, tag = "11")]
         Cosigned(super::Cosigned),
+        #[prost(message, tag = "32")]
+        Shown(super::Shown),
     }
 }
 /// No further answer follows on this stream.
@@ -1205,6 +1215,13 @@ pub struct OutboxPage {
     /// where the next page begins; empty: there is none
     #[prost(bytes = "bytes", tag = "2")]
     pub next: ::prost::bytes::Bytes,
+}
+/// What was signed of an envelope, without wraps and body.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Shown {
+    /// Signed manifest, or Signed forward
+    #[prost(bytes = "bytes", tag = "1")]
+    pub signed: ::prost::bytes::Bytes,
 }
 /// A witness's word on a checkpoint.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -407,3 +407,36 @@ fn silences() -> Vec<Vector> {
         row("silence-of-one-of-two-who-has-spoken", "EVD-10", "one of the two has answered", &|s| s.silence.silent.push(POLICE.to_owned()), "Contradicted"),
     ]
 }
+
+// EVD-2, EVD-5: a changed bit anywhere in a file refuses it, or takes weight from a head and changes nothing
+// of what is told.
+#[test]
+fn no_changed_bit_changes_what_is_proved() {
+    let file = Scene::new().file();
+    let anchor = frex_proto::roster::TrustAnchor {
+        federation: FEDERATION.to_owned(),
+        root_sha256: two_of_three().1,
+    };
+    let told = |file: &[u8]| {
+        let bundle = evidence::parse(file).ok()?;
+        let roster = evidence::roster_of(&bundle, &anchor).ok()?;
+        let findings = evidence::verify(&bundle, &roster);
+        let told = (evidence::rows(&findings), evidence::clocks(&findings));
+        findings.failure().is_none().then_some(told)
+    };
+    let good = told(&file).expect("it holds");
+    let mut weakened = 0;
+    for at in (0..file.len()).step_by(5) {
+        let mut changed = file.clone();
+        changed[at] ^= 1 << (at % 8);
+        if let Some(found) = told(&changed) {
+            assert_eq!(found, good, "byte {at}");
+            weakened += 1;
+        }
+    }
+    assert!(
+        weakened * 10 < file.len() / 5,
+        "{weakened} of {}",
+        file.len() / 5
+    );
+}

@@ -4,7 +4,7 @@ use std::fs;
 
 use frex_proto::error::WireCode;
 
-use crate::scene::{CLEARING, HOTLINE, MEMBERS, POLICE, SECRET, Scene, holds};
+use crate::scene::{CLEARING, HOTLINE, MEMBERS, POLICE, SECRET, Scene, holds, told};
 
 /// The 16 bytes of a message id.
 fn raw(id: &str) -> Vec<u8> {
@@ -18,6 +18,7 @@ fn content_is_shown_only_where_it_is_revealed() {
     let scene = Scene::new(dir.path());
     let message = scene.send(HOTLINE, &[POLICE, CLEARING], &[]);
     scene.read_inbox(POLICE);
+    scene.opened(&message, HOTLINE, "1");
     for (member, end) in [(HOTLINE, "sent"), (POLICE, "received")] {
         let file = |what: &str| format!("{end}-{what}.frexev");
         scene.export(&message, member, &file("plain"), &[]);
@@ -69,6 +70,34 @@ fn content_is_shown_only_where_it_is_revealed() {
     assert!(!dir.path().join("no").exists());
 }
 
+// EVD-14: what was signed comes from the node where the folder has not kept it, and only to who sent it.
+#[test]
+fn what_was_signed_is_asked_of_the_node_where_it_is_not_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let scene = Scene::new(dir.path());
+    let line = fs::read_to_string(dir.path().join("report.json")).unwrap();
+    fs::write(dir.path().join("many.jsonl"), line + "\n").unwrap();
+    let bulk = ["bulk", "many.jsonl", "--from", HOTLINE, "--to", POLICE];
+    let ended = scene.frex.run(&bulk);
+    assert_eq!(ended.exit, Some(0), "{ended:?}");
+    let items = scene.read_inbox(POLICE);
+    let message = items[0]["message"].as_str().unwrap();
+    let made = scene.export(message, HOTLINE, "bulk.frexev", &[]);
+    assert_eq!(made["exhibits"], 1, "{made}");
+    let found = scene.verified("bulk.frexev");
+    assert_eq!(found["exhibits"][0]["message"], message);
+    // Its salt was not kept: what it said is shown by who received it.
+    let words = [
+        "evidence", "export", message, HOTLINE, "--out", "no", "--reveal", "content",
+    ];
+    let refused = scene.frex.run(&words);
+    assert_eq!(
+        refused.code(),
+        Some(WireCode::NotHeld as u64),
+        "{refused:?}"
+    );
+}
+
 // EVD-11: receipts alone say that it was sent, received and opened, by whom and when; kind, times and header
 // are not in them, and of one recipient alone nothing names another.
 #[test]
@@ -78,6 +107,7 @@ fn receipts_alone_show_no_header() {
     let message = scene.ask(&[POLICE, CLEARING], "10d");
     scene.read_inbox(POLICE);
     scene.read_inbox(CLEARING);
+    scene.opened(&message, HOTLINE, "2");
     scene.export(&message, HOTLINE, "bare.frexev", &["--without-manifest"]);
     let found = scene.verified("bare.frexev");
     let rows = found["timeline"].as_array().unwrap();
@@ -123,6 +153,56 @@ fn receipts_alone_show_no_header() {
         scene.frex.run(&nobody).code(),
         Some(WireCode::NotHeld as u64)
     );
+}
+
+// EVD-5, EVD-7, EVD-11: what was passed on proves its author and who passed it on; what was withdrawn, that it was.
+#[test]
+fn what_was_passed_on_or_withdrawn_proves_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let scene = Scene::new(dir.path());
+    let message = scene.send(HOTLINE, &[POLICE], &[]);
+    scene.read_inbox(POLICE);
+    let words = [
+        "forward", &message, POLICE, "--to", CLEARING, "--wait", "30s",
+    ];
+    let forward = scene.frex.done(&words)["message"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    scene.read_inbox(CLEARING);
+    scene.opened(&forward, POLICE, "1");
+    scene.export(&forward, POLICE, "forward.frexev", &["--reveal", "content"]);
+    assert!(holds(&scene.bytes("forward.frexev"), SECRET.as_bytes()));
+    let found = scene.verified("forward.frexev");
+    let first = &found["exhibits"][0];
+    assert_eq!(
+        (&first["forward"], &first["author"]),
+        (&true.into(), &HOTLINE.into())
+    );
+    assert!(first["content_sha256"].is_string() && told(&found).contains(&"forwarded"));
+    assert_eq!(
+        found["exhibits"][1]["message"],
+        message.as_str(),
+        "what it passes on"
+    );
+
+    let words = [
+        "recall",
+        &message,
+        HOTLINE,
+        "--reason",
+        "wrong-recipient",
+        "--confirm",
+    ];
+    let recalled = scene.frex.done(&words);
+    scene.read_inbox(POLICE);
+    scene.opened(recalled["recall"].as_str().unwrap(), HOTLINE, "1");
+    scene.export(&message, HOTLINE, "recalled.frexev", &[]);
+    let found = scene.verified("recalled.frexev");
+    assert_eq!(found["exhibits"][1]["kind"], "recall", "{found}");
+    let rows = found["timeline"].as_array().unwrap();
+    let acted = rows.iter().find(|row| row["what"] == "acted").unwrap();
+    assert_eq!(acted["detail"], "withdrawn");
 }
 
 // EVD-13: the page loads nothing, runs nothing, and says what was found, how it was judged and by whom.

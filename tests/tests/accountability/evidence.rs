@@ -16,6 +16,7 @@ pub fn asked(scene: &Scene) -> String {
     let items = scene.read_inbox(POLICE);
     assert_eq!(items[0]["message"], request.as_str());
     scene.read_inbox(CLEARING);
+    scene.opened(&request, HOTLINE, "2");
     let answer = ["--kind", "response", "--in-reply-to", &request];
     scene.send(POLICE, &[HOTLINE], &answer);
     request

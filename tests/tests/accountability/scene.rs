@@ -60,6 +60,14 @@ impl Scene {
         read["items"].as_array().unwrap().clone()
     }
 
+    /// Waits until who sent a message knows that so many have opened it.
+    pub fn opened(&self, message: &str, sender: &str, count: &str) {
+        let words = [
+            "receipt", "fetch", message, sender, "--opened", count, "--wait", "60s",
+        ];
+        let _ = self.frex.done(&words);
+    }
+
     /// Exports evidence to a file; gives what the command says.
     pub fn export(&self, id: &str, member: &str, out: &str, more: &[&str]) -> Value {
         let words = [

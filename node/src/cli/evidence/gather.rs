@@ -118,6 +118,11 @@ async fn update(
             }
         }
     }
+    for (direction, about) in messages {
+        if *direction == SENT {
+            ask_signed(&client, home, about).await?;
+        }
+    }
     let mut kept: Vec<PathBuf> = Vec::new();
     for id in ids(messages, None) {
         let receipts = show::receipts(home, &id.to_string())?;
@@ -130,6 +135,29 @@ async fn update(
     }
     bar.finish_and_clear();
     client.close().await;
+    Ok(())
+}
+
+/// Asks for what was signed where the folder has not kept it: of many that were sent together, and of
+/// what older programs sent.
+async fn ask_signed(client: &Client, home: &MemberHome, about: &Value) -> Result<(), Failure> {
+    let envelopes = about["envelopes"].as_array().into_iter().flatten();
+    let envelopes: Vec<&str> = envelopes.filter_map(Value::as_str).collect();
+    let mut missing = false;
+    for envelope in &envelopes {
+        missing |= keep::kept(home, envelope)?.is_none();
+    }
+    let id = MessageId::from_hex(about["message"].as_str().unwrap_or_default());
+    let (true, Ok(id)) = (missing, id) else {
+        return Ok(());
+    };
+    let signed = match client.signed(id).await {
+        Err(error) if WireCode::from(&error).info().retry == Retry::Never => return Ok(()),
+        signed => signed.or_fail("what was signed cannot be fetched")?,
+    };
+    for signed in &signed {
+        keep::keep_signed(home, signed, &envelopes)?;
+    }
     Ok(())
 }
 
@@ -184,16 +212,20 @@ fn parts(
             output::message(format_args!("note: {what}: its receipts alone are shown"));
         }
         let receipts = show::receipts(home, message)?;
-        parts
-            .receipts
-            .extend(receipts.into_iter().map(|(receipt, _, _)| receipt));
+        let full = parts.exhibits.len() + exhibits.len() > limits::EXHIBITS_MAX
+            || parts.receipts.len() + receipts.len() > limits::EVIDENCE_RECEIPTS_MAX;
+        if full {
+            output::message("note: the thread is longer than a file may be; the rest is left out");
+            break;
+        }
         let alone = exhibits.is_empty();
+        let receipts = receipts.into_iter().map(|(receipt, _, _)| receipt);
+        parts.receipts.extend(receipts);
         parts.exhibits.extend(exhibits);
-        if alone || parts.exhibits.len() >= limits::EXHIBITS_MAX {
+        if alone {
             break;
         }
     }
-    parts.exhibits.truncate(limits::EXHIBITS_MAX);
     Ok(parts)
 }
 

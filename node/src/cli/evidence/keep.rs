@@ -1,8 +1,9 @@
 //! What a sender keeps of an envelope so that it can be shown later: what was signed, and the salt with
 //! which its content proves that it was sent. Neither the content nor a key is kept. Spec: EVD-12.
 
+use bytes::Bytes;
 use frex_client::keys::MemberHome;
-use frex_proto::{envelope::SignedEnvelope, limits, v1};
+use frex_proto::{envelope::SignedEnvelope, id::EnvelopeId, limits, v1};
 use prost::Message;
 
 use crate::cli::{failure::Failure, files, member::SENT_DIR};
@@ -17,14 +18,36 @@ const BYTES_MAX: usize = limits::SIGNED_BYTES_MAX + 1024;
 pub fn keep(home: &MemberHome, envelope: &SignedEnvelope) -> Result<(), Failure> {
     let exhibit = v1::Exhibit {
         signed: envelope.signed.clone(),
-        content: bytes::Bytes::new(),
-        salt: envelope.salt.map_or_else(Default::default, |salt| {
-            bytes::Bytes::copy_from_slice(&salt)
-        }),
+        content: Bytes::new(),
+        salt: envelope
+            .salt
+            .map_or_else(Default::default, |salt| Bytes::copy_from_slice(&salt)),
     };
     let folder = home.dir().join(SENT_DIR);
     files::ensure_folder(&folder)?;
     let path = folder.join(format!("{}.{EXTENSION}", envelope.id));
+    files::replace(&path, &exhibit.encode_to_vec())
+}
+
+/// Keeps what the node has of it, if it is one of these envelopes of this member and nothing is kept.
+///
+/// # Errors
+/// It cannot be written.
+pub fn keep_signed(home: &MemberHome, signed: &Bytes, envelopes: &[&str]) -> Result<(), Failure> {
+    let Ok(decoded) = v1::Signed::decode(signed.clone()) else {
+        return Ok(());
+    };
+    let id = EnvelopeId::of_manifest(&decoded.payload).to_string();
+    if !envelopes.contains(&id.as_str()) || kept(home, &id)?.is_some() {
+        return Ok(());
+    }
+    let exhibit = v1::Exhibit {
+        signed: signed.clone(),
+        ..v1::Exhibit::default()
+    };
+    let folder = home.dir().join(SENT_DIR);
+    files::ensure_folder(&folder)?;
+    let path = folder.join(format!("{id}.{EXTENSION}"));
     files::replace(&path, &exhibit.encode_to_vec())
 }
 

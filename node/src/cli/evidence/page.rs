@@ -75,7 +75,7 @@ fn head(found: &Examined, file: &Path) -> String {
     let bytes = files::read(file, frex_proto::limits::EVIDENCE_BYTES_MAX).unwrap_or_default();
     let hash = hex::encode(label::sha256(&[&bytes]));
     format!(
-        "<h1>Evidence</h1>\n<p>{}</p>\n<p class=\"verdict\" role=\"status\">{verdict}</p>\n{}",
+        "<h1>Evidence</h1>\n<p>{}</p>\n<p class=\"verdict\">{verdict}</p>\n{}",
         escaped(&title(found)),
         table(
             "What was judged",
