@@ -22,6 +22,7 @@ mod dispatch;
 mod doctor;
 mod ended;
 mod errors;
+mod evidence;
 mod failure;
 mod federation;
 mod files;
@@ -125,6 +126,9 @@ pub enum Command {
     /// Verify receipts, list them, or fetch later ones
     #[command(subcommand)]
     Receipt(ReceiptCommand),
+    /// Put everything that proves a message in one file for others; verify, narrow, tell such a file
+    #[command(subcommand)]
+    Evidence(evidence::EvidenceCommand),
     /// Read the published log of a node
     #[command(subcommand)]
     Log(log::LogCommand),
@@ -335,6 +339,9 @@ pub struct SendArgs {
     /// By when an answer is awaited
     #[arg(long, value_name = "TIME")]
     pub reply_by: Option<Moment>,
+    /// The message that this one answers, or comes back to: its id, or the beginning of one
+    #[arg(long, value_name = "ID")]
+    pub in_reply_to: Option<String>,
     /// A file to send along; repeat for each. Members who take none refuse the message
     #[arg(long, value_name = "FILE")]
     pub attach: Vec<PathBuf>,

@@ -176,6 +176,7 @@ async fn answer(shared: Arc<Shared>, session: Session, place: Arc<Place>, stream
                 Ok(())
             }
             (R::GetReceipts(get), Client) => query::receipts(&shared, id, &get, &mut writer),
+            (R::GetSigned(get), Client) => query::signed(&shared, id, &get, &mut writer),
             (R::ListOutbox(list), Client) => outbox::list(&shared, id, &list, &mut writer).await,
             (R::OrderOutbox(order), Client) => outbox::order(&shared, id, &order).await,
             (R::Deliver(deliver), Node) => {

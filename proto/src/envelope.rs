@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 pub use self::{
     carried::{parse_carried, shown},
     forward::{ForwardDraft, ParsedForward, forward, open_forward, parse_forward, verify_forward},
-    open::{OpenCause, OpenError, open, open_cached},
+    open::{OpenCause, OpenError, open, open_cached, read_content},
     parse::parse,
     recall::{
         PING_CONTENT_TYPE, RECALL_CONTENT_TYPE, Recall, RecallError, read_recall, recall_notice,
@@ -92,6 +92,9 @@ pub struct Sealed {
     pub body: Bytes,
     /// The recipients' names, in their order.
     pub members: Vec<String>,
+    /// Salt of the content commitment: with the content it proves later what was sent. A forward
+    /// has none of its own.
+    pub salt: Option<[u8; 32]>,
 }
 
 /// A signed envelope as its sender keeps it.
@@ -109,6 +112,8 @@ pub struct SignedEnvelope {
     pub members: Vec<String>,
     /// The envelope's identity.
     pub id: EnvelopeId,
+    /// As [`Sealed::salt`]; none in one that was read back.
+    pub salt: Option<[u8; 32]>,
 }
 
 /// One recipient as the header names it.
@@ -213,6 +218,8 @@ pub enum Carried {
 /// What a recipient gets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Opened {
+    /// The encoded `Content` as it was sealed: what the header commits to. `data` is a part of it.
+    pub content: Bytes,
     /// Type of `data`.
     pub content_type: String,
     /// The content.
@@ -267,6 +274,7 @@ fn assemble(sealed: Sealed, signed: &v1::Signed) -> SignedEnvelope {
         wraps: (0..).zip(sealed.wraps).collect(),
         body: sealed.body,
         members: sealed.members,
+        salt: sealed.salt,
     }
 }
 

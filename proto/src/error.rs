@@ -99,6 +99,8 @@ codes! {
     LogRewritten = 2010, "LOG_REWRITTEN", 20, Peer, Never, "a log has signed a head that does not begin with what it signed before", "Show both checkpoints to the governance and to other members: the log cannot prove the one from the other";
     /// A log shows less than it did.
     LogShrunk = 2011, "LOG_SHRUNK", 20, Peer, Later, "a log shows fewer entries than it has signed before", "A cache may have served an old checkpoint: try again; if it stays, ask the log's node for its newest one";
+    /// A file of evidence does not prove what it should.
+    BadEvidence = 2013, "BAD_EVIDENCE", 20, Peer, Never, "the evidence does not hold", "See which check fails: frex evidence verify FILE --root root.frex; ask for the file again";
     /// A stranger, or a key the roster does not list.
     NotTrusted = 3001, "NOT_TRUSTED", 21, Peer, AfterRosterUpdate, "the peer's key is not in the roster", "Ask the federation to list it, then install the new roster: frex roster install FILE";
     /// Revoked or suspended.
@@ -195,6 +197,10 @@ codes! {
     TooYoung = 6021, "TOO_YOUNG", 22, Caller, Later, "these entries must stay published for longer", "Take away only what is older than the log's retention allows: frex log prune DIR --older-than 400d";
     /// Others have seen more of our own log than is here.
     LogRolledBack = 6016, "LOG_ROLLED_BACK", 20, Environment, Never, "others have seen entries of this node's log that are not here any more", "The directory is an old copy: bring back the newer one, and do not start this one";
+    /// What would prove it is not here.
+    NotHeld = 6023, "NOT_HELD", 1, Caller, Never, "what would prove it is not held here", "Ask a party that holds it, or leave it out of the evidence";
+    /// Silence cannot be stated of who has spoken.
+    Answered = 6024, "ANSWERED", 1, Caller, Never, "an answer has come, so that nobody can state that none has", "Take what waits off the inbox, and make the evidence again: frex inbox DIR";
 }
 
 impl std::fmt::Display for WireCode {

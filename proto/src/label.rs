@@ -57,6 +57,8 @@ pub const TYPE_FRESHNESS: &str = "application/vnd.frex.freshness.v1+protobuf";
 pub const TYPE_HOLDER: &str = "application/vnd.frex.holder.v1+protobuf";
 /// Payload type of a member's stage statement.
 pub const TYPE_STAGE: &str = "application/vnd.frex.stage.v1+protobuf";
+/// Payload type of a member's word that no answer has come. Spec: EVD-9.
+pub const TYPE_SILENCE: &str = "application/vnd.frex.silence.v1+protobuf";
 /// Payload type of what newcomer and inviter state to each other.
 pub const TYPE_JOIN: &str = "application/vnd.frex.join.v1+protobuf";
 

@@ -6,8 +6,8 @@
 //!
 //! Read in this order: [`limits`] and [`label`] (constants), [`wire`] (frames), [`keys`] and
 //! [`sign`] (who said it), [`envelope`] and [`attachment`] (what is carried), [`roster`] (who
-//! may), [`log`] and [`receipt`] (what is provable), [`session`] and [`delivery`] (how it travels), [`join`] (how
-//! newcomers come in), [`error`] (what is refused). The normative text is in `spec/`.
+//! may), [`log`] and [`receipt`] (what is provable), [`session`] and [`delivery`] (how it travels), [`evidence`] (what
+//! is shown to others), [`join`] (how newcomers come in), [`error`] (what is refused). The normative text is in `spec/`.
 
 #![forbid(unsafe_code)]
 
@@ -15,6 +15,7 @@ pub mod attachment;
 pub mod delivery;
 pub mod envelope;
 pub mod error;
+pub mod evidence;
 pub mod id;
 pub mod join;
 pub mod keys;

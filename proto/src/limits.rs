@@ -177,6 +177,14 @@ pub const ADD_CHECKPOINT_BYTES_MAX: usize = 16 * 1024;
 pub const PUBLISHED_MS_MIN: u64 = 400 * 24 * 60 * 60 * 1000;
 /// File of a published log, other than its checkpoint. Spec: LIM-86.
 pub const TILE_BYTES_MAX: usize = 64 * 1024;
+/// File of evidence: a roster, exhibits with their contents, receipts. Spec: LIM-90.
+pub const EVIDENCE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Exhibits in one file of evidence. Spec: LIM-91.
+pub const EXHIBITS_MAX: usize = 64;
+/// Receipts in one file of evidence. Spec: LIM-92.
+pub const EVIDENCE_RECEIPTS_MAX: usize = 1024;
+/// Words that no answer has come, in one file of evidence. Spec: LIM-93.
+pub const SILENCES_MAX: usize = 64;
 
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte

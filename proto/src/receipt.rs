@@ -8,12 +8,14 @@
 
 mod build;
 mod check;
+mod member;
 mod statement;
 mod text;
 mod verify;
 
 pub use build::build;
 pub use check::checks;
+pub use member::{may_state, member_word};
 pub use text::{from_tlog_proof_text, to_tlog_proof_text};
 pub use verify::{verify, verify_cached};
 

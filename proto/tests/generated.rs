@@ -4,7 +4,15 @@
 
 use std::{fs, path::Path};
 
-const FILES: [&str; 6] = ["envelope", "governance", "join", "log", "roster", "session"];
+const FILES: [&str; 7] = [
+    "envelope",
+    "evidence",
+    "governance",
+    "join",
+    "log",
+    "roster",
+    "session",
+];
 
 #[test]
 fn generated_code_matches_the_schema() {

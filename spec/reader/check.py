@@ -9,6 +9,7 @@ import attachment
 import dsse
 import ed25519
 import envelope
+import evidence
 import join
 import mldsa
 import protobuf
@@ -262,6 +263,12 @@ def judge_witnessed(inputs):
     return " ".join([verdict, *(f"{name} {time_s}" for name, time_s in found)])
 
 
+def verify_evidence(inputs):
+    found = evidence.judge(inputs.hex("evidence"), inputs["federation"], inputs.hex("root_sha256"))
+    require(found.checks.failure() is None, found.checks.failure())
+    return "\n".join(found.rows() + found.clocks())
+
+
 OPERATIONS = {
     run.__name__: run
     for run in (
@@ -271,7 +278,7 @@ OPERATIONS = {
         open_recall,
         verify_inclusion, verify_consistency, follow_head, verify_checkpoint, parse_vkey, verify_receipt, verify_listed_receipt,
         read_receipt_file, judge_roster, succeed_roster, read_invitation,
-        ask_witness, judge_fork, judge_witnessed,
+        ask_witness, judge_fork, judge_witnessed, verify_evidence,
     )
 }
 

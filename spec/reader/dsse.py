@@ -13,7 +13,7 @@ BATCH_MAX = 64
 TYPE_BATCH = "application/vnd.frex.batch.v1"
 TYPES = {
     name: f"application/vnd.frex.{name}.v1+protobuf"
-    for name in ("manifest", "forward", "root", "roster", "memberdoc", "freshness", "stage")
+    for name in ("manifest", "forward", "root", "roster", "memberdoc", "freshness", "stage", "silence")
 }
 
 

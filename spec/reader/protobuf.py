@@ -106,6 +106,15 @@ ROSTER_BUNDLE = {
     1: ("root", "bytes"), 2: ("roster", "bytes"), 3: ("member_docs", ["bytes"]),
     4: ("freshness", "bytes"), 5: ("earlier_roots", ["bytes"]),
 }
+EXHIBIT = {1: ("signed", "bytes"), 2: ("content", "bytes"), 3: ("salt", "bytes")}
+EVIDENCE = {
+    1: ("roster", "bytes"), 2: ("exhibits", [EXHIBIT]), 3: ("receipts", [RECEIPT]),
+    4: ("silences", ["bytes"]),
+}
+SILENCE = {
+    1: ("federation", "string"), 2: ("member", "string"), 3: ("envelope_id", "bytes"),
+    4: ("silent", ["string"]), 5: ("checkpoint", "bytes"), 6: ("time_ms", "uint64"),
+}
 INVITATION = {
     1: ("federation", "string"), 2: ("root_sha256", "bytes"), 3: ("member", "string"),
     4: ("address", "string"), 5: ("listener_key", "bytes"), 6: ("secret", "bytes"),

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import dsse
+import evidence
 import protobuf
 import receipt
 import roster
@@ -166,7 +167,7 @@ def verify_tiles(arguments):
 
 
 def verify_kept(arguments):
-    """Receipts under the roster and under their verifier keys, the roster, every log."""
+    """Receipts under the roster and under their verifier keys, the roster, evidence, every log."""
     folder = Path(arguments.file)
     arguments.root = folder / "root.frex"
     arguments.file = folder / "roster.frex"
@@ -187,7 +188,12 @@ def verify_kept(arguments):
         origin = tlog.parse_vkey(path.read_text("utf-8").strip())[0]
         arguments.file, arguments.vkey_file = folder / "log" / origin, path
         verify_tiles(arguments)
-    print(f"{len(receipts)} receipts and {len(logs)} logs")
+    files = sorted((folder / "evidence").glob("*.frexev"))
+    require(files, "no evidence")
+    for path in files:
+        found = evidence.judge(path.read_bytes(), *roster.pin_of_root(arguments.root.read_bytes()))
+        require(found.checks.failure() is None, found.checks.failure())
+    print(f"{len(receipts)} receipts, {len(files)} files of evidence and {len(logs)} logs")
 
 
 def main():

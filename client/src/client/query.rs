@@ -131,6 +131,27 @@ impl Client {
         Ok(History { receipts, given_up })
     }
 
+    /// What was signed of each envelope of a message that this member sent, as the home node has it:
+    /// to be kept only as that of an envelope whose id is known to be the member's own. Spec: EVD-14.
+    ///
+    /// # Errors
+    /// [`QueryError`]; [`WireCode::NotFound`] inside if the node took on no such message.
+    pub async fn signed(&self, message: MessageId) -> Result<Vec<Bytes>, QueryError> {
+        let request = v1::GetSigned {
+            message_id: Bytes::copy_from_slice(message.as_ref()),
+        };
+        let answers = self.ask(v1::request::Request::GetSigned(request)).await?;
+        let mut signed = Vec::new();
+        for answer in answers {
+            match answer {
+                v1::answer::Answer::Shown(shown) => signed.push(shown.signed),
+                v1::answer::Answer::Refusal(refusal) => return Err(refused(&refusal)),
+                _ => return Err(TransportError::from(FrameError::Malformed).into()),
+            }
+        }
+        Ok(signed)
+    }
+
     /// The newest head of the home node's log, proved to extend `known` if one is given.
     /// Spec: MBR-9.
     ///

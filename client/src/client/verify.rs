@@ -4,12 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use frex_proto::{
     id::EnvelopeId,
-    label,
     receipt::{self, CheckpointCache, ReceiptError, Statement, VerifiedReceipt},
     roster::Roster,
-    sign, v1,
+    v1,
 };
-use prost::Message;
 
 use super::UnprovenError;
 use crate::{heads::Heads, transport::RosterHandle};
@@ -123,44 +121,13 @@ impl Verifier {
         };
         self.heads
             .pass(node, &verified.checkpoint, &wire.checkpoint);
-        let statement = &verified.statement;
-        let serves = |member: &String| roster.is_served_by(member, node);
-        let may = match statement.event {
-            v1::Event::Submitted | v1::Event::Forwarded => serves(&statement.sender),
-            v1::Event::Accepted | v1::Event::Stage => statement.recipients.iter().all(serves),
-            _ => true,
-        };
-        if !may {
+        if !receipt::may_state(&verified.statement, roster) {
             return Err(UnprovenError::NotItsMember);
         }
-        let staged = statement.event == v1::Event::Stage;
-        let stage = staged.then(|| member_word(roster, &verified)).transpose()?;
+        let staged = verified.statement.event == v1::Event::Stage;
+        let stage = staged
+            .then(|| receipt::member_word(&verified, roster).ok_or(UnprovenError::MemberStatement));
+        let stage = stage.transpose()?;
         Ok((verified, stage))
     }
-}
-
-/// The member's statement inside a stage receipt, under the keys it had at that time.
-fn member_word(
-    roster: &Roster,
-    verified: &VerifiedReceipt,
-) -> Result<v1::StageStatement, UnprovenError> {
-    let bad = UnprovenError::MemberStatement;
-    let statement = &verified.statement;
-    let [member] = statement.recipients.as_slice() else {
-        return Err(bad);
-    };
-    let keys = roster
-        .member(member)
-        .map(|member| member.identity_keys_at(verified.time_ms))
-        .ok_or(bad)?;
-    let signed = v1::Signed::decode(statement.member_statement.clone()).map_err(|_| bad)?;
-    let word = sign::verify(&signed, label::TYPE_STAGE, &keys, 1).map_err(|_| bad)?;
-    let word = v1::StageStatement::decode(word.payload).map_err(|_| bad)?;
-    let matches = word.member == *member
-        && word.federation == roster.federation()
-        && statement
-            .envelope_id
-            .is_some_and(|id| id.as_ref() == &word.envelope_id[..])
-        && word.stage() != v1::Stage::Unspecified;
-    if matches { Ok(word) } else { Err(bad) }
 }

@@ -15,6 +15,7 @@ use super::{
     files, output,
 };
 
+mod evidence;
 mod exchange;
 mod process;
 mod setup;
@@ -115,6 +116,7 @@ impl Stage {
         exchange::open(self)?;
         let rows = exchange::acknowledged(self, &message)?;
         tamper::envelope(self)?;
+        evidence::export(self, &message)?;
         nodes.stop()?;
         self.done(
             "nodes",
@@ -122,6 +124,7 @@ impl Stage {
         );
         verify::receipts(self)?;
         tamper::receipt(self)?;
+        evidence::verify(self)?;
         verify::logs(self)?;
         Ok(rows)
     }
@@ -186,7 +189,7 @@ impl Stage {
         if kept {
             let dir = self.dir.display();
             output::data(format_args!(
-                "kept in {dir}: members, roster.frex, root.frex, receipts, log"
+                "kept in {dir}: members, roster.frex, root.frex, receipts, evidence, log"
             ));
             output::data(format_args!(
                 "try: frex receipt verify {dir}/receipts/*.tlog-proof --roster {dir}/roster.frex --root {dir}/root.frex"

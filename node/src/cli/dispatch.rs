@@ -10,6 +10,7 @@ use super::{
     bulk, completions, demo,
     doctor::{self, Format},
     errors,
+    evidence::{self, EvidenceCommand},
     failure::Done,
     federation, forward, fsck,
     hint::hint,
@@ -101,6 +102,7 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Receipt(ReceiptCommand::Verify(args)) => receipt::verify::verify(&args, json),
         Command::Receipt(ReceiptCommand::Ls(args)) => receipt::list::list(&args.dir, json),
         Command::Receipt(ReceiptCommand::Fetch(args)) => receipt::fetch::fetch(&args, json),
+        Command::Evidence(command) => evidence(&command, json),
         Command::Log(LogCommand::Checkpoint(args)) => log::checkpoint(&args.dir, json),
         Command::Log(LogCommand::Prove(args)) => log::prove(&args, json),
         Command::Log(LogCommand::Verify(args)) => log::verify::verify(&args.dir, json),
@@ -125,6 +127,16 @@ fn federation(command: FederationCommand, json: bool) -> Done {
         FederationCommand::Sign(args) => federation::sign::sign(&args, json),
         FederationCommand::Combine(args) => federation::combine::combine(&args, json),
         FederationCommand::Show(args) => federation::show::show(&args, json),
+    }
+}
+
+fn evidence(command: &EvidenceCommand, json: bool) -> Done {
+    match command {
+        EvidenceCommand::Export(args) => evidence::export::export(args, json),
+        EvidenceCommand::Verify(args) => evidence::verify::verify(args, json),
+        EvidenceCommand::Timeline(args) => evidence::timeline::timeline(args, json),
+        EvidenceCommand::Disclose(args) => evidence::disclose::disclose(args, json),
+        EvidenceCommand::Report(args) => evidence::report::report(args, json),
     }
 }
 

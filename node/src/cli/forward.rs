@@ -11,6 +11,7 @@ use frex_proto::{
 use serde_json::{Value, json};
 
 use super::{
+    evidence,
     failure::{Done, Failure, OrFail, PARTIAL},
     files, inbox,
     member::{self, ABOUT, INBOX_DIR, SENT_DIR},
@@ -135,6 +136,7 @@ fn remember(
     let folder = home.dir().join(SENT_DIR);
     files::ensure_folder(&folder)?;
     let path = folder.join(format!("{message}.json"));
+    evidence::keep::keep(home, envelope)?;
     files::replace(&path, format!("{sent:#}\n").as_bytes())?;
     let mut forwards = about["forwards"].as_array().cloned().unwrap_or_default();
     forwards.push(json!({ "message": message, "envelope": id, "to": envelope.members }));

@@ -233,7 +233,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// A recall has no content to keep: what it says is in what is known of it.
+    /// A recall has no content to keep: what it says is in what is known of it. What was signed
+    /// proves that the message was withdrawn.
     async fn keep_recall(
         &mut self,
         number: usize,
@@ -242,6 +243,8 @@ impl Reader<'_> {
     ) -> Result<(), Failure> {
         let id = item.id();
         let receipt = member::keep_receipt(&self.place.receipts, &item.receipt)?;
+        let sealed = self.place.envelope(&id.to_string());
+        files::replace(&sealed, &item.envelope.encode_to_vec())?;
         let mut row = self.describe(&item);
         row["receipt"] = json!(receipt);
         let confirm = matches!(self.confirm, ConfirmArg::Opened);

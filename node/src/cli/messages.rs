@@ -1,7 +1,10 @@
 //! Messages as the member's folder keeps them: found by an id or the beginning of one, and changed
 //! as more is learned of them.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use frex_client::{
     keys::MemberHome,
@@ -25,6 +28,8 @@ pub const RECEIVED: &str = "received";
 pub const RECALLS: &str = "recalls_of_it";
 /// Field of a sent message that lists its recalls of which it is not known whether they were taken.
 pub const BEGUN: &str = "recalls_begun";
+/// Where what is known of messages lies, and how its files end.
+const PLACES: [(&str, &str, &str); 2] = [(SENT, SENT_DIR, "json"), (RECEIVED, INBOX_DIR, ABOUT)];
 /// Fewer letters would match by accident.
 const PREFIX_MIN: usize = 4;
 
@@ -167,16 +172,32 @@ fn several(wanted: &str, count: usize) -> Failure {
     Failure::new(WireCode::BadInput, what)
 }
 
+/// Everything that was sent or received and of which more is kept than its name.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn all(home: &MemberHome) -> Result<Vec<(&'static str, Value)>, Failure> {
+    let mut found = Vec::new();
+    for (direction, folder, extension) in PLACES {
+        for path in files::with_extension(&home.dir().join(folder), extension)? {
+            found.push((direction, read(&path)?));
+        }
+    }
+    Ok(found)
+}
+
+fn read(path: &Path) -> Result<Value, Failure> {
+    let bytes = files::read(path, ABOUT_BYTES_MAX)?;
+    let what = format!("{} is damaged", path.display());
+    serde_json::from_slice(&bytes).or_code(WireCode::Files, what)
+}
+
 /// What is kept of envelopes whose envelope or message id begins so.
 fn find(home: &MemberHome, wanted: &str) -> Result<Vec<(&'static str, Value)>, Failure> {
     let mut found = Vec::new();
-    for (direction, folder, extension) in [(SENT, SENT_DIR, "json"), (RECEIVED, INBOX_DIR, ABOUT)] {
+    for (direction, folder, extension) in PLACES {
         for path in files::with_extension(&home.dir().join(folder), extension)? {
-            let about: Value = serde_json::from_slice(&files::read(&path, ABOUT_BYTES_MAX)?)
-                .or_code(
-                    WireCode::Files,
-                    format_args!("{} is damaged", path.display()),
-                )?;
+            let about = read(&path)?;
             let begins = |field: &str| {
                 about[field]
                     .as_str()

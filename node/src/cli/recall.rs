@@ -24,7 +24,7 @@ use prost::Message;
 use serde_json::{Value, json};
 
 use super::{
-    ended,
+    ended, evidence,
     failure::{Done, Failure, OrCode, OrFail, PARTIAL},
     files,
     member::{self, SENT_DIR},
@@ -407,6 +407,7 @@ fn remember_recall(
         "content_type": RECALL_CONTENT_TYPE, "bytes": draft.data.len(), "file": null,
         "created_ms": draft.created_ms, "expires_ms": draft.expires_ms,
     });
+    evidence::keep::keep(home, envelope)?;
     let name = format!("{}.json", draft.message_id);
     let path = home.dir().join(SENT_DIR).join(name);
     files::replace(&path, format!("{kept:#}\n").as_bytes())

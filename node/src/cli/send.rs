@@ -108,7 +108,9 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
     let named = known::named(&home, &mut given)?;
     let message = named.as_ref().map(|named| named.id);
     let content = (&*content_type, data);
-    let words = words::words(&roster, home.settings(), args, message, content);
+    let in_reply_to = words::in_reply_to(&home, args)?;
+    let about = (message, in_reply_to);
+    let words = words::words(&roster, home.settings(), args, about, content);
     // What no newer roster can mend needs no connection.
     let known = words.clone().build(&roster);
     match &known {

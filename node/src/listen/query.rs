@@ -6,9 +6,11 @@ use frex_proto::{
     error::WireCode,
     id::MessageId,
     label::Hash,
+    limits,
     log::Checkpoint,
     v1::{self, request::Request as R},
 };
+use prost::Message as _;
 
 use super::{Refused, put_answer, put_given_up, put_receipt};
 use crate::{
@@ -40,6 +42,40 @@ pub(super) fn receipts(
         }
     }
     Ok(())
+}
+
+/// What was signed of each envelope of a message that the asking member sent. Spec: EVD-14.
+pub(super) fn signed(
+    shared: &Shared,
+    member: &str,
+    request: &v1::GetSigned,
+    writer: &mut FrameWriter,
+) -> Result<(), Refused> {
+    let id = MessageId::from_slice(&request.message_id).map_err(|_| WireCode::Malformed)?;
+    let history = shared
+        .ledger
+        .history(MessageKey::new(member, id))
+        .map_err(|error| WireCode::from(&error))?;
+    let sent = history.into_iter().filter(|one| one.kind == records::SENT);
+    let signed = sent.filter_map(|one| {
+        let envelope = v1::Envelope::decode(one.record.envelope).ok()?;
+        let signed = match envelope.forward.is_empty() {
+            true => envelope.signed,
+            false => envelope.forward,
+        };
+        // Room for the numbers around it.
+        let fits = (1..=limits::ANSWER_FRAME_BYTES_MAX - 64).contains(&signed.len());
+        fits.then_some(signed)
+    });
+    let mut none = true;
+    for signed in signed {
+        put_answer(writer, 0, v1::answer::Answer::Shown(v1::Shown { signed }));
+        none = false;
+    }
+    match none {
+        true => Err(Refused(WireCode::NotFound)),
+        false => Ok(()),
+    }
 }
 
 /// The inclusion proof of one entry: of the own log, or for a member of another's. Spec: WIT-12.

@@ -126,6 +126,7 @@ pub fn forward(
             .iter()
             .map(|(member, _)| member.clone())
             .collect(),
+        salt: None,
     };
     let signed = sign::sign(label::TYPE_FORWARD, sealed.manifest.clone(), &[key])?;
     let envelope = assemble(sealed, &signed);

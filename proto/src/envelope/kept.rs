@@ -37,6 +37,7 @@ impl SignedEnvelope {
             members: recipients.iter().map(|one| one.member.clone()).collect(),
             id: carried.id(),
             is_forward,
+            salt: None,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Opening an envelope. Whatever fails, the outward error is one and the same. Spec: ENV-22.
 
+use bytes::Bytes;
 use prost::Message;
 use subtle::ConstantTimeEq;
 
@@ -134,32 +135,54 @@ pub(super) fn open_body(
         return Err(OpenCause::BodyLength.into());
     }
     let inner = body::open(&content_key, &parsed.core_hash, body)?;
-    let commitment = commit(&inner.salt, &[&inner.content]);
-    if !bool::from(commitment.ct_eq(&parsed.core.content_commitment)) {
-        return Err(OpenCause::ContentCommitment.into());
-    }
-    if inner.content.len() > CONTENT_BYTES_MAX {
-        return Err(OpenCause::Content.into());
-    }
-    let content = v1::Content::decode(inner.content).map_err(|_| OpenCause::Content)?;
-    if !is_content_type(&content.content_type) {
-        return Err(OpenCause::Content.into());
-    }
-    if content.attachments.len() != parsed.attachments.len() {
-        return Err(OpenCause::Content.into());
-    }
-    let listed = parsed.attachments.iter().zip(content.attachments);
-    let attachments = listed
-        .map(|(listed, file)| Attached::judge(*listed, file))
-        .collect::<Option<_>>()
-        .ok_or(OpenCause::Content)?;
+    let (content, attachments) = judge_content(parsed, &inner.content, &inner.salt)?;
     Ok(Opened {
+        content: inner.content,
         attachments,
         content_type: content.content_type,
         data: content.data,
         salt: inner.salt,
         content_key,
     })
+}
+
+/// The content of an envelope, shown with its salt and without any key: it is the one that the
+/// header commits to. Spec: ENV-11.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn read_content(
+    parsed: &Parsed,
+    content: &Bytes,
+    salt: &[u8; 32],
+) -> Result<v1::Content, OpenError> {
+    Ok(judge_content(parsed, content, salt)?.0)
+}
+
+fn judge_content(
+    parsed: &Parsed,
+    content: &Bytes,
+    salt: &[u8; 32],
+) -> Result<(v1::Content, Vec<Attached>), OpenCause> {
+    let commitment = commit(salt, &[content]);
+    if !bool::from(commitment.ct_eq(&parsed.core.content_commitment)) {
+        return Err(OpenCause::ContentCommitment);
+    }
+    if content.len() > CONTENT_BYTES_MAX {
+        return Err(OpenCause::Content);
+    }
+    let content = v1::Content::decode(content.clone()).map_err(|_| OpenCause::Content)?;
+    let fits = is_content_type(&content.content_type)
+        && content.attachments.len() == parsed.attachments.len();
+    if !fits {
+        return Err(OpenCause::Content);
+    }
+    let listed = parsed.attachments.iter().zip(&content.attachments);
+    let attachments = listed
+        .map(|(listed, file)| Attached::judge(*listed, file.clone()))
+        .collect::<Option<_>>()
+        .ok_or(OpenCause::Content)?;
+    Ok((content, attachments))
 }
 
 #[cfg(test)]

@@ -157,6 +157,7 @@ fn seal_with(
             .iter()
             .map(|(member, _)| member.clone())
             .collect(),
+        salt: Some(salt),
     })
 }
 

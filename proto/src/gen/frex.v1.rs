@@ -277,6 +277,214 @@ impl Lane {
         }
     }
 }
+/// What a node states it did. Its salted commitment is the log leaf.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Statement {
+    #[prost(enumeration = "Event", tag = "1")]
+    pub event: i32,
+    /// 32 bytes
+    #[prost(bytes = "bytes", tag = "2")]
+    pub envelope_id: ::prost::bytes::Bytes,
+    /// 16 bytes
+    #[prost(bytes = "bytes", tag = "3")]
+    pub message_id: ::prost::bytes::Bytes,
+    #[prost(string, tag = "4")]
+    pub sender: ::prost::alloc::string::String,
+    /// the ones this node answers for
+    #[prost(string, repeated, tag = "5")]
+    pub recipients: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, tag = "6")]
+    pub node: ::prost::alloc::string::String,
+    /// wire code of a rejection
+    #[prost(uint32, tag = "7")]
+    pub code: u32,
+    /// ID_REUSE: the envelope already held
+    #[prost(bytes = "bytes", tag = "8")]
+    pub other_envelope_id: ::prost::bytes::Bytes,
+    /// STAGE: Signed StageStatement
+    #[prost(bytes = "bytes", tag = "9")]
+    pub member_statement: ::prost::bytes::Bytes,
+    /// TRUST_CHANGE: the roster that came into force
+    #[prost(uint64, tag = "10")]
+    pub roster_version: u64,
+    /// TRUST_CHANGE: the hash of its payload
+    #[prost(bytes = "bytes", tag = "11")]
+    pub roster_sha256: ::prost::bytes::Bytes,
+    /// PEER_SEEN: what was seen; FORK_EVIDENCE: two that contradict
+    #[prost(bytes = "bytes", repeated, tag = "12")]
+    pub checkpoints: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+/// A member's own word on what became of an envelope; signed by its identity key.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StageStatement {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub envelope_id: ::prost::bytes::Bytes,
+    #[prost(string, tag = "2")]
+    pub federation: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub member: ::prost::alloc::string::String,
+    #[prost(enumeration = "Stage", tag = "4")]
+    pub stage: i32,
+    #[prost(uint64, tag = "5")]
+    pub time_ms: u64,
+    /// a code, only with STAGE_ACTED
+    #[prost(string, tag = "6")]
+    pub outcome: ::prost::alloc::string::String,
+}
+/// Proof that a node's log holds a statement; verifies offline.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Receipt {
+    /// Statement
+    #[prost(bytes = "bytes", tag = "1")]
+    pub statement: ::prost::bytes::Bytes,
+    /// 32 bytes
+    #[prost(bytes = "bytes", tag = "2")]
+    pub salt: ::prost::bytes::Bytes,
+    /// 48 bytes
+    #[prost(bytes = "bytes", tag = "3")]
+    pub leaf: ::prost::bytes::Bytes,
+    #[prost(uint64, tag = "4")]
+    pub index: u64,
+    /// RFC 6962 inclusion path, leaf to root
+    #[prost(bytes = "bytes", repeated, tag = "5")]
+    pub hashes: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// C2SP signed note
+    #[prost(bytes = "bytes", tag = "6")]
+    pub checkpoint: ::prost::bytes::Bytes,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Event {
+    Unspecified = 0,
+    Submitted = 1,
+    Accepted = 2,
+    Rejected = 3,
+    Stage = 4,
+    Forwarded = 5,
+    Erased = 6,
+    TrustChange = 7,
+    PeerSeen = 8,
+    Operator = 9,
+    ForkEvidence = 10,
+}
+impl Event {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "EVENT_UNSPECIFIED",
+            Self::Submitted => "EVENT_SUBMITTED",
+            Self::Accepted => "EVENT_ACCEPTED",
+            Self::Rejected => "EVENT_REJECTED",
+            Self::Stage => "EVENT_STAGE",
+            Self::Forwarded => "EVENT_FORWARDED",
+            Self::Erased => "EVENT_ERASED",
+            Self::TrustChange => "EVENT_TRUST_CHANGE",
+            Self::PeerSeen => "EVENT_PEER_SEEN",
+            Self::Operator => "EVENT_OPERATOR",
+            Self::ForkEvidence => "EVENT_FORK_EVIDENCE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "EVENT_UNSPECIFIED" => Some(Self::Unspecified),
+            "EVENT_SUBMITTED" => Some(Self::Submitted),
+            "EVENT_ACCEPTED" => Some(Self::Accepted),
+            "EVENT_REJECTED" => Some(Self::Rejected),
+            "EVENT_STAGE" => Some(Self::Stage),
+            "EVENT_FORWARDED" => Some(Self::Forwarded),
+            "EVENT_ERASED" => Some(Self::Erased),
+            "EVENT_TRUST_CHANGE" => Some(Self::TrustChange),
+            "EVENT_PEER_SEEN" => Some(Self::PeerSeen),
+            "EVENT_OPERATOR" => Some(Self::Operator),
+            "EVENT_FORK_EVIDENCE" => Some(Self::ForkEvidence),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Stage {
+    Unspecified = 0,
+    Delivered = 1,
+    Opened = 2,
+    Acted = 3,
+}
+impl Stage {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "STAGE_UNSPECIFIED",
+            Self::Delivered => "STAGE_DELIVERED",
+            Self::Opened => "STAGE_OPENED",
+            Self::Acted => "STAGE_ACTED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "STAGE_UNSPECIFIED" => Some(Self::Unspecified),
+            "STAGE_DELIVERED" => Some(Self::Delivered),
+            "STAGE_OPENED" => Some(Self::Opened),
+            "STAGE_ACTED" => Some(Self::Acted),
+            _ => None,
+        }
+    }
+}
+/// Holds nothing that does not prove itself.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EvidenceBundle {
+    /// RosterBundle, without documents and freshness
+    #[prost(bytes = "bytes", tag = "1")]
+    pub roster: ::prost::bytes::Bytes,
+    /// the message in question first
+    #[prost(message, repeated, tag = "2")]
+    pub exhibits: ::prost::alloc::vec::Vec<Exhibit>,
+    /// by the time of their leaves
+    #[prost(message, repeated, tag = "3")]
+    pub receipts: ::prost::alloc::vec::Vec<Receipt>,
+    /// Signed SilenceStatement
+    #[prost(bytes = "bytes", repeated, tag = "4")]
+    pub silences: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+/// What was signed when something was sent, and its content if that is revealed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Exhibit {
+    /// Signed manifest, or Signed forward
+    #[prost(bytes = "bytes", tag = "1")]
+    pub signed: ::prost::bytes::Bytes,
+    /// Content as it was sealed; empty: not revealed
+    #[prost(bytes = "bytes", tag = "2")]
+    pub content: ::prost::bytes::Bytes,
+    /// 32 bytes, with the content
+    #[prost(bytes = "bytes", tag = "3")]
+    pub salt: ::prost::bytes::Bytes,
+}
+/// A member's word that by a head of its node's log no answer had come to it; signed by its identity key.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SilenceStatement {
+    #[prost(string, tag = "1")]
+    pub federation: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub member: ::prost::alloc::string::String,
+    /// 32 bytes: what was not answered
+    #[prost(bytes = "bytes", tag = "3")]
+    pub envelope_id: ::prost::bytes::Bytes,
+    /// those of its recipients who have not answered
+    #[prost(string, repeated, tag = "4")]
+    pub silent: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// of the log of the member's home node
+    #[prost(bytes = "bytes", tag = "5")]
+    pub checkpoint: ::prost::bytes::Bytes,
+    #[prost(uint64, tag = "6")]
+    pub time_ms: u64,
+}
 /// A public key with the time it is good for.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PublicKey {
@@ -637,166 +845,6 @@ pub struct DetachedSignatures {
     #[prost(message, repeated, tag = "3")]
     pub signatures: ::prost::alloc::vec::Vec<Signature>,
 }
-/// What a node states it did. Its salted commitment is the log leaf.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Statement {
-    #[prost(enumeration = "Event", tag = "1")]
-    pub event: i32,
-    /// 32 bytes
-    #[prost(bytes = "bytes", tag = "2")]
-    pub envelope_id: ::prost::bytes::Bytes,
-    /// 16 bytes
-    #[prost(bytes = "bytes", tag = "3")]
-    pub message_id: ::prost::bytes::Bytes,
-    #[prost(string, tag = "4")]
-    pub sender: ::prost::alloc::string::String,
-    /// the ones this node answers for
-    #[prost(string, repeated, tag = "5")]
-    pub recipients: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(string, tag = "6")]
-    pub node: ::prost::alloc::string::String,
-    /// wire code of a rejection
-    #[prost(uint32, tag = "7")]
-    pub code: u32,
-    /// ID_REUSE: the envelope already held
-    #[prost(bytes = "bytes", tag = "8")]
-    pub other_envelope_id: ::prost::bytes::Bytes,
-    /// STAGE: Signed StageStatement
-    #[prost(bytes = "bytes", tag = "9")]
-    pub member_statement: ::prost::bytes::Bytes,
-    /// TRUST_CHANGE: the roster that came into force
-    #[prost(uint64, tag = "10")]
-    pub roster_version: u64,
-    /// TRUST_CHANGE: the hash of its payload
-    #[prost(bytes = "bytes", tag = "11")]
-    pub roster_sha256: ::prost::bytes::Bytes,
-    /// PEER_SEEN: what was seen; FORK_EVIDENCE: two that contradict
-    #[prost(bytes = "bytes", repeated, tag = "12")]
-    pub checkpoints: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
-}
-/// A member's own word on what became of an envelope; signed by its identity key.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct StageStatement {
-    #[prost(bytes = "bytes", tag = "1")]
-    pub envelope_id: ::prost::bytes::Bytes,
-    #[prost(string, tag = "2")]
-    pub federation: ::prost::alloc::string::String,
-    #[prost(string, tag = "3")]
-    pub member: ::prost::alloc::string::String,
-    #[prost(enumeration = "Stage", tag = "4")]
-    pub stage: i32,
-    #[prost(uint64, tag = "5")]
-    pub time_ms: u64,
-    /// a code, only with STAGE_ACTED
-    #[prost(string, tag = "6")]
-    pub outcome: ::prost::alloc::string::String,
-}
-/// Proof that a node's log holds a statement; verifies offline.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Receipt {
-    /// Statement
-    #[prost(bytes = "bytes", tag = "1")]
-    pub statement: ::prost::bytes::Bytes,
-    /// 32 bytes
-    #[prost(bytes = "bytes", tag = "2")]
-    pub salt: ::prost::bytes::Bytes,
-    /// 48 bytes
-    #[prost(bytes = "bytes", tag = "3")]
-    pub leaf: ::prost::bytes::Bytes,
-    #[prost(uint64, tag = "4")]
-    pub index: u64,
-    /// RFC 6962 inclusion path, leaf to root
-    #[prost(bytes = "bytes", repeated, tag = "5")]
-    pub hashes: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
-    /// C2SP signed note
-    #[prost(bytes = "bytes", tag = "6")]
-    pub checkpoint: ::prost::bytes::Bytes,
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum Event {
-    Unspecified = 0,
-    Submitted = 1,
-    Accepted = 2,
-    Rejected = 3,
-    Stage = 4,
-    Forwarded = 5,
-    Erased = 6,
-    TrustChange = 7,
-    PeerSeen = 8,
-    Operator = 9,
-    ForkEvidence = 10,
-}
-impl Event {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "EVENT_UNSPECIFIED",
-            Self::Submitted => "EVENT_SUBMITTED",
-            Self::Accepted => "EVENT_ACCEPTED",
-            Self::Rejected => "EVENT_REJECTED",
-            Self::Stage => "EVENT_STAGE",
-            Self::Forwarded => "EVENT_FORWARDED",
-            Self::Erased => "EVENT_ERASED",
-            Self::TrustChange => "EVENT_TRUST_CHANGE",
-            Self::PeerSeen => "EVENT_PEER_SEEN",
-            Self::Operator => "EVENT_OPERATOR",
-            Self::ForkEvidence => "EVENT_FORK_EVIDENCE",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "EVENT_UNSPECIFIED" => Some(Self::Unspecified),
-            "EVENT_SUBMITTED" => Some(Self::Submitted),
-            "EVENT_ACCEPTED" => Some(Self::Accepted),
-            "EVENT_REJECTED" => Some(Self::Rejected),
-            "EVENT_STAGE" => Some(Self::Stage),
-            "EVENT_FORWARDED" => Some(Self::Forwarded),
-            "EVENT_ERASED" => Some(Self::Erased),
-            "EVENT_TRUST_CHANGE" => Some(Self::TrustChange),
-            "EVENT_PEER_SEEN" => Some(Self::PeerSeen),
-            "EVENT_OPERATOR" => Some(Self::Operator),
-            "EVENT_FORK_EVIDENCE" => Some(Self::ForkEvidence),
-            _ => None,
-        }
-    }
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum Stage {
-    Unspecified = 0,
-    Delivered = 1,
-    Opened = 2,
-    Acted = 3,
-}
-impl Stage {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "STAGE_UNSPECIFIED",
-            Self::Delivered => "STAGE_DELIVERED",
-            Self::Opened => "STAGE_OPENED",
-            Self::Acted => "STAGE_ACTED",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "STAGE_UNSPECIFIED" => Some(Self::Unspecified),
-            "STAGE_DELIVERED" => Some(Self::Delivered),
-            "STAGE_OPENED" => Some(Self::Opened),
-            "STAGE_ACTED" => Some(Self::Acted),
-            _ => None,
-        }
-    }
-}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Limits {
     #[prost(uint32, tag = "1")]
@@ -845,7 +893,7 @@ pub struct Hello {
 /// Opens every stream but the first.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Request {
-    #[prost(oneof = "request::Request", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 40")]
+    #[prost(oneof = "request::Request", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 32, 40")]
     pub request: ::core::option::Option<request::Request>,
 }
 /// Nested message and enum types in `Request`.
@@ -882,6 +930,8 @@ pub mod request {
         AddCheckpoint(super::AddCheckpoint),
         #[prost(message, tag = "15")]
         GetSeen(super::GetSeen),
+        #[prost(message, tag = "32")]
+        GetSigned(super::GetSigned),
         #[prost(message, tag = "40")]
         OfferEvidence(super::OfferEvidence),
     }
@@ -921,6 +971,12 @@ pub struct Relay {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetReceipts {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub message_id: ::prost::bytes::Bytes,
+}
+/// Client to home node: what was signed of each envelope of a message that the member sent.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetSigned {
     #[prost(bytes = "bytes", tag = "1")]
     pub message_id: ::prost::bytes::Bytes,
 }
@@ -1067,7 +1123,7 @@ pub struct Answer {
     /// position in the request
     #[prost(uint32, tag = "1")]
     pub envelope: u32,
-    #[prost(oneof = "answer::Answer", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    #[prost(oneof = "answer::Answer", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 32")]
     pub answer: ::core::option::Option<answer::Answer>,
 }
 /// Nested message and enum types in `Answer`.
@@ -1094,6 +1150,8 @@ pub mod answer {
         GivenUp(super::GivenUp),
         #[prost(message, tag = "11")]
         Cosigned(super::Cosigned),
+        #[prost(message, tag = "32")]
+        Shown(super::Shown),
     }
 }
 /// No further answer follows on this stream.
@@ -1157,6 +1215,13 @@ pub struct OutboxPage {
     /// where the next page begins; empty: there is none
     #[prost(bytes = "bytes", tag = "2")]
     pub next: ::prost::bytes::Bytes,
+}
+/// What was signed of an envelope, without wraps and body.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Shown {
+    /// Signed manifest, or Signed forward
+    #[prost(bytes = "bytes", tag = "1")]
+    pub signed: ::prost::bytes::Bytes,
 }
 /// A witness's word on a checkpoint.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -10,6 +10,7 @@
 mod attachments;
 mod companions;
 mod envelopes;
+mod evidence;
 mod fixtures;
 mod forwards;
 mod joining;
@@ -118,6 +119,7 @@ fn make_all() -> Vec<Vector> {
         joining::make(),
         attachments::make(),
         witnesses::make(),
+        evidence::make(),
     ]
     .into_iter()
     .flatten()

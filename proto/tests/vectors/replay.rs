@@ -4,6 +4,7 @@ use bytes::Bytes;
 use frex_proto::{
     attachment::{Attached, AttachedFile, Hashes, Held, Listed, Opener},
     envelope::{self, Parsed},
+    evidence,
     id::EnvelopeId,
     join,
     keys::{CompanionKey, SealingPublicKey, SealingSecretKey, SigningKey, VerifyingKey},
@@ -53,6 +54,7 @@ pub(crate) fn run(inputs: &Map<String, Value>) -> Outcome {
         "follow_head" => follow_head(&inputs),
         "ask_witness" => ask_witness(&inputs),
         "judge_fork" => judge_fork(&inputs),
+        "verify_evidence" => verify_evidence(&inputs),
         "judge_witnessed" => judge_witnessed(&inputs),
         other => panic!("no such operation: {other}"),
     }
@@ -476,4 +478,42 @@ fn roster_in(inputs: &Inputs<'_>, field: &str) -> Result<Roster, String> {
     };
     Roster::judge(&inputs.bytes(field), &anchor, inputs.number("now_ms"))
         .map_err(|error| name(error.fault))
+}
+
+/// What a file of evidence proves, line by line.
+fn verify_evidence(inputs: &Inputs<'_>) -> Outcome {
+    let bundle = evidence::parse(&inputs.bytes("evidence")).map_err(name)?;
+    let anchor = TrustAnchor {
+        federation: inputs.text("federation").to_owned(),
+        root_sha256: inputs.hash("root_sha256"),
+    };
+    let roster = evidence::roster_of(&bundle, &anchor).map_err(|error| name(error.fault))?;
+    let findings = evidence::verify(&bundle, &roster);
+    if let Some(error) = findings.failure() {
+        return Err(name(error));
+    }
+    let or_dash = |text: &str| if text.is_empty() { "-" } else { text }.to_owned();
+    let mut lines: Vec<String> = evidence::rows(&findings)
+        .iter()
+        .map(|row| {
+            let (members, node) = (row.members.join(","), or_dash(&row.node));
+            let (detail, proof) = (or_dash(&row.detail), row.proof);
+            format!(
+                "{} {} {members} {node} {detail} {proof}",
+                row.at_ms, row.what
+            )
+        })
+        .collect();
+    lines.extend(evidence::clocks(&findings).iter().map(|clock| {
+        let number = |ms: Option<u64>| ms.map_or_else(|| "-".to_owned(), |ms| ms.to_string());
+        let (elapsed, overdue) = (number(clock.elapsed_ms()), number(clock.overdue_ms()));
+        format!(
+            "{} asked {}: {}, elapsed {elapsed}, overdue {overdue}, reminders {}",
+            clock.asker,
+            clock.member,
+            clock.state().word(),
+            clock.reminders
+        )
+    }));
+    Ok(Some(lines.join("\n")))
 }

@@ -17,6 +17,8 @@ mod log_keys;
 mod succession;
 mod witnessing;
 
+pub(crate) use witnessing::two_of_three;
+
 use crate::{
     Vector,
     fixtures::{DAY_MS, FEDERATION, NOW_MS, POLICE, SENDER},

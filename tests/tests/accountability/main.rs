@@ -1,6 +1,11 @@
-//! Nobody rewrites a log unseen, in processes: not its owner, and not whoever brings back an old copy.
+//! Nobody rewrites a log unseen, in processes: not its owner, and not whoever brings back an old copy;
+//! and what happened is shown to others so that it proves itself.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod audit;
 mod outside;
+mod disclosure;
+mod evidence;
+mod scene;
+mod tampering;
 mod witnesses;

@@ -336,6 +336,19 @@ fn roles() -> Vec<Row> {
             WrongRole,
             |_| request(Request::GetReceipts(v1::GetReceipts::default())),
         ),
+        refused(
+            "a node that asks for what a member signed",
+            WrongRole,
+            |_| request(Request::GetSigned(v1::GetSigned::default())),
+        ),
+        client(
+            "what was signed of a message that was never sent",
+            NotFound,
+            |_| {
+                let message_id = vec![0xee; 16].into();
+                request(Request::GetSigned(v1::GetSigned { message_id }))
+            },
+        ),
         refused("a relay of nothing", Malformed, |_| {
             request(Request::Relay(v1::Relay { receipt: None }))
         }),

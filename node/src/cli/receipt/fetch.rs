@@ -8,6 +8,7 @@ use std::{
 
 use frex_client::{
     client::{Client, GivenUp, ProvenReceipt},
+    environment::Clock,
     keys::MemberHome,
     report,
 };
@@ -156,6 +157,13 @@ pub fn again(home: &MemberHome, message: MessageId, to: &[&str], dir: &Path) -> 
     }
     if let Some(other) = text("content_type").filter(|named| named != report::CONTENT_TYPE) {
         command.push_str(&format!(" --content-type '{other}'"));
+    }
+    if let Some(envelope) = text("in_reply_to") {
+        command.push_str(&format!(" --in-reply-to {envelope}"));
+    }
+    let due_ms = about["reply_by_ms"].as_u64();
+    if let Some(due_ms) = due_ms.filter(|due_ms| *due_ms > Clock::System.now_ms()) {
+        command.push_str(&format!(" --reply-by {}", rfc3339(due_ms)));
     }
     for attached in about["attachments"].as_array().into_iter().flatten() {
         let path = attached["file"].as_str().map(output::clean);

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::Sent;
 use crate::cli::{
-    SendArgs,
+    SendArgs, evidence,
     failure::Failure,
     files,
     member::{self, ABOUT_BYTES_MAX, SENT_DIR},
@@ -70,11 +70,13 @@ impl Sent<'_> {
                 "sha256": hex::encode(attached.file.sha256),
             })).collect::<Vec<_>>(),
             "created_ms": draft.created_ms, "expires_ms": draft.expires_ms, "reply_by_ms": draft.reply_by_ms,
+            "in_reply_to": draft.in_reply_to.map(|id| id.to_string()),
         });
         match (&mut before, kept) {
             (Value::Object(before), Value::Object(kept)) => before.extend(kept),
             (before, kept) => *before = kept,
         }
+        evidence::keep::keep(self.home, envelope)?;
         files::replace(&path, format!("{before:#}\n").as_bytes())
     }
 }

@@ -9,15 +9,20 @@ use std::{
 use frex_client::{
     client::DraftBuilder,
     environment::{Clock, Environment},
-    keys::MemberSettings,
+    keys::{MemberHome, MemberSettings},
     report::{self, Report},
 };
-use frex_proto::{error::WireCode, id::MessageId, limits, roster::Roster};
+use frex_proto::{
+    error::WireCode,
+    id::{EnvelopeId, MessageId},
+    limits,
+    roster::Roster,
+};
 
 use crate::cli::{
     SendArgs,
     failure::{Failure, OrCode},
-    files,
+    files, messages,
 };
 
 /// The content and its type.
@@ -59,7 +64,7 @@ pub(super) fn words(
     roster: &Roster,
     sender: &MemberSettings,
     args: &SendArgs,
-    message: Option<MessageId>,
+    (message, in_reply_to): (Option<MessageId>, Option<EnvelopeId>),
     (content_type, data): (&str, Vec<u8>),
 ) -> DraftBuilder {
     let now_ms = Clock::System.now_ms();
@@ -72,6 +77,9 @@ pub(super) fn words(
     if let Some(message) = message {
         draft = draft.message_id(message);
     }
+    if let Some(envelope) = in_reply_to {
+        draft = draft.in_reply_to(envelope);
+    }
     if let Some(expires) = args.expires {
         draft = draft.life(until(expires.after(now_ms)));
     }
@@ -79,4 +87,22 @@ pub(super) fn words(
         draft = draft.reply_within(until(reply_by.after(now_ms)));
     }
     draft
+}
+
+/// The envelope that is answered: of what was sent or received here, or any by its whole id.
+pub(super) fn in_reply_to(
+    home: &MemberHome,
+    args: &SendArgs,
+) -> Result<Option<EnvelopeId>, Failure> {
+    let Some(id) = &args.in_reply_to else {
+        return Ok(None);
+    };
+    if let Ok(whole) = EnvelopeId::from_hex(id) {
+        return Ok(Some(whole));
+    }
+    let (_, about) = messages::find_one(home, id)?;
+    let envelope = EnvelopeId::from_hex(about["envelope"].as_str().unwrap_or_default());
+    envelope
+        .map(Some)
+        .or_code(WireCode::Files, "what is kept of that message is damaged")
 }

@@ -10,6 +10,12 @@ const A: &str = "node.example-a";
 const B: &str = "node.example-b";
 const C: &str = "node.example-c";
 
+/// A roster in which two of three nodes must cosign, and its pin.
+pub(crate) fn two_of_three() -> (Vec<u8>, [u8; 32]) {
+    let parts = three(&[A, B, C], 2);
+    (parts.bundle().to_vec(), parts.pinned())
+}
+
 pub(super) fn make() -> Vec<Vector> {
     let mut vectors = listed_witnesses();
     vectors.extend(cosigned());

@@ -1,0 +1,121 @@
+//! Showing what was said: from the sealed envelope and the own keys, or from what was sent and its salt.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use frex_client::keys::MemberHome;
+use frex_proto::{
+    envelope::{self, OpenContexts},
+    error::WireCode,
+    evidence, label, limits, v1,
+};
+use serde_json::Value;
+
+use super::keep;
+use crate::cli::{
+    failure::{Failure, OrCode},
+    files, inbox, member,
+    messages::SENT,
+};
+
+/// What was signed of an envelope as it came.
+pub(super) fn exhibit_of(envelope: &v1::Envelope) -> v1::Exhibit {
+    let signed = match envelope.forward.is_empty() {
+        true => &envelope.signed,
+        false => &envelope.forward,
+    };
+    v1::Exhibit {
+        signed: signed.clone(),
+        ..v1::Exhibit::default()
+    }
+}
+
+/// Puts the content into the exhibits of the message.
+pub(super) fn reveal(
+    home: &MemberHome,
+    (direction, about): &(&'static str, Value),
+    file: Option<&Path>,
+    exhibits: &mut [v1::Exhibit],
+) -> Result<(), Failure> {
+    if *direction != SENT || about["forwards"].is_string() {
+        return reveal_received(home, about, exhibits);
+    }
+    let content = content_of(about, file)?;
+    let mut shown = 0;
+    for id in about["envelopes"].as_array().into_iter().flatten() {
+        let kept = keep::kept(home, id.as_str().unwrap_or_default())?;
+        let Some(kept) = kept.filter(|kept| !kept.salt.is_empty()) else {
+            continue;
+        };
+        for exhibit in exhibits.iter_mut().filter(|one| one.signed == kept.signed) {
+            exhibit.content = content.clone();
+            exhibit.salt = kept.salt.clone();
+            shown += 1;
+        }
+    }
+    match shown {
+        0 => Err(not_held("its salt was not kept when it was sent")),
+        _ => Ok(()),
+    }
+}
+
+/// The content as it was sealed, from the file that was sent.
+fn content_of(about: &Value, file: Option<&Path>) -> Result<Bytes, Failure> {
+    let attached = about["attachments"].as_array().map_or(0, Vec::len);
+    if attached > 0 {
+        return Err(
+            not_held("the keys of its attachments are not kept by who sent them")
+                .advise("Who received it can reveal it, as it opens the message"),
+        );
+    }
+    let path = file.or_else(|| about["file"].as_str().map(Path::new));
+    let path = path.ok_or_else(|| not_held("it is not known from which file it was sent"))?;
+    let wanted = "Name what was sent: --content FILE";
+    if !path.exists() {
+        let what = format!("{} is not there any more", path.display());
+        return Err(not_held(&what).advise(wanted));
+    }
+    let data = files::read(path, limits::CONTENT_BYTES_MAX)?;
+    if about["sha256"] != hex::encode(label::sha256(&[&data])) {
+        let what = format!("{} is not what was sent", path.display());
+        return Err(not_held(&what).advise(wanted));
+    }
+    let content_type = about["content_type"].as_str().unwrap_or_default();
+    Ok(evidence::content_of(content_type, data.into()))
+}
+
+/// Opens what was received, also what was passed on from here, whose content is its original's.
+fn reveal_received(
+    home: &MemberHome,
+    about: &Value,
+    exhibits: &mut [v1::Exhibit],
+) -> Result<(), Failure> {
+    let id = match about["forwards"].as_str() {
+        Some(original) => {
+            let (_, original) = crate::cli::messages::find_one(home, original)?;
+            original["envelope"].as_str().unwrap_or_default().to_owned()
+        }
+        None => about["envelope"].as_str().unwrap_or_default().to_owned(),
+    };
+    let sealed = inbox::kept_envelope(home, &id)?;
+    let what = "what was kept is no sound envelope";
+    let carried = envelope::parse_carried(&sealed).or_code(WireCode::Files, what)?;
+    let keys = member::keys(home)?;
+    let keys: Vec<_> = keys.sealing.keys.iter().collect();
+    let own = &home.settings().member;
+    let opened = carried.open(&sealed.body, own, &keys, &mut OpenContexts::new());
+    let opened = opened.map_err(|_| not_held("the key that opens it is not held any more"))?;
+    for exhibit in exhibits.iter_mut().take(1) {
+        exhibit.content = opened.content.clone();
+        exhibit.salt = Bytes::copy_from_slice(&opened.salt);
+    }
+    Ok(())
+}
+
+fn not_held(why: &str) -> Failure {
+    Failure::new(
+        WireCode::NotHeld,
+        "the content cannot be revealed from here",
+    )
+    .cause(why)
+}

@@ -1,0 +1,174 @@
+//! Stating that nobody has answered, after everything that came was looked through. Spec: EVD-10.
+
+use std::{collections::BTreeSet, pin::pin, time::Duration};
+
+use bytes::Bytes;
+use frex_client::{client::Client, environment::Clock, keys::MemberHome};
+use frex_proto::{
+    envelope,
+    error::WireCode,
+    evidence::{Clock as Asked, Findings, Parts, State, clocks, state_silence, verify},
+    id::EnvelopeId,
+    v1::{self, Event},
+};
+
+use crate::cli::{
+    failure::{Failure, OrFail},
+    member,
+};
+
+const PATIENCE: Duration = Duration::from_secs(3);
+/// More that waits than this is not looked through without being fetched.
+const WAITING_MAX: u32 = 256;
+/// While items are held the node does not say that there are no more: nothing for so long means that.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Signs, for each message of this member in the file that somebody had and has not answered, that no
+/// answer had come by the newest head of its node's log that can be had, and adds it to the file.
+pub(super) fn state(home: &MemberHome, parts: &mut Parts) -> Result<(), Failure> {
+    let roster = member::roster(home)?;
+    let own = &home.settings().member;
+    let findings = verify(&bundle(parts), &roster);
+    let asked = clocks(&findings);
+    let unanswered: Vec<&Asked> = asked
+        .iter()
+        .filter(|clock| clock.asker == *own && clock.state() == State::Open)
+        .collect();
+    if unanswered.is_empty() {
+        let what = "there is nobody here who was asked and has not answered";
+        return Err(Failure::new(WireCode::Answered, what).cause(
+            "silence is stated of who has received a message of this member that awaits an answer",
+        ));
+    }
+    let keys = member::keys(home)?;
+    let runtime = member::runtime()?;
+    for message in unanswered
+        .iter()
+        .map(|clock| clock.message)
+        .collect::<BTreeSet<_>>()
+    {
+        let of_message = |clock: &&&Asked| clock.message == message;
+        let silent = unanswered.iter().filter(of_message);
+        let silent: Vec<String> = silent.map(|clock| clock.member.clone()).collect();
+        let Some(envelope) = envelope_of(message, own, &findings) else {
+            continue;
+        };
+        let checkpoint = runtime.block_on(async {
+            let client = member::client(home, PATIENCE).await?;
+            // The head first: whatever came before it has arrived or waits.
+            let head = head(&client, envelope, &findings, parts).await?;
+            let looked = look_through(&client, &ids_of(own, &findings)).await;
+            // Before the refusal is told: what was looked at waits for its reader again.
+            client.close().await;
+            looked.map(|()| head)
+        })?;
+        let statement = v1::SilenceStatement {
+            federation: roster.federation().to_owned(),
+            member: own.clone(),
+            envelope_id: Bytes::copy_from_slice(envelope.as_ref()),
+            silent,
+            checkpoint,
+            time_ms: Clock::System.now_ms(),
+        };
+        let signed = state_silence(&statement, &keys.identity);
+        parts
+            .silences
+            .push(signed.or_fail("the statement cannot be signed")?);
+    }
+    Ok(())
+}
+
+/// The file as it is so far, for what follows from it.
+fn bundle(parts: &Parts) -> v1::EvidenceBundle {
+    v1::EvidenceBundle {
+        exhibits: parts.exhibits.clone(),
+        receipts: parts.receipts.clone(),
+        ..v1::EvidenceBundle::default()
+    }
+}
+
+fn envelope_of(
+    message: frex_proto::id::MessageId,
+    own: &str,
+    findings: &Findings,
+) -> Option<EnvelopeId> {
+    let shown = findings.exhibits.iter().flatten();
+    let mut carried = shown.map(|shown| &shown.carried);
+    let asked = carried.find(|one| one.message_id() == message && one.sender() == own)?;
+    Some(asked.id())
+}
+
+/// What this member sent: an answer names one of these.
+fn ids_of(own: &str, findings: &Findings) -> BTreeSet<EnvelopeId> {
+    let shown = findings.exhibits.iter().flatten();
+    let own = shown.filter(|shown| shown.carried.sender() == own);
+    own.map(|shown| shown.carried.id()).collect()
+}
+
+/// The newest head that enough witnesses have cosigned, or else the newest one.
+async fn head(
+    client: &Client,
+    envelope: EnvelopeId,
+    findings: &Findings,
+    parts: &Parts,
+) -> Result<Bytes, Failure> {
+    let mut placed = findings.receipts.iter().zip(&parts.receipts);
+    let submitted = placed.find_map(|(proven, wire)| {
+        let statement = &proven.as_ref()?.verified.statement;
+        let own = statement.envelope_id == Some(envelope) && statement.event == Event::Submitted;
+        own.then_some(wire)
+    });
+    if let Some(wire) = submitted
+        && let Ok(proven) = client.verifier().prove(wire.clone(), None)
+        && let Ok(made) = client.finalize(&proven).await
+    {
+        return Ok(made.receipt.checkpoint);
+    }
+    let head = client.checkpoint(None).await;
+    Ok(head.or_fail("the node does not show its log")?.note)
+}
+
+/// Sees that nothing which waits is an answer. What waits stays there, and is told to nobody.
+async fn look_through(client: &Client, asked: &BTreeSet<EnvelopeId>) -> Result<(), Failure> {
+    let inbox = client.inbox(WAITING_MAX, Duration::ZERO).await;
+    let mut inbox = inbox.or_fail("the inbox cannot be read")?;
+    let (mut held, mut seen, mut answered) = (Vec::new(), 0, false);
+    while !answered {
+        let item = {
+            let mut next = pin!(inbox.next());
+            tokio::select! {
+                item = &mut next => item,
+                () = tokio::time::sleep(QUIET), if seen > 0 => None,
+            }
+        };
+        let Some(item) = item else { break };
+        seen += 1;
+        let item = item.or_fail("the inbox cannot be read")?;
+        let replies = match &item {
+            Ok(item) => item.parsed.core.in_reply_to,
+            // What cannot be opened may be an answer all the same.
+            Err(failed) => envelope::parse_carried(&failed.envelope)
+                .ok()
+                .and_then(|carried| carried.original().core.in_reply_to),
+        };
+        answered = replies.is_some_and(|id| asked.contains(&id));
+        held.push(item);
+    }
+    let elsewhere = inbox.held_elsewhere();
+    for item in held {
+        match item {
+            Ok(item) => item.release(),
+            Err(failed) => failed.release(),
+        }
+    }
+    if answered {
+        let what = "an answer waits in the inbox, so that nobody can state that none has come";
+        return Err(Failure::new(WireCode::Answered, what));
+    }
+    if elsewhere > 0 || seen >= WAITING_MAX {
+        let what = "not everything that waits in the inbox was looked through";
+        return Err(Failure::new(WireCode::Answered, what)
+            .cause("another program reads it, or too much waits"));
+    }
+    Ok(())
+}

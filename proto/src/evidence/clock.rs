@@ -1,0 +1,135 @@
+//! How each recipient of a request stands: asked, reminded, answered, silent. Spec: EVD-8.
+
+use super::{
+    Clock, Findings, Proof, State,
+    thread::{Thread, about, accepted_by, own},
+};
+use crate::{
+    envelope::Core,
+    v1::{Event, Kind},
+};
+
+/// A clock for each recipient of each request that the file shows.
+#[must_use]
+pub fn clocks(findings: &Findings) -> Vec<Clock> {
+    let mut clocks = Vec::new();
+    let mut seen = Vec::new();
+    for (_, core) in own(findings).filter(|(_, core)| asks(core)) {
+        let name = (&core.sender, core.message_id);
+        if seen.contains(&name) || is_reminder(core, findings) {
+            continue;
+        }
+        seen.push(name);
+        let thread = Thread::of(core, findings);
+        let recipients = core.recipients.iter();
+        clocks.extend(recipients.map(|one| clock(core, &thread, &one.member, findings)));
+    }
+    clocks
+}
+
+/// An answer is awaited.
+fn asks(core: &Core) -> bool {
+    core.kind == Kind::Request || core.reply_by_ms.is_some()
+}
+
+/// It comes back to what its own sender sent before.
+fn is_reminder(core: &Core, findings: &Findings) -> bool {
+    core.in_reply_to.is_some_and(|id| {
+        let mut shown = own(findings);
+        shown.any(|(shown, before)| {
+            shown == id
+                && before.sender == core.sender
+                && before.message_id != core.message_id
+                && asks(before)
+        })
+    })
+}
+
+fn clock(core: &Core, thread: &Thread, member: &str, findings: &Findings) -> Clock {
+    let had = |envelopes: &[crate::id::EnvelopeId]| {
+        let receipts = envelopes
+            .iter()
+            .flat_map(|id| accepted_by(*id, member, findings));
+        receipts
+            .map(|(place, proven)| (proven.verified.time_ms, Proof::Receipt(place)))
+            .collect::<Vec<_>>()
+    };
+    let reminded = |id: &&crate::id::EnvelopeId| !had(std::slice::from_ref(*id)).is_empty();
+    Clock {
+        message: thread.message,
+        asker: thread.asker.clone(),
+        member: member.to_owned(),
+        received: had(&thread.envelopes).into_iter().min(),
+        due_ms: core.reply_by_ms,
+        reminders: thread.reminders.iter().filter(reminded).count(),
+        answered: answered(thread, member, findings),
+        silent: silent(thread, member, findings),
+    }
+}
+
+/// When the first answer was logged: where the asker's node has it, or else where its sender's has.
+fn answered(thread: &Thread, member: &str, findings: &Findings) -> Option<(u64, Proof)> {
+    let answers = thread.answers_of(member, findings);
+    let logged = answers.filter_map(|shown| {
+        let id = shown.carried.id();
+        let time = |(place, proven): (usize, &super::Proven)| {
+            (proven.verified.time_ms, Proof::Receipt(place))
+        };
+        let came = accepted_by(id, &thread.asker, findings).map(time).min();
+        let left = || {
+            let left = about(id, findings)
+                .filter(|(_, proven)| proven.verified.statement.event == Event::Submitted);
+            left.map(time).min()
+        };
+        came.or_else(left)
+    });
+    logged.min()
+}
+
+/// When the asker last stated that the member had not answered.
+fn silent(thread: &Thread, member: &str, findings: &Findings) -> Option<(u64, Proof)> {
+    let placed = findings.silences.iter().enumerate();
+    let said = placed.filter_map(|(place, silence)| {
+        let silence = silence.as_ref()?;
+        let about = thread.envelopes.contains(&silence.envelope)
+            || thread.reminders.contains(&silence.envelope);
+        let names = silence.silent.iter().any(|one| one == member);
+        let fits = about && names && silence.member == thread.asker;
+        fits.then_some((silence.time_ms, Proof::Silence(place)))
+    });
+    said.max()
+}
+
+impl Clock {
+    /// What it shows.
+    #[must_use]
+    pub fn state(&self) -> State {
+        let late = |at_ms: u64| self.due_ms.is_some_and(|due_ms| at_ms > due_ms);
+        match (self.answered, self.received, self.silent) {
+            (Some((at_ms, _)), _, _) if late(at_ms) => State::AnsweredLate,
+            (Some(_), _, _) => State::Answered,
+            (None, None, _) => State::NotReceived,
+            (None, _, Some((at_ms, _))) if late(at_ms) => State::Overdue,
+            (None, _, Some(_)) => State::Waiting,
+            (None, _, None) => State::Open,
+        }
+    }
+
+    /// Milliseconds from when the request was received to the answer, or to the word that none had
+    /// come; none: one of the two is missing.
+    #[must_use]
+    pub fn elapsed_ms(&self) -> Option<u64> {
+        Some(self.end_ms()?.saturating_sub(self.received?.0))
+    }
+
+    /// Milliseconds from when an answer was due to when it came, or to the word that none had come;
+    /// 0 if that was before; none: nothing was due, or nobody says until when.
+    #[must_use]
+    pub fn overdue_ms(&self) -> Option<u64> {
+        Some(self.end_ms()?.saturating_sub(self.due_ms?))
+    }
+
+    fn end_ms(&self) -> Option<u64> {
+        self.answered.or(self.silent).map(|(at_ms, _)| at_ms)
+    }
+}
