@@ -172,6 +172,8 @@ pub const WITNESSES_MAX: usize = 32;
 pub const SEEN_CHECKPOINT_BYTES_MAX: usize = 1024;
 /// Request of a log to its witness: old size, proof and checkpoint. Spec: LIM-83.
 pub const ADD_CHECKPOINT_BYTES_MAX: usize = 16 * 1024;
+/// Logs that a node has had before the one it has. Spec: LIM-100.
+pub const ENDED_LOGS_MAX: usize = 64;
 
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte
