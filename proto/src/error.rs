@@ -186,7 +186,15 @@ codes! {
     /// This program was built without what is asked for.
     NotBuilt = 6015, "NOT_BUILT", 78, Caller, Never, "this program was built without the support for keys in a token", "Build one that has it: cargo build --release --bin frex --features pkcs11";
     /// Others have seen more of our own log than is here.
-    LogRolledBack = 6016, "LOG_ROLLED_BACK", 20, Environment, Never, "others have seen entries of this node's log that are not here any more", "The directory is an old copy: bring back the newer one, and do not start this one";
+    LogRolledBack = 6016, "LOG_ROLLED_BACK", 20, Environment, Never, "others have seen entries of this node's log that are not here any more", "The directory is an old copy: bring back the newer one; if there is none: frex log new-epoch DIR";
+    /// A backup does not hold what it says.
+    BackupDamaged = 6030, "BACKUP_DAMAGED", 20, Environment, Never, "the backup does not hold what it says, or was not made to its end", "Use another backup, or make it again: frex backup DIR --to FOLDER";
+    /// Secret keys would leave the machine as they are.
+    KeysPlain = 6031, "KEYS_PLAIN", 22, Caller, Never, "the keys are not encrypted, and would lie open in the backup", "Encrypt them: frex key encrypt DIR; or leave out --with-keys";
+    /// Nobody has said that the copy of a log that was restored is its newest.
+    LogUnconfirmed = 6032, "LOG_UNCONFIRMED", 23, Environment, Later, "the node was restored, and too few others have said that they saw no more of its log", "Start it again once its witnesses can be reached";
+    /// The roster lists another log of the node than the one that is here.
+    LogEnded = 6033, "LOG_ENDED", 78, Environment, Never, "by the roster the log that is here has ended", "Bring back the directory that goes on with the log in force; if there is none: frex log new-epoch DIR";
 }
 
 impl std::fmt::Display for WireCode {

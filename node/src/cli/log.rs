@@ -30,6 +30,7 @@ use crate::{
 };
 
 pub mod evidence;
+pub mod new_epoch;
 pub mod verify;
 
 /// `frex log …`.
@@ -43,6 +44,8 @@ pub enum LogCommand {
     Verify(DirArgs),
     /// Show what logs have signed against themselves
     Evidence(DirArgs),
+    /// Begin the log anew where it cannot go on, as another that names this one
+    NewEpoch(new_epoch::NewEpochArgs),
     /// Copy the published log with its verifier key for others to check
     Export(LogExportArgs),
 }
@@ -308,11 +311,10 @@ fn published(root: &Path) -> Result<Vec<(String, PathBuf)>, Failure> {
 fn verifier_of(home: &Path, config: &NodeConfig, origin: String) -> Result<LogVerifier, Failure> {
     let unread = "cannot read the log's key";
     let roster = NodeHome::held_roster(home, Clock::System.now_ms());
-    let listed = roster
-        .as_ref()
-        .ok()
-        .and_then(|roster| roster.log_verifier(&config.node))
-        .filter(|log| log.origin == origin);
+    let listed = roster.as_ref().ok().and_then(|roster| {
+        let logs = roster.log_verifiers(&config.node);
+        logs.into_iter().find(|log| log.origin == origin)
+    });
     let own = match NodeHome::log_public_key(home, config, &passphrase::unlock()) {
         Ok(key) => key,
         // Only a service is handed credentials; whoever looks on is not.

@@ -3,25 +3,40 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use frex_proto::{
+    error::WireCode,
     log::{ANY_TIME_MS, Checkpoint, checkpoint, verify_consistency},
+    roster::Roster,
     v1::{self, answer::Answer, request::Request},
 };
 use tokio::task::JoinSet;
 
+use super::AskError;
 use crate::{ledger::LedgerError, shared::Shared};
 
 /// How long witnesses that do not answer hold up the start.
 const WAIT: Duration = Duration::from_secs(3);
 
-/// The size at which a witness has seen this log, if that is not the log as it is here.
+/// What witnesses say of this log.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// The newest head that they show and that is not one of the log as it is here, as the log
+    /// signed it.
+    pub elsewhere: Option<(Checkpoint, Bytes)>,
+    /// How many have said what they have seen, or that they have seen nothing.
+    pub answered: usize,
+}
+
+/// Asks all that can be asked.
 ///
 /// # Errors
 /// The published log cannot be read.
-pub async fn elsewhere(shared: &Arc<Shared>) -> Result<Option<u64>, LedgerError> {
+pub async fn ask(shared: &Arc<Shared>) -> Result<Seen, LedgerError> {
     let roster = shared.roster();
+    let mut found = Seen::default();
     let Some(log) = roster.log_verifier(&shared.id) else {
-        return Ok(None);
+        return Ok(found);
     };
     let mut asking = JoinSet::new();
     for node in roster.witnesses_of(&shared.id) {
@@ -32,17 +47,33 @@ pub async fn elsewhere(shared: &Arc<Shared>) -> Result<Option<u64>, LedgerError>
         });
     }
     while let Some(asked) = asking.join_next().await {
-        let Ok(Ok(Ok(Answer::Checkpoint(seen)))) = asked else {
-            continue;
+        let note = match asked {
+            Ok(Ok(Ok(Answer::Checkpoint(seen)))) => seen.checkpoint,
+            Ok(Ok(Err(AskError::Refused(WireCode::NotFound)))) => {
+                found.answered += 1;
+                continue;
+            }
+            _ => continue,
         };
-        let theirs = checkpoint::parse_and_verify(&seen.checkpoint, &log, ANY_TIME_MS);
-        if let Ok(theirs) = theirs
-            && !is_here(shared, &theirs)?
-        {
-            return Ok(Some(theirs.size));
+        let theirs = checkpoint::parse_and_verify(&note, &log, ANY_TIME_MS);
+        let Ok(theirs) = theirs else { continue };
+        found.answered += 1;
+        let known = found.elsewhere.as_ref();
+        let newest = known.is_none_or(|(known, _)| known.size < theirs.size);
+        if newest && !is_here(shared, &theirs)? {
+            found.elsewhere = Some((theirs, note));
         }
     }
-    Ok(None)
+    Ok(found)
+}
+
+/// How many witnesses of the log of `node` must answer so that one of them has cosigned whatever is
+/// final of it; none where nobody witnesses. Spec: BAK-12.
+#[must_use]
+pub fn enough(roster: &Roster, node: &str) -> Option<usize> {
+    let policy = roster.witness_policy(node)?;
+    let quorum = usize::try_from(policy.quorum).unwrap_or(usize::MAX);
+    Some(policy.witnesses.len().saturating_sub(quorum) + 1)
 }
 
 /// Whether a head that this log's key signed is one of this log as it is here.
@@ -53,6 +84,9 @@ pub fn is_here(shared: &Shared, theirs: &Checkpoint) -> Result<bool, LedgerError
     shared.ledger.publish()?;
     let publisher = shared.ledger.publisher.lock();
     let publisher = publisher.expect("no holder of the publisher panics");
+    if publisher.origin() != theirs.origin {
+        return Ok(theirs.size == 0);
+    }
     let own = Checkpoint::of_note(&publisher.checkpoint()).ok();
     let Some(own) = own.filter(|own| theirs.size <= own.size) else {
         return Ok(theirs.size == 0);

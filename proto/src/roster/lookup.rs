@@ -13,7 +13,7 @@ use crate::{
     keys::{SealingPublicKey, VerifyingKey},
     label::Hash,
     limits,
-    log::{self, Checkpoint, LogKey, LogVerifier},
+    log::{self, LogKey, LogVerifier},
     v1,
 };
 
@@ -214,9 +214,7 @@ impl Roster {
     #[must_use]
     pub fn log_verifier_for(&self, node: &str, checkpoint: &[u8]) -> Option<LogVerifier> {
         let mut logs = self.log_verifiers(node);
-        let named = Checkpoint::of_note(checkpoint).ok();
-        let place = named.and_then(|named| logs.iter().position(|log| log.origin == named.origin));
-        match place {
+        match logs.iter().position(|log| log.is_named_by(checkpoint)) {
             Some(place) => Some(logs.swap_remove(place)),
             None => logs.pop(),
         }

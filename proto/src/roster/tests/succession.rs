@@ -281,13 +281,25 @@ fn a_log_may_begin_anew_and_the_one_before_stays() {
     };
     assert!(ended.origin.ends_with("/log/1") && in_force.origin.ends_with("/log/2"));
     let end_ms = next.node("node-de").unwrap().ended_logs[0].not_after_ms;
-    let ends = |log: &LogVerifier| log.keys().iter().map(|key| key.not_after_ms).collect::<Vec<_>>();
+    let ends = |log: &LogVerifier| {
+        log.keys()
+            .iter()
+            .map(|key| key.not_after_ms)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(ends(ended)[0], Some(end_ms));
-    assert!(ends(ended).iter().all(|end| end.is_some_and(|end| end <= end_ms)));
+    assert!(
+        ends(ended)
+            .iter()
+            .all(|end| end.is_some_and(|end| end <= end_ms))
+    );
     assert_eq!(ends(in_force)[0], None);
     // From there on neither may be taken back.
     for (name, change) in [
-        ("the log before is gone", (|n| (n.log_epoch, n.ended_logs) = (1, Vec::new())) as fn(&mut v1::Node)),
+        (
+            "the log before is gone",
+            (|n| (n.log_epoch, n.ended_logs) = (1, Vec::new())) as fn(&mut v1::Node),
+        ),
         ("it ends later", |n| n.ended_logs[0].not_after_ms += 1),
         ("more of it is kept", |n| n.ended_logs[0].kept += 1),
     ] {
@@ -303,7 +315,10 @@ fn a_log_may_begin_anew_and_the_one_before_stays() {
     // A card from before says nothing of it.
     let mut roster = scene.world.roster.clone();
     build::list_card(&mut roster, &member_card(0, "hotline-de", "node-de", true));
-    assert_eq!((roster.nodes[0].log_epoch, roster.nodes[0].ended_logs.len()), (2, 1));
+    assert_eq!(
+        (roster.nodes[0].log_epoch, roster.nodes[0].ended_logs.len()),
+        (2, 1)
+    );
 }
 
 // ROS-41: listing a card with another log key keeps the one before, for a time.

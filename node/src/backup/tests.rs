@@ -1,0 +1,1 @@
+//! Backups as they are made, spoiled and restored.
