@@ -90,7 +90,7 @@ pub fn take(wanted: &Wanted<'_>, progress: &mut dyn FnMut(u64, u64)) -> Result<T
         path: wanted.folder.to_owned(),
     })?;
     let objects = Objects::of(wanted.folder);
-    fs::create_dir_all(objects.folder()).map_err(io_at(objects.folder()))?;
+    file::create_private_dir(objects.folder())?;
     // The end of the journal first: whatever it needs beside it is there by now.
     let extent = extent(wanted.home)?;
     let files = list::list(wanted.home, wanted.keys != WithKeys::No)?;

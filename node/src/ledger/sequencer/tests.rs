@@ -18,6 +18,7 @@ use crate::{
     },
 };
 
+mod begun;
 mod outbox;
 mod recalled;
 mod repeated;
