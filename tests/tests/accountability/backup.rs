@@ -286,10 +286,14 @@ fn a_log_whose_end_is_lost_begins_anew() {
     assert_eq!(frex.done(&["log", "verify", SENDER])["size"], size);
     node.kill().unwrap();
 
-    // The copy that was lost, should it turn up: by the roster its log has ended.
+    // The copy that was lost, should it turn up: it stops when it hears that its log has ended, and does not start
+    // again.
     fs::remove_dir_all(home(&frex)).unwrap();
     copy_dir(&frex.dir().join("first"), &home(&frex)).unwrap();
-    let _ = frex.done(&["roster", "install", ANEW, SENDER]);
+    let node = frex.start(SENDER);
+    let (exit, log) = node.ended();
+    assert_eq!(exit, Some(78), "{log}");
+    assert!(log.contains("LOG_ENDED"), "{log}");
     let (exit, log) = refused(&frex, &[]);
     assert_eq!(exit, Some(78), "{log}");
     assert!(log.contains("LOG_ENDED"), "{log}");

@@ -29,8 +29,8 @@ pub fn examine(disk: &dyn Disk, home: &Path, now_ms: u64) -> Row {
         );
     }
     let Some(last) = backup::last(disk, home) else {
-        let mend = format!("frex backup {dir} --to FOLDER   (best on another machine)");
-        return Row::warn(CHECK, "none is known of", mend);
+        let found = format!("none is known of; to make one: frex backup {dir} --to FOLDER");
+        return Row::skip(CHECK, found);
     };
     let age_ms = now_ms.saturating_sub(last.made_ms);
     let days = age_ms / DAY_MS;
