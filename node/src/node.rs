@@ -91,7 +91,7 @@ pub enum StartError {
         here: u64,
     },
     /// This directory was restored, and too few have said that they saw no more of its log.
-    #[error("{} of this log have said that they saw no more of it than was restored", heard(*.answered, *.needed))]
+    #[error("{} have said that they saw no more of this log than was restored", heard(*.answered, *.needed))]
     Unconfirmed {
         /// Witnesses that have answered.
         answered: usize,

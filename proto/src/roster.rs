@@ -277,7 +277,7 @@ pub struct Node {
 pub struct EndedLog {
     /// First millisecond of which it says nothing.
     pub not_after_ms: u64,
-    /// So many of its first entries the node still holds.
+    /// How many of its first entries the node still holds.
     pub kept: u64,
 }
 

@@ -56,10 +56,10 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, BackupError> {
 }
 
 fn is_draft(folder: &Path, place: &str) -> bool {
-    let Some(rest) = place.strip_prefix(attachments::FOLDER) else {
+    let rest = place.strip_prefix(attachments::FOLDER);
+    let Some(name) = rest.and_then(|rest| rest.strip_prefix('/')) else {
         return place.ends_with(".new") || place.ends_with(".lock");
     };
-    let name = rest.trim_start_matches('/');
     let whole = Path::new(name).with_extension("sealed");
     !folder.join(whole).is_file()
 }

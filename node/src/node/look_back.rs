@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use frex_proto::{error::WireCode, log::LogVerifier};
+use tokio::sync::watch;
 
 use super::{NodeParts, StartError, status};
 use crate::{
     anew::{self, Next},
     backup,
+    journal::JournalError,
     ledger::{BeginEntry, Entry, LedgerError, Outcome, publish::Publisher},
     shared::Shared,
     witness::seen,
@@ -25,31 +27,49 @@ pub(super) struct Copied {
 }
 
 impl Copied {
-    /// Whether the log is the one in force, or the one before it and another is to begin.
-    pub(super) fn check_log(
-        &self,
+    /// The log that the journal goes on with must be the one in force, or one before it where the
+    /// operator wants that to begin.
+    pub(super) fn judge(
         parts: &NodeParts,
         in_force: &LogVerifier,
-    ) -> Result<(), StartError> {
-        if self.origin == in_force.origin {
-            return Ok(());
+        origin: &str,
+    ) -> Result<Self, StartError> {
+        let copy = Self {
+            origin: origin.to_owned(),
+            vouched: parts.nothing_was_lost,
+        };
+        if origin == in_force.origin {
+            return Ok(copy);
         }
         let next = Next::read(parts.disk.as_ref(), &parts.data).map_err(LedgerError::from)?;
         let logs = parts.roster.current().log_verifiers(&parts.config.node);
-        let follows = logs.iter().any(|log| log.origin == self.origin);
+        let follows = logs.iter().any(|log| log.origin == origin);
         let listed = u32::try_from(logs.len()).ok();
         if follows && next.is_some_and(|next| Some(next.epoch) == listed) {
-            return Ok(());
+            return Ok(copy);
         }
         Err(StartError::OtherLog {
-            here: self.origin.clone(),
+            here: copy.origin,
             listed: in_force.origin.clone(),
         })
     }
 }
 
-/// Lets the node go on, or says why it must not.
-pub(super) async fn look_back(shared: &Arc<Shared>, copy: &Copied) -> Result<(), StartError> {
+/// Lets the node go on, or stops it and says why it must not.
+pub(super) async fn look_back(
+    shared: &Arc<Shared>,
+    copy: &Copied,
+    stop: &watch::Sender<bool>,
+) -> Result<(), StartError> {
+    let looked = look(shared, copy).await;
+    match &looked {
+        Ok(()) => shared.looked_back.send_replace(true),
+        Err(_) => stop.send_replace(true),
+    };
+    looked
+}
+
+async fn look(shared: &Arc<Shared>, copy: &Copied) -> Result<(), StartError> {
     let (disk, data) = (shared.disk.as_ref(), &shared.data);
     let roster = shared.roster();
     let log = roster.log_verifier(&shared.id);
@@ -80,7 +100,6 @@ pub(super) async fn look_back(shared: &Arc<Shared>, copy: &Copied) -> Result<(),
         backup::settle(disk, data).map_err(LedgerError::from)?;
     }
     anew::forget(disk, data).map_err(LedgerError::from)?;
-    shared.looked_back.send_replace(true);
     Ok(())
 }
 
@@ -100,9 +119,7 @@ async fn begin(shared: &Arc<Shared>, log: &LogVerifier) -> Result<(), StartError
             tracing::warn!(log = %log.origin, "the log begins anew");
             Ok(())
         }
-        Outcome::Failed(WireCode::DiskFull) => {
-            Err(LedgerError::from(crate::journal::JournalError::Full).into())
-        }
+        Outcome::Failed(WireCode::DiskFull) => Err(LedgerError::from(JournalError::Full).into()),
         _ => Err(LedgerError::Inconsistent.into()),
     }
 }

@@ -65,13 +65,8 @@ pub(super) async fn start(
     let (log_key_end, end_ms) = watch::channel(end_ms);
     let (mut tasks, suspensions) = (JoinSet::new(), SuspensionHandle::default());
     let bells = Arc::new(Bells::new(&id));
-    let opened = open_ledger(&parts, &log, end_ms, bells.clone(), progress)?;
-    let (ledger, sequencer, jobs) = opened;
-    let copy = Copied {
-        origin: sequencer.origin.clone(),
-        vouched: parts.nothing_was_lost,
-    };
-    copy.check_log(&parts, &log)?;
+    let (ledger, sequencer, jobs) = open_ledger(&parts, &log, end_ms, bells.clone(), progress)?;
+    let copy = Copied::judge(&parts, &log, &sequencer.origin)?;
     let writers = (
         sequence(sequencer, jobs, fail.clone()),
         publish(
@@ -116,10 +111,7 @@ pub(super) async fn start(
     });
     // Who starts at the same moment asks this node what it asks them.
     tasks.spawn(listen::accept(shared.clone(), greeter));
-    if let Err(error) = look_back::look_back(&shared, &copy).await {
-        stop.send_replace(true);
-        return Err(error);
-    }
+    look_back::look_back(&shared, &copy, &stop).await?;
     run(&shared, log_key_end, fail, &mut tasks);
     Ok(Node {
         shared,

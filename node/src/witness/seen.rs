@@ -72,8 +72,7 @@ pub async fn ask(shared: &Arc<Shared>) -> Result<Seen, LedgerError> {
 #[must_use]
 pub fn enough(roster: &Roster, node: &str) -> Option<usize> {
     let policy = roster.witness_policy(node)?;
-    let quorum = usize::try_from(policy.quorum).unwrap_or(usize::MAX);
-    Some(policy.witnesses.len().saturating_sub(quorum) + 1)
+    Some(policy.witnesses.len().saturating_sub(policy.quorum) + 1)
 }
 
 /// Whether a head that this log's key signed is one of this log as it is here.

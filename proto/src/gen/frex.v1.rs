@@ -374,7 +374,7 @@ pub struct EndedLog {
     /// first millisecond of which it says nothing
     #[prost(uint64, tag = "1")]
     pub not_after_ms: u64,
-    /// its first entries so many that the node still holds
+    /// how many of its first entries the node still holds
     #[prost(uint64, tag = "2")]
     pub kept: u64,
 }

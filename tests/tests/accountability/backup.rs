@@ -215,34 +215,10 @@ fn a_log_whose_end_is_lost_begins_anew() {
     until_final(&frex, &lost[0]);
     node.kill().unwrap();
     restore(&frex, "first", &[]);
-    let (exit, log) = refused(&frex, &[]);
-    assert_eq!(exit, Some(20), "{log}");
-    assert!(
-        log.contains("LOG_ROLLED_BACK") && log.contains("frex log new-epoch hotline.fr"),
-        "{log}"
-    );
+    let log = kept_out(&frex, 20, "LOG_ROLLED_BACK");
+    assert!(log.contains("frex log new-epoch hotline.fr"), "{log}");
 
-    let plan = frex.done(&["log", "new-epoch", SENDER]);
-    assert_eq!(
-        (&plan["epoch"], &plan["card"]),
-        (&2.into(), &Value::Null),
-        "{plan}"
-    );
-    let (kept, seen) = (
-        plan["kept"].as_u64().unwrap(),
-        plan["seen"].as_u64().unwrap(),
-    );
-    assert_eq!(plan["lost"], seen - kept, "{plan}");
-    assert!(kept >= 1 && seen > kept, "{plan}");
-    let card = frex.done(&["log", "new-epoch", SENDER, "--confirm"]);
-    let again = frex.done(&["log", "new-epoch", SENDER, "--confirm"]);
-    assert_eq!(card, again, "the same card");
-    // Not before the governance lists it.
-    assert_eq!(refused(&frex, &[]).0, Some(20));
-    frex.next_roster(ANEW, WITNESSED, &[card["card"].as_str().unwrap()]);
-    for member in MEMBERS {
-        let _ = frex.done(&["roster", "install", ANEW, member]);
-    }
+    let (kept, seen) = ask_for_another_log(&frex);
     let mut node = frex.start(SENDER);
     let receipts = file(&frex);
     until_final(&frex, &receipts[0]);
@@ -250,53 +226,81 @@ fn a_log_whose_end_is_lost_begins_anew() {
         assert!(verified(&frex, receipt, ANEW), "{receipt}");
     }
     let begun = format!("{LOGS}/2/begun.tlog-proof");
-    let verify = [
-        "receipt", "verify", &begun, "--roster", ANEW, "--root", ROOT,
-    ];
-    let begun = frex.done(&verify)["receipts"][0]["receipt"].clone();
-    let of = |size: u64| format!("frex/example/node.hotline.fr/log/1 of {size} entries");
-    assert_eq!(
-        (&begun["follows"], &begun["seen"]),
-        (&of(kept).into(), &of(seen).into())
-    );
+    let trust = ["--roster", ANEW, "--root", ROOT];
+    let begun = frex.done(&[&["receipt", "verify", &begun][..], &trust].concat());
+    let begun = &begun["receipts"][0]["receipt"];
+    let of = |size: u64| {
+        Value::from(format!(
+            "frex/example/node.hotline.fr/log/1 of {size} entries"
+        ))
+    };
+    assert_eq!((&begun["follows"], &begun["seen"]), (&of(kept), &of(seen)));
     let listed = frex.done(&["receipt", "ls", SENDER]);
     let rows = listed["receipts"].as_array().unwrap();
     let is_lost = |file: &str| {
-        rows.iter()
-            .any(|row| row["file"].as_str() == Some(file) && row["finality"] == "lost")
+        let row = rows.iter().find(|row| row["file"].as_str() == Some(file));
+        row.unwrap()["finality"] == "lost"
     };
-    assert!(
-        is_lost(&lost[0]) && !is_lost(&before[0]) && !is_lost(&receipts[0]),
-        "{listed}"
-    );
-    assert!(frex.dir().join(format!("{LOGS}/1/checkpoint")).is_file());
-
-    // The whole history is in the next backup, and in what is made of it.
+    let found = [&before[0], &lost[0], &receipts[0]].map(|file| is_lost(file));
+    assert_eq!(found, [false, true, false], "{listed}");
     node.kill().unwrap();
-    let size = backup(&frex)["log_size"].clone();
-    let _ = frex.done(&["backup", "verify", "kept"]);
-    let _ = frex.done(&["fsck", SENDER, "--rebuild"]);
-    restore(&frex, "second", &[]);
-    assert!(
-        frex.dir()
-            .join(format!("{LOGS}/2/begun.tlog-proof"))
-            .is_file()
-    );
-    let mut node = frex.start(SENDER);
-    assert_eq!(frex.done(&["log", "verify", SENDER])["size"], size);
-    node.kill().unwrap();
+    the_whole_history_is_in_the_next_backup(&frex);
 
     // The copy that was lost, should it turn up: it stops when it hears that its log has ended, and does not start
     // again.
     fs::remove_dir_all(home(&frex)).unwrap();
     copy_dir(&frex.dir().join("first"), &home(&frex)).unwrap();
-    let node = frex.start(SENDER);
+    let mut node = frex.node(SENDER);
+    // It may hear before it is ready.
+    let _ = node.ready();
     let (exit, log) = node.ended();
     assert_eq!(exit, Some(78), "{log}");
     assert!(log.contains("LOG_ENDED"), "{log}");
-    let (exit, log) = refused(&frex, &[]);
-    assert_eq!(exit, Some(78), "{log}");
-    assert!(log.contains("LOG_ENDED"), "{log}");
+    kept_out(&frex, 78, "LOG_ENDED");
+}
+
+/// The node does not start, with this exit code and for this reason; gives its log.
+fn kept_out(frex: &Frex, exit: i32, name: &str) -> String {
+    let (found, log) = refused(frex, &[]);
+    assert_eq!(found, Some(exit), "{log}");
+    assert!(log.contains(name), "{log}");
+    log
+}
+
+/// The operator sees what is lost and asks for the next log, and the governance lists it. Gives how many entries are
+/// kept, and how many others have seen.
+fn ask_for_another_log(frex: &Frex) -> (u64, u64) {
+    let plan = frex.done(&["log", "new-epoch", SENDER]);
+    assert_eq!((&plan["epoch"], &plan["card"]), (&2.into(), &Value::Null));
+    let number = |field: &str| plan[field].as_u64().unwrap();
+    let (kept, seen) = (number("kept"), number("seen"));
+    assert_eq!(number("lost"), seen - kept, "{plan}");
+    assert!(kept >= 1 && seen > kept, "{plan}");
+    let card = frex.done(&["log", "new-epoch", SENDER, "--confirm"]);
+    let again = frex.done(&["log", "new-epoch", SENDER, "--confirm"]);
+    assert_eq!(card, again, "the same card");
+    // Not before the governance lists it.
+    kept_out(frex, 20, "LOG_ROLLED_BACK");
+    frex.next_roster(ANEW, WITNESSED, &[card["card"].as_str().unwrap()]);
+    for member in MEMBERS {
+        let _ = frex.done(&["roster", "install", ANEW, member]);
+    }
+    (kept, seen)
+}
+
+/// Both logs are in what is made of the next backup, also as files.
+fn the_whole_history_is_in_the_next_backup(frex: &Frex) {
+    let size = backup(frex)["log_size"].clone();
+    let _ = frex.done(&["backup", "verify", "kept"]);
+    let _ = frex.done(&["fsck", SENDER, "--rebuild"]);
+    restore(frex, "second", &[]);
+    for file in ["1/checkpoint", "2/checkpoint", "2/begun.tlog-proof"] {
+        let path = frex.dir().join(LOGS).join(file);
+        assert!(path.is_file(), "{file}");
+    }
+    let mut node = frex.start(SENDER);
+    assert_eq!(frex.done(&["log", "verify", SENDER])["size"], size);
+    node.kill().unwrap();
 }
 
 // BAK-4, BAK-9, CLI-3: what a person does wrong is refused with the way out, and nothing is overwritten.

@@ -223,11 +223,11 @@ fn what_was_acknowledged_is_known_to_whoever_copies() {
         copy.meddle(&dir().join("committed"), |bytes| *bytes = extent.marker());
         let offset = usize::try_from(end.offset()).unwrap();
         copy.meddle(&segment::path(dir(), end.segment()), |bytes| {
-            bytes.truncate(offset)
+            bytes.truncate(offset);
         });
         assert!(right_or_refused(&copy, &kept, "cut at the end"));
         copy.meddle(&segment::path(dir(), end.segment()), |bytes| {
-            bytes.truncate(offset - 8)
+            bytes.truncate(offset - 8);
         });
         assert!(!right_or_refused(&copy, &kept, "cut before the end"));
     }

@@ -1,6 +1,7 @@
 //! What may follow what, how signatures come together, and what two rosters prove.
 
 use super::*;
+use crate::log::LogVerifier;
 use crate::roster::{
     ceremony::{CollectError, Collection, Holder, detached, holder_card},
     succession::fork,
