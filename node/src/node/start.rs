@@ -38,7 +38,7 @@ use crate::{
     ledger::{
         Job, LedgerError,
         query::Ledger,
-        replay::{self, Folders},
+        replay::{self, Folders, Replay},
         sequencer::{QUEUE_ENTRIES_MAX, Sequencer, Signer},
     },
     listen,
@@ -221,37 +221,7 @@ fn open_ledger(
     bells: Arc<Bells>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(Ledger, Sequencer, mpsc::Receiver<Job>), LedgerError> {
-    let folder = parts.data.join("index");
-    let index = match parts.execution {
-        Execution::Threads => Index::open(Some(&folder)),
-        Execution::Inline => Index::open(None),
-    };
-    let index = Arc::new(index.map_err(LedgerError::from)?);
-    let folders = Folders {
-        journal: parts.data.join("journal"),
-        logs: parts.data.join("log"),
-    };
-    let config = JournalConfig {
-        segment_bytes: parts.config.segment_bytes,
-        fill_ahead_bytes: parts.config.fill_ahead_bytes,
-        salt: parts.environment.random.rng().next_u32(),
-    };
-    let logs = parts.roster.current().log_verifiers(&parts.config.node);
-    let replay = replay::open(
-        &parts.disk,
-        &folders,
-        config,
-        &index,
-        &logs,
-        false,
-        progress,
-    )?;
-    if replay.rebuilt {
-        tracing::info!(
-            log_size = replay.frontier.size(),
-            "the index was made from the journal"
-        );
-    }
+    let (replay, index) = replay(parts, progress)?;
     let (jobs, receiver) = mpsc::channel(QUEUE_ENTRIES_MAX);
     let log_key = parts.log_key.clone();
     let followed = own_keys::has_followed(log, &log_key.verifying_key(), &replay.checkpoint);
@@ -289,6 +259,45 @@ fn open_ledger(
         tracing::info!("the log goes on under its new key");
     }
     Ok((ledger, sequencer, receiver))
+}
+
+/// What the files make.
+fn replay(
+    parts: &NodeParts,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(Replay, Arc<Index>), LedgerError> {
+    let folder = parts.data.join("index");
+    let index = match parts.execution {
+        Execution::Threads => Index::open(Some(&folder)),
+        Execution::Inline => Index::open(None),
+    };
+    let index = Arc::new(index.map_err(LedgerError::from)?);
+    let folders = Folders {
+        journal: parts.data.join("journal"),
+        logs: parts.data.join("log"),
+    };
+    let config = JournalConfig {
+        segment_bytes: parts.config.segment_bytes,
+        fill_ahead_bytes: parts.config.fill_ahead_bytes,
+        salt: parts.environment.random.rng().next_u32(),
+    };
+    let logs = parts.roster.current().log_verifiers(&parts.config.node);
+    let replay = replay::open(
+        &parts.disk,
+        &folders,
+        config,
+        &index,
+        &logs,
+        false,
+        progress,
+    )?;
+    if replay.rebuilt {
+        tracing::info!(
+            log_size = replay.frontier.size(),
+            "the index was made from the journal"
+        );
+    }
+    Ok((replay, index))
 }
 
 fn greeter(parts: &NodeParts, id: &str, ledger: &Ledger) -> Greeter {

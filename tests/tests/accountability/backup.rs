@@ -3,6 +3,8 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use frex_proto::error::WireCode;
@@ -151,6 +153,48 @@ fn a_node_is_backed_up_while_reports_flow() {
             .iter()
             .all(|receipt| verified(&frex, receipt, "roster.frex"))
     );
+}
+
+// BAK-5, BAK-9, BAK-10: killed at any moment, a backup leaves the one before whole, and a restore leaves no node, or a
+// whole one; the same command then does it.
+#[test]
+fn what_is_killed_on_its_way_leaves_nothing_that_looks_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let frex = federation(dir.path(), false);
+    let mut nodes = started(&frex, &MEMBERS[..2]);
+    let file_all = [
+        "bulk",
+        "reports.jsonl",
+        "--to",
+        "police.es",
+        "--from",
+        SENDER,
+    ];
+    let _ = frex.done(&file_all);
+    let mut size = backup(&frex)["log_size"].clone();
+    for moment in 0..10 {
+        file(&frex);
+        let killed = frex.begin(&["backup", SENDER, "--to", "kept"]);
+        thread::sleep(Duration::from_millis(moment * 4));
+        drop(killed);
+        let whole = frex.done(&["backup", "verify", "kept"])["log_size"].clone();
+        assert!(whole == size || whole.as_u64() > size.as_u64());
+        size = whole;
+    }
+    let size = backup(&frex)["log_size"].clone();
+    assert_eq!(size, 310);
+    nodes[0].kill().unwrap();
+    for moment in 0..10 {
+        let place = format!("made-{moment}");
+        let killed = frex.begin(&["restore", "kept", &place]);
+        thread::sleep(Duration::from_millis(moment * 8));
+        drop(killed);
+        if !frex.dir().join(&place).join("node/frex.toml").exists() {
+            let made = frex.done(&["restore", "kept", &place]);
+            assert_eq!(made["log_size"], size);
+        }
+        assert_eq!(frex.done(&["fsck", &place])["published_size"], size);
+    }
 }
 
 // BAK-11, BAK-13: where nobody witnesses, a restored node waits for the word of its operator, once.
