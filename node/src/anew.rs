@@ -75,6 +75,13 @@ pub fn keep_seen(disk: &dyn Disk, data: &Path, checkpoint: &[u8]) -> io::Result<
     disk::replace(disk, &data.join(SEEN_FILE), checkpoint)
 }
 
+/// As [`keep_seen`], where the node stops in any case.
+pub fn note_seen(disk: &dyn Disk, data: &Path, checkpoint: &[u8]) {
+    if let Err(error) = keep_seen(disk, data, checkpoint) {
+        tracing::error!(%error, "what others have seen of the own log cannot be kept");
+    }
+}
+
 /// The log goes on, begun anew or not: nothing of this is of use any more.
 ///
 /// # Errors

@@ -75,7 +75,8 @@ async fn look(shared: &Arc<Shared>, copy: &Copied) -> Result<(), StartError> {
     let log = roster.log_verifier(&shared.id);
     let log = log.ok_or(StartError::NotListed)?;
     let begins = copy.origin != log.origin;
-    let seen = seen::ask(shared).await?;
+    let restored = backup::is_restored(disk, data).map_err(LedgerError::from)?;
+    let seen = seen::ask(shared, restored).await?;
     if let Some((theirs, note)) = seen.elsewhere {
         if !begins {
             anew::keep_seen(disk, data, &note).map_err(LedgerError::from)?;
@@ -85,7 +86,6 @@ async fn look(shared: &Arc<Shared>, copy: &Copied) -> Result<(), StartError> {
             here: status::log_size(shared),
         });
     }
-    let restored = backup::is_restored(disk, data).map_err(LedgerError::from)?;
     if restored && !begins && !copy.vouched {
         let needed = seen::enough(&roster, &shared.id);
         if needed.is_none_or(|needed| seen.answered < needed) {

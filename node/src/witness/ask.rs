@@ -126,9 +126,7 @@ async fn round(
                 is_final |= keep(shared, &brought, &note).await?;
             }
             Ok(Said::More(size, note)) => {
-                if let Err(error) = anew::keep_seen(shared.disk.as_ref(), &shared.data, &note) {
-                    tracing::error!(%error, "what the witness has seen cannot be kept");
-                }
+                anew::note_seen(shared.disk.as_ref(), &shared.data, &note);
                 tracing::error!(%node, size, here = head.checkpoint.size, "a witness has seen what is not in this log: the node stops");
                 return Err(WireCode::LogRolledBack);
             }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use frex_proto::{
     error::WireCode,
     log::{ANY_TIME_MS, Checkpoint, checkpoint, verify_consistency},
-    roster::Roster,
+    roster::{Peer, Roster},
     v1::{self, answer::Answer, request::Request},
 };
 use tokio::task::JoinSet;
@@ -24,40 +24,48 @@ pub struct Seen {
     /// The newest head that they show and that is not one of the log as it is here, as the log
     /// signed it.
     pub elsewhere: Option<(Checkpoint, Bytes)>,
-    /// How many have said what they have seen, or that they have seen nothing.
+    /// How many witnesses have said what they have seen, or that they have seen nothing.
     pub answered: usize,
 }
 
-/// Asks all that can be asked.
+/// Asks all witnesses that can be asked, or `everybody`: who is no witness has seen heads too, and its
+/// silence says nothing.
 ///
 /// # Errors
 /// The published log cannot be read.
-pub async fn ask(shared: &Arc<Shared>) -> Result<Seen, LedgerError> {
+pub async fn ask(shared: &Arc<Shared>, everybody: bool) -> Result<Seen, LedgerError> {
     let roster = shared.roster();
     let mut found = Seen::default();
     let Some(log) = roster.log_verifier(&shared.id) else {
         return Ok(found);
     };
     let mut asking = JoinSet::new();
-    for node in roster.witnesses_of(&shared.id) {
+    let is_witness = |node: &str| roster.witnesses_of(&shared.id).any(|one| one.id == node);
+    for node in roster.nodes() {
+        let others = node.id != shared.id && roster.is_live(&Peer::Node(node.id.clone()));
+        let counts = is_witness(&node.id);
+        if !(counts || everybody && others) {
+            continue;
+        }
         let (shared, node, origin) = (Arc::clone(shared), node.id.clone(), log.origin.clone());
         asking.spawn(async move {
             let request = Request::GetSeen(v1::GetSeen { origin });
-            tokio::time::timeout(WAIT, shared.links.ask(&shared, &node, request)).await
+            let asked = shared.links.ask(&shared, &node, request);
+            (counts, tokio::time::timeout(WAIT, asked).await)
         });
     }
     while let Some(asked) = asking.join_next().await {
-        let note = match asked {
-            Ok(Ok(Ok(Answer::Checkpoint(seen)))) => seen.checkpoint,
-            Ok(Ok(Err(AskError::Refused(WireCode::NotFound)))) => {
-                found.answered += 1;
+        let (counts, note) = match asked {
+            Ok((counts, Ok(Ok(Answer::Checkpoint(seen))))) => (counts, seen.checkpoint),
+            Ok((counts, Ok(Err(AskError::Refused(WireCode::NotFound))))) => {
+                found.answered += usize::from(counts);
                 continue;
             }
             _ => continue,
         };
         let theirs = checkpoint::parse_and_verify(&note, &log, ANY_TIME_MS);
         let Ok(theirs) = theirs else { continue };
-        found.answered += 1;
+        found.answered += usize::from(counts);
         let known = found.elsewhere.as_ref();
         let newest = known.is_none_or(|(known, _)| known.size < theirs.size);
         if newest && !is_here(shared, &theirs)? {
