@@ -27,7 +27,9 @@ use crate::{
     },
 };
 
-/// What the second half of restoring is called: the index is made anew.
+/// The mark while it is written.
+const MARK_DRAFT: &str = "restored.new";
+/// The settings until all else is there.
 const DRAFT: &str = "frex.toml.new";
 
 /// What is to be restored.
@@ -100,8 +102,12 @@ pub fn restore(
 /// The place is empty, or what a restore that was cut short left there goes.
 fn make_room(home: &Path) -> Result<(), BackupError> {
     file::create_private_dir(home)?;
-    let mut entries = fs::read_dir(home).map_err(io_at(home))?;
-    if entries.next().is_none() {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(home).map_err(io_at(home))? {
+        names.push(entry.map_err(io_at(home))?.file_name());
+    }
+    // What is cut short earliest is the mark itself.
+    if names.iter().all(|name| name == MARK_DRAFT) {
         return Ok(());
     }
     let cut_short = home.join(RESTORED_FILE).is_file() && !home.join(CONFIG_FILE).exists();
@@ -110,11 +116,8 @@ fn make_room(home: &Path) -> Result<(), BackupError> {
         return Err(BackupError::NotEmpty { path });
     }
     // The mark goes last: what is left of this is told apart from a node's directory until then.
-    for entry in fs::read_dir(home).map_err(io_at(home))? {
-        let path = entry.map_err(io_at(home))?.path();
-        if path.ends_with(RESTORED_FILE) {
-            continue;
-        }
+    for name in names.iter().filter(|name| *name != RESTORED_FILE) {
+        let path = home.join(name);
         let removed = match path.is_dir() {
             true => fs::remove_dir_all(&path),
             false => fs::remove_file(&path),

@@ -181,7 +181,9 @@ fn what_is_killed_on_its_way_leaves_nothing_that_looks_whole() {
         assert!(whole == size || whole.as_u64() > size.as_u64());
         size = whole;
     }
-    let size = backup(&frex)["log_size"].clone();
+    let keys = ["--with-keys", "--even-unencrypted"];
+    let size = frex.done(&[&["backup", SENDER, "--to", "kept"][..], &keys].concat());
+    let size = size["log_size"].clone();
     assert_eq!(size, 310);
     nodes[0].kill().unwrap();
     for moment in 0..10 {
