@@ -272,8 +272,6 @@ fn a_node_is_restored_to_an_empty_place_and_settings_come_last() {
     assert!(matches!(refused, BackupError::NotEmpty { .. }));
     assert_eq!(fs::read(home.join("notes")).unwrap(), b"mine");
     fs::remove_file(home.join("notes")).unwrap();
-    // What one that was cut short at once leaves.
-    fs::write(home.join("restored.new"), "half").unwrap();
     // What a restore that was cut short leaves: a mark, and files of another backup.
     mark(&disk::RealDisk, &home).unwrap();
     file::create_private_dir(&home.join("keys")).unwrap();
