@@ -20,7 +20,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let receipt = receipt::from_tlog_proof_text(&text)?;
     let statement = Statement::parse(&receipt.statement)?;
     let log = roster
-        .log_verifier(&statement.node)
+        .log_verifier_for(&statement.node, &receipt.checkpoint)
         .with_context(|| format!("{} is not in the roster", statement.node))?;
 
     let checks = receipt::checks(&receipt, &log, None);

@@ -13,6 +13,7 @@ use self::time::{Moment, Span};
 mod addressed;
 mod alert;
 mod attachment;
+mod backup;
 mod bulk;
 mod ceremony;
 mod change;
@@ -138,6 +139,10 @@ pub enum Command {
     Doctor(doctor::DoctorArgs),
     /// Check everything that a node keeps; with --rebuild, make its index anew
     Fsck(FsckArgs),
+    /// Copy all that a node keeps, while it runs, so that it can be made again; check such a copy
+    Backup(backup::BackupArgs),
+    /// Make a node of a backup, where there is none
+    Restore(backup::RestoreArgs),
     /// Explain an error code, or list them all
     Errors(ErrorsArgs),
     /// Print a completion script for a shell
@@ -311,6 +316,9 @@ pub struct RunArgs {
     /// Stop when standard input ends, so that the node does not outlive who started it
     #[arg(long)]
     pub stop_with_stdin: bool,
+    /// After frex restore, where no witness can be asked: answer for it that nothing was lost
+    #[arg(long)]
+    pub nothing_was_lost: bool,
 }
 
 /// `frex send`.

@@ -27,6 +27,7 @@ use crate::disk::{Disk, DiskFile};
 
 mod append;
 mod block;
+mod extent;
 mod marker;
 mod read;
 mod recover;
@@ -36,8 +37,11 @@ mod segment;
 #[cfg(test)]
 mod tests;
 
+pub use extent::{Extent, acknowledged};
+pub use marker::FILE as MARKER_FILE;
 pub use read::JournalReader;
-pub use recover::{Summary, verify};
+pub use recover::{Summary, read_through, verify};
+pub use segment::{name as segment_name, path as segment_path};
 
 /// Largest record, bytes.
 pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -181,6 +181,8 @@ pub enum Entry {
     Forked(Fork),
     /// Enough witnesses have cosigned this checkpoint of the own log.
     Cosigned(Bytes),
+    /// The log before has ended, and another begins.
+    Begin(BeginEntry),
 }
 
 /// What may be ordered of one delivery.
@@ -214,6 +216,15 @@ pub struct SeenEntry {
     pub checkpoint: Bytes,
     /// Whether the first sight of a log is stated, as a witness does, or only what is seen of it later.
     pub states_first: bool,
+}
+
+/// How another log begins, before anything else is recorded in it.
+#[derive(Debug, Clone)]
+pub struct BeginEntry {
+    /// Its name.
+    pub origin: String,
+    /// The newest checkpoint of the log before that others have seen, or empty.
+    pub seen: Bytes,
 }
 
 /// A member's stage statement on an item of its inbox.

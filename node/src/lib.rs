@@ -5,12 +5,15 @@
 //! [`intake`] take envelopes in, as far as [`admission`] lets them, [`delivery`] brings them to their
 //! recipients' nodes, [`recall`] takes them back, and [`shared`] is what their tasks have in common;
 //! [`node`] starts and stops the whole. [`config`] and [`home`] are what an operator sets up,
-//! [`join`] how newcomers come in, [`suspension`] with whom one does not exchange for a time, [`metrics`] what is counted, and [`cli`] is the command line on top.
+//! [`join`] how newcomers come in, [`suspension`] with whom one does not exchange for a time, [`backup`] a copy
+//! that a node can be made of again, [`anew`] what is kept when a log cannot go on, [`metrics`] what is counted, and [`cli`] is the command line on top.
 
 #![forbid(unsafe_code)]
 
 pub mod admission;
+pub mod anew;
 pub mod attachments;
+pub mod backup;
 pub mod bells;
 pub mod cli;
 pub mod config;

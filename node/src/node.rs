@@ -22,6 +22,7 @@ use crate::{
     witness::{heads::DoubtedLog, outside},
 };
 
+mod look_back;
 mod own_keys;
 mod start;
 mod status;
@@ -58,6 +59,8 @@ pub struct NodeParts {
     pub roster: RosterHandle,
     /// What every later roster is judged from.
     pub anchor: TrustAnchor,
+    /// The operator's word that nothing was lost, where others cannot be asked. Spec: BAK-13.
+    pub nothing_was_lost: bool,
     /// Threads or none.
     pub execution: Execution,
     /// Counters.
@@ -87,6 +90,22 @@ pub enum StartError {
         /// Here.
         here: u64,
     },
+    /// This directory was restored, and too few have said that they saw no more of its log.
+    #[error("{} have said that they saw no more of this log than was restored", heard(*.answered, *.needed))]
+    Unconfirmed {
+        /// Witnesses that have answered.
+        answered: usize,
+        /// How many it takes; none: nobody witnesses.
+        needed: Option<usize>,
+    },
+    /// The roster lists another log of this node than the one that is here.
+    #[error("the roster lists the log {listed}, and here is {here}")]
+    OtherLog {
+        /// The log that the journal goes on with.
+        here: String,
+        /// The log in force.
+        listed: String,
+    },
     /// The socket or TLS refuses.
     #[error("cannot listen")]
     Listen(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -102,9 +121,18 @@ impl From<&StartError> for WireCode {
             StartError::NotListed => Self::NotTrusted,
             StartError::LogKeyEnded => Self::KeyEnded,
             StartError::RolledBack { .. } => Self::LogRolledBack,
+            StartError::Unconfirmed { .. } => Self::LogUnconfirmed,
+            StartError::OtherLog { .. } => Self::LogEnded,
             StartError::Listen(_) => Self::BadConfig,
             StartError::Thread(_) => Self::StorageFailed,
         }
+    }
+}
+
+fn heard(answered: usize, needed: Option<usize>) -> String {
+    match needed {
+        Some(needed) => format!("{answered} of the {needed} witnesses that it takes"),
+        None => "no witnesses, for the roster names none,".to_owned(),
     }
 }
 

@@ -94,6 +94,8 @@ pub struct Shared {
 /// The public halves of the keys that a node was started with.
 #[derive(Debug, Clone)]
 pub struct OwnKeys {
+    /// Name of the log.
+    pub origin: String,
     /// Of the log.
     pub log: VerifyingKey,
     /// Of its connections.

@@ -196,11 +196,19 @@ codes! {
     /// Entries that must stay published.
     TooYoung = 6021, "TOO_YOUNG", 22, Caller, Later, "these entries must stay published for longer", "Take away only what is older than the log's retention allows: frex log prune DIR --older-than 400d";
     /// Others have seen more of our own log than is here.
-    LogRolledBack = 6016, "LOG_ROLLED_BACK", 20, Environment, Never, "others have seen entries of this node's log that are not here any more", "The directory is an old copy: bring back the newer one, and do not start this one";
+    LogRolledBack = 6016, "LOG_ROLLED_BACK", 20, Environment, Never, "others have seen entries of this node's log that are not here any more", "The directory is an old copy: bring back the newer one; if there is none: frex log new-epoch DIR";
     /// What would prove it is not here.
     NotHeld = 6023, "NOT_HELD", 1, Caller, Never, "what would prove it is not held here", "Ask a party that holds it, or leave it out of the evidence";
     /// Silence cannot be stated of who has spoken.
     Answered = 6024, "ANSWERED", 1, Caller, Never, "an answer has come, so that nobody can state that none has", "Take what waits off the inbox, and make the evidence again: frex inbox DIR";
+    /// A backup does not hold what it says.
+    BackupDamaged = 6030, "BACKUP_DAMAGED", 20, Environment, Never, "the backup does not hold what it says, or was not made to its end", "Use another backup, or make it again: frex backup DIR --to FOLDER";
+    /// Secret keys would leave the machine as they are.
+    KeysPlain = 6031, "KEYS_PLAIN", 22, Caller, Never, "the keys are not encrypted, and would lie open in the backup", "Encrypt them: frex key encrypt DIR; or leave out --with-keys";
+    /// Nobody has said that the copy of a log that was restored is its newest.
+    LogUnconfirmed = 6032, "LOG_UNCONFIRMED", 23, Environment, Later, "the node was restored, and too few others have said that they saw no more of its log", "Start it again once its witnesses can be reached";
+    /// The roster lists another log of the node than the one that is here.
+    LogEnded = 6033, "LOG_ENDED", 78, Environment, Never, "by the roster the log that is here has ended", "Bring back the directory that goes on with the log in force; if there is none: frex log new-epoch DIR";
 }
 
 impl std::fmt::Display for WireCode {

@@ -185,6 +185,8 @@ pub const EXHIBITS_MAX: usize = 64;
 pub const EVIDENCE_RECEIPTS_MAX: usize = 1024;
 /// Words that no answer has come, in one file of evidence. Spec: LIM-93.
 pub const SILENCES_MAX: usize = 64;
+/// Logs that a node has had before the one it has. Spec: LIM-100.
+pub const ENDED_LOGS_MAX: usize = 64;
 
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte

@@ -58,6 +58,11 @@ pub struct Statement {
     /// The checkpoint of another log that was seen, or two that contradict each other: each a note
     /// with the log's own signature alone.
     pub checkpoints: Vec<Bytes>,
+    /// A log that begins: the newest checkpoint held of the one before it, as its log signed it, or
+    /// empty. Spec: BAK-20.
+    pub ended_log: Bytes,
+    /// A log that begins: the newest checkpoint of the one before it that others have seen, or empty.
+    pub seen_log: Bytes,
 }
 
 /// A receipt of the right shape, not believed. Spec: RCP-1.

@@ -260,6 +260,8 @@ pub struct Node {
     pub earlier_log_keys: Vec<Timed<VerifyingKey>>,
     /// Counts its logs, from 1.
     pub log_epoch: u32,
+    /// The logs before this one, by epoch from 1. Spec: ROS-60.
+    pub ended_logs: Vec<EndedLog>,
     /// Cosigns other nodes' checkpoints.
     pub witness_key: Option<VerifyingKey>,
     /// `host:port`, in the operator's order of preference; to dial: [`addresses_at`](Self::addresses_at).
@@ -268,6 +270,15 @@ pub struct Node {
     pub stated: Option<Validity>,
     /// Keys of its connections.
     pub tls_keys: Vec<Timed<VerifyingKey>>,
+}
+
+/// A log that a node had before the one it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndedLog {
+    /// First millisecond of which it says nothing.
+    pub not_after_ms: u64,
+    /// How many of its first entries the node still holds.
+    pub kept: u64,
 }
 
 /// How far a roster may be relied on. Spec: DIS-8.
@@ -428,8 +439,8 @@ pub enum Fault {
     /// A witness is not listed, listed twice or has no witness key, or the quorum cannot be met.
     #[error("the witnesses or their quorum do not fit the nodes")]
     BadWitnessing,
-    /// Epoch zero.
-    #[error("the log epoch is zero")]
+    /// Epoch zero, or not the one that follows the logs that have ended.
+    #[error("the log epoch is zero, or is not the one after the logs that have ended")]
     BadEpoch,
     /// A log key that was followed by another has no end.
     #[error("an earlier log key has no end")]
@@ -476,6 +487,9 @@ pub enum Fault {
     /// A log key that was listed is listed no more, or with another end.
     #[error("a log key that was listed is listed no more, or with another end")]
     LogKeyDropped,
+    /// A log that was listed, or had ended, is listed no more, or otherwise.
+    #[error("a log that a node had is listed no more, or with another end")]
+    LogDropped,
     /// A key as an earlier one of a log that it never signed.
     #[error("a key is listed as an earlier one of a log that was not its own")]
     ForeignLogKey,

@@ -207,7 +207,7 @@ def verify_listed_receipt(inputs):
     listed = roster_in(inputs, "bundle")
     message = protobuf.decode(protobuf.RECEIPT, inputs.hex("receipt"))
     node = receipt.parse_statement(message.statement).node
-    return judge_under(message, *listed.log(node), inputs)
+    return judge_under(message, *listed.log_for(node, message.checkpoint), inputs)
 
 
 def judge_receipt(message, inputs):

@@ -48,7 +48,7 @@ STATEMENT = {
     4: ("sender", "string"), 5: ("recipients", ["string"]), 6: ("node", "string"),
     7: ("code", "uint32"), 8: ("other_envelope_id", "bytes"), 9: ("member_statement", "bytes"),
     10: ("roster_version", "uint64"), 11: ("roster_sha256", "bytes"),
-    12: ("checkpoints", ["bytes"]),
+    12: ("checkpoints", ["bytes"]), 19: ("ended_log", "bytes"), 20: ("seen_log", "bytes"),
 }
 STAGE_STATEMENT = {
     1: ("envelope_id", "bytes"), 2: ("federation", "string"), 3: ("member", "string"),
@@ -75,10 +75,11 @@ MEMBER = {
     8: ("accepts", [ACCEPTS]), 9: ("quota", QUOTA), 10: ("attachments", "bool"),
     11: ("report_fields", ["string"]), 12: ("jurisdictions", ["string"]),
 }
+ENDED_LOG = {1: ("not_after_ms", "uint64"), 2: ("kept", "uint64")}
 NODE = {
     1: ("id", "string"), 2: ("operator", "string"), 3: ("status", "uint32"),
     4: ("log_key", PUBLIC_KEY), 5: ("log_epoch", "uint32"), 6: ("witness_key", PUBLIC_KEY),
-    7: ("earlier_log_keys", [PUBLIC_KEY]),
+    7: ("earlier_log_keys", [PUBLIC_KEY]), 8: ("ended_logs", [ENDED_LOG]),
 }
 WITNESSING = {1: ("nodes", ["string"]), 2: ("quorum", "uint32")}
 TRANSPORT = {1: ("allow_classical_key_exchange", "bool")}

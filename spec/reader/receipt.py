@@ -12,6 +12,7 @@ EVENTS = {
     7: "TRUST_CHANGE", 8: "PEER_SEEN", 9: "OPERATOR", 10: "FORK_EVIDENCE",
 }
 ID_REUSE = 4004
+OPERATOR = 9
 # PEER_SEEN names one checkpoint, FORK_EVIDENCE two.
 CHECKPOINTS = {8: 1, 10: 2}
 SEEN_BYTES_MAX = 1024
@@ -44,6 +45,8 @@ def parse_statement(data):
     require((event == TRUST_CHANGE) == bool(statement.roster_version), "Field")
     require(len(statement.checkpoints) == CHECKPOINTS.get(event, 0), "Field")
     require(all(1 <= len(one) <= SEEN_BYTES_MAX for one in statement.checkpoints), "Field")
+    before = SEEN_BYTES_MAX if event == OPERATOR else 0
+    require(max(len(statement.ended_log), len(statement.seen_log)) <= before, "Field")
     return statement
 
 

@@ -7,6 +7,7 @@ import unicodedata
 
 import dsse
 import protobuf
+import tlog
 from envelope import CLOCK_SKEW_MS, NAME
 from refused import Refused, inside, require
 
@@ -17,7 +18,7 @@ BUNDLE_BYTES_MAX, ROSTER_BYTES_MAX, SIGNED_BYTES_MAX = 16 << 20, 4 << 20, 64 << 
 ROOT_BYTES_MAX = 512 << 10
 MEMBERS_MAX, KEYS_MAX, GOVERNANCE_KEYS_MAX, SIGNATURES_MAX = 4096, 16, 64, 128
 EARLIER_ROOTS_MAX, REPORT_FIELDS_MAX, JURISDICTIONS_MAX = 64, 32, 256
-WITNESSES_MAX = 32
+WITNESSES_MAX, ENDED_LOGS_MAX = 32, 64
 FRESHNESS_LIFE_MS_MAX = 604_800_000
 ADDRESSES_MAX, ADDRESS_BYTES_MAX, NAME_BYTES_MAX = 16, 262, 256
 COUNTRIES = set(
@@ -222,10 +223,18 @@ def is_deceptive(one):
     return hides or unicodedata.category(one) == "Cc"
 
 
+def check_ended_logs(node):
+    """ROS-15, ROS-60."""
+    ends = [one.not_after_ms for one in node.ended_logs]
+    require(len(ends) <= ENDED_LOGS_MAX, "TooLarge")
+    require(node.log_epoch == len(ends) + 1, "BadEpoch")
+    require(all(before < end for before, end in zip([0, *ends], ends)), "BadTimes")
+
+
 def check_node(node, ledger):
-    """ROS-11, ROS-15, ROS-40."""
+    """ROS-11, ROS-15, ROS-40, ROS-60."""
     require(NAME.fullmatch(node.id) and NAME.fullmatch(node.operator), "BadId")
-    require(node.log_epoch >= 1, "BadEpoch")
+    check_ended_logs(node)
     require(node.log_key is not None, "KeyMissing")
     require(all(one.not_after_ms for one in node.earlier_log_keys), "EndMissing")
     if node.witness_key is not None:
@@ -349,7 +358,7 @@ class Roster:
             check_freshness(bundle.freshness, self.listed, sha256(signed.payload), root, now_ms)
 
     def succeeds(self, held):
-        """ROS-21, ROS-24, ROS-27, ROS-41, ROS-42: whether this one replaces `held`, which may be the same."""
+        """ROS-21, ROS-24, ROS-27, ROS-41, ROS-42, ROS-61: whether this one replaces `held`, which may be the same."""
         ours, theirs = self.listed, held.listed
         require(self.root.version >= held.root.version, "RolledBack")
         require(held.chain[-1] in self.chain, "Forked")
@@ -369,18 +378,31 @@ class Roster:
             require(new is not None, "EntryMissing")
             check_tombstone(old, new, lambda one: (
                 keys_of([one.log_key]), one.witness_key and keys_of([one.witness_key]),
-                keys_of(one.earlier_log_keys), one.operator, one.log_epoch))
+                keys_of(one.earlier_log_keys), one.operator, one.log_epoch, ended_of(one)))
         known = {node.id: node for node in theirs.nodes}
         for new in ours.nodes:
             check_log_keys(known.get(new.id), new, ours.version - theirs.version - 1)
         return True
 
-    def log(self, node):
-        """Origin and keys of a node's log, each with its end or 0. LOG-22."""
+    def log(self, node, epoch=None):
+        """Origin and keys of a node's log, each with its end or 0. LOG-22, LOG-30.
+
+        Of the log in force, or of the one of an epoch that the node has had.
+        """
         entry = self.nodes[node]
-        origin = f"frex/{self.listed.federation}/{entry.id}/log/{entry.log_epoch}"
+        ended = {at: one.not_after_ms for at, one in enumerate(entry.ended_logs, 1)}
+        epoch = epoch if epoch in ended else entry.log_epoch
+        origin = f"frex/{self.listed.federation}/{entry.id}/log/{epoch}"
         listed = [entry.log_key, *entry.earlier_log_keys]
-        return origin, [(one.key, one.not_after_ms) for one in listed]
+        ends = [[end for end in (one.not_after_ms, ended.get(epoch)) if end] for one in listed]
+        return origin, [(one.key, min(end, default=0)) for one, end in zip(listed, ends)]
+
+    def log_for(self, node, checkpoint):
+        """As `log`, of the log that a checkpoint names, if it is one of this node's. LOG-30."""
+        origin = checkpoint.partition(b"\n")[0].decode(errors="replace")
+        parts = tlog.parse_origin(origin)
+        ours = parts and parts[:2] == (self.listed.federation, node)
+        return self.log(node, parts[2] if ours else None)
 
     def witnesses(self, node):
         """Who cosigns the log of a node, by name and key, and how many must; or None. WIT-1."""
@@ -397,6 +419,10 @@ def keys_of(listed):
     return [(one.algorithm, pair(one), one.not_before_ms, one.not_after_ms) for one in listed]
 
 
+def ended_of(node):
+    return [(one.not_after_ms, one.kept) for one in node.ended_logs]
+
+
 def check_companions(held, listed):
     """ROS-51: a key keeps the companion it has, or none."""
     known = {one.key: one.ml_dsa_65 for one in held}
@@ -409,10 +435,12 @@ def identity_keys(members):
 
 
 def check_log_keys(old, new, unseen):
-    """ROS-41, ROS-42: `unseen` rosters stand between the two."""
+    """ROS-41, ROS-42, ROS-61: `unseen` rosters stand between the two."""
     listed = keys_of(new.earlier_log_keys)
     known = 0
-    if old is not None and old.log_epoch == new.log_epoch:
+    if old is not None:
+        kept = ended_of(new)[:len(old.ended_logs)] == ended_of(old)
+        require(kept and new.log_epoch >= old.log_epoch, "LogDropped")
         before = keys_of(old.earlier_log_keys)
         require(all(one in listed for one in before), "LogKeyDropped")
         changed = old.log_key.key != new.log_key.key

@@ -41,7 +41,7 @@ def log_keys(arguments, checkpoint):
     origin = tlog.parse_note(checkpoint)[0].split("\n")[0]
     parts = tlog.parse_origin(origin)
     require(parts and parts[1] in judged.nodes, "Origin")
-    return judged.log(parts[1])
+    return judged.log_for(parts[1], checkpoint)
 
 
 def judged_roster(path, arguments):

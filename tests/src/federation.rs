@@ -259,6 +259,7 @@ impl Federation {
             tls_key: seat.tls.clone(),
             log_key: seat.log.clone(),
             witness_key: Some(seat.witness.clone()),
+            nothing_was_lost: false,
             execution: place.execution,
             metrics: Arc::new(Metrics::new()),
         }

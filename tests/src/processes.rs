@@ -300,8 +300,18 @@ impl Frex {
     /// If the program cannot be started.
     #[must_use]
     pub fn node(&self, dir: &str) -> NodeProcess {
+        self.node_with(dir, &[])
+    }
+
+    /// As [`node`](Self::node), with more arguments.
+    ///
+    /// # Panics
+    /// If the program cannot be started.
+    #[must_use]
+    pub fn node_with(&self, dir: &str, more: &[&str]) -> NodeProcess {
         let log = format!("{dir}.log");
-        self.spawn(&["run", "--stop-with-stdin", "--log", "warn", dir], &log)
+        let run = ["run", "--stop-with-stdin", "--log", "warn", dir];
+        self.spawn(&[&run[..], more].concat(), &log)
     }
 
     /// As [`node`](Self::node), and waits until it is ready.

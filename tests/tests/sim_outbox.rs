@@ -114,7 +114,7 @@ fn inject(scene: &Scene, envelopes: &[(u8, Bytes, Duration)]) {
         .unwrap();
     let folders = Folders {
         journal: PathBuf::from("/data/journal"),
-        log: PathBuf::from("/data/log").join(&log.origin),
+        logs: PathBuf::from("/data/log"),
     };
     let config = JournalConfig {
         segment_bytes: 8 * 1024 * 1024,
@@ -124,7 +124,8 @@ fn inject(scene: &Scene, envelopes: &[(u8, Bytes, Duration)]) {
     let disk: Arc<dyn frex_node::disk::Disk> = Arc::new(scene.machines[SENDER].disk().clone());
     let index = Arc::new(Index::open(None).unwrap());
     let quiet = &mut |_, _| {};
-    let replay = replay::open(&disk, &folders, config, &index, &log, false, quiet).unwrap();
+    let logs = std::slice::from_ref(&log);
+    let replay = replay::open(&disk, &folders, config, &index, logs, false, quiet).unwrap();
     let mut sequencer = Sequencer {
         journal: replay.journal,
         index,

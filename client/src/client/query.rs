@@ -215,6 +215,11 @@ impl Client {
             ..v1::GetProof::default()
         };
         let answer = self.ask_proof(request).await?;
+        let of = |checkpoint: &[u8]| Checkpoint::of_note(checkpoint).map(|head| head.origin);
+        if of(&answer.checkpoint)? != verified.checkpoint.origin {
+            // The node's log has begun anew since: nobody proves an entry of the one before again.
+            return Err(QueryError::Refused(WireCode::NotFound));
+        }
         let receipt = v1::Receipt {
             hashes: answer.hashes,
             checkpoint: answer.checkpoint,

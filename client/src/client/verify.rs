@@ -113,7 +113,7 @@ impl Verifier {
         envelope: Option<EnvelopeId>,
     ) -> Result<(VerifiedReceipt, Option<v1::StageStatement>), UnprovenError> {
         let log = roster
-            .log_verifier(node)
+            .log_verifier_for(node, &wire.checkpoint)
             .ok_or(UnprovenError::UnknownNode)?;
         let verified = {
             let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,6 +10,7 @@ use frex_client::keys::{KeyFileError, text::KeyText};
 use frex_proto::error::WireCode;
 
 mod agreement;
+mod backup;
 mod disk;
 mod evidence;
 pub mod examine;

@@ -122,10 +122,11 @@ fn check_journal(dir: &Path) -> Result<Option<Summary>, Failure> {
 fn rebuild(dir: &Path) -> Result<u64, Failure> {
     let home = NodeHome::open(dir, Clock::System.now_ms(), &passphrase::unlock())
         .or_fail("the node cannot be opened")?;
-    let log = home
-        .roster
-        .log_verifier(&home.config.node)
-        .ok_or_else(|| Failure::new(WireCode::NotTrusted, "the roster does not list this node"))?;
+    let logs = home.roster.log_verifiers(&home.config.node);
+    if logs.is_empty() {
+        let what = "the roster does not list this node";
+        return Err(Failure::new(WireCode::NotTrusted, what));
+    }
     let failed = |error: LedgerError| {
         Failure::new(WireCode::from(&error), "the index cannot be rebuilt").because(&error)
     };
@@ -133,7 +134,7 @@ fn rebuild(dir: &Path) -> Result<u64, Failure> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let folders = Folders {
         journal: dir.join(JOURNAL_DIR),
-        log: dir.join(LOG_DIR).join(&log.origin),
+        logs: dir.join(LOG_DIR),
     };
     let config = JournalConfig {
         segment_bytes: home.config.segment_bytes,
@@ -143,7 +144,7 @@ fn rebuild(dir: &Path) -> Result<u64, Failure> {
     };
     let bar = output::progress("rebuilding the index");
     let mut progress = |done, total| output::advance(&bar, done, total);
-    let replayed = replay::open(&disk, &folders, config, &index, &log, true, &mut progress);
+    let replayed = replay::open(&disk, &folders, config, &index, &logs, true, &mut progress);
     bar.finish_and_clear();
     let mut replay = replayed.map_err(failed)?;
     let size = replay.frontier.size();

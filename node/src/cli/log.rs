@@ -35,6 +35,7 @@ pub mod prune;
 pub mod read;
 pub mod source;
 pub mod trust;
+pub mod new_epoch;
 pub mod verify;
 
 use source::Source;
@@ -56,6 +57,8 @@ pub enum LogCommand {
     Export(export::LogExportArgs),
     /// Take old entries away from a published copy
     Prune(prune::LogPruneArgs),
+    /// Begin the log anew where it cannot go on, as another that names this one
+    NewEpoch(new_epoch::NewEpochArgs),
 }
 
 /// `frex log prove`.
@@ -288,11 +291,10 @@ fn published(root: &Path) -> Result<Vec<(String, PathBuf)>, Failure> {
 fn verifier_of(home: &Path, config: &NodeConfig, origin: String) -> Result<LogVerifier, Failure> {
     let unread = "cannot read the log's key";
     let roster = NodeHome::held_roster(home, Clock::System.now_ms());
-    let listed = roster
-        .as_ref()
-        .ok()
-        .and_then(|roster| roster.log_verifier(&config.node))
-        .filter(|log| log.origin == origin);
+    let listed = roster.as_ref().ok().and_then(|roster| {
+        let logs = roster.log_verifiers(&config.node);
+        logs.into_iter().find(|log| log.origin == origin)
+    });
     let own = match NodeHome::log_public_key(home, config, &passphrase::unlock()) {
         Ok(key) => key,
         // Only a service is handed credentials; whoever looks on is not.

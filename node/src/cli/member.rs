@@ -214,13 +214,26 @@ pub fn stage_name(stage: Stage) -> &'static str {
 pub fn log_of(receipt: &v1::Receipt, roster: &Roster) -> Option<LogVerifier> {
     let origin = origin_of(receipt)?;
     let node = Origin::parse(&origin).ok()?.node;
-    roster.log_verifier(node).filter(|log| log.origin == origin)
+    let logs = roster.log_verifiers(node);
+    logs.into_iter().find(|log| log.origin == origin)
 }
 
 /// The log that a receipt's checkpoint names.
 pub fn origin_of(receipt: &v1::Receipt) -> Option<String> {
     let head = Checkpoint::of_note(&receipt.checkpoint).ok()?;
     Some(head.origin)
+}
+
+/// Whether the node has lost the entry that a receipt is of: its log ended, and less of it is kept.
+/// Spec: BAK-19.
+pub fn is_lost(roster: &Roster, node: &str, receipt: &v1::Receipt) -> bool {
+    let origin = origin_of(receipt).unwrap_or_default();
+    let epoch = Origin::parse(&origin).map_or(0, |origin| origin.epoch);
+    let ended = roster.node(node).and_then(|node| {
+        let place = usize::try_from(epoch).ok()?.checked_sub(1)?;
+        node.ended_logs.get(place)
+    });
+    ended.is_some_and(|ended| receipt.index >= ended.kept)
 }
 
 /// Keeps a receipt as a proof file, and beside it its leaf and the verifier key of the log key that

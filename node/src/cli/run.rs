@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    fmt::Display,
     fs,
     io::{self, Read},
     path::Path,
@@ -102,6 +103,7 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
         witness_key: home.witness_key,
         roster: RosterHandle::new(home.roster),
         anchor,
+        nothing_was_lost: args.nothing_was_lost,
         execution: Execution::Threads,
         metrics: Arc::clone(&metrics),
     };
@@ -162,7 +164,9 @@ fn failed(code: WireCode, dir: &Path) -> Failure {
             .advise(format!("frex run {dir}   (or: frex doctor {dir})")),
         WireCode::LogRolledBack => Failure::new(code, "others have seen entries of this log that are not here")
             .cause("the directory is an older copy, or another one runs in its place; nothing more was signed")
-            .advise(format!("frex doctor {dir}")),
+            .advise(rolled_back(&dir)),
+        WireCode::LogEnded => Failure::new(code, "the node stops")
+            .cause("the roster lists another log of this node than the one that is here"),
         _ => Failure::new(WireCode::StorageFailed, "the node's storage failed").cause(
             "a write or sync failed or its outcome is unknown; nothing more was accepted or signed",
         ),
@@ -327,6 +331,13 @@ fn start_log(args: &RunArgs) -> Result<(), Failure> {
     })
 }
 
+/// The way out for a directory that is an old copy.
+fn rolled_back(dir: &impl Display) -> String {
+    format!(
+        "Bring back the newer copy of {dir}, and do not start this one; if there is none: frex log new-epoch {dir}"
+    )
+}
+
 fn not_ready(dir: &Path, error: NodeHomeError) -> Failure {
     let advice = match &error {
         NodeHomeError::NoRoster { .. } => Some(format!(
@@ -355,6 +366,19 @@ fn not_started(error: &StartError, dir: &Path) -> Failure {
         }
         StartError::LogKeyEnded => failure.advise(format!(
             "Put the log key that the roster lists into {0}/keys, as log.key; if it is lost, have another listed: frex key rotate log {0}",
+            dir.display()
+        )),
+        StartError::RolledBack { .. } => failure.advise(rolled_back(&dir.display())),
+        StartError::Unconfirmed { needed: None, .. } => failure.advise(format!(
+            "If you know that the node did nothing since the backup was made: frex run {} --nothing-was-lost",
+            dir.display()
+        )),
+        StartError::Unconfirmed { .. } => failure.advise(format!(
+            "Start it again once they can be reached: frex run {0}; if they never will, and you know that nothing was lost: frex run {0} --nothing-was-lost",
+            dir.display()
+        )),
+        StartError::OtherLog { .. } => failure.advise(format!(
+            "Bring back the directory that goes on with the log in force; if there is none: frex log new-epoch {}",
             dir.display()
         )),
         StartError::Listen(_) => failure.advise("Choose another `listen` address in frex.toml"),

@@ -35,7 +35,8 @@ const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Verifies the receipts of one destination; one signature check serves a whole batch.
 pub struct Verifier {
-    log: Option<LogVerifier>,
+    /// Those that the node has had, and the one it has: a receipt given again is of its own day.
+    logs: Vec<LogVerifier>,
     node: String,
     heads: Arc<Heads>,
     cache: Mutex<CheckpointCache>,
@@ -122,7 +123,7 @@ impl Verifier {
     #[must_use]
     pub fn new(shared: &Shared, node: &str) -> Self {
         Self {
-            log: shared.roster().log_verifier(node),
+            logs: shared.roster().log_verifiers(node),
             node: node.to_owned(),
             heads: shared.heads.clone(),
             cache: Mutex::default(),
@@ -134,7 +135,9 @@ impl Verifier {
         wire: &v1::Receipt,
         id: EnvelopeId,
     ) -> Result<receipt::VerifiedReceipt, WireCode> {
-        let log = self.log.as_ref().ok_or(WireCode::NotTrusted)?;
+        let named = |log: &&LogVerifier| log.is_named_by(&wire.checkpoint);
+        let log = self.logs.iter().find(named).or(self.logs.last());
+        let log = log.ok_or(WireCode::NotTrusted)?;
         let mut cache = self.cache.lock().map_err(|_| WireCode::StorageFailed)?;
         let verified = receipt::verify_cached(wire, log, Some(id), &mut cache)?;
         let head = &verified.checkpoint;

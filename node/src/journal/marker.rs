@@ -19,7 +19,8 @@ use super::{
 };
 use crate::disk::{self, Disk, DiskFile};
 
-const FILE: &str = "committed";
+/// The file's name.
+pub const FILE: &str = "committed";
 const MAGIC: &[u8; 8] = b"FREXMARK";
 const SLOT_BYTES: usize = 40;
 const SLOT_STRIDE: usize = 512;
@@ -39,11 +40,8 @@ pub(super) struct Marker(Arc<dyn DiskFile>);
 impl Marker {
     /// Makes the marker anew with this mark; durable when this returns.
     pub(super) fn replace(disk: &dyn Disk, dir: &Path, mark: Mark) -> io::Result<Self> {
-        let mut bytes = [0; FILE_BYTES];
-        bytes[..SLOT_BYTES].copy_from_slice(&mark.encode());
-        bytes[SLOT_STRIDE..SLOT_STRIDE + SLOT_BYTES].copy_from_slice(&mark.encode());
         let path = dir.join(FILE);
-        disk::replace(disk, &path, &bytes)?;
+        disk::replace(disk, &path, &mark.file())?;
         disk.open(&path, false).map(Self)
     }
 
@@ -83,6 +81,14 @@ pub(super) fn read(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Mark>> {
 }
 
 impl Mark {
+    /// A whole marker file that says this.
+    pub(super) fn file(self) -> [u8; FILE_BYTES] {
+        let mut bytes = [0; FILE_BYTES];
+        bytes[..SLOT_BYTES].copy_from_slice(&self.encode());
+        bytes[SLOT_STRIDE..SLOT_STRIDE + SLOT_BYTES].copy_from_slice(&self.encode());
+        bytes
+    }
+
     fn encode(self) -> [u8; SLOT_BYTES] {
         let mut bytes = [0; SLOT_BYTES];
         bytes[..8].copy_from_slice(MAGIC);

@@ -129,23 +129,42 @@ pub fn verify(
     dir: &Path,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Summary, JournalError> {
+    read_through(disk, dir, &mut |_| Ok(()), progress)
+}
+
+/// As [`verify`], and shows each record to `visit`, in order.
+///
+/// # Errors
+/// As [`verify`], and what `visit` says.
+pub fn read_through(
+    disk: &dyn Disk,
+    dir: &Path,
+    visit: &mut dyn FnMut(Replayed) -> Result<(), JournalError>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Summary, JournalError> {
     let Some(chain) = Chain::open(disk, dir)? else {
         return Err(damaged(1, 0));
     };
     let seal = chain.seal();
     let mut meter = Meter::new(&chain, 1, progress);
     let (mut blocks, mut records, mut bytes) = (0, 0, 0);
-    let tail = chain.walk(1, &mut |visit| {
-        for record in visit.records() {
+    let tail = chain.walk(1, &mut |found| {
+        for record in found.records() {
             let (position, record) = record?;
             if seal.record_crc(position, record.kind.0, record.bytes) != record.crc {
                 return Err(damaged(position.segment(), position.offset()));
             }
+            visit(Replayed {
+                position,
+                kind: record.kind,
+                bytes: record.bytes,
+                block_end: found.end(),
+            })?;
             records += 1;
         }
         blocks += 1;
-        bytes += visit.block.len() as u64;
-        meter.add(visit.block.len());
+        bytes += found.block.len() as u64;
+        meter.add(found.block.len());
         Ok(())
     })?;
     meter.finish();

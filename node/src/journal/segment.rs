@@ -52,9 +52,16 @@ impl SegmentHeader {
     }
 }
 
+/// Name of a segment's file.
+#[must_use]
+pub fn name(number: u32) -> String {
+    format!("{number:010}{SUFFIX}")
+}
+
 /// Path of a segment.
-pub(super) fn path(dir: &Path, number: u32) -> PathBuf {
-    dir.join(format!("{number:010}{SUFFIX}"))
+#[must_use]
+pub fn path(dir: &Path, number: u32) -> PathBuf {
+    dir.join(name(number))
 }
 
 /// Numbers of the segments in `dir`, ascending.

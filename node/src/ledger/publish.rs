@@ -18,6 +18,7 @@ use frex_proto::{
         self, Frontier, Tile, TileKind,
         tile::{self, TILE_WIDTH},
     },
+    receipt, v1,
 };
 use prost::Message;
 
@@ -37,9 +38,14 @@ pub const WITNESSED: &str = "witnessed";
 /// Largest published file; a bundle of 256 entries of 48 bytes is far below.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
+/// In the folder of a log that follows another: the receipt of its first entry, which names that one.
+pub const BEGUN_FILE: &str = "begun.tlog-proof";
+
 /// Leaves that are durable in the journal and not yet in the published files.
 #[derive(Debug)]
 pub struct Tail {
+    /// The log that they are of.
+    origin: String,
     leaves: Vec<[u8; 48]>,
     frontier: Frontier,
     end: Position,
@@ -51,8 +57,15 @@ pub struct Tail {
 impl Tail {
     /// A tail that starts where the published files end.
     #[must_use]
-    pub fn new(frontier: Frontier, end: Position, checkpoint: Bytes, last_ms: u64) -> Self {
+    pub fn new(
+        origin: String,
+        frontier: Frontier,
+        end: Position,
+        checkpoint: Bytes,
+        last_ms: u64,
+    ) -> Self {
         Self {
+            origin,
             leaves: Vec::new(),
             frontier,
             end,
@@ -60,6 +73,18 @@ impl Tail {
             last_ms,
             dirty: false,
         }
+    }
+
+    /// Whether the log before has been published to its end, so that another may begin.
+    #[must_use]
+    pub fn is_published(&self) -> bool {
+        !self.dirty && self.leaves.is_empty()
+    }
+
+    /// From here on leaves are those of another log. All of the one before is published.
+    pub fn begin(&mut self, origin: &str) {
+        debug_assert!(self.is_published());
+        origin.clone_into(&mut self.origin);
     }
 
     /// Adds the leaves of one block.
@@ -131,6 +156,9 @@ pub const INDEX_FORM: u32 = 2;
 /// Writes the published files and keeps their right edge in memory.
 pub struct Publisher {
     disk: Arc<dyn Disk>,
+    /// Where the logs are published, each in the folder of its name.
+    logs: PathBuf,
+    origin: String,
     folder: PathBuf,
     /// Per level, the hashes of the tile that is not full yet.
     edge: Vec<Vec<Hash>>,
@@ -143,15 +171,18 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// An empty log in `folder`.
+    /// An empty log among those in `logs`.
     ///
     /// # Errors
     /// Whatever the disk says.
-    pub fn create(disk: Arc<dyn Disk>, folder: &Path) -> Result<Self, LedgerError> {
-        disk.create_dir_all(folder)?;
+    pub fn create(disk: Arc<dyn Disk>, logs: &Path, origin: &str) -> Result<Self, LedgerError> {
+        let folder = logs.join(origin);
+        disk.create_dir_all(&folder)?;
         Ok(Self {
             disk,
-            folder: folder.to_owned(),
+            logs: logs.to_owned(),
+            origin: origin.to_owned(),
+            folder,
             edge: Vec::new(),
             entries: Vec::new(),
             size: 0,
@@ -166,11 +197,12 @@ impl Publisher {
     /// [`LedgerError::Inconsistent`] if the files do not make `frontier`; the caller rebuilds.
     pub fn load(
         disk: Arc<dyn Disk>,
-        folder: &Path,
+        logs: &Path,
+        origin: &str,
         frontier: &Frontier,
         checkpoint: Bytes,
     ) -> Result<Self, LedgerError> {
-        let mut publisher = Self::create(disk, folder)?;
+        let mut publisher = Self::create(disk, logs, origin)?;
         let size = frontier.size();
         let mut count = size;
         while count > 0 {
@@ -201,6 +233,33 @@ impl Publisher {
         }
     }
 
+    /// Name of the log.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Publishes the receipt of a log's first entry, which says what log it follows. Spec: BAK-21.
+    ///
+    /// # Errors
+    /// Whatever the disk says; [`LedgerError::Record`] for what is no receipt.
+    pub fn begin(
+        disk: &dyn Disk,
+        logs: &Path,
+        origin: &str,
+        receipt: &[u8],
+    ) -> Result<(), LedgerError> {
+        let receipt = v1::Receipt::decode(receipt).map_err(|_| LedgerError::Record)?;
+        let text = receipt::to_tlog_proof_text(&receipt).map_err(|_| LedgerError::Record)?;
+        let folder = logs.join(origin);
+        disk.create_dir_all(&folder)?;
+        Ok(disk::replace(
+            disk,
+            &folder.join(BEGUN_FILE),
+            text.as_bytes(),
+        )?)
+    }
+
     /// Entries in the files.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -212,7 +271,7 @@ impl Publisher {
     /// # Errors
     /// Whatever the disk or the index says; the journal is not touched, so a later call catches up.
     pub fn publish(&mut self, tail: &Mutex<Tail>, index: &Index) -> Result<(), LedgerError> {
-        let (leaves, state) = {
+        let (leaves, origin, state) = {
             let mut tail = tail.lock().expect("no holder of the tail panics");
             if !tail.dirty {
                 return Ok(());
@@ -231,8 +290,19 @@ impl Publisher {
                 last_ms: tail.last_ms,
                 form: INDEX_FORM,
             };
-            (std::mem::take(&mut tail.leaves), state)
+            (std::mem::take(&mut tail.leaves), tail.origin.clone(), state)
         };
+        if origin != self.origin {
+            match Self::create(self.disk.clone(), &self.logs, &origin) {
+                Ok(next) => *self = next,
+                Err(error) => {
+                    tail.lock()
+                        .expect("no holder of the tail panics")
+                        .give_back(leaves);
+                    return Err(error);
+                }
+            }
+        }
         // Equal bytes are written again after a failure, so trying anew starts from here.
         let edge = (self.edge.clone(), self.entries.clone(), self.size);
         if let Err(error) = self.extend(&leaves, &state.checkpoint) {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use frex_proto::{
     id::{EnvelopeId, MessageId},
     label::{self, Hash},
-    log::Leaf,
+    log::{Leaf, LogVerifier},
     receipt, v1,
 };
 use prost::{Message, encoding};
@@ -57,14 +57,44 @@ pub const SEEN_LOGGED: RecordKind = RecordKind(17);
 pub const FORKED: RecordKind = RecordKind(18);
 /// Enough witnesses have cosigned a checkpoint of this log.
 pub const COSIGNED: RecordKind = RecordKind(19);
+/// Another log of this node begins: its first entry, which names the one before.
+pub const LOG_BEGUN: RecordKind = RecordKind(25);
 
 /// Whether a record of this kind stands for an entry of the log.
 #[must_use]
 pub fn has_leaf(kind: RecordKind) -> bool {
     matches!(
         kind,
-        SENT | ACCEPTED | REJECTED | STAGE | TRUST | SEEN_LOGGED | FORKED
+        SENT | ACCEPTED | REJECTED | STAGE | TRUST | SEEN_LOGGED | FORKED | LOG_BEGUN
     )
+}
+
+/// The entry of the log that a record stands for, and its place there.
+///
+/// # Errors
+/// [`LedgerError::Record`] if the record is not what its kind says.
+pub fn leaf_of(record: &Record) -> Result<(u64, Leaf), LedgerError> {
+    let receipt = v1::Receipt::decode(record.receipt.clone()).map_err(|_| LedgerError::Record)?;
+    let leaf = Leaf::parse(&receipt.leaf).map_err(|_| LedgerError::Record)?;
+    Ok((receipt.index, leaf))
+}
+
+/// The log that begins with a record of [`LOG_BEGUN`], which is a later one than `before`: a copy of the
+/// directory may have had the ones between.
+///
+/// # Errors
+/// [`LedgerError::Record`]; [`LedgerError::Inconsistent`] for any other log.
+pub fn begun_log<'a>(
+    record: &Record,
+    before: &LogVerifier,
+    logs: &'a [LogVerifier],
+) -> Result<&'a LogVerifier, LedgerError> {
+    let receipt = v1::Receipt::decode(record.receipt.clone()).map_err(|_| LedgerError::Record)?;
+    let later = logs.iter().skip_while(|log| log.origin != before.origin);
+    let mut later = later.skip(1);
+    later
+        .find(|log| log.is_named_by(&receipt.checkpoint))
+        .ok_or(LedgerError::Inconsistent)
 }
 
 /// Body of every record kind but [`CHECKPOINT`], which is the note itself.
@@ -72,7 +102,7 @@ pub fn has_leaf(kind: RecordKind) -> bool {
 /// One shape for all kinds keeps replay in one place; a kind uses the fields it needs.
 #[derive(Clone, PartialEq, Message)]
 pub struct Record {
-    /// Own receipt with its leaf (1–4, 10), or the other node's (5).
+    /// Own receipt with its leaf (1–4, 10, 25), or the other node's (5).
     #[prost(bytes = "bytes", tag = "1")]
     pub receipt: Bytes,
     /// Encoded [`v1::Envelope`] (1–3).

@@ -8,8 +8,7 @@ use std::{
 use bytes::Bytes;
 use frex_proto::{
     label::Hash,
-    log::{ANY_TIME_MS, Frontier, Leaf, LogVerifier, checkpoint},
-    v1,
+    log::{ANY_TIME_MS, Frontier, LogVerifier, checkpoint},
 };
 use prost::Message;
 
@@ -32,14 +31,16 @@ const PENDING_MAX: usize = 50_000;
 pub struct Folders {
     /// Segments of the journal.
     pub journal: PathBuf,
-    /// Published files of this log: checkpoint and tiles.
-    pub log: PathBuf,
+    /// Published files of each log, in folders of its name: checkpoint and tiles.
+    pub logs: PathBuf,
 }
 
 /// A ledger as the files make it.
 pub struct Replay {
     /// Open for appending.
     pub journal: Journal,
+    /// Name of the log that the journal goes on with.
+    pub origin: String,
     /// The tree.
     pub frontier: Frontier,
     /// Leaves not yet published.
@@ -54,7 +55,7 @@ pub struct Replay {
     pub rebuilt: bool,
 }
 
-/// Opens journal and log, and brings `index` up to them; from nothing if `rebuild`, or if the
+/// Opens journal and log, of which these are the ones that the node has had and has, and brings `index` up to them; from nothing if `rebuild`, or if the
 /// index or the published files are missing, damaged or do not agree.
 ///
 /// # Errors
@@ -65,29 +66,29 @@ pub fn open(
     folders: &Folders,
     config: JournalConfig,
     index: &Index,
-    log: &LogVerifier,
+    logs: &[LogVerifier],
     rebuild: bool,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Replay, LedgerError> {
-    let published = published_size(disk.as_ref(), &folders.log, log);
     let resumed = if rebuild {
         None
     } else {
-        resume(disk, folders, index)
+        resume(disk, folders, index, logs)
     };
     let rebuilt = resumed.is_none();
     let (state, publisher) = match resumed {
         Some(resumed) => resumed,
         None => {
             index.clear()?;
+            let first = logs.first().ok_or(LedgerError::Inconsistent)?;
             (
                 State::default(),
-                Publisher::create(disk.clone(), &folders.log)?,
+                Publisher::create(disk.clone(), &folders.logs, &first.origin)?,
             )
         }
     };
     let from = (state.position > 0).then(|| Position::from_u64(state.position));
-    let mut replayer = Replayer::new(index, log, publisher, &state)?;
+    let mut replayer = Replayer::new((disk, &folders.logs), index, logs, publisher, &state)?;
     let journal = Journal::open(
         disk.clone(),
         &folders.journal,
@@ -102,6 +103,7 @@ pub fn open(
     let journal = journal?;
     // Every block with leaves ends in a checkpoint; leaves after the last one are not possible in
     // a journal that reads back whole, and published entries cannot outnumber recorded ones.
+    let published = published_size(disk.as_ref(), &folders.logs, replayer.log);
     let short =
         published > replayer.frontier.size() || from.is_some_and(|from| journal.end() < from);
     if short || !replayer.leaves.is_empty() {
@@ -111,7 +113,12 @@ pub fn open(
 }
 
 /// The state in the index and the files that go with it, if they agree.
-fn resume(disk: &Arc<dyn Disk>, folders: &Folders, index: &Index) -> Option<(State, Publisher)> {
+fn resume(
+    disk: &Arc<dyn Disk>,
+    folders: &Folders,
+    index: &Index,
+    logs: &[LogVerifier],
+) -> Option<(State, Publisher)> {
     let state = State::decode(index.state()?).ok()?;
     if state.form != INDEX_FORM {
         return None;
@@ -119,12 +126,21 @@ fn resume(disk: &Arc<dyn Disk>, folders: &Folders, index: &Index) -> Option<(Sta
     let frontier = frontier_of(&state).ok()?;
     let publisher = Publisher::load(
         disk.clone(),
-        &folders.log,
+        &folders.logs,
+        &of_checkpoint(logs, &state.checkpoint)?.origin,
         &frontier,
         state.checkpoint.clone(),
     )
     .ok()?;
     Some((state, publisher))
+}
+
+/// The log that a checkpoint of the node's own is of; the first one where nothing was logged yet.
+fn of_checkpoint<'a>(logs: &'a [LogVerifier], checkpoint: &[u8]) -> Option<&'a LogVerifier> {
+    if checkpoint.is_empty() {
+        return logs.first();
+    }
+    logs.iter().find(|log| log.is_named_by(checkpoint))
 }
 
 fn frontier_of(state: &State) -> Result<Frontier, LedgerError> {
@@ -138,15 +154,21 @@ fn frontier_of(state: &State) -> Result<Frontier, LedgerError> {
 }
 
 /// Size of the published checkpoint; 0 where there is none or it is not this log's.
-fn published_size(disk: &dyn Disk, folder: &Path, log: &LogVerifier) -> u64 {
-    crate::disk::read_all(disk, &folder.join("checkpoint"), 64 * 1024)
+fn published_size(disk: &dyn Disk, logs: &Path, log: &LogVerifier) -> u64 {
+    let file = logs.join(&log.origin).join("checkpoint");
+    crate::disk::read_all(disk, &file, 64 * 1024)
         .ok()
         .and_then(|note| checkpoint::parse_and_verify(&note, log, ANY_TIME_MS).ok())
         .map_or(0, |checkpoint| checkpoint.size)
 }
 
 struct Replayer<'a> {
+    disk: &'a dyn Disk,
+    /// Where the logs are published.
+    folder: &'a Path,
     index: &'a Index,
+    logs: &'a [LogVerifier],
+    /// The one that the records now are of.
     log: &'a LogVerifier,
     publisher: Publisher,
     tail: Mutex<Tail>,
@@ -159,21 +181,27 @@ struct Replayer<'a> {
 
 impl<'a> Replayer<'a> {
     fn new(
+        (disk, folder): (&'a Arc<dyn Disk>, &'a Path),
         index: &'a Index,
-        log: &'a LogVerifier,
+        logs: &'a [LogVerifier],
         publisher: Publisher,
         state: &State,
     ) -> Result<Self, LedgerError> {
+        let log = of_checkpoint(logs, &state.checkpoint).ok_or(LedgerError::Inconsistent)?;
         let frontier = frontier_of(state)?;
         let end = Position::from_u64(state.position);
         let tail = Tail::new(
+            log.origin.clone(),
             frontier.clone(),
             end,
             state.checkpoint.clone(),
             state.last_ms,
         );
         Ok(Self {
+            disk: disk.as_ref(),
+            folder,
             index,
+            logs,
             log,
             publisher,
             tail: Mutex::new(tail),
@@ -188,6 +216,7 @@ impl<'a> Replayer<'a> {
     fn finish(self, journal: Journal, rebuilt: bool) -> Replay {
         Replay {
             journal,
+            origin: self.log.origin.clone(),
             frontier: self.frontier,
             tail: self
                 .tail
@@ -213,12 +242,14 @@ impl<'a> Replayer<'a> {
         }
         let bytes = Bytes::copy_from_slice(replayed.bytes);
         let record = Record::decode(bytes).map_err(|_| LedgerError::Record)?;
+        if replayed.kind == records::LOG_BEGUN {
+            self.begin(&record)?;
+        }
         self.index
             .apply(records::changes(replayed.kind, replayed.position, &record)?);
         if records::has_leaf(replayed.kind) {
-            let receipt = v1::Receipt::decode(record.receipt).map_err(|_| LedgerError::Record)?;
-            let leaf = Leaf::parse(&receipt.leaf).map_err(|_| LedgerError::Record)?;
-            if receipt.index != self.frontier.size() {
+            let (index, leaf) = records::leaf_of(&record)?;
+            if index != self.frontier.size() {
                 return Err(LedgerError::Inconsistent);
             }
             self.frontier.append(leaf.hash());
@@ -228,6 +259,18 @@ impl<'a> Replayer<'a> {
             self.extend_tail(Vec::new(), replayed.block_end, None);
         }
         Ok(())
+    }
+
+    /// Another log begins with this record, and the one before ends. Spec: BAK-20.
+    fn begin(&mut self, record: &Record) -> Result<(), LedgerError> {
+        self.log = records::begun_log(record, self.log, self.logs)?;
+        self.publisher.publish(&self.tail, self.index)?;
+        self.tail
+            .lock()
+            .expect("no holder of the tail panics")
+            .begin(&self.log.origin);
+        self.frontier = Frontier::new();
+        Publisher::begin(self.disk, self.folder, &self.log.origin, &record.receipt)
     }
 
     /// The journal is the node's own: a key that has ended since signed it as well as the one now.

@@ -34,6 +34,7 @@ use crate::{
     metrics::Metrics,
 };
 
+mod begin;
 mod plan;
 mod queue;
 mod recall;

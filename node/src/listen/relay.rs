@@ -39,7 +39,8 @@ fn judge(
     peer: &str,
     wire: &v1::Receipt,
 ) -> Result<(PeerReceiptEntry, EnvelopeId), Refused> {
-    let log = roster.log_verifier(peer).ok_or(WireCode::NotTrusted)?;
+    let log = roster.log_verifier_for(peer, &wire.checkpoint);
+    let log = log.ok_or(WireCode::NotTrusted)?;
     let verified = receipt::verify(wire, &log, None).map_err(WireCode::from)?;
     let statement = verified.statement;
     if statement.event != v1::Event::Stage {

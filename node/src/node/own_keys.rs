@@ -18,8 +18,9 @@ use crate::shared::{OwnKeys, Shared};
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// The public halves of the keys that the node is started with.
-pub(super) fn of(parts: &NodeParts) -> OwnKeys {
+pub(super) fn of(parts: &NodeParts, log: &LogVerifier) -> OwnKeys {
     OwnKeys {
+        origin: log.origin.clone(),
         log: parts.log_key.verifying_key(),
         tls: parts.tls_key.verifying_key(),
     }
@@ -59,6 +60,12 @@ pub(super) async fn watch(
     loop {
         let (log_end_ms, tls_end_ms) = {
             let roster = changes.borrow_and_update();
+            let log = roster.log_verifier(&shared.id);
+            if log.is_some_and(|log| log.origin != shared.keys.origin) {
+                tracing::error!("the roster lists another log of this node: the node stops");
+                fail.send_replace(Some(WireCode::LogEnded));
+                return;
+            }
             (log_end(&shared, &roster), tls_end(&shared, &roster))
         };
         log_key_end.send_replace(log_end_ms);

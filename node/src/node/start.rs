@@ -21,7 +21,9 @@ use tokio::{
 };
 
 use super::{
-    Execution, Node, NodeParts, StartError, own_keys, status,
+    Execution, Node, NodeParts, StartError,
+    look_back::{self, Copied},
+    own_keys,
     trust::{self, DataStore},
 };
 use crate::{
@@ -36,13 +38,13 @@ use crate::{
     ledger::{
         Job, LedgerError,
         query::Ledger,
-        replay::{self, Folders},
+        replay::{self, Folders, Replay},
         sequencer::{QUEUE_ENTRIES_MAX, Sequencer, Signer},
     },
     listen,
     shared::Shared,
     suspension::SuspensionHandle,
-    witness::{Links, Progress, Witness, ask, compare, gossip, outside, seen},
+    witness::{Links, Progress, Witness, ask, compare, gossip, outside},
     workers::Workers,
 };
 
@@ -56,7 +58,7 @@ pub(super) async fn start(
     let id = parts.config.node.clone();
     let roster = parts.roster.current();
     let log = roster.log_verifier(&id).ok_or(StartError::NotListed)?;
-    let keys = own_keys::of(&parts);
+    let keys = own_keys::of(&parts, &log);
     let end_ms = own_keys::end_of_log_key(&log, &keys.log, parts.environment.clock.now_ms())?;
     let (stop, stopping) = watch::channel(false);
     let (fail, failed) = watch::channel(None);
@@ -64,6 +66,7 @@ pub(super) async fn start(
     let (mut tasks, suspensions) = (JoinSet::new(), SuspensionHandle::default());
     let bells = Arc::new(Bells::new(&id));
     let (ledger, sequencer, jobs) = open_ledger(&parts, &log, end_ms, bells.clone(), progress)?;
+    let copy = Copied::judge(&parts, &log, &sequencer.origin)?;
     let writers = (
         sequence(sequencer, jobs, fail.clone()),
         publish(
@@ -108,7 +111,7 @@ pub(super) async fn start(
     });
     // Who starts at the same moment asks this node what it asks them.
     tasks.spawn(listen::accept(shared.clone(), greeter));
-    look_back(&shared, &stop).await?;
+    look_back::look_back(&shared, &copy, &stop).await?;
     run(&shared, log_key_end, fail, &mut tasks);
     Ok(Node {
         shared,
@@ -117,17 +120,6 @@ pub(super) async fn start(
         tasks,
         threads,
     })
-}
-
-/// Asks witnesses what they have seen of this log, before anything is signed. Spec: WIT-9.
-async fn look_back(shared: &Arc<Shared>, stop: &watch::Sender<bool>) -> Result<(), StartError> {
-    if let Some(seen) = seen::elsewhere(shared).await? {
-        stop.send_replace(true);
-        let here = status::log_size(shared);
-        return Err(StartError::RolledBack { seen, here });
-    }
-    shared.looked_back.send_replace(true);
-    Ok(())
 }
 
 /// Begins everything else that goes on until the node stops.
@@ -229,28 +221,7 @@ fn open_ledger(
     bells: Arc<Bells>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(Ledger, Sequencer, mpsc::Receiver<Job>), LedgerError> {
-    let folder = parts.data.join("index");
-    let index = match parts.execution {
-        Execution::Threads => Index::open(Some(&folder)),
-        Execution::Inline => Index::open(None),
-    };
-    let index = Arc::new(index.map_err(LedgerError::from)?);
-    let folders = Folders {
-        journal: parts.data.join("journal"),
-        log: parts.data.join("log").join(&log.origin),
-    };
-    let config = JournalConfig {
-        segment_bytes: parts.config.segment_bytes,
-        fill_ahead_bytes: parts.config.fill_ahead_bytes,
-        salt: parts.environment.random.rng().next_u32(),
-    };
-    let replay = replay::open(&parts.disk, &folders, config, &index, log, false, progress)?;
-    if replay.rebuilt {
-        tracing::info!(
-            log_size = replay.frontier.size(),
-            "the index was made from the journal"
-        );
-    }
+    let (replay, index) = replay(parts, progress)?;
     let (jobs, receiver) = mpsc::channel(QUEUE_ENTRIES_MAX);
     let log_key = parts.log_key.clone();
     let followed = own_keys::has_followed(log, &log_key.verifying_key(), &replay.checkpoint);
@@ -271,7 +242,7 @@ fn open_ledger(
             key: log_key,
             end_ms,
         },
-        origin: log.origin.clone(),
+        origin: replay.origin,
         node: parts.config.node.clone(),
         frontier: replay.frontier,
         checkpoint,
@@ -288,6 +259,45 @@ fn open_ledger(
         tracing::info!("the log goes on under its new key");
     }
     Ok((ledger, sequencer, receiver))
+}
+
+/// What the files make.
+fn replay(
+    parts: &NodeParts,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(Replay, Arc<Index>), LedgerError> {
+    let folder = parts.data.join("index");
+    let index = match parts.execution {
+        Execution::Threads => Index::open(Some(&folder)),
+        Execution::Inline => Index::open(None),
+    };
+    let index = Arc::new(index.map_err(LedgerError::from)?);
+    let folders = Folders {
+        journal: parts.data.join("journal"),
+        logs: parts.data.join("log"),
+    };
+    let config = JournalConfig {
+        segment_bytes: parts.config.segment_bytes,
+        fill_ahead_bytes: parts.config.fill_ahead_bytes,
+        salt: parts.environment.random.rng().next_u32(),
+    };
+    let logs = parts.roster.current().log_verifiers(&parts.config.node);
+    let replay = replay::open(
+        &parts.disk,
+        &folders,
+        config,
+        &index,
+        &logs,
+        false,
+        progress,
+    )?;
+    if replay.rebuilt {
+        tracing::info!(
+            log_size = replay.frontier.size(),
+            "the index was made from the journal"
+        );
+    }
+    Ok((replay, index))
 }
 
 fn greeter(parts: &NodeParts, id: &str, ledger: &Ledger) -> Greeter {

@@ -15,6 +15,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 use super::{AskError, seen::is_here};
 use crate::{
+    anew,
     ledger::{Entry, Outcome},
     shared::Shared,
 };
@@ -46,7 +47,7 @@ enum Said {
     /// It has not seen what is newer than this; it is to be asked again.
     Later,
     /// It has seen this log at this size, and that is not the log as it is here.
-    More(u64),
+    More(u64, Bytes),
 }
 
 /// Brings heads to witnesses until the node stops, or until one of them has seen what is not here.
@@ -124,7 +125,8 @@ async fn round(
                 // As soon as it is enough: whoever else does not answer holds up nobody.
                 is_final |= keep(shared, &brought, &note).await?;
             }
-            Ok(Said::More(size)) => {
+            Ok(Said::More(size, note)) => {
+                anew::note_seen(shared.disk.as_ref(), &shared.data, &note);
                 tracing::error!(%node, size, here = head.checkpoint.size, "a witness has seen what is not in this log: the node stops");
                 return Err(WireCode::LogRolledBack);
             }
@@ -203,7 +205,7 @@ async fn bring(
                 let theirs = theirs.map_err(|_| AskError::Refused(WireCode::BadSignature))?;
                 let here = is_here(shared, &theirs);
                 if !here.map_err(|error| AskError::Lost(WireCode::from(&error)))? {
-                    return Ok(Said::More(theirs.size));
+                    return Ok(Said::More(theirs.size, held.checkpoint));
                 }
                 known = theirs.size;
             }

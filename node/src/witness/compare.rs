@@ -19,6 +19,7 @@ use super::{
     seen::is_here,
 };
 use crate::{
+    anew,
     ledger::{Entry, Outcome, SeenEntry, records::SeenLog},
     shared::Shared,
 };
@@ -70,7 +71,8 @@ pub async fn watch_own(shared: Arc<Shared>, fail: watch::Sender<Option<WireCode>
         for note in shared.heads.take_own() {
             match own(&shared, note).await {
                 Ok(None) => {}
-                Ok(Some(size)) => {
+                Ok(Some((size, note))) => {
+                    anew::note_seen(shared.disk.as_ref(), &shared.data, &note);
                     tracing::error!(
                         size,
                         "somebody has seen what is not in this log: the node stops"
@@ -84,9 +86,9 @@ pub async fn watch_own(shared: Arc<Shared>, fail: watch::Sender<Option<WireCode>
     }
 }
 
-/// The size of what was seen, if that is not here. What a key signed that has ended says nothing: it
+/// What was seen and its size, if that is not here. What a key signed that has ended says nothing: it
 /// may have been stolen, and here anyone may speak, not witnesses alone.
-async fn own(shared: &Arc<Shared>, note: Bytes) -> Result<Option<u64>, WireCode> {
+async fn own(shared: &Arc<Shared>, note: Bytes) -> Result<Option<(u64, Bytes)>, WireCode> {
     let Some(log) = shared.roster().log_verifier(&shared.id) else {
         return Ok(None);
     };
@@ -97,7 +99,7 @@ async fn own(shared: &Arc<Shared>, note: Bytes) -> Result<Option<u64>, WireCode>
         let theirs = checkpoint::parse_and_verify(&note, &log, just_now_ms).ok()?;
         match is_here(&here, &theirs) {
             Ok(true) => None,
-            Ok(false) => Some(Ok(theirs.size)),
+            Ok(false) => Some(Ok((theirs.size, note))),
             Err(error) => Some(Err(WireCode::from(&error))),
         }
     });

@@ -576,6 +576,16 @@ pub struct Member {
     #[prost(string, repeated, tag = "12")]
     pub jurisdictions: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+/// A log that a node had before the one it has.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EndedLog {
+    /// first millisecond of which it says nothing
+    #[prost(uint64, tag = "1")]
+    pub not_after_ms: u64,
+    /// how many of its first entries the node still holds
+    #[prost(uint64, tag = "2")]
+    pub kept: u64,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Node {
     #[prost(string, tag = "1")]
@@ -595,6 +605,9 @@ pub struct Node {
     /// newest first, each with its end
     #[prost(message, repeated, tag = "7")]
     pub earlier_log_keys: ::prost::alloc::vec::Vec<PublicKey>,
+    /// of epoch 1, 2 and so on, all before log_epoch
+    #[prost(message, repeated, tag = "8")]
+    pub ended_logs: ::prost::alloc::vec::Vec<EndedLog>,
 }
 /// Whose cosignatures make a receipt final.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -169,6 +169,13 @@ impl LogVerifier {
         &self.keys[0].key
     }
 
+    /// Whether a checkpoint says that it is this log's; whose it is, only its signature proves.
+    #[must_use]
+    pub fn is_named_by(&self, checkpoint: &[u8]) -> bool {
+        let rest = checkpoint.strip_prefix(self.origin.as_bytes());
+        rest.is_some_and(|rest| rest.first() == Some(&b'\n'))
+    }
+
     /// Whose line decides about a note: the first of the log's keys that has one. It may not hold.
     /// Spec: LOG-23.
     ///

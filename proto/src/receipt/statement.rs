@@ -28,6 +28,8 @@ impl Statement {
             member_statement: Bytes::new(),
             roster: None,
             checkpoints: Vec::new(),
+            ended_log: Bytes::new(),
+            seen_log: Bytes::new(),
         }
     }
 
@@ -52,6 +54,8 @@ impl Statement {
             member_statement: wire.member_statement,
             roster: roster_ref(wire.roster_version, &wire.roster_sha256)?,
             checkpoints: wire.checkpoints,
+            ended_log: wire.ended_log,
+            seen_log: wire.seen_log,
         };
         statement.judge()?;
         Ok(statement)
@@ -78,6 +82,8 @@ impl Statement {
                 .roster
                 .map_or_else(Bytes::new, |roster| Bytes::copy_from_slice(&roster.sha256)),
             checkpoints: self.checkpoints.clone(),
+            ended_log: self.ended_log.clone(),
+            seen_log: self.seen_log.clone(),
         };
         let bytes = wire.encode_to_vec();
         if bytes.len() > limits::STATEMENT_BYTES_MAX {
@@ -109,16 +115,22 @@ impl Statement {
         if (self.event == Event::TrustChange) != self.roster.is_some() {
             return Err(StatementError::Field);
         }
-        let checkpoints = match self.event {
-            Event::PeerSeen => 1,
-            Event::ForkEvidence => 2,
-            _ => 0,
+        self.judge_checkpoints()
+    }
+
+    fn judge_checkpoints(&self) -> Result<(), StatementError> {
+        let (checkpoints, log_before) = match self.event {
+            Event::PeerSeen => (1, 0),
+            Event::ForkEvidence => (2, 0),
+            Event::Operator => (0, limits::SEEN_CHECKPOINT_BYTES_MAX),
+            _ => (0, 0),
         };
         let fits = |note: &Bytes| (1..=limits::SEEN_CHECKPOINT_BYTES_MAX).contains(&note.len());
-        if self.checkpoints.len() != checkpoints || !self.checkpoints.iter().all(fits) {
-            return Err(StatementError::Field);
-        }
-        Ok(())
+        let before = [&self.ended_log, &self.seen_log];
+        let good = self.checkpoints.len() == checkpoints
+            && self.checkpoints.iter().all(fits)
+            && before.iter().all(|note| note.len() <= log_before);
+        good.then_some(()).ok_or(StatementError::Field)
     }
 
     fn judge_ids(&self) -> Result<(), StatementError> {
@@ -237,6 +249,11 @@ mod tests {
             trusted,
             seen(Event::PeerSeen, 1),
             Statement::new(Event::Operator, "node-b"),
+            Statement {
+                ended_log: Bytes::from_static(b"a note"),
+                seen_log: Bytes::from_static(b"another"),
+                ..Statement::new(Event::Operator, "node-b")
+            },
             seen(Event::ForkEvidence, 2),
         ] {
             let bytes = statement.encode().expect("within the rules");
@@ -248,7 +265,7 @@ mod tests {
     #[test]
     fn a_statement_with_fields_that_do_not_fit_is_refused_by_its_reason() {
         type Change = fn(&mut Statement);
-        let cases: [(Change, StatementError); 15] = [
+        let cases: [(Change, StatementError); 17] = [
             (|s| s.event = Event::Unspecified, StatementError::Event),
             (|s| s.node.clear(), StatementError::Id),
             (|s| s.node.push('/'), StatementError::Id),
@@ -276,6 +293,14 @@ mod tests {
                 StatementError::Field,
             ),
             (|s| s.roster = Some(ROSTER), StatementError::Field),
+            (
+                |s| s.ended_log = Bytes::from_static(b"x"),
+                StatementError::Field,
+            ),
+            (
+                |s| s.seen_log = Bytes::from_static(b"x"),
+                StatementError::Field,
+            ),
         ];
         for (change, error) in cases {
             let mut statement = accepted();
@@ -318,6 +343,16 @@ mod tests {
         assert_eq!(with(0), Err(StatementError::Field));
         assert_eq!(with(limits::SEEN_CHECKPOINT_BYTES_MAX), Ok(()));
         let over = with(limits::SEEN_CHECKPOINT_BYTES_MAX + 1);
+        assert_eq!(over, Err(StatementError::Field));
+        let begins = |length: usize| {
+            let statement = Statement {
+                seen_log: vec![b'x'; length].into(),
+                ..Statement::new(Event::Operator, "node-b")
+            };
+            statement.encode().map(drop)
+        };
+        assert_eq!(begins(limits::SEEN_CHECKPOINT_BYTES_MAX), Ok(()));
+        let over = begins(limits::SEEN_CHECKPOINT_BYTES_MAX + 1);
         assert_eq!(over, Err(StatementError::Field));
     }
 

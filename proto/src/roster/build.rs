@@ -162,9 +162,17 @@ pub fn list_card_until(roster: &mut v1::Roster, card: &v1::MemberCard, log_key_u
     if let Some(node) = &card.node {
         match roster.nodes.iter_mut().find(|old| old.id == node.id) {
             Some(old) => {
+                // A card from before the log began anew says nothing against that.
+                let log = if node.log_epoch < old.log_epoch {
+                    &*old
+                } else {
+                    node
+                };
                 *old = v1::Node {
                     status: old.status,
                     earlier_log_keys: earlier_log_keys(old, node, log_key_until_ms),
+                    log_epoch: log.log_epoch,
+                    ended_logs: log.ended_logs.clone(),
                     ..node.clone()
                 }
             }
@@ -176,12 +184,8 @@ pub fn list_card_until(roster: &mut v1::Roster, card: &v1::MemberCard, log_key_u
     }
 }
 
-/// What the log of `old` has signed with once it goes over to the key of `new`. Another epoch is
-/// another log. Spec: ROS-41.
+/// What the logs of `old` have signed with once they go over to the key of `new`. Spec: ROS-41.
 fn earlier_log_keys(old: &v1::Node, new: &v1::Node, until_ms: u64) -> Vec<v1::PublicKey> {
-    if old.log_epoch != new.log_epoch {
-        return Vec::new();
-    }
     let key = |node: &v1::Node| node.log_key.as_ref().map(|listed| listed.key.clone());
     let replaced = old.log_key.clone().filter(|_| key(old) != key(new));
     let replaced = replaced.map(|listed| v1::PublicKey {
@@ -216,6 +220,7 @@ pub fn card(draft: &CardDraft<'_>) -> Result<v1::MemberCard, SigningError> {
             log_epoch: 1,
             witness_key: node.witness_key.map(signing_key),
             earlier_log_keys: Vec::new(),
+            ended_logs: Vec::new(),
         }),
         member_doc: sign_member_doc(&first_doc(draft), draft.identity)?,
     })

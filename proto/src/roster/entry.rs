@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Accepts, Fault, Member, Node, Part, Quota, RosterError,
+    Accepts, EndedLog, Fault, Member, Node, Part, Quota, RosterError,
     country::is_country,
     ledger::{KeyLedger, check_count},
 };
@@ -102,7 +102,30 @@ pub(super) fn member(
     })
 }
 
-/// Judges one node entry. Spec: ROS-15, ROS-40.
+/// The logs that a node had before: one of each epoch, in order. Spec: ROS-60.
+fn ended_logs(part: Part, entry: &v1::Node) -> Result<Vec<EndedLog>, RosterError> {
+    if entry.ended_logs.len() > limits::ENDED_LOGS_MAX {
+        return Err(part.fault(Fault::TooLarge));
+    }
+    let count = u32::try_from(entry.ended_logs.len()).unwrap_or(u32::MAX);
+    if entry.log_epoch.checked_sub(1) != Some(count) {
+        return Err(part.fault(Fault::BadEpoch));
+    }
+    let mut end_ms = 0;
+    let logs = entry.ended_logs.iter().map(|log| {
+        if log.not_after_ms <= end_ms {
+            return Err(part.fault(Fault::BadTimes));
+        }
+        end_ms = log.not_after_ms;
+        Ok(EndedLog {
+            not_after_ms: log.not_after_ms,
+            kept: log.kept,
+        })
+    });
+    logs.collect()
+}
+
+/// Judges one node entry. Spec: ROS-15, ROS-40, ROS-60.
 pub(super) fn node(
     part: Part,
     entry: &v1::Node,
@@ -110,9 +133,7 @@ pub(super) fn node(
 ) -> Result<Node, RosterError> {
     check_name(&entry.id).map_err(|_| part.fault(Fault::BadId))?;
     check_name(&entry.operator).map_err(|_| part.fault(Fault::BadId))?;
-    if entry.log_epoch == 0 {
-        return Err(part.fault(Fault::BadEpoch));
-    }
+    let ended_logs = ended_logs(part, entry)?;
     let log_key = entry
         .log_key
         .as_ref()
@@ -137,6 +158,7 @@ pub(super) fn node(
         log_key: keys.signing_key(part, log_key)?,
         earlier_log_keys: keys.signing_keys(part, &entry.earlier_log_keys)?,
         log_epoch: entry.log_epoch,
+        ended_logs,
         witness_key: witness_key.map(|timed| timed.key),
         addresses: Vec::new(),
         stated: None,

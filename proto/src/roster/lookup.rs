@@ -178,17 +178,46 @@ impl Roster {
             .is_some_and(|member| member.home_node == node)
     }
 
-    /// What checks `node`'s log: for receipts of any age, so whatever the node's status.
+    /// What checks the log that `node` has now, whatever the node's status.
     #[must_use]
     pub fn log_verifier(&self, node: &str) -> Option<LogVerifier> {
-        let node = self.nodes.get(node)?;
-        let origin = log::origin(self.federation(), &node.id, node.log_epoch);
-        let earlier = node.earlier_log_keys.iter().map(log_key);
-        Some(LogVerifier::with_earlier(
-            origin,
-            log_key(&node.log_key),
-            earlier,
-        ))
+        self.log_verifiers(node).pop()
+    }
+
+    /// What checks each log that `node` ever had, by epoch; the last is the one it has now. The keys
+    /// of one that has ended have ended with it. Spec: LOG-22, LOG-30.
+    #[must_use]
+    pub fn log_verifiers(&self, node: &str) -> Vec<LogVerifier> {
+        let Some(node) = self.nodes.get(node) else {
+            return Vec::new();
+        };
+        let ends = node.ended_logs.iter().map(|log| Some(log.not_after_ms));
+        let logs = (1..).zip(ends.chain([None]));
+        logs.map(|(epoch, end_ms)| {
+            let origin = log::origin(self.federation(), &node.id, epoch);
+            let key = |listed: &Timed<VerifyingKey>| {
+                let key = log_key(listed);
+                let ends = [key.not_after_ms, end_ms];
+                LogKey {
+                    not_after_ms: ends.into_iter().flatten().min(),
+                    ..key
+                }
+            };
+            let earlier = node.earlier_log_keys.iter().map(key);
+            LogVerifier::with_earlier(origin, key(&node.log_key), earlier)
+        })
+        .collect()
+    }
+
+    /// What checks a receipt of any age under this checkpoint: the log of `node` that it names, and
+    /// the one that the node has now where it names none. Spec: LOG-30.
+    #[must_use]
+    pub fn log_verifier_for(&self, node: &str, checkpoint: &[u8]) -> Option<LogVerifier> {
+        let mut logs = self.log_verifiers(node);
+        match logs.iter().position(|log| log.is_named_by(checkpoint)) {
+            Some(place) => Some(logs.swap_remove(place)),
+            None => logs.pop(),
+        }
     }
 
     /// Whether a peer may act: it is listed and live, and so is a node's operator.

@@ -54,7 +54,7 @@ impl Roster {
     }
 
     /// Whether this roster replaces `held`; `false` for the very same one. Root, version, hash
-    /// and entries must all follow. Spec: ROS-21, ROS-27, ROS-33, ROS-41, ROS-42.
+    /// and entries must all follow. Spec: ROS-21, ROS-27, ROS-33, ROS-41, ROS-42, ROS-61.
     ///
     /// # Errors
     /// [`RosterError`]: what is older or another than what is held is refused at its place.
@@ -224,7 +224,8 @@ fn check_entries(held: &v1::Roster, next: &v1::Roster) -> Result<(), RosterError
             let same = keys(old) == keys(new)
                 && old.earlier_log_keys == new.earlier_log_keys
                 && old.operator == new.operator;
-            check_tombstone(part, new.status(), same && old.log_epoch == new.log_epoch)?;
+            let same_log = old.log_epoch == new.log_epoch && old.ended_logs == new.ended_logs;
+            check_tombstone(part, new.status(), same && same_log)?;
         }
     }
     Ok(())

@@ -51,7 +51,22 @@ pub(crate) fn accepted_by(key: &SigningKey) -> v1::Receipt {
     logged_by(key, Event::Accepted, &statement(Event::Accepted))
 }
 
+/// As [`accepted_by`], in the log that the node has after so many before it.
+pub(crate) fn accepted_anew(key: &SigningKey, epoch: u32) -> v1::Receipt {
+    let log = origin(FEDERATION, "node.example-a", epoch);
+    logged_in(log, key, Event::Accepted, &statement(Event::Accepted))
+}
+
 fn logged_by(key: &SigningKey, event: Event, statement: &v1::Statement) -> v1::Receipt {
+    logged_in(log_origin(), key, event, statement)
+}
+
+fn logged_in(
+    origin: String,
+    key: &SigningKey,
+    event: Event,
+    statement: &v1::Statement,
+) -> v1::Receipt {
     let statement = Bytes::from(statement.encode_to_vec());
     let leaf = Leaf::build(event, NOW_MS, &SALT, &statement);
     let hashes: Vec<_> = (0..11_u8)
@@ -65,7 +80,7 @@ fn logged_by(key: &SigningKey, event: Event, statement: &v1::Statement) -> v1::R
         .collect();
     let grown = batch_append(&Frontier::new(), &hashes);
     let head = Checkpoint {
-        origin: log_origin(),
+        origin,
         size: 11,
         root: grown.root,
     };
@@ -98,6 +113,9 @@ fn good() -> Vec<Vector> {
         row("rejected-id-reuse", "REJECTED for a reused id, with the envelope held", Event::Rejected, &|s| { s.code = WireCode::IdReuse as u32; s.other_envelope_id = Bytes::from_static(&[7; 32]); }),
         row("stage", "STAGE with the member's word", Event::Stage, &|s| s.member_statement = Bytes::from_static(b"signed")),
         row("operator", "OPERATOR about nothing", Event::Operator, &|s| *s = v1::Statement { event: s.event, node: s.node.clone(), ..v1::Statement::default() }),
+        row("operator-begins-a-log", "OPERATOR with the newest checkpoints of the log before", Event::Operator, &|s| *s = begins(s, 11, 12)),
+        row("operator-begins-after-nothing-seen", "OPERATOR with the newest checkpoint held alone", Event::Operator, &|s| *s = begins(s, 1024, 0)),
+        row("operator-begins-after-all-is-lost", "OPERATOR with the newest checkpoint that others have seen alone", Event::Operator, &|s| *s = begins(s, 0, 1024)),
         row("trust-change", "TRUST_CHANGE with the roster", Event::TrustChange, &|s| *s = trust_change(s)),
         row("peer-seen", "PEER_SEEN with the checkpoint", Event::PeerSeen, &|s| *s = seen(s, 1)),
         row("fork-evidence", "FORK_EVIDENCE with two checkpoints", Event::ForkEvidence, &|s| *s = seen(s, 2)),
@@ -113,6 +131,17 @@ fn trust_change(of: &v1::Statement) -> v1::Statement {
         node: of.node.clone(),
         roster_version: 2,
         roster_sha256: Bytes::from_static(&[7; 32]),
+        ..v1::Statement::default()
+    }
+}
+
+/// Of a log that follows one of which checkpoints of so many bytes are known, whatever they say.
+fn begins(of: &v1::Statement, held: usize, seen: usize) -> v1::Statement {
+    v1::Statement {
+        event: of.event,
+        node: of.node.clone(),
+        ended_log: vec![b'x'; held].into(),
+        seen_log: vec![b'x'; seen].into(),
         ..v1::Statement::default()
     }
 }
@@ -221,6 +250,10 @@ fn statements() -> Vec<Vector> {
         row("statement-fork-evidence-of-one", "FORK_EVIDENCE with one checkpoint", Event::ForkEvidence, &|s| *s = seen(s, 1), "Field"),
         row("statement-fork-evidence-of-three", "FORK_EVIDENCE with three checkpoints", Event::ForkEvidence, &|s| *s = seen(s, 3), "Field"),
         row("statement-accepted-with-a-checkpoint", "ACCEPTED with a checkpoint", Event::Accepted, &|s| s.checkpoints = vec![accepted().checkpoint], "Field"),
+        row("statement-operator-held-over-the-limit", "OPERATOR with a checkpoint of 1025 bytes of the log before", Event::Operator, &|s| *s = begins(s, 1025, 1), "Field"),
+        row("statement-operator-seen-over-the-limit", "OPERATOR with a checkpoint of 1025 bytes that others have seen", Event::Operator, &|s| *s = begins(s, 1, 1025), "Field"),
+        row("statement-accepted-after-a-log", "ACCEPTED with the newest checkpoint of a log before", Event::Accepted, &|s| s.ended_log = Bytes::from_static(b"x"), "Field"),
+        row("statement-peer-seen-after-a-log", "PEER_SEEN with a checkpoint that others have seen of a log before", Event::PeerSeen, &|s| { *s = seen(s, 1); s.seen_log = Bytes::from_static(b"x"); }, "Field"),
         row("statement-over-the-limit", "a statement of more than 16 KiB", Event::Stage, &|s| s.member_statement = vec![0; 16_384].into(), "TooLarge"),
     ]
 }

@@ -349,7 +349,8 @@ fn verify_listed_receipt(inputs: &Inputs<'_>) -> Outcome {
     let message = v1::Receipt::decode(Bytes::from(inputs.bytes("receipt")))
         .map_err(|_| "Malformed".to_owned())?;
     let statement = receipt::Statement::parse(&message.statement).map_err(name)?;
-    let log = roster.log_verifier(&statement.node).expect("a listed node");
+    let log = roster.log_verifier_for(&statement.node, &message.checkpoint);
+    let log = log.expect("a listed node");
     judge_receipt(&message, &log, inputs)
 }
 

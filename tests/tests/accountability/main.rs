@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod audit;
+mod backup;
 mod outside;
 mod disclosure;
 mod evidence;

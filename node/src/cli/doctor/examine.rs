@@ -10,8 +10,8 @@ use frex_client::{
 use frex_proto::{error::WireCode, log::Checkpoint, roster::Roster};
 
 use super::{
-    DoctorArgs, Folder, Format, Kind, Outcome, Row, agreement, disk, evidence, folder, live,
-    log_key, reach, report, roster, witness_key,
+    DoctorArgs, Folder, Format, Kind, Outcome, Row, agreement, backup, disk, evidence, folder,
+    live, log_key, reach, report, roster, witness_key,
 };
 use crate::{
     cli::{
@@ -145,6 +145,7 @@ fn node_rows(
     rows.push(log_key::examine(&found.folder, roster, now_ms));
     rows.push(witness_key::examine(&found.folder, roster));
     rows.extend(disk::examine(&RealDisk, home, config));
+    rows.push(backup::examine(&RealDisk, home, now_ms));
     let (row, published) = agreement::published(&found.folder, roster);
     rows.push(row);
     published

@@ -32,9 +32,14 @@ pub fn list(dir: &Path, json: bool) -> Done {
         let receipt = super::read(&path)?;
         let statement = v1::Statement::decode(receipt.statement.clone()).unwrap_or_default();
         let time_ms = Leaf::parse(&receipt.leaf).map_or(0, |leaf| leaf.time_ms());
-        let finality = roster
+        let lost = roster
             .as_ref()
-            .map_or(Value::Null, |roster| finality::word(roster, &receipt));
+            .is_some_and(|roster| member::is_lost(roster, &statement.node, &receipt));
+        let finality = match &roster {
+            Some(_) if lost => "lost".into(),
+            Some(roster) => finality::word(roster, &receipt),
+            None => Value::Null,
+        };
         rows.push((time_ms, receipt.index, statement, path, finality));
     }
     rows.sort_by(|left, right| (left.0, left.1, &left.3).cmp(&(right.0, right.1, &right.3)));
@@ -66,6 +71,11 @@ pub fn list(dir: &Path, json: bool) -> Done {
         ]);
     }
     output::print_table(&table);
+    if rows.iter().any(|row| row.4 == "lost") {
+        output::message(
+            "note: lost: by the roster the node has lost this entry with the end of a log; the receipt holds, but the report is not there any more: file it anew",
+        );
+    }
     output::message("note: listed as they say; check them with: frex receipt verify FILE");
     Ok(0)
 }

@@ -9,7 +9,7 @@ use frex_client::keys::{MEMBER_FILE, MemberHome};
 use frex_proto::{
     error::WireCode,
     id::EnvelopeId,
-    log::{CheckpointError, Leaf, LogVerifier, NoteError},
+    log::{Checkpoint, CheckpointError, Leaf, LogVerifier, NoteError},
     receipt::{self, Check, Outcome, ReceiptError},
     roster::{Finality, Roster, TrustAnchor},
     sign::SignError,
@@ -315,7 +315,14 @@ fn summarise(statement: &v1::Statement, receipt: &v1::Receipt, time_ms: u64) -> 
         "message": hex::encode(&statement.message_id), "sender": statement.sender,
         "recipients": statement.recipients,
         "code": (statement.code != 0).then_some(statement.code),
+        "follows": log_before(&statement.ended_log), "seen": log_before(&statement.seen_log),
     })
+}
+
+/// Name and size of the log that another follows, as the statement names it.
+fn log_before(checkpoint: &[u8]) -> Option<String> {
+    let head = Checkpoint::of_note(checkpoint).ok()?;
+    Some(format!("{} of {} entries", head.origin, head.size))
 }
 
 fn to_json(finding: &Finding) -> Value {
@@ -353,6 +360,14 @@ fn print(finding: &Finding) {
                 summary["index"],
                 text("envelope")
             ));
+            if summary["follows"].is_string() || summary["seen"].is_string() {
+                let named = |field: &str| output::clean(summary[field].as_str().unwrap_or("none"));
+                output::data(format_args!(
+                    "  the log begins here, after {}; others had seen {}",
+                    named("follows"),
+                    named("seen")
+                ));
+            }
         }
         let finality = finding.finality["state"].as_str();
         let finality = finality.map_or_else(String::new, |word| format!(", {word}"));

@@ -201,6 +201,9 @@ fn node_json(node: &Node) -> Value {
         "id": node.id, "operator": node.operator, "state": status_name(node.status),
         "log_key": hex::encode(node.log_key.key.as_bytes()), "log_epoch": node.log_epoch,
         "witness_key": node.witness_key.as_ref().map(|key| hex::encode(key.as_bytes())),
+        "ended_logs": node.ended_logs.iter().map(|log| json!({
+            "ended": rfc3339(log.not_after_ms), "kept": log.kept,
+        })).collect::<Vec<_>>(),
         "earlier_log_keys": node.earlier_log_keys.iter().map(earlier_json).collect::<Vec<_>>(),
         "addresses": node.addresses,
     })

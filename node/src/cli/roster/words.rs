@@ -2,7 +2,7 @@
 
 use frex_proto::{
     keys::VerifyingKey,
-    roster::{Accepts, Member, Node, Quota, Roster, Timed},
+    roster::{Accepts, EndedLog, Member, Node, Quota, Roster, Timed},
     v1,
 };
 
@@ -82,6 +82,7 @@ fn node_entry(node: &Node) -> (String, Vec<Field>) {
             format!("{} under key {}", node.log_epoch, print(&node.log_key.key)),
         ),
         ("earlier log keys", earlier(&node.earlier_log_keys)),
+        ("logs before", ended_logs(&node.ended_logs)),
         (
             "witness key",
             node.witness_key.as_ref().map(print).unwrap_or_default(),
@@ -89,6 +90,15 @@ fn node_entry(node: &Node) -> (String, Vec<Field>) {
         ("addresses", node.addresses.join(" ")),
     ];
     (node.id.clone(), fields)
+}
+
+/// Each log that has ended, with what is left of it.
+fn ended_logs(logs: &[EndedLog]) -> String {
+    let ended = (1..).zip(logs).map(|(epoch, log): (u32, _)| {
+        let (end, kept) = (rfc3339(log.not_after_ms), log.kept);
+        format!("{epoch} until {end}, {kept} entries kept")
+    });
+    ended.collect::<Vec<_>>().join(", ")
 }
 
 /// Each key with its end.

@@ -201,3 +201,39 @@ fn refusal_names_segment_and_offset() {
     assert_eq!(segment, number);
     assert!(offset <= record.position.offset());
 }
+
+// BAK-2: what a copy must hold is what was acknowledged: by the marker while somebody writes, and by the blocks
+// themselves once nobody does.
+#[test]
+fn what_was_acknowledged_is_known_to_whoever_copies() {
+    let disk = MemoryDisk::new();
+    assert!(acknowledged(&*disk, dir(), true).unwrap().is_none());
+    let (journal, _) = open(&disk, None).unwrap();
+    for in_use in [true, false] {
+        assert!(acknowledged(&*disk, dir(), in_use).unwrap().is_none());
+    }
+    drop(journal);
+    let (disk, kept) = written(19, 40);
+    let end = kept.last().unwrap().block_end;
+    for in_use in [true, false] {
+        let extent = acknowledged(&*disk, dir(), in_use).unwrap().unwrap();
+        assert_eq!(extent.end(), end);
+        // A copy that ends there, with the marker that goes with it, is a journal.
+        let copy = disk.copy();
+        copy.meddle(&dir().join("committed"), |bytes| *bytes = extent.marker());
+        let offset = usize::try_from(end.offset()).unwrap();
+        copy.meddle(&segment::path(dir(), end.segment()), |bytes| {
+            bytes.truncate(offset);
+        });
+        assert!(right_or_refused(&copy, &kept, "cut at the end"));
+        copy.meddle(&segment::path(dir(), end.segment()), |bytes| {
+            bytes.truncate(offset - 8);
+        });
+        assert!(!right_or_refused(&copy, &kept, "cut before the end"));
+    }
+    let (disk, kept) = with_old_marker();
+    let end = kept.last().unwrap().block_end;
+    let end_of = |in_use| acknowledged(&*disk, dir(), in_use).unwrap().unwrap().end();
+    assert!(end_of(true) < end);
+    assert_eq!(end_of(false), end);
+}

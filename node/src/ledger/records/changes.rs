@@ -68,6 +68,8 @@ pub fn changes(
         }
         SEEN | SEEN_LOGGED | FORKED => changes.push(seen_change(record)?),
         COSIGNED => changes.push(put(Table::Seen, COSIGNED_KEY.to_vec(), place)),
+        // What was final of the log before says nothing of this one.
+        LOG_BEGUN => changes.push(delete(Table::Seen, COSIGNED_KEY.to_vec())),
         RELAYED => {}
         _ => return Err(LedgerError::Record),
     }

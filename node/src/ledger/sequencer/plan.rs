@@ -117,6 +117,7 @@ impl Sequencer {
             Entry::Seen(entry) => self.plan_seen(job, entry, now_ms, seen),
             Entry::Forked(fork) => self.plan_forked(job, fork, now_ms, seen),
             Entry::Cosigned(checkpoint) => Ok(self.plan_cosigned(job, checkpoint)),
+            Entry::Begin(entry) => self.plan_begin(job, entry, now_ms),
         }
     }
 
@@ -587,6 +588,7 @@ impl Entry {
             | Self::Undeliverable { .. }
             | Self::Order { .. }
             | Self::Trust(_)
+            | Self::Begin(_)
             | Self::Attachment(_) => 64,
             Self::Seen(entry) => entry.checkpoint.len(),
             Self::Forked(fork) => fork.checkpoints.iter().map(Bytes::len).sum(),

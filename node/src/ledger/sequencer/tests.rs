@@ -18,6 +18,7 @@ use crate::{
     },
 };
 
+mod begun;
 mod outbox;
 mod recalled;
 mod repeated;
@@ -120,7 +121,7 @@ fn open(dir: &TempDir) -> Sequencer {
 fn open_under(dir: &TempDir, log: &LogVerifier, key: SigningKey) -> Result<Sequencer, LedgerError> {
     let folders = Folders {
         journal: dir.path().join("journal"),
-        log: dir.path().join("log"),
+        logs: dir.path().join("log"),
     };
     let config = JournalConfig {
         segment_bytes: 1024 * 1024,
@@ -132,7 +133,8 @@ fn open_under(dir: &TempDir, log: &LogVerifier, key: SigningKey) -> Result<Seque
         Arc::new(Index::open(None).expect("memory")),
     );
     let progress = &mut |_, _| {};
-    let replay = replay::open(&disk, &folders, config, &index, log, false, progress)?;
+    let logs = std::slice::from_ref(log);
+    let replay = replay::open(&disk, &folders, config, &index, logs, false, progress)?;
     Ok(Sequencer {
         journal: replay.journal,
         index,

@@ -8,7 +8,7 @@ use crate::{
     v1,
 };
 
-/// Every log key that was listed is kept, and none is made up. Spec: ROS-41, ROS-42.
+/// Every log and log key that was listed is kept, and no key is made up. Spec: ROS-41, ROS-42, ROS-61.
 pub(super) fn check(held: &v1::Roster, next: &v1::Roster) -> Result<(), RosterError> {
     let known: BTreeMap<&str, &v1::Node> = held
         .nodes
@@ -19,9 +19,9 @@ pub(super) fn check(held: &v1::Roster, next: &v1::Roster) -> Result<(), RosterEr
     let unseen = next.version.saturating_sub(held.version).saturating_sub(1);
     for (place, node) in next.nodes.iter().enumerate() {
         let fault = match known.get(node.id.as_str()) {
-            Some(old) if old.log_epoch == node.log_epoch => follows(old, node, unseen),
-            // A log that is new to the holder: what it signed with before, no roster held says.
-            _ => made_up(node.earlier_log_keys.len(), unseen),
+            Some(old) => log_dropped(old, node).or_else(|| follows(old, node, unseen)),
+            // A node that is new to the holder: what it signed with before, no roster held says.
+            None => made_up(node.earlier_log_keys.len(), unseen),
         };
         if let Some(fault) = fault {
             return Err(Part::Node(place).fault(fault));
@@ -30,7 +30,13 @@ pub(super) fn check(held: &v1::Roster, next: &v1::Roster) -> Result<(), RosterEr
     Ok(())
 }
 
-/// What is wrong with the keys of one log as they follow those held; nothing if they may.
+/// A log that has ended stays so, with its end; the one held is in force, or has ended. Spec: ROS-61.
+fn log_dropped(old: &v1::Node, new: &v1::Node) -> Option<Fault> {
+    let kept = new.ended_logs.starts_with(&old.ended_logs);
+    (!kept || new.log_epoch < old.log_epoch).then_some(Fault::LogDropped)
+}
+
+/// What is wrong with the log keys of one node as they follow those held; nothing if they may.
 fn follows(old: &v1::Node, new: &v1::Node, unseen: u64) -> Option<Fault> {
     let listed = &new.earlier_log_keys;
     let kept = old.earlier_log_keys.iter().all(|key| listed.contains(key));

@@ -1,6 +1,7 @@
 //! What may follow what, how signatures come together, and what two rosters prove.
 
 use super::*;
+use crate::log::LogVerifier;
 use crate::roster::{
     ceremony::{CollectError, Collection, Holder, detached, holder_card},
     succession::fork,
@@ -61,6 +62,16 @@ impl Scene {
 
     fn node(&mut self) -> &mut v1::Node {
         &mut self.world.roster.nodes[0]
+    }
+
+    fn begin_anew(&mut self) {
+        let node = self.node();
+        let not_after_ms = NOW + u64::from(node.log_epoch);
+        node.ended_logs.push(v1::EndedLog {
+            not_after_ms,
+            kept: 7,
+        });
+        node.log_epoch += 1;
     }
 
     fn change_log_key(&mut self, seed: u8) {
@@ -141,7 +152,7 @@ const REFUSED: &[Row] = &[
     ("a live member that vanished", Part::Roster, Fault::EntryMissing, |s| { s.world.roster.members[0].id = "renamed".into(); s.world.roster.nodes[0].operator = "renamed".into(); s.world.docs.remove(0); }),
     ("a revoked node alive again", Part::Node(1), Fault::Revived, |s| s.world.roster.nodes[1].status = 1),
     ("a revoked node with another log key", Part::Node(1), Fault::TombstoneChanged, |s| s.world.roster.nodes[1].log_key = Some(build::signing_key(&public(95)))),
-    ("a revoked node with another log", Part::Node(1), Fault::TombstoneChanged, |s| s.world.roster.nodes[1].log_epoch = 2),
+    ("a revoked node with another log", Part::Node(1), Fault::TombstoneChanged, |s| { let ended = v1::EndedLog { not_after_ms: NOW, kept: 0 }; let node = &mut s.world.roster.nodes[1]; (node.log_epoch, node.ended_logs) = (2, vec![ended]); }),
     ("a revoked node's log key used again", Part::Node(1), Fault::KeyReused, |s| s.world.roster.nodes[0].log_key = s.world.roster.nodes[1].log_key.clone()),
     ("a revoked node with an earlier log key", Part::Node(1), Fault::TombstoneChanged, |s| s.world.roster.nodes[1].earlier_log_keys = vec![spare(95)]),
     ("a log key without the one before", Part::Node(0), Fault::LogKeyDropped, |s| s.node().log_key = Some(spare(95))),
@@ -150,7 +161,12 @@ const REFUSED: &[Row] = &[
     ("an earlier log key that ends later", Part::Node(0), Fault::LogKeyDropped, |s| s.node().earlier_log_keys[0].not_after_ms += 1),
     ("an earlier log key that never was one", Part::Node(0), Fault::ForeignLogKey, |s| s.node().earlier_log_keys.push(spare(95))),
     ("one more beside the key that was replaced", Part::Node(0), Fault::ForeignLogKey, |s| { s.change_log_key(95); s.node().earlier_log_keys.push(spare(96)); }),
-    ("earlier keys of another log", Part::Node(0), Fault::ForeignLogKey, |s| s.node().log_epoch = 2),
+    ("a log key without the one before, in another log", Part::Node(0), Fault::LogKeyDropped, |s| { s.begin_anew(); s.node().log_key = Some(spare(95)); }),
+    ("another log and no end of the one before", Part::Node(0), Fault::BadEpoch, |s| s.node().log_epoch = 2),
+    ("an end of a log that goes on", Part::Node(0), Fault::BadEpoch, |s| { s.begin_anew(); s.node().log_epoch = 1; }),
+    ("a log without end before another", Part::Node(0), Fault::BadTimes, |s| { s.begin_anew(); s.node().ended_logs[0].not_after_ms = 0; }),
+    ("logs that end at one time", Part::Node(0), Fault::BadTimes, |s| { s.begin_anew(); s.begin_anew(); s.node().ended_logs[1].not_after_ms -= 1; }),
+    ("a node with too many logs", Part::Node(0), Fault::TooLarge, |s| (0..=limits::ENDED_LOGS_MAX).for_each(|_| s.begin_anew())),
     ("a profile that names a field twice", Part::Member(0), Fault::BadProfile, |s| s.member(0).report_fields = vec!["urls".into(); 2]),
     ("a profile of no field's name", Part::Member(0), Fault::BadProfile, |s| s.member(0).report_fields = vec!["Urls!".into()]),
     ("a profile over its limit", Part::Member(0), Fault::TooLarge, |s| s.member(0).report_fields = vec!["urls".into(); limits::REPORT_FIELDS_MAX + 1]),
@@ -249,12 +265,61 @@ fn a_log_may_change_its_key_once_in_each_roster() {
         (0..changes).for_each(|change| scene.change_log_key(95 + change));
         assert_eq!(scene.taken(), expected, "{changes} changes in {gap}");
     }
-    // A new epoch is an empty log, whose key signed nothing before.
-    let mut anew = Scene::new();
-    anew.node().log_epoch = 2;
-    anew.node().earlier_log_keys.clear();
-    anew.node().log_key = Some(build::signing_key(&public(95)));
-    assert_eq!(anew.taken(), Ok(true));
+}
+
+// ROS-60, ROS-61, LOG-30: a node may begin a log anew, once and again; what it had before stays listed with its
+// end, and is judged by it.
+#[test]
+fn a_log_may_begin_anew_and_the_one_before_stays() {
+    let mut scene = Scene::new();
+    scene.begin_anew();
+    scene.change_log_key(95);
+    assert_eq!(scene.taken(), Ok(true));
+    let next = scene.judge().unwrap();
+    let logs = next.log_verifiers("node-de");
+    let [ended, in_force] = &logs[..] else {
+        panic!("{logs:?}");
+    };
+    assert!(ended.origin.ends_with("/log/1") && in_force.origin.ends_with("/log/2"));
+    let end_ms = next.node("node-de").unwrap().ended_logs[0].not_after_ms;
+    let ends = |log: &LogVerifier| {
+        log.keys()
+            .iter()
+            .map(|key| key.not_after_ms)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ends(ended)[0], Some(end_ms));
+    assert!(
+        ends(ended)
+            .iter()
+            .all(|end| end.is_some_and(|end| end <= end_ms))
+    );
+    assert_eq!(ends(in_force)[0], None);
+    // From there on neither may be taken back.
+    for (name, change) in [
+        (
+            "the log before is gone",
+            (|n| (n.log_epoch, n.ended_logs) = (1, Vec::new())) as fn(&mut v1::Node),
+        ),
+        ("it ends later", |n| n.ended_logs[0].not_after_ms += 1),
+        ("more of it is kept", |n| n.ended_logs[0].kept += 1),
+    ] {
+        let mut later = scene.clone();
+        later.held = next.clone();
+        later.world.roster.version += 1;
+        later.world.roster.prev_sha256 = Bytes::copy_from_slice(next.sha256());
+        assert_eq!(later.taken(), Ok(true), "{name}");
+        change(later.node());
+        let refused = Err(Part::Node(0).fault(Fault::LogDropped));
+        assert_eq!(later.taken(), refused, "{name}");
+    }
+    // A card from before says nothing of it.
+    let mut roster = scene.world.roster.clone();
+    build::list_card(&mut roster, &member_card(0, "hotline-de", "node-de", true));
+    assert_eq!(
+        (roster.nodes[0].log_epoch, roster.nodes[0].ended_logs.len()),
+        (2, 1)
+    );
 }
 
 // ROS-41: listing a card with another log key keeps the one before, for a time.

@@ -19,6 +19,9 @@ pub(super) fn make() -> Vec<Vector> {
     let mut vectors = entries();
     vectors.extend(followed());
     vectors.extend(receipts());
+    vectors.extend(logs());
+    vectors.extend(logs_followed());
+    vectors.extend(receipts_of_ended_logs());
     vectors
 }
 
@@ -70,8 +73,77 @@ fn followed() -> Vec<Vector> {
         row("log-key-foreign", "ROS-42", "an earlier key that was nobody's", &|p| node(p, &|n| n.earlier_log_keys.push(until(listed(90), NOW_MS))), "ForeignLogKey"),
         row("log-key-foreign-beside-a-change", "ROS-42", "one more than the key that was followed", &|p| { change(p, 80); node(p, &|n| n.earlier_log_keys.push(until(listed(90), NOW_MS))); }, "ForeignLogKey"),
         row("log-key-foreign-unseen", "ROS-42", "an earlier key between, of a log whose key is the one held", &|p| { gap(p); node(p, &|n| n.earlier_log_keys.push(until(listed(90), NOW_MS))); }, "ForeignLogKey"),
-        row("log-key-of-another-epoch", "ROS-42", "the earlier keys of the log before this one", &|p| node(p, &|n| n.log_epoch = 2), "ForeignLogKey"),
+        row("log-key-lost-with-the-log", "ROS-41", "another log and another key, and nothing of the key before", &|p| node(p, &|n| { anew(n, NOW_MS, 3); n.log_key = Some(listed(80)); }), "LogKeyDropped"),
         row("log-key-of-a-tombstone", "ROS-27", "a revoked node with one more key", &|p| p.roster.nodes[1].earlier_log_keys.push(until(listed(90), NOW_MS)), "TombstoneChanged"),
+    ]
+}
+
+/// The log ends so, with so many entries kept, and another begins.
+fn anew(node: &mut v1::Node, not_after_ms: u64, kept: u64) {
+    node.ended_logs.push(v1::EndedLog { not_after_ms, kept });
+    node.log_epoch += 1;
+}
+
+#[rustfmt::skip] // A table: one row a vector.
+fn logs() -> Vec<Vector> {
+    let row = |name: &str, spec: &str, what: &str, change: &dyn Fn(&mut v1::Node), expect: &str| {
+        row(name, spec, what, &|parts| change(&mut parts.roster.nodes[0]), expect)
+    };
+    vec![
+        row("log-anew", "ROS-60", "a node that has had two logs before", &|n| { anew(n, 1, 0); anew(n, NOW_MS, 7); }, "ok"),
+        row("log-anew-65-times", "LIM-100", "65 logs before", &|n| (1..=65).for_each(|end_ms| anew(n, end_ms, 0)), "TooLarge"),
+        row("log-ended-missing", "ROS-60", "epoch 2 and no log before", &|n| n.log_epoch = 2, "BadEpoch"),
+        row("log-ended-of-the-first", "ROS-60", "epoch 1 and a log before", &|n| { anew(n, 1, 0); n.log_epoch = 1; }, "BadEpoch"),
+        row("log-ended-without-end", "ROS-60", "a log before that has no end", &|n| anew(n, 0, 0), "BadTimes"),
+        row("log-ended-out-of-order", "ROS-60", "a log that ends before the one before it", &|n| { anew(n, 2, 0); anew(n, 1, 0); }, "BadTimes"),
+        row("log-ended-at-one-time", "ROS-60", "two logs that end at one time", &|n| { anew(n, 2, 0); anew(n, 2, 0); }, "BadTimes"),
+    ]
+}
+
+#[rustfmt::skip] // A table: one row a vector.
+fn logs_followed() -> Vec<Vector> {
+    let row = |name: &str, what: &str, change: &dyn Fn(&mut v1::Node), expect: &str| {
+        let mut pair = Pair::new();
+        for parts in [&mut pair.held, &mut pair.next] {
+            anew(&mut parts.roster.nodes[0], 5, 7);
+        }
+        pair.next.roster.prev_sha256 = Bytes::copy_from_slice(&sha256(&[&pair.held.roster.encode_to_vec()]));
+        change(&mut pair.next.roster.nodes[0]);
+        pair.vector(name, "ROS-61", what, expect)
+    };
+    vec![
+        row("log-begun-anew", "one more log before", &|n| anew(n, NOW_MS, 9), "ok"),
+        row("log-ended-dropped", "a log before that is listed no more", &|n| { n.ended_logs.clear(); n.log_epoch = 1; }, "LogDropped"),
+        row("log-ended-later", "a log before that ends later than it did", &|n| n.ended_logs[0].not_after_ms = 6, "LogDropped"),
+        row("log-ended-with-more", "a log before of which more is kept than was", &|n| n.ended_logs[0].kept = 8, "LogDropped"),
+    ]
+}
+
+#[rustfmt::skip] // A table: one row a vector.
+fn receipts_of_ended_logs() -> Vec<Vector> {
+    let row = |name: &str, what: &str, ends_ms: &[u64], receipt: &v1::Receipt, expect: &str| {
+        let node = |node: &mut v1::Node| {
+            node.log_key = Some(signer());
+            ends_ms.iter().for_each(|end_ms| anew(node, *end_ms, 4));
+        };
+        let parts = Parts::new().with(&|parts| node(&mut parts.roster.nodes[0]));
+        Vector::new("receipt", name, "LOG-30", what, "verify_listed_receipt")
+            .set("federation", FEDERATION)
+            .hex("root_sha256", parts.pinned())
+            .set("now_ms", NOW_MS)
+            .hex("bundle", parts.bundle())
+            .hex("receipt", receipt.encode_to_vec())
+            .expect(expect)
+    };
+    let of = |epoch| receipts::accepted_anew(&notes::log_key(), epoch);
+    let late = NOW_MS + 1;
+    vec![
+        row("log-in-force-anew", "of the log in force, which another came before", &[1], &of(2), "ok"),
+        row("log-ended", "of a log that ended right after the entry", &[late], &of(1), "ok"),
+        row("log-ended-second-of-three", "of the second of three logs", &[1, late], &of(2), "ok"),
+        row("log-ended-before-the-entry", "of a log that had ended", &[NOW_MS], &of(1), "Checkpoint(KeyEnded)"),
+        row("log-ended-before-the-first-of-two", "of the first log, when it had ended", &[1, late], &of(1), "Checkpoint(KeyEnded)"),
+        row("log-not-begun", "of a log that is yet to begin", &[1], &of(3), "Checkpoint(Origin)"),
     ]
 }
 

@@ -104,7 +104,7 @@ fn entries() -> Vec<Vector> {
         row("tombstone-other-key", "ROS-27", "a revoked member with another key", &|p| { p.roster.members[1].identity_keys = vec![listed(99)]; p.docs.pop(); }, "TombstoneChanged"),
         row("tombstone-key-used-again", "ROS-7", "a revoked member's key for another", &|p| p.roster.members[0].identity_keys.push(listed(60)), "KeyReused"),
         row("tombstone-of-a-node-revived", "ROS-27", "a revoked node lives again", &|p| p.roster.nodes[1].status = v1::Status::Live.into(), "Revived"),
-        row("tombstone-of-a-node-other-log", "ROS-27", "a revoked node with another log", &|p| p.roster.nodes[1].log_epoch = 2, "TombstoneChanged"),
+        row("tombstone-of-a-node-other-log", "ROS-27", "a revoked node with another log", &|p| { let node = &mut p.roster.nodes[1]; node.ended_logs = vec![v1::EndedLog { not_after_ms: 1, kept: 0 }]; node.log_epoch = 2; }, "TombstoneChanged"),
         row("member-gone", "ROS-27", "a live member that is listed no more", &|p| { "renamed".clone_into(&mut p.roster.members[0].id); "renamed".clone_into(&mut p.roster.nodes[0].operator); p.docs.remove(0); }, "EntryMissing"),
         row("member-back-from-suspension", "ROS-27", "suspended, then live", &|p| p.roster.members[0].status = v1::Status::Suspended.into(), "ok"),
         row("member-report-fields", "ROS-28", "what a report must say", &|p| p.roster.members[0].report_fields = ["urls", "jurisdictions"].map(str::to_owned).to_vec(), "ok"),

@@ -253,7 +253,7 @@ fn an_index_of_another_form_is_made_anew() {
     );
     let folders = Folders {
         journal: scene.dir.path().join("journal"),
-        log: scene.dir.path().join("log"),
+        logs: scene.dir.path().join("log"),
     };
     let config = JournalConfig {
         segment_bytes: 1024 * 1024,
@@ -264,7 +264,8 @@ fn an_index_of_another_form_is_made_anew() {
     drop(std::mem::replace(&mut scene.sequencer, open(&fresh)));
     let index = Index::open(None).expect("memory");
     let open = || {
-        let replay = replay::open(&disk, &folders, config, &index, &log, false, &mut |_, _| {});
+        let logs = std::slice::from_ref(&log);
+        let replay = replay::open(&disk, &folders, config, &index, logs, false, &mut |_, _| {});
         let mut replay = replay.expect("a sound journal");
         let tail = Mutex::new(replay.tail);
         let published = replay.publisher.publish(&tail, &index);

@@ -1,0 +1,107 @@
+//! A log that cannot go on begins anew: what is kept for that in a node's directory. Spec: chapter BAK.
+//!
+//! ```text
+//! <dir>/log.seen    the newest checkpoint of the node's own log that others have and it has not
+//! <dir>/log.next    that the operator wants the log to begin anew, and after what
+//! ```
+
+use std::{
+    io::{self, ErrorKind},
+    path::Path,
+};
+
+use bytes::Bytes;
+use frex_proto::limits;
+use serde::{Deserialize, Serialize};
+
+use crate::disk::{self, Disk};
+
+/// The file that holds what others have seen.
+pub const SEEN_FILE: &str = "log.seen";
+/// The file that holds the operator's word.
+pub const NEXT_FILE: &str = "log.next";
+
+/// That the log is to begin anew, once the roster lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Next {
+    /// Epoch of the log that begins.
+    pub epoch: u32,
+    /// When the log before ended, as the card for the governance says.
+    pub ended_ms: u64,
+    /// Entries of it that are here.
+    pub kept: u64,
+    /// The newest checkpoint of it that others have seen, or empty.
+    pub seen: String,
+}
+
+impl Next {
+    /// What the operator wants; none if nothing of the kind.
+    ///
+    /// # Errors
+    /// Whatever the disk says; `InvalidData` for a file that does not read.
+    pub fn read(disk: &dyn Disk, data: &Path) -> io::Result<Option<Self>> {
+        let Some(bytes) = read(disk, &data.join(NEXT_FILE))? else {
+            return Ok(None);
+        };
+        let next = serde_json::from_slice(&bytes);
+        next.map(Some).map_err(|_| ErrorKind::InvalidData.into())
+    }
+
+    /// Keeps it, durably.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn write(&self, disk: &dyn Disk, data: &Path) -> io::Result<()> {
+        let text = serde_json::to_vec_pretty(self).map_err(|_| ErrorKind::InvalidData)?;
+        disk::replace(disk, &data.join(NEXT_FILE), &text)
+    }
+}
+
+/// The newest checkpoint of the own log that others have shown and that is not here; none if
+/// nobody has.
+///
+/// # Errors
+/// Whatever the disk says.
+pub fn seen(disk: &dyn Disk, data: &Path) -> io::Result<Option<Bytes>> {
+    Ok(read(disk, &data.join(SEEN_FILE))?.map(Bytes::from))
+}
+
+/// Keeps what others have shown, durably.
+///
+/// # Errors
+/// Whatever the disk says.
+pub fn keep_seen(disk: &dyn Disk, data: &Path, checkpoint: &[u8]) -> io::Result<()> {
+    disk::replace(disk, &data.join(SEEN_FILE), checkpoint)
+}
+
+/// As [`keep_seen`], where the node stops in any case.
+pub fn note_seen(disk: &dyn Disk, data: &Path, checkpoint: &[u8]) {
+    if let Err(error) = keep_seen(disk, data, checkpoint) {
+        tracing::error!(%error, "what others have seen of the own log cannot be kept");
+    }
+}
+
+/// The log goes on, begun anew or not: nothing of this is of use any more.
+///
+/// # Errors
+/// Whatever the disk says.
+pub fn forget(disk: &dyn Disk, data: &Path) -> io::Result<()> {
+    for name in [SEEN_FILE, NEXT_FILE] {
+        match disk.remove(&data.join(name)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            removed => {
+                removed?;
+                disk.sync_dir(data)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match disk::read_all(disk, path, 2 * limits::CHECKPOINT_BYTES_MAX as u64) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
+    }
+}

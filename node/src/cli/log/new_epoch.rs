@@ -1,0 +1,265 @@
+//! `frex log new-epoch`: what cannot go on begins anew, and says after what. Spec: BAK-14 to BAK-20.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use clap::Args;
+use frex_client::environment::Clock;
+use frex_proto::{
+    error::WireCode,
+    log::{ANY_TIME_MS, Checkpoint, LogVerifier, checkpoint, witness},
+    roster::{Card, Roster},
+    v1,
+};
+use prost::Message;
+use serde_json::json;
+
+use crate::{
+    anew::{self, Next},
+    cli::{
+        failure::{Done, Failure, OrCode, OrFail},
+        files, output,
+        time::rfc3339,
+    },
+    disk::RealDisk,
+    home::{CONFIG_FILE, DirLock, JOURNAL_DIR, NodeHome},
+    journal::{self, JournalError},
+    ledger::records,
+};
+
+/// `frex log new-epoch`.
+#[derive(Debug, Args)]
+pub struct NewEpochArgs {
+    /// The folder that `frex init` made; its node does not run
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// Do what the plan says
+    #[arg(long)]
+    pub confirm: bool,
+}
+
+/// The log as it is here and as others have seen it.
+struct Found {
+    home: PathBuf,
+    node: String,
+    roster: Roster,
+    /// The newest head here, if it is one of the log in force.
+    kept: u64,
+    here: Option<Checkpoint>,
+    seen: Option<(Checkpoint, Bytes)>,
+}
+
+/// Shows what is lost; with `--confirm` writes the card by which the governance lists the next log.
+pub fn new_epoch(args: &NewEpochArgs, json: bool) -> Done {
+    let now_ms = Clock::System.now_ms();
+    let home = files::home(&args.dir, "node", CONFIG_FILE)?;
+    let _lock = DirLock::take(&home).or_fail("the log does not begin anew")?;
+    let found = look(&home, now_ms)?;
+    let listed = found.listed()?;
+    let epoch = listed.log_epoch.saturating_add(1);
+    let known = Next::read(&RealDisk, &home)
+        .map_err(|error| Failure::file("read", &home.join(anew::NEXT_FILE), &error))?;
+    if known.is_some_and(|next| next.epoch == listed.log_epoch) && found.kept == 0 {
+        return Ok(listed_already(args, &listed, json));
+    }
+    let path = args.dir.join(format!("{}.card", listed.operator));
+    let next = found.next(epoch, now_ms);
+    let card = found.card(listed, &next, now_ms)?;
+    if args.confirm {
+        next.write(&RealDisk, &home)
+            .map_err(|error| Failure::file("write", &home.join(anew::NEXT_FILE), &error))?;
+        files::replace(&path, &card)?;
+    }
+    report(args, &found, &next, &path, json);
+    Ok(0)
+}
+
+impl Found {
+    fn listed(&self) -> Result<v1::Node, Failure> {
+        self.roster.node_entry(&self.node).ok_or_else(|| {
+            let what = format!("the roster does not list {}", self.node);
+            Failure::new(WireCode::NotTrusted, what)
+        })
+    }
+
+    /// What was asked for before stays: the same card, should it have been handed over.
+    fn next(&self, epoch: u32, now_ms: u64) -> Next {
+        let seen = self.seen.as_ref().map_or(&b""[..], |(_, note)| note);
+        let seen = String::from_utf8_lossy(seen).into_owned();
+        let before = Next::read(&RealDisk, &self.home).ok().flatten();
+        let same =
+            |before: &Next| (before.epoch, before.kept, &before.seen) == (epoch, self.kept, &seen);
+        before.filter(same).unwrap_or(Next {
+            epoch,
+            ended_ms: now_ms,
+            kept: self.kept,
+            seen,
+        })
+    }
+
+    /// The member's entry and document as they are, and the node's with one more log that has ended.
+    fn card(&self, listed: v1::Node, next: &Next, now_ms: u64) -> Result<Bytes, Failure> {
+        let unlisted = || {
+            let what = "the roster has no document of the organisation that runs the node";
+            Failure::new(WireCode::NotTrusted, what)
+                .advise("Get the newest roster from the governance: frex roster install FILE DIR")
+        };
+        let member = self.roster.member_entry(&listed.operator);
+        let (member_doc, _) = self
+            .roster
+            .member_doc(&listed.operator)
+            .ok_or_else(unlisted)?;
+        let mut ended_logs = listed.ended_logs.clone();
+        ended_logs.push(v1::EndedLog {
+            not_after_ms: next.ended_ms,
+            kept: next.kept,
+        });
+        let card = v1::MemberCard {
+            member: Some(member.ok_or_else(unlisted)?),
+            node: Some(v1::Node {
+                log_epoch: next.epoch,
+                ended_logs,
+                earlier_log_keys: Vec::new(),
+                ..listed
+            }),
+            member_doc,
+        };
+        let card = Bytes::from(card.encode_to_vec());
+        Card::judge(&card, self.roster.federation(), now_ms).or_code(
+            WireCode::BadRoster,
+            "no governance could list the card: the member's document does not verify now",
+        )?;
+        Ok(card)
+    }
+}
+
+/// Reads the journal to its end, and what others have shown.
+fn look(home: &Path, now_ms: u64) -> Result<Found, Failure> {
+    let config = NodeHome::config(home).or_fail("cannot read the node's settings")?;
+    let roster = NodeHome::held_roster(home, now_ms).or_fail("the roster cannot be used")?;
+    let log = roster
+        .log_verifier(&config.node)
+        .ok_or_else(|| Failure::new(WireCode::NotTrusted, "the roster does not list this node"))?;
+    let here = newest_head(home)?;
+    let here = here.and_then(|note| Checkpoint::of_note(&note).ok());
+    let kept = here.as_ref().filter(|here| here.origin == log.origin);
+    Ok(Found {
+        home: home.to_owned(),
+        kept: kept.map_or(0, |here| here.size),
+        here,
+        seen: seen(home, &log)?,
+        node: config.node,
+        roster,
+    })
+}
+
+/// The last head that the journal holds.
+fn newest_head(home: &Path) -> Result<Option<Bytes>, Failure> {
+    let folder = home.join(JOURNAL_DIR);
+    let mut newest = None;
+    let bar = output::progress("reading the journal");
+    let read = journal::read_through(
+        &RealDisk,
+        &folder,
+        &mut |replayed| {
+            if replayed.kind == records::CHECKPOINT {
+                newest = Some(Bytes::copy_from_slice(replayed.bytes));
+            }
+            Ok(())
+        },
+        &mut |done, total| output::advance(&bar, done, total),
+    );
+    bar.finish_and_clear();
+    match read {
+        // A journal that was never begun, or is lost altogether.
+        Err(JournalError::Damaged {
+            segment: 1,
+            offset: 0,
+        }) if !journal::segment_path(&folder, 1).exists() => Ok(None),
+        other => {
+            other.or_fail("the journal does not read back")?;
+            Ok(newest)
+        }
+    }
+}
+
+/// What others have seen of the log in force, with its own signature alone; it was kept when the node
+/// did not start.
+fn seen(home: &Path, log: &LogVerifier) -> Result<Option<(Checkpoint, Bytes)>, Failure> {
+    let note = anew::seen(&RealDisk, home)
+        .map_err(|error| Failure::file("read", &home.join(anew::SEEN_FILE), &error))?;
+    Ok(note.and_then(|note| {
+        let head = checkpoint::parse_and_verify(&note, log, ANY_TIME_MS).ok()?;
+        Some((head, witness::bare(&note, log).ok()?))
+    }))
+}
+
+fn report(args: &NewEpochArgs, found: &Found, next: &Next, card: &Path, json: bool) {
+    let seen = found.seen.as_ref().map(|(seen, _)| seen.size);
+    let lost = seen.map(|seen| seen.saturating_sub(found.kept));
+    if json {
+        return output::document(json!({
+            "node": found.node, "confirmed": args.confirm, "epoch": next.epoch, "kept": found.kept,
+            "here": found.here.as_ref().map(|here| &here.origin), "seen": seen, "lost": lost,
+            "ended": rfc3339(next.ended_ms), "card": args.confirm.then_some(card),
+        }));
+    }
+    output::data(format_args!(
+        "log          {} of {} ends; number {} begins empty",
+        next.epoch - 1,
+        found.node,
+        next.epoch
+    ));
+    output::data(format_args!("kept         {} entries", found.kept));
+    match (seen, lost) {
+        (Some(seen), Some(lost)) => output::data(format_args!(
+            "lost         {lost} entries: others have seen {seen}; {} and later are not here",
+            found.kept
+        )),
+        _ => output::data(
+            "lost         not known: nobody has shown more than is here; a start asks the witnesses",
+        ),
+    }
+    output::data(
+        "Receipts of the log that ends still verify. Whoever holds one of a lost entry sees it as lost in frex receipt ls and files the report anew; those who file here, and whoever waits for what they sent, must be told.",
+    );
+    if !args.confirm {
+        output::data("Nothing was changed. To do it:");
+        output::data(format_args!(
+            "  frex log new-epoch {} --confirm",
+            args.dir.display()
+        ));
+        return;
+    }
+    hand_over(args, found, card);
+}
+
+fn hand_over(args: &NewEpochArgs, found: &Found, card: &Path) {
+    let (dir, card) = (args.dir.display(), card.display());
+    output::data(format_args!("card         {card}"));
+    output::data(format_args!(
+        "Hand it to the governance of {} and tell them why. They:",
+        found.roster.federation()
+    ));
+    output::data(format_args!(
+        "  frex roster propose {card} --root root.frex --previous roster.frex --out next.proposal"
+    ));
+    output::data("Until then the node does not start. Next, when you have their roster:");
+    output::data(format_args!("  frex roster install roster.frex {dir}"));
+    output::data(format_args!("  frex run {dir}"));
+}
+
+/// The governance has done its part.
+fn listed_already(args: &NewEpochArgs, listed: &v1::Node, json: bool) -> u8 {
+    let dir = args.dir.display();
+    if json {
+        output::document(json!({ "node": listed.id, "epoch": listed.log_epoch, "listed": true }));
+        return 0;
+    }
+    output::data(format_args!(
+        "listed       log {} of {}; it begins when the node starts:",
+        listed.log_epoch, listed.id
+    ));
+    output::data(format_args!("  frex run {dir}"));
+    0
+}
