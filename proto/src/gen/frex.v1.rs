@@ -313,6 +313,12 @@ pub struct Statement {
     /// PEER_SEEN: what was seen; FORK_EVIDENCE: two that contradict
     #[prost(bytes = "bytes", repeated, tag = "12")]
     pub checkpoints: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// OPERATOR: newest checkpoint held of the log that this one follows
+    #[prost(bytes = "bytes", tag = "19")]
+    pub ended_log: ::prost::bytes::Bytes,
+    /// OPERATOR: newest checkpoint of that log that others have seen
+    #[prost(bytes = "bytes", tag = "20")]
+    pub seen_log: ::prost::bytes::Bytes,
 }
 /// A member's own word on what became of an envelope; signed by its identity key.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
