@@ -28,6 +28,7 @@ pub const ORIGIN: &str = "frex/example/node.example-a/log/1";
 
 /// A log of made-up entries, published in a folder by the node's own publisher.
 pub struct MadeLog {
+    logs: PathBuf,
     folder: PathBuf,
     key: SigningKey,
     frontier: Frontier,
@@ -36,14 +37,15 @@ pub struct MadeLog {
 }
 
 impl MadeLog {
-    /// An empty log that is published in `folder`.
+    /// An empty log that is published below `logs`, in the folder of its name.
     ///
     /// # Errors
     /// What the disk says.
-    pub fn new(folder: &Path) -> io::Result<Self> {
-        let publisher = Publisher::create(Arc::new(RealDisk), folder);
+    pub fn new(logs: &Path) -> io::Result<Self> {
+        let publisher = Publisher::create(Arc::new(RealDisk), logs, ORIGIN);
         Ok(Self {
-            folder: folder.to_owned(),
+            logs: logs.to_owned(),
+            folder: logs.join(ORIGIN),
             key: SigningKey::from_seed(&[7; 32]),
             frontier: Frontier::new(),
             publisher: publisher.map_err(io::Error::other)?,
@@ -58,8 +60,9 @@ impl MadeLog {
     pub fn parted(&self) -> io::Result<Self> {
         let checkpoint = self.publisher.checkpoint();
         let disk = Arc::new(RealDisk);
-        let publisher = Publisher::load(disk, &self.folder, &self.frontier, checkpoint);
+        let publisher = Publisher::load(disk, &self.logs, ORIGIN, &self.frontier, checkpoint);
         Ok(Self {
+            logs: self.logs.clone(),
             folder: self.folder.clone(),
             key: SigningKey::from_seed(&[7; 32]),
             frontier: self.frontier.clone(),
@@ -112,7 +115,7 @@ impl MadeLog {
         };
         let note = checkpoint::sign(&head, &self.key).map_err(io::Error::other)?;
         let end = Position::from_u64(0);
-        let mut tail = Tail::new(before.0, end, before.1, time_ms);
+        let mut tail = Tail::new(ORIGIN.to_owned(), before.0, end, before.1, time_ms);
         let leaves = leaves.into_iter();
         tail.push(leaves, &self.frontier, end, Some(&note), time_ms + count);
         let index = Index::open(None).map_err(io::Error::other)?;

@@ -31,11 +31,11 @@ use crate::{
 pub mod audit;
 pub mod evidence;
 pub mod export;
+pub mod new_epoch;
 pub mod prune;
 pub mod read;
 pub mod source;
 pub mod trust;
-pub mod new_epoch;
 pub mod verify;
 
 use source::Source;

@@ -326,7 +326,7 @@ fn a_log_that_takes_back_what_it_signed_is_caught_with_evidence() {
 #[test]
 fn a_copy_is_pruned_and_still_verifies() {
     let dir = tempfile::tempdir().unwrap();
-    let mut log = MadeLog::new(&dir.path().join("copy").join(ORIGIN)).unwrap();
+    let mut log = MadeLog::new(&dir.path().join("copy")).unwrap();
     log.grow(66_000, OLD_MS).unwrap();
     let auditor = Auditor::of(dir.path(), &log);
     let frex = &auditor.frex;
@@ -384,7 +384,7 @@ fn a_copy_is_pruned_and_still_verifies() {
 #[test]
 fn what_must_stay_published_is_not_taken_away() {
     let dir = tempfile::tempdir().unwrap();
-    let mut log = MadeLog::new(&dir.path().join("copy").join(ORIGIN)).unwrap();
+    let mut log = MadeLog::new(&dir.path().join("copy")).unwrap();
     log.grow(700, OLD_MS).unwrap();
     let now_ms = Clock::System.now_ms();
     log.grow(10, now_ms - limits::PUBLISHED_MS_MIN + 60_000)

@@ -4,9 +4,9 @@
 
 mod audit;
 mod backup;
-mod outside;
 mod disclosure;
 mod evidence;
+mod outside;
 mod scene;
 mod tampering;
 mod witnesses;
