@@ -9,6 +9,9 @@ use frex_proto::{error::WireCode, id, limits};
 use serde::Deserialize;
 
 use crate::witness::outside::{OUTSIDE_MAX, OutsideConfig};
+pub mod retention;
+
+use retention::Retention;
 
 const MIB: u64 = 1024 * 1024;
 /// A segment must hold the largest block with room to spare.
@@ -68,6 +71,9 @@ pub struct NodeConfig {
     /// A program and its arguments, run when something needs a person (DEL-45); empty: none.
     #[serde(default)]
     pub alert_command: Vec<String>,
+    /// For how long what the node keeps of messages is kept.
+    #[serde(default)]
+    pub retention: Retention,
 }
 
 /// A setting, whether it is in order, and what it must be.
@@ -116,6 +122,7 @@ impl NodeConfig {
             witness_listen: None,
             outside_witnesses: Vec::new(),
             alert_command: Vec::new(),
+            retention: Retention::default(),
         }
     }
 
@@ -172,6 +179,11 @@ impl NodeConfig {
                     .first()
                     .is_none_or(|program| !program.is_empty()),
                 "must begin with a program",
+            ),
+            (
+                "retention.authority",
+                self.retention.is_sound(),
+                "must be a code of 1 to 64 of A-Z, a-z, 0-9, . _ : / -",
             ),
         ];
         let rules = self.names().into_iter().chain(rules);
@@ -307,6 +319,18 @@ listen = "{listen}"
 # frex-node-log.key), not from the folder.
 # keys_from_credentials = {keys_from_credentials}
 
+# Program and arguments that are run when something undelivered comes to half of its life, with
+# FREX_ALERT=half-life, FREX_NODE, FREX_LANE and FREX_COUNT in its environment.
+{comment}alert_command = {alert_command}
+
+# For how long messages are kept, by kind: report, feedback, request, response, notice,
+# statistics, ping, recall. What is named here is erased when its time and its delivery are over,
+# unless a legal hold keeps it (frex hold set); without an entry nothing is erased by itself.
+# `authority` is the legal basis of the periods, as a code; it stands in the node's log.
+#[retention]
+#report="1825d"
+#ping="30d"
+#authority="LED-Art-5"
 "#
         )?;
         self.write_watch(f)

@@ -14,7 +14,7 @@ use frex_proto::{
 use prost::Message;
 
 use super::{
-    LedgerError,
+    LedgerError, erase,
     publish::{INDEX_FORM, Publisher, State, Tail},
     records::{self, Record},
 };
@@ -99,7 +99,8 @@ pub fn open(
     if let Some(failure) = replayer.failure.take() {
         return Err(failure);
     }
-    let journal = journal?;
+    let mut journal = journal?;
+    finish_erasures(&mut journal, &replayer.erases)?;
     // Every block with leaves ends in a checkpoint; leaves after the last one are not possible in
     // a journal that reads back whole, and published entries cannot outnumber recorded ones.
     let short =
@@ -145,6 +146,20 @@ fn published_size(disk: &dyn Disk, folder: &Path, log: &LogVerifier) -> u64 {
         .map_or(0, |checkpoint| checkpoint.size)
 }
 
+/// What the journal says is erased is, also if the node was stopped right after it said so.
+/// Spec: ERA-10.
+fn finish_erasures(journal: &mut Journal, erases: &[Position]) -> Result<(), LedgerError> {
+    let reader = journal.reader();
+    let mut stubs = Vec::new();
+    for position in erases {
+        stubs.extend(erase::stub_at(&reader, *position)?);
+    }
+    if !stubs.is_empty() {
+        tracing::info!(records = stubs.len(), "an erasure that was cut short is finished");
+    }
+    Ok(journal.overwrite(&stubs)?)
+}
+
 struct Replayer<'a> {
     index: &'a Index,
     log: &'a LogVerifier,
@@ -152,6 +167,8 @@ struct Replayer<'a> {
     tail: Mutex<Tail>,
     frontier: Frontier,
     leaves: Vec<[u8; 48]>,
+    /// Records that are erased, or would be but for a crash.
+    erases: Vec<Position>,
     checkpoint: Bytes,
     last_ms: u64,
     failure: Option<LedgerError>,
@@ -179,6 +196,7 @@ impl<'a> Replayer<'a> {
             tail: Mutex::new(tail),
             frontier,
             leaves: Vec::new(),
+            erases: Vec::new(),
             checkpoint: state.checkpoint.clone(),
             last_ms: state.last_ms,
             failure: None,
@@ -215,6 +233,8 @@ impl<'a> Replayer<'a> {
         let record = Record::decode(bytes).map_err(|_| LedgerError::Record)?;
         self.index
             .apply(records::changes(replayed.kind, replayed.position, &record)?);
+        let erases = record.erases.iter().copied().map(Position::from_u64);
+        self.erases.extend(erases);
         if records::has_leaf(replayed.kind) {
             let receipt = v1::Receipt::decode(record.receipt).map_err(|_| LedgerError::Record)?;
             let leaf = Leaf::parse(&receipt.leaf).map_err(|_| LedgerError::Record)?;

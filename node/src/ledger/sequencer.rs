@@ -30,15 +30,17 @@ use super::{
 use crate::{
     bells::Bells,
     index::Index,
-    journal::{Journal, JournalError, Position, RecordKind},
+    journal::{Journal, JournalError, Position, RecordKind, Stub},
     metrics::Metrics,
 };
 
+mod erase;
 mod plan;
 mod queue;
 mod recall;
 mod reseal;
 mod seen;
+mod weigh;
 #[cfg(test)]
 mod tests;
 
@@ -96,6 +98,8 @@ struct Planned {
     record: Record,
     leaf: Option<PlannedLeaf>,
     answers: bool,
+    /// What takes the place of records that this one erases.
+    stubs: Vec<Stub>,
 }
 
 struct PlannedLeaf {
@@ -246,6 +250,11 @@ impl Sequencer {
             Ok(positions) => {
                 let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
                 self.metrics.block(planned.len(), micros);
+                // Before anything is derived from the block: who finds it in the journal and
+                // nothing of it in the index, finishes what it says. Spec: ERA-10.
+                let stubs = planned.iter_mut();
+                let stubs: Vec<Stub> = stubs.flat_map(|one| std::mem::take(&mut one.stubs)).collect();
+                self.journal.overwrite(&stubs)?;
                 self.last_ms = now_ms;
                 self.frontier = grown.frontier;
                 self.settle(&planned, &positions, note, outcomes, &receipts)

@@ -29,6 +29,7 @@ use crate::{
     bells::Bells,
     delivery,
     disk::Space,
+    erasure::{self, retention},
     index::Index,
     intake::Intake,
     journal::JournalConfig,
@@ -109,6 +110,7 @@ pub(super) async fn start(
     // Who starts at the same moment asks this node what it asks them.
     tasks.spawn(listen::accept(shared.clone(), greeter));
     look_back(&shared, &stop).await?;
+    erasure::finish(&shared.ledger, &shared.attachments).await?;
     run(&shared, log_key_end, fail, &mut tasks);
     Ok(Node {
         shared,
@@ -139,6 +141,7 @@ fn run(
 ) {
     tasks.spawn(delivery::run(shared.clone()));
     tasks.spawn(keep::run(shared.clone()));
+    tasks.spawn(retention::run(shared.clone()));
     tasks.spawn(trust::log_changes(shared.clone()));
     tasks.spawn(ask::run(shared.clone(), fail.clone()));
     tasks.spawn(compare::watch_own(shared.clone(), fail.clone()));

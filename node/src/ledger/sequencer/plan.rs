@@ -63,6 +63,9 @@ impl Sequencer {
         now_ms: u64,
         seen: &mut Taken,
     ) -> Result<Plan, LedgerError> {
+        if let Some(plan) = self.meets_erasure(entry, seen)? {
+            return Ok(plan);
+        }
         match entry {
             Entry::Submit {
                 admitted,
@@ -117,6 +120,8 @@ impl Sequencer {
             Entry::Seen(entry) => self.plan_seen(job, entry, now_ms, seen),
             Entry::Forked(fork) => self.plan_forked(job, fork, now_ms, seen),
             Entry::Cosigned(checkpoint) => Ok(self.plan_cosigned(job, checkpoint)),
+            Entry::Erase(entry) => self.plan_erase(job, entry, now_ms, seen),
+            Entry::Hold(entry) => self.plan_hold(job, entry, now_ms, seen),
         }
     }
 
@@ -337,9 +342,13 @@ impl Sequencer {
         }
         let detail = [entry.node.as_bytes(), b"\0", entry.detail.as_bytes()];
         let key = records::message_key(entry.message, records::PEER_SUFFIX, &detail);
-        if entry.outbox_key.is_none() && self.index.get(Table::Message, &key)?.is_some() {
+        let before = self.index.get(Table::Message, &key)?;
+        if entry.outbox_key.is_none() && before.is_some() {
             return Ok(Plan::Answer(Outcome::Done));
         }
+        // What is followed by another receipt must still be found when the message is erased.
+        let before = before.and_then(|value| value.last_chunk().copied());
+        let before = before.map_or(0, u64::from_be_bytes);
         let about = Record {
             nodes: vec![entry.node.clone()],
             ..Record::about(entry.message)
@@ -353,6 +362,7 @@ impl Sequencer {
             receipt: entry.receipt.clone(),
             outbox_key: entry.outbox_key.clone().unwrap_or_default(),
             detail: entry.detail.clone(),
+            item: before,
             ..about.clone()
         };
         // Whoever listens hears the refusal first: the other ends the wait.
@@ -446,7 +456,7 @@ impl Sequencer {
         self.plan_reject(job, admitted, why, now_ms, seen)
     }
 
-    fn stored_receipt(&self, kept: &[u8]) -> Result<Plan, LedgerError> {
+    pub(super) fn stored_receipt(&self, kept: &[u8]) -> Result<Plan, LedgerError> {
         let kept = records::parse_kept(kept).ok_or(LedgerError::Record)?;
         let (_, bytes) = self.journal.reader().read(kept.position)?;
         let record = Record::decode(bytes).map_err(|_| LedgerError::Record)?;
@@ -476,6 +486,7 @@ impl Sequencer {
             record,
             leaf,
             answers: true,
+            stubs: Vec::new(),
         })
     }
 }
@@ -508,6 +519,7 @@ impl Planned {
             record,
             leaf: None,
             answers: true,
+            stubs: Vec::new(),
         }
     }
 }

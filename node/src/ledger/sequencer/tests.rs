@@ -18,6 +18,7 @@ use crate::{
     },
 };
 
+mod erased;
 mod outbox;
 mod recalled;
 mod repeated;
