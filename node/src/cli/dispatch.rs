@@ -3,14 +3,16 @@
 use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use frex_proto::error::WireCode;
 
 use super::{
     Cli, Command, FederationCommand, ReceiptCommand, RosterCommand,
     attachment::{self, AttachmentCommand},
     bulk, completions, demo,
     doctor::{self, Format},
+    erase::{self, EraseAction, EraseArgs, HoldCommand},
     errors,
-    failure::Done,
+    failure::{Done, Failure},
     federation, forward, fsck,
     hint::hint,
     inbox, init,
@@ -94,6 +96,10 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Outbox(command) => outbox(&command, json),
         Command::Forward(args) => forward::forward(&args, json),
         Command::Recall(args) => recall::recall(&args, json),
+        Command::Erase(args) => erase(args, json),
+        Command::Hold(HoldCommand::Set(args)) => erase::hold::set(&args, json),
+        Command::Hold(HoldCommand::Release(args)) => erase::hold::release(&args, json),
+        Command::Hold(HoldCommand::Ls(args)) => erase::list::list(&args.dir, true, json),
         Command::Attachment(AttachmentCommand::Ls(args)) => attachment::list::list(&args, json),
         Command::Attachment(AttachmentCommand::Fetch(args)) => {
             attachment::fetch::fetch(&args, json)
@@ -123,6 +129,20 @@ fn federation(command: FederationCommand, json: bool) -> Done {
         FederationCommand::Sign(args) => federation::sign::sign(&args, json),
         FederationCommand::Combine(args) => federation::combine::combine(&args, json),
         FederationCommand::Show(args) => federation::show::show(&args, json),
+    }
+}
+
+fn erase(args: EraseArgs, json: bool) -> Done {
+    match (args.action, args.which) {
+        (Some(EraseAction::Ls(args)), _) => erase::list::list(&args.dir, false, json),
+        (Some(EraseAction::Export(args)), _) => erase::list::export(&args.dir),
+        (Some(EraseAction::Again(args)), _) => erase::again::again(&args, json),
+        (None, Some(which)) => erase::message::erase(&which, &args.how, json),
+        (None, None) => Err(Failure::new(
+            WireCode::BadInput,
+            "which message is to be erased?",
+        )
+        .advise("frex erase MESSAGE DIR --ground CODE --authority CODE")),
     }
 }
 

@@ -2,4 +2,5 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod outside;
+mod erasure;
 mod witnesses;
