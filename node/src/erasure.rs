@@ -130,12 +130,11 @@ pub fn page(
     let rows = ledger.index.scan(table, &[], after, LOOKED_AT_MAX)?;
     let mut page = v1::ErasurePage::default();
     let more = rows.len() == LOOKED_AT_MAX;
-    for (key, value) in rows {
+    for (key, _) in rows {
         let (row, concerned) = match request.holds {
             true => hold_row(ledger, &key)?,
             false => erasure_row(ledger, &key)?,
         };
-        drop(value);
         if shown(&row, &concerned) {
             page.rows.push(row);
         }

@@ -22,7 +22,10 @@ pub const GROUNDS: &[(&str, &str)] = &[
     ("sent-in-error", "it was not meant to be sent"),
     ("withdrawn", "its sender has withdrawn it"),
     ("unlawful", "it must not have been processed"),
-    ("agreement-ended", "the agreement under which it came is over"),
+    (
+        "agreement-ended",
+        "the agreement under which it came is over",
+    ),
     ("litigation", "of a hold: a case in which it is evidence"),
     ("investigation", "of a hold: an investigation that needs it"),
 ];

@@ -11,12 +11,7 @@ use frex_node::{
     config::retention::{Period, Retention},
     node::Node,
 };
-use frex_proto::{
-    envelope::SignedEnvelope,
-    error::WireCode,
-    id::MessageId,
-    v1,
-};
+use frex_proto::{envelope::SignedEnvelope, error::WireCode, id::MessageId, v1};
 use frex_tests::{
     scene::Scene,
     sim::{
@@ -84,7 +79,9 @@ async fn open(client: &Client, items: usize) {
 /// What the home node has on a message, all of it proved.
 async fn receipts(client: &Client, message: MessageId) -> Vec<ProvenReceipt> {
     let receipts = client.receipts(message).await.unwrap().into_iter();
-    receipts.map(|one| one.unwrap_or_else(|unproven| panic!("{}", unproven.error))).collect()
+    receipts
+        .map(|one| one.unwrap_or_else(|unproven| panic!("{}", unproven.error)))
+        .collect()
 }
 
 /// What the home node answers to an envelope that it is given again.
@@ -106,7 +103,10 @@ fn cut_short(seed: u64, operation: Operation, nth: u64) -> bool {
         let old = receipts(&client, gone.message).await;
         assert_eq!(old.len(), 2, "{why}");
         let disk = scene.machines[SENDER].disk().clone();
-        assert!(disk.holds(&gone.needle) && disk.holds(&other.needle), "{why}");
+        assert!(
+            disk.holds(&gone.needle) && disk.holds(&other.needle),
+            "{why}"
+        );
         disk.fail(operation, nth, Failure::Eio);
         let order = gone.order(None, "court-order");
         let asked = tokio::time::timeout(HOUR, client.erase(&order)).await;
@@ -151,7 +151,9 @@ async fn whole(
     let own = old.iter().filter(|receipt| receipt.node() == SENDER);
     for receipt in own {
         let verified = &receipt.verified;
-        let proved = client.prove_entry(verified.index, &verified.leaf_hash).await;
+        let proved = client
+            .prove_entry(verified.index, &verified.leaf_hash)
+            .await;
         proved.unwrap_or_else(|error| panic!("{error}: {why}"));
         let head = client.checkpoint(Some(&verified.checkpoint)).await;
         head.unwrap_or_else(|error| panic!("{error}: {why}"));
@@ -161,7 +163,12 @@ async fn whole(
     assert_eq!(events, [v1::Event::Erased], "{why}");
     assert_eq!(now[0].receipt, erased.receipt, "{why}");
     let again = given_again(client, &gone.envelope).await;
-    let refused = matches!(again, News::Refused { code: WireCode::Erased });
+    let refused = matches!(
+        again,
+        News::Refused {
+            code: WireCode::Erased
+        }
+    );
     assert!(refused, "{again:?}: {why}");
     assert_eq!(receipts(client, other.message).await.len(), 2, "{why}");
 }
@@ -230,7 +237,9 @@ fn what_is_over_goes_by_itself_unless_it_is_held() {
         assert_eq!(there(), [false, true, false, false]);
         let (held, _) = reading.erasures(true, None).await.unwrap();
         assert_eq!((held.len(), held[0].message), (1, Some(filed[1].message)));
-        let kept = reading.erase(&filed[1].order(Some(SENDER), "court-order")).await;
+        let kept = reading
+            .erase(&filed[1].order(Some(SENDER), "court-order"))
+            .await;
         assert_eq!(kept.err().map(WireCode::from), Some(WireCode::OnHold));
         reading.hold(&hold, false, true).await.unwrap();
         tokio::time::sleep(2 * HOUR).await;
@@ -238,8 +247,14 @@ fn what_is_over_goes_by_itself_unless_it_is_held() {
         let (erased, next) = reading.erasures(false, None).await.unwrap();
         assert_eq!((erased.len(), next), (4, None));
         for row in erased {
-            assert_eq!((row.ground.as_str(), row.ordered_by.as_str()), ("retention-over", ""));
-            assert_eq!((row.authority.as_str(), row.sender.as_str()), ("LED-5", SENDER));
+            assert_eq!(
+                (row.ground.as_str(), row.ordered_by.as_str()),
+                ("retention-over", "")
+            );
+            assert_eq!(
+                (row.authority.as_str(), row.sender.as_str()),
+                ("LED-5", SENDER)
+            );
         }
         let other = scene.machines[SENDER].disk();
         assert!(filed.iter().all(|one| other.holds(&one.needle)));
@@ -259,16 +274,25 @@ fn a_recipient_has_erased_what_nobody_has_fetched() {
         let order = filed.order(Some(SENDER), "unlawful");
         let plan = reading.plan_erasure(&order).await.unwrap();
         assert_eq!((plan.records, plan.entries, plan.inbox_items), (1, 1, 1));
-        assert!(scene.machines[READER].disk().holds(&filed.needle), "nothing has happened");
+        assert!(
+            scene.machines[READER].disk().holds(&filed.needle),
+            "nothing has happened"
+        );
         let first = reading.erase(&order).await.unwrap();
         let mut inbox = reading.inbox(8, Duration::from_secs(5)).await.unwrap();
         assert!(inbox.next().await.is_none());
         assert!(!scene.machines[READER].disk().holds(&filed.needle));
-        let again = reading.erase(&filed.order(Some(SENDER), "court-order")).await.unwrap();
+        let again = reading
+            .erase(&filed.order(Some(SENDER), "court-order"))
+            .await
+            .unwrap();
         assert_eq!(again.receipt, first.receipt, "it was done before");
         let said = first.statement();
         assert_eq!(said.envelope_id, Some(filed.envelope.id));
-        assert_eq!((said.sender.as_str(), &said.recipients[..]), (SENDER, &[READER.to_owned()][..]));
+        assert_eq!(
+            (said.sender.as_str(), &said.recipients[..]),
+            (SENDER, &[READER.to_owned()][..])
+        );
         let unknown = EraseOrder {
             message: MessageId([9; 16]),
             ..order

@@ -59,7 +59,14 @@ async fn sweep(shared: &Shared) -> Result<(), LedgerError> {
         }
     }
     for (root, rows) in over {
-        remove_over(&shared.ledger, &shared.attachments, root, rows, Some(now_ms)).await?;
+        remove_over(
+            &shared.ledger,
+            &shared.attachments,
+            root,
+            rows,
+            Some(now_ms),
+        )
+        .await?;
     }
     shared.attachments.remove_stale(now_ms).await
 }

@@ -138,11 +138,10 @@ fn erase(args: EraseArgs, json: bool) -> Done {
         (Some(EraseAction::Export(args)), _) => erase::list::export(&args.dir),
         (Some(EraseAction::Again(args)), _) => erase::again::again(&args, json),
         (None, Some(which)) => erase::message::erase(&which, &args.how, json),
-        (None, None) => Err(Failure::new(
-            WireCode::BadInput,
-            "which message is to be erased?",
-        )
-        .advise("frex erase MESSAGE DIR --ground CODE --authority CODE")),
+        (None, None) => Err(
+            Failure::new(WireCode::BadInput, "which message is to be erased?")
+                .advise("frex erase MESSAGE DIR --ground CODE --authority CODE"),
+        ),
     }
 }
 

@@ -42,7 +42,8 @@ pub struct Period {
 impl<'de> Deserialize<'de> for Period {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| Error::custom("a period is a number of days or hours: 365d, 12h"))
+        Self::parse(&text)
+            .ok_or_else(|| Error::custom("a period is a number of days or hours: 365d, 12h"))
     }
 }
 
@@ -103,7 +104,9 @@ mod tests {
 
     fn of(lines: &str) -> Result<Retention, String> {
         let config = NodeConfig::parse(&format!("node = \"n\"\n[retention]\n{lines}"));
-        config.map(|config| config.retention).map_err(|error| error.to_string())
+        config
+            .map(|config| config.retention)
+            .map_err(|error| error.to_string())
     }
 
     // ERA-15: nothing is erased by itself unless the settings say so, and they say it strictly.
@@ -111,7 +114,8 @@ mod tests {
     fn periods_are_read_strictly_and_nothing_is_the_default() {
         assert_eq!(of(""), Ok(Retention::default()));
         assert_eq!(Retention::default().shortest_ms(), None);
-        let both = of("report = \"365d\"\nping = \"12h\"\nauthority = \"LU:2024/12\"").expect("sound");
+        let both =
+            of("report = \"365d\"\nping = \"12h\"\nauthority = \"LU:2024/12\"").expect("sound");
         assert_eq!(both.of(Kind::Report), Some(365 * 24 * HOUR_MS));
         assert_eq!(both.shortest_ms(), Some(12 * HOUR_MS));
         assert_eq!(both.of(Kind::Notice), None);

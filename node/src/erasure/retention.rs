@@ -106,7 +106,8 @@ impl Round {
         loop {
             let reader = shared.ledger.reader.clone();
             let (at, kind, period_ms) = (self.at, self.kind, self.period_ms);
-            let look = move || over_in(&reader, (at, until), kind, now_ms.saturating_sub(period_ms));
+            let look =
+                move || over_in(&reader, (at, until), kind, now_ms.saturating_sub(period_ms));
             let looked = shared.workers.run(look).await;
             let Some((end, over)) = looked.transpose()?.flatten() else {
                 return Ok(erased);
@@ -160,7 +161,8 @@ fn over_in(
             continue;
         }
         let record = Record::decode(bytes).map_err(|_| LedgerError::Record)?;
-        let receipt = v1::Receipt::decode(record.receipt.clone()).map_err(|_| LedgerError::Record)?;
+        let receipt =
+            v1::Receipt::decode(record.receipt.clone()).map_err(|_| LedgerError::Record)?;
         let leaf = Leaf::parse(&receipt.leaf).map_err(|_| LedgerError::Record)?;
         if leaf.time_ms() >= before_ms {
             return Ok(None);

@@ -157,7 +157,8 @@ fn write_all(disk: &dyn Disk, dir: &Path, stubs: &[Stub]) -> io::Result<()> {
 /// Makes what was written durable, then forgets that it was to be.
 fn conclude(disk: &dyn Disk, dir: &Path, stubs: &[Stub]) -> io::Result<()> {
     for segment in segments(stubs) {
-        disk.open(&segment::path(dir, segment), false)?.sync_data()?;
+        disk.open(&segment::path(dir, segment), false)?
+            .sync_data()?;
     }
     disk.remove(&dir.join(FILE))?;
     disk.sync_dir(dir)
@@ -174,13 +175,7 @@ struct Draft {
 }
 
 impl Draft {
-    fn new(
-        seal: Seal,
-        position: Position,
-        kind: RecordKind,
-        bytes: &[u8],
-        length: usize,
-    ) -> Self {
+    fn new(seal: Seal, position: Position, kind: RecordKind, bytes: &[u8], length: usize) -> Self {
         let zeros = length - bytes.len();
         let mut head = Vec::with_capacity(RECORD_HEADER_BYTES + bytes.len());
         block::put_header(&mut head, length, kind);

@@ -167,8 +167,7 @@ impl Found {
         position: Position,
     ) -> Result<(), LedgerError> {
         let (owners, need) = match kind {
-            records::SENT => (&record.nodes, Need::Deliver),
-            records::STAGE => (&record.nodes, Need::Deliver),
+            records::SENT | records::STAGE => (&record.nodes, Need::Deliver),
             records::ACCEPTED => (&record.members, Need::Fetch),
             _ => return Ok(()),
         };

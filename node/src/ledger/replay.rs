@@ -155,7 +155,10 @@ fn finish_erasures(journal: &mut Journal, erases: &[Position]) -> Result<(), Led
         stubs.extend(erase::stub_at(&reader, *position)?);
     }
     if !stubs.is_empty() {
-        tracing::info!(records = stubs.len(), "an erasure that was cut short is finished");
+        tracing::info!(
+            records = stubs.len(),
+            "an erasure that was cut short is finished"
+        );
     }
     Ok(journal.overwrite(&stubs)?)
 }

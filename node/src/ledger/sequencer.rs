@@ -40,9 +40,9 @@ mod queue;
 mod recall;
 mod reseal;
 mod seen;
-mod weigh;
 #[cfg(test)]
 mod tests;
+mod weigh;
 
 /// Entries of one block.
 pub const BLOCK_ENTRIES_MAX: usize = 1024;
@@ -253,7 +253,9 @@ impl Sequencer {
                 // Before anything is derived from the block: who finds it in the journal and
                 // nothing of it in the index, finishes what it says. Spec: ERA-10.
                 let stubs = planned.iter_mut();
-                let stubs: Vec<Stub> = stubs.flat_map(|one| std::mem::take(&mut one.stubs)).collect();
+                let stubs: Vec<Stub> = stubs
+                    .flat_map(|one| std::mem::take(&mut one.stubs))
+                    .collect();
                 self.journal.overwrite(&stubs)?;
                 self.last_ms = now_ms;
                 self.frontier = grown.frontier;

@@ -59,7 +59,8 @@ pub(super) async fn hold(
     codes::check(&request.ground, &request.authority).map_err(WireCode::from)?;
     may_order(shared, member, message, false)?;
     let ledger = &shared.ledger;
-    let held = erase::hold(&ledger.index, &ledger.reader, message).map_err(failed)?;
+    let held =
+        erase::hold(&ledger.index, &ledger.reader, message).map_err(|error| failed(&error))?;
     let theirs = held.is_none_or(|hold| hold.ordered_by == member);
     // Whoever wants something erased must not get rid of the hold that keeps it.
     if !theirs && !operates(shared, member) {
@@ -97,7 +98,7 @@ pub(super) fn list(
         let named = row.sender == member || row.ordered_by == member;
         all || named || concerned.iter().any(|one| one == member)
     });
-    let page = page.map_err(failed)?;
+    let page = page.map_err(|error| failed(&error))?;
     put_answer(writer, 0, v1::answer::Answer::Erasures(page));
     Ok(())
 }
@@ -109,8 +110,8 @@ fn named(message_id: &[u8], sender: &str, member: &str) -> Result<MessageKey, Re
     Ok(MessageKey::new(sender, id))
 }
 
-fn failed(error: LedgerError) -> Refused {
-    Refused(WireCode::from(&error))
+fn failed(error: &LedgerError) -> Refused {
+    Refused(WireCode::from(error))
 }
 
 /// Whether the member may order this: whom the node is run by, and whom the message concerns, if
@@ -124,7 +125,7 @@ fn may_order(
     if operates(shared, member) {
         return Ok(());
     }
-    let concerned = concerned(shared, message).map_err(failed)?;
+    let concerned = concerned(shared, message).map_err(|error| failed(&error))?;
     if !concerned.contains(member) {
         return Err(Refused(WireCode::NotFound));
     }

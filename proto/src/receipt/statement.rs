@@ -81,7 +81,10 @@ impl Statement {
                 .roster
                 .map_or_else(Bytes::new, |roster| Bytes::copy_from_slice(&roster.sha256)),
             checkpoints: self.checkpoints.clone(),
-            ..self.erasure.as_ref().map_or_else(Default::default, wire_erasure)
+            ..self
+                .erasure
+                .as_ref()
+                .map_or_else(Default::default, wire_erasure)
         };
         let bytes = wire.encode_to_vec();
         if bytes.len() > limits::STATEMENT_BYTES_MAX {

@@ -49,11 +49,7 @@ pub fn again(args: &EraseAgainArgs, json: bool) -> Done {
     Ok(0)
 }
 
-async fn each(
-    client: &Client,
-    home: &MemberHome,
-    orders: &[EraseOrder],
-) -> Result<Count, Failure> {
+async fn each(client: &Client, home: &MemberHome, orders: &[EraseOrder]) -> Result<Count, Failure> {
     let mut count = Count::default();
     let bar = output::progress_of("erasing again", Some(orders.len() as u64));
     for order in orders {
@@ -85,7 +81,11 @@ fn read(args: &EraseAgainArgs) -> Result<Vec<EraseOrder>, Failure> {
     let what = format!("{} is no list of erasures", args.file.display());
     let text = String::from_utf8(bytes).or_code(WireCode::BadInput, &what)?;
     let lines = text.lines().filter(|line| !line.is_empty());
-    let orders = lines.map(|line| serde_json::from_str(line).ok().and_then(|line| order(&line)));
+    let orders = lines.map(|line| {
+        serde_json::from_str(line)
+            .ok()
+            .and_then(|line| order(&line))
+    });
     let orders: Option<Vec<EraseOrder>> = orders.collect();
     orders.ok_or_else(|| Failure::new(WireCode::BadInput, what).cause("a line is no erasure"))
 }

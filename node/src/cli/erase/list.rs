@@ -25,7 +25,11 @@ pub fn list(dir: &Path, holds: bool, json: bool) -> Done {
         return Ok(0);
     }
     if rows.is_empty() {
-        output::message(if holds { "nothing is held" } else { "nothing was erased" });
+        output::message(if holds {
+            "nothing is held"
+        } else {
+            "nothing was erased"
+        });
         return Ok(0);
     }
     let last = if holds { "COURT" } else { "ENTRY" };

@@ -25,7 +25,11 @@ const STEP_BYTES: usize = 64 * 1024;
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn find(home: &MemberHome, message: MessageId, receipts: bool) -> Result<Vec<PathBuf>, Failure> {
+pub fn find(
+    home: &MemberHome,
+    message: MessageId,
+    receipts: bool,
+) -> Result<Vec<PathBuf>, Failure> {
     let mut found = Vec::new();
     let id = message.to_string();
     let sent = messages::path_of(home, &id);
@@ -43,7 +47,9 @@ pub fn find(home: &MemberHome, message: MessageId, receipts: bool) -> Result<Vec
             let envelope = about["envelope"].as_str().unwrap_or_default();
             found.extend(named(&inbox, &format!("{envelope}."))?);
             let fetched = about["attachments"].as_array().into_iter().flatten();
-            let fetched = fetched.filter_map(|row| row["file"].as_str()).map(PathBuf::from);
+            let fetched = fetched
+                .filter_map(|row| row["file"].as_str())
+                .map(PathBuf::from);
             found.extend(fetched.filter(|file| file.is_file()));
         }
     }

@@ -40,9 +40,8 @@ pub fn erase(which: &Ordered, how: &EraseHow, json: bool) -> Done {
     })?;
     if plan.node.is_none() && plan.files.is_empty() {
         let what = format!("nothing is kept of {}", plan.order.message);
-        return Err(Failure::new(WireCode::NotFound, what).advise(
-            "Of a message that only the node has, name the sender: --sender MEMBER",
-        ));
+        return Err(Failure::new(WireCode::NotFound, what)
+            .advise("Of a message that only the node has, name the sender: --sender MEMBER"));
     }
     if !json {
         print(&plan);
@@ -69,7 +68,14 @@ async fn at_node(
             _ => return Err(error).or_fail("the node does not say what would go"),
         },
     };
-    if let (true, Some(Ok(ErasurePlan { refusal: Some(code), .. }))) = (confirm, &node) {
+    if let (
+        true,
+        Some(Ok(ErasurePlan {
+            refusal: Some(code),
+            ..
+        })),
+    ) = (confirm, &node)
+    {
         let what = format!("{} is not erased", order.message);
         return Err(Failure::new(*code, what));
     }
@@ -82,11 +88,7 @@ async fn at_node(
 }
 
 /// Removes what the folder keeps, then keeps the receipt that says so of the node.
-fn here(
-    home: &MemberHome,
-    plan: &Plan,
-    receipt: Option<&ProvenReceipt>,
-) -> Result<Value, Failure> {
+fn here(home: &MemberHome, plan: &Plan, receipt: Option<&ProvenReceipt>) -> Result<Value, Failure> {
     local::remove(home, plan.order.message, &plan.files)?;
     let kept = receipt.map(|receipt| member::keep_receipt(&home.receipts_dir(), receipt));
     Ok(json!(kept.transpose()?))
@@ -107,7 +109,10 @@ fn print(plan: &Plan) {
             for (count, what) in [
                 (node.deliveries, "a delivery that waits or was given up"),
                 (node.inbox_items, "an inbox item that nobody has confirmed"),
-                (node.attachments, "an attachment, unless another message needs it"),
+                (
+                    node.attachments,
+                    "an attachment, unless another message needs it",
+                ),
             ] {
                 if count > 0 {
                     output::data(format_args!("  at the node: {count} × {what}"));
@@ -154,9 +159,15 @@ fn tell(
             output::data(format_args!("the node's word for it: {path}"));
         }
     } else {
-        let sender = which.sender.iter().map(|sender| format!(" --sender {sender}"));
+        let sender = which
+            .sender
+            .iter()
+            .map(|sender| format!(" --sender {sender}"));
         let mut more: String = sender.collect();
-        for (given, word) in [(how.local, " --local"), (how.keep_receipts, " --keep-receipts")] {
+        for (given, word) in [
+            (how.local, " --local"),
+            (how.keep_receipts, " --keep-receipts"),
+        ] {
             if given {
                 more.push_str(word);
             }

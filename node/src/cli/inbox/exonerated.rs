@@ -5,7 +5,7 @@ use frex_client::{
     client::{Client, EraseOrder, InboxItem},
     keys::MemberHome,
 };
-use frex_proto::{erasure::EXONERATED, envelope::Recall, error::WireCode, id::MessageId};
+use frex_proto::{envelope::Recall, erasure::EXONERATED, error::WireCode, id::MessageId};
 use serde_json::Value;
 
 use crate::cli::{

@@ -68,7 +68,9 @@ pub(super) async fn take(
     }
     let mut outcome = if seen { WITHDRAWN } else { UNSEEN };
     // Who passed a message on speaks for nobody else: only its author exonerates.
-    let by_author = kept.iter().all(|about| about["recalled"]["by_author"] == true);
+    let by_author = kept
+        .iter()
+        .all(|about| about["recalled"]["by_author"] == true);
     if exonerated::is_one(recall) && by_author {
         let erased = exonerated::erase(home, client, &item, recall, &kept).await?;
         outcome = erased.unwrap_or(outcome);

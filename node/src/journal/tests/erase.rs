@@ -162,12 +162,24 @@ fn a_damaged_or_strange_plan_is_refused() {
     let other = MemoryDisk::new();
     let config = JournalConfig { salt: 7, ..small() };
     let (mut nothing, mut silent) = (|_: Replayed| Ok(()), |_, _| {});
-    let mut begin = || Journal::open(other.clone(), dir(), config, None, &mut nothing, &mut silent);
+    let mut begin = || {
+        Journal::open(
+            other.clone(),
+            dir(),
+            config,
+            None,
+            &mut nothing,
+            &mut silent,
+        )
+    };
     drop(begin().unwrap());
     let bytes = broken.meddle(&path, |bytes| bytes.clone());
     let copied = other.open(&path, true).unwrap();
     copied.write_at(&bytes, 0).unwrap();
-    assert!(matches!(begin(), Err(JournalError::Damaged { segment: 1, .. })));
+    assert!(matches!(
+        begin(),
+        Err(JournalError::Damaged { segment: 1, .. })
+    ));
     journal.overwrite(&stubs).unwrap();
     assert!(open(&broken, None).is_ok());
 }
@@ -195,12 +207,17 @@ fn blocks_come_one_after_the_other() {
     let (mut at, mut walked) = (Position::default(), Vec::new());
     while let Some(block) = reader.block_from(at, until).unwrap() {
         at = block.end;
-        walked.extend(block.records.into_iter().map(|(position, kind, bytes)| Kept {
-            position,
-            kind: kind.0,
-            bytes: bytes.to_vec(),
-            block_end: block.end,
-        }));
+        walked.extend(
+            block
+                .records
+                .into_iter()
+                .map(|(position, kind, bytes)| Kept {
+                    position,
+                    kind: kind.0,
+                    bytes: bytes.to_vec(),
+                    block_end: block.end,
+                }),
+        );
     }
     assert_eq!(walked, kept);
     assert_eq!(at, until);

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use frex_proto::{
-    error::WireCode,
     erasure,
+    error::WireCode,
     receipt::{Erasure, Statement},
     v1,
 };

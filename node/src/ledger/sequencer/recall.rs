@@ -62,7 +62,9 @@ impl Sequencer {
             return Ok(Recall::Ends(Plan::NextBlock));
         }
         if submitted && self.index.get(Table::Message, &erased)?.is_some() {
-            return Ok(Recall::Ends(Plan::Answer(Outcome::Failed(WireCode::Erased))));
+            return Ok(Recall::Ends(Plan::Answer(Outcome::Failed(
+                WireCode::Erased,
+            ))));
         }
         if submitted && let Some(code) = self.not_recallable(recalls, recipients)? {
             return Ok(Recall::Ends(Plan::Answer(Outcome::Failed(code))));

@@ -33,7 +33,11 @@ impl SimDisk {
     #[must_use]
     pub fn holds(&self, needle: &[u8]) -> bool {
         let state = self.lock();
-        let named: BTreeSet<&u64> = state.names.values().chain(state.durable_names.values()).collect();
+        let named: BTreeSet<&u64> = state
+            .names
+            .values()
+            .chain(state.durable_names.values())
+            .collect();
         let files = state.files.iter().filter(|(id, _)| named.contains(id));
         let is_in = |bytes: &[u8]| bytes.windows(needle.len()).any(|some| some == needle);
         let mut both = files.flat_map(|(_, contents)| [&contents.live, &contents.durable]);

@@ -160,7 +160,12 @@ fn what_is_erased_is_gone_and_every_old_receipt_verifies() {
         message: key(1),
         node: "nb".to_owned(),
         detail: String::new(),
-        receipt: [SECRET, b"their receipt, which says a good deal of it as well"].concat().into(),
+        receipt: [
+            SECRET,
+            b"their receipt, which says a good deal of it as well",
+        ]
+        .concat()
+        .into(),
         refusal: None,
         outbox_key: Some(records::queue_key("nb", 2, item).into()),
     };
@@ -168,24 +173,34 @@ fn what_is_erased_is_gone_and_every_old_receipt_verifies() {
         let entry = Entry::PeerReceipt(answered.clone());
         assert!(matches!(scene.record(entry), Outcome::Done));
     }
-    let statements: Vec<Bytes> = old[..2].iter().map(|bytes| {
-        v1::Receipt::decode(bytes.clone()).expect("a receipt").salt
-    }).collect();
+    let statements: Vec<Bytes> = old[..2]
+        .iter()
+        .map(|bytes| v1::Receipt::decode(bytes.clone()).expect("a receipt").salt)
+        .collect();
     assert!(scene.holds(SECRET) && scene.holds(&statements[0]));
 
-    let erased: Vec<Bytes> = [1, 2].into_iter().map(|number| scene.receipt(erase(number, "court-order"))).collect();
+    let erased: Vec<Bytes> = [1, 2]
+        .into_iter()
+        .map(|number| scene.receipt(erase(number, "court-order")))
+        .collect();
     let said = verified(&erased[0]).statement;
     let what = said.erasure.expect("an erasure");
     assert_eq!((said.envelope_id, said.sender.as_str()), (Some(id(1)), "a"));
     assert_eq!((what.entries, what.ordered_by.as_str()), (vec![0, 1], "a"));
     let what = verified(&erased[1]).statement.erasure.expect("an erasure");
     // ACCEPTED, REJECTED for whose key was retired, and the stage.
-    assert_eq!((what.entries, what.authority.as_str()), (vec![2, 3, 6], "LU:1"));
+    assert_eq!(
+        (what.entries, what.authority.as_str()),
+        (vec![2, 3, 6], "LU:1")
+    );
     let again = scene.record(erase(1, "court-order"));
     assert!(matches!(again, Outcome::Stored(bytes) if bytes == erased[0]));
 
     for salt in &statements {
-        assert!(!scene.holds(salt), "a salt opens the commitment of its leaf");
+        assert!(
+            !scene.holds(salt),
+            "a salt opens the commitment of its leaf"
+        );
     }
     let third = [SECRET, &[3]].concat();
     assert!(scene.holds(&third), "the third message is still there");
@@ -237,12 +252,18 @@ fn nothing_of_an_erased_message_is_taken_again() {
             refusal: None,
             outbox_key: None,
         };
-        assert!(matches!(scene.record(Entry::PeerReceipt(late)), Outcome::Done));
+        assert!(matches!(
+            scene.record(Entry::PeerReceipt(late)),
+            Outcome::Done
+        ));
         assert_eq!(scene.index(), before);
         scene.restart();
     }
     assert!(!scene.holds(SECRET));
-    assert_eq!(failed(scene.record(erase(7, "withdrawn"))), WireCode::NotFound);
+    assert_eq!(
+        failed(scene.record(erase(7, "withdrawn"))),
+        WireCode::NotFound
+    );
 }
 
 // ERA-9: of what comes in one block with the erasure nothing escapes it, whichever is first.
@@ -276,7 +297,10 @@ fn a_hold_keeps_a_message_and_a_court_s_keeps_it_also_from_exoneration() {
     let mut scene = Scene::new();
     for number in [1, 2] {
         scene.receipt(sent(number));
-        assert!(matches!(scene.record(hold(number, number == 2, false)), Outcome::Done));
+        assert!(matches!(
+            scene.record(hold(number, number == 2, false)),
+            Outcome::Done
+        ));
     }
     for _ in 0..2 {
         for (number, ground) in [(1, "retention-over"), (1, "court-order"), (2, "exonerated")] {
@@ -287,10 +311,19 @@ fn a_hold_keeps_a_message_and_a_court_s_keeps_it_also_from_exoneration() {
     }
     scene.receipt(erase(1, "exonerated"));
     assert!(matches!(scene.record(hold(2, true, true)), Outcome::Done));
-    assert_eq!(failed(scene.record(hold(2, true, true))), WireCode::NotFound);
+    assert_eq!(
+        failed(scene.record(hold(2, true, true))),
+        WireCode::NotFound
+    );
     scene.receipt(erase(2, "retention-over"));
-    assert_eq!(failed(scene.record(hold(1, false, false))), WireCode::Erased);
-    assert_eq!(failed(scene.record(hold(7, false, false))), WireCode::NotFound);
+    assert_eq!(
+        failed(scene.record(hold(1, false, false))),
+        WireCode::Erased
+    );
+    assert_eq!(
+        failed(scene.record(hold(7, false, false))),
+        WireCode::NotFound
+    );
     let live = scene.index();
     assert!(live.iter().all(|row| row.0 != Table::Hold as u8));
     scene.restart();
@@ -323,5 +356,12 @@ fn a_recall_of_an_erased_message_is_refused_where_it_is_submitted() {
         retired: Vec::new(),
     });
     let row = records::message_key(key(1), ERASED_SUFFIX, &[]);
-    assert!(scene.sequencer.index.get(Table::Message, &row).expect("an index").is_some());
+    assert!(
+        scene
+            .sequencer
+            .index
+            .get(Table::Message, &row)
+            .expect("an index")
+            .is_some()
+    );
 }
