@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::witness::outside::{OUTSIDE_MAX, OutsideConfig};
 pub mod retention;
 
-use retention::Retention;
+use retention::{RETENTION, Retention};
 
 const MIB: u64 = 1024 * 1024;
 /// A segment must hold the largest block with room to spare.
@@ -334,6 +334,8 @@ listen = "{listen}"
 "#
         )?;
         self.write_watch(f)
+{RETENTION}"#
+        )
     }
 }
 

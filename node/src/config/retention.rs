@@ -8,6 +8,18 @@ const HOUR_MS: u64 = 60 * 60 * 1000;
 /// What stands as authority in the statements of the node's own erasures, if nothing is said.
 const AUTHORITY: &str = "retention-policy";
 
+/// The part of a new settings file that is about this.
+pub const RETENTION: &str = r#"
+# For how long messages are kept, by kind: report, feedback, request, response, notice,
+# statistics, ping, recall. What is named here is erased when its time and its delivery are over,
+# unless a legal hold keeps it (frex hold set); without an entry nothing is erased by itself.
+# `authority` is the legal basis of the periods, as a code; it stands in the node's log.
+#[retention]
+#report="1825d"
+#ping="30d"
+#authority="LED-Art-5"
+"#;
+
 /// Periods by kind; what has none is kept until somebody has it erased.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]

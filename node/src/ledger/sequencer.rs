@@ -250,13 +250,7 @@ impl Sequencer {
             Ok(positions) => {
                 let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
                 self.metrics.block(planned.len(), micros);
-                // Before anything is derived from the block: who finds it in the journal and
-                // nothing of it in the index, finishes what it says. Spec: ERA-10.
-                let stubs = planned.iter_mut();
-                let stubs: Vec<Stub> = stubs
-                    .flat_map(|one| std::mem::take(&mut one.stubs))
-                    .collect();
-                self.journal.overwrite(&stubs)?;
+                self.forget(&mut planned)?;
                 self.last_ms = now_ms;
                 self.frontier = grown.frontier;
                 self.settle(&planned, &positions, note, outcomes, &receipts)
@@ -267,6 +261,15 @@ impl Sequencer {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Overwrites what the block erases, before anything is derived from it: who finds it in the
+    /// journal and nothing of it in the index, finishes what it says. Spec: ERA-10.
+    fn forget(&mut self, planned: &mut [Planned]) -> Result<(), JournalError> {
+        let stubs = planned.iter_mut();
+        let stubs = stubs.flat_map(|one| std::mem::take(&mut one.stubs));
+        let stubs: Vec<Stub> = stubs.collect();
+        self.journal.overwrite(&stubs)
     }
 
     fn sign_head(&self, (size, root): (u64, Hash), time_ms: u64) -> Result<Bytes, LedgerError> {

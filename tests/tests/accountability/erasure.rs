@@ -305,7 +305,7 @@ fn verify(frex: &Frex, receipts: &[PathBuf]) {
     assert!(rows.iter().all(|row| row["verified"] == true), "{verified}");
 }
 
-// ERA-1, ERA-2, ERA-7, ERA-10, ERA-14, ERA-16: 100 erasures at both ends, through kill -9: all receipts of before
+// ERA-1, ERA-2, ERA-7, ERA-10, ERA-14, ERA-16, LIM-98: 100 erasures at both ends, through kill -9: all receipts of before
 // verify, logs and journals are whole, and of what was erased there is nothing in any file, while all of
 // what was not is still found there.
 #[test]
@@ -412,69 +412,53 @@ fn outcomes(frex: &Frex, recall: &str, member: &str) -> Vec<String> {
         .collect()
 }
 
+const COURT: &str = "court.es";
+const LAST: &str = "archive.es";
+
+/// A report with this mark is passed on from hop to hop; gives its message id, that of its last forward,
+/// and by what it is recognised at all of them.
+fn passed_on(frex: &Frex, mark: &str) -> (String, String, BTreeSet<Needle>) {
+    let report = json!({
+        "reference": "A-1", "created": "2026-07-01T12:00:00Z", "description": format!("made up {mark}"),
+    });
+    fs::write(frex.dir().join("report.json"), report.to_string()).unwrap();
+    let sent = frex.done(&["send", "report.json", "--to", READER, "--from", SENDER]);
+    let message = sent["message"].as_str().unwrap().to_owned();
+    let mut looked_for: BTreeSet<Needle> = [mark.as_bytes()[..16].try_into().unwrap()].into();
+    let mut id = message.clone();
+    for (from, to) in [(READER, COURT), (COURT, LAST)] {
+        let came = frex.done(&["inbox", from, "--wait", "20s"]);
+        let envelope = came["items"][0]["envelope"].as_str().unwrap();
+        let inbox = frex.dir().join(from).join("member/inbox");
+        let kept = fs::read(inbox.join(format!("{envelope}.envelope"))).unwrap();
+        looked_for.insert(needle(&v1::Envelope::decode(kept.as_slice()).unwrap().body));
+        let passed = frex.done(&["forward", &id, from, "--to", to]);
+        id = passed["message"].as_str().unwrap().to_owned();
+    }
+    let _ = frex.done(&["inbox", LAST, "--wait", "20s"]);
+    (message, id, looked_for)
+}
+
 // ERA-12, ERA-17: an author whose suspicion was unfounded says so; along the very path on which the message
 // was passed on each hop erases it, at its node and in its folder, and states that; a court's hold keeps it.
 #[test]
 fn an_exoneration_erases_along_the_path_of_the_message() {
-    const COURT: &str = "court.es";
-    const LAST: &str = "archive.es";
     let dir = tempfile::tempdir().unwrap();
     let frex = Frex::new(env!("CARGO_BIN_EXE_frex-under-test"), dir.path());
     let members = [SENDER, READER, COURT, LAST];
     frex.federation(&members, &[]);
     let _nodes = members.map(|member| frex.start(member));
-    let mark = "unfounded-12345-unfounded";
-    let report = json!({
-        "reference": "A-1", "created": "2026-07-01T12:00:00Z", "description": format!("made up {mark}"),
-    });
-    fs::write(dir.path().join("report.json"), report.to_string()).unwrap();
-    let sent = frex.done(&["send", "report.json", "--to", READER, "--from", SENDER]);
-    let message = sent["message"].as_str().unwrap();
-    let path = [(READER, COURT), (COURT, LAST)];
-    let (mut id, mut sealed) = (message.to_owned(), BTreeSet::new());
-    let mut ids = Vec::new();
-    for (from, to) in path {
-        let came = frex.done(&["inbox", from, "--wait", "20s"]);
-        let envelope = came["items"][0]["envelope"].as_str().unwrap();
-        let kept = dir
-            .path()
-            .join(from)
-            .join(format!("member/inbox/{envelope}.envelope"));
-        let kept = v1::Envelope::decode(fs::read(kept).unwrap().as_slice()).unwrap();
-        sealed.insert(needle(&kept.body));
-        let passed = frex.done(&["forward", &id, from, "--to", to]);
-        id = passed["message"].as_str().unwrap().to_owned();
-        ids.push(id.clone());
-    }
-    let _ = frex.done(&["inbox", LAST, "--wait", "20s"]);
-    let why = [
-        "--ground",
-        "investigation",
-        "--authority",
-        "court:7",
-        "--court",
-    ];
-    let _ = frex.done(&[&["hold", "set", &id, LAST][..], &why].concat());
-    let mut looked_for = sealed.clone();
-    looked_for.insert(mark.as_bytes()[..16].try_into().unwrap());
-    let folder = |member: &str| [dir.path().join(member)];
+    let (message, last, looked_for) = passed_on(&frex, "unfounded-12345-unfounded");
+    let why = ["--ground", "investigation", "--authority", "court:7"];
+    let hold = ["hold", "set", &last, LAST, "--court"];
+    let _ = frex.done(&[&hold[..], &why].concat());
+    let found = |member: &str| anywhere(&[dir.path().join(member)], &looked_for);
     for member in [READER, COURT, LAST] {
-        assert_eq!(
-            anywhere(&folder(member), &looked_for),
-            looked_for,
-            "{member}"
-        );
+        assert_eq!(found(member), looked_for, "{member}");
     }
 
-    let recall = [
-        "recall",
-        message,
-        SENDER,
-        "--reason",
-        "exonerated",
-        "--confirm",
-    ];
-    let recalled = frex.run(&recall);
+    let recall = ["recall", &message, SENDER, "--reason", "exonerated"];
+    let recalled = frex.run(&[&recall[..], &["--confirm"]].concat());
     assert!(matches!(recalled.exit, Some(0 | 3)), "{recalled:?}");
     let first = recalled.json()["recall"].as_str().unwrap().to_owned();
     for (member, state) in [(READER, "erased"), (COURT, "erased"), (LAST, "held")] {
@@ -482,17 +466,13 @@ fn an_exoneration_erases_along_the_path_of_the_message() {
         assert_eq!(came["items"][0]["state"], state, "{member}: {came}");
     }
     for member in [READER, COURT] {
-        assert_eq!(
-            anywhere(&folder(member), &looked_for),
-            BTreeSet::new(),
-            "{member}"
-        );
+        assert_eq!(found(member), BTreeSet::new(), "{member}");
         let erased = frex.done(&["erase", "ls", member]);
         let rows = erased["erased"].as_array().unwrap();
         assert_eq!(rows.len(), 2, "what came and what was passed on: {erased}");
         assert!(rows.iter().all(|row| row["ground"] == "exonerated"));
     }
-    assert_eq!(anywhere(&folder(LAST), &looked_for), looked_for);
+    assert_eq!(found(LAST), looked_for);
     until("the author hears of it", || {
         outcomes(&frex, &first, SENDER) == ["erased"]
     });

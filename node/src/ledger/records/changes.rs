@@ -27,10 +27,7 @@ pub fn changes(
         HELD => changes.push(put(Table::Hold, message.0.to_vec(), place)),
         RELEASED => changes.push(delete(Table::Hold, message.0.to_vec())),
         SENT => {
-            let key = match record.resealed {
-                true => message_key(message, SENT_SUFFIX, &[&record.envelope_id]),
-                false => message_key(message, SENT_SUFFIX, &[]),
-            };
+            let key = taken_key(message, SENT_SUFFIX, record);
             changes.push(put(Table::Message, key, kept));
             needs(&mut changes, record, Need::Deliver, position);
             for node in &record.nodes {
@@ -38,10 +35,7 @@ pub fn changes(
             }
         }
         ACCEPTED => {
-            let key = match record.resealed {
-                true => message_key(message, ACCEPTED_SUFFIX, &[&record.envelope_id]),
-                false => message_key(message, ACCEPTED_SUFFIX, &[]),
-            };
+            let key = taken_key(message, ACCEPTED_SUFFIX, record);
             changes.push(put(Table::Message, key, kept));
             needs(&mut changes, record, Need::Fetch, position);
             let members = record.members.iter();
@@ -83,6 +77,14 @@ pub fn changes(
     Ok(changes)
 }
 
+/// Where it is noted that an envelope was taken: if it was sealed again, beside the first.
+fn taken_key(message: MessageKey, suffix: u8, record: &Record) -> Vec<u8> {
+    match record.resealed {
+        true => message_key(message, suffix, &[&record.envelope_id]),
+        false => message_key(message, suffix, &[]),
+    }
+}
+
 /// What was given up, queued again, or dropped: dead or waiting, and never both.
 fn ended_changes(
     changes: &mut Vec<Change>,
@@ -120,16 +122,12 @@ fn changes_of_stub(
     message: MessageKey,
     kept: Bytes,
 ) -> Vec<Change> {
-    let id: &[u8] = &record.envelope_id;
-    let detail = [id];
-    let (suffix, detail) = match kind {
-        SENT => (SENT_SUFFIX, record.resealed.then_some(&detail)),
-        ACCEPTED => (ACCEPTED_SUFFIX, record.resealed.then_some(&detail)),
-        REJECTED => (REJECTED_SUFFIX, Some(&detail)),
+    let key = match kind {
+        SENT => taken_key(message, SENT_SUFFIX, record),
+        ACCEPTED => taken_key(message, ACCEPTED_SUFFIX, record),
+        REJECTED => message_key(message, REJECTED_SUFFIX, &[&record.envelope_id]),
         _ => return Vec::new(),
     };
-    let detail = detail.map_or(&[][..], |detail| &detail[..]);
-    let key = message_key(message, suffix, detail);
     vec![put(Table::Message, key, kept)]
 }
 
