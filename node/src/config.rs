@@ -8,10 +8,10 @@ use std::{fmt, net::SocketAddr};
 use frex_proto::{error::WireCode, id, limits};
 use serde::Deserialize;
 
+use self::retention::{RETENTION, Retention};
 use crate::witness::outside::{OUTSIDE_MAX, OutsideConfig};
-pub mod retention;
 
-use retention::{RETENTION, Retention};
+pub mod retention;
 
 const MIB: u64 = 1024 * 1024;
 /// A segment must hold the largest block with room to spare.
@@ -180,11 +180,6 @@ impl NodeConfig {
                     .is_none_or(|program| !program.is_empty()),
                 "must begin with a program",
             ),
-            (
-                "retention.authority",
-                self.retention.is_sound(),
-                "must be a code of 1 to 64 of A-Z, a-z, 0-9, . _ : / -",
-            ),
         ];
         let rules = self.names().into_iter().chain(rules);
         match rules.into_iter().find(|(_, holds, _)| !holds) {
@@ -194,7 +189,7 @@ impl NodeConfig {
     }
 
     /// What must hold of names and addresses.
-    fn names(&self) -> [Rule; 5] {
+    fn names(&self) -> [Rule; 6] {
         let outside = self.outside_witnesses.iter();
         let unread = outside.filter_map(|outside| outside.read().err()).next();
         [
@@ -224,6 +219,11 @@ impl NodeConfig {
                 self.metrics
                     .is_none_or(|address| address.ip().is_loopback()),
                 "must be a loopback address: it is not protected",
+            ),
+            (
+                "retention.authority",
+                self.retention.is_sound(),
+                "must be a code of 1 to 64 of A-Z, a-z, 0-9, . _ : / -",
             ),
         ]
     }
@@ -319,23 +319,10 @@ listen = "{listen}"
 # frex-node-log.key), not from the folder.
 # keys_from_credentials = {keys_from_credentials}
 
-# Program and arguments that are run when something undelivered comes to half of its life, with
-# FREX_ALERT=half-life, FREX_NODE, FREX_LANE and FREX_COUNT in its environment.
-{comment}alert_command = {alert_command}
-
-# For how long messages are kept, by kind: report, feedback, request, response, notice,
-# statistics, ping, recall. What is named here is erased when its time and its delivery are over,
-# unless a legal hold keeps it (frex hold set); without an entry nothing is erased by itself.
-# `authority` is the legal basis of the periods, as a code; it stands in the node's log.
-#[retention]
-#report="1825d"
-#ping="30d"
-#authority="LED-Art-5"
 "#
         )?;
-        self.write_watch(f)
-{RETENTION}"#
-        )
+        self.write_watch(f)?;
+        f.write_str(RETENTION)
     }
 }
 

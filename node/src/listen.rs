@@ -179,9 +179,7 @@ async fn answer(shared: Arc<Shared>, session: Session, place: Arc<Place>, stream
             (R::GetReceipts(get), Client) => query::receipts(&shared, id, &get, &mut writer),
             (R::ListOutbox(list), Client) => outbox::list(&shared, id, &list, &mut writer).await,
             (R::OrderOutbox(order), Client) => outbox::order(&shared, id, &order).await,
-            (R::EraseMessage(erase), Client) => {
-                erase::serve(&shared, id, &erase, &mut writer).await
-            }
+            (R::EraseMessage(one), Client) => erase::serve(&shared, id, &one, &mut writer).await,
             (R::HoldMessage(hold), Client) => erase::hold(&shared, id, &hold).await,
             (R::ListErasures(list), Client) => erase::list(&shared, id, &list, &mut writer),
             (R::Deliver(deliver), Node) => {

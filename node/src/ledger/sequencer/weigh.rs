@@ -32,6 +32,7 @@ impl Entry {
             | Self::Trust(_)
             | Self::Attachment(_) => 64,
             Self::Seen(entry) => entry.checkpoint.len(),
+            Self::Forked(fork) => fork.checkpoints.iter().map(Bytes::len).sum(),
             Self::Cosigned(checkpoint) => checkpoint.len(),
             Self::Erase(_) | Self::Hold(_) => 256,
         }
