@@ -27,6 +27,7 @@ mod compare;
 mod connect;
 mod control;
 mod draft;
+mod erase;
 mod forward;
 mod inbox;
 mod keyring;
@@ -44,6 +45,7 @@ pub use bulk::{
     BulkEnded, BulkError, BulkEvent, BulkFate, BulkNews, BulkSender, BulkSettings, Sealing,
 };
 pub use draft::{DraftBuilder, DraftError};
+pub use erase::{EraseOrder, ErasurePlan, ErasureRow};
 pub use forward::ForwardError;
 pub use inbox::{ConfirmError, FailedItem, Inbox, InboxError, InboxItem, ItemError};
 pub use keyring::Keyring;

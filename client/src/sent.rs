@@ -19,6 +19,7 @@ use frex_proto::{
 
 use crate::keys::KeyFileError;
 
+mod forget;
 mod log;
 mod recollect;
 mod sealed;

@@ -43,6 +43,9 @@ impl Notice {
     /// What a submitter hears of this record, made at the node `own`.
     #[must_use]
     pub fn of(kind: RecordKind, record: &Record, own: &str) -> Option<Self> {
+        if record.erased {
+            return None;
+        }
         let node = record.nodes.first().cloned().unwrap_or_default();
         let receipt = record.receipt.clone();
         match kind {

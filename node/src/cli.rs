@@ -22,6 +22,7 @@ mod demo;
 mod dispatch;
 mod doctor;
 mod ended;
+mod erase;
 mod errors;
 mod evidence;
 mod failure;
@@ -121,6 +122,11 @@ pub enum Command {
     Forward(forward::ForwardArgs),
     /// Withdraw a message that was sent
     Recall(recall::RecallArgs),
+    /// Erase what is kept of a message, for good; list what was erased
+    Erase(erase::EraseArgs),
+    /// Keep a message from being erased
+    #[command(subcommand)]
+    Hold(erase::HoldCommand),
     /// List the files that came with a report, and fetch them
     #[command(subcommand)]
     Attachment(attachment::AttachmentCommand),

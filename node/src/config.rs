@@ -8,7 +8,10 @@ use std::{fmt, net::SocketAddr};
 use frex_proto::{error::WireCode, id, limits};
 use serde::Deserialize;
 
+use self::retention::{RETENTION, Retention};
 use crate::witness::outside::{OUTSIDE_MAX, OutsideConfig};
+
+pub mod retention;
 
 const MIB: u64 = 1024 * 1024;
 /// A segment must hold the largest block with room to spare.
@@ -68,6 +71,9 @@ pub struct NodeConfig {
     /// A program and its arguments, run when something needs a person (DEL-45); empty: none.
     #[serde(default)]
     pub alert_command: Vec<String>,
+    /// For how long what the node keeps of messages is kept.
+    #[serde(default)]
+    pub retention: Retention,
 }
 
 /// A setting, whether it is in order, and what it must be.
@@ -116,6 +122,7 @@ impl NodeConfig {
             witness_listen: None,
             outside_witnesses: Vec::new(),
             alert_command: Vec::new(),
+            retention: Retention::default(),
         }
     }
 
@@ -182,7 +189,7 @@ impl NodeConfig {
     }
 
     /// What must hold of names and addresses.
-    fn names(&self) -> [Rule; 5] {
+    fn names(&self) -> [Rule; 6] {
         let outside = self.outside_witnesses.iter();
         let unread = outside.filter_map(|outside| outside.read().err()).next();
         [
@@ -212,6 +219,11 @@ impl NodeConfig {
                 self.metrics
                     .is_none_or(|address| address.ip().is_loopback()),
                 "must be a loopback address: it is not protected",
+            ),
+            (
+                "retention.authority",
+                self.retention.is_sound(),
+                "must be a code of 1 to 64 of A-Z, a-z, 0-9, . _ : / -",
             ),
         ]
     }
@@ -309,7 +321,8 @@ listen = "{listen}"
 
 "#
         )?;
-        self.write_watch(f)
+        self.write_watch(f)?;
+        f.write_str(RETENTION)
     }
 }
 

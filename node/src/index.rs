@@ -63,6 +63,10 @@ pub enum Table {
     Attachment = 7,
     /// The newest that was seen of each log.
     Seen = 8,
+    /// Where erasures are, in the order of the journal.
+    Erasure = 20,
+    /// Which messages must not be erased.
+    Hold = 21,
 }
 
 /// A key gets a value, or loses it.

@@ -9,6 +9,8 @@
 //!   [`JournalError::Damaged`]. Never other bytes, never silently less: every record has a CRC
 //!   bound to its position, blocks are numbered and chained, the marker knows the last number.
 //! - After a power cut the journal opens by itself: what was cut short was never acknowledged.
+//! - What is to be forgotten is overwritten in place, by bytes of the same length that leave every
+//!   other CRC as it was: blocks, their chain and the marker stay.
 //! - After a write or sync that failed nothing more is acknowledged until the process has opened
 //!   the journal anew, because nobody knows what such a disk holds.
 //!
@@ -27,21 +29,25 @@ use crate::disk::{Disk, DiskFile};
 
 mod append;
 mod block;
+mod erase;
 mod extent;
 mod marker;
 mod read;
 mod recover;
 mod scan;
 mod segment;
+mod walk;
 
 #[cfg(test)]
 mod tests;
 
+pub use erase::{FREE_BYTES, Stub, finish_erasing};
 pub use extent::{Extent, acknowledged};
 pub use marker::FILE as MARKER_FILE;
 pub use read::JournalReader;
 pub use recover::{Summary, read_through, verify};
 pub use segment::{name as segment_name, path as segment_path};
+pub use walk::Walked;
 
 /// Largest record, bytes.
 pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;

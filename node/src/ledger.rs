@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use self::records::OutboxItem;
 use crate::journal::{JournalError, Position};
 
+pub mod erase;
 pub mod publish;
 pub mod query;
 pub mod records;
@@ -183,6 +184,40 @@ pub enum Entry {
     Cosigned(Bytes),
     /// The log before has ended, and another begins.
     Begin(BeginEntry),
+    /// What is kept of a message is to go.
+    Erase(EraseEntry),
+    /// A message must not be erased, or may be again.
+    Hold(HoldEntry),
+}
+
+/// Why a message is erased.
+#[derive(Debug, Clone)]
+pub struct EraseEntry {
+    /// The message.
+    pub message: MessageKey,
+    /// Why, as a code.
+    pub ground: String,
+    /// By which order or rule, as a code.
+    pub authority: String,
+    /// The member who orders it; empty: the node's own rule.
+    pub ordered_by: String,
+}
+
+/// Why a message is not to be erased.
+#[derive(Debug, Clone)]
+pub struct HoldEntry {
+    /// The message.
+    pub message: MessageKey,
+    /// Why, as a code.
+    pub ground: String,
+    /// By which order or rule, as a code.
+    pub authority: String,
+    /// The member who orders it.
+    pub ordered_by: String,
+    /// Whether a court has ordered it.
+    pub court: bool,
+    /// It may be erased again.
+    pub release: bool,
 }
 
 /// What may be ordered of one delivery.
@@ -316,6 +351,9 @@ pub enum LedgerError {
     /// The log's key does not sign: it may be in a token.
     #[error("the log key does not sign")]
     Signing(#[from] SigningError),
+    /// What is asked for was erased.
+    #[error("the message was erased")]
+    Erased,
     /// Leaves in the journal do not make the tree that was published.
     #[error("the journal holds fewer or other log entries than were published")]
     Inconsistent,
@@ -326,6 +364,7 @@ impl From<&LedgerError> for WireCode {
         match error {
             LedgerError::Journal(JournalError::Full) => Self::DiskFull,
             LedgerError::KeyEnded => Self::KeyEnded,
+            LedgerError::Erased => Self::Erased,
             LedgerError::Signing(error) => (*error).into(),
             LedgerError::Journal(JournalError::Damaged { .. })
             | LedgerError::Record

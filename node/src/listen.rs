@@ -26,6 +26,7 @@ use crate::{
 mod arrive;
 mod attachment;
 mod deliver;
+mod erase;
 mod inbox;
 mod outbox;
 mod query;
@@ -179,6 +180,9 @@ async fn answer(shared: Arc<Shared>, session: Session, place: Arc<Place>, stream
             (R::GetSigned(get), Client) => query::signed(&shared, id, &get, &mut writer),
             (R::ListOutbox(list), Client) => outbox::list(&shared, id, &list, &mut writer).await,
             (R::OrderOutbox(order), Client) => outbox::order(&shared, id, &order).await,
+            (R::EraseMessage(one), Client) => erase::serve(&shared, id, &one, &mut writer).await,
+            (R::HoldMessage(hold), Client) => erase::hold(&shared, id, &hold).await,
+            (R::ListErasures(list), Client) => erase::list(&shared, id, &list, &mut writer),
             (R::Deliver(deliver), Node) => {
                 deliver::serve(&shared, id, &deliver, &mut reader, &mut writer).await
             }

@@ -49,7 +49,7 @@ pub fn find_stops(ledger: &Ledger, roster: &Roster, entry: &mut Entry) -> Result
         }
     }
     for (position, stored) in history {
-        if stored.kind != records::SENT {
+        if stored.kind != records::SENT || stored.record.erased {
             continue;
         }
         let envelope = v1::Envelope::decode(stored.record.envelope);

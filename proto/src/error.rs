@@ -147,6 +147,12 @@ codes! {
     AttachmentsRefused = 4011, "ATTACHMENTS_REFUSED", 22, Caller, AfterRosterUpdate, "a recipient does not take attachments", "Send it without, or ask the federation to list the recipient as one that takes them: frex roster propose --attachments MEMBER=yes";
     /// Withdrawn by its sender.
     Recalled = 4012, "RECALLED", 22, Peer, Never, "the sender has withdrawn the message", "Nothing to do; a message of the sender in the inbox says why: frex inbox DIR";
+    /// What was here of it is gone.
+    Erased = 4020, "ERASED", 22, Peer, Never, "the message was erased here", "Nothing to do; which messages were erased, and why: frex erase ls DIR";
+    /// It must not be erased.
+    OnHold = 4021, "ON_HOLD", 22, Caller, Never, "a legal hold keeps the message", "See by which authority with: frex hold ls DIR; release it with: frex hold release MESSAGE DIR";
+    /// Not the asker's alone.
+    HeldByOthers = 4022, "HELD_BY_OTHERS", 22, Caller, Never, "other members that this node serves have the message too", "Ask the node's operator, who may erase it for all of them";
     /// Busy or over quota.
     RetryAfter = 5001, "RETRY_AFTER", 23, Environment, Later, "the node is busy or a quota is used up", "The sender's node tries again by itself";
     /// No space left.

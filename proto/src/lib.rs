@@ -14,6 +14,7 @@
 pub mod attachment;
 pub mod delivery;
 pub mod envelope;
+pub mod erasure;
 pub mod error;
 pub mod evidence;
 pub mod id;

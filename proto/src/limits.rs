@@ -187,6 +187,14 @@ pub const EVIDENCE_RECEIPTS_MAX: usize = 1024;
 pub const SILENCES_MAX: usize = 64;
 /// Logs that a node has had before the one it has. Spec: LIM-100.
 pub const ENDED_LOGS_MAX: usize = 64;
+/// Entries of the log that one ERASED statement names. Spec: LIM-95.
+pub const ERASED_ENTRIES_MAX: usize = 512;
+/// Characters of the code that says why something is erased or held. Spec: LIM-96.
+pub const GROUND_BYTES_MAX: usize = 32;
+/// Characters of the code that says by which order or rule. Spec: LIM-97.
+pub const AUTHORITY_BYTES_MAX: usize = 64;
+/// Rows of one page of erasures. Spec: LIM-98.
+pub const ERASURE_ROWS_MAX: usize = 48;
 
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte

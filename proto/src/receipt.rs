@@ -63,6 +63,21 @@ pub struct Statement {
     pub ended_log: Bytes,
     /// A log that begins: the newest checkpoint of the one before it that others have seen, or empty.
     pub seen_log: Bytes,
+    /// What was erased and why; absent for every other event.
+    pub erasure: Option<Erasure>,
+}
+
+/// What was erased, and why. Spec: ERA-3.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erasure {
+    /// Why.
+    pub ground: String,
+    /// By which order or rule.
+    pub authority: String,
+    /// Entries of the same log whose statements and salts are gone, ascending.
+    pub entries: Vec<u64>,
+    /// The member who ordered it; empty: the node's own rule.
+    pub ordered_by: String,
 }
 
 /// A receipt of the right shape, not believed. Spec: RCP-1.

@@ -48,7 +48,9 @@ STATEMENT = {
     4: ("sender", "string"), 5: ("recipients", ["string"]), 6: ("node", "string"),
     7: ("code", "uint32"), 8: ("other_envelope_id", "bytes"), 9: ("member_statement", "bytes"),
     10: ("roster_version", "uint64"), 11: ("roster_sha256", "bytes"),
-    12: ("checkpoints", ["bytes"]), 19: ("ended_log", "bytes"), 20: ("seen_log", "bytes"),
+    12: ("checkpoints", ["bytes"]), 13: ("ground", "string"), 14: ("authority", "string"),
+    15: ("erased", ["uint64"]), 16: ("ordered_by", "string"),
+    19: ("ended_log", "bytes"), 20: ("seen_log", "bytes"),
 }
 STAGE_STATEMENT = {
     1: ("envelope_id", "bytes"), 2: ("federation", "string"), 3: ("member", "string"),

@@ -1,5 +1,7 @@
 """Receipts. Chapter RCP. Needs nothing but Python."""
 
+import re
+
 import protobuf
 import tlog
 from envelope import NAME
@@ -16,6 +18,9 @@ OPERATOR = 9
 # PEER_SEEN names one checkpoint, FORK_EVIDENCE two.
 CHECKPOINTS = {8: 1, 10: 2}
 SEEN_BYTES_MAX = 1024
+GROUND = re.compile("[a-z0-9-]{1,32}")
+AUTHORITY = re.compile("[A-Za-z0-9._:/-]{1,64}")
+ERASED_ENTRIES_MAX = 512
 
 
 def parse_statement(data):
@@ -47,7 +52,23 @@ def parse_statement(data):
     require(all(1 <= len(one) <= SEEN_BYTES_MAX for one in statement.checkpoints), "Field")
     before = SEEN_BYTES_MAX if event == OPERATOR else 0
     require(max(len(statement.ended_log), len(statement.seen_log)) <= before, "Field")
+    check_erasure(statement)
     return statement
+
+
+def check_erasure(statement):
+    """ERA-3."""
+    entries = statement.erased
+    said = statement.ground or statement.authority or entries or statement.ordered_by
+    require(bool(said) or statement.event != ERASED, "Field")
+    if not said:
+        return
+    require(not statement.ordered_by or NAME.fullmatch(statement.ordered_by), "Id")
+    require(len(entries) <= ERASED_ENTRIES_MAX, "Field")
+    require(all(one < two for one, two in zip(entries, entries[1:])), "Field")
+    require(GROUND.fullmatch(statement.ground), "Field")
+    require(AUTHORITY.fullmatch(statement.authority), "Field")
+    require(statement.event == ERASED, "Field")
 
 
 class Receipt:

@@ -8,7 +8,7 @@ use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use frex_client::{
-    client::{Client, InboxItem, News, OutboxQuery},
+    client::{Client, EraseOrder, InboxItem, News, OutboxQuery},
     transport::Socket,
 };
 use frex_node::node::Node;
@@ -408,4 +408,47 @@ fn shown(signed: &Bytes) -> v1::Envelope {
         signed: signed.clone(),
         ..v1::Envelope::default()
     }
+}
+
+// ERA-11: what was attached to a message goes with it, at once and at either end, although it was just
+// judged by and nobody has fetched it; what another message needs as well stays until that goes.
+#[test]
+fn attachments_of_an_erased_message_go_with_it() {
+    world::run(31, |world| async move {
+        let scene = scene(&world);
+        let (_platform, police) = (scene.node("platform").await, scene.node("police").await);
+        let sender = client(&scene, "platform", "platform-client").await;
+        let reader = client(&scene, "police", "police-client").await;
+        let file = file(&world);
+        let envelopes = [seal(&sender, &file.attached), seal(&sender, &file.attached)];
+        for envelope in &envelopes {
+            send(&sender, envelope, &file).await;
+        }
+        let orders = envelopes.map(|envelope| EraseOrder {
+            message: frex_proto::envelope::parse(&envelope.to_kept())
+                .unwrap()
+                .core
+                .message_id,
+            sender: None,
+            ground: "sent-in-error".to_owned(),
+            authority: "c1".to_owned(),
+        });
+        let there = ["map", "sealed"].map(str::to_owned).to_vec();
+        for (order, left) in orders.iter().zip([there, Vec::new()]) {
+            sender.erase(order).await.unwrap();
+            let received = EraseOrder {
+                sender: Some("platform".to_owned()),
+                ..order.clone()
+            };
+            let plan = reader.plan_erasure(&received).await.unwrap();
+            assert_eq!(plan.attachments, 1);
+            reader.erase(&received).await.unwrap();
+            for node in ["platform", "police"] {
+                assert_eq!(files(&scene, node), left, "{node}");
+            }
+        }
+        let police = scene.power_cut("police", police).await;
+        assert!(files(&scene, "police").is_empty());
+        drop(police);
+    });
 }

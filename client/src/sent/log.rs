@@ -82,7 +82,7 @@ pub(super) fn append(log: &mut File, folder: &Path, lines: &[u8]) -> Result<(), 
         .map_err(|source| io(&folder.join(NAME), source))
 }
 
-fn opened(path: &Path) -> Result<File, SentError> {
+pub(super) fn opened(path: &Path) -> Result<File, SentError> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true).mode(0o600);
     options.open(path).map_err(|source| io(path, source))

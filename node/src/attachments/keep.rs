@@ -13,6 +13,7 @@ use crate::{
     index::Table,
     ledger::{
         AttachmentEntry, Entry, LedgerError, Outcome,
+        query::Ledger,
         records::{self, AttachmentRow, Need},
     },
     shared::Shared,
@@ -58,7 +59,14 @@ async fn sweep(shared: &Shared) -> Result<(), LedgerError> {
         }
     }
     for (root, rows) in over {
-        remove_over(shared, root, rows, now_ms).await?;
+        remove_over(
+            &shared.ledger,
+            &shared.attachments,
+            root,
+            rows,
+            Some(now_ms),
+        )
+        .await?;
     }
     shared.attachments.remove_stale(now_ms).await
 }
@@ -88,41 +96,63 @@ async fn note_settled(shared: &Shared, row: AttachmentRow, now_ms: u64) -> Resul
         (Need::Fetch, true) if last_ms > now_ms => return Ok(()),
         (Need::Fetch, _) => last_ms.min(now_ms.saturating_add(limits::ATTACHMENT_GRACE_MS)),
     };
-    note(shared, &row, Some(until_ms)).await
+    note(&shared.ledger, &row, Some(until_ms)).await
 }
 
 /// Removes an attachment that no row needs any more, then the rows. The other way round a crash
 /// would leave a file of which nobody knows that it was needed once.
 async fn remove_over(
-    shared: &Shared,
+    ledger: &Ledger,
+    attachments: &Attachments,
     root: Hash,
     rows: Vec<AttachmentRow>,
-    now_ms: u64,
+    now_ms: Option<u64>,
 ) -> Result<(), LedgerError> {
-    let needed = shared
-        .ledger
+    let needed = ledger
         .index
         .scan(Table::Attachment, &root, None, rows.len() + 1)?;
-    if needed.len() == rows.len() && !shared.attachments.remove(root, now_ms).await? {
+    if needed.len() == rows.len() && !attachments.remove(root, now_ms).await? {
         return Ok(());
     }
     for row in rows {
-        note(shared, &row, None).await?;
+        note(ledger, &row, None).await?;
+    }
+    Ok(())
+}
+
+/// Removes at once what only erased records had needed. Spec: ERA-11.
+///
+/// # Errors
+/// Index, journal or disk.
+pub async fn remove_erased(
+    ledger: &Ledger,
+    attachments: &Attachments,
+    rows: Vec<AttachmentRow>,
+) -> Result<(), LedgerError> {
+    let mut over: BTreeMap<Hash, Vec<AttachmentRow>> = BTreeMap::new();
+    for row in rows {
+        let there = ledger.index.get(Table::Attachment, &row.key())?;
+        if there.is_some() {
+            over.entry(row.root).or_default().push(row);
+        }
+    }
+    for (root, rows) in over {
+        remove_over(ledger, attachments, root, rows, None).await?;
     }
     Ok(())
 }
 
 async fn note(
-    shared: &Shared,
+    ledger: &Ledger,
     row: &AttachmentRow,
     until_ms: Option<u64>,
 ) -> Result<(), LedgerError> {
     let entry = AttachmentEntry {
-        message: shared.ledger.read(row.position)?.record.message,
+        message: ledger.read(row.position)?.record.message,
         row: row.key(),
         until_ms,
     };
-    if let Outcome::Failed(code) = shared.ledger.record(Entry::Attachment(entry)).await {
+    if let Outcome::Failed(code) = ledger.record(Entry::Attachment(entry)).await {
         tracing::warn!(%code, "what is known of an attachment is not recorded");
     }
     Ok(())
@@ -136,13 +166,16 @@ impl Attachments {
     }
 
     /// Removes one that is whole, unless an envelope was judged by it just now. False if it is
-    /// still needed so; one that is being brought anew waits for an envelope of its own.
-    async fn remove(&self, root: Hash, now_ms: u64) -> Result<bool, LedgerError> {
+    /// still needed so; one that is being brought anew waits for an envelope of its own. Without a
+    /// time it goes whatever it is.
+    async fn remove(&self, root: Hash, now_ms: Option<u64>) -> Result<bool, LedgerError> {
         {
             let mut known = self.known();
-            match known.get(&root) {
-                Some(entry) if Self::was_judged(entry, now_ms) => return Ok(false),
-                Some(entry) if !entry.whole => return Ok(true),
+            match (known.get(&root), now_ms) {
+                (Some(entry), Some(now_ms)) if Self::was_judged(entry, now_ms) => {
+                    return Ok(false);
+                }
+                (Some(entry), Some(_)) if !entry.whole => return Ok(true),
                 _ => known.remove(&root),
             };
         }

@@ -3,6 +3,7 @@
 use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use frex_proto::error::WireCode;
 
 use super::{
     Cli, Command, FederationCommand, ReceiptCommand, RosterCommand,
@@ -10,9 +11,10 @@ use super::{
     backup::{self, BackupAction},
     bulk, completions, demo,
     doctor::{self, Format},
+    erase::{self, EraseAction, EraseArgs, HoldCommand},
     errors,
     evidence::{self, EvidenceCommand},
-    failure::Done,
+    failure::{Done, Failure},
     federation, forward, fsck,
     hint::hint,
     inbox, init,
@@ -96,6 +98,10 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Outbox(command) => outbox(&command, json),
         Command::Forward(args) => forward::forward(&args, json),
         Command::Recall(args) => recall::recall(&args, json),
+        Command::Erase(args) => erase(args, json),
+        Command::Hold(HoldCommand::Set(args)) => erase::hold::set(&args, json),
+        Command::Hold(HoldCommand::Release(args)) => erase::hold::release(&args, json),
+        Command::Hold(HoldCommand::Ls(args)) => erase::list::list(&args.dir, true, json),
         Command::Attachment(AttachmentCommand::Ls(args)) => attachment::list::list(&args, json),
         Command::Attachment(AttachmentCommand::Fetch(args)) => {
             attachment::fetch::fetch(&args, json)
@@ -144,6 +150,19 @@ fn evidence(command: &EvidenceCommand, json: bool) -> Done {
         EvidenceCommand::Timeline(args) => evidence::timeline::timeline(args, json),
         EvidenceCommand::Disclose(args) => evidence::disclose::disclose(args, json),
         EvidenceCommand::Report(args) => evidence::report::report(args, json),
+    }
+}
+
+fn erase(args: EraseArgs, json: bool) -> Done {
+    match (args.action, args.which) {
+        (Some(EraseAction::Ls(args)), _) => erase::list::list(&args.dir, false, json),
+        (Some(EraseAction::Export(args)), _) => erase::list::export(&args.dir),
+        (Some(EraseAction::Again(args)), _) => erase::again::again(&args, json),
+        (None, Some(which)) => erase::message::erase(&which, &args.how, json),
+        (None, None) => Err(
+            Failure::new(WireCode::BadInput, "which message is to be erased?")
+                .advise("frex erase MESSAGE DIR --ground CODE --authority CODE"),
+        ),
     }
 }
 

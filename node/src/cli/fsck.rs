@@ -110,6 +110,11 @@ fn check_journal(dir: &Path) -> Result<Option<Summary>, Failure> {
     if names.is_empty() {
         return Ok(None);
     }
+    // A record that is half overwritten does not read, and what it is to become is known.
+    let finished = journal::finish_erasing(&RealDisk, &folder);
+    if finished.or_fail("an erasure that was cut short cannot be finished")? {
+        output::message("note: an erasure that was cut short is finished");
+    }
     let bar = output::progress("checking the journal");
     let checked = journal::verify(&RealDisk, &folder, &mut |done, total| {
         output::advance(&bar, done, total);

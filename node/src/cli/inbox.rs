@@ -30,6 +30,7 @@ use super::{
     time::rfc3339,
 };
 
+mod exonerated;
 mod failed;
 mod keep;
 mod kept;

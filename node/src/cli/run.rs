@@ -77,9 +77,6 @@ pub fn run(args: &RunArgs, json: bool) -> Done {
 
 async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
     let mut stop = Stop::new(args.stop_with_stdin)?;
-    let metrics = Arc::new(Metrics::new());
-    let suspensions = Suspensions::load(&home.dir).or_fail("the node cannot start")?;
-    let anchor = NodeHome::anchor(&home.dir).or_fail("the node cannot start")?;
     let (dir, file) = (home.dir.clone(), home.dir.join(ROSTER_FILE));
     let log_key_in_force = log_key_in_force(&home);
     let metrics_address = home.config.metrics;
@@ -92,21 +89,9 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
         .roster
         .node(&home.config.node)
         .map(|node| node.operator.clone());
-    let parts = NodeParts {
-        environment: Environment::default(),
-        disk: Arc::new(RealDisk),
-        socket: Socket::Udp(home.config.listen),
-        data: home.dir,
-        config: home.config,
-        tls_key: home.tls_key,
-        log_key: home.log_key,
-        witness_key: home.witness_key,
-        roster: RosterHandle::new(home.roster),
-        anchor,
-        nothing_was_lost: args.nothing_was_lost,
-        execution: Execution::Threads,
-        metrics: Arc::clone(&metrics),
-    };
+    let (mut parts, suspensions) = parts(home, Environment::default())?;
+    parts.nothing_was_lost = args.nothing_was_lost;
+    let metrics = Arc::clone(&parts.metrics);
     let bar = output::progress("replaying the journal");
     let started = Node::start(parts, &mut |done, total| output::advance(&bar, done, total)).await;
     bar.finish_and_clear();
@@ -138,6 +123,34 @@ async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
         code = stop.asked() => return Ok(code),
     }
     ended
+}
+
+/// What the node in a folder is made of, and whom it does not exchange with.
+///
+/// # Errors
+/// A file of the folder cannot be used.
+pub fn parts(
+    home: NodeHome,
+    environment: Environment,
+) -> Result<(NodeParts, Suspensions), Failure> {
+    let suspensions = Suspensions::load(&home.dir).or_fail("the node cannot start")?;
+    let anchor = NodeHome::anchor(&home.dir).or_fail("the node cannot start")?;
+    let parts = NodeParts {
+        environment,
+        disk: Arc::new(RealDisk),
+        socket: Socket::Udp(home.config.listen),
+        data: home.dir,
+        config: home.config,
+        tls_key: home.tls_key,
+        log_key: home.log_key,
+        witness_key: home.witness_key,
+        roster: RosterHandle::new(home.roster),
+        anchor,
+        nothing_was_lost: false,
+        execution: Execution::Threads,
+        metrics: Arc::new(Metrics::new()),
+    };
+    Ok((parts, suspensions))
 }
 
 /// Whether the key held here is the one that the roster lists, and no earlier one.
@@ -358,7 +371,8 @@ fn not_ready(dir: &Path, error: NodeHomeError) -> Failure {
     }
 }
 
-fn not_started(error: &StartError, dir: &Path) -> Failure {
+/// What a node that does not start says.
+pub fn not_started(error: &StartError, dir: &Path) -> Failure {
     let failure = Failure::new(error.into(), "the node cannot start").because(error);
     match error {
         StartError::NotListed => {

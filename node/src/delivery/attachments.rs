@@ -46,6 +46,9 @@ fn needed(shared: &Shared, key: &Bytes) -> Result<(v1::Envelope, Vec<Listed>), L
         return Ok((v1::Envelope::default(), Vec::new()));
     };
     let record = shared.ledger.read(item.position)?.record;
+    if record.erased {
+        return Err(LedgerError::Erased);
+    }
     let kept = v1::Envelope::decode(record.envelope).map_err(|_| LedgerError::Record)?;
     let carried = envelope::parse_carried(&kept).map_err(|_| LedgerError::Record)?;
     let list = carried.original().attachments.clone();

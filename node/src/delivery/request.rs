@@ -172,6 +172,10 @@ pub async fn deliver(
             Ok(Loaded::Stage(receipt)) => {
                 tried.push(relay(shared, session, desk, item, receipt).await);
             }
+            Ok(Loaded::Erased) => tried.push(Tried {
+                key: item.key,
+                attempt: Attempt::Ended,
+            }),
             Ok(Loaded::Withheld(by)) => tried.push(withheld(item.key, by)),
             Err(error) => {
                 tracing::error!(error = ?error, "an outbox item cannot be read");
@@ -234,6 +238,8 @@ enum Loaded {
     Stage(v1::Receipt),
     /// One of its recipients there is suspended.
     Withheld(Arc<Suspensions>),
+    /// It was erased meanwhile: nothing is to be delivered any more.
+    Erased,
 }
 
 /// Reads an item's record; of an envelope, only the wraps that the destination's members need. A
@@ -241,6 +247,9 @@ enum Loaded {
 /// not get yet waits for all of them there. Spec: DEL-12, DIS-12.
 fn load(shared: &Shared, node: &str, item: &OutboxItem) -> Result<Loaded, LedgerError> {
     let stored = shared.ledger.read(item.position)?;
+    if stored.record.erased {
+        return Ok(Loaded::Erased);
+    }
     if stored.kind == records::STAGE {
         let receipt =
             v1::Receipt::decode(stored.record.receipt).map_err(|_| LedgerError::Record)?;

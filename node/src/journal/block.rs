@@ -61,9 +61,7 @@ impl Seal {
     ) {
         let length: usize = parts.iter().map(|part| part.len()).sum();
         let start = buffer.len();
-        buffer.extend_from_slice(&number(length).to_le_bytes());
-        buffer.extend_from_slice(&[0; 4]);
-        buffer.push(kind.0);
+        put_header(buffer, length, kind);
         for part in parts {
             buffer.extend_from_slice(part);
         }
@@ -106,7 +104,7 @@ impl Seal {
     }
 
     /// The position is under the CRC: a disk that reads or wrote elsewhere is noticed.
-    fn record_start(self, position: Position, length: usize) -> u32 {
+    pub(super) fn record_start(self, position: Position, length: usize) -> u32 {
         let mut head = [0; 12];
         head[..8].copy_from_slice(&position.to_u64().to_le_bytes());
         head[8..].copy_from_slice(&number(length).to_le_bytes());
@@ -147,6 +145,13 @@ pub(super) fn records(block: &[u8]) -> impl Iterator<Item = Result<Record<'_>, (
     })
 }
 
+/// The header of a record of so many bytes, its CRC not set yet.
+pub(super) fn put_header(buffer: &mut Vec<u8>, length: usize, kind: RecordKind) {
+    buffer.extend_from_slice(&number(length).to_le_bytes());
+    buffer.extend_from_slice(&[0; 4]);
+    buffer.push(kind.0);
+}
+
 /// Length, CRC and kind of a record from its first nine bytes.
 pub(super) fn record_header(bytes: &[u8]) -> (usize, u32, RecordKind) {
     let length = usize::try_from(u32_at(bytes, 0)).unwrap_or(usize::MAX);
@@ -178,6 +183,6 @@ pub(super) fn u64_at(bytes: &[u8], offset: usize) -> u64 {
     u64::from_le_bytes(word)
 }
 
-fn number(length: usize) -> u32 {
+pub(super) fn number(length: usize) -> u32 {
     u32::try_from(length).expect("lengths were checked against limits below 4 GiB")
 }

@@ -5,7 +5,7 @@ use std::{
     fmt,
     io::{self, ErrorKind},
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use bytes::Bytes;
@@ -29,6 +29,8 @@ struct Inner {
     dir: PathBuf,
     seal: Seal,
     open: Mutex<BTreeMap<u32, Arc<dyn DiskFile>>>,
+    /// Nobody reads what is just being overwritten.
+    bytes: RwLock<()>,
 }
 
 impl JournalReader {
@@ -38,10 +40,25 @@ impl JournalReader {
             dir,
             seal,
             open: Mutex::default(),
+            bytes: RwLock::new(()),
         }))
     }
 
-    /// The record at `position`, exactly as it was appended.
+    pub(super) fn seal(&self) -> Seal {
+        self.0.seal
+    }
+
+    /// Nothing is overwritten while this is held.
+    pub(super) fn still(&self) -> RwLockReadGuard<'_, ()> {
+        self.0.bytes.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing is read while this is held.
+    pub(super) fn alone(&self) -> RwLockWriteGuard<'_, ()> {
+        self.0.bytes.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The record at `position`, exactly as it was appended, or what has taken its place since.
     ///
     /// # Errors
     /// [`JournalError::Damaged`] if no whole record is there, [`JournalError::Io`].
@@ -56,6 +73,7 @@ impl JournalReader {
     }
 
     fn read_if_there(&self, position: Position) -> io::Result<(RecordKind, Bytes)> {
+        let _still = self.still();
         let file = self.file(position.segment())?;
         let mut header = [0; RECORD_HEADER_BYTES];
         file.read_at(&mut header, position.offset())?;
@@ -71,7 +89,7 @@ impl JournalReader {
         Ok((kind, Bytes::from(bytes)))
     }
 
-    fn file(&self, number: u32) -> io::Result<Arc<dyn DiskFile>> {
+    pub(super) fn file(&self, number: u32) -> io::Result<Arc<dyn DiskFile>> {
         // Nothing panics while the lock is held, and a map of open files is never half-changed.
         let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = open.get(&number) {

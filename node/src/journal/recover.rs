@@ -10,6 +10,7 @@ use super::{
     Journal, JournalConfig, JournalError, JournalReader, Position, Replayed, SEGMENT_BYTES_MAX,
     block::{self, Seal},
     damaged,
+    erase::finish_erasing,
     marker::{Mark, Marker},
     scan::{Chain, Segment, Tail, Visit},
     segment::{self, FIRST_OFFSET, SegmentHeader},
@@ -40,6 +41,7 @@ impl Journal {
     ) -> Result<Self, JournalError> {
         create_dir_durable(&*disk, dir)?;
         segment::remove_unfinished(&*disk, dir)?;
+        finish_erasing(&*disk, dir)?;
         let chain = match Chain::open(&*disk, dir)? {
             Some(chain) => chain,
             None => create(&*disk, dir, config, from)?,

@@ -4,6 +4,7 @@
 
 mod crash;
 mod damage;
+mod erase;
 mod faults;
 mod figures;
 mod memory;

@@ -113,6 +113,12 @@ impl Tail {
         self.dirty = true;
     }
 
+    /// Where the journal ends.
+    #[must_use]
+    pub fn end(&self) -> Position {
+        self.end
+    }
+
     /// Leaves that wait.
     #[must_use]
     pub fn len(&self) -> usize {

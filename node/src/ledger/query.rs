@@ -210,7 +210,11 @@ impl Ledger {
             let kept = self.index.get(Table::Message, &key)?;
             let kept = kept.as_deref().and_then(records::parse_kept);
             if let Some(kept) = kept.filter(|kept| kept.id == id) {
-                receipts.push(self.read(kept.position)?.record.receipt);
+                let record = self.read(kept.position)?.record;
+                if record.erased {
+                    return Err(LedgerError::Erased);
+                }
+                receipts.push(record.receipt);
             }
         }
         Ok(receipts)
@@ -308,6 +312,16 @@ impl Ledger {
             .index
             .scan(Table::Inbox, &records::queue_prefix(member), after, limit)?;
         Ok(rows.into_iter().map(|(key, _)| key).collect())
+    }
+
+    /// Where the journal ends.
+    ///
+    /// # Panics
+    /// Never: no holder of the tail panics.
+    #[must_use]
+    pub fn end(&self) -> Position {
+        let tail = self.tail.lock();
+        tail.expect("no holder of the tail panics").end()
     }
 
     /// Writes the published files up to the newest leaf.

@@ -16,8 +16,10 @@ use crate::{
 };
 
 mod changes;
+mod stub;
 
 pub use changes::changes;
+pub use stub::stub;
 
 /// A member's envelope was taken for delivery.
 pub const SENT: RecordKind = RecordKind(1);
@@ -60,12 +62,19 @@ pub const COSIGNED: RecordKind = RecordKind(19);
 /// Another log of this node begins: its first entry, which names the one before.
 pub const LOG_BEGUN: RecordKind = RecordKind(25);
 
+/// What was kept of a message was erased.
+pub const ERASED: RecordKind = RecordKind(20);
+/// A message must not be erased.
+pub const HELD: RecordKind = RecordKind(21);
+/// A message that was held may be erased.
+pub const RELEASED: RecordKind = RecordKind(22);
+
 /// Whether a record of this kind stands for an entry of the log.
 #[must_use]
 pub fn has_leaf(kind: RecordKind) -> bool {
     matches!(
         kind,
-        SENT | ACCEPTED | REJECTED | STAGE | TRUST | SEEN_LOGGED | FORKED | LOG_BEGUN
+        SENT | ACCEPTED | REJECTED | STAGE | TRUST | SEEN_LOGGED | FORKED | LOG_BEGUN | ERASED
     )
 }
 
@@ -108,13 +117,13 @@ pub struct Record {
     /// Encoded [`v1::Envelope`] (1–3).
     #[prost(bytes = "bytes", tag = "2")]
     pub envelope: Bytes,
-    /// Envelope id (1–4), that of the recall (15), or the hash of a roster (9, 10).
+    /// Envelope id (1–4, 20, 21), that of the recall (15), or the hash of a roster (9, 10).
     #[prost(bytes = "bytes", tag = "3")]
     pub envelope_id: Bytes,
     /// Message key (all).
     #[prost(bytes = "bytes", tag = "4")]
     pub message: Bytes,
-    /// Recipients served here (2), or the member who speaks (4).
+    /// Recipients served here (2), or the member who speaks (4) or orders (21, 22).
     #[prost(string, repeated, tag = "5")]
     pub members: Vec<String>,
     /// Destinations (1), the node to relay to (4), the issuer (5), the destination (8, 11, 12).
@@ -126,7 +135,7 @@ pub struct Record {
     /// Expiry (1, 2, 4, 8, 11).
     #[prost(uint64, tag = "8")]
     pub expires_ms: u64,
-    /// Position of the inbox item that is done (4).
+    /// Position of the inbox item that is done (4), or of the receipt that this one follows (5).
     #[prost(uint64, tag = "9")]
     pub item: u64,
     /// Outbox key that is done (5, 7, 8, 12), or is not (11).
@@ -142,13 +151,13 @@ pub struct Record {
     /// Whether the message came before, sealed to keys that were retired (1, 2).
     #[prost(bool, tag = "13")]
     pub resealed: bool,
-    /// Since when there was something to deliver (1, 4, 8, 11). Records of before have none.
+    /// Since when there was something to deliver (1, 4, 8, 11), or it is held (21). Records of before have none.
     #[prost(uint64, tag = "14")]
     pub since_ms: u64,
     /// How it was given up (8).
     #[prost(message, optional, tag = "15")]
     pub ended: Option<Ended>,
-    /// Roots of attachments that are needed (1, 2), or the index row of one (13, 14).
+    /// Roots of attachments that are needed (1, 2), or index rows (13, 14, 20).
     #[prost(bytes = "bytes", repeated, tag = "16")]
     pub attachments: Vec<Bytes>,
     /// Until when an attachment is needed (13).
@@ -157,12 +166,36 @@ pub struct Record {
     /// For whom the message was withdrawn before it came (2), or is by now (15).
     #[prost(string, repeated, tag = "18")]
     pub withdrawn: Vec<String>,
-    /// Inbox keys of what is withdrawn (15).
+    /// Inbox keys of what is withdrawn (15) or erased (20).
     #[prost(bytes = "bytes", repeated, tag = "19")]
     pub inbox_keys: Vec<Bytes>,
     /// What was seen of a log (16–19).
     #[prost(message, optional, tag = "20")]
     pub seen: Option<SeenLog>,
+    /// Whether this is what stays of a record that was erased (1–5).
+    #[prost(bool, tag = "40")]
+    pub erased: bool,
+    /// Fills the length that the erased record had (1–5).
+    #[prost(bytes = "bytes", tag = "41")]
+    pub padding: Bytes,
+    /// Positions of records that this one erases (20).
+    #[prost(uint64, repeated, tag = "42")]
+    pub erases: Vec<u64>,
+    /// Rows of the message's history that go with them (20).
+    #[prost(bytes = "bytes", repeated, tag = "43")]
+    pub message_rows: Vec<Bytes>,
+    /// Outbox keys of deliveries that end with them (20).
+    #[prost(bytes = "bytes", repeated, tag = "44")]
+    pub outbox_keys: Vec<Bytes>,
+    /// Why it is held (21, 22).
+    #[prost(string, tag = "45")]
+    pub ground: String,
+    /// By which order or rule (21, 22).
+    #[prost(string, tag = "46")]
+    pub authority: String,
+    /// Whether a court has ordered it (21).
+    #[prost(bool, tag = "47")]
+    pub court: bool,
 }
 
 /// The newest that a node has seen of a log.
@@ -285,7 +318,7 @@ impl AttachmentRow {
     }
 }
 
-fn attachment_key(root: &[u8], need: Need, position: Position) -> Vec<u8> {
+pub(super) fn attachment_key(root: &[u8], need: Need, position: Position) -> Vec<u8> {
     let mut key = root.to_vec();
     key.push(match need {
         Need::Deliver => SENT_SUFFIX,
@@ -363,6 +396,10 @@ pub const PARTIAL_DETAIL: &str = "\0refused";
 pub const UNDELIVERABLE_SUFFIX: u8 = b'U';
 /// Suffix of the newest recall of a message.
 pub const WITHDRAWN_SUFFIX: u8 = b'W';
+/// Suffix of the newest erasure of a message.
+pub const ERASED_SUFFIX: u8 = b'E';
+/// Suffix by which a block notes that it says something of a message; never in the index.
+pub const TOUCHED_SUFFIX: u8 = b't';
 /// Suffix of the roster in force.
 pub const TRUST_SUFFIX: u8 = b'F';
 

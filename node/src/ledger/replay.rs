@@ -13,7 +13,7 @@ use frex_proto::{
 use prost::Message;
 
 use super::{
-    LedgerError,
+    LedgerError, erase,
     publish::{INDEX_FORM, Publisher, State, Tail},
     records::{self, Record},
 };
@@ -100,7 +100,8 @@ pub fn open(
     if let Some(failure) = replayer.failure.take() {
         return Err(failure);
     }
-    let journal = journal?;
+    let mut journal = journal?;
+    finish_erasures(&mut journal, &replayer.erases)?;
     // Every block with leaves ends in a checkpoint; leaves after the last one are not possible in
     // a journal that reads back whole, and published entries cannot outnumber recorded ones.
     let published = published_size(disk.as_ref(), &folders.logs, replayer.log);
@@ -162,6 +163,23 @@ fn published_size(disk: &dyn Disk, logs: &Path, log: &LogVerifier) -> u64 {
         .map_or(0, |checkpoint| checkpoint.size)
 }
 
+/// What the journal says is erased is, also if the node was stopped right after it said so.
+/// Spec: ERA-10.
+fn finish_erasures(journal: &mut Journal, erases: &[Position]) -> Result<(), LedgerError> {
+    let reader = journal.reader();
+    let mut stubs = Vec::new();
+    for position in erases {
+        stubs.extend(erase::stub_at(&reader, *position)?);
+    }
+    if !stubs.is_empty() {
+        tracing::info!(
+            records = stubs.len(),
+            "an erasure that was cut short is finished"
+        );
+    }
+    Ok(journal.overwrite(&stubs)?)
+}
+
 struct Replayer<'a> {
     disk: &'a dyn Disk,
     /// Where the logs are published.
@@ -174,6 +192,8 @@ struct Replayer<'a> {
     tail: Mutex<Tail>,
     frontier: Frontier,
     leaves: Vec<[u8; 48]>,
+    /// Records that are erased, or would be but for a crash.
+    erases: Vec<Position>,
     checkpoint: Bytes,
     last_ms: u64,
     failure: Option<LedgerError>,
@@ -207,6 +227,7 @@ impl<'a> Replayer<'a> {
             tail: Mutex::new(tail),
             frontier,
             leaves: Vec::new(),
+            erases: Vec::new(),
             checkpoint: state.checkpoint.clone(),
             last_ms: state.last_ms,
             failure: None,
@@ -247,6 +268,8 @@ impl<'a> Replayer<'a> {
         }
         self.index
             .apply(records::changes(replayed.kind, replayed.position, &record)?);
+        let erases = record.erases.iter().copied().map(Position::from_u64);
+        self.erases.extend(erases);
         if records::has_leaf(replayed.kind) {
             let (index, leaf) = records::leaf_of(&record)?;
             if index != self.frontier.size() {

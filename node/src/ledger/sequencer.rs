@@ -30,11 +30,12 @@ use super::{
 use crate::{
     bells::Bells,
     index::Index,
-    journal::{Journal, JournalError, Position, RecordKind},
+    journal::{Journal, JournalError, Position, RecordKind, Stub},
     metrics::Metrics,
 };
 
 mod begin;
+mod erase;
 mod plan;
 mod queue;
 mod recall;
@@ -42,6 +43,7 @@ mod reseal;
 mod seen;
 #[cfg(test)]
 mod tests;
+mod weigh;
 
 /// Entries of one block.
 pub const BLOCK_ENTRIES_MAX: usize = 1024;
@@ -97,6 +99,8 @@ struct Planned {
     record: Record,
     leaf: Option<PlannedLeaf>,
     answers: bool,
+    /// What takes the place of records that this one erases.
+    stubs: Vec<Stub>,
 }
 
 struct PlannedLeaf {
@@ -247,6 +251,7 @@ impl Sequencer {
             Ok(positions) => {
                 let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
                 self.metrics.block(planned.len(), micros);
+                self.forget(&mut planned)?;
                 self.last_ms = now_ms;
                 self.frontier = grown.frontier;
                 self.settle(&planned, &positions, note, outcomes, &receipts)
@@ -257,6 +262,15 @@ impl Sequencer {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Overwrites what the block erases, before anything is derived from it: who finds it in the
+    /// journal and nothing of it in the index, finishes what it says. Spec: ERA-10.
+    fn forget(&mut self, planned: &mut [Planned]) -> Result<(), JournalError> {
+        let stubs = planned.iter_mut();
+        let stubs = stubs.flat_map(|one| std::mem::take(&mut one.stubs));
+        let stubs: Vec<Stub> = stubs.collect();
+        self.journal.overwrite(&stubs)
     }
 
     fn sign_head(&self, (size, root): (u64, Hash), time_ms: u64) -> Result<Bytes, LedgerError> {

@@ -227,6 +227,11 @@ impl<'a> Held<'a> {
                 }
                 Ok(true)
             }
+            // It was erased in this moment.
+            Err(LedgerError::Erased) => {
+                self.leases.give_back(&key);
+                Ok(true)
+            }
             Err(error) => {
                 self.leases.give_back(&key);
                 tracing::error!(error = ?error, "an inbox item cannot be read");
@@ -308,6 +313,9 @@ fn item(
 ) -> Result<(v1::Item, EnvelopeId), LedgerError> {
     let position = records::queue_position(key).ok_or(LedgerError::Record)?;
     let record = shared.ledger.read(position)?.record;
+    if record.erased {
+        return Err(LedgerError::Erased);
+    }
     let mut kept = v1::Envelope::decode(record.envelope).map_err(|_| LedgerError::Record)?;
     let carried = envelope::parse_carried(&kept).map_err(|_| LedgerError::Record)?;
     let (number, _) = carried.recipient(member).ok_or(LedgerError::Record)?;
@@ -358,6 +366,9 @@ fn stage_entry(
     statement: &Bytes,
 ) -> Result<StageEntry, LedgerError> {
     let record = shared.ledger.read(position)?.record;
+    if record.erased {
+        return Err(LedgerError::Erased);
+    }
     let kept = v1::Envelope::decode(record.envelope).map_err(|_| LedgerError::Record)?;
     let carried = envelope::parse_carried(&kept).map_err(|_| LedgerError::Record)?;
     let home = shared

@@ -94,7 +94,7 @@ pub(super) async fn order(
 }
 
 /// Whether the node is run by this member.
-fn operates(shared: &Shared, member: &str) -> bool {
+pub(super) fn operates(shared: &Shared, member: &str) -> bool {
     let roster = shared.roster();
     let node = roster.node(&shared.id);
     node.is_some_and(|node| node.operator == member)

@@ -37,7 +37,7 @@ pub(super) fn receipts(
         if matches!(stored.kind, records::UNDELIVERABLE | records::DROPPED) {
             let node = stored.record.nodes.into_iter().next().unwrap_or_default();
             put_given_up(writer, 0, node, stored.record.code);
-        } else if !stored.record.receipt.is_empty() {
+        } else if !stored.record.receipt.is_empty() && !stored.record.erased {
             put_receipt(writer, 0, stored.record.receipt);
         }
     }

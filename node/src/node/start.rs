@@ -31,6 +31,7 @@ use crate::{
     bells::Bells,
     delivery,
     disk::Space,
+    erasure::{self, retention},
     index::Index,
     intake::Intake,
     journal::JournalConfig,
@@ -112,6 +113,7 @@ pub(super) async fn start(
     // Who starts at the same moment asks this node what it asks them.
     tasks.spawn(listen::accept(shared.clone(), greeter));
     look_back::look_back(&shared, &copy, &stop).await?;
+    erasure::finish(&shared.ledger, &shared.attachments).await?;
     run(&shared, log_key_end, fail, &mut tasks);
     Ok(Node {
         shared,
@@ -131,6 +133,7 @@ fn run(
 ) {
     tasks.spawn(delivery::run(shared.clone()));
     tasks.spawn(keep::run(shared.clone()));
+    tasks.spawn(retention::run(shared.clone()));
     tasks.spawn(trust::log_changes(shared.clone()));
     tasks.spawn(ask::run(shared.clone(), fail.clone()));
     tasks.spawn(compare::watch_own(shared.clone(), fail.clone()));

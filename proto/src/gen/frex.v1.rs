@@ -313,6 +313,18 @@ pub struct Statement {
     /// PEER_SEEN: what was seen; FORK_EVIDENCE: two that contradict
     #[prost(bytes = "bytes", repeated, tag = "12")]
     pub checkpoints: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// ERASED: why, a code
+    #[prost(string, tag = "13")]
+    pub ground: ::prost::alloc::string::String,
+    /// ERASED: by which order or rule, a code
+    #[prost(string, tag = "14")]
+    pub authority: ::prost::alloc::string::String,
+    /// ERASED: entries of this log whose statements are gone, ascending
+    #[prost(uint64, repeated, tag = "15")]
+    pub erased: ::prost::alloc::vec::Vec<u64>,
+    /// ERASED: the member who ordered it; empty: the node's own rule
+    #[prost(string, tag = "16")]
+    pub ordered_by: ::prost::alloc::string::String,
     /// OPERATOR: newest checkpoint held of the log that this one follows
     #[prost(bytes = "bytes", tag = "19")]
     pub ended_log: ::prost::bytes::Bytes,
@@ -912,7 +924,7 @@ pub struct Hello {
 /// Opens every stream but the first.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Request {
-    #[prost(oneof = "request::Request", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 32, 40")]
+    #[prost(oneof = "request::Request", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 32, 40, 34, 35, 36")]
     pub request: ::core::option::Option<request::Request>,
 }
 /// Nested message and enum types in `Request`.
@@ -953,6 +965,12 @@ pub mod request {
         GetSigned(super::GetSigned),
         #[prost(message, tag = "40")]
         OfferEvidence(super::OfferEvidence),
+        #[prost(message, tag = "34")]
+        EraseMessage(super::EraseMessage),
+        #[prost(message, tag = "35")]
+        HoldMessage(super::HoldMessage),
+        #[prost(message, tag = "36")]
+        ListErasures(super::ListErasures),
     }
 }
 /// Client to home node: `envelopes` ENVELOPE frames follow.
@@ -1142,7 +1160,7 @@ pub struct Answer {
     /// position in the request
     #[prost(uint32, tag = "1")]
     pub envelope: u32,
-    #[prost(oneof = "answer::Answer", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 32")]
+    #[prost(oneof = "answer::Answer", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 32, 34, 35")]
     pub answer: ::core::option::Option<answer::Answer>,
 }
 /// Nested message and enum types in `Answer`.
@@ -1171,6 +1189,10 @@ pub mod answer {
         Cosigned(super::Cosigned),
         #[prost(message, tag = "32")]
         Shown(super::Shown),
+        #[prost(message, tag = "34")]
+        ErasurePlan(super::ErasurePlan),
+        #[prost(message, tag = "35")]
+        Erasures(super::ErasurePage),
     }
 }
 /// No further answer follows on this stream.
@@ -1283,6 +1305,112 @@ pub struct Confirm {
     /// Signed StageStatement, or empty to release
     #[prost(bytes = "bytes", tag = "2")]
     pub statement: ::prost::bytes::Bytes,
+}
+/// Client to home node: what it keeps of a message is to go. A Receipt of ERASED comes back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EraseMessage {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub message_id: ::prost::bytes::Bytes,
+    /// whose message it is; empty: the asker's own
+    #[prost(string, tag = "2")]
+    pub sender: ::prost::alloc::string::String,
+    /// a code
+    #[prost(string, tag = "3")]
+    pub ground: ::prost::alloc::string::String,
+    /// a code
+    #[prost(string, tag = "4")]
+    pub authority: ::prost::alloc::string::String,
+    /// only say what would go: ErasurePlan
+    #[prost(bool, tag = "5")]
+    pub plan: bool,
+}
+/// Client to home node: a message is not to be erased, or may be again.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HoldMessage {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub message_id: ::prost::bytes::Bytes,
+    /// whose message it is; empty: the asker's own
+    #[prost(string, tag = "2")]
+    pub sender: ::prost::alloc::string::String,
+    /// a code
+    #[prost(string, tag = "3")]
+    pub ground: ::prost::alloc::string::String,
+    /// a code
+    #[prost(string, tag = "4")]
+    pub authority: ::prost::alloc::string::String,
+    /// by order of a court
+    #[prost(bool, tag = "5")]
+    pub court: bool,
+    #[prost(bool, tag = "6")]
+    pub release: bool,
+}
+/// Client to home node: what was erased, or what is held.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListErasures {
+    /// ErasurePage.next of the page before
+    #[prost(bytes = "bytes", tag = "1")]
+    pub after: ::prost::bytes::Bytes,
+    /// what is held
+    #[prost(bool, tag = "2")]
+    pub holds: bool,
+}
+/// What would go. Nothing has changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ErasurePlan {
+    /// of the journal
+    #[prost(uint32, tag = "1")]
+    pub records: u32,
+    /// in them
+    #[prost(uint64, tag = "2")]
+    pub bytes: u64,
+    /// of the log, whose statements go
+    #[prost(uint32, tag = "3")]
+    pub entries: u32,
+    /// that wait, or were given up
+    #[prost(uint32, tag = "4")]
+    pub deliveries: u32,
+    /// that nobody has confirmed
+    #[prost(uint32, tag = "5")]
+    pub inbox_items: u32,
+    #[prost(uint32, tag = "6")]
+    pub attachments: u32,
+    /// wire code for which it would be refused, or 0
+    #[prost(uint32, tag = "7")]
+    pub refusal: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ErasureRow {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub message_id: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub envelope_id: ::prost::bytes::Bytes,
+    #[prost(string, tag = "3")]
+    pub sender: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub ground: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub authority: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub ordered_by: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "7")]
+    pub time_ms: u64,
+    /// of the ERASED entry
+    #[prost(uint64, tag = "8")]
+    pub index: u64,
+    /// of the log, whose statements are gone
+    #[prost(uint32, tag = "9")]
+    pub entries: u32,
+    /// of a hold
+    #[prost(bool, tag = "10")]
+    pub court: bool,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ErasurePage {
+    #[prost(message, repeated, tag = "1")]
+    pub rows: ::prost::alloc::vec::Vec<ErasureRow>,
+    /// empty: there are no more
+    #[prost(bytes = "bytes", tag = "2")]
+    pub next: ::prost::bytes::Bytes,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use prost::Message as _;
 
-use super::{Statement, StatementError};
+use super::{Erasure, Statement, StatementError};
 use crate::{
+    erasure,
     error::WireCode,
     id::{self, EnvelopeId, MessageId},
     limits,
@@ -30,6 +31,7 @@ impl Statement {
             checkpoints: Vec::new(),
             ended_log: Bytes::new(),
             seen_log: Bytes::new(),
+            erasure: None,
         }
     }
 
@@ -43,6 +45,7 @@ impl Statement {
         }
         let wire = v1::Statement::decode(bytes.clone()).map_err(|_| StatementError::Malformed)?;
         let statement = Self {
+            erasure: erasure_of(&wire),
             event: Event::try_from(wire.event).map_err(|_| StatementError::Event)?,
             envelope_id: optional(&wire.envelope_id, EnvelopeId::from_slice)?,
             message_id: optional(&wire.message_id, MessageId::from_slice)?,
@@ -84,6 +87,10 @@ impl Statement {
             checkpoints: self.checkpoints.clone(),
             ended_log: self.ended_log.clone(),
             seen_log: self.seen_log.clone(),
+            ..self
+                .erasure
+                .as_ref()
+                .map_or_else(Default::default, wire_erasure)
         };
         let bytes = wire.encode_to_vec();
         if bytes.len() > limits::STATEMENT_BYTES_MAX {
@@ -130,7 +137,27 @@ impl Statement {
         let good = self.checkpoints.len() == checkpoints
             && self.checkpoints.iter().all(fits)
             && before.iter().all(|note| note.len() <= log_before);
-        good.then_some(()).ok_or(StatementError::Field)
+        if !good {
+            return Err(StatementError::Field);
+        }
+        self.judge_erasure()
+    }
+
+    fn judge_erasure(&self) -> Result<(), StatementError> {
+        let Some(erasure) = &self.erasure else {
+            let missing = self.event == Event::Erased;
+            return (!missing).then_some(()).ok_or(StatementError::Field);
+        };
+        let by = &erasure.ordered_by;
+        if !by.is_empty() {
+            id::check_name(by).map_err(|_| StatementError::Id)?;
+        }
+        let fits = erasure.entries.len() <= limits::ERASED_ENTRIES_MAX
+            && erasure.entries.is_sorted_by(|one, next| one < next)
+            && erasure::check(&erasure.ground, &erasure.authority).is_ok();
+        (fits && self.event == Event::Erased)
+            .then_some(())
+            .ok_or(StatementError::Field)
     }
 
     fn judge_ids(&self) -> Result<(), StatementError> {
@@ -178,6 +205,30 @@ fn roster_ref(version: u64, sha256: &[u8]) -> Result<Option<RosterRef>, Statemen
     }
 }
 
+/// Where one of its fields stands, it is judged as a whole.
+fn erasure_of(wire: &v1::Statement) -> Option<Erasure> {
+    let absent = wire.ground.is_empty()
+        && wire.authority.is_empty()
+        && wire.erased.is_empty()
+        && wire.ordered_by.is_empty();
+    (!absent).then(|| Erasure {
+        ground: wire.ground.clone(),
+        authority: wire.authority.clone(),
+        entries: wire.erased.clone(),
+        ordered_by: wire.ordered_by.clone(),
+    })
+}
+
+fn wire_erasure(erasure: &Erasure) -> v1::Statement {
+    v1::Statement {
+        ground: erasure.ground.clone(),
+        authority: erasure.authority.clone(),
+        erased: erasure.entries.clone(),
+        ordered_by: erasure.ordered_by.clone(),
+        ..v1::Statement::default()
+    }
+}
+
 fn bytes_of(id: Option<&impl AsRef<[u8]>>) -> Bytes {
     id.map_or_else(Bytes::new, |id| Bytes::copy_from_slice(id.as_ref()))
 }
@@ -206,6 +257,57 @@ mod tests {
             checkpoints: vec![Bytes::from_static(b"a note"); count],
             ..Statement::new(event, "node-b")
         }
+    }
+
+    fn erased() -> Statement {
+        Statement {
+            envelope_id: Some(EnvelopeId([1; 32])),
+            erasure: Some(Erasure {
+                ground: "court-order".to_owned(),
+                authority: "LU:2024/12".to_owned(),
+                entries: vec![3, 9, u64::MAX],
+                ordered_by: "police.b".to_owned(),
+            }),
+            ..Statement::new(Event::Erased, "node-b")
+        }
+    }
+
+    // ERA-3, LIM-95: an erasure says why and what, in its order, and no other event does.
+    #[test]
+    fn an_erasure_that_does_not_say_why_is_refused() {
+        type Change = fn(&mut Erasure);
+        let changes: [Change; 7] = [
+            |e| e.ground.clear(),
+            |e| e.ground = "A person".to_owned(),
+            |e| e.authority.clear(),
+            |e| e.authority = "by word".to_owned(),
+            |e| e.entries = vec![4, 4],
+            |e| e.entries = vec![5, 4],
+            |e| e.entries = (0..513).collect(),
+        ];
+        for change in changes {
+            let mut statement = erased();
+            change(statement.erasure.as_mut().expect("it was just set"));
+            assert_eq!(statement.encode(), Err(StatementError::Field));
+        }
+        let mut statement = erased();
+        statement.erasure.as_mut().expect("set").ordered_by = "A B".to_owned();
+        assert_eq!(statement.encode(), Err(StatementError::Id));
+        statement.erasure = None;
+        assert_eq!(statement.encode(), Err(StatementError::Field));
+        let other = Statement {
+            erasure: erased().erasure,
+            ..accepted()
+        };
+        assert_eq!(other.encode(), Err(StatementError::Field));
+        let most = Statement {
+            erasure: Some(Erasure {
+                entries: (u64::MAX - 512..u64::MAX).collect(),
+                ..erased().erasure.expect("set")
+            }),
+            ..erased()
+        };
+        assert_eq!(Statement::parse(&most.encode().expect("within")), Ok(most));
     }
 
     // RCP-2
@@ -245,7 +347,7 @@ mod tests {
             reused,
             staged,
             about(Event::Forwarded),
-            about(Event::Erased),
+            erased(),
             trusted,
             seen(Event::PeerSeen, 1),
             Statement::new(Event::Operator, "node-b"),

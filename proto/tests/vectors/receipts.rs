@@ -116,6 +116,8 @@ fn good() -> Vec<Vector> {
         row("operator-begins-a-log", "OPERATOR with the newest checkpoints of the log before", Event::Operator, &|s| *s = begins(s, 11, 12)),
         row("operator-begins-after-nothing-seen", "OPERATOR with the newest checkpoint held alone", Event::Operator, &|s| *s = begins(s, 1024, 0)),
         row("operator-begins-after-all-is-lost", "OPERATOR with the newest checkpoint that others have seen alone", Event::Operator, &|s| *s = begins(s, 0, 1024)),
+        row("erased", "ERASED with ground, authority and entries", Event::Erased, &|s| erase(s, &[1, 3])),
+        row("erased-by-rule", "ERASED by the node's own rule, of nothing that was here", Event::Erased, &|s| { erase(s, &[]); s.ordered_by.clear(); }),
         row("trust-change", "TRUST_CHANGE with the roster", Event::TrustChange, &|s| *s = trust_change(s)),
         row("peer-seen", "PEER_SEEN with the checkpoint", Event::PeerSeen, &|s| *s = seen(s, 1)),
         row("fork-evidence", "FORK_EVIDENCE with two checkpoints", Event::ForkEvidence, &|s| *s = seen(s, 2)),
@@ -123,6 +125,13 @@ fn good() -> Vec<Vector> {
         vector("accepted-of-an-envelope", "RCP-8", "a receipt of the envelope in question", &accepted(), "ok").hex("envelope_id", ENVELOPE),
         vector("accepted-of-another-envelope", "RCP-8", "a receipt of another envelope", &accepted(), "WrongEnvelope").hex("envelope_id", EnvelopeId([1; 32]).0),
     ]
+}
+
+fn erase(statement: &mut v1::Statement, entries: &[u64]) {
+    statement.ground = "court-order".to_owned();
+    statement.authority = "LU:2024/12".to_owned();
+    statement.ordered_by = POLICE.to_owned();
+    statement.erased = entries.to_vec();
 }
 
 fn trust_change(of: &v1::Statement) -> v1::Statement {
@@ -171,7 +180,7 @@ fn proofs() -> Vec<Vector> {
     };
     vec![
         row("statement-changed", "RCP-3", "another sender in the statement", &|r| { let mut s = statement(Event::Accepted); s.sender.push('x'); r.statement = s.encode_to_vec().into(); }, "Leaf(Mismatch)"),
-        row("statement-recoded", "RCP-3", "the same statement with an unknown field", &|r| r.statement = [&r.statement[..], b"\x78\x01"].concat().into(), "Leaf(Mismatch)"),
+        row("statement-recoded", "RCP-3", "the same statement with an unknown field", &|r| r.statement = [&r.statement[..], b"\xa0\x06\x01"].concat().into(), "Leaf(Mismatch)"),
         row("salt-changed", "RCP-3", "one bit of the salt changed", &|r| flip(&mut r.salt, 0), "Leaf(Mismatch)"),
         row("salt-31-bytes", "RCP-1", "a salt cut short", &|r| r.salt.truncate(31), "Salt"),
         row("leaf-time-changed", "RCP-3", "another time in the leaf", &|r| flip(&mut r.leaf, 15), "Leaf(Mismatch)"),
@@ -254,6 +263,20 @@ fn statements() -> Vec<Vector> {
         row("statement-operator-seen-over-the-limit", "OPERATOR with a checkpoint of 1025 bytes that others have seen", Event::Operator, &|s| *s = begins(s, 1, 1025), "Field"),
         row("statement-accepted-after-a-log", "ACCEPTED with the newest checkpoint of a log before", Event::Accepted, &|s| s.ended_log = Bytes::from_static(b"x"), "Field"),
         row("statement-peer-seen-after-a-log", "PEER_SEEN with a checkpoint that others have seen of a log before", Event::PeerSeen, &|s| { *s = seen(s, 1); s.seen_log = Bytes::from_static(b"x"); }, "Field"),
+        row("statement-erased-without-a-ground", "ERASED without a ground", Event::Erased, &|s| { erase(s, &[1]); s.ground.clear(); }, "Field"),
+        row("statement-erased-without-an-authority", "ERASED without an authority", Event::Erased, &|s| { erase(s, &[1]); s.authority.clear(); }, "Field"),
+        row("statement-erased-by-nothing", "ERASED that does not say why", Event::Erased, &|_| (), "Field"),
+        row("statement-erased-ground-in-words", "a ground that is no code", Event::Erased, &|s| { erase(s, &[1]); s.ground = "Her wish".to_owned(); }, "Field"),
+        row("statement-erased-ground-33", "a ground of 33 characters", Event::Erased, &|s| { erase(s, &[1]); s.ground = "g".repeat(33); }, "Field"),
+        row("statement-erased-authority-in-words", "an authority that is no code", Event::Erased, &|s| { erase(s, &[1]); s.authority = "the judge".to_owned(); }, "Field"),
+        row("statement-erased-authority-65", "an authority of 65 characters", Event::Erased, &|s| { erase(s, &[1]); s.authority = "a".repeat(65); }, "Field"),
+        row("statement-erased-entries-not-ascending", "entries out of order", Event::Erased, &|s| erase(s, &[3, 2]), "Field"),
+        row("statement-erased-entry-twice", "an entry named twice", Event::Erased, &|s| erase(s, &[3, 3]), "Field"),
+        row("statement-erased-513-entries", "513 entries", Event::Erased, &|s| erase(s, &(0..513).collect::<Vec<_>>()), "Field"),
+        row("statement-erased-by-no-name", "a member with a capital", Event::Erased, &|s| { erase(s, &[1]); s.ordered_by = "Police".to_owned(); }, "Id"),
+        row("statement-erased-without-envelope", "ERASED without an envelope id", Event::Erased, &|s| { erase(s, &[1]); s.envelope_id.clear(); }, "Id"),
+        row("statement-accepted-with-a-ground", "ACCEPTED with a ground", Event::Accepted, &|s| s.ground = "court-order".to_owned(), "Field"),
+        row("statement-accepted-with-entries", "ACCEPTED with entries, a ground and an authority", Event::Accepted, &|s| erase(s, &[1]), "Field"),
         row("statement-over-the-limit", "a statement of more than 16 KiB", Event::Stage, &|s| s.member_statement = vec![0; 16_384].into(), "TooLarge"),
     ]
 }

@@ -5,6 +5,7 @@
 mod audit;
 mod backup;
 mod disclosure;
+mod erasure;
 mod evidence;
 mod outside;
 mod scene;

@@ -1,5 +1,6 @@
 //! Recalls in the inbox: what is kept of the message is marked, whoever has it from here is told, and
-//! the sender hears whether there was anything. Nothing is deleted by it.
+//! the sender hears whether there was anything. Nothing is deleted by it, unless it says that the
+//! suspicion was unfounded.
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use frex_client::{
 use frex_proto::{envelope::Recall, error::WireCode, v1};
 use serde_json::{Value, json};
 
+use super::exonerated;
 use crate::cli::{
     failure::{Failure, OrCode, OrFail},
     files,
@@ -64,7 +66,15 @@ pub(super) async fn take(
     if !confirm {
         return Ok((row, note, Some(item)));
     }
-    let outcome = if seen { WITHDRAWN } else { UNSEEN };
+    let mut outcome = if seen { WITHDRAWN } else { UNSEEN };
+    // Who passed a message on speaks for nobody else: only its author exonerates.
+    let by_author = kept
+        .iter()
+        .all(|about| about["recalled"]["by_author"] == true);
+    if exonerated::is_one(recall) && by_author {
+        let erased = exonerated::erase(home, client, &item, recall, &kept).await?;
+        outcome = erased.unwrap_or(outcome);
+    }
     let id = item.id();
     let proven = item.confirm(v1::Stage::Acted, outcome).await;
     let proven = proven.or_fail(format_args!(

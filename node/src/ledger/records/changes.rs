@@ -19,12 +19,15 @@ pub fn changes(
     let place = Bytes::copy_from_slice(&position.to_u64().to_be_bytes());
     let node = record.nodes.first().map_or("", String::as_str);
     let mut changes = Vec::with_capacity(3);
+    if record.erased {
+        return Ok(changes_of_stub(kind, record, message, kept));
+    }
     match kind {
+        ERASED => erased_changes(&mut changes, record, message, kept, &place),
+        HELD => changes.push(put(Table::Hold, message.0.to_vec(), place)),
+        RELEASED => changes.push(delete(Table::Hold, message.0.to_vec())),
         SENT => {
-            let key = match record.resealed {
-                true => message_key(message, SENT_SUFFIX, &[&record.envelope_id]),
-                false => message_key(message, SENT_SUFFIX, &[]),
-            };
+            let key = taken_key(message, SENT_SUFFIX, record);
             changes.push(put(Table::Message, key, kept));
             needs(&mut changes, record, Need::Deliver, position);
             for node in &record.nodes {
@@ -32,10 +35,7 @@ pub fn changes(
             }
         }
         ACCEPTED => {
-            let key = match record.resealed {
-                true => message_key(message, ACCEPTED_SUFFIX, &[&record.envelope_id]),
-                false => message_key(message, ACCEPTED_SUFFIX, &[]),
-            };
+            let key = taken_key(message, ACCEPTED_SUFFIX, record);
             changes.push(put(Table::Message, key, kept));
             needs(&mut changes, record, Need::Fetch, position);
             let members = record.members.iter();
@@ -79,6 +79,14 @@ pub fn changes(
     Ok(changes)
 }
 
+/// Where it is noted that an envelope was taken: if it was sealed again, beside the first.
+fn taken_key(message: MessageKey, suffix: u8, record: &Record) -> Vec<u8> {
+    match record.resealed {
+        true => message_key(message, suffix, &[&record.envelope_id]),
+        false => message_key(message, suffix, &[]),
+    }
+}
+
 /// What was given up, queued again, or dropped: dead or waiting, and never both.
 fn ended_changes(
     changes: &mut Vec<Change>,
@@ -107,6 +115,48 @@ fn ended_changes(
         let key = record.outbox_key.to_vec();
         changes.push(Change { table, key, value });
     }
+}
+
+/// What stays of a record says only that its envelope was here.
+fn changes_of_stub(
+    kind: RecordKind,
+    record: &Record,
+    message: MessageKey,
+    kept: Bytes,
+) -> Vec<Change> {
+    let key = match kind {
+        SENT => taken_key(message, SENT_SUFFIX, record),
+        ACCEPTED => taken_key(message, ACCEPTED_SUFFIX, record),
+        REJECTED => message_key(message, REJECTED_SUFFIX, &[&record.envelope_id]),
+        _ => return Vec::new(),
+    };
+    vec![put(Table::Message, key, kept)]
+}
+
+/// Whatever led to what is erased goes; its attachments are needed no more.
+fn erased_changes(
+    changes: &mut Vec<Change>,
+    record: &Record,
+    message: MessageKey,
+    kept: Bytes,
+    place: &Bytes,
+) {
+    let key = message_key(message, ERASED_SUFFIX, &[]);
+    changes.push(put(Table::Message, key, kept));
+    let listed = Bytes::copy_from_slice(&message.0);
+    changes.push(put(Table::Erasure, place.to_vec(), listed));
+    changes.push(delete(Table::Hold, message.0.to_vec()));
+    for (table, keys) in [
+        (Table::Message, &record.message_rows),
+        (Table::Inbox, &record.inbox_keys),
+        (Table::Outbox, &record.outbox_keys),
+        (Table::Dead, &record.outbox_keys),
+    ] {
+        changes.extend(keys.iter().map(|key| delete(table, key.to_vec())));
+    }
+    let over = Bytes::copy_from_slice(&0_u64.to_be_bytes());
+    let rows = record.attachments.iter();
+    changes.extend(rows.map(|row| put(Table::Attachment, row.to_vec(), over.clone())));
 }
 
 fn needs(changes: &mut Vec<Change>, record: &Record, need: Need, position: Position) {

@@ -63,6 +63,9 @@ impl Sequencer {
         now_ms: u64,
         seen: &mut Taken,
     ) -> Result<Plan, LedgerError> {
+        if let Some(plan) = self.meets_erasure(entry, seen)? {
+            return Ok(plan);
+        }
         match entry {
             Entry::Submit {
                 admitted,
@@ -118,6 +121,8 @@ impl Sequencer {
             Entry::Forked(fork) => self.plan_forked(job, fork, now_ms, seen),
             Entry::Cosigned(checkpoint) => Ok(self.plan_cosigned(job, checkpoint)),
             Entry::Begin(entry) => self.plan_begin(job, entry, now_ms),
+            Entry::Erase(entry) => self.plan_erase(job, entry, now_ms, seen),
+            Entry::Hold(entry) => self.plan_hold(job, entry, now_ms, seen),
         }
     }
 
@@ -338,9 +343,13 @@ impl Sequencer {
         }
         let detail = [entry.node.as_bytes(), b"\0", entry.detail.as_bytes()];
         let key = records::message_key(entry.message, records::PEER_SUFFIX, &detail);
-        if entry.outbox_key.is_none() && self.index.get(Table::Message, &key)?.is_some() {
+        let before = self.index.get(Table::Message, &key)?;
+        if entry.outbox_key.is_none() && before.is_some() {
             return Ok(Plan::Answer(Outcome::Done));
         }
+        // What is followed by another receipt must still be found when the message is erased.
+        let before = before.and_then(|value| value.last_chunk().copied());
+        let before = before.map_or(0, u64::from_be_bytes);
         let about = Record {
             nodes: vec![entry.node.clone()],
             ..Record::about(entry.message)
@@ -354,6 +363,7 @@ impl Sequencer {
             receipt: entry.receipt.clone(),
             outbox_key: entry.outbox_key.clone().unwrap_or_default(),
             detail: entry.detail.clone(),
+            item: before,
             ..about.clone()
         };
         // Whoever listens hears the refusal first: the other ends the wait.
@@ -447,7 +457,7 @@ impl Sequencer {
         self.plan_reject(job, admitted, why, now_ms, seen)
     }
 
-    fn stored_receipt(&self, kept: &[u8]) -> Result<Plan, LedgerError> {
+    pub(super) fn stored_receipt(&self, kept: &[u8]) -> Result<Plan, LedgerError> {
         let kept = records::parse_kept(kept).ok_or(LedgerError::Record)?;
         let (_, bytes) = self.journal.reader().read(kept.position)?;
         let record = Record::decode(bytes).map_err(|_| LedgerError::Record)?;
@@ -477,6 +487,7 @@ impl Sequencer {
             record,
             leaf,
             answers: true,
+            stubs: Vec::new(),
         })
     }
 }
@@ -509,6 +520,7 @@ impl Planned {
             record,
             leaf: None,
             answers: true,
+            stubs: Vec::new(),
         }
     }
 }
@@ -559,40 +571,6 @@ impl Admitted {
                 .map(|root| Bytes::copy_from_slice(root))
                 .collect(),
             ..Record::about(self.message())
-        }
-    }
-}
-
-impl Entry {
-    /// Whether it is an envelope of the urgent lane.
-    pub(super) fn is_urgent(&self) -> bool {
-        match self {
-            Self::Submit { admitted, .. } | Self::Deliver { admitted, .. } => {
-                admitted.lane == v1::Lane::Urgent
-            }
-            _ => false,
-        }
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        match self {
-            Self::Submit { admitted, .. }
-            | Self::Deliver { admitted, .. }
-            | Self::Reject { admitted, .. } => admitted.envelope.len(),
-            Self::Stage(stage) => stage.statement.len(),
-            Self::PeerReceipt(entry) => {
-                entry.receipt.len() + entry.refusal.as_ref().map_or(0, Bytes::len)
-            }
-            Self::Refuse { .. }
-            | Self::Relayed { .. }
-            | Self::Undeliverable { .. }
-            | Self::Order { .. }
-            | Self::Trust(_)
-            | Self::Begin(_)
-            | Self::Attachment(_) => 64,
-            Self::Seen(entry) => entry.checkpoint.len(),
-            Self::Forked(fork) => fork.checkpoints.iter().map(Bytes::len).sum(),
-            Self::Cosigned(checkpoint) => checkpoint.len(),
         }
     }
 }

@@ -55,9 +55,16 @@ impl Sequencer {
         let about = recalls.message;
         let keys = [records::SENT_SUFFIX, records::ACCEPTED_SUFFIX]
             .map(|suffix| records::message_key(about, suffix, &[]));
+        let erased = records::message_key(about, records::ERASED_SUFFIX, &[]);
         let row = records::message_key(about, records::WITHDRAWN_SUFFIX, &[]);
-        if keys.iter().any(|key| seen.contains(key)) || !seen.insert(row) {
+        let taken = keys.iter().any(|key| seen.contains(key)) || seen.contains(&erased);
+        if taken || !seen.insert(row) {
             return Ok(Recall::Ends(Plan::NextBlock));
+        }
+        if submitted && self.index.get(Table::Message, &erased)?.is_some() {
+            return Ok(Recall::Ends(Plan::Answer(Outcome::Failed(
+                WireCode::Erased,
+            ))));
         }
         if submitted && let Some(code) = self.not_recallable(recalls, recipients)? {
             return Ok(Recall::Ends(Plan::Answer(Outcome::Failed(code))));

@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod begun;
+mod erased;
 mod outbox;
 mod recalled;
 mod repeated;

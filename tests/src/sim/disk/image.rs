@@ -29,6 +29,21 @@ impl SimDisk {
         }
     }
 
+    /// Whether these bytes are in any file, as a process sees it or as a loss of power would leave it.
+    #[must_use]
+    pub fn holds(&self, needle: &[u8]) -> bool {
+        let state = self.lock();
+        let named: BTreeSet<&u64> = state
+            .names
+            .values()
+            .chain(state.durable_names.values())
+            .collect();
+        let files = state.files.iter().filter(|(id, _)| named.contains(id));
+        let is_in = |bytes: &[u8]| bytes.windows(needle.len()).any(|some| some == needle);
+        let mut both = files.flat_map(|(_, contents)| [&contents.live, &contents.durable]);
+        both.any(|bytes| is_in(bytes))
+    }
+
     /// Puts a copy in place of everything, as who brings back a backup does. Handles of before die.
     pub fn put_back(&self, image: &Image) {
         let mut state = self.lock();

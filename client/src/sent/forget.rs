@@ -1,0 +1,69 @@
+//! Forgetting a message that was sent: its reference, and the hash of what it said. Spec: ERA-14.
+
+use std::{fs, fs::File, path::Path};
+
+use frex_proto::id::MessageId;
+
+use super::{
+    SentError, SentStore,
+    log::{NAME, no_entry, opened, parse, whole},
+    sealed,
+    store::io,
+};
+use crate::keys::file;
+
+impl SentStore {
+    /// Forgets a message under whatever reference it was sent, also if it was only sealed; says
+    /// whether it was here. Durable when this returns. A report under that reference is a new one
+    /// from then on.
+    ///
+    /// # Errors
+    /// [`SentError::Damaged`], [`SentError::Io`], [`SentError::Files`].
+    pub fn forget(&mut self, message: MessageId) -> Result<bool, SentError> {
+        let mut found = self.forget_sealed(message)?;
+        if let Some(log) = rewritten(&self.folder.join(NAME), message)? {
+            self.log = log;
+            found = true;
+        }
+        self.rows.retain(|_, row| row.sent.message != message);
+        Ok(found)
+    }
+
+    fn forget_sealed(&self, message: MessageId) -> Result<bool, SentError> {
+        let mut found = false;
+        for mut batch in self.pending()? {
+            let before = batch.items.len();
+            batch.items.retain(|kept| kept.message != message);
+            if batch.items.len() == before {
+                continue;
+            }
+            found = true;
+            if batch.items.is_empty() {
+                fs::remove_file(&batch.path).map_err(|source| io(&batch.path, source))?;
+            } else {
+                sealed::write(&batch)?;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The log without the lines of a message; nothing if it has none.
+fn rewritten(path: &Path, message: MessageId) -> Result<Option<File>, SentError> {
+    let text = fs::read_to_string(path).map_err(|source| io(path, source))?;
+    let (mut rest, mut found) = (String::new(), false);
+    for line in whole(&text).lines() {
+        let (_, row, _) = parse(line).ok_or_else(|| no_entry(path))?;
+        if row.sent.message == message {
+            found = true;
+        } else {
+            rest.push_str(line);
+            rest.push('\n');
+        }
+    }
+    if !found {
+        return Ok(None);
+    }
+    file::replace(path, rest.as_bytes())?;
+    opened(path).map(Some)
+}

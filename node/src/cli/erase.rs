@@ -1,0 +1,155 @@
+//! `frex erase` and `frex hold`: their words. What each does is in the file of its name.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use frex_client::{client::EraseOrder, keys::MemberHome};
+use frex_proto::{
+    erasure::{self, GROUNDS},
+    error::WireCode,
+};
+
+use super::{failure::Failure, messages};
+
+pub mod again;
+pub mod hold;
+pub mod list;
+pub mod local;
+pub mod message;
+mod serving;
+
+/// `frex erase`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct EraseArgs {
+    /// What else to do about erasures
+    #[command(subcommand)]
+    pub action: Option<EraseAction>,
+    /// Which message, and why
+    #[command(flatten)]
+    pub which: Option<Ordered>,
+    /// How much of it
+    #[command(flatten)]
+    pub how: EraseHow,
+}
+
+/// `frex erase …`.
+#[derive(Debug, Subcommand)]
+pub enum EraseAction {
+    /// List what was erased, by whose order and on which ground
+    Ls(EraseListArgs),
+    /// Write the list by which erasures are done again after a restore: ids and codes, no content
+    Export(EraseListArgs),
+    /// Erase what such a list names and is here again
+    Again(EraseAgainArgs),
+}
+
+/// How much of a message is erased.
+#[derive(Debug, Args)]
+pub struct EraseHow {
+    /// Erase only what this folder keeps, and nothing at the node
+    #[arg(long)]
+    pub local: bool,
+    /// Leave the receipts in the folder: they prove that it was sent, and hold none of its content
+    #[arg(long)]
+    pub keep_receipts: bool,
+    /// Do it; without, the plan is printed and nothing happens
+    #[arg(long)]
+    pub confirm: bool,
+}
+
+/// A message, and why something becomes of it.
+#[derive(Debug, Args)]
+pub struct Ordered {
+    /// Message id, or its beginning if it is kept here
+    #[arg(value_name = "MESSAGE")]
+    pub message: String,
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// Why, as a code: court-order, data-subject, exonerated, withdrawn …
+    #[arg(long, value_name = "CODE")]
+    pub ground: String,
+    /// By which order or rule, as a code: a file number, a paragraph
+    #[arg(long, value_name = "CODE")]
+    pub authority: String,
+    /// Whose message it is, if nothing is kept of it here; for the member that runs the node
+    #[arg(long, value_name = "MEMBER")]
+    pub sender: Option<String>,
+}
+
+/// `frex erase ls` and `frex erase export`.
+#[derive(Debug, Args)]
+pub struct EraseListArgs {
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+}
+
+/// `frex erase again`.
+#[derive(Debug, Args)]
+pub struct EraseAgainArgs {
+    /// What `frex erase export` wrote
+    pub file: PathBuf,
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+}
+
+/// `frex hold …`.
+#[derive(Debug, Subcommand)]
+pub enum HoldCommand {
+    /// Keep a message: it is not erased, whoever orders it and however old it is
+    Set(HoldSetArgs),
+    /// Let a message be erased again
+    Release(HoldReleaseArgs),
+    /// List what is held, by whose order and on which ground
+    Ls(EraseListArgs),
+}
+
+/// `frex hold set`.
+#[derive(Debug, Args)]
+pub struct HoldSetArgs {
+    /// Which message, and why
+    #[command(flatten)]
+    pub which: Ordered,
+    /// By order of a court: it is kept also if the suspicion proves to be unfounded
+    #[arg(long)]
+    pub court: bool,
+}
+
+/// `frex hold release`.
+#[derive(Debug, Args)]
+pub struct HoldReleaseArgs {
+    /// Which message, and why
+    #[command(flatten)]
+    pub which: Ordered,
+}
+
+impl Ordered {
+    /// What the node is to be told, once the codes are codes and the message is found.
+    ///
+    /// # Errors
+    /// The failure says which is wrong.
+    pub fn order(&self, home: &MemberHome) -> Result<EraseOrder, Failure> {
+        erasure::check(&self.ground, &self.authority).map_err(|error| {
+            let known: Vec<&str> = GROUNDS.iter().map(|(code, _)| *code).collect();
+            Failure::new(WireCode::BadInput, error.to_string()).advise(format!(
+                "Grounds are: {}. Put no name and nothing of the case into a code: it stands in logs",
+                known.join(", ")
+            ))
+        })?;
+        let message = messages::message_id(home, &self.message)?;
+        let sender = match (&self.sender, messages::find_one(home, &self.message)) {
+            (Some(sender), _) => Some(sender.clone()),
+            (None, Ok((messages::RECEIVED, about))) => about["from"].as_str().map(str::to_owned),
+            _ => None,
+        };
+        Ok(EraseOrder {
+            message,
+            sender,
+            ground: self.ground.clone(),
+            authority: self.authority.clone(),
+        })
+    }
+}
