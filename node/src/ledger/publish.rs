@@ -29,7 +29,7 @@ use crate::{
     journal::Position,
 };
 
-mod cosigned;
+pub mod cosigned;
 
 /// Hashes and entries of one full tile, as a count.
 const WIDTH: u64 = TILE_WIDTH as u64;

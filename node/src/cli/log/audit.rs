@@ -16,11 +16,14 @@ use super::{
     source::Source,
     trust::{Trust, TrustArgs},
 };
-use crate::cli::{
-    failure::{Done, Failure, OrFail},
-    files, output,
-    receipt::finality,
-    time::Span,
+use crate::{
+    cli::{
+        failure::{Done, Failure, OrFail},
+        files, output,
+        receipt::finality,
+        time::Span,
+    },
+    ledger::publish::WITNESSED,
 };
 
 /// `frex log audit`.
@@ -136,7 +139,12 @@ fn examine(
     check(rows, name, read)?;
     save(&place, monitor.followed())?;
     files::replace(&args.state.join(VERIFIED), &monitor.followed().verified)?;
-    let (finality, covers) = witnessed(&source, trust, &monitor, args)?;
+    let witnessed = witnessed(&source, trust, &monitor, args);
+    let name = "what is published as final is so, and begins it";
+    if witnessed.is_err() {
+        rows.push((name.to_owned(), "failed"));
+    }
+    let (finality, covers) = witnessed?;
     rows.extend(in_words(&finality, covers));
     Ok((monitor, finality, covers))
 }
@@ -156,7 +164,7 @@ fn witnessed(
         Finality::Final(_) => return Ok((finality, Some(head.size))),
         Finality::Provisional(..) => {}
     }
-    let Some(note) = source.witnessed()? else {
+    let Some(note) = source.beside(WITNESSED)? else {
         return Ok((finality, None));
     };
     let (earlier, found) = trust.finality(&note)?;

@@ -22,7 +22,7 @@ use crate::{
         failure::{Done, Failure},
         files, output,
     },
-    ledger::publish::WITNESSED,
+    ledger::publish::{WITNESSED, cosigned::COSIGNED},
 };
 
 /// `frex log export`.
@@ -69,8 +69,10 @@ pub fn export(args: &LogExportArgs, json: bool) -> Done {
     if minimum > 0 && before == 0 {
         replace(&folder.join(MINIMUM), format!("{minimum}\n").as_bytes())?;
     }
-    if let Some(witnessed) = log.source.witnessed()? {
-        replace(&folder.join(WITNESSED), &witnessed)?;
+    for name in [WITNESSED, COSIGNED] {
+        if let Some(note) = log.source.beside(name)? {
+            replace(&folder.join(name), &note)?;
+        }
     }
     replace(&folder.join("checkpoint"), &log.note)?;
     for tile in tiles.iter().filter(|tile| tile.width == TILE_WIDTH) {

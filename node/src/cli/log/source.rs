@@ -20,12 +20,9 @@ use ureq::{
     tls::{Certificate, RootCerts, TlsConfig},
 };
 
-use crate::{
-    cli::{
-        failure::{Failure, OrCode},
-        files,
-    },
-    ledger::publish::WITNESSED,
+use crate::cli::{
+    failure::{Failure, OrCode},
+    files,
 };
 
 /// The file that names the first entry that a copy of a log still holds.
@@ -90,12 +87,12 @@ impl Source {
         })
     }
 
-    /// The newest head that enough witnesses have cosigned, as served; none if there is none.
+    /// Another head that is published beside the newest one, as served; none if there is none.
     ///
     /// # Errors
     /// The failure names the source.
-    pub fn witnessed(&self) -> Result<Option<Vec<u8>>, Failure> {
-        self.read(WITNESSED, limits::CHECKPOINT_BYTES_MAX)
+    pub fn beside(&self, name: &str) -> Result<Option<Vec<u8>>, Failure> {
+        self.read(name, limits::CHECKPOINT_BYTES_MAX)
     }
 
     /// The first entry that is still published; 0 where nothing was taken away. It is a hint, signed by

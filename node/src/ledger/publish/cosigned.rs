@@ -10,7 +10,7 @@ use super::Publisher;
 use crate::{disk, ledger::LedgerError};
 
 /// Name of the file.
-const COSIGNED: &str = "cosigned";
+pub const COSIGNED: &str = "cosigned";
 
 impl Publisher {
     /// Publishes a head with what cosignatures it has, beside those that the file has already; a file
