@@ -311,3 +311,38 @@ async fn what_was_sent_is_found_by_its_ids_with_its_recipients() {
     let nowhere = SentStore::recollect(&scene.path().join("none"), "");
     assert!(nowhere.unwrap().is_empty());
 }
+
+// ERA-14: of a message that is forgotten neither the reference nor the hash of its words is left in any
+// file, submitted or only sealed; all others stay, now and for whoever opens the store later.
+#[tokio::test]
+async fn what_is_forgotten_is_in_no_file() {
+    let scene = Scene::new();
+    let mut store = scene.open().unwrap();
+    let submitted = scene.keep(&mut store, &["A-1", "A-2"]);
+    store.settle(&submitted, |_| true).unwrap();
+    let sealed = scene.keep(&mut store, &["B-1", "B-2"]);
+    for batch in [&submitted, &sealed] {
+        assert!(store.forget(batch.items[0].message).unwrap());
+        assert!(!store.forget(batch.items[0].message).unwrap());
+    }
+    let later = scene.keep(&mut store, &["C-1"]);
+    store.settle(&later, |_| true).unwrap();
+    drop(store);
+
+    let store = scene.open().unwrap();
+    for (reference, known) in [
+        ("A-1", false),
+        ("A-2", true),
+        ("B-1", false),
+        ("B-2", true),
+        ("C-1", true),
+    ] {
+        let found = store.find(&named(reference, WORDS)).unwrap();
+        assert_eq!(!matches!(found, Found::Nothing), known, "{reference}");
+    }
+    for entry in fs::read_dir(scene.path()).unwrap() {
+        let text = String::from_utf8_lossy(&fs::read(entry.unwrap().path()).unwrap()).into_owned();
+        assert!(!text.contains("A-1") && !text.contains("B-1"));
+        assert!(!text.contains(&submitted.items[0].message.to_string()));
+    }
+}
