@@ -6,7 +6,6 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use frex_proto::v1;
 
 use self::time::{Moment, Span};
 
@@ -40,6 +39,7 @@ mod key;
 mod log;
 mod member;
 mod messages;
+mod named;
 mod outbox;
 mod output;
 mod passphrase;
@@ -561,42 +561,4 @@ pub enum ConfirmArg {
 pub enum LogFormat {
     Text,
     Json,
-}
-
-impl From<RoleArg> for v1::Role {
-    fn from(role: RoleArg) -> Self {
-        match role {
-            RoleArg::Hotline => Self::Hotline,
-            RoleArg::Platform => Self::Platform,
-            RoleArg::Police => Self::Police,
-            RoleArg::Prosecutor => Self::Prosecutor,
-            RoleArg::ClearingHouse => Self::ClearingHouse,
-            RoleArg::Oversight => Self::Oversight,
-        }
-    }
-}
-
-impl From<KindArg> for v1::Kind {
-    fn from(kind: KindArg) -> Self {
-        match kind {
-            KindArg::Report => Self::Report,
-            KindArg::Feedback => Self::Feedback,
-            KindArg::Request => Self::Request,
-            KindArg::Response => Self::Response,
-            KindArg::Notice => Self::Notice,
-            KindArg::Statistics => Self::Statistics,
-            KindArg::Ping => Self::Ping,
-        }
-    }
-}
-
-impl From<LaneArg> for v1::Lane {
-    fn from(lane: LaneArg) -> Self {
-        match lane {
-            LaneArg::Urgent => Self::Urgent,
-            LaneArg::Normal => Self::Normal,
-            LaneArg::Bulk => Self::Bulk,
-            LaneArg::Control => Self::Control,
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use frex_client::transport::{FrameWriter, Greeter, Session, Stream, TransportError};
+use frex_client::transport::{FrameReader, FrameWriter, Greeter, Session, Stream, TransportError};
 use frex_proto::{
     error::WireCode,
     roster::Peer,
@@ -214,14 +214,19 @@ async fn answer(shared: Arc<Shared>, session: Session, place: Arc<Place>, stream
     if reader.was_broken_off() && !place.broken_off(shared.now_ms()) && !session.is_closed() {
         cut_off(&shared, &session);
     }
-    if let Err(Refused(code)) = outcome {
-        shared.metrics.refused(code);
-        put_refusal(&mut writer, 0, code);
-        reader.stop(code);
+    if let Err(refused) = outcome {
+        refuse(&shared, refused, &mut reader, &mut writer);
     }
     put_answer(&mut writer, 0, v1::answer::Answer::Done(v1::Done { held }));
     // A peer that went away has no use for the answer; what was recorded stands.
     let _ = writer.finish().await;
+}
+
+fn refuse(shared: &Shared, refused: Refused, reader: &mut FrameReader, writer: &mut FrameWriter) {
+    let Refused(code) = refused;
+    shared.metrics.refused(code);
+    put_refusal(writer, 0, code);
+    reader.stop(code);
 }
 
 /// One envelope of a request that is to be judged.

@@ -197,12 +197,12 @@ codes! {
     KeyEnded = 6013, "KEY_ENDED", 78, Caller, AfterRosterUpdate, "the time of a key held here is over", "Start the node again to take up the next one; without one, make it: frex key rotate log DIR";
     /// This program was built without what is asked for.
     NotBuilt = 6015, "NOT_BUILT", 78, Caller, Never, "this program was built without the support for keys in a token", "Build one that has it: cargo build --release --bin frex --features pkcs11";
+    /// Others have seen more of our own log than is here.
+    LogRolledBack = 6016, "LOG_ROLLED_BACK", 20, Environment, Never, "others have seen entries of this node's log that are not here any more", "The directory is an old copy: bring back the newer one; if there is none: frex log new-epoch DIR";
     /// Entries that a copy of a log does not hold any more.
     Pruned = 6020, "PRUNED", 1, Peer, Never, "the published copy of the log does not hold these entries any more", "Begin at a later entry, in an empty folder: frex log audit SOURCE --state NEW --from ENTRY";
     /// Entries that must stay published.
     TooYoung = 6021, "TOO_YOUNG", 22, Caller, Later, "these entries must stay published for longer", "Take away only what is older than the log's retention allows: frex log prune DIR --older-than 400d";
-    /// Others have seen more of our own log than is here.
-    LogRolledBack = 6016, "LOG_ROLLED_BACK", 20, Environment, Never, "others have seen entries of this node's log that are not here any more", "The directory is an old copy: bring back the newer one; if there is none: frex log new-epoch DIR";
     /// What would prove it is not here.
     NotHeld = 6023, "NOT_HELD", 1, Caller, Never, "what would prove it is not held here", "Ask a party that holds it, or leave it out of the evidence";
     /// Silence cannot be stated of who has spoken.

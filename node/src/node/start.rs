@@ -68,14 +68,9 @@ pub(super) async fn start(
     let bells = Arc::new(Bells::new(&id));
     let (ledger, sequencer, jobs) = open_ledger(&parts, &log, end_ms, bells.clone(), progress)?;
     let copy = Copied::judge(&parts, &log, &sequencer.origin)?;
-    let writers = (
-        sequence(sequencer, jobs, fail.clone()),
-        publish(
-            ledger.clone(),
-            stopping.clone(),
-            parts.config.publish_interval_ms,
-        ),
-    );
+    let interval_ms = parts.config.publish_interval_ms;
+    let publishing = publish(ledger.clone(), stopping.clone(), interval_ms);
+    let writers = (sequence(sequencer, jobs, fail.clone()), publishing);
     let threads = run_writers(parts.execution, writers, &mut tasks)?;
     let workers = workers(&parts)?;
     let attachments = attachments(&parts, &ledger, fail.clone())?;

@@ -11,6 +11,7 @@ use frex_proto::id::MessageId;
 use serde_json::Value;
 
 use crate::cli::{
+    evidence::keep,
     failure::{Failure, OrCode, OrFail},
     files,
     member::{ABOUT, ABOUT_BYTES_MAX, INBOX_DIR, REFERENCES_DIR},
@@ -36,6 +37,7 @@ pub fn find(
     if sent.exists() {
         found.push(sent);
     }
+    found.extend(keep::of_message(home, message)?);
     let inbox = home.dir().join(INBOX_DIR);
     for path in files::with_extension(&inbox, ABOUT)? {
         let bytes = files::read(&path, ABOUT_BYTES_MAX)?;

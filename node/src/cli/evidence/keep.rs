@@ -1,9 +1,15 @@
 //! What a sender keeps of an envelope so that it can be shown later: what was signed, and the salt with
 //! which its content proves that it was sent. Neither the content nor a key is kept. Spec: EVD-12.
 
+use std::path::PathBuf;
+
 use bytes::Bytes;
 use frex_client::keys::MemberHome;
-use frex_proto::{envelope::SignedEnvelope, id::EnvelopeId, limits, v1};
+use frex_proto::{
+    envelope::SignedEnvelope,
+    id::{EnvelopeId, MessageId},
+    label, limits, v1,
+};
 use prost::Message;
 
 use crate::cli::{failure::Failure, files, member::SENT_DIR};
@@ -65,4 +71,31 @@ pub fn kept(home: &MemberHome, envelope: &str) -> Result<Option<v1::Exhibit>, Fa
     }
     let bytes = files::read(&path, BYTES_MAX)?;
     Ok(v1::Exhibit::decode(&bytes[..]).ok())
+}
+
+/// The files of what was kept of the envelopes of a message: they go where the message is erased.
+///
+/// # Errors
+/// One of them cannot be read.
+pub fn of_message(home: &MemberHome, message: MessageId) -> Result<Vec<PathBuf>, Failure> {
+    let mut found = Vec::new();
+    for path in files::with_extension(&home.dir().join(SENT_DIR), EXTENSION)? {
+        let bytes = files::read(&path, BYTES_MAX)?;
+        // One that does not say of which message it is may be of this one.
+        if message_of(&bytes).is_none_or(|of| of[..] == message.0[..]) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+fn message_of(exhibit: &[u8]) -> Option<Bytes> {
+    let exhibit = v1::Exhibit::decode(exhibit).ok()?;
+    let signed = v1::Signed::decode(exhibit.signed).ok()?;
+    if signed.payload_type == label::TYPE_FORWARD {
+        let forward = v1::ForwardManifest::decode(signed.payload).ok()?;
+        return Some(forward.message_id);
+    }
+    let manifest = v1::Manifest::decode(signed.payload).ok()?;
+    Some(v1::Core::decode(manifest.core).ok()?.message_id)
 }
