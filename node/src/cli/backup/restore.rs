@@ -76,6 +76,9 @@ fn next(args: &RestoreArgs, home: &Path, has_keys: bool) {
         home.join(CONFIG_FILE).display()
     ));
     output::data(format_args!("  frex run {dir}"));
+    output::data(format_args!(
+        "What was erased since that day came back with it. With the list that `frex erase export` made: frex erase again LIST {dir}"
+    ));
     if !args.nothing_was_lost {
         output::data(
             "Before it signs anything it asks its witnesses whether they have seen more of its log than is here.",
