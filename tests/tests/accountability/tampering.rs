@@ -109,7 +109,10 @@ fn receipts(scene: &Scene, good: &[u8]) {
         let head = first(&|receipt| {
             let note = &receipt.checkpoint;
             let at = note.windows(2).position(|two| two == b"\n\n").unwrap() - 10;
-            receipt.checkpoint = flip(note, at);
+            // Another root, and still one: else the note says of no log what it is.
+            let mut note = note.to_vec();
+            note[at] = if note[at] == b'A' { b'B' } else { b'A' };
+            receipt.checkpoint = note.into();
         });
         assert!(head.starts_with(&name("signed by the log")), "{head}");
     }
