@@ -100,8 +100,10 @@ impl Scene {
     fn sent(&self) -> BTreeSet<String> {
         let folder = self.frex.dir().join(SENDER).join("member/sent");
         let names = fs::read_dir(folder).unwrap();
+        // Beside each message lies what was signed.
         names
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.ends_with(".json"))
             .collect()
     }
 
