@@ -10,7 +10,7 @@ use frex_proto::{
     keys::SigningKey,
     log::{self, AddCheckpoint, NoteKey, NoteKeyKind, TlogProof, cosignature},
 };
-use frex_tests::published::{MadeLog, ORIGIN};
+use frex_tests::published::MadeLog;
 
 const TIME_MS: u64 = 1_800_000_000_000;
 /// Entries of the earlier head, and those that came later: tiles of three levels.
@@ -22,7 +22,7 @@ fn main() -> anyhow::Result<()> {
     let out = std::env::args().nth(1).context("name a folder")?;
     let out = Path::new(&out);
     ensure!(!out.exists(), "{} exists already", out.display());
-    let mut log = MadeLog::new(&out.join(ORIGIN))?;
+    let mut log = MadeLog::new(out)?;
     log.grow(ENTRIES[0], TIME_MS)?;
     let earlier = log.publisher().checkpoint();
     log.grow(ENTRIES[1], TIME_MS + ENTRIES[0])?;
