@@ -86,7 +86,7 @@ pub struct ClientConfig {
     /// How long a lost node is looked for before a call gives up.
     pub patience: Duration,
     /// What the member has seen of logs.
-    pub heads: Heads,
+    pub heads: Arc<Heads>,
 }
 
 impl ClientConfig {
@@ -125,7 +125,7 @@ impl ClientConfig {
             socket: None,
             limits: Limits::default(),
             patience: PATIENCE,
-            heads: Heads::of_home(home),
+            heads: Arc::new(Heads::of_home(home)),
         })
     }
 }
@@ -165,9 +165,7 @@ impl Client {
     /// [`ConnectError`] if the roster does not list the member with these keys or no socket can
     /// be had.
     pub async fn new(config: ClientConfig) -> Result<Self, ConnectError> {
-        let mut config = config;
-        let heads = Arc::new(std::mem::take(&mut config.heads));
-        let link = connect::Link::new(&config, heads.clone()).await?;
+        let (link, heads) = (connect::Link::new(&config).await?, config.heads);
         Ok(Self(Arc::new(Parts {
             verifier: Verifier::watching(config.roster.clone(), heads.clone()),
             heads,
@@ -209,7 +207,7 @@ impl Client {
     /// was told. Every later call fails.
     pub async fn close(&self) {
         if self.0.link.is_connected().await {
-            // Whoever cannot be asked in time is compared by the next run.
+            // What cannot be compared in time is forgotten: the next run compares what it is shown then.
             let _ = tokio::time::timeout(COMPARE_WAIT, self.compare_logs()).await;
         }
         self.0.link.close().await;

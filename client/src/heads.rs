@@ -131,7 +131,7 @@ impl Heads {
             std::fs::create_dir_all(folder)?;
             file::replace(&path, note).map_err(io::Error::other)
         });
-        // What was not written is compared again by the next run, and lost by none.
+        // The next run begins from what was written before.
         if let Some(Err(error)) = written {
             tracing::warn!(%error, "what was seen of a log cannot be kept");
         }

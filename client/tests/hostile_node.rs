@@ -92,7 +92,7 @@ async fn client_shown(
         socket: None,
         limits: Limits::default(),
         patience: SECOND,
-        heads,
+        heads: std::sync::Arc::new(heads),
     };
     let client = Client::connect(config).await.unwrap();
     (client, told.recv().await.unwrap())

@@ -1,7 +1,7 @@
 //! HTTP on the loopback interface: bounded in connections, header, body and time, and by no other name than
 //! this machine's own.
 
-use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::IpAddr, pin::pin, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -9,54 +9,67 @@ use hyper::{
     Request, Response, StatusCode, body::Incoming, header, server::conn::http1, service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
 
 /// Connections at once; more wait in the kernel.
 const CONNECTIONS_MAX: usize = 16;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Answers requests until the task is dropped.
-pub async fn serve<F, A>(listener: TcpListener, answer: F)
+/// Answers requests until `stopped` resolves; no connection outlives it.
+pub async fn serve<F, A>(listener: TcpListener, stopped: impl Future<Output = ()>, answer: F)
 where
     F: Fn(Request<Incoming>) -> A + Clone + Send + Sync + 'static,
-    A: Future<Output = Response<Full<Bytes>>> + Send,
+    A: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let (mut stopped, mut connections) = (pin!(stopped), JoinSet::new());
     loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-            return;
+        let accepted = tokio::select! {
+            biased;
+            () = &mut stopped => break,
+            Some(_) = connections.join_next() => continue,
+            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => accepted,
         };
-        let Ok((stream, _)) = listener.accept().await else {
+        match accepted {
+            Ok((stream, _)) => {
+                connections.spawn(serve_connection(stream, answer.clone()));
+            }
             // Out of file descriptors: the node itself is more important than who asks here.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        let answer = answer.clone();
-        tokio::spawn(async move {
-            let service = service_fn(|request: Request<Incoming>| {
-                let answer = answer.clone();
-                async move {
-                    Ok::<_, Infallible>(match is_for_us(&request) {
-                        true => answer(request).await,
-                        false => response(
-                            StatusCode::MISDIRECTED_REQUEST,
-                            "text/plain",
-                            "ask by a loopback name\n",
-                        ),
-                    })
-                }
-            });
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADER_TIMEOUT)
-                .max_buf_size(16 * 1024)
-                .serve_connection(TokioIo::new(stream), service);
-            // A client that went away or stayed too long is no event.
-            let _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await;
-            drop(slot);
-        });
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
     }
+    // They hold what the answers are made of.
+    connections.shutdown().await;
+}
+
+async fn serve_connection<F, A>(stream: TcpStream, answer: F)
+where
+    F: Fn(Request<Incoming>) -> A + Clone,
+    A: Future<Output = Response<Full<Bytes>>>,
+{
+    let service = service_fn(|request: Request<Incoming>| {
+        let answer = answer.clone();
+        async move {
+            Ok::<_, Infallible>(match is_for_us(&request) {
+                true => answer(request).await,
+                false => response(
+                    StatusCode::MISDIRECTED_REQUEST,
+                    "text/plain",
+                    "ask by a loopback name\n",
+                ),
+            })
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(16 * 1024)
+        .serve_connection(TokioIo::new(stream), service);
+    // A client that went away or stayed too long is no event.
+    let _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await;
 }
 
 /// A whole answer.

@@ -10,6 +10,7 @@ use frex_client::{
 use frex_proto::{
     error::WireCode,
     keys::VerifyingKey,
+    limits,
     log::Checkpoint,
     roster::{Peer, Roster},
     session::SessionPeer,
@@ -107,6 +108,12 @@ impl Shared {
     #[must_use]
     pub fn now_ms(&self) -> u64 {
         self.environment.clock.now_ms()
+    }
+
+    /// A time that has passed also by the clock of who signed just now. Spec: LOG-23.
+    #[must_use]
+    pub fn just_now_ms(&self) -> u64 {
+        self.now_ms().saturating_sub(limits::CLOCK_SKEW_MS_MAX)
     }
 
     /// The space that is left for the data.

@@ -14,7 +14,6 @@ use std::{
 use frex_client::{
     client::{Client, ClientConfig},
     environment::{Clock, Environment, Random},
-    heads::Heads,
     tls::{Identity, config::Limits},
     transport::{Endpoint, EndpointConfig, Greeter, RosterHandle, Socket},
 };
@@ -220,7 +219,7 @@ impl Scene {
             socket: Some(Socket::Abstract(socket.expect("the port is free"))),
             limits: Limits::default(),
             patience,
-            heads: Heads::default(),
+            heads: std::sync::Arc::default(),
         };
         let client = Client::new(config).await;
         client.expect("the roster lists the member")

@@ -125,7 +125,7 @@ impl World {
             socket: None,
             limits: Limits::default(),
             patience: Duration::from_secs(15),
-            heads: frex_client::heads::Heads::default(),
+            heads: Arc::default(),
         }
     }
 

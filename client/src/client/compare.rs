@@ -40,8 +40,11 @@ impl Client {
                 Err(QueryError::Refused(WireCode::NotFound)) => {
                     heads.fault(&node, WireCode::LogRolledBack);
                 }
-                // It says nothing of a log that it could not be asked; the next head is compared.
-                Err(error) => tracing::debug!(%node, %error, "a log was not compared"),
+                // It says nothing of a log that it could not be asked; the next call asks again.
+                Err(error) => {
+                    heads.pass(&node, &shown.head, &shown.note);
+                    tracing::debug!(%node, %error, "a log was not compared");
+                }
             }
         }
         heads.faults()
@@ -71,7 +74,11 @@ impl Client {
                     checkpoints: fork.checkpoints.to_vec(),
                 };
                 let offer = v1::request::Request::OfferEvidence(offer);
-                self.ask(offer).await?;
+                let answers = self.ask(offer).await?;
+                if let Some(v1::answer::Answer::Refusal(refusal)) = answers.first() {
+                    let code = WireCode::from_number(refusal.code);
+                    tracing::warn!(%node, %code, "the home node does not take the evidence");
+                }
             }
         }
         Ok(())
@@ -122,6 +129,11 @@ impl Client {
         let v1::answer::Answer::Checkpoint(answer) = self.ask_one(request).await? else {
             return Err(QueryError::Refused(WireCode::Malformed));
         };
+        if Checkpoint::of_note(&answer.checkpoint)
+            .is_ok_and(|head| head.is_of_later_log(&to.origin))
+        {
+            return Err(QueryError::Refused(WireCode::LogEnded));
+        }
         let hashes = hashes(&answer.consistency)?;
         proof::verify_consistency(from.size, &from.root, to.size, &to.root, &hashes)?;
         Ok(())

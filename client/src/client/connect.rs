@@ -52,10 +52,7 @@ impl Drop for Following {
 }
 
 impl Link {
-    pub(super) async fn new(
-        config: &ClientConfig,
-        heads: Arc<Heads>,
-    ) -> Result<Self, ConnectError> {
+    pub(super) async fn new(config: &ClientConfig) -> Result<Self, ConnectError> {
         let us = Peer::Client(config.member.clone());
         let identity = Identity::new(&config.tls).map_err(TransportError::from)?;
         let roster = config.roster.current();
@@ -63,7 +60,7 @@ impl Link {
         if roster.owner_of_tls_key(identity.public_key(), now_ms) != Some(&us) {
             return Err(ConnectError::NotListed);
         }
-        let (seen, listed) = (heads.clone(), config.roster.clone());
+        let (seen, listed) = (config.heads.clone(), config.roster.clone());
         let greeter = Greeter {
             seen: Arc::new(move |node| {
                 let log = listed.current().log_verifier(node);
@@ -95,7 +92,7 @@ impl Link {
             environment: config.environment.clone(),
             membership: config.membership.clone(),
             session: Arc::default(),
-            heads,
+            heads: config.heads.clone(),
         })
     }
 

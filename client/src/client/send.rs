@@ -350,7 +350,7 @@ mod tests {
             socket: None,
             limits: Limits::default(),
             patience: Duration::ZERO,
-            heads: crate::heads::Heads::default(),
+            heads: std::sync::Arc::default(),
         };
         let client = Client::new(config).await.unwrap();
         let draft = client.draft(&[A.0, B.0]).content("text/plain", "words");

@@ -452,7 +452,7 @@ fn check_mode(path: &Path, mode: u32, others: u32) -> Result<(), KeyFileError> {
 }
 
 /// A new name is durable only when its folder is.
-pub(super) fn sync_parent(path: &Path) -> Result<(), KeyFileError> {
+pub(crate) fn sync_parent(path: &Path) -> Result<(), KeyFileError> {
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

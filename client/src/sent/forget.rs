@@ -40,6 +40,7 @@ impl SentStore {
             found = true;
             if batch.items.is_empty() {
                 fs::remove_file(&batch.path).map_err(|source| io(&batch.path, source))?;
+                file::sync_parent(&batch.path)?;
             } else {
                 sealed::write(&batch)?;
             }

@@ -37,17 +37,17 @@ struct Told {
 
 /// Tells the command of everything that a person should look at, for as long as the node runs.
 pub async fn watch(node: &Node, command: &[String]) -> Infallible {
+    if command.is_empty() {
+        return std::future::pending().await;
+    }
     let mut told = BTreeMap::new();
     loop {
-        let news = news(&mut told, node.alarms(), Instant::now());
-        if !command.is_empty() {
-            for late in news {
-                let command = command.to_vec();
-                // Nobody waits for it: a command that hangs must hold up neither news nor the end.
-                let told = thread::Builder::new().spawn(move || tell(&command, &late));
-                if let Err(error) = told {
-                    tracing::error!(%error, "the alert command cannot be run");
-                }
+        for late in news(&mut told, node.alarms(), Instant::now()) {
+            let command = command.to_vec();
+            // Nobody waits for it: a command that hangs must hold up neither news nor the end.
+            let told = thread::Builder::new().spawn(move || tell(&command, &late));
+            if let Err(error) = told {
+                tracing::error!(%error, "the alert command cannot be run");
             }
         }
         tokio::time::sleep(LOOK_PAUSE).await;

@@ -2,6 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -98,7 +99,8 @@ pub async fn client(home: &MemberHome, patience: Duration) -> Result<Client, Fai
         ClientConfig::of_keys(home, keys).or_fail("the member's roster cannot be used")?;
     config.patience = patience;
     let dir = home.dir().to_owned();
-    config.heads = Heads::of_home(home).telling(move |fault| tell_fault(fault, &dir));
+    let heads = Heads::of_home(home).telling(move |fault| tell_fault(fault, &dir));
+    config.heads = Arc::new(heads);
     let node = &home.settings().home_node;
     Client::new(config)
         .await

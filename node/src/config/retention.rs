@@ -89,13 +89,6 @@ impl Retention {
         period.map(|period| period.ms)
     }
 
-    /// The shortest of all periods; none if there is none.
-    #[must_use]
-    pub fn shortest_ms(&self) -> Option<u64> {
-        let kinds = (0..=i32::from(u8::MAX)).filter_map(|kind| Kind::try_from(kind).ok());
-        kinds.filter_map(|kind| self.of(kind)).min()
-    }
-
     /// What statements name as authority.
     #[must_use]
     pub fn authority(&self) -> &str {
@@ -125,11 +118,10 @@ mod tests {
     #[test]
     fn periods_are_read_strictly_and_nothing_is_the_default() {
         assert_eq!(of(""), Ok(Retention::default()));
-        assert_eq!(Retention::default().shortest_ms(), None);
         let both =
             of("report = \"365d\"\nping = \"12h\"\nauthority = \"LU:2024/12\"").expect("sound");
         assert_eq!(both.of(Kind::Report), Some(365 * 24 * HOUR_MS));
-        assert_eq!(both.shortest_ms(), Some(12 * HOUR_MS));
+        assert_eq!(both.of(Kind::Ping), Some(12 * HOUR_MS));
         assert_eq!(both.of(Kind::Notice), None);
         assert_eq!(both.authority(), "LU:2024/12");
         for wrong in [

@@ -1,7 +1,7 @@
 //! Erases what the settings say is not to be kept any longer.
 //!
-//! The journal is in the order of time, so it is gone through once, from its beginning to where
-//! nothing is old enough; the next round goes on from there. What cannot go yet, because its
+//! The journal is in the order of time, so it is gone through once for each kind that has a period, after
+//! every start, from its beginning to where nothing is old enough; the next round goes on from there. What cannot go yet, because its
 //! delivery has not ended or a hold keeps it, is remembered and tried again. Spec: ERA-15.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -55,7 +55,12 @@ pub async fn run(shared: Arc<Shared>) {
             () = tokio::time::sleep(PAUSE) => {}
         }
         for round in &mut rounds {
-            match round.go_on(&shared).await {
+            let gone_on = tokio::select! {
+                biased;
+                () = shared.stopped() => return,
+                gone_on = round.go_on(&shared) => gone_on,
+            };
+            match gone_on {
                 Ok(0) => {}
                 Ok(count) => tracing::info!(count, "messages were erased: their time was over"),
                 // The next round tries again.

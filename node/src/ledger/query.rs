@@ -1,6 +1,6 @@
 //! The handle by which the rest of the node records and reads.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use frex_proto::{error::WireCode, id::EnvelopeId};
@@ -129,13 +129,8 @@ impl Ledger {
     ///
     /// # Errors
     /// Whatever the disk says.
-    ///
-    /// # Panics
-    /// Never: no holder of the publisher panics.
     pub fn publish_cosigned(&self, note: &Bytes) -> Result<(), LedgerError> {
-        let publisher = self.publisher.lock();
-        let publisher = publisher.expect("no holder of the publisher panics");
-        publisher.publish_cosigned(note)
+        self.published().publish_cosigned(note)
     }
 
     /// Logs that have signed two histories.
@@ -329,10 +324,27 @@ impl Ledger {
     /// # Errors
     /// Disk or index errors; the journal is not touched.
     pub fn publish(&self) -> Result<(), LedgerError> {
-        let mut publisher = self
-            .publisher
-            .lock()
-            .expect("no holder of the publisher panics");
+        self.published().publish(&self.tail, &self.index)
+    }
+
+    /// Writes the published files unless they reach `size` already.
+    ///
+    /// # Errors
+    /// Disk or index errors; the journal is not touched.
+    pub fn publish_to(&self, size: u64) -> Result<(), LedgerError> {
+        let mut publisher = self.published();
+        if size <= publisher.size() {
+            return Ok(());
+        }
         publisher.publish(&self.tail, &self.index)
+    }
+
+    /// The published files, for as long as they are held.
+    ///
+    /// # Panics
+    /// Never: no holder of the publisher panics.
+    pub fn published(&self) -> MutexGuard<'_, Publisher> {
+        let publisher = self.publisher.lock();
+        publisher.expect("no holder of the publisher panics")
     }
 }

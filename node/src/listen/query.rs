@@ -116,15 +116,12 @@ fn own_proof(
     request: &v1::GetProof,
     writer: &mut FrameWriter,
 ) -> Result<(), Refused> {
-    publish(shared, request.index)?;
+    let published = shared.ledger.publish_to(request.index.saturating_add(1));
+    published.map_err(|error| WireCode::from(&error))?;
     if request.witnessed {
         return witnessed_proof(shared, request.index, writer);
     }
-    let publisher = shared
-        .ledger
-        .publisher
-        .lock()
-        .expect("no holder of the publisher panics");
+    let publisher = shared.ledger.published();
     let size = if request.size == 0 {
         publisher.size()
     } else {
@@ -148,8 +145,7 @@ fn witnessed_proof(shared: &Shared, index: u64, writer: &mut FrameWriter) -> Res
     let cosigned = cosigned.map_err(|error| WireCode::from(&error))?;
     let head = Checkpoint::of_note(&cosigned).map_err(|_| WireCode::NotFound)?;
     let hashes = {
-        let publisher = shared.ledger.publisher.lock();
-        let publisher = publisher.expect("no holder of the publisher panics");
+        let publisher = shared.ledger.published();
         let hashes = publisher.inclusion_proof(index, head.size);
         hashes.map_err(|error| asked(&error))?
     };
@@ -185,15 +181,12 @@ fn own_checkpoint(
     request: &v1::GetCheckpoint,
     writer: &mut FrameWriter,
 ) -> Result<(), Refused> {
-    shared
-        .ledger
-        .publish()
-        .map_err(|error| WireCode::from(&error))?;
-    let publisher = shared
-        .ledger
-        .publisher
-        .lock()
-        .expect("no holder of the publisher panics");
+    let published = match request.size {
+        0 => shared.ledger.publish(),
+        size => shared.ledger.publish_to(size),
+    };
+    published.map_err(|error| WireCode::from(&error))?;
+    let publisher = shared.ledger.published();
     let size = match request.size {
         0 => publisher.size(),
         size => size,
@@ -209,23 +202,6 @@ fn own_checkpoint(
         consistency: wire(&consistency),
     };
     put_answer(writer, 0, v1::answer::Answer::Checkpoint(answer));
-    Ok(())
-}
-
-/// Publishes first if the entry asked for is newer than the published files.
-fn publish(shared: &Shared, index: u64) -> Result<(), Refused> {
-    let published = shared
-        .ledger
-        .publisher
-        .lock()
-        .expect("no holder of the publisher panics")
-        .size();
-    if index >= published {
-        shared
-            .ledger
-            .publish()
-            .map_err(|error| WireCode::from(&error))?;
-    }
     Ok(())
 }
 

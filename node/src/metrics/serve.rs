@@ -15,11 +15,11 @@ pub type StatusText = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// Answers `/metrics`, `/status` and `/healthz` until the task is dropped.
 pub async fn serve(listener: TcpListener, metrics: Arc<Metrics>, status: StatusText) {
-    http::serve(listener, move |request| {
+    let answer = move |request: Request<Incoming>| {
         let response = respond(&request, &metrics, &status);
         async { response }
-    })
-    .await;
+    };
+    http::serve(listener, std::future::pending(), answer).await;
 }
 
 fn respond(

@@ -1,10 +1,6 @@
 //! What an operator reads about a running node.
 
-use frex_proto::{
-    log::{Checkpoint, Origin},
-    roster::Standing,
-    v1::Lane,
-};
+use frex_proto::{log::Checkpoint, roster::Standing, v1::Lane};
 
 use super::{Alarm, HalfLife, NodeStatus, Waiting};
 use crate::{index::Table, ledger::records, metrics::lane_name, shared::Shared};
@@ -36,7 +32,7 @@ pub(super) fn of(shared: &Shared) -> NodeStatus {
         final_size: roster.witnessing().map(|_| final_size(shared)),
         unwitnessed_since_ms: shared.witnessed.waits_since_ms(),
         doubted_logs: shared.heads.doubts(),
-        forked_logs: forked_logs(shared),
+        forked_logs: shared.heads.forks(),
         outbox: waiting(
             shared,
             Table::Outbox,
@@ -76,7 +72,7 @@ pub(super) fn alarms(shared: &Shared) -> Vec<Alarm> {
     };
     let doubted = shared.heads.doubts().into_iter();
     let doubted = doubted.map(|log| of_log("log-doubted", log.node, 1));
-    let forked = forked_logs(shared).into_iter();
+    let forked = shared.heads.forks().into_iter();
     let forked = forked.map(|node| of_log("log-forked", node, 1));
     let refused = [Lane::Bulk, Lane::Normal];
     let refused = refused
@@ -87,17 +83,6 @@ pub(super) fn alarms(shared: &Shared) -> Vec<Alarm> {
         lanes => Some(of_log("unwitnessed", shared.id.clone(), lanes)),
     };
     late.chain(doubted).chain(forked).chain(refused).collect()
-}
-
-/// Nodes whose logs have signed two histories.
-fn forked_logs(shared: &Shared) -> Vec<String> {
-    let forks = shared.ledger.forks().unwrap_or_default().into_iter();
-    forks
-        .filter_map(|fork| {
-            let origin = Origin::parse(&fork.origin).ok()?;
-            Some(origin.node.to_owned())
-        })
-        .collect()
 }
 
 /// Entries in the log.

@@ -82,8 +82,13 @@ pub async fn run(shared: Arc<Shared>, fail: watch::Sender<Option<WireCode>>) {
             biased;
             () = shared.stopped() => return,
             _ = rosters.changed() => {}
-            _ = log.changed() => tokio::time::sleep(PAUSE).await,
+            _ = log.changed() => {}
             () = tokio::time::sleep(AGAIN), if !complete => {}
+        }
+        tokio::select! {
+            biased;
+            () = shared.stopped() => return,
+            () = tokio::time::sleep(PAUSE) => {}
         }
     }
 }
@@ -160,12 +165,7 @@ pub(super) async fn head(shared: &Arc<Shared>, roster: &Roster) -> Result<Option
     published
         .ok_or(WireCode::ShuttingDown)?
         .map_err(|error| WireCode::from(&error))?;
-    let note = {
-        let publisher = shared.ledger.publisher.lock();
-        publisher
-            .expect("no holder of the publisher panics")
-            .checkpoint()
-    };
+    let note = shared.ledger.published().checkpoint();
     if note.is_empty() {
         return Ok(None);
     }
@@ -222,8 +222,7 @@ pub(super) fn body(shared: &Shared, head: &Head, known: u64) -> Option<Bytes> {
         0 => Vec::new(),
         known if known == size => Vec::new(),
         known => {
-            let publisher = shared.ledger.publisher.lock();
-            let publisher = publisher.expect("no holder of the publisher panics");
+            let publisher = shared.ledger.published();
             publisher.consistency_proof(known, size).ok()?
         }
     };
@@ -262,12 +261,7 @@ async fn keep(shared: &Shared, brought: &Brought, note: &Bytes) -> Result<bool, 
 /// Lets outside auditors see it. The journal has it, and the next one takes its place.
 async fn publish(shared: &Shared, note: &Bytes) {
     let (ledger, note) = (shared.ledger.clone(), note.clone());
-    let put = move || {
-        let publisher = ledger.publisher.lock();
-        publisher
-            .expect("no holder of the publisher panics")
-            .put_witnessed(&note)
-    };
+    let put = move || ledger.published().put_witnessed(&note);
     if let Some(Err(error)) = shared.workers.run(put).await {
         tracing::warn!(%error, "a final checkpoint is not published");
     }

@@ -6,7 +6,6 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use frex_proto::{
     error::WireCode,
-    limits,
     log::{self, Checkpoint, Fork, LogVerifier, checkpoint, verify_consistency},
     v1::{self, answer::Answer, request::Request},
 };
@@ -38,24 +37,27 @@ struct Head {
 
 /// Compares until the node stops.
 pub async fn run(shared: Arc<Shared>) {
-    let mut left = false;
+    let mut again = tokio::time::Instant::now();
     loop {
-        tokio::select! {
+        let all = tokio::select! {
             biased;
             () = shared.stopped() => return,
-            () = shared.heads.passed() => {}
-            () = tokio::time::sleep(AGAIN), if left => {}
-        }
+            () = tokio::time::sleep_until(again), if shared.heads.has_left() => true,
+            () = shared.heads.passed() => false,
+        };
         tokio::select! {
             biased;
             () = shared.stopped() => return,
             () = tokio::time::sleep(PAUSE) => {}
         }
-        left = tokio::select! {
+        if all || !shared.heads.has_left() {
+            again = tokio::time::Instant::now() + AGAIN;
+        }
+        tokio::select! {
             biased;
             () = shared.stopped() => return,
-            left = round(&shared) => left,
-        };
+            () = round(&shared, all) => {}
+        }
     }
 }
 
@@ -92,7 +94,7 @@ async fn own(shared: &Arc<Shared>, note: Bytes) -> Result<Option<(u64, Bytes)>, 
     let Some(log) = shared.roster().log_verifier(&shared.id) else {
         return Ok(None);
     };
-    let just_now_ms = just_now_ms(shared);
+    let just_now_ms = shared.just_now_ms();
     let here = Arc::clone(shared);
     // Signatures and files are nothing for the thread of the network.
     let looked = shared.workers.run(move || {
@@ -106,32 +108,28 @@ async fn own(shared: &Arc<Shared>, note: Bytes) -> Result<Option<(u64, Bytes)>, 
     looked.await.ok_or(WireCode::ShuttingDown)?.transpose()
 }
 
-/// Compares everything that waits; says whether something is left.
-async fn round(shared: &Arc<Shared>) -> bool {
-    let mut left = false;
-    for (node, shown) in shared.heads.take() {
+/// Compares what waits; with `all` also what was left before and nothing has followed.
+async fn round(shared: &Arc<Shared>, all: bool) {
+    for (node, shown) in shared.heads.take(all) {
         match compare(shared, &node, &shown).await {
             Ok(()) => {
                 shared.heads.doubt(&node, None, shared.now_ms());
             }
             Err(AskError::Lost(code)) => {
                 tracing::debug!(%node, %code, "a log cannot be asked to prove what it has shown");
-                shared.heads.put_back(&node, shown);
-                left = true;
+                shared.heads.leave(&node, shown);
             }
             Err(AskError::Refused(code)) => {
                 if shared.heads.doubt(&node, Some(code), shared.now_ms()) {
                     tracing::error!(%node, %code, "a log does not prove that it extends what it has shown");
                 }
-                shared.heads.put_back(&node, shown);
-                left = true;
+                shared.heads.leave(&node, shown);
             }
         }
         shared
             .metrics
             .doubted(&node, shared.heads.is_doubted(&node));
     }
-    left
 }
 
 /// Leads from what is known of a log through all that it has shown, and keeps the largest.
@@ -150,7 +148,12 @@ async fn compare(shared: &Arc<Shared>, node: &str, shown: &[Shown]) -> Result<()
         return Ok(());
     }
     let known = known(before.as_ref()).map_err(AskError::Lost)?;
-    let mut heads = verified(shown, &log, just_now_ms(shared));
+    // Signatures are nothing for the thread of the network.
+    let (shown, verifier, just_now_ms) = (shown.to_vec(), log.clone(), shared.just_now_ms());
+    let heads = shared
+        .workers
+        .run(move || verified(&shown, &verifier, just_now_ms));
+    let mut heads = heads.await.ok_or(AskError::Lost(WireCode::ShuttingDown))?;
     heads.extend(before.map(|seen| of_seen(seen, known)));
     heads.sort_by_key(|head| head.checkpoint.size);
     heads.dedup_by(|one, other| one.checkpoint == other.checkpoint);
@@ -225,6 +228,11 @@ async fn leads(
         Err(AskError::Refused(code) | AskError::Lost(code)) => return Err(AskError::Lost(code)),
         Ok(_) => return Err(AskError::Lost(WireCode::Malformed)),
     };
+    // Another log of that node by now: the proof is none of this one. That its newer log is not so large
+    // yet cannot be told from an older copy: this one counts as in doubt until the roster tells.
+    if Checkpoint::of_note(&answer.checkpoint).is_ok_and(|head| head.is_of_later_log(&to.origin)) {
+        return Err(AskError::Lost(WireCode::LogEnded));
+    }
     let proof = answer.consistency.iter().map(|hash| hash[..].try_into());
     let proof = proof.collect::<Result<Vec<log::Hash>, _>>();
     let proof = proof.map_err(|_| AskError::Refused(WireCode::BadProof))?;
@@ -245,8 +253,4 @@ async fn keep(shared: &Shared, known: (u64, log::Hash), newest: Head) -> Result<
         Outcome::Failed(code) if code != WireCode::Forked => Err(AskError::Lost(code)),
         _ => Ok(()),
     }
-}
-
-fn just_now_ms(shared: &Shared) -> u64 {
-    shared.now_ms().saturating_sub(limits::CLOCK_SKEW_MS_MAX)
 }

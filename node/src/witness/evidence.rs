@@ -7,7 +7,10 @@ use frex_client::{
     heads::{CHECKPOINT, fork_names},
     membership::store::EVIDENCE_DIR,
 };
-use frex_proto::{error::WireCode, log::Fork};
+use frex_proto::{
+    error::WireCode,
+    log::{Fork, Origin},
+};
 
 use crate::{
     disk,
@@ -28,7 +31,9 @@ pub async fn record(shared: &Shared, fork: Fork) -> Result<(), WireCode> {
     }
     if let Outcome::Receipt(_) = outcome {
         tracing::error!(%origin, "a log has signed two histories");
-        shared.heads.ring_forked();
+        if let Ok(parts) = Origin::parse(&origin) {
+            shared.heads.fork(parts.node);
+        }
     }
     let seen = shared.ledger.seen(&origin);
     let seen = seen.map_err(|error| WireCode::from(&error))?;

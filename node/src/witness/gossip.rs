@@ -18,6 +18,7 @@ const AGAIN: Duration = Duration::from_secs(60);
 
 /// Tells what is known until the node stops.
 pub async fn run(shared: Arc<Shared>) {
+    know(&shared);
     let mut told = BTreeSet::new();
     let mut rosters = shared.membership.roster().changes();
     loop {
@@ -37,6 +38,20 @@ pub async fn run(shared: Arc<Shared>) {
     }
 }
 
+/// What was found out before the start is known again.
+fn know(shared: &Shared) {
+    match shared.ledger.forks() {
+        Ok(forks) => {
+            for fork in forks {
+                if let Ok(origin) = Origin::parse(&fork.origin) {
+                    shared.heads.fork(origin.node);
+                }
+            }
+        }
+        Err(error) => tracing::error!(?error, "what is known against logs cannot be read"),
+    }
+}
+
 /// Judges and keeps what somebody tells of a log.
 ///
 /// # Errors
@@ -50,8 +65,12 @@ pub async fn hear(shared: &Arc<Shared>, offer: &v1::OfferEvidence) -> Result<(),
     let origin = Origin::parse(&head.origin).map_err(|_| WireCode::Malformed)?;
     let log = shared.roster().log_verifier(origin.node);
     let log = log.ok_or(WireCode::NotTrusted)?;
-    let just_now_ms = shared.now_ms().saturating_sub(limits::CLOCK_SKEW_MS_MAX);
-    let fork = Fork::verify(&offer.checkpoints, &log, just_now_ms)?;
+    // Signatures are nothing for the thread of the network.
+    let (pair, just_now_ms) = (offer.checkpoints.clone(), shared.just_now_ms());
+    let judged = shared
+        .workers
+        .run(move || Fork::verify(&pair, &log, just_now_ms));
+    let fork = judged.await.ok_or(WireCode::ShuttingDown)??;
     evidence::record(shared, fork).await
 }
 

@@ -30,8 +30,11 @@ pub struct Heads {
 #[derive(Debug, Default)]
 struct Log {
     waiting: Vec<Shown>,
+    /// What could not be compared, largest first.
+    left: Vec<Shown>,
     last: Option<Checkpoint>,
     doubt: Option<Doubt>,
+    forked: bool,
 }
 
 /// A head as somebody showed it.
@@ -104,19 +107,40 @@ impl Heads {
         self.forked.notified().await;
     }
 
-    /// A log was found to have signed two histories.
-    pub fn ring_forked(&self) {
+    /// A log of `node` has signed two histories.
+    pub fn fork(&self, node: &str) {
+        self.logs().entry(node.to_owned()).or_default().forked = true;
         self.forked.notify_one();
     }
 
-    /// Everything that waits, by node; it is not kept here any longer.
+    /// Nodes whose logs have signed two histories.
     #[must_use]
-    pub fn take(&self) -> Vec<(String, Vec<Shown>)> {
+    pub fn forks(&self) -> Vec<String> {
+        let logs = self.logs();
+        let forked = logs.iter().filter(|(_, log)| log.forked);
+        forked.map(|(node, _)| node.clone()).collect()
+    }
+
+    /// What waits, by node, each with what was left of it before; and with `all` what was left of the
+    /// others too. It is not kept here any longer.
+    #[must_use]
+    pub fn take(&self, all: bool) -> Vec<(String, Vec<Shown>)> {
         let mut logs = self.logs();
-        let waiting = logs.iter_mut().filter(|(_, log)| !log.waiting.is_empty());
-        waiting
-            .map(|(node, log)| (node.clone(), std::mem::take(&mut log.waiting)))
-            .collect()
+        let due = logs
+            .iter_mut()
+            .filter(|(_, log)| !log.waiting.is_empty() || all && !log.left.is_empty());
+        due.map(|(node, log)| {
+            let mut shown = std::mem::take(&mut log.left);
+            shown.append(&mut log.waiting);
+            (node.clone(), shown)
+        })
+        .collect()
+    }
+
+    /// Whether something could not be compared.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        self.logs().values().any(|log| !log.left.is_empty())
     }
 
     /// What others have seen of the own log; it is not kept here any longer.
@@ -126,12 +150,11 @@ impl Heads {
         std::mem::take(&mut own)
     }
 
-    /// What could not be compared waits again, unless too much has come since.
-    pub fn put_back(&self, node: &str, shown: Vec<Shown>) {
-        let mut logs = self.logs();
-        let waiting = &mut logs.entry(node.to_owned()).or_default().waiting;
-        waiting.extend(shown);
-        waiting.truncate(WAITING_MAX);
+    /// Leaves what could not be compared for later, the largest of it in any case.
+    pub fn leave(&self, node: &str, mut shown: Vec<Shown>) {
+        shown.sort_by_key(|shown| std::cmp::Reverse(shown.head.size));
+        shown.truncate(WAITING_MAX);
+        self.logs().entry(node.to_owned()).or_default().left = shown;
     }
 
     /// Sets or lifts what is to be said against a log; says whether that is new.
@@ -212,7 +235,7 @@ mod tests {
     }
 
     fn sizes(heads: &Heads) -> Vec<u64> {
-        let taken = heads.take();
+        let taken = heads.take(false);
         let shown = taken.iter().flat_map(|(_, shown)| shown);
         shown.map(|shown| shown.head.size).collect()
     }
@@ -234,6 +257,27 @@ mod tests {
         assert!(sizes(&heads).is_empty());
         heads.pass("n", &head(101, 1), &Bytes::new());
         assert_eq!(sizes(&heads), [101]);
+    }
+
+    // WIT-14, WIT-15: what was left is taken with what is new, or when everything is due, and the largest of it is
+    // never lost to newer and smaller ones.
+    #[test]
+    fn what_is_left_keeps_its_largest_head() {
+        let heads = Heads::default();
+        heads.pass("n", &head(1000, 0), &Bytes::new());
+        let (node, shown) = heads.take(false).remove(0);
+        for size in 1..=20 {
+            heads.pass("n", &head(size, 1), &Bytes::new());
+        }
+        heads.leave(&node, shown);
+        assert!(heads.has_left());
+        let (node, shown) = heads.take(false).remove(0);
+        assert!(shown.iter().any(|shown| shown.head.size == 1000));
+        heads.leave(&node, shown);
+        assert!(heads.take(false).is_empty(), "nothing new");
+        let shown = heads.take(true).remove(0).1;
+        assert_eq!((shown.len(), shown[0].head.size), (WAITING_MAX, 1000));
+        assert!(!heads.has_left());
     }
 
     // WIT-15: a doubt keeps its beginning until it is lifted, and is told once.

@@ -28,7 +28,7 @@ pub async fn add_checkpoint(shared: &Shared, node: &str, body: &[u8]) -> Result<
     let asked = AddCheckpoint::parse(body)?;
     let roster = shared.roster();
     let log = roster.log_verifier(node).ok_or(WireCode::NotTrusted)?;
-    let head = verified(&asked, &log, shared.now_ms())?;
+    let head = verified(&asked, &log, shared.just_now_ms())?;
     let before = seen(shared, &head.origin)?;
     if before
         .as_ref()
@@ -101,8 +101,11 @@ fn as_witness(shared: &Shared) -> Result<&Witness, WireCode> {
     }
 }
 
-fn verified(asked: &AddCheckpoint, log: &LogVerifier, now_ms: u64) -> Result<Checkpoint, WireCode> {
-    let just_now_ms = now_ms.saturating_sub(limits::CLOCK_SKEW_MS_MAX);
+fn verified(
+    asked: &AddCheckpoint,
+    log: &LogVerifier,
+    just_now_ms: u64,
+) -> Result<Checkpoint, WireCode> {
     checkpoint::parse_and_verify(&asked.checkpoint, log, just_now_ms).map_err(|error| match error {
         CheckpointError::Origin => WireCode::WrongSender,
         _ => WireCode::BadSignature,

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 
 use super::{
-    Checkpoint, LogKey, LogVerifier, NoteError, NoteKey, NoteKeyKind, SIZE_MAX, SignedNote,
+    Checkpoint, LogKey, LogVerifier, NoteError, NoteKey, NoteKeyKind, Origin, SIZE_MAX, SignedNote,
     empty_root, note,
 };
 use crate::{
@@ -107,6 +107,15 @@ impl Checkpoint {
     /// [`CheckpointError`] if it is no note, or names none.
     pub fn of_note(bytes: &[u8]) -> Result<Self, CheckpointError> {
         Self::parse_text(SignedNote::parse(bytes)?.text())
+    }
+
+    /// Whether it is of a log that the same node began after the one of `origin`. Spec: LOG-30.
+    #[must_use]
+    pub fn is_of_later_log(&self, origin: &str) -> bool {
+        let (Ok(own), Ok(other)) = (Origin::parse(&self.origin), Origin::parse(origin)) else {
+            return false;
+        };
+        (own.federation, own.node) == (other.federation, other.node) && own.epoch > other.epoch
     }
 
     /// Reads a note's text as a head. Spec: LOG-5, LOG-6.

@@ -158,7 +158,7 @@ pub async fn client(
         socket: None,
         limits: Limits::default(),
         patience,
-        heads: frex_client::heads::Heads::default(),
+        heads: Arc::default(),
     };
     Ok(Client::connect(config).await?)
 }

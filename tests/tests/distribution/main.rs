@@ -157,7 +157,7 @@ impl World {
             socket: None,
             limits: Limits::default(),
             patience: Duration::from_secs(3),
-            heads: frex_client::heads::Heads::default(),
+            heads: Arc::default(),
         });
         (client.await.unwrap(), kept)
     }

@@ -60,7 +60,7 @@ impl Scene {
             socket: Some(Socket::Abstract(reader.bind(50_000).unwrap())),
             limits: Limits::default(),
             patience: Duration::from_secs(600),
-            heads: frex_client::heads::Heads::default(),
+            heads: Arc::default(),
         });
         let scene = Self {
             client: client.await.unwrap(),

@@ -156,7 +156,7 @@ async fn a_stolen_body_under_another_name_cannot_be_opened() {
         socket: None,
         limits: Limits::default(),
         patience: std::time::Duration::from_secs(5),
-        heads: frex_client::heads::Heads::default(),
+        heads: std::sync::Arc::default(),
     });
     let client = client.await.unwrap();
     let mut inbox = client.inbox(1, std::time::Duration::ZERO).await.unwrap();

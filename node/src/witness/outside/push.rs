@@ -69,8 +69,13 @@ pub async fn run(shared: Arc<Shared>) {
         tokio::select! {
             biased;
             () = shared.stopped() => return,
-            _ = log.changed() => tokio::time::sleep(PAUSE).await,
+            _ = log.changed() => {}
             () = tokio::time::sleep(AGAIN), if !complete => {}
+        }
+        tokio::select! {
+            biased;
+            () = shared.stopped() => return,
+            () = tokio::time::sleep(PAUSE) => {}
         }
     }
 }
@@ -96,7 +101,15 @@ async fn round(
         let brought = match bring(shared, outside, &head, known).await {
             Ok(note) => publish(shared, note).await,
             Err(error) => {
-                tracing::warn!(witness = %name, %error, "an outside witness has not cosigned");
+                // Who is not reached comes back by itself; who refuses has a reason.
+                match error {
+                    PushError::Lost | PushError::Unpublished => {
+                        tracing::debug!(witness = %name, %error, "an outside witness is not reached");
+                    }
+                    _ => {
+                        tracing::warn!(witness = %name, %error, "an outside witness has not cosigned");
+                    }
+                }
                 complete = false;
                 continue;
             }
@@ -149,7 +162,7 @@ async fn call(outside: &Outside, body: Bytes) -> Result<(StatusCode, bool, Bytes
     let io = TokioIo::new(stream.map_err(|_| PushError::Lost)?);
     let (mut sender, connection) = http1::handshake(io).await.map_err(lost)?;
     // It ends with the sender.
-    let driving = tokio::spawn(connection);
+    tokio::spawn(connection);
     let request = Request::builder()
         .method(Method::POST)
         .uri(&outside.path)
@@ -162,7 +175,6 @@ async fn call(outside: &Outside, body: Bytes) -> Result<(StatusCode, bool, Bytes
     let is_size = kind.is_some_and(|kind| kind == SIZE_TYPE);
     let answer = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
     let answer = answer.collect().await.map_err(|_| PushError::Lost)?;
-    driving.abort();
     Ok((status, is_size, answer.to_bytes()))
 }
 

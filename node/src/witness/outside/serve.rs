@@ -26,14 +26,11 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// Serves until the node stops.
 pub async fn run(shared: Arc<Shared>, listener: TcpListener) {
     let serving = Arc::clone(&shared);
-    let server = http::serve(listener, move |request| {
+    let answer = move |request| {
         let shared = Arc::clone(&serving);
         async move { respond(&shared, request).await }
-    });
-    tokio::select! {
-        () = shared.stopped() => {}
-        () = server => {}
-    }
+    };
+    http::serve(listener, shared.stopped(), answer).await;
 }
 
 async fn respond(shared: &Shared, request: Request<Incoming>) -> Response<Full<Bytes>> {
@@ -51,7 +48,6 @@ async fn respond(shared: &Shared, request: Request<Incoming>) -> Response<Full<B
             "too large or cut short\n",
         );
     };
-    shared.has_looked_back().await;
     match judged(shared, &body.to_bytes()).await {
         Ok(Answer::Cosigned(cosigned)) => response(StatusCode::OK, TEXT, cosigned.line),
         Ok(Answer::Checkpoint(held)) => {
