@@ -14,7 +14,7 @@ use frex_client::{
 use frex_node::node::Node;
 use frex_proto::{
     error::WireCode,
-    log::{Checkpoint, checkpoint},
+    log::{Checkpoint, Hash, checkpoint, node_hash},
     roster::Peer,
     v1::{self, answer::Answer, request::Request},
     wire::FrameType,
@@ -23,7 +23,10 @@ use frex_tests::{
     scene::{self, NODE_PORT, Scene, ip},
     sim::world::{self, World},
 };
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{
+    sync::{mpsc, watch},
+    time::sleep,
+};
 
 const LIAR: &str = "platform";
 const OTHERS: [&str; 3] = ["hotline", "police", "clearing"];
@@ -193,13 +196,13 @@ impl<'a> Impostor<'a> {
         }
     }
 
-    /// A head of a log of so many entries, of which one is like the other.
-    fn head(&self, size: u64, kind: u8) -> Bytes {
+    /// A head of a log of so many entries, whatever they are.
+    fn head(&self, size: u64, root: Hash) -> Bytes {
         let log = self.greeter.roster.current().log_verifier(LIAR).unwrap();
         let head = Checkpoint {
             origin: log.origin,
             size,
-            root: [kind; 32],
+            root,
         };
         checkpoint::sign(&head, &self.scene.federation.node(LIAR).log).unwrap()
     }
@@ -216,8 +219,8 @@ impl<'a> Impostor<'a> {
         self.endpoint.dial(address, &greeting).await.unwrap()
     }
 
-    /// Answers every question about its log with `answer`.
-    fn answers(&self, answer: Answer) -> tokio::task::JoinHandle<()> {
+    /// Answers every question about its log with what `answer` is then.
+    fn answers(&self, answer: watch::Receiver<Answer>) -> tokio::task::JoinHandle<()> {
         let (endpoint, greeter) = (self.endpoint.clone(), self.greeter.clone());
         tokio::spawn(async move {
             let (sender, mut sessions) = mpsc::channel(4);
@@ -248,7 +251,7 @@ impl<'a> Impostor<'a> {
     }
 }
 
-async fn answer_all(session: Session, answer: Answer) {
+async fn answer_all(session: Session, said: watch::Receiver<Answer>) {
     while let Ok(Stream {
         mut writer,
         mut reader,
@@ -257,7 +260,7 @@ async fn answer_all(session: Session, answer: Answer) {
         let _: Result<v1::Request, _> = reader.message(FrameType::Request, MINUTE).await;
         let answer = v1::Answer {
             envelope: 0,
-            answer: Some(answer.clone()),
+            answer: Some(said.borrow().clone()),
         };
         writer.put_message(FrameType::Answer, &answer);
         let _ = writer.finish().await;
@@ -283,11 +286,13 @@ fn a_log_that_proves_nothing_is_in_doubt() {
             let scene = scene(&world);
             let hotline = scene.node(OTHERS[0]).await;
             let liar = Impostor::new(&scene);
-            let serving = liar.answers(answer);
-            let first = liar.greet(OTHERS[0], &liar.head(5, 1)).await;
+            let (say, said) = watch::channel(answer);
+            let serving = liar.answers(said);
+            let first = liar.greet(OTHERS[0], &liar.head(8, [1; 32])).await;
             sleep(MINUTE).await;
             assert_eq!(hotline.status().doubted_logs, []);
-            let second = liar.greet(OTHERS[0], &liar.head(9, 2)).await;
+            let grown = liar.head(9, node_hash(&[1; 32], &[2; 32]));
+            let second = liar.greet(OTHERS[0], &grown).await;
             let doubted = || hotline.status().doubted_logs.len() == 1;
             until("it is in doubt", doubted).await;
             let doubt = hotline.status().doubted_logs.remove(0);
@@ -298,6 +303,14 @@ fn a_log_that_proves_nothing_is_in_doubt() {
             // It is asked again, and says the same.
             sleep(20 * MINUTE).await;
             assert_eq!(hotline.status().doubted_logs, [doubt]);
+            // The head of 8, and one more entry.
+            say.send_replace(Answer::Checkpoint(v1::Checkpoint {
+                checkpoint: grown.clone(),
+                consistency: vec![Bytes::copy_from_slice(&[2; 32])],
+            }));
+            let lifted = || hotline.status().doubted_logs.is_empty();
+            until("it has proved it", lifted).await;
+            assert!(hotline.alarms().is_empty() && hotline.status().forked_logs.is_empty());
             drop((first, second));
             serving.abort();
         });
@@ -312,7 +325,7 @@ fn only_evidence_is_evidence() {
         let hotline = scene.node(OTHERS[0]).await;
         let police = scene.node(OTHERS[1]).await;
         let liar = Impostor::new(&scene);
-        let (one, other) = (liar.head(5, 1), liar.head(5, 2));
+        let (one, other) = (liar.head(5, [1; 32]), liar.head(5, [2; 32]));
         let broken = {
             let text = String::from_utf8(other.to_vec()).unwrap();
             Bytes::from(text.replacen("\n5\n", "\n6\n", 1))
@@ -322,7 +335,7 @@ fn only_evidence_is_evidence() {
             (vec![one.clone()], WireCode::Malformed),
             (vec![one.clone(); 3], WireCode::Malformed),
             (vec![one.clone(), one.clone()], WireCode::BadProof),
-            (vec![one.clone(), liar.head(6, 2)], WireCode::BadProof),
+            (vec![one.clone(), liar.head(6, [2; 32])], WireCode::BadProof),
             (vec![one.clone(), broken], WireCode::BadSignature),
             (
                 vec![vec![b'x'; 1025].into(), other.clone()],

@@ -10,7 +10,7 @@ use frex_client::{
     client::{Client, News, ProvenReceipt, QueryError},
     transport::{Endpoint, Session, Stream},
 };
-use frex_node::node::{Node, StartError};
+use frex_node::node::{Node, NodeParts, StartError};
 use frex_proto::{
     error::WireCode,
     log::{AddCheckpoint, Checkpoint, Frontier, Origin, checkpoint, consistency_proof, leaf_hash},
@@ -228,6 +228,57 @@ async fn submit_only(client: &Client) {
     let submission = client.submit(vec![envelope], Duration::ZERO).await;
     let events = submission.unwrap().finish().await;
     assert!(matches!(events[0].news, News::Submitted(_)), "{events:?}");
+}
+
+/// What the home node says to one envelope of a lane.
+async fn said_to(client: &Client, lane: v1::Lane) -> News {
+    let draft = client.draft(&[RECEIVER]).lane(lane);
+    let draft = draft.content("text/plain", "words");
+    let envelope = client.seal(&client.finish(draft).unwrap()).unwrap();
+    let mut submission = client.submit(vec![envelope], MINUTE).await.unwrap();
+    submission.next().await.expect("it is answered").news
+}
+
+// WIT-18: while too few witnesses can be asked, bulk is refused after a quarter of the time and normal after all of
+// it, urgent never; once they can be asked again, everything is taken.
+#[test]
+fn what_nobody_witnesses_is_shed_lane_by_lane() {
+    use v1::Lane::{Bulk, Normal, Urgent};
+    world::run(1, |world| async move {
+        let scene = scene(&world);
+        let _others = start(&scene, &WITNESSES).await;
+        let set = |parts: &mut NodeParts| parts.config.unwitnessed_max_s = 4 * 3600;
+        let (_node, ()) = scene.node_with(LOG, set).await;
+        let client = scene.client(LOG, "platform-client").await;
+        for cut in [5, 6] {
+            world.network().partition(ip(1), ip(cut));
+        }
+        let steps: [(u32, &[v1::Lane]); 4] =
+            [(0, &[]), (30, &[]), (45, &[Bulk]), (180, &[Bulk, Normal])];
+        for (minutes, refused) in steps {
+            sleep(minutes * MINUTE).await;
+            for lane in [Urgent, Normal, Bulk] {
+                let said = said_to(&client, lane).await;
+                let right = match refused.contains(&lane) {
+                    true => matches!(
+                        said,
+                        News::Delayed {
+                            code: WireCode::RetryAfter,
+                            ..
+                        }
+                    ),
+                    false => matches!(said, News::Submitted(_)),
+                };
+                assert!(right, "{lane:?} after {minutes} more minutes: {said:?}");
+            }
+        }
+        world.network().heal();
+        sleep(10 * MINUTE).await;
+        for lane in [Urgent, Normal, Bulk] {
+            let said = said_to(&client, lane).await;
+            assert!(matches!(said, News::Submitted(_)), "{lane:?}: {said:?}");
+        }
+    });
 }
 
 /// A log that is whatever its owner wants, with the key of the platform's.
