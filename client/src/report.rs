@@ -7,17 +7,17 @@
 //!
 //! Nothing here prints what a report says: errors name fields and rules, never values.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
 use frex_proto::error::WireCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-mod check;
-mod format;
-mod json;
-mod no_files;
+pub(crate) mod check;
+pub(crate) mod format;
+pub(crate) mod json;
+pub(crate) mod no_files;
 mod profile;
 #[cfg(test)]
 mod tests;
@@ -186,7 +186,7 @@ pub struct Problem {
     /// What is wrong.
     pub found: String,
     /// What would be right.
-    pub expected: &'static str,
+    pub expected: Cow<'static, str>,
 }
 
 impl fmt::Display for Problem {
@@ -280,14 +280,22 @@ impl fmt::Debug for Report {
 }
 
 impl ReportErrors {
-    fn one(found: &str, expected: &'static str) -> Self {
-        Self {
-            problems: vec![Problem {
-                path: String::new(),
-                found: found.to_owned(),
-                expected,
-            }],
-            ..Self::default()
+    pub(crate) fn one(found: &str, expected: &'static str) -> Self {
+        let mut errors = Self::default();
+        errors.fault("", found, expected);
+        errors
+    }
+
+    /// Adds one; from [`PROBLEMS_MAX`] on it is only counted.
+    pub(crate) fn fault(&mut self, path: &str, found: &str, expected: impl Into<Cow<'static, str>>) {
+        if self.problems.len() == PROBLEMS_MAX {
+            self.further += 1;
+            return;
         }
+        self.problems.push(Problem {
+            path: path.to_owned(),
+            found: found.to_owned(),
+            expected: expected.into(),
+        });
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    ENTRIES_MAX, PROBLEMS_MAX, Problem, ReportErrors,
+    ENTRIES_MAX, ReportErrors,
     format::{self, Rule},
     no_files,
 };
@@ -27,7 +27,7 @@ pub(super) fn check(value: &Value) -> Result<(), ReportErrors> {
 }
 
 /// The path of a field. A name that is no plain word is not repeated: it could hold anything.
-pub(super) fn join(path: &str, name: &str) -> String {
+pub(crate) fn join(path: &str, name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let name = match name.len() {
         1..=32 if name.bytes().all(plain) => name,
@@ -42,15 +42,7 @@ pub(super) fn join(path: &str, name: &str) -> String {
 
 impl Checker {
     pub(super) fn fault(&mut self, path: &str, found: &str, expected: &'static str) {
-        if self.0.problems.len() == PROBLEMS_MAX {
-            self.0.further += 1;
-            return;
-        }
-        self.0.problems.push(Problem {
-            path: path.to_owned(),
-            found: found.to_owned(),
-            expected,
-        });
+        self.0.fault(path, found, expected);
     }
 
     fn report(&mut self, report: &Map<String, Value>) {
@@ -262,7 +254,7 @@ impl Checker {
     }
 }
 
-fn kind(value: &Value) -> &'static str {
+pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",

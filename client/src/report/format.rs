@@ -112,27 +112,27 @@ pub(super) const IDENTIFIER: Rule = Rule {
 };
 
 /// Whether `text` is so many lower-case hexadecimal digits.
-pub(super) fn is_hex(text: &str, digits: usize) -> bool {
+pub(crate) fn is_hex(text: &str, digits: usize) -> bool {
     text.len() == digits
         && text
             .bytes()
             .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-fn is_text(text: &str) -> bool {
+pub(crate) fn is_text(text: &str) -> bool {
     let allowed = |symbol: char| !symbol.is_control() || matches!(symbol, '\n' | '\r' | '\t');
     !text.trim().is_empty() && text.chars().all(allowed)
 }
 
-fn is_line(text: &str) -> bool {
+pub(crate) fn is_line(text: &str) -> bool {
     !text.trim().is_empty() && !text.chars().any(char::is_control)
 }
 
-fn is_word(text: &str) -> bool {
+pub(crate) fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-fn is_code(text: &str) -> bool {
+pub(crate) fn is_code(text: &str) -> bool {
     let allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_');
     !text.is_empty() && text.bytes().all(allowed)
 }
@@ -142,7 +142,7 @@ fn is_algorithm(text: &str) -> bool {
     listed || text.strip_prefix("x-").is_some_and(is_code)
 }
 
-fn is_language(text: &str) -> bool {
+pub(crate) fn is_language(text: &str) -> bool {
     let mut parts = text.split('-');
     let language = parts.next().unwrap_or_default();
     (2..=8).contains(&language.len())
@@ -152,7 +152,7 @@ fn is_language(text: &str) -> bool {
         })
 }
 
-fn is_url(text: &str) -> bool {
+pub(crate) fn is_url(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else {
         return false;
     };
@@ -184,7 +184,7 @@ fn is_phone(text: &str) -> bool {
 }
 
 /// RFC 3339 with a real calendar date. A leap second is allowed, as the RFC does.
-fn is_rfc3339(text: &str) -> bool {
+pub(crate) fn is_rfc3339(text: &str) -> bool {
     let bytes = text.as_bytes();
     let shape = b"dddd-dd-ddTdd:dd:dd";
     let Some((fixed, rest)) = bytes.split_at_checked(shape.len()) else {
@@ -230,7 +230,7 @@ fn is_rfc3339_end(rest: &[u8]) -> bool {
     }
 }
 
-fn days(year: u32, month: u32) -> u32 {
+pub(crate) fn days(year: u32, month: u32) -> u32 {
     let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     match month {
         2 if leap => 29,

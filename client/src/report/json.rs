@@ -9,11 +9,11 @@ use serde::{
 use serde_json::{Map, Number, Value};
 
 /// What would be right.
-pub(super) const EXPECTED: &str = "one JSON object in UTF-8, with no field twice";
+pub(crate) const EXPECTED: &str = "one JSON object in UTF-8, with no field twice";
 
 /// Reads one value. The error names line and column, never content; of a text that is one line,
 /// which may stand anywhere in a file of many, the column alone. Spec: REP-1.
-pub(super) fn parse(bytes: &[u8]) -> Result<Value, String> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Value, String> {
     let strict: Strict = serde_json::from_slice(bytes).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let what = match error.classify() {

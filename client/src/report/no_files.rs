@@ -10,17 +10,15 @@ const BLOB_CHARS_MIN: usize = 512;
 const BLOB_LINE_CHARS_MIN: usize = 56;
 /// So many small numbers in a row are bytes.
 const BYTE_LIST_MIN: usize = 256;
-const EXPECTED: &str =
+pub(crate) const EXPECTED: &str =
     "no file content: name files by their hashes and URLs, and keep them where they are";
 
 /// Looks at every string and list, known field or not.
 pub(super) fn check(checker: &mut Checker, path: &str, value: &Value) {
     match value {
         Value::String(text) => {
-            if is_data_url(text) {
-                checker.fault(path, "holds a data: URL", EXPECTED);
-            } else if !is_location(path) && has_blob(text) {
-                checker.fault(path, "holds encoded bytes", EXPECTED);
+            if let Some(found) = in_text(text, is_location(path)) {
+                checker.fault(path, found, EXPECTED);
             }
         }
         Value::Array(list) => {
@@ -38,6 +36,14 @@ pub(super) fn check(checker: &mut Checker, path: &str, value: &Value) {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+}
+
+/// What a text holds of a file. `opaque` texts, which their own rule bounds, may have long words.
+pub(crate) fn in_text(text: &str, opaque: bool) -> Option<&'static str> {
+    if is_data_url(text) {
+        return Some("holds a data: URL");
+    }
+    (!opaque && has_blob(text)).then_some("holds encoded bytes")
 }
 
 fn is_data_url(text: &str) -> bool {

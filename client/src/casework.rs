@@ -1,0 +1,21 @@
+//! What people see of a case: the report, its life, its figures. All of it is sealed; nodes never
+//! see it.
+//!
+//! [`v1`] is generated from `schema/frex/casework/v1`; [`schema`] is that schema as data, by which
+//! everything else works without lists of fields: [`model`] reads, checks and shows a report,
+//! [`cybertip`] carries a CyberTipline document in it without loss, [`xml`] is the tree under
+//! that, [`hashes`] the registry of hash algorithms, [`text`] what is compared of a text.
+
+pub mod cybertip;
+pub mod hashes;
+pub mod model;
+pub mod schema;
+pub mod text;
+pub mod xml;
+
+/// The messages, generated from `schema/frex/casework/v1`. They drop what they do not know:
+/// [`model::Report`] keeps it.
+#[allow(missing_docs, clippy::all, clippy::pedantic)]
+#[rustfmt::skip]
+#[path = "casework/gen/frex.casework.v1.rs"]
+pub mod v1;

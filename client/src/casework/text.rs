@@ -1,0 +1,146 @@
+//! What is compared of a text. The text itself is always kept as it was written; nothing here
+//! changes a report. Spec: MOD-11, MOD-12.
+
+use icu_normalizer::ComposingNormalizerBorrowed;
+use sha3::{Digest, Sha3_256};
+use url::Url;
+
+/// Characters of a version 3 onion address, without its ending.
+const ONION_CHARS: usize = 56;
+const ONION_ENDING: &str = ".onion";
+
+/// A text as it is compared: Unicode NFC, without characters that are not seen, white space as
+/// one blank each.
+#[must_use]
+pub fn compared(text: &str) -> String {
+    let seen: String = text.chars().filter(|symbol| !is_hidden(*symbol)).collect();
+    let composed = ComposingNormalizerBorrowed::new_nfc().normalize(&seen);
+    let words: Vec<&str> = composed.split_whitespace().collect();
+    words.join(" ")
+}
+
+/// Whether a character is not seen, moves the cursor, or turns the text around.
+#[must_use]
+pub fn is_hidden(symbol: char) -> bool {
+    let control = symbol.is_control() && !matches!(symbol, '\n' | '\r' | '\t');
+    control
+        || matches!(symbol, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A URL as it is compared: host in lower case and Punycode, no default port, no dots in the path,
+/// no fragment, no user. Nothing if it is none, or is no location on a network.
+#[must_use]
+pub fn location(text: &str) -> Option<String> {
+    let mut url = Url::parse(text.trim()).ok()?;
+    url.host_str().filter(|host| !host.is_empty())?;
+    if ["data", "file", "blob", "javascript", "about"].contains(&url.scheme()) {
+        return None;
+    }
+    url.set_fragment(None);
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    Some(url.into())
+}
+
+/// Why a text is no version 3 onion address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OnionError {
+    /// Not 56 characters of base32 and `.onion`.
+    #[error("not 56 of a-z and 2-7, and .onion")]
+    Form,
+    /// Of another version.
+    #[error("of another version than 3")]
+    Version,
+    /// Mistyped, or made up.
+    #[error("its checksum does not hold")]
+    Checksum,
+}
+
+/// The address of an onion service in lower case, if its checksum holds. Spec: MOD-12, Tor's
+/// rend-spec-v3, section 6.
+///
+/// # Errors
+/// [`OnionError`] says what is wrong.
+pub fn onion(text: &str) -> Result<String, OnionError> {
+    let lower = text.to_ascii_lowercase();
+    let name = lower.strip_suffix(ONION_ENDING).ok_or(OnionError::Form)?;
+    if name.len() != ONION_CHARS {
+        return Err(OnionError::Form);
+    }
+    let upper = name.to_ascii_uppercase();
+    let bytes = data_encoding::BASE32_NOPAD
+        .decode(upper.as_bytes())
+        .map_err(|_| OnionError::Form)?;
+    let [key @ .., first, second, version] = bytes.as_slice() else {
+        return Err(OnionError::Form);
+    };
+    if *version != 3 {
+        return Err(OnionError::Version);
+    }
+    let mut hash = Sha3_256::new();
+    hash.update(b".onion checksum");
+    hash.update(key);
+    hash.update([3]);
+    if hash.finalize()[..2] != [*first, *second] {
+        return Err(OnionError::Checksum);
+    }
+    Ok(lower)
+}
+
+/// The address of the onion service with this key: for tests and samples.
+#[must_use]
+pub fn onion_of(key: &[u8; 32]) -> String {
+    let mut hash = Sha3_256::new();
+    hash.update(b".onion checksum");
+    hash.update(key);
+    hash.update([3]);
+    let sum = hash.finalize();
+    let bytes = [&key[..], &sum[..2], &[3]].concat();
+    let address = data_encoding::BASE32_NOPAD.encode(&bytes);
+    format!("{}{ONION_ENDING}", address.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // MOD-11: what looks the same is compared as the same.
+    #[test]
+    fn texts_are_compared_as_they_look() {
+        assert_eq!(compared("Ame\u{301}lie \u{200b}\n B"), "Am\u{e9}lie B");
+        assert_eq!(compared("a\u{202e}b\u{1b}[2J"), "ab[2J");
+        assert_eq!(compared("日本 語"), "日本 語");
+    }
+
+    // MOD-11
+    #[test]
+    fn locations_are_compared_in_one_form() {
+        let normal = |text| location(text).unwrap();
+        assert_eq!(
+            normal(" HTTPS://User:x@B\u{fc}cher.Example:443/a/../b?q=1#top"),
+            "https://xn--bcher-kva.example/b?q=1"
+        );
+        for none in ["data:text/plain,a", "file:///etc/passwd", "example.org/a", "", "https://"] {
+            assert_eq!(location(none), None, "{none}");
+        }
+    }
+
+    // MOD-12: an address verifies itself.
+    #[test]
+    fn onion_addresses_verify_themselves() {
+        // The Tor project's own site.
+        let known = "2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid.onion";
+        assert_eq!(onion(&known.to_uppercase()).unwrap(), known);
+        let own = onion_of(&[0x17; 32]);
+        assert_eq!(onion(&own).unwrap(), own);
+        let mistyped = known.replacen("2g", "3g", 1);
+        assert_eq!(onion(&mistyped), Err(OnionError::Checksum));
+        let other = known.replace("wid.", "wia.");
+        assert_eq!(onion(&other), Err(OnionError::Version));
+        for none in ["expyuzz4wqqyqhjn.onion", "www.example", "", &known[1..], &format!("a.{known}")] {
+            assert_eq!(onion(none), Err(OnionError::Form), "{none}");
+        }
+    }
+}
