@@ -103,6 +103,12 @@ pub fn message(name: &str) -> MessageDescriptor {
     found.expect("the name is one of the schema's")
 }
 
+/// All messages of the package.
+pub fn messages() -> impl Iterator<Item = MessageDescriptor> {
+    let all = SCHEMA.pool.all_messages();
+    all.filter(|message| message.package_name() == PACKAGE)
+}
+
 /// The word of a value in CyberTipline's form.
 #[must_use]
 pub fn tip_word(kind: &EnumDescriptor, number: i32) -> Option<&'static str> {
