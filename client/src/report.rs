@@ -287,7 +287,12 @@ impl ReportErrors {
     }
 
     /// Adds one; from [`PROBLEMS_MAX`] on it is only counted.
-    pub(crate) fn fault(&mut self, path: &str, found: &str, expected: impl Into<Cow<'static, str>>) {
+    pub(crate) fn fault(
+        &mut self,
+        path: &str,
+        found: &str,
+        expected: impl Into<Cow<'static, str>>,
+    ) {
         if self.problems.len() == PROBLEMS_MAX {
             self.further += 1;
             return;

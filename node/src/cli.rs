@@ -47,6 +47,7 @@ mod peer;
 mod recall;
 mod receipt;
 mod recipients;
+mod report;
 mod roster;
 mod run;
 mod send;
@@ -107,6 +108,9 @@ pub enum Command {
     /// Accept, refuse, list and test other organisations
     #[command(subcommand)]
     Peer(peer::PeerCommand),
+    /// Check, import, export and show reports as files
+    #[command(subcommand)]
+    Report(report::ReportCommand),
     /// Seal a report to members and hand it to the node
     Send(SendArgs),
     /// File many reports, one JSON document on each line
@@ -330,7 +334,7 @@ pub struct RunArgs {
 /// `frex send`.
 #[derive(Debug, Args)]
 pub struct SendArgs {
-    /// A JSON report, or any file with --content-type; - reads standard input
+    /// A report, as JSON or as frex report import makes it, or any file with --content-type; - reads standard input
     pub file: PathBuf,
     /// A member to send to; repeat for each
     #[arg(long, value_name = "MEMBER", required = true, num_args = 1..)]

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import attachment
+import casework
 import dsse
 import ed25519
 import envelope
@@ -279,6 +280,8 @@ OPERATIONS = {
         verify_inclusion, verify_consistency, follow_head, verify_checkpoint, parse_vkey, verify_receipt, verify_listed_receipt,
         read_receipt_file, judge_roster, succeed_roster, read_invitation,
         ask_witness, judge_fork, judge_witnessed, verify_evidence,
+        casework.read_document, casework.judge_hash, casework.read_onion, casework.compare_text,
+        casework.read_view,
     )
 }
 

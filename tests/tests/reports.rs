@@ -130,9 +130,15 @@ fn fixtures() -> BTreeMap<String, String> {
         if !sample.is_tip {
             continue;
         }
-        files.insert(format!("{name}.xml"), sample.report.to_cybertip().document.to_xml());
+        files.insert(
+            format!("{name}.xml"),
+            sample.report.to_cybertip().document.to_xml(),
+        );
         for (at, item) in sample.report.items_to_cybertip().iter().enumerate() {
-            files.insert(format!("{name}.file-{}.xml", at + 1), item.document.to_xml());
+            files.insert(
+                format!("{name}.file-{}.xml", at + 1),
+                item.document.to_xml(),
+            );
         }
     }
     files
@@ -191,7 +197,10 @@ fn fixtures_may_be_sent_and_lose_nothing() {
             created: sample.report.typed().created.unwrap_or_default(),
         };
         let imported = model::import(xml.as_bytes(), &files, &origin).unwrap();
-        imported.report.check().unwrap_or_else(|errors| panic!("{}: {errors}", sample.name));
+        imported
+            .report
+            .check()
+            .unwrap_or_else(|errors| panic!("{}: {errors}", sample.name));
         assert_eq!(imported.kept_beside, 0, "{}", sample.name);
         assert_eq!(imported.report.to_cybertip().document.to_xml(), xml);
     }

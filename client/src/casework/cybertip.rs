@@ -113,7 +113,12 @@ pub fn read(form: Form, bytes: &[u8]) -> Result<DynamicMessage, ImportError> {
         set(&mut message, RESIDUE, &left.encode_to_vec(), "Residue");
     }
     let source = residue::source(bytes);
-    set(&mut message, SOURCE, &source.encode_to_vec(), "SourceDocument");
+    set(
+        &mut message,
+        SOURCE,
+        &source.encode_to_vec(),
+        "SourceDocument",
+    );
     let written = write(form, &message);
     if written.document.canonical() != document.canonical() {
         return Err(ImportError::Loss);

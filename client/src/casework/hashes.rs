@@ -116,7 +116,9 @@ pub fn fault(id: &str, value: &str) -> Option<String> {
         ),
         Form::Frames => (
             value.len() <= length && value.split(';').all(is_frame),
-            format!("frames of PDQ value, quality and second for {id}, at most {length} characters"),
+            format!(
+                "frames of PDQ value, quality and second for {id}, at most {length} characters"
+            ),
         ),
         Form::Opaque => (
             is_opaque(value, length),
@@ -156,7 +158,8 @@ fn is_frame(frame: &str) -> bool {
         return false;
     };
     let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let quality = number(quality) && quality.len() <= 3 && quality.parse().is_ok_and(|q: u32| q <= 100);
+    let quality =
+        number(quality) && quality.len() <= 3 && quality.parse().is_ok_and(|q: u32| q <= 100);
     let second = second.split_once('.').is_some_and(|(whole, rest)| {
         number(whole) && whole.len() <= 9 && number(rest) && rest.len() == 3
     });

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use prost::Message as _;
-use prost_reflect::DynamicMessage;
+use prost_reflect::{DynamicMessage, ReflectMessage};
 use serde_json::Value;
 
 use super::{
@@ -14,17 +14,21 @@ use super::{
 use crate::report::ReportErrors;
 
 mod check;
+mod detect;
 mod first;
 mod format;
 mod import;
 mod json;
 mod measure;
+mod profile;
 mod rules;
 #[cfg(test)]
 mod tests;
 
+pub use detect::{Shape, as_sent, detect};
 pub use first::from_first;
 pub use import::{Imported, Origin, import};
+pub use profile::missing_fields;
 
 /// The type of the content that holds a report. Spec: MOD-2.
 pub const CONTENT_TYPE: &str = "application/vnd.frex.report.v2+protobuf";
@@ -114,6 +118,16 @@ impl Report {
         Self(message)
     }
 
+    /// A message that holds what a report says.
+    ///
+    /// # Panics
+    /// If it is of another type.
+    #[must_use]
+    pub fn of_message(message: DynamicMessage) -> Self {
+        assert_eq!(message.descriptor(), schema::message("Report"));
+        Self(message)
+    }
+
     /// Lists all that is wrong with what it says. Spec: MOD-3.
     ///
     /// # Errors
@@ -157,7 +171,10 @@ impl Report {
     pub fn items_to_cybertip(&self) -> Vec<Written> {
         let items = self.0.get_field_by_name("items");
         let items = items.as_ref().and_then(|items| items.as_list());
-        let items = items.into_iter().flatten().filter_map(|item| item.as_message());
+        let items = items
+            .into_iter()
+            .flatten()
+            .filter_map(|item| item.as_message());
         items
             .map(|item| cybertip::write(Form::FileDetails, item))
             .collect()

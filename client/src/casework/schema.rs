@@ -99,7 +99,9 @@ pub fn shape(descriptor: &MessageDescriptor) -> Arc<Shape> {
 /// If the package has no such message: its name is a constant of the caller's.
 #[must_use]
 pub fn message(name: &str) -> MessageDescriptor {
-    let found = SCHEMA.pool.get_message_by_name(&format!("{PACKAGE}.{name}"));
+    let found = SCHEMA
+        .pool
+        .get_message_by_name(&format!("{PACKAGE}.{name}"));
     found.expect("the name is one of the schema's")
 }
 
@@ -136,7 +138,10 @@ pub fn word(value: &EnumValueDescriptor) -> String {
 /// The value of such a word. The one that says nothing has none.
 #[must_use]
 pub fn number(kind: &EnumDescriptor, word: &str) -> Option<i32> {
-    if !word.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_')) {
+    if !word
+        .bytes()
+        .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+    {
         return None;
     }
     let name = format!("{}{}", prefix(kind), word.to_uppercase());
@@ -168,8 +173,17 @@ impl Shape {
     /// The field whose attribute is called so.
     #[must_use]
     pub fn by_attribute(&self, name: &str) -> Option<&Field> {
-        let named = |field: &&Field| field.tip.as_ref()?.attribute.as_deref().map(|known| known == name);
-        self.fields.iter().find(|field| named(field).unwrap_or_default())
+        let named = |field: &&Field| {
+            field
+                .tip
+                .as_ref()?
+                .attribute
+                .as_deref()
+                .map(|known| known == name)
+        };
+        self.fields
+            .iter()
+            .find(|field| named(field).unwrap_or_default())
     }
 
     /// The field that is the element's own text.
@@ -182,7 +196,9 @@ impl Shape {
     /// The field of this name.
     #[must_use]
     pub fn by_name(&self, name: &str) -> Option<&Field> {
-        self.fields.iter().find(|field| field.descriptor.name() == name)
+        self.fields
+            .iter()
+            .find(|field| field.descriptor.name() == name)
     }
 }
 
@@ -192,7 +208,9 @@ impl Field {
     pub fn element_in(&self, parent: &str) -> Option<&str> {
         let tip = self.tip.as_ref()?;
         let within = tip.within.iter().find(|(known, _)| known == parent);
-        within.map(|(_, name)| name.as_str()).or(tip.element.as_deref())
+        within
+            .map(|(_, name)| name.as_str())
+            .or(tip.element.as_deref())
     }
 
     /// The shape of the message that it holds, if it holds one.
@@ -238,7 +256,10 @@ impl Schema {
 }
 
 fn shape_of(pool: &DescriptorPool, message: &MessageDescriptor) -> Shape {
-    let mut fields: Vec<Field> = message.fields().map(|field| field_of(pool, field)).collect();
+    let mut fields: Vec<Field> = message
+        .fields()
+        .map(|field| field_of(pool, field))
+        .collect();
     fields.sort_by_key(|field| field.descriptor.number());
     let root = option(pool, &message.options(), "root");
     Shape {
@@ -267,7 +288,9 @@ fn field_of(pool: &DescriptorPool, descriptor: FieldDescriptor) -> Field {
             rule.get_field_by_name(name).filter(|_| set)?.as_f64()
         };
         let chars = rule.get_field_by_name("chars_max");
-        let chars = chars.and_then(|chars| chars.as_u32()).filter(|chars| *chars > 0);
+        let chars = chars
+            .and_then(|chars| chars.as_u32())
+            .filter(|chars| *chars > 0);
         Rule {
             required: is_set(&rule, "required"),
             chars_max: chars.map(|chars| chars as usize),

@@ -122,7 +122,13 @@ mod tests {
             normal(" HTTPS://User:x@B\u{fc}cher.Example:443/a/../b?q=1#top"),
             "https://xn--bcher-kva.example/b?q=1"
         );
-        for none in ["data:text/plain,a", "file:///etc/passwd", "example.org/a", "", "https://"] {
+        for none in [
+            "data:text/plain,a",
+            "file:///etc/passwd",
+            "example.org/a",
+            "",
+            "https://",
+        ] {
             assert_eq!(location(none), None, "{none}");
         }
     }
@@ -139,7 +145,13 @@ mod tests {
         assert_eq!(onion(&mistyped), Err(OnionError::Checksum));
         let other = known.replace("wid.", "wia.");
         assert_eq!(onion(&other), Err(OnionError::Version));
-        for none in ["expyuzz4wqqyqhjn.onion", "www.example", "", &known[1..], &format!("a.{known}")] {
+        for none in [
+            "expyuzz4wqqyqhjn.onion",
+            "www.example",
+            "",
+            &known[1..],
+            &format!("a.{known}"),
+        ] {
             assert_eq!(onion(none), Err(OnionError::Form), "{none}");
         }
     }

@@ -68,7 +68,9 @@ pub enum XmlError {
     #[error("the document has too many elements or attributes")]
     TooMany,
     /// Neither UTF-8 nor one of the few others that are read.
-    #[error("the document is in none of the encodings UTF-8, UTF-16, US-ASCII and ISO-8859-1, or not in the one that it names")]
+    #[error(
+        "the document is in none of the encodings UTF-8, UTF-16, US-ASCII and ISO-8859-1, or not in the one that it names"
+    )]
     Encoding,
     /// A `<!DOCTYPE`.
     #[error("the document declares a document type, which is never read")]

@@ -15,7 +15,7 @@ use frex_proto::{
 use rand_core::Rng;
 
 use super::Client;
-use crate::{environment::Environment, report};
+use crate::{casework::model, environment::Environment, report};
 
 /// Why no draft can be made. The caller is at fault, or the roster is not up to date.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -235,11 +235,13 @@ impl DraftBuilder {
             if !draft.attachments.is_empty() && !entry.attachments {
                 return Err(DraftError::AttachmentsRefused { member });
             }
-            if draft.content_type == report::CONTENT_TYPE {
-                let fields = report::missing_fields(&draft.data, &entry.report_fields);
-                if !fields.is_empty() {
-                    return Err(DraftError::LacksFields { member, fields });
-                }
+            let fields = match draft.content_type.as_str() {
+                report::CONTENT_TYPE => report::missing_fields(&draft.data, &entry.report_fields),
+                model::CONTENT_TYPE => model::missing_fields(&draft.data, &entry.report_fields),
+                _ => Vec::new(),
+            };
+            if !fields.is_empty() {
+                return Err(DraftError::LacksFields { member, fields });
             }
             let Some(key) = roster.sealing_key(&member, draft.created_ms) else {
                 return Err(DraftError::NoSealingKey { member });

@@ -24,7 +24,9 @@ use super::{
     outbox::{self, OutboxCommand},
     passphrase,
     peer::{self, PeerCommand},
-    recall, receipt, roster, run, send, show, status,
+    recall, receipt,
+    report::{self, ReportCommand},
+    roster, run, send, show, status,
 };
 
 /// Runs the command that the process was started with. Spec: CLI-2.
@@ -91,6 +93,7 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Peer(PeerCommand::Rm(args)) => peer::remove::remove(&args, json),
         Command::Peer(PeerCommand::Test(args)) => peer::test::test(&args, json),
         Command::Peer(PeerCommand::Ping(args)) => peer::ping::ping(&args, json),
+        Command::Report(command) => report(&command, json),
         Command::Send(args) => send::send(&args, json),
         Command::Bulk(args) => bulk::bulk(&args, json),
         Command::Inbox(args) => inbox::inbox(&args, json),
@@ -150,6 +153,15 @@ fn evidence(command: &EvidenceCommand, json: bool) -> Done {
         EvidenceCommand::Timeline(args) => evidence::timeline::timeline(args, json),
         EvidenceCommand::Disclose(args) => evidence::disclose::disclose(args, json),
         EvidenceCommand::Report(args) => evidence::report::report(args, json),
+    }
+}
+
+fn report(command: &ReportCommand, json: bool) -> Done {
+    match command {
+        ReportCommand::Check(args) => report::check::check(args, json),
+        ReportCommand::Import(args) => report::import::import(args, json),
+        ReportCommand::Export(args) => report::export::export(args, json),
+        ReportCommand::Show(args) => report::show::show(args, json),
     }
 }
 

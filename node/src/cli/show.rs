@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use frex_client::{environment::Clock, keys::MemberHome, report};
+use frex_client::{casework::model, environment::Clock, keys::MemberHome, report};
 use frex_proto::{id::MessageId, limits, v1};
 use prost::Message;
 use serde_json::{Value, json};
@@ -177,7 +177,8 @@ fn receipt_row((receipt, statement, path): &Kept) -> Value {
 
 /// The report itself, if it was received and is text of ours.
 fn content(home: &MemberHome, about: &Value) -> Result<Option<Value>, Failure> {
-    let is_report = about["content_type"] == report::CONTENT_TYPE;
+    let second = about["content_type"] == model::CONTENT_TYPE;
+    let is_report = second || about["content_type"] == report::CONTENT_TYPE;
     // By its name: the folder may have moved since.
     let name = about["file"]
         .as_str()
@@ -187,5 +188,10 @@ fn content(home: &MemberHome, about: &Value) -> Result<Option<Value>, Failure> {
     };
     let path = home.dir().join(INBOX_DIR).join(name);
     let bytes = files::read(&path, limits::CONTENT_BYTES_MAX)?;
+    if second {
+        // Also one whose rules do not hold: what came is shown as it came.
+        let report = model::Report::decode_unchecked(&bytes).ok();
+        return Ok(report.map(|report| report.to_json()));
+    }
     Ok(serde_json::from_slice(&bytes).ok())
 }

@@ -102,6 +102,12 @@ fn folder() -> PathBuf {
     std::env::var_os("FREX_VECTORS").map_or(own, PathBuf::from)
 }
 
+/// Whether a folder holds vectors of the protocol. Those of casework are replayed by the client.
+fn is_own(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.is_dir() && !name.starts_with("casework-")
+}
+
 fn make_all() -> Vec<Vector> {
     [
         wire::make(),
@@ -137,7 +143,7 @@ fn outcome(inputs: &Map<String, Value>) -> (String, Option<String>) {
 fn regenerate() {
     for entry in fs::read_dir(folder()).expect("the vectors' folder exists") {
         let path = entry.expect("readable folder").path();
-        if path.is_dir() {
+        if is_own(&path) {
             fs::remove_dir_all(path).expect("writable folder");
         }
     }
@@ -167,7 +173,7 @@ fn files() -> Vec<PathBuf> {
     let chapters = fs::read_dir(folder()).expect("the vectors' folder exists");
     let mut files: Vec<PathBuf> = chapters
         .map(|entry| entry.expect("readable folder").path())
-        .filter(|path| path.is_dir())
+        .filter(|path| is_own(path))
         .flat_map(|path| fs::read_dir(path).expect("readable folder"))
         .map(|entry| entry.expect("readable folder").path())
         .collect();

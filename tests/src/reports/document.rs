@@ -29,7 +29,9 @@ const TEXTS: [&str; 14] = [
     "0",
     "https://host.example/a?b=c&d=e#f",
 ];
-const COUNTRIES: [&str; 12] = ["US", "NO", "A1", "A2", "O1", "AP", "EU", "XK", "AN", "FX", "", "ZZ"];
+const COUNTRIES: [&str; 12] = [
+    "US", "NO", "A1", "A2", "O1", "AP", "EU", "XK", "AN", "FX", "", "ZZ",
+];
 const TIMES: [&str; 8] = [
     "2026-07-01T12:00:00Z",
     "2026-07-01T12:00:00.000+02:00",
@@ -40,11 +42,44 @@ const TIMES: [&str; 8] = [
     "yesterday",
     "2026-03-29T02:30:00+01:00",
 ];
-const DATES: [&str; 5] = ["2012-04-30", "2012-04-30Z", " 2012-04-30 ", "30/04/2012", "2012-04-30+05:30"];
-const ADDRESSES: [&str; 5] = ["192.0.2.17", "2001:db8::1", "::ffff:192.0.2.1", " 198.51.100.4 ", "not an address"];
-const BOOLEANS: [&str; 8] = ["true", "false", "1", "0", " true ", "\n0\n", "TRUE", "perhaps"];
-const WHOLE: [&str; 8] = ["0", "7", "+7", "007", "-0", " 42 ", "9223372036854775807", "seven"];
-const NUMBERS: [&str; 9] = ["1", "-12.50", "1e2", "+3.0", ".5", "52.370216", "NaN", "1e999", " 4.9 "];
+const DATES: [&str; 5] = [
+    "2012-04-30",
+    "2012-04-30Z",
+    " 2012-04-30 ",
+    "30/04/2012",
+    "2012-04-30+05:30",
+];
+const ADDRESSES: [&str; 5] = [
+    "192.0.2.17",
+    "2001:db8::1",
+    "::ffff:192.0.2.1",
+    " 198.51.100.4 ",
+    "not an address",
+];
+const BOOLEANS: [&str; 8] = [
+    "true", "false", "1", "0", " true ", "\n0\n", "TRUE", "perhaps",
+];
+const WHOLE: [&str; 8] = [
+    "0",
+    "7",
+    "+7",
+    "007",
+    "-0",
+    " 42 ",
+    "9223372036854775807",
+    "seven",
+];
+const NUMBERS: [&str; 9] = [
+    "1",
+    "-12.50",
+    "1e2",
+    "+3.0",
+    ".5",
+    "52.370216",
+    "NaN",
+    "1e999",
+    " 4.9 ",
+];
 const HASHES: [&str; 6] = ["MD5", "sha1", "SHA-256", "PDNA", "Something", " PDQ "];
 
 /// How odd a document is: out of a hundred places, so many have what the schema does not foresee.
@@ -71,7 +106,10 @@ pub fn random(dice: &mut Dice, form: Form) -> String {
     };
     let mut out = String::new();
     if maker.dice.chance(60) {
-        let head = ["<?xml version=\"1.0\"?>", "<?xml version='1.0' encoding='utf-8' standalone='yes'?>\n"];
+        let head = [
+            "<?xml version=\"1.0\"?>",
+            "<?xml version='1.0' encoding='utf-8' standalone='yes'?>\n",
+        ];
         out.push_str(head[maker.dice.below(2)]);
     }
     if maker.odd() {
@@ -105,7 +143,8 @@ impl Maker<'_> {
             let at = self.dice.below(children.len() + 1);
             children.insert(at, self.unknown());
         }
-        if children.is_empty() && text.as_ref().is_none_or(String::is_empty) && self.dice.chance(70) {
+        if children.is_empty() && text.as_ref().is_none_or(String::is_empty) && self.dice.chance(70)
+        {
             out.push_str(self.dice.pick(&["/>", " />", "\n/>"]));
             return;
         }
@@ -123,7 +162,10 @@ impl Maker<'_> {
 
     fn line(&mut self, depth: usize, out: &mut String) {
         if self.odd() {
-            out.push_str(self.dice.pick(&["", "\n\n", " ", "stray text", "<!-- c -->", "&#13;\n"]));
+            out.push_str(
+                self.dice
+                    .pick(&["", "\n\n", " ", "stray text", "<!-- c -->", "&#13;\n"]),
+            );
         } else if let Some(indent) = self.indent {
             out.push_str(if self.odd == 25 { "\r\n" } else { "\n" });
             out.push_str(&indent.repeat(depth));
@@ -131,7 +173,12 @@ impl Maker<'_> {
     }
 
     fn attributes(&mut self, shape: &Shape, depth: usize, out: &mut String) {
-        let named = |field: &&Field| field.tip.as_ref().is_some_and(|tip| tip.attribute.is_some());
+        let named = |field: &&Field| {
+            field
+                .tip
+                .as_ref()
+                .is_some_and(|tip| tip.attribute.is_some())
+        };
         let mut fields: Vec<&Field> = shape.fields.iter().filter(named).collect();
         self.dice.shuffle(&mut fields);
         for field in fields {
@@ -231,7 +278,9 @@ impl Maker<'_> {
             Kind::Enum(words) => {
                 let numbers: Vec<i32> = words.values().map(|value| value.number()).collect();
                 let number = numbers[dice.below(numbers.len())];
-                schema::tip_word(&words, number).unwrap_or("Of a later year").to_owned()
+                schema::tip_word(&words, number)
+                    .unwrap_or("Of a later year")
+                    .to_owned()
             }
             _ if name.contains("country") => dice.pick(&COUNTRIES).to_owned(),
             _ => match format {

@@ -12,7 +12,13 @@ pub const SEED: u64 = 0x00f1_c71c;
 
 /// The kinds of case.
 pub const KINDS: [&str; 7] = [
-    "hash-match", "sextortion", "grooming", "web-page", "viral", "onion", "stream",
+    "hash-match",
+    "sextortion",
+    "grooming",
+    "web-page",
+    "viral",
+    "onion",
+    "stream",
 ];
 
 /// A made-up report.
@@ -86,9 +92,16 @@ fn some(text: &str) -> Option<String> {
 
 impl Case<'_> {
     fn at(&mut self) -> String {
-        let (hour, minute, second) = (self.dice.below(24), self.dice.below(60), self.dice.below(60));
+        let (hour, minute, second) = (
+            self.dice.below(24),
+            self.dice.below(60),
+            self.dice.below(60),
+        );
         let offset = self.dice.pick(&["Z", "+02:00", "-03:00", "+09:00"]);
-        format!("2026-07-{:02}T{hour:02}:{minute:02}:{second:02}{offset}", self.day)
+        format!(
+            "2026-07-{:02}T{hour:02}:{minute:02}:{second:02}{offset}",
+            self.day
+        )
     }
 
     fn common(&mut self, number: usize) -> v1::Report {
@@ -100,13 +113,19 @@ impl Case<'_> {
             description: some(text),
             jurisdictions: vec![v1::Jurisdiction {
                 country: some(self.words.country),
-                basis: some(self.dice.pick(&["ip", "phone", "language", "self-declared"])),
+                basis: some(
+                    self.dice
+                        .pick(&["ip", "phone", "language", "self-declared"]),
+                ),
                 confidence: Some(*self.dice.pick(&[&0.5, &0.75, &0.9])),
                 ..v1::Jurisdiction::default()
             }],
             handling: Some(v1::Handling {
                 code: Some(v1::HandlingCode::H0.into()),
-                purposes: vec!["investigation".to_owned(), "victim-identification".to_owned()],
+                purposes: vec![
+                    "investigation".to_owned(),
+                    "victim-identification".to_owned(),
+                ],
                 legal_bases: vec![v1::LegalBasis {
                     law: some("Example Act on the Protection of Children"),
                     article: some("4"),
@@ -153,7 +172,10 @@ impl Case<'_> {
             event: Some(event.into()),
             at: Some(self.at()),
             possible_proxy: self.dice.chance(20).then_some(true),
-            port: self.dice.chance(70).then(|| 1024 + i32::try_from(self.dice.below(60_000)).unwrap_or(0)),
+            port: self
+                .dice
+                .chance(70)
+                .then(|| 1024 + i32::try_from(self.dice.below(60_000)).unwrap_or(0)),
         }
     }
 
@@ -230,7 +252,11 @@ impl Case<'_> {
             viewed_by_esp: Some(false),
             publicly_available: Some(self.dice.chance(30)),
             relevance: Some(v1::Relevance::Reported.into()),
-            hashes: vec![hash("md5", self.dice.hex(32)), hash("sha256", self.dice.hex(64)), pdq],
+            hashes: vec![
+                hash("md5", self.dice.hex(32)),
+                hash("sha256", self.dice.hex(64)),
+                pdq,
+            ],
             item_id: some("item-1"),
             ip_event: Some(self.ip_event(v1::CaptureEvent::Upload)),
             ..v1::Item::default()
@@ -271,7 +297,10 @@ impl Case<'_> {
         report.channels = vec![
             channel(v1::channel::Kind::Social(v1::Social {
                 platform: some("Example Social"),
-                urls: vec![format!("https://social.example/p/{}", self.dice.below(100_000))],
+                urls: vec![format!(
+                    "https://social.example/p/{}",
+                    self.dice.below(100_000)
+                )],
                 ..v1::Social::default()
             })),
             channel(v1::channel::Kind::Payment(self.payment())),
@@ -346,7 +375,11 @@ impl Case<'_> {
     }
 
     fn web_page(&mut self, report: &mut v1::Report) {
-        let url = format!("https://board{}.example/t/{}", self.dice.below(100), self.dice.below(100_000));
+        let url = format!(
+            "https://board{}.example/t/{}",
+            self.dice.below(100),
+            self.dice.below(100_000)
+        );
         report.channels = vec![channel(v1::channel::Kind::WebPage(v1::WebPage {
             urls: vec![url.clone()],
             ..v1::WebPage::default()

@@ -57,6 +57,12 @@ fn value(dice: &mut Dice, field: &Field, likely: usize) -> Value {
                 value => schema::word(value).into(),
             }
         }
-        _ => json!(dice.pick(&["", "words", "日本語", "a\nb \u{202e}c", "2026-07-01T12:00:00Z"])),
+        _ => json!(dice.pick(&[
+            "",
+            "words",
+            "日本語",
+            "a\nb \u{202e}c",
+            "2026-07-01T12:00:00Z"
+        ])),
     }
 }

@@ -79,8 +79,8 @@ impl Rest<'_> {
             return;
         }
         let count = element.elements().count();
-        let fits = count == place.children as usize
-            && (place.text_of.is_none() || same_text(element));
+        let fits =
+            count == place.children as usize && (place.text_of.is_none() || same_text(element));
         match fits {
             true => self.arrange(element, &place.pieces),
             false => self.insert(element, &place.pieces),

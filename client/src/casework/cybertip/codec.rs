@@ -69,7 +69,8 @@ fn integer(bare: &str) -> Option<i64> {
 
 /// What `xs:double` allows, without the infinite, for which JSON has no word.
 fn double(bare: &str) -> Option<f64> {
-    let digits = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
+    let digits =
+        |byte: u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
     let number: f64 = bare.bytes().all(digits).then(|| bare.parse().ok())??;
     number.is_finite().then_some(number)
 }

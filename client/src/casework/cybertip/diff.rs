@@ -34,7 +34,12 @@ fn compare(plain: &Element, source: &Element, path: &str, unread: &Unread, out: 
         ..Place::default()
     };
     let pairs = Pairs::of(plain, source, unread);
-    let leaf = |element: &Element| element.children.iter().all(|one| matches!(one, Node::Text(_)));
+    let leaf = |element: &Element| {
+        element
+            .children
+            .iter()
+            .all(|one| matches!(one, Node::Text(_)))
+    };
     if leaf(plain) && leaf(source) {
         let (said, written) = (plain.text(), source.text());
         if said != written {
@@ -48,7 +53,11 @@ fn compare(plain: &Element, source: &Element, path: &str, unread: &Unread, out: 
             place.text_of = Some(plain.text());
         }
     }
-    if !place.attributes.is_empty() || place.text.is_some() || !place.pieces.is_empty() || emptied(&place) {
+    if !place.attributes.is_empty()
+        || place.text.is_some()
+        || !place.pieces.is_empty()
+        || emptied(&place)
+    {
         out.push(place);
     }
     let mut seen: HashMap<&str, usize> = HashMap::new();
@@ -120,15 +129,19 @@ fn same_order(plain: &Element, source: &Element, pairs: &Pairs<'_>) -> bool {
         return false;
     }
     let mut at = 0;
-    plain.children.iter().zip(&source.children).all(|two| match two {
-        (Node::Text(said), Node::Text(written)) => said == written,
-        (Node::Element(_), Node::Element(written)) => {
-            let here = pairs.child(written) == Some(at);
-            at += 1;
-            here
-        }
-        _ => false,
-    })
+    plain
+        .children
+        .iter()
+        .zip(&source.children)
+        .all(|two| match two {
+            (Node::Text(said), Node::Text(written)) => said == written,
+            (Node::Element(_), Node::Element(written)) => {
+                let here = pairs.child(written) == Some(at);
+                at += 1;
+                here
+            }
+            _ => false,
+        })
 }
 
 /// The content of an element: children that the fields say by their numbers, all else as it is.

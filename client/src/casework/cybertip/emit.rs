@@ -79,7 +79,9 @@ pub(super) fn path_of(path: &str, field: &Field, at: usize) -> String {
 
 /// What a field holds, one or many. A list of what is set.
 pub(super) fn values<'a>(message: &'a DynamicMessage, field: &Field) -> Vec<&'a Value> {
-    let set = message.fields().find(|(known, _)| known.number() == field.descriptor.number());
+    let set = message
+        .fields()
+        .find(|(known, _)| known.number() == field.descriptor.number());
     match set {
         Some((_, Value::List(list))) => list.iter().collect(),
         Some((_, value)) => vec![value],

@@ -47,7 +47,11 @@ fn a_plain_document_leaves_nothing_beside() {
 // MOD-4, MOD-5: what two writings of one value differ in is kept.
 #[test]
 fn lexical_forms_are_kept_beside_their_meaning() {
-    for flag in ["<sextortion/>", "<sextortion>true</sextortion>", "<sextortion> 1 </sextortion>"] {
+    for flag in [
+        "<sextortion/>",
+        "<sextortion>true</sextortion>",
+        "<sextortion> 1 </sextortion>",
+    ] {
         let xml = format!(
             "<report><incidentSummary><reportAnnotations>{flag}</reportAnnotations></incidentSummary></report>"
         );
@@ -62,17 +66,25 @@ fn lexical_forms_are_kept_beside_their_meaning() {
     assert_eq!(victim.compromised_account, Some(false));
     assert_eq!(victim.prior_reports, [42]);
     let absent = "<report><victim><victimPerson/></victim></report>";
-    assert_eq!(typed(&read_report(absent)).victims[0].compromised_account, None);
+    assert_eq!(
+        typed(&read_report(absent)).victims[0].compromised_account,
+        None
+    );
     same(absent);
 }
 
 // MOD-5: order, unknown elements and attributes, comments, text in between.
 #[test]
 fn order_and_what_is_not_known_are_kept() {
-    same("<?style x?><!-- a --><report xmlns:x=\"urn:x\" x:y=\"1\" unknown='2'><additionalInfo>b</additionalInfo> text <x:new at='3'>c<d/></x:new><victim><screenName>e<!--f--></screenName><victimPerson/></victim><additionalInfo>second</additionalInfo><personOrUserReported/></report><!--g-->");
+    same(
+        "<?style x?><!-- a --><report xmlns:x=\"urn:x\" x:y=\"1\" unknown='2'><additionalInfo>b</additionalInfo> text <x:new at='3'>c<d/></x:new><victim><screenName>e<!--f--></screenName><victimPerson/></victim><additionalInfo>second</additionalInfo><personOrUserReported/></report><!--g-->",
+    );
     let xml = "<report><internetDetails><chatImIncident/><webPageIncident/></internetDetails><incidentSummary><incidentType>Something new</incidentType></incidentSummary></report>";
     same(xml);
-    assert_eq!(typed(&read_report(xml)).incident, Some(v1::Incident::default()));
+    assert_eq!(
+        typed(&read_report(xml)).incident,
+        Some(v1::Incident::default())
+    );
 }
 
 // MOD-19: countries that are no countries, and the empty one.
@@ -92,11 +104,15 @@ fn after_a_change_the_residue_goes_where_it_fits() {
     let mut report = typed(&read_report(xml));
     report.victims[0].person.as_mut().unwrap().age = Some(8);
     report.additional_info = Some("more".to_owned());
-    let message = DynamicMessage::decode(schema::message("Report"), &*report.encode_to_vec()).unwrap();
+    let message =
+        DynamicMessage::decode(schema::message("Report"), &*report.encode_to_vec()).unwrap();
     let written = write(Form::Report, &message);
     assert!(written.stale > 0);
     let text = written.document.to_xml();
-    assert!(text.contains("<age>8</age>") && text.contains("<new/>") && text.contains("more"), "{text}");
+    assert!(
+        text.contains("<age>8</age>") && text.contains("<new/>") && text.contains("more"),
+        "{text}"
+    );
 }
 
 // MOD-8: what the form has no place for is named.
@@ -112,9 +128,13 @@ fn what_the_form_cannot_say_is_named() {
         additional_info: Some("bell \u{7}".to_owned()),
         ..v1::Report::default()
     };
-    let message = DynamicMessage::decode(schema::message("Report"), &*report.encode_to_vec()).unwrap();
+    let message =
+        DynamicMessage::decode(schema::message("Report"), &*report.encode_to_vec()).unwrap();
     let written = write(Form::Report, &message);
-    assert_eq!(written.left_out, ["channels[0].onion", "additional_info", "reference"]);
+    assert_eq!(
+        written.left_out,
+        ["channels[0].onion", "additional_info", "reference"]
+    );
     assert_eq!(
         written.document.canonical(),
         "<report><internetDetails><chatImIncident></chatImIncident></internetDetails></report>"
@@ -131,7 +151,10 @@ fn details_of_a_file_become_an_item() {
     assert_eq!(written.document.canonical(), source.canonical());
     let item: v1::Item = item.transcode_to().unwrap();
     assert_eq!(item.hashes[0].algorithm(), "sha1");
-    assert_eq!(item.hashes[0].value(), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+    assert_eq!(
+        item.hashes[0].value(),
+        "da39a3ee5e6b4b0d3255bfef95601890afd80709"
+    );
     assert_eq!(item.hashes[1].algorithm(), "Other");
     assert_eq!(item.source.unwrap().bytes, Some(xml.len() as u64));
 }
@@ -174,9 +197,13 @@ fn a_residue_of_anybodys_making_is_taken_as_far_as_it_fits() {
         }),
         ..v1::Report::default()
     };
-    let message = DynamicMessage::decode(schema::message("Report"), &*report.encode_to_vec()).unwrap();
+    let message =
+        DynamicMessage::decode(schema::message("Report"), &*report.encode_to_vec()).unwrap();
     let written = write(Form::Report, &message);
     assert_eq!(written.document.root.elements().count(), 2);
     assert_eq!(written.stale, 3);
-    assert!(matches!(message.get_field_by_name("victims").as_deref(), Some(Value::List(_))));
+    assert!(matches!(
+        message.get_field_by_name("victims").as_deref(),
+        Some(Value::List(_))
+    ));
 }

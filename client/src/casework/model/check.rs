@@ -76,7 +76,11 @@ fn judge_text(field: &Field, text: &str, path: &str, errors: &mut ReportErrors) 
     } else if form.is_some_and(|form| !(form.holds)(text)) {
         errors.fault(path, "is not of this form", expected(field));
     } else if !format::is_text(text) {
-        errors.fault(path, "holds control characters", "text without control characters");
+        errors.fault(
+            path,
+            "holds control characters",
+            "text without control characters",
+        );
     }
     if let Some(found) = in_text(text, form.is_some_and(|form| form.opaque)) {
         errors.fault(path, found, no_files::EXPECTED);
@@ -124,7 +128,9 @@ fn unknown(message: &DynamicMessage, path: &str, errors: &mut ReportErrors) {
         let mut bytes = Vec::new();
         field.encode(&mut bytes);
         let found = match std::str::from_utf8(&bytes) {
-            _ if bytes.len() > UNKNOWN_BYTES_MAX => Some("holds too large a field of a later version"),
+            _ if bytes.len() > UNKNOWN_BYTES_MAX => {
+                Some("holds too large a field of a later version")
+            }
             Ok(text) => in_text(text, false),
             Err(_) if bytes.len() > UNKNOWN_BINARY_BYTES_MAX => text_of(&bytes),
             Err(_) => None,

@@ -40,23 +40,75 @@ const fn opaque(name: &'static str, holds: fn(&str) -> bool, expected: &'static 
 /// All of them. Spec: MOD-9.
 pub(super) const FORMATS: [Format; 19] = [
     format("line", first::is_line, "text on one line"),
-    format("word", first::is_word, "printable ASCII characters without spaces"),
-    format("code", first::is_code, "a code of a-z, 0-9, dot, hyphen and underscore"),
-    format("language", first::is_language, "a BCP 47 language tag, such as en or pt-BR"),
-    format("country", roster::is_country, "an ISO 3166-1 alpha-2 country code in capitals, such as NO"),
-    format("timestamp", first::is_rfc3339, "an RFC 3339 time with its offset, such as 2026-07-01T12:00:00Z"),
-    format("xml-datetime", is_xml_datetime, "a date and time, such as 2026-07-01T12:00:00Z"),
+    format(
+        "word",
+        first::is_word,
+        "printable ASCII characters without spaces",
+    ),
+    format(
+        "code",
+        first::is_code,
+        "a code of a-z, 0-9, dot, hyphen and underscore",
+    ),
+    format(
+        "language",
+        first::is_language,
+        "a BCP 47 language tag, such as en or pt-BR",
+    ),
+    format(
+        "country",
+        roster::is_country,
+        "an ISO 3166-1 alpha-2 country code in capitals, such as NO",
+    ),
+    format(
+        "timestamp",
+        first::is_rfc3339,
+        "an RFC 3339 time with its offset, such as 2026-07-01T12:00:00Z",
+    ),
+    format(
+        "xml-datetime",
+        is_xml_datetime,
+        "a date and time, such as 2026-07-01T12:00:00Z",
+    ),
     format("xml-date", is_xml_date, "a date, such as 2012-04-30"),
-    opaque("url", first::is_url, "an absolute URL without spaces; not data:, file:, blob: or javascript:"),
+    opaque(
+        "url",
+        first::is_url,
+        "an absolute URL without spaces; not data:, file:, blob: or javascript:",
+    ),
     opaque("address", is_address, "an address on one line"),
     format("ip", is_ip, "an IPv4 or IPv6 address, without port"),
-    format("calling-code", is_calling_code, "a country calling code: + and 1 to 3 digits"),
+    format(
+        "calling-code",
+        is_calling_code,
+        "a country calling code: + and 1 to 3 digits",
+    ),
     format("digits", is_digits, "digits"),
-    format("decimal", is_decimal, "decimal digits, with a dot before the fraction"),
-    format("onion", |text| text::onion(text).is_ok(), "a version 3 onion address whose checksum holds"),
-    format("sha256", |text| first::is_hex(text, 64), "64 lower-case hexadecimal digits"),
-    format("path", is_path, "the path of a field, such as victims[0].person.age"),
-    format("hash-algorithm", hashes::is_name, "an algorithm of the registry, or x- and a name of your own"),
+    format(
+        "decimal",
+        is_decimal,
+        "decimal digits, with a dot before the fraction",
+    ),
+    format(
+        "onion",
+        |text| text::onion(text).is_ok(),
+        "a version 3 onion address whose checksum holds",
+    ),
+    format(
+        "sha256",
+        |text| first::is_hex(text, 64),
+        "64 lower-case hexadecimal digits",
+    ),
+    format(
+        "path",
+        is_path,
+        "the path of a field, such as victims[0].person.age",
+    ),
+    format(
+        "hash-algorithm",
+        hashes::is_name,
+        "an algorithm of the registry, or x- and a name of your own",
+    ),
     // Judged beside its algorithm.
     opaque("hash-value", |_| true, "a value of the algorithm"),
 ];
@@ -115,7 +167,8 @@ fn is_xml_datetime(text: &str) -> bool {
     };
     let number = |text: &str| two_digits(text).unwrap_or(99);
     let (hour, minute, second) = (number(hour), number(minute), number(second));
-    let end_of_day = hour == 24 && minute == 0 && second == 0 && fraction.bytes().all(|b| b == b'0');
+    let end_of_day =
+        hour == 24 && minute == 0 && second == 0 && fraction.bytes().all(|b| b == b'0');
     let within = hour < 24 && minute < 60 && second < 60;
     is_date(date) && (within || end_of_day) && is_digits(fraction) && has_offset(rest)
 }
@@ -134,7 +187,10 @@ fn is_date(text: &str) -> bool {
     let [year, month, day] = parts[..] else {
         return false;
     };
-    let Some(year) = (year.len() == 4 && is_digits(year)).then(|| year.parse().ok()).flatten() else {
+    let Some(year) = (year.len() == 4 && is_digits(year))
+        .then(|| year.parse().ok())
+        .flatten()
+    else {
         return false;
     };
     let (month, day) = (two_digits(month).unwrap_or(0), two_digits(day).unwrap_or(0));
@@ -177,7 +233,9 @@ fn is_path(text: &str) -> bool {
             None => (step, None),
             Some((name, rest)) => (name, Some(rest)),
         };
-        let field = shape.as_ref().and_then(|shape| shape.by_name(name).cloned());
+        let field = shape
+            .as_ref()
+            .and_then(|shape| shape.by_name(name).cloned());
         let Some(field) = field else { return false };
         let numbered = number.is_none_or(|rest| {
             let digits = rest.strip_suffix(']').unwrap_or_default();
@@ -232,10 +290,22 @@ mod tests {
     // MOD-9
     #[test]
     fn paths_are_those_of_the_schema() {
-        for right in ["reported", "victims[0].person.date_of_birth", "channels[3].chat.client"] {
+        for right in [
+            "reported",
+            "victims[0].person.date_of_birth",
+            "channels[3].chat.client",
+        ] {
             assert!(holds("path", right), "{right}");
         }
-        for wrong in ["", "victim", "victims[x]", "victims[0", "reference[0]", "reference.x", "victims..person"] {
+        for wrong in [
+            "",
+            "victim",
+            "victims[x]",
+            "victims[0",
+            "reference[0]",
+            "reference.x",
+            "victims..person",
+        ] {
             assert!(!holds("path", wrong), "{wrong}");
         }
     }

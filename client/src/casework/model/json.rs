@@ -50,7 +50,10 @@ impl Serialize for View<'_> {
 
 /// The name of a report comes before what it says.
 fn order(field: &FieldDescriptor) -> (bool, u32) {
-    let names_it = matches!(field.name(), "reference" | "created" | "urgency" | "item_id");
+    let names_it = matches!(
+        field.name(),
+        "reference" | "created" | "urgency" | "item_id"
+    );
     (!names_it, field.number())
 }
 
@@ -132,7 +135,11 @@ fn object(
         if let Some(oneof) = field.descriptor.containing_oneof()
             && oneof.fields().any(|one| message.has_field(&one))
         {
-            errors.fault(&path, "stands beside another of its kind", "one of them only");
+            errors.fault(
+                &path,
+                "stands beside another of its kind",
+                "one of them only",
+            );
             continue;
         }
         message.set_field(&field.descriptor, held);
@@ -195,7 +202,10 @@ fn single(field: &Field, value: &Value, path: &str, errors: &mut ReportErrors) -
                     .and_then(|number| i32::try_from(number).ok())
                     .filter(|number| words.get_value(*number).is_none()),
             };
-            (number.map(Held::EnumNumber), format!("one of {}", listed(&words)))
+            (
+                number.map(Held::EnumNumber),
+                format!("one of {}", listed(&words)),
+            )
         }
         _ => (None, "nothing: the schema has no such type".to_owned()),
     };
@@ -219,7 +229,9 @@ fn listed(words: &prost_reflect::EnumDescriptor) -> String {
 /// Takes fields of a later version; known ones have names to be set by.
 fn unknown(message: &mut DynamicMessage, value: &Value, path: &str, errors: &mut ReportErrors) {
     let expected = "fields that this version does not know, as Protobuf in base64";
-    let bytes = value.as_str().and_then(|text| BASE64.decode(text.as_bytes()).ok());
+    let bytes = value
+        .as_str()
+        .and_then(|text| BASE64.decode(text.as_bytes()).ok());
     let bytes = bytes.filter(|bytes| bytes.len() <= UNKNOWN_BYTES_MAX);
     let alone = bytes.as_ref().and_then(|bytes| {
         let alone = DynamicMessage::decode(message.descriptor(), bytes.as_slice()).ok()?;

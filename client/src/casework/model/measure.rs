@@ -4,10 +4,7 @@
 use prost::encoding::{WireType, decode_key, decode_varint};
 
 use super::VALUES_MAX;
-use crate::{
-    casework::schema::Shape,
-    report::ReportErrors,
-};
+use crate::{casework::schema::Shape, report::ReportErrors};
 
 /// Refuses encoded bytes that hold too many values, or are not Protobuf of this shape.
 pub(super) fn measure(shape: &Shape, bytes: &[u8]) -> Result<(), ReportErrors> {
@@ -16,7 +13,10 @@ pub(super) fn measure(shape: &Shape, bytes: &[u8]) -> Result<(), ReportErrors> {
         Some(()) => Ok(()),
         None if left == 0 => Err(ReportErrors {
             too_large: true,
-            ..ReportErrors::one("holds more values than a report may", "at most 100,000 values")
+            ..ReportErrors::one(
+                "holds more values than a report may",
+                "at most 100,000 values",
+            )
         }),
         None => Err(ReportErrors::one("is not Protobuf", "one encoded Report")),
     }

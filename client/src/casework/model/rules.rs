@@ -26,7 +26,11 @@ pub(super) fn check(message: &DynamicMessage, errors: &mut ReportErrors) {
         let national = verdict.verdict() == v1::Verdict::NationallyIllegal;
         if national && verdict.country.is_none() {
             let path = format!("items[{at}].legality");
-            errors.fault(&path, "names no country", "a country with nationally_illegal");
+            errors.fault(
+                &path,
+                "names no country",
+                "a country with nationally_illegal",
+            );
         }
     }
 }
@@ -54,7 +58,9 @@ fn says_something(report: &v1::Report, errors: &mut ReportErrors) {
 
 /// Spec: MOD-14.
 fn urgency(report: &v1::Report, errors: &mut ReportErrors) {
-    let Some(urgency) = &report.urgency else { return };
+    let Some(urgency) = &report.urgency else {
+        return;
+    };
     let pressing = matches!(
         urgency.level(),
         v1::Level::Imminent | v1::Level::Ongoing | v1::Level::High
@@ -79,7 +85,11 @@ fn item(item: &v1::Item, path: &str, errors: &mut ReportErrors) {
         let perceptual = hashes::algorithm(algorithm).is_none_or(|known| known.perceptual);
         if hash.quality.is_some() && !perceptual {
             let path = format!("{path}.hashes[{at}].quality");
-            errors.fault(&path, "means nothing here", "a quality of perceptual hashes only");
+            errors.fault(
+                &path,
+                "means nothing here",
+                "a quality of perceptual hashes only",
+            );
         }
     }
     if item.exif_viewed_by_esp == Some(true) && item.viewed_by_esp == Some(false) {
@@ -91,7 +101,10 @@ fn item(item: &v1::Item, path: &str, errors: &mut ReportErrors) {
 /// One file among many: accounts by their ids, and nothing else. Spec: MOD-16.
 fn batched(report: &v1::Report, errors: &mut ReportErrors) {
     let alone = "nothing beside incident, reporter, reported and one item in a batched report";
-    let escalation = report.incident.as_ref().is_some_and(|one| one.escalation.is_some());
+    let escalation = report
+        .incident
+        .as_ref()
+        .is_some_and(|one| one.escalation.is_some());
     for (path, there) in [
         ("channels", !report.channels.is_empty()),
         ("law_enforcement", report.law_enforcement.is_some()),

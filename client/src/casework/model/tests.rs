@@ -37,7 +37,11 @@ fn what_is_read_is_shown_again() {
     assert_eq!(again.to_json(), value);
     let text: Value = serde_json::from_str(&report.to_json_text()).unwrap();
     assert_eq!(text, value);
-    assert!(report.to_json_text().starts_with("{\n  \"reference\": \"A-1\",\n  \"created\""));
+    assert!(
+        report
+            .to_json_text()
+            .starts_with("{\n  \"reference\": \"A-1\",\n  \"created\"")
+    );
 }
 
 // MOD-3: what a later version added is kept, in Protobuf and in the view.
@@ -55,10 +59,16 @@ fn fields_and_values_of_a_later_version_are_kept() {
     // A known field is not to be set that way.
     let mut sneaky = minimal();
     sneaky["unknown_fields"] = json!("ygIDQi0x");
-    assert!(parse(&sneaky).unwrap_err().to_string().contains("unknown_fields is not of this form"));
+    assert!(
+        parse(&sneaky)
+            .unwrap_err()
+            .to_string()
+            .contains("unknown_fields is not of this form")
+    );
 }
 
-// MOD-9: every fault is named by its path, with what would be right.
+// MOD-9, MOD-13 to MOD-16: every fault is named by its path, with what would be right.
+#[rustfmt::skip] // A table, one case a line.
 #[test]
 fn every_fault_is_named_with_what_would_be_right() {
     for (more, expected) in [
@@ -103,12 +113,30 @@ fn every_fault_is_named_with_what_would_be_right() {
 fn file_content_is_refused_in_every_field() {
     let base64 = "QUJD".repeat(200);
     for (more, found) in [
-        (json!({"description": base64}), "description holds encoded bytes"),
-        (json!({"description": "see data:image/png;base64,QUJD"}), "description holds a data: URL"),
-        (json!({"reported": [{"profile_urls": ["data:text/plain,a"]}]}), "profile_urls[0] is not of this form"),
-        (json!({"items": [{"metadata": [{"pairs": [{"name": "a", "value": base64}]}]}]}), "value holds encoded bytes"),
-        (json!({"residue": {"places": [{"pieces": [{"xml": format!("<a>{base64}</a>")}]}]}}), "xml holds encoded bytes"),
-        (json!({"items": [{"hashes": [{"algorithm": "x-file", "value": base64}]}]}), "value is not of this form; expected 1 to 510"),
+        (
+            json!({"description": base64}),
+            "description holds encoded bytes",
+        ),
+        (
+            json!({"description": "see data:image/png;base64,QUJD"}),
+            "description holds a data: URL",
+        ),
+        (
+            json!({"reported": [{"profile_urls": ["data:text/plain,a"]}]}),
+            "profile_urls[0] is not of this form",
+        ),
+        (
+            json!({"items": [{"metadata": [{"pairs": [{"name": "a", "value": base64}]}]}]}),
+            "value holds encoded bytes",
+        ),
+        (
+            json!({"residue": {"places": [{"pieces": [{"xml": format!("<a>{base64}</a>")}]}]}}),
+            "xml holds encoded bytes",
+        ),
+        (
+            json!({"items": [{"hashes": [{"algorithm": "x-file", "value": base64}]}]}),
+            "value is not of this form; expected 1 to 510",
+        ),
     ] {
         let text = wrong(more);
         assert!(text.contains(found), "{text}\nlacks {found}");
@@ -117,10 +145,13 @@ fn file_content_is_refused_in_every_field() {
     bytes.extend(b"\xa2\x38\x80\x08");
     bytes.extend((0..1024_u32).map(|at| u8::try_from(at * 7 % 251).unwrap() | 0x80));
     let error = Report::decode(&bytes).unwrap_err().to_string();
-    assert!(error.contains("holds bytes in a field of a later version"), "{error}");
+    assert!(
+        error.contains("holds bytes in a field of a later version"),
+        "{error}"
+    );
 }
 
-// LIM-110, LIM-115 to LIM-117: too much is refused before it takes memory.
+// LIM-110, LIM-115 to LIM-118: too much is refused before it takes memory.
 #[test]
 fn what_is_too_large_is_refused() {
     let large = |bytes: &[u8]| Report::decode(bytes).unwrap_err().too_large;
@@ -133,6 +164,10 @@ fn what_is_too_large_is_refused() {
     assert!(Report::decode(&packed).is_err());
     let value = json!({"victims": vec![json!({}); ENTRIES_MAX + 1]});
     assert!(wrong(value).contains("victims has 10001 entries"));
+    // Field 2000, a text.
+    let later = [&b"\x82\x7d\xf0\xa2\x04"[..], &[b'a'; 70_000]].concat();
+    let later = data_encoding::BASE64.encode(&later);
+    assert!(wrong(json!({"unknown_fields": later})).contains("unknown_fields is not of this form"));
     let error = Report::from_json(&vec![b' '; JSON_BYTES_MAX + 1]).unwrap_err();
     assert!(error.too_large);
 }
@@ -193,7 +228,10 @@ fn an_import_is_a_report_that_may_be_sent() {
     let encoded = Report::decode(&imported.report.encode()).unwrap();
     assert_eq!(encoded.items_to_cybertip().len(), 1);
     let (at, error) = import(xml, &[file.to_vec(), xml.to_vec()], &origin).unwrap_err();
-    assert_eq!((at, error), (Some(1), ImportError::OtherRoot("fileDetails")));
+    assert_eq!(
+        (at, error),
+        (Some(1), ImportError::OtherRoot("fileDetails"))
+    );
 }
 
 // MOD-9: nothing wrong repeats what a report says.

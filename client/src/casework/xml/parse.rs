@@ -114,7 +114,11 @@ impl Builder {
             }
             Event::Decl(declaration) if first => {
                 let version = declaration.version().map_err(|_| malformed)?;
-                if version == "1.0" { Ok(()) } else { Err(malformed) }
+                if version == "1.0" {
+                    Ok(())
+                } else {
+                    Err(malformed)
+                }
             }
             Event::DocType(_) => Err(XmlError::DocumentType),
             Event::Decl(_) | Event::Eof => Err(malformed),
@@ -166,7 +170,11 @@ impl Builder {
         all_chars(text, at)?;
         let Some(element) = self.open.last_mut() else {
             let blank = text.bytes().all(|byte| byte.is_ascii_whitespace());
-            return if blank { Ok(()) } else { Err(XmlError::Malformed(at)) };
+            return if blank {
+                Ok(())
+            } else {
+                Err(XmlError::Malformed(at))
+            };
         };
         if !matches!(element.children.last(), Some(Node::Text(_))) {
             self.count()?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use frex_client::report::CONTENT_TYPE;
+use frex_client::{casework::model, report::CONTENT_TYPE};
 use frex_proto::{
     envelope::Carried,
     evidence::{self, Outcome, Shown},
@@ -277,11 +277,17 @@ fn content_part(content: &v1::Content) -> String {
         escaped(&content.content_type),
         content.data.len()
     );
-    let text = TEXTS
-        .contains(&content.content_type.as_str())
-        .then(|| std::str::from_utf8(&content.data));
+    let text = match content.content_type == model::CONTENT_TYPE {
+        true => model::Report::decode_unchecked(&content.data)
+            .ok()
+            .map(|report| report.to_json_text()),
+        false => TEXTS
+            .contains(&content.content_type.as_str())
+            .then(|| String::from_utf8(content.data.to_vec()).ok())
+            .flatten(),
+    };
     match text {
-        Some(Ok(text)) => part.push_str(&format!("<pre>{}</pre>\n", escaped(text))),
+        Some(text) => part.push_str(&format!("<pre>{}</pre>\n", escaped(&text))),
         _ => part.push_str("<p>It is not shown here.</p>\n"),
     }
     for file in &content.attachments {

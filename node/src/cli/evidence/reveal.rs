@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use frex_client::keys::MemberHome;
+use frex_client::{casework::model, keys::MemberHome};
 use frex_proto::{
     envelope::{self, OpenContexts},
     error::WireCode,
@@ -75,7 +75,12 @@ fn content_of(about: &Value, file: Option<&Path>) -> Result<Bytes, Failure> {
         let what = format!("{} is not there any more", path.display());
         return Err(not_held(&what).advise(wanted));
     }
-    let data = files::read(path, limits::CONTENT_BYTES_MAX)?;
+    let second = about["content_type"] == model::CONTENT_TYPE;
+    let data = match second {
+        // Its JSON travels as Protobuf, and is larger.
+        true => model::as_sent(files::read(path, model::JSON_BYTES_MAX)?),
+        false => files::read(path, limits::CONTENT_BYTES_MAX)?,
+    };
     if about["sha256"] != hex::encode(label::sha256(&[&data])) {
         let what = format!("{} is not what was sent", path.display());
         return Err(not_held(&what).advise(wanted));

@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use frex_client::client::{ConfirmError, InboxItem, ProvenReceipt};
+use frex_client::{
+    casework::model,
+    client::{ConfirmError, InboxItem, ProvenReceipt},
+};
 use frex_proto::{error::WireCode, id::EnvelopeId, v1};
 use prost::Message;
 use serde_json::{Value, json};
@@ -86,9 +89,9 @@ fn extension(content_type: &str) -> &'static str {
         .next()
         .unwrap_or_default()
         .trim_end();
-    if essence.ends_with("json") {
-        "json"
-    } else {
-        "bin"
+    match essence {
+        model::CONTENT_TYPE => "frexreport",
+        json if json.ends_with("json") => "json",
+        _ => "bin",
     }
 }

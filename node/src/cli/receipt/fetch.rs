@@ -7,6 +7,7 @@ use std::{
 };
 
 use frex_client::{
+    casework::model,
     client::{Client, GivenUp, ProvenReceipt},
     environment::Clock,
     keys::MemberHome,
@@ -155,7 +156,8 @@ pub fn again(home: &MemberHome, message: MessageId, to: &[&str], dir: &Path) -> 
             command.push_str(&format!(" --{option} {value}"));
         }
     }
-    if let Some(other) = text("content_type").filter(|named| named != report::CONTENT_TYPE) {
+    let known = [report::CONTENT_TYPE, model::CONTENT_TYPE];
+    if let Some(other) = text("content_type").filter(|named| !known.contains(&named.as_str())) {
         command.push_str(&format!(" --content-type '{other}'"));
     }
     if let Some(envelope) = text("in_reply_to") {

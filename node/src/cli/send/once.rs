@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use frex_client::{
+    casework::model,
     environment::Clock,
     keys::MemberHome,
     report::Report,
@@ -152,9 +153,17 @@ impl Known {
 impl Once {
     /// A report under `reference`, or under its own if that is empty.
     fn new(home: &MemberHome, reference: &str, draft: &Draft) -> Result<Self, Failure> {
-        let reference = match (reference, Report::parse(&draft.data)) {
-            ("", Ok(report)) => report.reference,
-            ("", Err(_)) => {
+        let own = match draft.content_type == model::CONTENT_TYPE {
+            true => model::Report::decode(&draft.data)
+                .ok()
+                .and_then(|report| report.typed().reference),
+            false => Report::parse(&draft.data)
+                .ok()
+                .map(|report| report.reference),
+        };
+        let reference = match (reference, own) {
+            ("", Some(own)) => own,
+            ("", None) => {
                 let what = "what is no report has no reference of its own";
                 return Err(
                     Failure::new(WireCode::BadInput, what).advise("Name one: --once=REFERENCE")

@@ -7,6 +7,7 @@ use std::{
 };
 
 use frex_client::{
+    casework::model::{self, Shape},
     client::DraftBuilder,
     environment::{Clock, Environment},
     keys::{MemberHome, MemberSettings},
@@ -27,15 +28,18 @@ use crate::cli::{
 
 /// The content and its type.
 pub(super) fn content(args: &SendArgs) -> Result<(String, Vec<u8>), Failure> {
+    // A report's JSON is larger than what travels of it.
+    let most = match args.content_type {
+        Some(_) => limits::CONTENT_BYTES_MAX,
+        None => model::JSON_BYTES_MAX,
+    };
     let data = if args.file == Path::new("-") {
         let mut data = Vec::new();
-        let mut input = io::stdin()
-            .lock()
-            .take(limits::CONTENT_BYTES_MAX as u64 + 1);
+        let mut input = io::stdin().lock().take(most as u64 + 1);
         input
             .read_to_end(&mut data)
             .or_code(WireCode::Files, "cannot read standard input")?;
-        if data.len() > limits::CONTENT_BYTES_MAX {
+        if data.len() > most {
             return Err(Failure::new(
                 WireCode::TooLarge,
                 "the report on standard input is too large",
@@ -43,20 +47,38 @@ pub(super) fn content(args: &SendArgs) -> Result<(String, Vec<u8>), Failure> {
         }
         data
     } else {
-        files::read(&args.file, limits::CONTENT_BYTES_MAX)?
+        files::read(&args.file, most)?
     };
     if let Some(content_type) = &args.content_type {
         return Ok((content_type.clone(), data));
     }
-    Report::parse(&data).map_err(|error| {
-        Failure::new(
-            WireCode::BadInput,
-            format!("{} is no report", args.file.display()),
-        )
-        .because(&error)
-        .advise("Mend the field named above, or send any other content with --content-type TYPE")
-    })?;
-    Ok((report::CONTENT_TYPE.to_owned(), data))
+    report_of(args, data)
+}
+
+/// A report of either version, by what the file holds. Spec: MOD-2.
+fn report_of(args: &SendArgs, data: Vec<u8>) -> Result<(String, Vec<u8>), Failure> {
+    let file = args.file.display();
+    let failure = || Failure::new(WireCode::BadInput, format!("{file} is no report"));
+    let mend = "Mend the field named above, or send any other content with --content-type TYPE";
+    let second = model::CONTENT_TYPE.to_owned();
+    match model::detect(&data) {
+        Shape::First => {
+            Report::parse(&data).map_err(|error| failure().because(&error).advise(mend))?;
+            Ok((report::CONTENT_TYPE.to_owned(), data))
+        }
+        Shape::View => {
+            let report = model::Report::from_json(&data);
+            let report = report.map_err(|error| failure().because(&error).advise(mend))?;
+            Ok((second, report.encode()))
+        }
+        Shape::Encoded => {
+            model::Report::decode(&data).map_err(|error| failure().because(&error).advise(mend))?;
+            Ok((second, data))
+        }
+        Shape::Document => Err(failure()
+            .cause("it is XML, which is imported first")
+            .advise(format!("frex report import {file} --out REPORT.frexreport"))),
+    }
 }
 
 /// A draft of it, to be ended by a roster.

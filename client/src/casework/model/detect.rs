@@ -1,0 +1,103 @@
+//! Which of the forms of a report some bytes are.
+
+use serde_json::Value;
+
+use super::Report;
+use crate::casework::{cybertip::Form, schema};
+
+/// A form in which a report comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// XML: to be imported.
+    Document,
+    /// JSON of version 1.
+    First,
+    /// The JSON view of version 2.
+    View,
+    /// Version 2 as it travels.
+    Encoded,
+}
+
+/// What only version 1 calls so.
+const FIRST_ONLY: [&str; 4] = ["categories", "urls", "hashes", "subjects"];
+/// What both versions call so.
+const BOTH: [&str; 6] = [
+    "reference",
+    "created",
+    "urgency",
+    "language",
+    "description",
+    "jurisdictions",
+];
+
+/// Which form these bytes have, if they have one. JSON that both versions could mean is of
+/// version 1, which was there before. Spec: MOD-2.
+#[must_use]
+pub fn detect(bytes: &[u8]) -> Shape {
+    let bare = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if matches!(bare.trim_ascii_start().first(), Some(b'<')) || is_utf16(bytes) {
+        return Shape::Document;
+    }
+    let blank = |c: char| matches!(c, '\n' | '\r' | '\t');
+    let text = std::str::from_utf8(bytes).ok();
+    let text = text.filter(|text| !text.chars().any(|c| c.is_control() && !blank(c)));
+    // A version 2 report has its reference in field 41, whose tag is no character of a text.
+    let Some(text) = text else {
+        return Shape::Encoded;
+    };
+    let Ok(Value::Object(object)) = serde_json::from_str(text) else {
+        return Shape::First;
+    };
+    if FIRST_ONLY.iter().any(|name| object.contains_key(*name)) {
+        return Shape::First;
+    }
+    let report = schema::shape(&schema::message("Report"));
+    let own = |name: &String| !BOTH.contains(&name.as_str()) && report.by_name(name).is_some();
+    match object.keys().any(own) {
+        true => Shape::View,
+        false => Shape::First,
+    }
+}
+
+/// The bytes of a report of version 2 as they travel, of its view or of themselves; anything else
+/// as it is.
+#[must_use]
+pub fn as_sent(bytes: Vec<u8>) -> Vec<u8> {
+    if detect(&bytes) != Shape::View {
+        return bytes;
+    }
+    match Report::from_json_unchecked(&bytes) {
+        Ok(report) => report.encode(),
+        Err(_) => bytes,
+    }
+}
+
+fn is_utf16(bytes: &[u8]) -> bool {
+    matches!(bytes, [0xfe, 0xff, 0, b'<', ..] | [0xff, 0xfe, b'<', 0, ..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // MOD-2: each form is known by what it holds.
+    #[test]
+    fn forms_are_known_by_what_they_hold() {
+        for (bytes, shape) in [
+            (&b" \n<report/>"[..], Shape::Document),
+            (b"\xef\xbb\xbf<report/>", Shape::Document),
+            (b"{\"reference\":\"a\",\"urls\":[]}", Shape::First),
+            (b"{\"reference\":\"a\",\"description\":\"b\"}", Shape::First),
+            (b"{\"reference\":\"a\",\"incident\":{}}", Shape::View),
+            (b"no JSON", Shape::First),
+            (b"\xca\x02\x01a", Shape::Encoded),
+            (b"\xff\xff", Shape::Encoded),
+        ] {
+            assert_eq!(detect(bytes), shape, "{bytes:?}");
+        }
+        let view = b"{\"reference\":\"a\",\"incident\":{}}".to_vec();
+        let sent = as_sent(view);
+        assert_eq!(detect(&sent), Shape::Encoded);
+        assert_eq!(as_sent(sent.clone()), sent);
+    }
+}

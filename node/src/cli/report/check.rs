@@ -1,0 +1,85 @@
+//! `frex report check`: everything that is wrong with a report, by its path.
+
+use frex_client::{
+    casework::{
+        cybertip::{self, Form},
+        model::{Origin, Report, import},
+        schema,
+    },
+    report::{Problem, ReportErrors},
+};
+use frex_proto::error::WireCode;
+use prost_reflect::{DynamicMessage, Value};
+use serde_json::json;
+
+use super::{CheckArgs, Found, read};
+use crate::cli::{
+    failure::{Done, Failure},
+    output,
+};
+
+/// A time for a report that is only looked at.
+const SOME_TIME: &str = "2000-01-01T00:00:00Z";
+
+/// Judges a file and lists every fault. Says nothing of what the report says.
+pub fn check(args: &CheckArgs, json: bool) -> Done {
+    let (form, judged) = match read(&args.file)? {
+        // What version 1 judges it has judged when it was read.
+        Found::First(_) => ("JSON, version 1", Ok(())),
+        Found::Second(report) => ("version 2", report.check()),
+        Found::Document(form, bytes) => ("CyberTipline XML", document(form, &bytes)?),
+    };
+    let errors = judged.err().unwrap_or_default();
+    let holds = errors.problems.is_empty();
+    if json {
+        let row = |problem: &Problem| {
+            json!({
+                "path": problem.path, "found": problem.found, "expected": problem.expected,
+            })
+        };
+        let problems: Vec<_> = errors.problems.iter().map(row).collect();
+        output::document(json!({
+            "file": args.file, "form": form, "holds": holds,
+            "problems": problems, "further": errors.further,
+        }));
+    } else if holds {
+        output::data(format_args!(
+            "{}  {form}: {}",
+            args.file.display(),
+            output::good("ok")
+        ));
+    } else {
+        for line in errors.to_string().lines() {
+            output::data(line);
+        }
+    }
+    match holds {
+        true => Ok(0),
+        false => Ok(WireCode::BadInput.info().exit),
+    }
+}
+
+/// Judges what an import would make of a document.
+fn document(form: Form, bytes: &[u8]) -> Result<Result<(), ReportErrors>, Failure> {
+    let failed = |error: cybertip::ImportError| {
+        Failure::new(WireCode::BadInput, "the document cannot be carried").because(&error)
+    };
+    let origin = Origin {
+        reference: None,
+        created: SOME_TIME.to_owned(),
+    };
+    if form == Form::Report {
+        let imported = import(bytes, &[], &origin).map_err(|(_, error)| failed(error))?;
+        return Ok(imported.report.check());
+    }
+    let item = cybertip::read(form, bytes).map_err(failed)?;
+    let mut message = DynamicMessage::new(schema::message("Report"));
+    for (name, value) in [
+        ("reference", Value::String("check".to_owned())),
+        ("created", Value::String(origin.created)),
+        ("items", Value::List(vec![Value::Message(item)])),
+    ] {
+        message.set_field_by_name(name, value);
+    }
+    Ok(Report::of_message(message).check())
+}

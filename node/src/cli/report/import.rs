@@ -1,0 +1,85 @@
+//! `frex report import`: XML, or JSON of version 1, as a report of version 2.
+
+use frex_client::{
+    casework::model::{self, Imported, Origin, Report},
+    environment::Clock,
+};
+use frex_proto::error::WireCode;
+use serde_json::json;
+
+use super::{Found, ImportArgs, read};
+use crate::cli::{
+    failure::{Done, Failure},
+    files, output,
+    time::rfc3339,
+};
+
+/// Makes a report. What an XML document says can be written again as it came.
+pub fn import(args: &ImportArgs, json: bool) -> Done {
+    let imported = match read(&args.file)? {
+        Found::First(report) => plain(model::from_first(&report)),
+        Found::Second(report) => plain(report),
+        Found::Document(_, bytes) => documents(args, &bytes)?,
+    };
+    let bytes = match args.out.extension().is_some_and(|end| end == "json") {
+        true => (imported.report.to_json_text() + "\n").into_bytes(),
+        false => imported.report.encode(),
+    };
+    let faults = imported.report.check().err().unwrap_or_default();
+    files::write_new(&args.out, &bytes)?;
+    let typed = imported.report.typed();
+    let reference = typed.reference.unwrap_or_default();
+    let count = faults.problems.len() + faults.further;
+    if json {
+        output::document(json!({
+            "file": args.out, "reference": reference, "items": typed.items.len(),
+            "kept_beside": imported.kept_beside, "faults": count,
+        }));
+    } else {
+        output::data(format_args!(
+            "{}  {}, {}",
+            args.out.display(),
+            output::clean(&reference),
+            output::counted(typed.items.len(), "item"),
+        ));
+    }
+    if imported.kept_beside > 0 {
+        output::message(format_args!(
+            "note: {} of the XML without a field of their own, kept as they are",
+            output::counted(imported.kept_beside, "place"),
+        ));
+    }
+    if count > 0 {
+        output::message(format_args!(
+            "note: it cannot be sent yet, {} to mend: frex report check {}",
+            output::counted(count, "fault"),
+            args.out.display(),
+        ));
+    }
+    Ok(0)
+}
+
+fn plain(report: Report) -> Imported {
+    Imported {
+        report,
+        kept_beside: 0,
+    }
+}
+
+fn documents(args: &ImportArgs, report: &[u8]) -> Result<Imported, Failure> {
+    let mut details = Vec::new();
+    for path in &args.files {
+        details.push(files::read(path, model::JSON_BYTES_MAX)?);
+    }
+    let origin = Origin {
+        reference: args.reference.clone(),
+        created: rfc3339(Clock::System.now_ms()),
+    };
+    model::import(report, &details, &origin).map_err(|(at, error)| {
+        let path = at.and_then(|at| args.files.get(at)).unwrap_or(&args.file);
+        let what = format!("{} cannot be imported", path.display());
+        Failure::new(WireCode::BadInput, what)
+            .because(&error)
+            .advise("Give the XML of one <report>, and of each file one <fileDetails>: frex report import FILE.xml --files DETAILS.xml --out REPORT.frexreport")
+    })
+}
