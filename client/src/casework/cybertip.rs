@@ -131,7 +131,8 @@ pub fn read(form: Form, bytes: &[u8]) -> Result<DynamicMessage, ImportError> {
 pub fn write(form: Form, message: &DynamicMessage) -> Written {
     let left = residue::of(message);
     let mut root = emit::element(message, form.root());
-    if let Some(indent) = &left.indent {
+    let blank = |indent: &&String| indent.chars().all(|c| matches!(c, ' ' | '\t'));
+    if let Some(indent) = left.indent.as_ref().filter(blank) {
         layout::spread(&mut root, indent);
     }
     let (document, stale) = apply::apply(root, &left);

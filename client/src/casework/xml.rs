@@ -211,5 +211,17 @@ pub fn is_char(symbol: char) -> bool {
     matches!(symbol, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
+/// Whether an element or attribute may be called so: letters, digits and the few marks, what XML
+/// allows seen a little narrower.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let letter = |c: char| c.is_alphabetic() || c == '_';
+    let other = |c: char| letter(c) || c.is_numeric() || matches!(c, '-' | '.' | ':' | '\u{b7}');
+    let mut chars = text.chars();
+    let first = chars.next().is_some_and(letter);
+    let colons = text.matches(':').count() <= 1 && !text.ends_with(':');
+    first && colons && chars.all(other)
+}
+
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::residue::step;
 use crate::casework::{
     v1::{Piece, Place, Residue, piece::Piece as Kind},
-    xml::{Document, Element, Node},
+    xml::{Document, Element, Node, is_char, is_name},
 };
 
 /// Residue by where it belongs, and how much of it fits no more.
@@ -16,7 +16,7 @@ struct Rest<'a> {
 
 /// The document, and how much of the residue fits its fields no more.
 pub(super) fn apply(root: Element, left: &Residue) -> (Document, usize) {
-    let places = left.places.iter().map(|place| (&*place.path, place));
+    let places = left.places.iter().map(|place| (place.path(), place));
     let mut rest = Rest {
         places: places.collect(),
         stale: 0,
@@ -56,8 +56,10 @@ impl Rest<'_> {
 
     fn attributes(&mut self, element: &mut Element, place: &Place) {
         for attribute in &place.attributes {
-            if element.attribute(&attribute.name) == attribute.of.as_deref() {
-                element.set_attribute(&attribute.name, attribute.value.clone());
+            let (name, value) = (attribute.name(), attribute.value());
+            let sayable = is_name(name) && value.chars().all(is_char);
+            if sayable && element.attribute(name) == attribute.of.as_deref() {
+                element.set_attribute(name, value.to_owned());
             } else {
                 self.stale += 1;
             }
@@ -67,7 +69,8 @@ impl Rest<'_> {
     fn content(&mut self, element: &mut Element, place: &Place) {
         let same_text = |element: &Element| place.text_of.as_deref() == Some(&*element.text());
         if let Some(text) = &place.text {
-            if same_text(element) && element.elements().next().is_none() {
+            let sayable = text.chars().all(is_char);
+            if sayable && same_text(element) && element.elements().next().is_none() {
                 element.children.clear();
                 element.push_text(text);
             } else {
@@ -75,12 +78,12 @@ impl Rest<'_> {
             }
             return;
         }
-        if place.pieces.is_empty() && place.children == 0 && place.text_of.is_none() {
+        if place.pieces.is_empty() && place.children.is_none() && place.text_of.is_none() {
             return;
         }
         let count = element.elements().count();
         let fits =
-            count == place.children as usize && (place.text_of.is_none() || same_text(element));
+            count == place.children() as usize && (place.text_of.is_none() || same_text(element));
         match fits {
             true => self.arrange(element, &place.pieces),
             false => self.insert(element, &place.pieces),

@@ -29,7 +29,7 @@ pub(super) fn residue(
 /// Compares one element with what the fields say of it, then the children that they know.
 fn compare(plain: &Element, source: &Element, path: &str, unread: &Unread, out: &mut Vec<Place>) {
     let mut place = Place {
-        path: path.to_owned(),
+        path: Some(path.to_owned()),
         attributes: attributes(plain, source),
         ..Place::default()
     };
@@ -47,7 +47,7 @@ fn compare(plain: &Element, source: &Element, path: &str, unread: &Unread, out: 
             place.text_of = Some(said);
         }
     } else if !same_order(plain, source, &pairs) {
-        place.children = u32::try_from(plain.elements().count()).unwrap_or(u32::MAX);
+        place.children = u32::try_from(plain.elements().count()).ok();
         place.pieces = pieces(source, &pairs);
         if leaf(plain) {
             place.text_of = Some(plain.text());
@@ -73,7 +73,7 @@ fn compare(plain: &Element, source: &Element, path: &str, unread: &Unread, out: 
 
 /// Whether a place says that there is nothing where the fields have white space.
 fn emptied(place: &Place) -> bool {
-    place.children > 0 || place.text_of.is_some()
+    place.children.is_some() || place.text_of.is_some()
 }
 
 /// Attributes that are not known or written otherwise.
@@ -81,8 +81,8 @@ fn attributes(plain: &Element, source: &Element) -> Vec<v1::Attribute> {
     let differing = source.attributes.iter().filter_map(|(name, value)| {
         let said = plain.attribute(name);
         (said != Some(value)).then(|| v1::Attribute {
-            name: name.clone(),
-            value: value.clone(),
+            name: Some(name.clone()),
+            value: Some(value.clone()),
             of: said.map(str::to_owned),
         })
     });

@@ -178,7 +178,7 @@ fn a_residue_of_anybodys_making_is_taken_as_far_as_it_fits() {
             before: vec!["<a/>".to_owned(), "<!--b-->".to_owned(), "<".to_owned()],
             places: vec![
                 v1::Place {
-                    children: 2,
+                    children: Some(2),
                     pieces: vec![
                         piece(v1::piece::Piece::Child(9)),
                         piece(v1::piece::Piece::Child(1)),
@@ -188,7 +188,7 @@ fn a_residue_of_anybodys_making_is_taken_as_far_as_it_fits() {
                     ..v1::Place::default()
                 },
                 v1::Place {
-                    path: "victim[7]".to_owned(),
+                    path: Some("victim[7]".to_owned()),
                     text: Some("x".to_owned()),
                     ..v1::Place::default()
                 },

@@ -1044,8 +1044,8 @@ pub struct Residue {
 pub struct Place {
     /// Which element: names with their number among those of the same name, from the root, such as
     /// victim\[1\]/email\[0\]. Empty for the root itself.
-    #[prost(string, tag = "1")]
-    pub path: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "1")]
+    pub path: ::core::option::Option<::prost::alloc::string::String>,
     /// The text as it was written, where it differs.
     #[prost(string, optional, tag = "2")]
     pub text: ::core::option::Option<::prost::alloc::string::String>,
@@ -1056,8 +1056,8 @@ pub struct Place {
     #[prost(message, repeated, tag = "4")]
     pub attributes: ::prost::alloc::vec::Vec<Attribute>,
     /// How many child elements the typed form has here.
-    #[prost(uint32, tag = "5")]
-    pub children: u32,
+    #[prost(uint32, optional, tag = "5")]
+    pub children: ::core::option::Option<u32>,
     /// The content in its order, where that differs.
     #[prost(message, repeated, tag = "6")]
     pub pieces: ::prost::alloc::vec::Vec<Piece>,
@@ -1066,11 +1066,11 @@ pub struct Place {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Attribute {
     /// Its name with its prefix, as written.
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "1")]
+    pub name: ::core::option::Option<::prost::alloc::string::String>,
     /// Its value, references resolved.
-    #[prost(string, tag = "2")]
-    pub value: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "2")]
+    pub value: ::core::option::Option<::prost::alloc::string::String>,
     /// The value that it stands for, if the attribute is known.
     #[prost(string, optional, tag = "3")]
     pub of: ::core::option::Option<::prost::alloc::string::String>,

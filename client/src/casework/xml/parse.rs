@@ -8,7 +8,7 @@ use quick_xml::{
 
 use super::{
     ATTRIBUTES_MAX, DEPTH_MAX, DOCUMENT_BYTES_MAX, Document, Element, NODES_MAX, Node, XmlError,
-    encoding, is_char,
+    encoding, is_char, is_name,
 };
 
 /// The element around content that is read alone. No name of a document begins so.
@@ -233,14 +233,8 @@ fn all_chars(text: &str, at: usize) -> Result<(), XmlError> {
     }
 }
 
-/// Names of letters, digits and the few marks: what XML allows, seen a little narrower.
 fn name(text: &str, at: usize) -> Result<(), XmlError> {
-    let letter = |c: char| c.is_alphabetic() || c == '_';
-    let other = |c: char| letter(c) || c.is_numeric() || matches!(c, '-' | '.' | ':' | '\u{b7}');
-    let mut chars = text.chars();
-    let first = chars.next().is_some_and(letter);
-    let colons = text.matches(':').count() <= 1 && !text.ends_with(':');
-    match first && colons && chars.all(other) {
+    match is_name(text) {
         true => Ok(()),
         false => Err(XmlError::Malformed(at)),
     }
