@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Report;
-use crate::casework::{cybertip::Form, schema};
+use crate::casework::schema;
 
 /// A form in which a report comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
