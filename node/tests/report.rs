@@ -145,6 +145,22 @@ fn a_report_of_version_2_is_sent_and_shown() {
         let line = format!("evidence export {message} fr --out {name}.frexev --reveal content");
         ok(dir, &line);
     }
+    // By the line, each version as what it is.
+    let view = fs::read_to_string(dir.join("two.json")).expect("made above");
+    let view: Value = serde_json::from_str(&view).expect("JSON");
+    let view = view.to_string().replacen("\"two\"", "\"three\"", 1);
+    write(dir, "lines.jsonl", &format!("{view}\n{FIRST}\n"));
+    ok(dir, "bulk lines.jsonl --from fr --to police.es");
+    let read = json(dir, "inbox es --wait 5s", 0);
+    let items = read["items"].as_array().expect("a list");
+    let types: Vec<&str> = items
+        .iter()
+        .filter_map(|item| item["content_type"].as_str())
+        .collect();
+    assert!(
+        types.contains(&"application/vnd.frex.report.v2+protobuf"),
+        "{types:?}"
+    );
     let twice: Value = json(dir, "send two.json --once --from fr --to police.es", 0);
     assert_eq!(twice["before"], true);
 }

@@ -152,6 +152,15 @@ def read_view(inputs):
     require(fault is None, f"Fault({fault})")
 
 
+def judge_made_up(folder):
+    """Judges the made-up reports by the published JSON Schema; how many hold, and the faults of others."""
+    schema = json.loads((PUBLISHED / "report.v2.schema.json").read_text("utf-8"))
+    paths = sorted(folder.glob("*.json"))
+    judged = [(path, judge(json.loads(path.read_text("utf-8")), schema, schema, "")) for path in paths]
+    faults = [f"{path.name}: {fault}" for path, fault in judged if fault is not None]
+    return len(paths) - len(faults), faults
+
+
 TYPES = {
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, list),

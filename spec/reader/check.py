@@ -307,6 +307,10 @@ def main(arguments):
         else:
             failed += 1
             print(f"{path.relative_to(folder)}: wanted {wanted}, found {found}")
+    if not arguments:
+        held, faults = casework.judge_made_up(here.parents[1] / "tests" / "fixtures" / "reports")
+        print(*faults, f"{held} made-up reports follow the published JSON Schema", sep="\n")
+        failed += len(faults)
     print(f"{passed} passed, {failed} failed")
     return 0 if passed and not failed else 1
 

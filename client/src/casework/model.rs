@@ -25,7 +25,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-pub use detect::{Shape, as_sent, detect};
+pub use detect::{Shape, as_sent, detect, is_encoded};
 pub use first::from_first;
 pub use import::{Imported, Origin, import};
 pub use profile::missing_fields;

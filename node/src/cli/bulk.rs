@@ -11,6 +11,7 @@ use std::{
 
 use clap::Args;
 use frex_client::{
+    casework::model,
     client::{BulkSettings, Client, DraftBuilder},
     environment::{Clock, Environment},
     report,
@@ -169,10 +170,14 @@ impl Words<'_> {
     fn draft(&self, client: &Client, to: &[String], content: &[u8]) -> DraftBuilder {
         let to: Vec<&str> = to.iter().map(String::as_str).collect();
         let roster = client.roster().current();
+        let content_type = match model::is_encoded(content) {
+            true => model::CONTENT_TYPE,
+            false => report::CONTENT_TYPE,
+        };
         let draft = DraftBuilder::new(&roster, client.member(), &to, &Environment::default())
             .kind(self.args.kind.into())
             .lane(self.args.lane.into())
-            .content(report::CONTENT_TYPE, content.to_vec());
+            .content(content_type, content.to_vec());
         match self.args.expires {
             Some(expires) => {
                 let life_ms = expires.after(self.now_ms).saturating_sub(self.now_ms);

@@ -38,14 +38,10 @@ pub fn detect(bytes: &[u8]) -> Shape {
     if matches!(bare.trim_ascii_start().first(), Some(b'<')) || is_utf16(bytes) {
         return Shape::Document;
     }
-    let blank = |c: char| matches!(c, '\n' | '\r' | '\t');
-    let text = std::str::from_utf8(bytes).ok();
-    let text = text.filter(|text| !text.chars().any(|c| c.is_control() && !blank(c)));
-    // A version 2 report has its reference in field 41, whose tag is no character of a text.
-    let Some(text) = text else {
+    if is_encoded(bytes) {
         return Shape::Encoded;
-    };
-    let Ok(Value::Object(object)) = serde_json::from_str(text) else {
+    }
+    let Ok(Value::Object(object)) = serde_json::from_slice(bytes) else {
         return Shape::First;
     };
     if FIRST_ONLY.iter().any(|name| object.contains_key(*name)) {
@@ -56,6 +52,17 @@ pub fn detect(bytes: &[u8]) -> Shape {
     match object.keys().any(own) {
         true => Shape::View,
         false => Shape::First,
+    }
+}
+
+/// Whether these bytes are no text, and so a report as it travels, if they are one: its reference
+/// stands in field 41, whose tag is no character of a text.
+#[must_use]
+pub fn is_encoded(bytes: &[u8]) -> bool {
+    let blank = |c: char| matches!(c, '\n' | '\r' | '\t');
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.chars().any(|c| c.is_control() && !blank(c)),
+        Err(_) => true,
     }
 }
 

@@ -7,8 +7,9 @@ use std::{
 };
 
 use frex_client::{
+    casework::model::{self, Shape},
     client::{BulkSender, Client},
-    report::{REPORT_BYTES_MAX, Report},
+    report::{REPORT_BYTES_MAX, Report, ReportErrors},
 };
 use frex_proto::error::WireCode;
 use tokio::sync::Mutex;
@@ -96,7 +97,7 @@ pub(super) async fn feed(
                 ),
             ));
         }
-        let report = match Report::parse(&content) {
+        let (reference, said) = match report_of(&content) {
             Ok(report) => report,
             Err(error) => {
                 let why = error.to_string();
@@ -105,25 +106,36 @@ pub(super) async fn feed(
                 continue;
             }
         };
-        let draft = words.draft(client, &words.args.to, &content);
+        let draft = words.draft(client, &words.args.to, &said);
         {
             let mut tally = tally.lock().await;
             let underway = Underway {
                 line,
-                content: std::mem::take(&mut content),
+                content: said,
                 message: None,
                 retired: Vec::new(),
             };
-            if tally.underway.contains_key(&report.reference) {
+            if tally.underway.contains_key(&reference) {
                 let why = "the same reference stands on an earlier line";
-                tally.not_sent(&report.reference, line, WireCode::IdReuse, why);
+                tally.not_sent(&reference, line, WireCode::IdReuse, why);
                 continue;
             }
-            tally.underway.insert(report.reference.clone(), underway);
+            tally.underway.insert(reference.clone(), underway);
         }
-        if sender.send(&report.reference, draft).await.is_err() {
+        if sender.send(&reference, draft).await.is_err() {
             break;
         }
     }
     Ok(())
+}
+
+/// The reference of a report of either version, and its bytes as they travel.
+fn report_of(line: &[u8]) -> Result<(String, Vec<u8>), ReportErrors> {
+    if model::detect(line) == Shape::View {
+        let report = model::Report::from_json(line)?;
+        let reference = report.typed().reference.unwrap_or_default();
+        return Ok((reference, report.encode()));
+    }
+    let report = Report::parse(line)?;
+    Ok((report.reference, line.to_vec()))
 }
