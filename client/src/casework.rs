@@ -15,7 +15,7 @@ pub mod xml;
 
 /// The messages, generated from `schema/frex/casework/v1`. They drop what they do not know:
 /// [`model::Report`] keeps it.
-#[allow(missing_docs, clippy::all, clippy::pedantic)]
+#[allow(missing_docs, clippy::all, clippy::pedantic, rustdoc::all)]
 #[rustfmt::skip]
 #[path = "casework/gen/frex.casework.v1.rs"]
 pub mod v1;
