@@ -32,7 +32,9 @@ pub fn export(args: &ExportArgs, json: bool) -> Done {
         (None, FormArg::Json) => (report.to_json_text() + "\n").into_bytes(),
         (None, _) => report.encode(),
     };
-    let left_out = written.as_ref().map_or(&[][..], |one| one.left_out.as_slice());
+    let left_out = written
+        .as_ref()
+        .map_or(&[][..], |one| one.left_out.as_slice());
     let stale = written.as_ref().map_or(0, |one| one.stale);
     match &args.out {
         Some(path) => {
