@@ -291,10 +291,8 @@ fn published(root: &Path) -> Result<Vec<(String, PathBuf)>, Failure> {
 fn verifier_of(home: &Path, config: &NodeConfig, origin: String) -> Result<LogVerifier, Failure> {
     let unread = "cannot read the log's key";
     let roster = NodeHome::held_roster(home, Clock::System.now_ms());
-    let listed = roster.as_ref().ok().and_then(|roster| {
-        let logs = roster.log_verifiers(&config.node);
-        logs.into_iter().find(|log| log.origin == origin)
-    });
+    let listed = roster.as_ref().ok();
+    let listed = listed.and_then(|roster| roster.log_verifier_of(&origin));
     let own = match NodeHome::log_public_key(home, config, &passphrase::unlock()) {
         Ok(key) => key,
         // Only a service is handed credentials; whoever looks on is not.

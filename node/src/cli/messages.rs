@@ -240,7 +240,7 @@ fn about(one: &Remembered) -> Value {
     if let Some(address) = &one.address {
         about["reference"] = address.reference.clone().into();
         about["recipients"] = address.to.clone().into();
-        about["kind"] = member::kind_name(address.kind).into();
+        about["kind"] = address.kind.word().into();
         about["lane"] = member::lane_name(address.lane).into();
         about["created_ms"] = address.created_ms.into();
     }

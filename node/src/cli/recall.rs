@@ -403,7 +403,7 @@ fn remember_recall(
     let kept = json!({
         "v": output::JSON_VERSION, "message": draft.message_id.to_string(), "envelope": id,
         "envelopes": [id], "recipients": plan.recipients, "recalls": plan.message.to_string(),
-        "kind": member::kind_name(draft.kind), "lane": member::lane_name(draft.lane),
+        "kind": draft.kind.word(), "lane": member::lane_name(draft.lane),
         "content_type": RECALL_CONTENT_TYPE, "bytes": draft.data.len(), "file": null,
         "created_ms": draft.created_ms, "expires_ms": draft.expires_ms,
     });

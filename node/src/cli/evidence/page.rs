@@ -12,7 +12,7 @@ use frex_proto::{
 };
 
 use super::{Examined, Pin, clocks, print};
-use crate::cli::{files, fingerprint, member::kind_name, output, roster::words, time::rfc3339};
+use crate::cli::{files, fingerprint, output, roster::words, time::rfc3339};
 
 const STYLE: &str = include_str!("page.css");
 /// Content that is shown as text; of all other only type, length and hash are.
@@ -240,8 +240,8 @@ fn exhibit(number: usize, shown: &Shown) -> String {
         .map(|one| one.member.as_str())
         .collect();
     let what = match carried {
-        Carried::Own(_) => kind_name(core.kind).to_owned(),
-        Carried::Forward(_) => format!("forward of a {} by {}", kind_name(core.kind), core.sender),
+        Carried::Own(_) => core.kind.word().to_owned(),
+        Carried::Forward(_) => format!("forward of a {} by {}", core.kind.word(), core.sender),
     };
     let mut rows = vec![
         ["What".to_owned(), what],

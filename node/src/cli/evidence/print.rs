@@ -151,7 +151,7 @@ pub(super) fn exhibits_json(findings: &Findings) -> Vec<Value> {
             "envelope": carried.id().to_string(), "message": carried.message_id().to_string(),
             "from": carried.sender(), "author": core.sender,
             "forward": matches!(carried, Carried::Forward(_)),
-            "kind": crate::cli::member::kind_name(core.kind),
+            "kind": core.kind.word(),
             "recipients": recipients.map(|one| &one.member).collect::<Vec<_>>(),
             "created": rfc3339(carried.times().0), "expires": rfc3339(carried.times().1),
             "reply_by": core.reply_by_ms.map(rfc3339),
