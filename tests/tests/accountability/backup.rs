@@ -247,7 +247,7 @@ fn a_restored_node_waits_for_its_witnesses() {
     until_final(&frex, &file(&frex)[0]);
 }
 
-// BAK-14 to BAK-21, LOG-30, ROS-60, ROS-61: what was lost is known, the log begins anew, old receipts verify and say
+// BAK-14 to BAK-21, LOG-30, ROS-60, ROS-61, EVD-5: what was lost is known, the log begins anew, old receipts verify and say
 // what is not there any more, and neither copy of before starts again.
 #[test]
 fn a_log_whose_end_is_lost_begins_anew() {
@@ -271,6 +271,7 @@ fn a_log_whose_end_is_lost_begins_anew() {
     for receipt in before.iter().chain(&lost).chain(&receipts) {
         assert!(verified(&frex, receipt, ANEW), "{receipt}");
     }
+    shown_in_evidence(&frex, &[&before[0], &lost[0], &receipts[0]]);
     let begun = format!("{LOGS}/2/begun.tlog-proof");
     let trust = ["--roster", ANEW, "--root", ROOT];
     let begun = frex.done(&[&["receipt", "verify", &begun][..], &trust].concat());
@@ -332,6 +333,17 @@ fn ask_for_another_log(frex: &Frex) -> (u64, u64) {
         let _ = frex.done(&["roster", "install", ANEW, member]);
     }
     (kept, seen)
+}
+
+/// What was sent before the log began anew and after it proves itself in a file, under the roster that says so.
+fn shown_in_evidence(frex: &Frex, receipts: &[&String]) {
+    for receipt in receipts {
+        let name = Path::new(receipt).file_name().unwrap().to_str().unwrap();
+        let message = name.split('-').next().unwrap();
+        let _ = frex.done(&["evidence", "export", message, SENDER, "--out", message]);
+        let found = frex.done(&["evidence", "verify", message, "--root", ROOT]);
+        assert_eq!(found["verified"], true, "{found}");
+    }
 }
 
 /// Both logs are in what is made of the next backup, also as files.
