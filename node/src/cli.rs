@@ -22,6 +22,7 @@ mod dispatch;
 mod doctor;
 mod ended;
 mod erase;
+mod erased;
 mod errors;
 mod evidence;
 mod failure;

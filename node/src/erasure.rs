@@ -149,6 +149,13 @@ pub fn page(
     Ok(page)
 }
 
+/// Whether a row is about what a member sent, ordered or was to have.
+#[must_use]
+pub fn concerns(row: &v1::ErasureRow, concerned: &[String], member: &str) -> bool {
+    let named = row.sender == member || row.ordered_by == member;
+    named || concerned.iter().any(|one| one == member)
+}
+
 fn erasure_row(ledger: &Ledger, key: &[u8]) -> Result<(v1::ErasureRow, Vec<String>), LedgerError> {
     let place = key.try_into().map_err(|_| LedgerError::Record)?;
     let record = ledger.read(Position::from_u64(u64::from_be_bytes(place)))?;

@@ -18,7 +18,9 @@ mod verify;
 
 pub use build::build;
 pub use clock::clocks;
-pub use disclose::{content_of, of_member_alone, subject, without_content, without_manifests};
+pub use disclose::{
+    content_of, message_of, of_member_alone, subject, without_content, without_manifests,
+};
 pub use parse::{parse, roster_of};
 pub use silence::state_silence;
 pub use timeline::rows;
@@ -201,6 +203,15 @@ impl Findings {
         checks
             .find_map(failed)
             .or_else(|| unreached().then_some(EvidenceError::NotReached))
+    }
+
+    /// The receipt that is meant by a proof, if one is and it holds.
+    #[must_use]
+    pub fn receipt(&self, proof: Proof) -> Option<&Proven> {
+        match proof {
+            Proof::Receipt(place) => self.receipts.get(place)?.as_ref(),
+            Proof::Exhibit(_) | Proof::Silence(_) => None,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind};
 use frex_proto::error::WireCode;
 
 use super::{
@@ -39,8 +39,12 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version are answers, everything else was called wrongly.
             let error = hint(error, &words);
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            match code != 0 && wants_json(&words) {
+                true => called_wrongly(&error).report(true),
+                false => drop(error.print()),
+            }
+            return ExitCode::from(code);
         }
     };
     let named = matches!(&cli.command, Command::Doctor(args) if args.format == Some(Format::Json));
@@ -56,6 +60,37 @@ pub fn main() -> ExitCode {
             failure.report(json);
             ExitCode::from(failure.exit())
         }
+    }
+}
+
+/// Whether errors are to be JSON, of a command that was not understood.
+fn wants_json(words: &[OsString]) -> bool {
+    let options = words.iter().take_while(|word| *word != "--");
+    options.into_iter().any(|word| word == "--json")
+}
+
+/// What the parser of arguments says, as every other failure is said: its first sentence is what
+/// happened, its tips and usage are what to do. Spec: CLI-3.
+fn called_wrongly(error: &clap::Error) -> Failure {
+    let text = error.to_string();
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let usage = text.lines().find(|line| line.starts_with("Usage: "));
+        return Failure::new(WireCode::BadInput, "a part of the command is missing")
+            .cause("it needs a verb or an argument")
+            .advise(usage.unwrap_or("frex --help"));
+    }
+    let mut parts = text.split("\n\n").map(|part| {
+        let words: Vec<&str> = part.split_whitespace().collect();
+        words.join(" ")
+    });
+    let first = parts.next().unwrap_or_default();
+    let what = first.strip_prefix("error: ").unwrap_or(&first).to_owned();
+    let rest: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
+    let failure =
+        Failure::new(WireCode::BadInput, what).cause("the words of the command do not fit");
+    match rest.is_empty() {
+        true => failure.advise("frex --help"),
+        false => failure.advise(rest.join("; ")),
     }
 }
 
@@ -158,7 +193,7 @@ fn erase(args: EraseArgs, json: bool) -> Done {
         (Some(EraseAction::Ls(args)), _) => erase::list::list(&args.dir, false, json),
         (Some(EraseAction::Export(args)), _) => erase::list::export(&args.dir),
         (Some(EraseAction::Again(args)), _) => erase::again::again(&args, json),
-        (None, Some(which)) => erase::message::erase(&which, &args.how, json),
+        (None, Some(which)) => erase::message::erase(&which, &args.dir, &args.how, json),
         (None, None) => Err(
             Failure::new(WireCode::BadInput, "which message is to be erased?")
                 .advise("frex erase MESSAGE DIR --ground CODE --authority CODE"),

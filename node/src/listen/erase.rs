@@ -95,8 +95,7 @@ pub(super) fn list(
     }
     let all = operates(shared, member);
     let page = erasure::page(&shared.ledger, request, |row, concerned| {
-        let named = row.sender == member || row.ordered_by == member;
-        all || named || concerned.iter().any(|one| one == member)
+        all || erasure::concerns(row, concerned, member)
     });
     let page = page.map_err(|error| failed(&error))?;
     put_answer(writer, 0, v1::answer::Answer::Erasures(page));

@@ -26,12 +26,18 @@ pub fn content_of(content_type: &str, data: Bytes) -> Bytes {
 #[must_use]
 pub fn subject(bundle: &v1::EvidenceBundle) -> Option<MessageId> {
     match bundle.exhibits.first() {
-        Some(exhibit) => Some(shape(exhibit).ok()?.message_id()),
+        Some(exhibit) => message_of(exhibit),
         None => bundle.receipts.iter().find_map(|receipt| {
             let statement = Statement::parse(&receipt.statement).ok()?;
             statement.message_id
         }),
     }
+}
+
+/// The message of which an exhibit is; none if it is no header of either form.
+#[must_use]
+pub fn message_of(exhibit: &v1::Exhibit) -> Option<MessageId> {
+    Some(shape(exhibit).ok()?.message_id())
 }
 
 /// The file without any content.

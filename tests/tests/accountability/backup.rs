@@ -220,9 +220,24 @@ fn a_restored_node_without_witnesses_waits_for_a_word() {
     }
     let mut node = frex.node_with(SENDER, &["--nothing-was-lost"]);
     node.ready().unwrap();
+    let log = fs::read_to_string(dir.path().join(format!("{SENDER}.log"))).unwrap();
+    assert!(log.contains("you answer for it"), "{log}");
     node.kill().unwrap();
     let _node = frex.start(SENDER);
     file(&frex);
+}
+
+// CLI-3: keys that are not there are brought back, and not made anew.
+#[test]
+fn a_restored_node_without_keys_asks_for_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let frex = federation(dir.path(), false);
+    backup(&frex);
+    let _ = frex.done(&["restore", "kept", "keyless"]);
+    let refused = frex.run(&["run", "keyless"]);
+    assert_eq!(refused.code(), Some(WireCode::NotInitialised as u64));
+    let said = refused.err.contains("Put the node's keys back");
+    assert!(said && !refused.err.contains("frex init"), "{refused:?}");
 }
 
 // BAK-11, BAK-12: with witnesses it waits until enough of them have said that they saw no more.

@@ -100,7 +100,8 @@ fn receipts_become_final_and_say_by_whom() {
         (None, &"provisional".into())
     );
     let (code, found) = verify(&frex, submitted, &["--final"]);
-    assert_eq!(code, Some(WireCode::BadReceipt as u64), "{found}");
+    assert_eq!(code, Some(WireCode::Provisional as u64), "{found}");
+    assert_eq!(found["finality"]["state"], "provisional");
 }
 
 // WIT-8, WIT-9, CLI-3: a node that is brought back from an older copy does not start and says what to do; the

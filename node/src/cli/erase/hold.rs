@@ -1,34 +1,52 @@
 //! `frex hold set` and `frex hold release`.
 
+use std::path::Path;
+
+use frex_client::{
+    client::{Client, EraseOrder, QueryError},
+    keys::MemberHome,
+};
+use frex_proto::error::WireCode;
 use serde_json::json;
 
-use super::{HoldReleaseArgs, HoldSetArgs, Ordered, serving::Serving};
+use super::{
+    HoldReleaseArgs, HoldSetArgs, Ordered, list,
+    serving::{self, Serving},
+};
 use crate::cli::{
-    failure::{Done, OrFail},
+    erased,
+    failure::{Done, Failure, OrFail},
     member, output,
 };
 
 /// Keeps a message. Spec: ERA-12.
 pub fn set(args: &HoldSetArgs, json: bool) -> Done {
-    hold(&args.which, args.court, false, json)
+    hold((&args.which, &args.dir), args.court, false, json)
 }
 
 /// Lets a message be erased again.
 pub fn release(args: &HoldReleaseArgs, json: bool) -> Done {
-    hold(&args.which, false, true, json)
+    hold((&args.which, &args.dir), false, true, json)
 }
 
-fn hold(which: &Ordered, court: bool, release: bool, json: bool) -> Done {
-    let home = member::open(&which.dir)?;
+fn hold((which, dir): (&Ordered, &Path), court: bool, release: bool, json: bool) -> Done {
+    let home = member::open(dir)?;
     let order = which.order(&home)?;
+    let what = match release {
+        true => "the message is not released",
+        false => "the message is not held",
+    };
     member::runtime()?.block_on(async {
-        let serving = Serving::reach(&which.dir, &home).await?;
-        let held = serving.client.hold(&order, court, release).await;
+        let serving = Serving::running(&home).await?;
+        let held = match serving.client.hold(&order, court, release).await {
+            Err(error) => match gone(&home, &serving.client, &order, &error).await {
+                Some(erased) => Err(erased),
+                None => Err(error).or_fail(what),
+            },
+            Ok(()) => Ok(()),
+        };
         serving.end().await;
-        held.or_fail(match release {
-            true => "the message is not released",
-            false => "the message is not held",
-        })
+        held.map_err(|failure| serving::not_running(failure, dir))
     })?;
     let state = if release { "released" } else { "held" };
     if json {
@@ -40,4 +58,28 @@ fn hold(which: &Ordered, court: bool, release: bool, json: bool) -> Done {
         output::data(format_args!("{state}  {}", order.message));
     }
     Ok(0)
+}
+
+/// Whether what the node refuses is so because the message was erased, and on which ground.
+async fn gone(
+    home: &MemberHome,
+    client: &Client,
+    order: &EraseOrder,
+    error: &QueryError,
+) -> Option<Failure> {
+    if !matches!(WireCode::from(error), WireCode::NotFound | WireCode::Erased) {
+        return None;
+    }
+    let message = order.message.to_string();
+    if let Some(erased) = erased::failure(home, &message) {
+        return Some(erased);
+    }
+    let own = home.settings().member.as_str();
+    let sender = order.sender.as_deref().unwrap_or(own);
+    // The refusal says enough where the list cannot be had.
+    let rows = list::all(client, false).await.ok()?;
+    let mut rows = rows.iter();
+    let row = rows.find(|row| row.message == Some(order.message) && row.sender == sender)?;
+    let why = (row.ground.as_str(), row.authority.as_str(), row.by());
+    Some(erased::because(&message, why))
 }

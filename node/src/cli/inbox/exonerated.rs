@@ -9,7 +9,7 @@ use frex_proto::{envelope::Recall, erasure::EXONERATED, error::WireCode, id::Mes
 use serde_json::Value;
 
 use crate::cli::{
-    erase::local,
+    erase::local::{self, Folder},
     failure::{Failure, OrFail},
     member,
 };
@@ -45,7 +45,7 @@ pub async fn erase(
     messages.extend(forwards.map(|id| (id, None)));
     // The recall itself is the authority: whoever has its receipts can look it up.
     let authority = format!("recall:{}", &item.id().to_string()[..32]);
-    let mut outcome = None;
+    let (folder, mut outcome) = (Folder::read(home)?, None);
     for (message, sender) in messages {
         let order = EraseOrder {
             message,
@@ -55,8 +55,12 @@ pub async fn erase(
         };
         let said = match client.erase(&order).await {
             Ok(receipt) => {
-                let files = local::find(home, message, true)?;
-                local::remove(home, message, &files)?;
+                let found = folder.find(message, order.sender.as_deref(), true);
+                if order.sender.is_none() {
+                    local::forget(home, &[message].into())?;
+                }
+                found.remove()?;
+                found.tell_by_hand();
                 member::keep_receipt(&home.receipts_dir(), &receipt)?;
                 ERASED
             }
