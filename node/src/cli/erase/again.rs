@@ -68,8 +68,9 @@ async fn each(client: &Client, home: &MemberHome, orders: &[EraseOrder]) -> Resu
                 }
             },
         }
-        let files = local::find(home, order.message, true)?;
-        local::remove(home, order.message, &files)?;
+        let sender = order.sender.as_deref();
+        let files = local::find(home, order.message, sender, true)?;
+        local::remove(home, (order.message, sender), &files)?;
         bar.inc(1);
     }
     bar.finish_and_clear();

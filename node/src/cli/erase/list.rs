@@ -76,7 +76,7 @@ fn gather(dir: &Path, holds: bool) -> Result<Vec<ErasureRow>, Failure> {
     })
 }
 
-async fn all(client: &Client, holds: bool) -> Result<Vec<ErasureRow>, Failure> {
+pub(super) async fn all(client: &Client, holds: bool) -> Result<Vec<ErasureRow>, Failure> {
     let (mut rows, mut after) = (Vec::new(), None);
     for _ in 0..PAGES_MAX {
         let page = client.erasures(holds, after).await;

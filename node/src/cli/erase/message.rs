@@ -9,7 +9,7 @@ use frex_client::{
 use frex_proto::error::WireCode;
 use serde_json::{Value, json};
 
-use super::{EraseHow, Ordered, local, serving::Serving};
+use super::{EraseHow, Ordered, hold, local, serving::Serving};
 use crate::cli::{
     failure::{Done, Failure, OrFail},
     member, output,
@@ -27,7 +27,12 @@ struct Plan {
 pub fn erase(which: &Ordered, how: &EraseHow, json: bool) -> Done {
     let home = member::open(&which.dir)?;
     let order = which.order(&home)?;
-    let files = local::find(&home, order.message, !how.keep_receipts)?;
+    let files = local::find(
+        &home,
+        order.message,
+        order.sender.as_deref(),
+        !how.keep_receipts,
+    )?;
     let (plan, receipt) = member::runtime()?.block_on(async {
         if how.local {
             let node = None;
@@ -76,20 +81,27 @@ async fn at_node(
         })),
     ) = (confirm, &node)
     {
-        let what = format!("{} is not erased", order.message);
-        return Err(Failure::new(*code, what));
+        let refused = Failure::new(*code, format!("{} is not erased", order.message));
+        return Err(hold::name(&serving.client, &order, refused).await);
     }
     let mut receipt = None;
     if confirm && node.is_some() {
         let erased = serving.client.erase(&order).await;
-        receipt = Some(erased.or_fail("the message is not erased")?);
+        match erased.or_fail("the message is not erased") {
+            Ok(erased) => receipt = Some(erased),
+            Err(refused) => return Err(hold::name(&serving.client, &order, refused).await),
+        }
     }
     Ok((Plan { order, node, files }, receipt))
 }
 
 /// Removes what the folder keeps, then keeps the receipt that says so of the node.
 fn here(home: &MemberHome, plan: &Plan, receipt: Option<&ProvenReceipt>) -> Result<Value, Failure> {
-    local::remove(home, plan.order.message, &plan.files)?;
+    local::remove(
+        home,
+        (plan.order.message, plan.order.sender.as_deref()),
+        &plan.files,
+    )?;
     let kept = receipt.map(|receipt| member::keep_receipt(&home.receipts_dir(), receipt));
     Ok(json!(kept.transpose()?))
 }
