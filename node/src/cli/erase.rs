@@ -104,7 +104,7 @@ pub struct EraseAgainArgs {
 pub enum HoldCommand {
     /// Keep a message: it is not erased, whoever orders it and however old it is
     Set(HoldSetArgs),
-    /// Let a message be erased again
+    /// End the hold by one order, named by its ground and authority; others stay
     Release(HoldReleaseArgs),
     /// List what is held, by whose order and on which ground
     Ls(EraseListArgs),
@@ -127,7 +127,7 @@ pub struct HoldSetArgs {
 /// `frex hold release`.
 #[derive(Debug, Args)]
 pub struct HoldReleaseArgs {
-    /// Which message, and why
+    /// Which message, and by which order it is held
     #[command(flatten)]
     pub which: Ordered,
     /// The folder that `frex init` made

@@ -338,7 +338,11 @@ fn ask_for_another_log(frex: &Frex) -> (u64, u64) {
     let (kept, seen) = (number("kept"), number("seen"));
     assert_eq!(number("lost"), seen - kept, "{plan}");
     assert!(kept >= 1 && seen > kept, "{plan}");
+    // One that waits for another change stays.
+    let other = frex.dir().join(SENDER).join("hotline.fr.card");
+    fs::write(&other, "waits").unwrap();
     let card = frex.done(&["log", "new-epoch", SENDER, "--confirm"]);
+    assert_eq!(fs::read(&other).unwrap(), b"waits");
     let again = frex.done(&["log", "new-epoch", SENDER, "--confirm"]);
     assert_eq!(card, again, "the same card");
     // Not before the governance lists it.
@@ -371,9 +375,40 @@ fn the_whole_history_is_in_the_next_backup(frex: &Frex) {
         let path = frex.dir().join(LOGS).join(file);
         assert!(path.is_file(), "{file}");
     }
+    both_logs_are_in_one_copy(frex);
     let mut node = frex.start(SENDER);
     assert_eq!(frex.done(&["log", "verify", SENDER])["size"], size);
     node.kill().unwrap();
+}
+
+/// AUD-11, BAK-21: of an ended log and its successor in one folder each is read by its name.
+fn both_logs_are_in_one_copy(frex: &Frex) {
+    let logs = [1, 2].map(|epoch| format!("frex/example/node.hotline.fr/log/{epoch}"));
+    for log in &logs {
+        let _ = frex.done(&["log", "export", "both", SENDER, "--origin", log]);
+    }
+    for command in [
+        &["log", "verify", "both"][..],
+        &["log", "prune", "both", "--below", "0"],
+    ] {
+        let several = frex.run(command);
+        assert_eq!(
+            several.code(),
+            Some(WireCode::BadInput as u64),
+            "{several:?}"
+        );
+        assert!(
+            logs.iter().all(|log| several.err.contains(log)),
+            "{several:?}"
+        );
+        assert!(several.err.contains("--origin"), "{several:?}");
+        for log in &logs {
+            let read = frex.done(&[command, &["--origin", log]].concat());
+            assert_eq!(read["origin"], log.as_str());
+        }
+    }
+    let none = frex.run(&["log", "verify", "both", "--origin", "frex/example/x/log/1"]);
+    assert_eq!(none.code(), Some(WireCode::NotFound as u64), "{none:?}");
 }
 
 // BAK-4, BAK-9, CLI-3: what a person does wrong is refused with the way out, and nothing is overwritten.

@@ -6,7 +6,7 @@ use frex_client::{
     client::{Client, EraseOrder, QueryError},
     keys::MemberHome,
 };
-use frex_proto::error::WireCode;
+use frex_proto::{erasure::EXONERATED, error::WireCode};
 use serde_json::json;
 
 use super::{
@@ -17,6 +17,7 @@ use crate::cli::{
     erased,
     failure::{Done, Failure, OrFail},
     member, output,
+    time::rfc3339,
 };
 
 /// Keeps a message. Spec: ERA-12.
@@ -24,7 +25,7 @@ pub fn set(args: &HoldSetArgs, json: bool) -> Done {
     hold((&args.which, &args.dir), args.court, false, json)
 }
 
-/// Lets a message be erased again.
+/// Ends the hold by one order; others stay.
 pub fn release(args: &HoldReleaseArgs, json: bool) -> Done {
     hold((&args.which, &args.dir), false, true, json)
 }
@@ -46,7 +47,7 @@ fn hold((which, dir): (&Ordered, &Path), court: bool, release: bool, json: bool)
             Ok(()) => Ok(()),
         };
         serving.end().await;
-        held.map_err(|failure| serving::not_running(failure, dir))
+        held.map_err(|failure| explain(serving::not_running(failure, dir), dir, release))
     })?;
     let state = if release { "released" } else { "held" };
     if json {
@@ -58,6 +59,22 @@ fn hold((which, dir): (&Ordered, &Path), court: bool, release: bool, json: bool)
         output::data(format_args!("{state}  {}", order.message));
     }
     Ok(0)
+}
+
+/// Which hold is meant must be said exactly, and by whom it may be.
+fn explain(failure: Failure, dir: &Path, release: bool) -> Failure {
+    let ls = format!("frex hold ls {}", dir.display());
+    match failure.code() {
+        WireCode::NotFound if release => failure
+            .cause("no hold on it is by this ground and authority")
+            .advise(format!("See by which it is held: {ls}")),
+        WireCode::OnHold if release => failure
+            .cause("another member has ordered this hold")
+            .advise(format!(
+                "Ask them, or who runs the node, to release it; who that is: {ls}"
+            )),
+        _ => failure,
+    }
 }
 
 /// Whether what the node refuses is so because the message was erased, and on which ground.
@@ -82,4 +99,35 @@ async fn gone(
     let row = rows.find(|row| row.message == Some(order.message) && row.sender == sender)?;
     let why = (row.ground.as_str(), row.authority.as_str(), row.by());
     Some(erased::because(&message, why))
+}
+
+/// Adds to a refusal which orders keep the message: what is exonerated only a court's.
+pub(super) async fn name(client: &Client, order: &EraseOrder, mut failure: Failure) -> Failure {
+    if failure.code() != WireCode::OnHold {
+        return failure;
+    }
+    // It is refused all the same where the node does not say why.
+    let holds = list::all(client, true).await.unwrap_or_default();
+    for hold in holds {
+        let is_meant = hold.message == Some(order.message)
+            && order
+                .sender
+                .as_ref()
+                .is_none_or(|sender| *sender == hold.sender);
+        if !is_meant || (order.ground == EXONERATED && !hold.court) {
+            continue;
+        }
+        failure = failure.cause(format!(
+            "{} holds it since {}: ground {}, authority {}{}",
+            output::clean(&hold.ordered_by),
+            rfc3339(hold.time_ms),
+            output::clean(&hold.ground),
+            output::clean(&hold.authority),
+            match hold.court {
+                true => ", by order of a court, which keeps it also where it is exonerated",
+                false => "",
+            }
+        ));
+    }
+    failure
 }

@@ -24,6 +24,8 @@ use crate::cli::{
     messages, output, receipt,
 };
 
+/// Ending of the name of a receipt.
+const PROOF: &str = "tlog-proof";
 const STEP_BYTES: usize = 64 * 1024;
 
 /// A member's folder, read once, however many messages are looked for in it.
@@ -114,6 +116,27 @@ impl<'a> Folder<'a> {
         found.files.dedup();
         found.files.append(&mut records);
         found
+    }
+}
+
+impl Folder<'_> {
+    /// Whose folder it is.
+    #[must_use]
+    pub fn home(&self) -> &MemberHome {
+        self.home
+    }
+
+    /// By which orders a sender's message was erased, as those receipts say of it that are kept here.
+    #[must_use]
+    pub fn erased_for(&self, message: MessageId, sender: &str) -> Vec<String> {
+        let of_it = self
+            .receipts
+            .get(&message.to_string())
+            .into_iter()
+            .flatten();
+        let said = of_it.filter_map(|path| stated(path));
+        let erased = said.filter(|said| said.event() == Event::Erased && said.sender == sender);
+        erased.map(|said| said.authority).collect()
     }
 }
 
@@ -211,11 +234,16 @@ fn fetched(row: &Value) -> Option<Result<PathBuf, String>> {
 /// Whether a receipt, or what lies beside one, goes with the message of this sender. That it was erased
 /// stays provable: the receipt of that names no content.
 fn goes(path: &Path, sender: &str) -> bool {
-    let Ok(kept) = receipt::read(&path.with_extension("tlog-proof")) else {
-        return true;
-    };
-    let said = v1::Statement::decode(kept.statement).unwrap_or_default();
-    said.event() != Event::Erased && (said.sender.is_empty() || said.sender == sender)
+    stated(&path.with_extension(PROOF)).is_none_or(|said| {
+        said.event() != Event::Erased && (said.sender.is_empty() || said.sender == sender)
+    })
+}
+
+/// What the receipt in a file states, not verified; none if it is none.
+fn stated(path: &Path) -> Option<v1::Statement> {
+    let is_proof = path.extension().is_some_and(|end| end == PROOF);
+    let kept = is_proof.then(|| receipt::read(path))?.ok()?;
+    v1::Statement::decode(kept.statement).ok()
 }
 
 /// A file system may keep the old bytes elsewhere all the same; where it writes in place they are
@@ -237,6 +265,14 @@ fn overwrite(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use frex_client::{
+        environment::Random,
+        keys::{MemberRole, MemberSettings},
+    };
+    use frex_proto::{
+        keys::SigningKey,
+        log::{Checkpoint, Leaf, checkpoint},
+    };
     use serde_json::json;
 
     use super::*;
@@ -261,5 +297,92 @@ mod tests {
             assert_eq!(fetched(&row(file, bytes)), Some(Err(name)));
         }
         assert_eq!(fetched(&json!({ "bytes": 4 })), None);
+    }
+
+    const MESSAGE: MessageId = MessageId([7; 16]);
+
+    fn home(dir: &Path) -> MemberHome {
+        let settings = MemberSettings {
+            member: "own".to_owned(),
+            federation: "fed".to_owned(),
+            home_node: "node.own".to_owned(),
+            country: "NL".to_owned(),
+            name: "Example".to_owned(),
+            role: MemberRole::Hotline,
+            keys_from_credentials: false,
+        };
+        let made = MemberHome::create(dir, settings, None, &mut Random::System.rng());
+        made.expect("an empty folder").0
+    }
+
+    /// A receipt about a message of this sender.
+    fn proof(sender: &str, event: Event) -> String {
+        let statement = v1::Statement {
+            event: event.into(),
+            message_id: MESSAGE.0.to_vec().into(),
+            sender: sender.to_owned(),
+            authority: "recall:1".to_owned(),
+            ..v1::Statement::default()
+        };
+        let statement = statement.encode_to_vec();
+        let leaf = Leaf::build(event, 1_900_000_000_000, &[1; 32], &statement);
+        let head = Checkpoint {
+            origin: "frex/fed/node.own/log/1".to_owned(),
+            size: 1,
+            root: leaf.hash(),
+        };
+        let note = checkpoint::sign(&head, &SigningKey::from_seed(&[7; 32])).expect("a head");
+        let receipt = frex_proto::receipt::build(statement.into(), &[1; 32], &leaf, 0, &[], note);
+        frex_proto::receipt::to_tlog_proof_text(&receipt).expect("a receipt")
+    }
+
+    fn names(paths: &[PathBuf]) -> Vec<&str> {
+        let names = paths.iter().filter_map(|path| path.file_name());
+        names.filter_map(|name| name.to_str()).collect()
+    }
+
+    // ERA-17, RCL-7: whoever learns the id of a message can send another under it, and has that erased alone:
+    // not what was sent or came under this id before, and no receipt of that.
+    #[test]
+    fn what_another_sent_under_the_same_id_stays() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let home = home(dir.path());
+        let write = |folder: &str, name: &str, text: &str| {
+            let folder = home.dir().join(folder);
+            fs::create_dir_all(&folder).expect("our folder");
+            fs::write(folder.join(name), text).expect("our folder");
+        };
+        let id = MESSAGE.to_string();
+        write("sent", &format!("{id}.json"), "{}");
+        for (from, envelope) in [("other", "aa"), ("evil", "bb")] {
+            let about = json!({ "message": id, "envelope": envelope, "from": from });
+            write(INBOX_DIR, &format!("{envelope}.about"), &about.to_string());
+        }
+        let receipts = [
+            ("submitted", "own", Event::Submitted),
+            ("accepted", "evil", Event::Accepted),
+            ("erased", "evil", Event::Erased),
+        ];
+        for (word, sender, event) in receipts {
+            let name = format!("{id}-node.own-{word}.tlog-proof");
+            let path = home.receipts_dir().join(name);
+            fs::write(path, proof(sender, event)).expect("our folder");
+        }
+        let folder = Folder::read(&home).expect("our folder");
+        let found = |sender| folder.find(MESSAGE, sender, true).files;
+        let of_it = |word: &str| format!("{id}-node.own-{word}.tlog-proof");
+        assert_eq!(
+            names(&found(Some("evil"))),
+            [&of_it("accepted"), "bb.about"],
+            "what it is found by comes last"
+        );
+        assert_eq!(names(&found(Some("other"))), ["aa.about"]);
+        assert_eq!(
+            names(&found(Some("own"))),
+            [of_it("submitted"), format!("{id}.json")]
+        );
+        let erased = |sender| folder.erased_for(MESSAGE, sender);
+        assert_eq!(erased("evil"), ["recall:1"]);
+        assert!(erased("other").is_empty());
     }
 }

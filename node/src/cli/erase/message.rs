@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use frex_client::{
-    client::{EraseOrder, ErasurePlan, ProvenReceipt},
+    client::{Client, EraseOrder, ErasurePlan, ProvenReceipt},
     keys::MemberHome,
 };
 use frex_proto::error::WireCode;
 use serde_json::{Value, json};
 
 use super::{
-    EraseHow, Ordered,
+    EraseHow, Ordered, hold,
     local::{self, Folder, Found},
     serving::Serving,
 };
@@ -111,22 +111,31 @@ async fn at_node(
         _ => None,
     };
     if let (true, Some(code)) = (confirm, refusal) {
-        let failure = Failure::new(code, format!("{} is not erased", order.message));
-        return Err(match code {
-            WireCode::OnHold => failure.advise(format!(
-                "See by which authority: frex hold ls {0}; to release it: frex hold release {1} {0} --ground CODE --authority CODE",
-                dir.display(),
-                order.message
-            )),
-            _ => failure,
-        });
+        let refused = Failure::new(code, format!("{} is not erased", order.message));
+        return Err(on_hold(&serving.client, order, dir, refused).await);
     }
     let mut receipt = None;
     if confirm && plan.node.is_some() {
         let erased = serving.client.erase(order).await;
-        receipt = Some(erased.or_fail("the message is not erased")?);
+        match erased.or_fail("the message is not erased") {
+            Ok(erased) => receipt = Some(erased),
+            Err(refused) => return Err(on_hold(&serving.client, order, dir, refused).await),
+        }
     }
     Ok((plan, receipt))
+}
+
+/// Adds to a refusal who holds the message, and how that ends.
+async fn on_hold(client: &Client, order: &EraseOrder, dir: &Path, refused: Failure) -> Failure {
+    if refused.code() != WireCode::OnHold {
+        return refused;
+    }
+    let refused = hold::name(client, order, refused).await;
+    refused.advise(format!(
+        "See all holds: frex hold ls {0}; to release one: frex hold release {1} {0} --ground CODE --authority CODE",
+        dir.display(),
+        order.message
+    ))
 }
 
 /// Removes what the folder keeps, then keeps the receipt that says so of the node.
