@@ -69,17 +69,6 @@ pub struct ErasureRow {
     pub court: bool,
 }
 
-impl ErasureRow {
-    /// Who ordered it, for people.
-    #[must_use]
-    pub fn by(&self) -> &str {
-        match self.ordered_by.as_str() {
-            "" => "retention",
-            by => by,
-        }
-    }
-}
-
 impl From<v1::ErasureRow> for ErasureRow {
     fn from(row: v1::ErasureRow) -> Self {
         Self {

@@ -261,7 +261,8 @@ fn copy_journal(
     }
 }
 
-/// Gives the files that went, and the manifest's hash: the files are durable, then the manifest is, then what nothing names any more goes.
+/// The files are durable, then the manifest is, then what nothing names any more goes. Gives how many
+/// files went, and the manifest's hash.
 fn conclude(
     wanted: &Wanted<'_>,
     objects: &Objects,

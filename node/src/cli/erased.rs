@@ -31,15 +31,21 @@ pub fn failure(home: &MemberHome, wanted: &str) -> Option<Failure> {
 }
 
 fn of(said: &v1::Statement, index: u64) -> Failure {
-    let by = match said.ordered_by.as_str() {
-        "" => "retention",
-        by => by,
-    };
+    let by = by(&said.ordered_by);
     let message = hex::encode(&said.message_id);
     because(&message, (&said.ground, &said.authority, by)).cause(format!(
         "{} states it in entry #{index} of its log",
         output::clean(&said.node)
     ))
+}
+
+/// Who has ordered an erasure, for people; nobody, where the time of the message was over.
+#[must_use]
+pub fn by(ordered_by: &str) -> &str {
+    match ordered_by {
+        "" => "retention",
+        by => by,
+    }
 }
 
 /// A message was erased, on this ground, by this authority, by whose order.

@@ -16,8 +16,7 @@ fn exchanged(dir: &Path) -> (Frex, Vec<NodeProcess>, String) {
     let frex = Frex::new(env!("CARGO_BIN_EXE_frex-under-test"), dir);
     frex.federation(&MEMBERS, &[]);
     let nodes = MEMBERS.iter().map(|member| frex.start(member)).collect();
-    let report = r#"{"reference":"A-1","created":"2026-07-01T12:00:00Z","description":"made up"}"#;
-    fs::write(dir.join("report.json"), report).unwrap();
+    frex.report();
     let send = ["send", "report.json", "--to", READER, "--from", SENDER];
     let sent = frex.done(&[&send[..], &["--once=A-1"]].concat());
     let message = sent["message"].as_str().unwrap().to_owned();
@@ -156,8 +155,7 @@ fn what_others_have_too_keeps_nothing_else_of_a_list() {
         let _ = frex.done(&[&install[..], root].concat());
     }
     let _nodes = MEMBERS.map(|member| frex.start(member));
-    let report = r#"{"reference":"A-1","created":"2026-07-01T12:00:00Z","description":"made up"}"#;
-    fs::write(dir.path().join("report.json"), report).unwrap();
+    frex.report();
     let send = |more: &[&str]| {
         let send = ["send", "report.json", "--from", SENDER, "--to", GUEST];
         let sent = frex.done(&[&send[..], more].concat());

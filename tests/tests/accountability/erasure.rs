@@ -367,8 +367,7 @@ fn a_stopped_node_erases_too() {
     let frex = Frex::new(env!("CARGO_BIN_EXE_frex-under-test"), dir.path());
     frex.federation(&MEMBERS, &[]);
     let nodes = MEMBERS.map(|member| frex.start(member));
-    let report = r#"{"reference":"A-1","created":"2026-07-01T12:00:00Z","description":"made up"}"#;
-    fs::write(dir.path().join("report.json"), report).unwrap();
+    frex.report();
     let sent = frex.done(&["send", "report.json", "--to", READER, "--from", SENDER]);
     let message = sent["message"].as_str().unwrap();
     for node in nodes {
@@ -474,8 +473,7 @@ fn a_forwarder_exonerates_nobody() {
     let members = [SENDER, READER, COURT];
     frex.federation(&members, &[]);
     let _nodes = members.map(|member| frex.start(member));
-    let report = r#"{"reference":"A-1","created":"2026-07-01T12:00:00Z","description":"made up"}"#;
-    fs::write(dir.path().join("report.json"), report).unwrap();
+    frex.report();
     let sent = frex.done(&["send", "report.json", "--to", READER, "--from", SENDER]);
     let message = sent["message"].as_str().unwrap();
     let _ = frex.done(&["inbox", READER, "--wait", "20s"]);

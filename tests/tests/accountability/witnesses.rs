@@ -24,8 +24,7 @@ pub fn federation(dir: &Path) -> Frex {
     for member in MEMBERS {
         let _ = frex.done(&["roster", "install", ROSTER, member]);
     }
-    let report = r#"{"reference":"A-1","created":"2026-07-01T12:00:00Z","description":"made up"}"#;
-    fs::write(dir.join("report.json"), report).unwrap();
+    frex.report();
     frex
 }
 

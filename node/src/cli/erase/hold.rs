@@ -97,15 +97,16 @@ async fn gone(
     let rows = list::all(client, false).await.ok()?;
     let mut rows = rows.iter();
     let row = rows.find(|row| row.message == Some(order.message) && row.sender == sender)?;
-    let why = (row.ground.as_str(), row.authority.as_str(), row.by());
+    let why = (
+        row.ground.as_str(),
+        row.authority.as_str(),
+        erased::by(&row.ordered_by),
+    );
     Some(erased::because(&message, why))
 }
 
-/// Adds to a refusal which orders keep the message: what is exonerated only a court's.
+/// Adds to a refusal for a hold which orders keep the message: what is exonerated only a court's.
 pub(super) async fn name(client: &Client, order: &EraseOrder, mut failure: Failure) -> Failure {
-    if failure.code() != WireCode::OnHold {
-        return failure;
-    }
     // It is refused all the same where the node does not say why.
     let holds = list::all(client, true).await.unwrap_or_default();
     for hold in holds {

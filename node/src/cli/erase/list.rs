@@ -11,6 +11,7 @@ use super::{
     stopped,
 };
 use crate::cli::{
+    erased,
     failure::{Done, Failure, OrFail},
     member, output,
     time::rfc3339,
@@ -50,7 +51,7 @@ pub fn list(dir: &Path, holds: bool, json: bool) -> Done {
             output::clean(&row.sender),
             output::clean(&row.ground),
             output::clean(&row.authority),
-            output::clean(row.by()),
+            output::clean(erased::by(&row.ordered_by)),
             end,
         ]);
     }

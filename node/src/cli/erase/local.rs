@@ -117,9 +117,7 @@ impl<'a> Folder<'a> {
         found.files.append(&mut records);
         found
     }
-}
 
-impl Folder<'_> {
     /// Whose folder it is.
     #[must_use]
     pub fn home(&self) -> &MemberHome {

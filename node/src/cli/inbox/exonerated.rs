@@ -11,8 +11,8 @@ use serde_json::Value;
 use crate::cli::{
     erase::local::{self, Folder},
     failure::{Failure, OrFail},
-    files,
-    member::{self, SENT_DIR},
+    member,
+    messages::{self, SENT},
 };
 
 /// What a member states of such a recall: all of it is gone, a hold keeps some of it, or others
@@ -94,8 +94,10 @@ async fn erase(
                 ERASED
             }
             Err(error) => match WireCode::from(&error) {
-                WireCode::NotFound if remove(folder, message, sender)? => ERASED,
-                WireCode::NotFound => continue,
+                WireCode::NotFound => match remove(folder, message, sender)? {
+                    true => ERASED,
+                    false => continue,
+                },
                 WireCode::OnHold => HELD,
                 WireCode::HeldByOthers => HELD_BY_OTHERS,
                 _ => {
@@ -136,10 +138,8 @@ fn forwards(
     let listed = listed.flatten().filter_map(|one| one["message"].as_str());
     ids.extend(listed.map(str::to_owned));
     let of = message.to_string();
-    for path in files::with_extension(&home.dir().join(SENT_DIR), "json")? {
-        let about = files::read(&path, member::ABOUT_BYTES_MAX)?;
-        let about: Value = serde_json::from_slice(&about).unwrap_or_default();
-        if about["forwards"] == of.as_str() && about["author"] == author {
+    for (direction, about) in messages::all(home)? {
+        if direction == SENT && about["forwards"] == of.as_str() && about["author"] == author {
             ids.extend(about["message"].as_str().map(str::to_owned));
         }
     }
