@@ -14,6 +14,7 @@ mod alert;
 mod attachment;
 mod backup;
 mod bulk;
+mod card;
 mod ceremony;
 mod change;
 mod completions;
@@ -22,6 +23,7 @@ mod dispatch;
 mod doctor;
 mod ended;
 mod erase;
+mod erased;
 mod errors;
 mod evidence;
 mod failure;
@@ -147,7 +149,7 @@ pub enum Command {
     Status(StatusArgs),
     /// Look over a folder: keys, roster, node, neighbours, clocks, log, disk; and say what mends it
     Doctor(doctor::DoctorArgs),
-    /// Check everything that a node keeps; with --rebuild, make its index anew
+    /// Check a node's journal and published log; with --rebuild, make index and log files anew
     Fsck(FsckArgs),
     /// Copy all that a node keeps, while it runs, so that it can be made again; check such a copy
     Backup(backup::BackupArgs),

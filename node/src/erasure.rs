@@ -98,8 +98,8 @@ pub fn plan(ledger: &Ledger, entry: &EraseEntry) -> Result<v1::ErasurePlan, Wire
             None => WireCode::NotFound,
         });
     }
-    let hold = erase::hold(&ledger.index, &ledger.reader, entry.message).map_err(failed)?;
-    let kept = hold.is_some_and(|hold| hold.keeps(&entry.ground));
+    let holds = erase::holds(&ledger.index, &ledger.reader, entry.message).map_err(failed)?;
+    let kept = holds.iter().any(|hold| hold.keeps(&entry.ground));
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     Ok(v1::ErasurePlan {
         records: count(found.stubs.len()),
@@ -130,9 +130,9 @@ pub fn page(
     let rows = ledger.index.scan(table, &[], after, LOOKED_AT_MAX)?;
     let mut page = v1::ErasurePage::default();
     let more = rows.len() == LOOKED_AT_MAX;
-    for (key, _) in rows {
+    for (key, place) in rows {
         let (row, concerned) = match request.holds {
-            true => hold_row(ledger, &key)?,
+            true => hold_row(ledger, &key, &place)?,
             false => erasure_row(ledger, &key)?,
         };
         if shown(&row, &concerned) {
@@ -147,6 +147,13 @@ pub fn page(
         page.next = Bytes::new();
     }
     Ok(page)
+}
+
+/// Whether a row is about what a member sent, ordered or was to have.
+#[must_use]
+pub fn concerns(row: &v1::ErasureRow, concerned: &[String], member: &str) -> bool {
+    let named = row.sender == member || row.ordered_by == member;
+    named || concerned.iter().any(|one| one == member)
 }
 
 fn erasure_row(ledger: &Ledger, key: &[u8]) -> Result<(v1::ErasureRow, Vec<String>), LedgerError> {
@@ -170,10 +177,14 @@ fn erasure_row(ledger: &Ledger, key: &[u8]) -> Result<(v1::ErasureRow, Vec<Strin
     Ok((row, said.recipients))
 }
 
-fn hold_row(ledger: &Ledger, key: &[u8]) -> Result<(v1::ErasureRow, Vec<String>), LedgerError> {
-    let message = MessageKey(key.try_into().map_err(|_| LedgerError::Record)?);
-    let hold = erase::hold(&ledger.index, &ledger.reader, message)?;
-    let hold = hold.ok_or(LedgerError::Record)?;
+fn hold_row(
+    ledger: &Ledger,
+    key: &Bytes,
+    place: &[u8],
+) -> Result<(v1::ErasureRow, Vec<String>), LedgerError> {
+    let message = key.first_chunk().copied().ok_or(LedgerError::Record)?;
+    let message = MessageKey(message);
+    let hold = erase::hold_at(&ledger.reader, key.clone(), place)?;
     let found = erase::find(&ledger.index, &ledger.reader, message)?;
     let row = v1::ErasureRow {
         message_id: found

@@ -216,8 +216,10 @@ pub struct HoldEntry {
     pub ordered_by: String,
     /// Whether a court has ordered it.
     pub court: bool,
-    /// It may be erased again.
+    /// This order keeps it no longer.
     pub release: bool,
+    /// Whether the member runs the node, and may release what others have ordered.
+    pub operates: bool,
 }
 
 /// What may be ordered of one delivery.

@@ -163,6 +163,22 @@ impl v1::Kind {
     pub fn is_for_control(self) -> bool {
         matches!(self, Self::Ping | Self::Recall)
     }
+
+    /// In lower case.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::Report => "report",
+            Self::Feedback => "feedback",
+            Self::Request => "request",
+            Self::Response => "response",
+            Self::Notice => "notice",
+            Self::Statistics => "statistics",
+            Self::Ping => "ping",
+            Self::Recall => "recall",
+        }
+    }
 }
 
 impl Core {

@@ -101,6 +101,8 @@ codes! {
     LogShrunk = 2011, "LOG_SHRUNK", 20, Peer, Later, "a log shows fewer entries than it has signed before", "A cache may have served an old checkpoint: try again; if it stays, ask the log's node for its newest one";
     /// A file of evidence does not prove what it should.
     BadEvidence = 2013, "BAD_EVIDENCE", 20, Peer, Never, "the evidence does not hold", "See which check fails: frex evidence verify FILE --root root.frex; ask for the file again";
+    /// A receipt holds that too few witnesses have cosigned so far.
+    Provisional = 2014, "PROVISIONAL", 20, Environment, Later, "the receipt holds, but fewer witnesses have cosigned it than the roster asks for", "Make it final, then verify it again: frex receipt fetch MESSAGE DIR --final";
     /// A stranger, or a key the roster does not list.
     NotTrusted = 3001, "NOT_TRUSTED", 21, Peer, AfterRosterUpdate, "the peer's key is not in the roster", "Ask the federation to list it, then install the new roster: frex roster install FILE";
     /// Revoked or suspended.
@@ -150,7 +152,7 @@ codes! {
     /// What was here of it is gone.
     Erased = 4020, "ERASED", 22, Peer, Never, "the message was erased here", "Nothing to do; which messages were erased, and why: frex erase ls DIR";
     /// It must not be erased.
-    OnHold = 4021, "ON_HOLD", 22, Caller, Never, "a legal hold keeps the message", "See by which authority with: frex hold ls DIR; release it with: frex hold release MESSAGE DIR";
+    OnHold = 4021, "ON_HOLD", 22, Caller, Never, "a legal hold keeps the message", "See by which authority with: frex hold ls DIR; release it with: frex hold release MESSAGE DIR --ground CODE --authority CODE";
     /// Not the asker's alone.
     HeldByOthers = 4022, "HELD_BY_OTHERS", 22, Caller, Never, "other members that this node serves have the message too", "Ask the node's operator, who may erase it for all of them";
     /// Busy or over quota.

@@ -18,7 +18,9 @@ mod verify;
 
 pub use build::build;
 pub use clock::clocks;
-pub use disclose::{content_of, of_member_alone, subject, without_content, without_manifests};
+pub use disclose::{
+    content_of, message_of, of_member_alone, subject, without_content, without_manifests,
+};
 pub use parse::{parse, roster_of};
 pub use silence::state_silence;
 pub use timeline::rows;
@@ -131,8 +133,11 @@ pub enum EvidenceError {
     #[error("{0}")]
     SilenceHead(CheckpointError),
     /// An answer had come by then: the statement is false.
-    #[error("an answer stands in the same log before that head: the statement is false")]
+    #[error("an answer had come to the same node before that head: the statement is false")]
     Contradicted,
+    /// A check was not reached, and none before it says why.
+    #[error("a check was not reached")]
+    NotReached,
 }
 
 /// One step of verification, named for people.
@@ -184,14 +189,29 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// The first check that fails; none: everything holds.
+    /// The first check that fails, or else that one was not reached; none: everything holds.
+    /// Spec: EVD-5.
     #[must_use]
     pub fn failure(&self) -> Option<EvidenceError> {
         let failed = |check: &Check| match check.outcome {
             Outcome::Fails(error) => Some(error),
             _ => None,
         };
-        self.checks.iter().find_map(failed)
+        let unreached = |check: &Check| check.outcome == Outcome::NotReached;
+        let unreached = || self.checks.iter().any(unreached);
+        let mut checks = self.checks.iter();
+        checks
+            .find_map(failed)
+            .or_else(|| unreached().then_some(EvidenceError::NotReached))
+    }
+
+    /// The receipt that is meant by a proof, if one is and it holds.
+    #[must_use]
+    pub fn receipt(&self, proof: Proof) -> Option<&Proven> {
+        match proof {
+            Proof::Receipt(place) => self.receipts.get(place)?.as_ref(),
+            Proof::Exhibit(_) | Proof::Silence(_) => None,
+        }
     }
 }
 

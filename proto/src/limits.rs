@@ -195,6 +195,8 @@ pub const GROUND_BYTES_MAX: usize = 32;
 pub const AUTHORITY_BYTES_MAX: usize = 64;
 /// Rows of one page of erasures. Spec: LIM-98.
 pub const ERASURE_ROWS_MAX: usize = 48;
+/// Holds on one message. Spec: LIM-99.
+pub const HOLDS_MAX: usize = 64;
 
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte

@@ -14,7 +14,7 @@ mod text;
 mod verify;
 
 pub use build::build;
-pub use check::checks;
+pub use check::{checks, checks_cached};
 pub use member::{may_state, member_word};
 pub use text::{from_tlog_proof_text, to_tlog_proof_text};
 pub use verify::{verify, verify_cached};

@@ -61,8 +61,8 @@ def varint(value):
 
 
 def key(message):
-    """What receipts are ordered by. EVD-3."""
-    return message.leaf[8:16], message.leaf
+    """What receipts are ordered by: a leaf too short for a time stands before all others. EVD-3."""
+    return message.leaf[8:16] if len(message.leaf) >= 16 else b"", message.leaf
 
 
 def parse(data):
@@ -190,8 +190,10 @@ def log_of(message, judged):
     except Refused as cause:
         raise Refused("UnknownLog") from cause
     parts = tlog.parse_origin(origin)
-    require(parts and parts[1] in judged.nodes and judged.log(parts[1])[0] == origin, "UnknownLog")
-    return judged.log(parts[1])
+    require(parts and parts[1] in judged.nodes, "UnknownLog")
+    log = judged.log_for(parts[1], message.checkpoint)
+    require(log[0] == origin, "UnknownLog")
+    return log
 
 
 def may_state(statement, judged):
@@ -342,26 +344,37 @@ class Evidence:
     def silence_head(self, said):
         member = self.judged.members.get(said.member)
         require(member is not None, "UnknownLog")
-        origin, keys = self.judged.log(member.home_node)
+        origin, keys = self.judged.log_for(member.home_node, said.checkpoint)
         at_ms = max(said.time_ms - envelope.CLOCK_SKEW_MS, 0)
         with inside("SilenceHead"):
             return origin, tlog.verify_checkpoint(said.checkpoint, origin, keys, at_ms)[0]
 
     def relate_silence(self, said):
-        asked = next((one for one in self.shown() if one.id == said.envelope_id), None)
+        asked = self.asked(said)
         require(asked is not None and asked.sender == said.member, "Unrelated")
         require(all(one in asked.recipients for one in said.silent), "Unrelated")
 
     def check_silence(self, said):
         """EVD-10."""
-        asked = next((one for one in self.own() if one.id == said.envelope_id), None)
+        asked = self.asked(said)
         if asked is None:
             return
         for member in said.silent:
             for answer in self.answers(asked, member):
                 for _, one in self.about(answer.id):
-                    before = one.origin == said.origin and one.index < said.size
-                    require(not (before and one.names(receipt.ACCEPTED, said.member)), "Contradicted")
+                    came = one.names(receipt.ACCEPTED, said.member) and self.had_come(one, said)
+                    require(not came, "Contradicted")
+
+    def had_come(self, one, said):
+        """Before the head, or in what is kept of an earlier log of the same node."""
+        if one.origin == said.origin:
+            return one.index < said.size
+        (_, node, epoch), (_, other, until) = map(tlog.parse_origin, (one.origin, said.origin))
+        return node == other and epoch < until and one.index < self.judged.nodes[node].ended_logs[epoch - 1].kept
+
+    def asked(self, said):
+        """What a silence is about: to a forward nobody answers."""
+        return next((one for one in self.own() if one.id == said.envelope_id), None)
 
     def shown(self):
         return [one for one in self.exhibits if one]

@@ -199,6 +199,16 @@ impl Frex {
         command
     }
 
+    /// Writes `report.json`, a report of nothing in particular.
+    ///
+    /// # Panics
+    /// If the folder cannot be written.
+    pub fn report(&self) {
+        let report =
+            r#"{"reference":"A-1","created":"2026-07-01T12:00:00Z","description":"made up"}"#;
+        fs::write(self.dir().join("report.json"), report).expect("a folder of the test");
+    }
+
     /// Makes the federation `example` of members that each run a node, with folders named after
     /// them. `settings` replaces lines of every node's settings file.
     ///

@@ -6,14 +6,14 @@
 
 use std::time::Duration;
 
-use frex_client::client::{Client, EraseOrder, News, ProvenReceipt};
+use frex_client::client::{Client, EraseOrder, News, ProvenReceipt, QueryError};
 use frex_node::{
     config::retention::{Period, Retention},
     node::Node,
 };
 use frex_proto::{envelope::SignedEnvelope, error::WireCode, id::MessageId, v1};
 use frex_tests::{
-    scene::Scene,
+    scene::{self, Scene},
     sim::{
         disk::{Failure, Operation},
         world::{self, World},
@@ -44,8 +44,12 @@ impl Filed {
 
 /// Submits until its recipient's node has it.
 async fn file(client: &Client, number: usize) -> Filed {
+    file_to(client, number, &[READER]).await
+}
+
+async fn file_to(client: &Client, number: usize, recipients: &[&str]) -> Filed {
     let draft = client
-        .draft(&[READER])
+        .draft(recipients)
         .life(HOUR)
         .content("text/plain", format!("report {number}").into_bytes());
     let draft = client.finish(draft).unwrap();
@@ -186,14 +190,18 @@ fn a_loss_of_power_at_any_call_leaves_all_or_nothing_erased() {
     ];
     for (seed, operation) in (1..).zip(operations) {
         // Where nothing fails any more the erasure is done; a few calls of others come between.
-        let mut done = 0;
+        let (mut done, mut cut) = (0, 0);
         for nth in 1..60 {
-            done += usize::from(cut_short(seed * 100 + nth, operation, nth));
+            match cut_short(seed * 100 + nth, operation, nth) {
+                true => done += 1,
+                false => cut += 1,
+            }
             if done == 3 {
                 break;
             }
         }
         assert_eq!(done, 3, "{operation:?}");
+        assert!(cut > 0, "no {operation:?} cut an erasure short");
     }
 }
 
@@ -299,5 +307,46 @@ fn a_recipient_has_erased_what_nobody_has_fetched() {
         };
         let none = reading.erase(&unknown).await;
         assert_eq!(none.err().map(WireCode::from), Some(WireCode::NotFound));
+    });
+}
+
+// ERA-5: what came for two members whom one node serves neither of them has erased alone, nor learns what
+// would go; whose node it is has.
+#[test]
+fn what_two_guests_have_neither_erases_alone() {
+    world::run(9, |world| async move {
+        let guests = ["guest-a", "guest-b"];
+        let organisations = [
+            scene::organisation(SENDER, v1::Role::Platform, 1),
+            scene::organisation(READER, v1::Role::Hotline, 2),
+            scene::guest(guests[0], v1::Role::Hotline, READER),
+            scene::guest(guests[1], v1::Role::Hotline, READER),
+        ];
+        let clients = [("sending", 3), ("reading", 4), ("a", 5), ("b", 6)];
+        let scene = Scene::new(&world, &organisations, &clients);
+        let (_sender, _reader) = (scene.node(SENDER).await, scene.node(READER).await);
+        let sending = scene.client(SENDER, "sending").await;
+        let both = file_to(&sending, 1, &guests).await;
+        let alone = file_to(&sending, 2, &guests[..1]).await;
+        let disk = scene.machines[READER].disk();
+        let code = |refused: Option<QueryError>| refused.map(WireCode::from);
+        for (guest, machine) in guests.into_iter().zip(["a", "b"]) {
+            let client = scene.client(guest, machine).await;
+            let order = both.order(Some(SENDER), "data-subject");
+            let planned = client.plan_erasure(&order).await;
+            assert_eq!(code(planned.err()), Some(WireCode::HeldByOthers), "{guest}");
+            let refused = client.erase(&order).await;
+            assert_eq!(code(refused.err()), Some(WireCode::HeldByOthers), "{guest}");
+            let own = client.erase(&alone.order(Some(SENDER), "unlawful")).await;
+            // What is not the second's is not there for it.
+            let due = (machine == "b").then_some(WireCode::NotFound);
+            assert_eq!(code(own.err()), due, "{guest}");
+        }
+        assert!(disk.holds(&both.needle) && !disk.holds(&alone.needle));
+        let reading = scene.client(READER, "reading").await;
+        let order = both.order(Some(SENDER), "court-order");
+        let erased = reading.erase(&order).await.unwrap();
+        assert_eq!(erased.statement().recipients, guests);
+        assert!(!disk.holds(&both.needle));
     });
 }

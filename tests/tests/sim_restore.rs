@@ -153,6 +153,26 @@ async fn prepare(scene: &mut Scene, kept: u64) -> Next {
     next
 }
 
+/// A copy that was restored begins no log either before enough have answered: one may have begun it before.
+async fn waits_for_witnesses(world: &World, scene: &Scene, seed: u64) {
+    let disk = scene.machines[LOG].disk();
+    backup::mark(disk, Path::new("/data")).unwrap();
+    for last in [2, 5, 6] {
+        world.network().partition(ip(1), ip(last));
+    }
+    let refused = scene.try_node(LOG).await.err();
+    let wanted = matches!(
+        refused,
+        Some(StartError::Unconfirmed {
+            answered: 0,
+            needed: Some(2)
+        })
+    );
+    assert!(wanted, "seed {seed}: {refused:?}");
+    scene.machines[LOG].crash();
+    world.network().heal();
+}
+
 // BAK-11, BAK-14, BAK-16, BAK-18, BAK-20, NOD-3, LOG-19: cut short at any moment, the log begins once, whoever asks; nobody sees two.
 #[test]
 fn a_log_begins_anew_once_through_power_cuts() {
@@ -182,23 +202,7 @@ fn a_log_begins_anew_once_through_power_cuts() {
             }
             let _others = witnesses(&scene).await;
 
-            // A copy that was restored waits for enough witnesses here too: one may have begun it before.
-            backup::mark(&disk, Path::new("/data")).unwrap();
-            for last in [2, 5, 6] {
-                world.network().partition(ip(1), ip(last));
-            }
-            let refused = scene.try_node(LOG).await.err();
-            let wanted = matches!(
-                refused,
-                Some(StartError::Unconfirmed {
-                    answered: 0,
-                    needed: Some(2)
-                })
-            );
-            assert!(wanted, "seed {seed}: {refused:?}");
-            scene.machines[LOG].crash();
-            world.network().heal();
-
+            waits_for_witnesses(&world, &scene, seed).await;
             let mut rng = world.rng("cuts");
             for _ in 0..6 {
                 let moment = Duration::from_millis(rng.next_u64() % 60);

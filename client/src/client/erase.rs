@@ -69,6 +69,23 @@ pub struct ErasureRow {
     pub court: bool,
 }
 
+impl From<v1::ErasureRow> for ErasureRow {
+    fn from(row: v1::ErasureRow) -> Self {
+        Self {
+            message: MessageId::from_slice(&row.message_id).ok(),
+            envelope: EnvelopeId::from_slice(&row.envelope_id).ok(),
+            sender: row.sender,
+            ground: row.ground,
+            authority: row.authority,
+            ordered_by: row.ordered_by,
+            time_ms: row.time_ms,
+            index: row.index,
+            entries: row.entries,
+            court: row.court,
+        }
+    }
+}
+
 impl Client {
     /// Has the home node erase what it keeps of a message; gives the receipt of that. What was
     /// erased before is answered with the receipt of before. Spec: ERA-5, ERA-6.
@@ -148,18 +165,7 @@ impl Client {
         if page.rows.len() > limits::ERASURE_ROWS_MAX {
             return Err(malformed());
         }
-        let rows = page.rows.into_iter().map(|row| ErasureRow {
-            message: MessageId::from_slice(&row.message_id).ok(),
-            envelope: EnvelopeId::from_slice(&row.envelope_id).ok(),
-            sender: row.sender,
-            ground: row.ground,
-            authority: row.authority,
-            ordered_by: row.ordered_by,
-            time_ms: row.time_ms,
-            index: row.index,
-            entries: row.entries,
-            court: row.court,
-        });
+        let rows = page.rows.into_iter().map(ErasureRow::from);
         Ok((rows.collect(), (!page.next.is_empty()).then_some(page.next)))
     }
 }

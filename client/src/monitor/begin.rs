@@ -19,7 +19,8 @@ impl Monitor {
     /// served. `read` fetches a hash tile; some O(log n) of them are asked for.
     ///
     /// # Errors
-    /// [`Fault::Follow`] if it contradicts what was taken before, [`Fault::Tile`], and what `read` returns.
+    /// [`Fault::Follow`] if it contradicts what was taken before, [`Fault::Tile`], [`Fault::Root`] if
+    /// there is nothing to read and that does not make its root, and what `read` returns.
     pub fn begin<E: From<Fault> + From<ProofError>>(
         followed: Followed,
         head: Checkpoint,
@@ -43,6 +44,10 @@ impl Monitor {
             },
             target: head,
         };
+        if monitor.edge.size() == monitor.target.size && monitor.edge.root() != monitor.target.root
+        {
+            return Err(Fault::Root.into());
+        }
         if before == monitor.target.size {
             // Nothing is new but, perhaps, who has cosigned it.
             monitor.bundle = before.div_ceil(WIDTH);
@@ -54,7 +59,7 @@ impl Monitor {
 
 impl Followed {
     /// Begins a log at a later entry than its first, at the start of its bundle: those before it may
-    /// have been taken away. Spec: AUD-6.
+    /// have been taken away. At its end it can begin where a bundle ends there. Spec: AUD-6.
     ///
     /// # Errors
     /// [`Fault::Outside`], [`Fault::Follow`], and what `read` returns.
@@ -63,7 +68,8 @@ impl Followed {
         head: &Checkpoint,
         mut read: impl FnMut(&Tile) -> Result<Vec<u8>, E>,
     ) -> Result<Self, E> {
-        if first >= head.size {
+        let is_end = first == head.size && first.is_multiple_of(WIDTH);
+        if first >= head.size && !is_end {
             return Err(Fault::Outside(head.size).into());
         }
         let first = first / WIDTH * WIDTH;

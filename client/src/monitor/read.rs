@@ -14,7 +14,7 @@ impl Monitor {
         let mut tiles: Vec<Tile> = self.pending.iter().map(|(tile, _)| *tile).collect();
         let mut bundle = self.bundle;
         while tiles.len() < most && bundle * WIDTH < self.target.size {
-            tiles.push(entries_of(bundle, self.target.size));
+            tiles.push(Tile::bundle(bundle, self.target.size));
             tiles.extend(hashes_of(bundle, self.target.size));
             bundle += 1;
         }
@@ -55,14 +55,8 @@ impl Monitor {
         self.before
     }
 
-    /// Whether every entry was read and all of them hold.
-    #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.followed.verified == self.followed.head
-    }
-
     fn read_bundle(&mut self, content: &[u8]) -> Result<(), Fault> {
-        let bundle = entries_of(self.bundle, self.target.size);
+        let bundle = Tile::bundle(self.bundle, self.target.size);
         let entries = tile::entries(content, bundle.width);
         for entry in entries.map_err(|_| Fault::Bundle(bundle.path()))? {
             let index = self.edge.size();
@@ -94,15 +88,6 @@ impl Monitor {
         }
         self.followed.verified = self.followed.head.clone();
         Ok(())
-    }
-}
-
-fn entries_of(bundle: u64, size: u64) -> Tile {
-    let width = WIDTH.min(size.saturating_sub(bundle * WIDTH));
-    Tile {
-        kind: TileKind::Entries,
-        index: bundle,
-        width: u16::try_from(width).unwrap_or(tile::TILE_WIDTH),
     }
 }
 

@@ -80,7 +80,8 @@ impl Published {
             read.push(*tile);
             monitor.take(&self.read(tile)?)?;
         }
-        assert!(monitor.is_done() && monitor.wanted(9).is_empty());
+        assert!(monitor.wanted(9).is_empty());
+        assert_eq!(monitor.followed().verified, monitor.followed().head);
         Ok((monitor.followed().clone(), read))
     }
 }
@@ -161,7 +162,8 @@ fn a_damaged_file_is_no_evidence_against_the_log() {
     let mut published = Published::of(700);
     let (kept, _) = published.visit(Followed::default()).expect("honest");
     published.grow(700, 0);
-    let (_, mut files) = published.visit(kept.clone()).expect("honest");
+    let (_, read) = published.visit(kept.clone()).expect("honest");
+    let mut files = read.clone();
     files.extend(
         published
             .files
@@ -172,14 +174,15 @@ fn a_damaged_file_is_no_evidence_against_the_log() {
         let good = published.files[&tile].clone();
         for place in [0, good.len() / 2, good.len() - 1] {
             published.files.get_mut(&tile).expect("read")[place] ^= 0x10;
-            // A file that this visit does not need stays unread.
-            if let Err(fault) = published.visit(kept.clone()) {
-                assert_eq!(
+            match published.visit(kept.clone()) {
+                Err(fault) => assert_eq!(
                     WireCode::from(&fault),
                     WireCode::BadProof,
                     "{} {fault}",
                     tile.path()
-                );
+                ),
+                // A file that this visit does not need stays unread.
+                Ok(_) => assert!(!read.contains(&tile), "{} at {place}", tile.path()),
             }
             published.files.insert(tile, good.clone());
         }
@@ -246,6 +249,23 @@ fn a_log_is_followed_from_a_later_entry_on() {
     published.visit(kept).expect("honest");
     let outside = Followed::from_entry(66_000, &head, |tile| published.read(tile));
     assert_eq!(outside.unwrap_err(), Fault::Outside(66_000));
+}
+
+// AUD-4, AUD-8: where all entries were taken away there is nothing to read, and the hashes must make the root.
+#[test]
+fn a_log_of_which_no_entry_is_left_has_its_root_all_the_same() {
+    let (mut other, mut published) = (Published::of(511), Published::of(512));
+    other.grow(1, 9);
+    let (head, _) = published.head();
+    let begun = |of: &Published| Followed::from_entry(512, &head, |tile| of.read(tile));
+    let kept = begun(&published).expect("a bundle ends here");
+    let (kept, read) = published.visit(kept).expect("honest");
+    assert_eq!((kept.first, read), (512, Vec::new()));
+    let forged = begun(&other).expect("hashes as they are");
+    assert_eq!(published.visit(forged).unwrap_err(), Fault::Root);
+    published.grow(300, 0);
+    let (_, read) = published.visit(kept).expect("honest");
+    assert_eq!((read[0].kind, read[0].index), (TileKind::Entries, 2));
 }
 
 // AUD-5: damage to what is kept is told as that, and nothing is said of the log.

@@ -1,6 +1,6 @@
-//! Forgetting a message that was sent: its reference, and the hash of what it said. Spec: ERA-14.
+//! Forgetting messages that were sent: their references, and the hashes of what they said. Spec: ERA-14.
 
-use std::{fs, fs::File, path::Path};
+use std::{collections::BTreeSet, fs, fs::File, path::Path};
 
 use frex_proto::id::MessageId;
 
@@ -13,27 +13,27 @@ use super::{
 use crate::keys::file;
 
 impl SentStore {
-    /// Forgets a message under whatever reference it was sent, also if it was only sealed; says
-    /// whether it was here. Durable when this returns. A report under that reference is a new one
+    /// Forgets messages under whatever references they were sent, also if they were only sealed; says
+    /// whether any was here. Durable when this returns. A report under such a reference is a new one
     /// from then on.
     ///
     /// # Errors
     /// [`SentError::Damaged`], [`SentError::Io`], [`SentError::Files`].
-    pub fn forget(&mut self, message: MessageId) -> Result<bool, SentError> {
-        let mut found = self.forget_sealed(message)?;
-        if let Some(log) = rewritten(&self.folder.join(NAME), message)? {
+    pub fn forget(&mut self, gone: &BTreeSet<MessageId>) -> Result<bool, SentError> {
+        let mut found = self.forget_sealed(gone)?;
+        if let Some(log) = rewritten(&self.folder.join(NAME), gone)? {
             self.log = log;
             found = true;
         }
-        self.rows.retain(|_, row| row.sent.message != message);
+        self.rows.retain(|_, row| !gone.contains(&row.sent.message));
         Ok(found)
     }
 
-    fn forget_sealed(&self, message: MessageId) -> Result<bool, SentError> {
+    fn forget_sealed(&self, gone: &BTreeSet<MessageId>) -> Result<bool, SentError> {
         let mut found = false;
         for mut batch in self.pending()? {
             let before = batch.items.len();
-            batch.items.retain(|kept| kept.message != message);
+            batch.items.retain(|kept| !gone.contains(&kept.message));
             if batch.items.len() == before {
                 continue;
             }
@@ -49,13 +49,13 @@ impl SentStore {
     }
 }
 
-/// The log without the lines of a message; nothing if it has none.
-fn rewritten(path: &Path, message: MessageId) -> Result<Option<File>, SentError> {
+/// The log without the lines of these messages; nothing if it has none.
+fn rewritten(path: &Path, gone: &BTreeSet<MessageId>) -> Result<Option<File>, SentError> {
     let text = fs::read_to_string(path).map_err(|source| io(path, source))?;
     let (mut rest, mut found) = (String::new(), false);
     for line in whole(&text).lines() {
         let (_, row, _) = parse(line).ok_or_else(|| no_entry(path))?;
-        if row.sent.message == message {
+        if gone.contains(&row.sent.message) {
             found = true;
         } else {
             rest.push_str(line);

@@ -322,8 +322,9 @@ async fn what_is_forgotten_is_in_no_file() {
     store.settle(&submitted, |_| true).unwrap();
     let sealed = scene.keep(&mut store, &["B-1", "B-2"]);
     for batch in [&submitted, &sealed] {
-        assert!(store.forget(batch.items[0].message).unwrap());
-        assert!(!store.forget(batch.items[0].message).unwrap());
+        let gone = [batch.items[0].message].into();
+        assert!(store.forget(&gone).unwrap());
+        assert!(!store.forget(&gone).unwrap());
     }
     let later = scene.keep(&mut store, &["C-1"]);
     store.settle(&later, |_| true).unwrap();

@@ -7,6 +7,7 @@ use std::{
 };
 
 use frex_client::keys::file::{self, KeyPlace};
+use frex_proto::label::sha256;
 
 use super::{
     BackupError, FILES_DIR, Kept, KeysKept, LAST_FILE, Last, MANIFEST_FILE, Manifest, VERSION,
@@ -63,6 +64,8 @@ pub struct Taken {
     pub copied_bytes: u64,
     /// Files of the backup before that went.
     pub removed: usize,
+    /// The SHA-256 of the manifest as it was written.
+    pub sha256: [u8; 32],
 }
 
 /// What is done so far.
@@ -128,11 +131,12 @@ pub fn take(wanted: &Wanted<'_>, progress: &mut dyn FnMut(u64, u64)) -> Result<T
     )?;
     manifest.log_size = head.size;
     manifest.checkpoint = String::from_utf8_lossy(&head.checkpoint).into_owned();
-    let removed = conclude(wanted, &objects, &manifest)?;
+    let (removed, sha256) = conclude(wanted, &objects, &manifest)?;
     Ok(Taken {
         copied: copied.len(),
         copied_bytes: copied.values().sum(),
         removed,
+        sha256,
         manifest,
     })
 }
@@ -257,18 +261,20 @@ fn copy_journal(
     }
 }
 
-/// The files are durable, then the manifest is, then what nothing names any more goes.
+/// The files are durable, then the manifest is, then what nothing names any more goes. Gives how many
+/// files went, and the manifest's hash.
 fn conclude(
     wanted: &Wanted<'_>,
     objects: &Objects,
     manifest: &Manifest,
-) -> Result<usize, BackupError> {
+) -> Result<(usize, [u8; 32]), BackupError> {
     let synced = File::open(objects.folder()).and_then(|folder| folder.sync_all());
     synced.map_err(io_at(objects.folder()))?;
     let path = wanted.folder.join(MANIFEST_FILE);
     let text = serde_json::to_vec_pretty(manifest)
         .map_err(|error| BackupError::Manifest(error.to_string()))?;
     disk::replace(&RealDisk, &path, &text).map_err(io_at(&path))?;
+    let sha256 = sha256(&[&text]);
     let removed = objects.forget(manifest)?;
     let folder = wanted.folder.canonicalize();
     let last = Last {
@@ -280,7 +286,7 @@ fn conclude(
     let text =
         serde_json::to_vec(&last).map_err(|error| BackupError::Manifest(error.to_string()))?;
     disk::replace(&RealDisk, &path, &text).map_err(io_at(&path))?;
-    Ok(removed)
+    Ok((removed, sha256))
 }
 
 /// The settings are in every backup: without them it is of no node.

@@ -15,7 +15,6 @@ use super::{
 use crate::{
     backup::{
         BackupError, KeysKept, MANIFEST_FILE,
-        check::manifest,
         take::{self, Taken, Wanted, WithKeys},
     },
     home::{CONFIG_FILE, NodeHome},
@@ -75,7 +74,7 @@ pub struct RestoreArgs {
     /// Folder in which to make the node, which has none
     #[arg(env = "FREX_DIR", default_value = ".")]
     pub dir: PathBuf,
-    /// Take this very backup and no other: what frex backup printed as its manifest
+    /// Take this very backup and no other: the 64 digits that frex backup printed behind `manifest`
     #[arg(long, value_name = "SHA256")]
     pub manifest: Option<String>,
     /// Answer for it that the node did nothing since the backup was made: nobody is asked then
@@ -111,13 +110,13 @@ pub fn backup(args: &BackupMakeArgs, json: bool) -> Done {
     });
     bar.finish_and_clear();
     let taken = taken.map_err(|error| not_made(&error, args, &home))?;
-    let (_, sha256) = manifest(folder).map_err(|error| not_made(&error, args, &home))?;
-    report(args, folder, &taken, &hex::encode(sha256), json);
+    report(args, folder, &taken, json);
     Ok(0)
 }
 
-fn report(args: &BackupMakeArgs, folder: &Path, taken: &Taken, sha256: &str, json: bool) {
+fn report(args: &BackupMakeArgs, folder: &Path, taken: &Taken, json: bool) {
     let manifest = &taken.manifest;
+    let sha256 = hex::encode(taken.sha256);
     if json {
         output::document(json!({
             "node": manifest.node, "folder": folder, "made": rfc3339(manifest.made_ms),
@@ -128,9 +127,9 @@ fn report(args: &BackupMakeArgs, folder: &Path, taken: &Taken, sha256: &str, jso
         return;
     }
     output::data(format_args!(
-        "backed up    {}, {} log entries, into {}",
+        "backed up    {}, {}, into {}",
         manifest.node,
-        manifest.log_size,
+        output::counted(manifest.log_size, "log entry"),
         folder.display()
     ));
     output::data(format_args!(
@@ -179,7 +178,7 @@ fn not_made(error: &BackupError, args: &BackupMakeArgs, home: &Path) -> Failure 
             failure.advise("Name a folder outside of it, best on another machine")
         }
         BackupError::Log | BackupError::Journal(_) => failure.advise(format!(
-            "The backup that was there before is whole. Stop the node, then: frex fsck {}",
+            "A backup that was there before is whole. Stop the node, then: frex fsck {}",
             home.display()
         )),
         _ => failure,

@@ -2,7 +2,7 @@
 
 use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind};
 use frex_proto::error::WireCode;
 
 use super::{
@@ -41,8 +41,12 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version are answers, everything else was called wrongly.
             let error = hint(error, &words);
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            match code != 0 && wants_json(&words) {
+                true => called_wrongly(&error).report(true),
+                false => drop(error.print()),
+            }
+            return ExitCode::from(code);
         }
     };
     let named = matches!(&cli.command, Command::Doctor(args) if args.format == Some(Format::Json));
@@ -58,6 +62,37 @@ pub fn main() -> ExitCode {
             failure.report(json);
             ExitCode::from(failure.exit())
         }
+    }
+}
+
+/// Whether errors are to be JSON, of a command that was not understood.
+fn wants_json(words: &[OsString]) -> bool {
+    let options = words.iter().take_while(|word| *word != "--");
+    options.into_iter().any(|word| word == "--json")
+}
+
+/// What the parser of arguments says, as every other failure is said: its first sentence is what
+/// happened, its tips and usage are what to do. Spec: CLI-3.
+fn called_wrongly(error: &clap::Error) -> Failure {
+    let text = error.to_string();
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let usage = text.lines().find(|line| line.starts_with("Usage: "));
+        return Failure::new(WireCode::BadInput, "a part of the command is missing")
+            .cause("it needs a verb or an argument")
+            .advise(usage.unwrap_or("frex --help"));
+    }
+    let mut parts = text.split("\n\n").map(|part| {
+        let words: Vec<&str> = part.split_whitespace().collect();
+        words.join(" ")
+    });
+    let first = parts.next().unwrap_or_default();
+    let what = first.strip_prefix("error: ").unwrap_or(&first).to_owned();
+    let rest: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
+    let failure =
+        Failure::new(WireCode::BadInput, what).cause("the words of the command do not fit");
+    match rest.is_empty() {
+        true => failure.advise("frex --help"),
+        false => failure.advise(rest.join("; ")),
     }
 }
 
@@ -113,9 +148,9 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Receipt(ReceiptCommand::Ls(args)) => receipt::list::list(&args.dir, json),
         Command::Receipt(ReceiptCommand::Fetch(args)) => receipt::fetch::fetch(&args, json),
         Command::Evidence(command) => evidence(&command, json),
-        Command::Log(LogCommand::Checkpoint(args)) => log::checkpoint(&args.dir, json),
+        Command::Log(LogCommand::Checkpoint(args)) => log::checkpoint(&args, json),
         Command::Log(LogCommand::Prove(args)) => log::prove(&args, json),
-        Command::Log(LogCommand::Verify(args)) => log::verify::verify(&args.dir, json),
+        Command::Log(LogCommand::Verify(args)) => log::verify::verify(&args, json),
         Command::Log(LogCommand::Export(args)) => log::export::export(&args, json),
         Command::Log(LogCommand::Audit(args)) => log::audit::audit(&args, json),
         Command::Log(LogCommand::Prune(args)) => log::prune::prune(&args, json),
@@ -170,7 +205,7 @@ fn erase(args: EraseArgs, json: bool) -> Done {
         (Some(EraseAction::Ls(args)), _) => erase::list::list(&args.dir, false, json),
         (Some(EraseAction::Export(args)), _) => erase::list::export(&args.dir),
         (Some(EraseAction::Again(args)), _) => erase::again::again(&args, json),
-        (None, Some(which)) => erase::message::erase(&which, &args.how, json),
+        (None, Some(which)) => erase::message::erase(&which, &args.dir, &args.how, json),
         (None, None) => Err(
             Failure::new(WireCode::BadInput, "which message is to be erased?")
                 .advise("frex erase MESSAGE DIR --ground CODE --authority CODE"),

@@ -1,15 +1,16 @@
 //! `frex erase` and `frex hold`: their words. What each does is in the file of its name.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use clap::{Args, Subcommand};
 use frex_client::{client::EraseOrder, keys::MemberHome};
 use frex_proto::{
     erasure::{self, GROUNDS},
     error::WireCode,
+    id::MessageId,
 };
 
-use super::{failure::Failure, messages};
+use super::{failure::Failure, messages, output};
 
 pub mod again;
 pub mod hold;
@@ -17,6 +18,7 @@ pub mod list;
 pub mod local;
 pub mod message;
 mod serving;
+mod stopped;
 
 /// `frex erase`.
 #[derive(Debug, Args)]
@@ -28,6 +30,10 @@ pub struct EraseArgs {
     /// Which message, and why
     #[command(flatten)]
     pub which: Option<Ordered>,
+    /// The folder that `frex init` made
+    // Not one of the words about a message: from the environment it is there for every verb.
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
     /// How much of it
     #[command(flatten)]
     pub how: EraseHow,
@@ -64,9 +70,6 @@ pub struct Ordered {
     /// Message id, or its beginning if it is kept here
     #[arg(value_name = "MESSAGE")]
     pub message: String,
-    /// The folder that `frex init` made
-    #[arg(env = "FREX_DIR", default_value = ".")]
-    pub dir: PathBuf,
     /// Why, as a code: court-order, data-subject, exonerated, withdrawn …
     #[arg(long, value_name = "CODE")]
     pub ground: String,
@@ -101,7 +104,7 @@ pub struct EraseAgainArgs {
 pub enum HoldCommand {
     /// Keep a message: it is not erased, whoever orders it and however old it is
     Set(HoldSetArgs),
-    /// Let a message be erased again
+    /// End the hold by one order, named by its ground and authority; others stay
     Release(HoldReleaseArgs),
     /// List what is held, by whose order and on which ground
     Ls(EraseListArgs),
@@ -113,6 +116,9 @@ pub struct HoldSetArgs {
     /// Which message, and why
     #[command(flatten)]
     pub which: Ordered,
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
     /// By order of a court: it is kept also if the suspicion proves to be unfounded
     #[arg(long)]
     pub court: bool,
@@ -121,9 +127,12 @@ pub struct HoldSetArgs {
 /// `frex hold release`.
 #[derive(Debug, Args)]
 pub struct HoldReleaseArgs {
-    /// Which message, and why
+    /// Which message, and by which order it is held
     #[command(flatten)]
     pub which: Ordered,
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
 }
 
 impl Ordered {
@@ -140,10 +149,9 @@ impl Ordered {
             ))
         })?;
         let message = messages::message_id(home, &self.message)?;
-        let sender = match (&self.sender, messages::find_one(home, &self.message)) {
-            (Some(sender), _) => Some(sender.clone()),
-            (None, Ok((messages::RECEIVED, about))) => about["from"].as_str().map(str::to_owned),
-            _ => None,
+        let sender = match &self.sender {
+            Some(sender) => Some(sender.clone()),
+            None => sender_of(home, message)?,
         };
         Ok(EraseOrder {
             message,
@@ -152,4 +160,25 @@ impl Ordered {
             authority: self.authority.clone(),
         })
     }
+}
+
+/// Who sent what is kept of a message; none: this member, or nothing is kept.
+fn sender_of(home: &MemberHome, message: MessageId) -> Result<Option<String>, Failure> {
+    let own = &home.settings().member;
+    let mut senders = BTreeSet::new();
+    for (direction, about) in messages::of_message(home, message)? {
+        let from = match direction {
+            messages::RECEIVED => about["from"].as_str(),
+            _ => Some(own.as_str()),
+        };
+        senders.extend(from.map(str::to_owned));
+    }
+    if senders.len() > 1 {
+        let names: Vec<String> = senders.iter().map(|one| output::clean(one)).collect();
+        let what = format!("more than one member sent a message {message}");
+        return Err(Failure::new(WireCode::BadInput, what)
+            .cause(names.join(", "))
+            .advise("Say whose is meant: --sender MEMBER"));
+    }
+    Ok(senders.pop_first().filter(|sender| sender != own))
 }

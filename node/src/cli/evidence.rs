@@ -7,7 +7,7 @@ use frex_client::keys::{MEMBER_FILE, MemberHome};
 use frex_proto::{
     error::WireCode,
     evidence::{self, Findings},
-    limits,
+    label, limits,
     roster::{Root, Roster, TrustAnchor},
     v1,
 };
@@ -20,6 +20,7 @@ use super::{
     time::Span,
 };
 
+mod answers;
 mod clocks;
 pub mod disclose;
 pub mod export;
@@ -69,7 +70,7 @@ pub struct ExportArgs {
     #[arg(long)]
     pub without_manifest: bool,
     /// State, signed, who has not answered this message
-    #[arg(long, conflicts_with_all = ["without_manifest", "offline"])]
+    #[arg(long, conflicts_with_all = ["without_manifest", "offline", "alone"])]
     pub silence: bool,
     /// Where else to look
     #[command(flatten)]
@@ -119,8 +120,8 @@ pub struct TrustArgs {
     /// Verify by this roster instead of the one in the file
     #[arg(long, value_name = "FILE")]
     pub roster: Option<PathBuf>,
-    /// Take the root from this member's folder
-    #[arg(long, value_name = "DIR", env = "FREX_DIR", conflicts_with = "root")]
+    /// Take the root from this member's folder, if --root names none
+    #[arg(long, value_name = "DIR", env = "FREX_DIR")]
     pub dir: Option<PathBuf>,
 }
 
@@ -177,6 +178,8 @@ enum Pin {
 /// A file that was read and verified.
 struct Examined {
     bundle: v1::EvidenceBundle,
+    /// Of the very bytes that were judged, in hex.
+    sha256: String,
     roster: Roster,
     pin: Pin,
     /// The roster is the verifier's and not that of the file.
@@ -190,6 +193,11 @@ impl Examined {
         self.findings.failure().is_none()
     }
 
+    /// Whether what holds rests on a head that too few witnesses have cosigned so far.
+    fn is_provisional(&self) -> bool {
+        self.holds() && !print::is_final(&self.findings)
+    }
+
     fn is_pinned(&self) -> bool {
         matches!(self.pin, Pin::Own(_))
     }
@@ -201,19 +209,20 @@ impl Examined {
     }
 }
 
-/// Reads a file of evidence.
-fn read(path: &Path) -> Result<v1::EvidenceBundle, Failure> {
+/// Reads a file of evidence; also gives the hash of its bytes, in hex.
+fn read(path: &Path) -> Result<(v1::EvidenceBundle, String), Failure> {
     let bytes = files::read(path, limits::EVIDENCE_BYTES_MAX)?;
     let read =
         evidence::parse(&bytes).or_fail(format_args!("{} is no file of evidence", path.display()));
-    read.map_err(|failure| {
+    let bundle = read.map_err(|failure| {
         failure.advise("One is made by: frex evidence export ID DIR --out FILE; ask for it again")
-    })
+    })?;
+    Ok((bundle, hex::encode(label::sha256(&[&bytes]))))
 }
 
 /// Reads and verifies a file under the root that the caller has, or else its own.
 fn examine(file: &Path, trust: &TrustArgs) -> Result<Examined, Failure> {
-    let bundle = read(file)?;
+    let (bundle, sha256) = read(file)?;
     let (anchor, pin) = match anchor(trust)? {
         Some((anchor, from)) => (anchor, Pin::Own(from)),
         None => (own_anchor(&bundle)?, Pin::Unchecked),
@@ -232,6 +241,7 @@ fn examine(file: &Path, trust: &TrustArgs) -> Result<Examined, Failure> {
     let findings = evidence::verify(&bundle, &roster);
     Ok(Examined {
         bundle,
+        sha256,
         roster,
         pin,
         own_roster: trust.roster.is_some(),

@@ -135,7 +135,7 @@ fn remember(
     });
     let folder = home.dir().join(SENT_DIR);
     files::ensure_folder(&folder)?;
-    let path = folder.join(format!("{message}.json"));
+    let path = messages::path_of(home, &message);
     evidence::keep::keep(home, envelope)?;
     files::replace(&path, format!("{sent:#}\n").as_bytes())?;
     let mut forwards = about["forwards"].as_array().cloned().unwrap_or_default();

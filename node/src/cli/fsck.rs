@@ -15,7 +15,7 @@ use super::{
     FsckArgs,
     failure::{Done, Failure, OrFail},
     files,
-    log::{LogFiles, verify},
+    log::{LogFiles, WhichLog, verify},
     output, passphrase,
 };
 use crate::{
@@ -40,7 +40,7 @@ pub fn fsck(args: &FsckArgs, json: bool) -> Done {
     } else {
         None
     };
-    let size = match LogFiles::open(&dir) {
+    let size = match LogFiles::open(&dir, &WhichLog::ANY) {
         Ok(log) => {
             verify::check(&log)?;
             log.head.size

@@ -321,7 +321,7 @@ impl Reader<'_> {
             "from": item.sender(), "author": item.author(),
             "original": forward.map(|_| core.message_id.to_string()), "from_name": sender.map(|sender| sender.name.clone()),
             "country": sender.map(|sender| sender.country.clone()),
-            "kind": member::kind_name(core.kind), "lane": member::lane_name(core.lane),
+            "kind": core.kind.word(), "lane": member::lane_name(core.lane),
             "content_type": item.opened.content_type, "bytes": item.opened.data.len(),
             "received": rfc3339(item.receipt.verified.time_ms), "created": rfc3339(core.created_ms),
             "expires": rfc3339(forward.map_or(core.expires_ms, |forward| forward.expires_ms)), "reply_by": core.reply_by_ms.map(rfc3339),

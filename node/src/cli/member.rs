@@ -20,7 +20,7 @@ use frex_proto::{
     receipt,
     roster::Roster,
     sign::{self, SignError},
-    v1::{self, Event, Stage},
+    v1::{self, Event},
 };
 use prost::Message;
 
@@ -133,26 +133,11 @@ fn tell_fault(fault: &LogFault, dir: &Path) {
     ));
 }
 
-/// A kind in lower case.
-pub fn kind_name(kind: v1::Kind) -> &'static str {
-    match kind {
-        v1::Kind::Unspecified => "unspecified",
-        v1::Kind::Report => "report",
-        v1::Kind::Feedback => "feedback",
-        v1::Kind::Request => "request",
-        v1::Kind::Response => "response",
-        v1::Kind::Notice => "notice",
-        v1::Kind::Statistics => "statistics",
-        v1::Kind::Ping => "ping",
-        v1::Kind::Recall => "recall",
-    }
-}
-
 /// What a receipt states, in a word, and of whom: `accepted`, or `opened-police.es`.
 pub fn event_label(statement: &v1::Statement) -> String {
     match statement.event() {
         Event::Stage => match stage_of(statement) {
-            Some(stage) => format!("{}-{}", stage_name(stage.stage()), stage.member),
+            Some(stage) => format!("{}-{}", stage.stage().word(), stage.member),
             None => "stage".to_owned(),
         },
         event => crate::metrics::event_name(event).to_owned(),
@@ -202,22 +187,9 @@ pub fn stage_signer(
     keys.into_iter().find(signed_by).ok_or(None)
 }
 
-/// A stage in lower case.
-pub fn stage_name(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Unspecified => "unspecified",
-        Stage::Delivered => "delivered",
-        Stage::Opened => "opened",
-        Stage::Acted => "acted",
-    }
-}
-
 /// The log that a receipt's checkpoint names, with the keys that the roster lists for it.
 pub fn log_of(receipt: &v1::Receipt, roster: &Roster) -> Option<LogVerifier> {
-    let origin = origin_of(receipt)?;
-    let node = Origin::parse(&origin).ok()?.node;
-    let logs = roster.log_verifiers(node);
-    logs.into_iter().find(|log| log.origin == origin)
+    roster.log_verifier_of(&origin_of(receipt)?)
 }
 
 /// The log that a receipt's checkpoint names.
@@ -231,10 +203,7 @@ pub fn origin_of(receipt: &v1::Receipt) -> Option<String> {
 pub fn is_lost(roster: &Roster, node: &str, receipt: &v1::Receipt) -> bool {
     let origin = origin_of(receipt).unwrap_or_default();
     let epoch = Origin::parse(&origin).map_or(0, |origin| origin.epoch);
-    let ended = roster.node(node).and_then(|node| {
-        let place = usize::try_from(epoch).ok()?.checked_sub(1)?;
-        node.ended_logs.get(place)
-    });
+    let ended = roster.node(node).and_then(|node| node.ended_log(epoch));
     ended.is_some_and(|ended| receipt.index >= ended.kept)
 }
 

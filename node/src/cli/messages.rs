@@ -14,6 +14,7 @@ use frex_proto::{error::WireCode, id::MessageId};
 use serde_json::{Value, json};
 
 use super::{
+    erased,
     failure::{Failure, OrCode, OrFail},
     files,
     member::{self, ABOUT, ABOUT_BYTES_MAX, INBOX_DIR, REFERENCES_DIR, SENT_DIR},
@@ -42,7 +43,7 @@ pub fn find_one(home: &MemberHome, id: &str) -> Result<(&'static str, Value), Fa
     let mut found = find(home, &wanted)?;
     match (found.pop(), found.len()) {
         (Some(one), 0) => Ok(one),
-        (None, _) => Err(nothing(&wanted)),
+        (None, _) => Err(nothing(home, &wanted)),
         (Some(_), others) => Err(several(&wanted, others + 1)),
     }
 }
@@ -57,7 +58,7 @@ pub fn message_id(home: &MemberHome, id: &str) -> Result<MessageId, Failure> {
         return Ok(whole);
     }
     let wanted = beginning(id)?;
-    only(&wanted, &fitting(home, &wanted)?)
+    only(home, &wanted, &fitting(home, &wanted)?)
 }
 
 /// As [`message_id`], of a message that was sent: the beginning is looked for among those alone.
@@ -70,7 +71,7 @@ pub fn sent_id(home: &MemberHome, id: &str) -> Result<MessageId, Failure> {
     }
     let wanted = beginning(id)?;
     let kept = find(home, &wanted)?.into_iter();
-    only(&wanted, &ids(kept.filter(|one| one.0 == SENT)))
+    only(home, &wanted, &ids(kept.filter(|one| one.0 == SENT)))
 }
 
 /// The beginning of an id as ids are written.
@@ -105,9 +106,13 @@ fn ids(kept: impl IntoIterator<Item = (&'static str, Value)>) -> BTreeSet<Messag
 ///
 /// # Errors
 /// There is none, or more than one.
-pub fn only(wanted: &str, ids: &BTreeSet<MessageId>) -> Result<MessageId, Failure> {
+pub fn only(
+    home: &MemberHome,
+    wanted: &str,
+    ids: &BTreeSet<MessageId>,
+) -> Result<MessageId, Failure> {
     match (ids.first(), ids.len()) {
-        (None, _) => Err(nothing(wanted)),
+        (None, _) => Err(nothing(home, wanted)),
         (Some(id), 1) => Ok(*id),
         (Some(_), count) => {
             let names: Vec<String> = ids.iter().map(MessageId::to_string).collect();
@@ -162,7 +167,11 @@ pub fn path_of(home: &MemberHome, message: &str) -> PathBuf {
     home.dir().join(SENT_DIR).join(format!("{message}.json"))
 }
 
-fn nothing(wanted: &str) -> Failure {
+/// Nothing is kept under this, and whether that is so because it was erased.
+fn nothing(home: &MemberHome, wanted: &str) -> Failure {
+    if let Some(erased) = erased::failure(home, wanted) {
+        return erased;
+    }
     let what = format!("nothing is kept under {wanted}");
     Failure::new(WireCode::NotFound, what).advise("frex receipt ls, or frex inbox")
 }
@@ -186,7 +195,25 @@ pub fn all(home: &MemberHome) -> Result<Vec<(&'static str, Value)>, Failure> {
     Ok(found)
 }
 
-fn read(path: &Path) -> Result<Value, Failure> {
+/// What is kept under a whole message id, whoever sent it.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn of_message(
+    home: &MemberHome,
+    message: MessageId,
+) -> Result<Vec<(&'static str, Value)>, Failure> {
+    let wanted = message.to_string();
+    let mut found = find(home, &wanted)?;
+    found.retain(|(_, about)| about["message"] == wanted.as_str());
+    Ok(found)
+}
+
+/// What is known of a message, from its file.
+///
+/// # Errors
+/// It cannot be read, or is damaged.
+pub fn read(path: &Path) -> Result<Value, Failure> {
     let bytes = files::read(path, ABOUT_BYTES_MAX)?;
     let what = format!("{} is damaged", path.display());
     serde_json::from_slice(&bytes).or_code(WireCode::Files, what)
@@ -240,7 +267,7 @@ fn about(one: &Remembered) -> Value {
     if let Some(address) = &one.address {
         about["reference"] = address.reference.clone().into();
         about["recipients"] = address.to.clone().into();
-        about["kind"] = member::kind_name(address.kind).into();
+        about["kind"] = address.kind.word().into();
         about["lane"] = member::lane_name(address.lane).into();
         about["created_ms"] = address.created_ms.into();
     }

@@ -128,7 +128,7 @@ impl Which {
         let (listed, _) = gather(client, &any, usize::MAX, fits).await?;
         let mut ids = messages::fitting(home, &wanted)?;
         ids.extend(listed.iter().map(|one| one.message));
-        messages::only(&wanted, &ids).map_err(|failure| match failure.code() {
+        messages::only(home, &wanted, &ids).map_err(|failure| match failure.code() {
             WireCode::NotFound => failure.advise(self.list_command()),
             _ => failure,
         })

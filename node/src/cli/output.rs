@@ -30,12 +30,15 @@ pub fn document(mut document: Value) {
     data(document);
 }
 
-/// So many of something that is named in the singular: `1 file`, `2 files`.
+/// So many of something that is named in the singular: `1 file`, `2 files`, `2 entries`.
 #[must_use]
 pub fn counted(count: impl Display, one: &str) -> String {
     let count = count.to_string();
-    let ending = if count == "1" { "" } else { "s" };
-    format!("{count} {one}{ending}")
+    match one.strip_suffix('y') {
+        _ if count == "1" => format!("{count} {one}"),
+        Some(stem) if !stem.ends_with(['a', 'e', 'i', 'o', 'u']) => format!("{count} {stem}ies"),
+        _ => format!("{count} {one}s"),
+    }
 }
 
 /// A table without lines, which survives copying into a mail.
@@ -132,6 +135,8 @@ mod tests {
     fn one_is_counted_as_one() {
         let counts = [0, 1, 21].map(|count| counted(count, "file"));
         assert_eq!(counts, ["0 files", "1 file", "21 files"]);
+        let counts = [counted(1, "entry"), counted(2, "entry"), counted(3, "day")];
+        assert_eq!(counts, ["1 entry", "2 entries", "3 days"]);
     }
 
     #[test]

@@ -26,8 +26,7 @@ use serde_json::{Value, json};
 use super::{
     ended, evidence,
     failure::{Done, Failure, OrCode, OrFail, PARTIAL},
-    files,
-    member::{self, SENT_DIR},
+    files, member,
     messages::{self, BEGUN, RECALLS},
     output,
     peer::print_plan,
@@ -149,6 +148,14 @@ pub fn plan(
         let what = "that message was received here: only its sender can withdraw it";
         return Err(Failure::new(WireCode::WrongSender, what));
     }
+    plan_of(roster, about, to)
+}
+
+/// As [`plan`], of a message of which this is known.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_of(roster: &Roster, about: Value, to: &[String]) -> Result<Plan, Failure> {
     let damaged = || Failure::new(WireCode::Files, "what is kept of that message is damaged");
     let text = |field: &str| about[field].as_str().ok_or_else(damaged);
     let message = MessageId::from_hex(text("message")?).map_err(|_| damaged())?;
@@ -403,13 +410,12 @@ fn remember_recall(
     let kept = json!({
         "v": output::JSON_VERSION, "message": draft.message_id.to_string(), "envelope": id,
         "envelopes": [id], "recipients": plan.recipients, "recalls": plan.message.to_string(),
-        "kind": member::kind_name(draft.kind), "lane": member::lane_name(draft.lane),
+        "kind": draft.kind.word(), "lane": member::lane_name(draft.lane),
         "content_type": RECALL_CONTENT_TYPE, "bytes": draft.data.len(), "file": null,
         "created_ms": draft.created_ms, "expires_ms": draft.expires_ms,
     });
     evidence::keep::keep(home, envelope)?;
-    let name = format!("{}.json", draft.message_id);
-    let path = home.dir().join(SENT_DIR).join(name);
+    let path = messages::path_of(home, &draft.message_id.to_string());
     files::replace(&path, format!("{kept:#}\n").as_bytes())
 }
 

@@ -12,7 +12,7 @@ use std::{
 
 use frex_client::{
     environment::{Clock, Environment},
-    keys::{ROSTER_FILE, file},
+    keys::{KeyFileError, ROSTER_FILE, file},
     transport::{RosterHandle, Socket},
 };
 use frex_proto::{error::WireCode, limits};
@@ -30,6 +30,7 @@ use super::{
     files, output, passphrase,
 };
 use crate::{
+    backup::is_restored,
     disk::RealDisk,
     home::{CONFIG_FILE, DirLock, NodeHome, NodeHomeError},
     metrics::{Metrics, serve},
@@ -38,6 +39,8 @@ use crate::{
 };
 
 const CANCELLED: u8 = 130;
+/// What an operator answers for who says that nothing was lost.
+pub const NOTHING_WAS_LOST: &str = "with --nothing-was-lost you answer for it that this node signed nothing after its backup was made, and that no other copy of it runs. If that is wrong its log gets two histories, which whoever has receipts of both can prove against you";
 /// How often the directory is looked at for what commands put there.
 const INSTALLED_PAUSE: Duration = Duration::from_millis(500);
 
@@ -54,6 +57,7 @@ pub fn run(args: &RunArgs, json: bool) -> Done {
     let dir = files::home(&args.dir, "node", CONFIG_FILE)?;
     // Before anything is read: a second process must not even look.
     let lock = DirLock::take(&dir).or_fail("the node cannot start")?;
+    warn_of_word(args, &dir);
     let (now_ms, unlock) = (Clock::System.now_ms(), passphrase::unlock());
     let open = || {
         if NodeHome::take_up_log_key(&dir, now_ms, &unlock)? {
@@ -73,6 +77,13 @@ pub fn run(args: &RunArgs, json: bool) -> Done {
     let ended = runtime.block_on(serve(home, args, json));
     drop(lock);
     ended
+}
+
+/// Whoever stands in for witnesses is told for what.
+fn warn_of_word(args: &RunArgs, dir: &Path) {
+    if args.nothing_was_lost && is_restored(&RealDisk, dir).unwrap_or(true) {
+        tracing::warn!("{NOTHING_WAS_LOST}");
+    }
 }
 
 async fn serve(home: NodeHome, args: &RunArgs, json: bool) -> Done {
@@ -351,7 +362,8 @@ fn rolled_back(dir: &impl Display) -> String {
     )
 }
 
-fn not_ready(dir: &Path, error: NodeHomeError) -> Failure {
+/// What a node says whose directory is not as it must be.
+pub fn not_ready(dir: &Path, error: NodeHomeError) -> Failure {
     let advice = match &error {
         NodeHomeError::NoRoster { .. } => Some(format!(
             "frex roster install roster.frex --root root.frex {}",
@@ -360,6 +372,12 @@ fn not_ready(dir: &Path, error: NodeHomeError) -> Failure {
         NodeHomeError::Roster { .. } => Some(
             "Get the roster in force from the governance, then: frex roster install".to_owned(),
         ),
+        // The settings are there, so that the node is made: a key of it is not where it belongs.
+        NodeHomeError::File(KeyFileError::Missing { path, .. }) => Some(format!(
+            "Put the node's keys back, among them {}, mode 0600; a backup has them only if it was made with --with-keys. Then: frex run {}",
+            path.display(),
+            dir.display()
+        )),
         _ => None,
     };
     let failure = Err::<(), _>(error).or_fail("the node cannot start").err();

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::{
     failure::{Done, Failure, OrFail},
     files, fingerprint,
-    log::LogFiles,
+    log::{LogFiles, WhichLog},
     output,
     time::rfc3339,
 };
@@ -78,7 +78,7 @@ fn node_status(home: &Path) -> Result<Value, Failure> {
     };
     // Whoever holds the lock is the node; a free lock is given back at once.
     let running = matches!(DirLock::take(home), Err(NodeHomeError::Locked { .. }));
-    let log = LogFiles::open(home).ok();
+    let log = LogFiles::open(home, &WhichLog::ANY).ok();
     let live = match config.metrics {
         Some(address) if running => ask(address),
         _ => None,

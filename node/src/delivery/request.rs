@@ -135,9 +135,7 @@ impl Verifier {
         wire: &v1::Receipt,
         id: EnvelopeId,
     ) -> Result<receipt::VerifiedReceipt, WireCode> {
-        let named = |log: &&LogVerifier| log.is_named_by(&wire.checkpoint);
-        let log = self.logs.iter().find(named).or(self.logs.last());
-        let log = log.ok_or(WireCode::NotTrusted)?;
+        let log = LogVerifier::choose(&self.logs, &wire.checkpoint).ok_or(WireCode::NotTrusted)?;
         let mut cache = self.cache.lock().map_err(|_| WireCode::StorageFailed)?;
         let verified = receipt::verify_cached(wire, log, Some(id), &mut cache)?;
         let head = &verified.checkpoint;

@@ -1,8 +1,9 @@
 //! Erases what the settings say is not to be kept any longer.
 //!
-//! The journal is in the order of time, so it is gone through once for each kind that has a period, after
-//! every start, from its beginning to where nothing is old enough; the next round goes on from there. What cannot go yet, because its
-//! delivery has not ended or a hold keeps it, is remembered and tried again. Spec: ERA-15.
+//! The journal is in the order of time, so it is gone through once for each kind that has a period,
+//! after every start, from its beginning to where nothing is old enough; the next round goes on from
+//! there. What cannot go yet, because its delivery has not ended or a hold keeps it, is remembered and
+//! tried again. Spec: ERA-15.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 

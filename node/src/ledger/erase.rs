@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use frex_proto::{
+    erasure,
     id::{EnvelopeId, MessageId},
     limits, v1,
 };
@@ -20,6 +21,8 @@ use crate::{
 
 /// Rows of one message that are looked at: more than any message has.
 const ROWS_MAX: usize = 4096;
+/// Rows of holds on one message: as many as there may be, and that of a record of before.
+const HOLD_ROWS_MAX: usize = limits::HOLDS_MAX + 1;
 
 /// What would go, and what names it.
 #[derive(Debug, Default)]
@@ -191,9 +194,11 @@ impl Found {
     }
 }
 
-/// Why a message must not be erased.
+/// Why a message must not be erased: one of the orders that say so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
+    /// Its key in the index.
+    pub row: Bytes,
     /// Why, as a code.
     pub ground: String,
     /// By which order or rule.
@@ -208,27 +213,51 @@ pub struct Hold {
     pub envelope: Bytes,
 }
 
-/// The hold on a message, if there is one.
+impl Hold {
+    /// Whether an erasure on this ground is refused. Spec: ERA-12.
+    #[must_use]
+    pub fn keeps(&self, ground: &str) -> bool {
+        self.court || ground != erasure::EXONERATED
+    }
+
+    /// Whether it stands for this order.
+    #[must_use]
+    pub fn is_of(&self, ground: &str, authority: &str) -> bool {
+        self.ground == ground && self.authority == authority
+    }
+}
+
+/// The holds on a message, which stand side by side.
 ///
 /// # Errors
 /// Index or journal damage.
-pub fn hold(
+pub fn holds(
     index: &Index,
     reader: &JournalReader,
     message: MessageKey,
-) -> Result<Option<Hold>, LedgerError> {
-    let Some(value) = index.get(Table::Hold, &message.0)? else {
-        return Ok(None);
-    };
-    let place = value.as_ref().try_into().map_err(|_| LedgerError::Record)?;
+) -> Result<Vec<Hold>, LedgerError> {
+    let rows = index.scan(Table::Hold, &message.0, None, HOLD_ROWS_MAX)?;
+    let holds = rows.into_iter();
+    holds
+        .map(|(row, place)| hold_at(reader, row, &place))
+        .collect()
+}
+
+/// The hold that a row of the index names.
+///
+/// # Errors
+/// Journal damage.
+pub fn hold_at(reader: &JournalReader, row: Bytes, place: &[u8]) -> Result<Hold, LedgerError> {
+    let place = place.try_into().map_err(|_| LedgerError::Record)?;
     let (_, bytes) = reader.read(Position::from_u64(u64::from_be_bytes(place)))?;
     let record = Record::decode(bytes).map_err(|_| LedgerError::Record)?;
-    Ok(Some(Hold {
+    Ok(Hold {
+        row,
         ordered_by: record.members.first().cloned().unwrap_or_default(),
         ground: record.ground,
         authority: record.authority,
         court: record.court,
         since_ms: record.since_ms,
         envelope: record.envelope_id,
-    }))
+    })
 }

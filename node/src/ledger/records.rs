@@ -196,6 +196,10 @@ pub struct Record {
     /// Whether a court has ordered it (21).
     #[prost(bool, tag = "47")]
     pub court: bool,
+    /// Index row of the hold (21), or of those that are over (20, 22). Records of before have none: then a
+    /// message had one hold, and its row is the message's key.
+    #[prost(bytes = "bytes", repeated, tag = "48")]
+    pub hold_rows: Vec<Bytes>,
 }
 
 /// The newest that a node has seen of a log.
@@ -413,6 +417,15 @@ pub fn message_key(message: MessageKey, suffix: u8, detail: &[&[u8]]) -> Vec<u8>
         key.extend_from_slice(&label::sha256(detail)[..16]);
     }
     key
+}
+
+/// Index key of the hold on a message that a record states: one by each member for each order.
+#[must_use]
+pub fn hold_key(message: MessageKey, record: &Record) -> Vec<u8> {
+    let by = record.members.first().map_or("", String::as_str);
+    let order = [by, "\0", &record.ground, "\0", &record.authority];
+    let order = order.map(str::as_bytes);
+    [&message.0[..], &label::sha256(&order)[..16]].concat()
 }
 
 /// Where an envelope that is held has its answer: taken, taken again, refused on the record.

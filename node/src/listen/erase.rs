@@ -16,7 +16,7 @@ use prost::Message;
 use super::{Refused, outbox::operates, put_answer, put_receipt};
 use crate::{
     erasure,
-    ledger::{Entry, EraseEntry, HoldEntry, LedgerError, MessageKey, Outcome, erase, records},
+    ledger::{Entry, EraseEntry, HoldEntry, LedgerError, MessageKey, Outcome, records},
     shared::Shared,
 };
 
@@ -58,14 +58,6 @@ pub(super) async fn hold(
     let message = named(&request.message_id, &request.sender, member)?;
     codes::check(&request.ground, &request.authority).map_err(WireCode::from)?;
     may_order(shared, member, message, false)?;
-    let ledger = &shared.ledger;
-    let held =
-        erase::hold(&ledger.index, &ledger.reader, message).map_err(|error| failed(&error))?;
-    let theirs = held.is_none_or(|hold| hold.ordered_by == member);
-    // Whoever wants something erased must not get rid of the hold that keeps it.
-    if !theirs && !operates(shared, member) {
-        return Err(Refused(WireCode::OnHold));
-    }
     let entry = HoldEntry {
         message,
         ground: request.ground.clone(),
@@ -73,8 +65,9 @@ pub(super) async fn hold(
         ordered_by: member.to_owned(),
         court: request.court,
         release: request.release,
+        operates: operates(shared, member),
     };
-    match ledger.record(Entry::Hold(entry)).await {
+    match shared.ledger.record(Entry::Hold(entry)).await {
         Outcome::Failed(code) => Err(Refused(code)),
         _ => {
             tracing::info!(by = member, ground = %request.ground, release = request.release, "a legal hold");
@@ -95,8 +88,7 @@ pub(super) fn list(
     }
     let all = operates(shared, member);
     let page = erasure::page(&shared.ledger, request, |row, concerned| {
-        let named = row.sender == member || row.ordered_by == member;
-        all || named || concerned.iter().any(|one| one == member)
+        all || erasure::concerns(row, concerned, member)
     });
     let page = page.map_err(|error| failed(&error))?;
     put_answer(writer, 0, v1::answer::Answer::Erasures(page));

@@ -1,11 +1,12 @@
 //! How each recipient of a request stands: asked, reminded, answered, silent. Spec: EVD-8.
 
 use super::{
-    Clock, Findings, Proof, State,
+    Clock, Findings, Proof, Proven, State,
     thread::{Thread, about, accepted_by, own},
 };
 use crate::{
     envelope::Core,
+    id::EnvelopeId,
     v1::{Event, Kind},
 };
 
@@ -46,25 +47,26 @@ fn is_reminder(core: &Core, findings: &Findings) -> bool {
 }
 
 fn clock(core: &Core, thread: &Thread, member: &str, findings: &Findings) -> Clock {
-    let had = |envelopes: &[crate::id::EnvelopeId]| {
-        let receipts = envelopes
-            .iter()
-            .flat_map(|id| accepted_by(*id, member, findings));
-        receipts
-            .map(|(place, proven)| (proven.verified.time_ms, Proof::Receipt(place)))
-            .collect::<Vec<_>>()
-    };
-    let reminded = |id: &&crate::id::EnvelopeId| !had(std::slice::from_ref(*id)).is_empty();
+    let had = |id: &EnvelopeId| had(*id, member, findings);
     Clock {
         message: thread.message,
         asker: thread.asker.clone(),
         member: member.to_owned(),
-        received: had(&thread.envelopes).into_iter().min(),
+        received: thread.envelopes.iter().filter_map(had).min(),
         due_ms: core.reply_by_ms,
-        reminders: thread.reminders.iter().filter(reminded).count(),
+        reminders: thread.reminders.iter().filter_map(had).count(),
         answered: answered(thread, member, findings),
         silent: silent(thread, member, findings),
     }
+}
+
+/// When the node of `member` first had an envelope for it.
+fn had(envelope: EnvelopeId, member: &str, findings: &Findings) -> Option<(u64, Proof)> {
+    accepted_by(envelope, member, findings).map(dated).min()
+}
+
+fn dated((place, proven): (usize, &Proven)) -> (u64, Proof) {
+    (proven.verified.time_ms, Proof::Receipt(place))
 }
 
 /// When the first answer was logged: where the asker's node has it, or else where its sender's has.
@@ -72,16 +74,10 @@ fn answered(thread: &Thread, member: &str, findings: &Findings) -> Option<(u64, 
     let answers = thread.answers_of(member, findings);
     let logged = answers.filter_map(|shown| {
         let id = shown.carried.id();
-        let time = |(place, proven): (usize, &super::Proven)| {
-            (proven.verified.time_ms, Proof::Receipt(place))
-        };
-        let came = accepted_by(id, &thread.asker, findings).map(time).min();
-        let left = || {
-            let left = about(id, findings)
-                .filter(|(_, proven)| proven.verified.statement.event == Event::Submitted);
-            left.map(time).min()
-        };
-        came.or_else(left)
+        let submitted =
+            |(_, proven): &(usize, &Proven)| proven.verified.statement.event == Event::Submitted;
+        let left = || about(id, findings).filter(submitted).map(dated).min();
+        had(id, &thread.asker, findings).or_else(left)
     });
     logged.min()
 }

@@ -26,12 +26,18 @@ pub fn content_of(content_type: &str, data: Bytes) -> Bytes {
 #[must_use]
 pub fn subject(bundle: &v1::EvidenceBundle) -> Option<MessageId> {
     match bundle.exhibits.first() {
-        Some(exhibit) => Some(shape(exhibit).ok()?.message_id()),
+        Some(exhibit) => message_of(exhibit),
         None => bundle.receipts.iter().find_map(|receipt| {
             let statement = Statement::parse(&receipt.statement).ok()?;
             statement.message_id
         }),
     }
+}
+
+/// The message of which an exhibit is; none if it is no header of either form.
+#[must_use]
+pub fn message_of(exhibit: &v1::Exhibit) -> Option<MessageId> {
+    Some(shape(exhibit).ok()?.message_id())
 }
 
 /// The file without any content.
@@ -51,15 +57,8 @@ pub fn without_content(mut bundle: v1::EvidenceBundle) -> Result<Vec<u8>, FileEr
 ///
 /// # Errors
 /// [`FileError::Empty`] if there is no receipt of it.
-pub fn without_manifests(mut bundle: v1::EvidenceBundle) -> Result<Vec<u8>, FileError> {
-    let message = subject(&bundle).ok_or(FileError::Empty)?;
-    bundle.exhibits.clear();
-    bundle.silences.clear();
-    retain(&mut bundle, |statement| {
-        statement.message_id == Some(message)
-    });
-    check(&bundle)?;
-    encode(&bundle)
+pub fn without_manifests(bundle: v1::EvidenceBundle) -> Result<Vec<u8>, FileError> {
+    receipts_alone(bundle, |_| true)
 }
 
 /// As [`without_manifests`], with those receipts alone that name `member` and no other recipient.
@@ -67,22 +66,21 @@ pub fn without_manifests(mut bundle: v1::EvidenceBundle) -> Result<Vec<u8>, File
 /// # Errors
 /// [`FileError::Empty`] if there is none.
 pub fn of_member_alone(bundle: v1::EvidenceBundle, member: &str) -> Result<Vec<u8>, FileError> {
+    receipts_alone(bundle, |statement| statement.recipients == [member])
+}
+
+/// The receipts of the message in question that are to be kept.
+fn receipts_alone(
+    mut bundle: v1::EvidenceBundle,
+    keep: impl Fn(&Statement) -> bool,
+) -> Result<Vec<u8>, FileError> {
     let message = subject(&bundle).ok_or(FileError::Empty)?;
-    let mut bundle = v1::EvidenceBundle {
-        exhibits: Vec::new(),
-        silences: Vec::new(),
-        ..bundle
-    };
-    retain(&mut bundle, |statement| {
-        statement.message_id == Some(message) && statement.recipients == [member]
+    bundle.exhibits.clear();
+    bundle.silences.clear();
+    bundle.receipts.retain(|receipt| {
+        let stated = Statement::parse(&receipt.statement);
+        stated.is_ok_and(|stated| stated.message_id == Some(message) && keep(&stated))
     });
     check(&bundle)?;
     encode(&bundle)
-}
-
-fn retain(bundle: &mut v1::EvidenceBundle, keep: impl Fn(&Statement) -> bool) {
-    let stated = |receipt: &v1::Receipt| Statement::parse(&receipt.statement);
-    bundle
-        .receipts
-        .retain(|receipt| stated(receipt).is_ok_and(|statement| keep(&statement)));
 }

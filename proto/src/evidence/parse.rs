@@ -124,6 +124,54 @@ mod tests {
         assert_eq!(build(Parts::default()), Err(FileError::Empty));
     }
 
+    // EVD-3: of one entry with two heads the one that more have cosigned stays, whichever comes first.
+    #[test]
+    fn the_order_in_which_receipts_come_changes_nothing() {
+        let under = |head: &'static str| v1::Receipt {
+            checkpoint: Bytes::from_static(head.as_bytes()),
+            ..receipt(3)
+        };
+        let heads = ["provisional", "final, cosigned", "final, cosignez"];
+        let built = |order: [usize; 3]| {
+            let parts = Parts {
+                receipts: order.map(|place| under(heads[place])).to_vec(),
+                ..Parts::default()
+            };
+            build(parts).expect("within the limits")
+        };
+        let file = built([0, 1, 2]);
+        for order in [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            assert_eq!(built(order), file, "{order:?}");
+        }
+        let kept = parse(&file).expect("own output").receipts;
+        assert_eq!(kept, [under(heads[1])]);
+    }
+
+    // EVD-5
+    #[test]
+    fn what_was_not_reached_does_not_hold() {
+        use crate::evidence::{Check, EvidenceError, Findings, Outcome};
+        let findings = |outcomes: &[Outcome]| {
+            let checks = outcomes.iter().map(|outcome| Check {
+                name: String::new(),
+                outcome: *outcome,
+            });
+            Findings {
+                checks: checks.collect(),
+                ..Findings::default()
+            }
+        };
+        let (holds, unreached) = (Outcome::Holds, Outcome::NotReached);
+        let fails = Outcome::Fails(EvidenceError::Unrelated);
+        let failure = |outcomes: &[Outcome]| findings(outcomes).failure();
+        assert_eq!(failure(&[holds, Outcome::Provisional]), None);
+        assert_eq!(
+            failure(&[holds, unreached]),
+            Some(EvidenceError::NotReached)
+        );
+        assert_eq!(failure(&[unreached, fails]), Some(EvidenceError::Unrelated));
+    }
+
     // LIM-90, LIM-92
     #[test]
     fn a_file_over_a_limit_is_refused() {

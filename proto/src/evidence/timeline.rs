@@ -1,10 +1,7 @@
 //! What happened, in its order, each line by its proof. Spec: EVD-7.
 
 use super::{Findings, Proof, Proven, Row, Shown, Silence};
-use crate::{
-    envelope::Carried,
-    v1::{Event, Kind, Stage},
-};
+use crate::{envelope::Carried, v1::Event};
 
 /// The lines that follow from what holds, by their times.
 #[must_use]
@@ -47,7 +44,7 @@ fn signed(shown: &Shown, proof: Proof) -> Vec<Row> {
     };
     let sender = vec![carried.sender().to_owned()];
     let (what, due_ms) = match carried {
-        Carried::Own(parsed) => (kind_word(parsed.core.kind), parsed.core.reply_by_ms),
+        Carried::Own(parsed) => (parsed.core.kind.word(), parsed.core.reply_by_ms),
         Carried::Forward(_) => ("forward", None),
     };
     let mut rows = vec![row(created_ms, "written", sender, what)];
@@ -67,9 +64,7 @@ fn stated(proven: &Proven, findings: &Findings, proof: Proof) -> Option<Row> {
         (Event::Accepted, _) => ("accepted", recipients(), String::new()),
         (Event::Rejected, _) => ("rejected", recipients(), statement.code.to_string()),
         (Event::Erased, _) => ("erased", recipients(), String::new()),
-        (Event::Stage, Some(word)) => {
-            (stage_word(word.stage()), recipients(), word.outcome.clone())
-        }
+        (Event::Stage, Some(word)) => (word.stage().word(), recipients(), word.outcome.clone()),
         _ => return None,
     };
     let shown = || {
@@ -100,30 +95,5 @@ fn silent(silence: &Silence, findings: &Findings, proof: Proof) -> Row {
         node: String::new(),
         detail: format!("{}, head {}", silence.member, silence.head.size),
         proof,
-    }
-}
-
-/// A kind in lower case.
-#[must_use]
-const fn kind_word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Unspecified => "unspecified",
-        Kind::Report => "report",
-        Kind::Feedback => "feedback",
-        Kind::Request => "request",
-        Kind::Response => "response",
-        Kind::Notice => "notice",
-        Kind::Statistics => "statistics",
-        Kind::Ping => "ping",
-        Kind::Recall => "recall",
-    }
-}
-
-const fn stage_word(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Unspecified => "unspecified",
-        Stage::Delivered => "delivered",
-        Stage::Opened => "opened",
-        Stage::Acted => "acted",
     }
 }

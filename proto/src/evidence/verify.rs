@@ -5,15 +5,17 @@ mod receipts;
 mod silences;
 
 use super::{Check, EvidenceError, Findings, Outcome, parse::shape};
-use crate::{envelope::Carried, id::EnvelopeId, roster::Roster, v1};
+use crate::{envelope::Carried, id::EnvelopeId, receipt::CheckpointCache, roster::Roster, v1};
 
 /// Verifies what a file shows under a roster: the one of the file, or one of the verifier's own.
 #[must_use]
 pub fn verify(bundle: &v1::EvidenceBundle, roster: &Roster) -> Findings {
     let shapes: Vec<_> = bundle.exhibits.iter().map(shape).collect();
+    // Receipts under one head cost one check of its signature.
+    let mut cache = CheckpointCache::new();
     let mut receipts: Vec<_> = (0..)
         .zip(&bundle.receipts)
-        .map(|(place, receipt)| receipts::judge(place, receipt, roster))
+        .map(|(place, receipt)| receipts::judge(place, receipt, roster, &mut cache))
         .collect();
     let mut findings = Findings::default();
     let mut seen = Vec::new();

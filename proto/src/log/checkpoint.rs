@@ -185,6 +185,14 @@ impl LogVerifier {
         rest.is_some_and(|rest| rest.first() == Some(&b'\n'))
     }
 
+    /// Which of the logs that a node had and has a checkpoint is of: the one that it names, and the last,
+    /// under which it is refused, where it names none. Spec: LOG-30.
+    #[must_use]
+    pub fn choose<'a>(logs: &'a [Self], checkpoint: &[u8]) -> Option<&'a Self> {
+        let named = logs.iter().find(|log| log.is_named_by(checkpoint));
+        named.or(logs.last())
+    }
+
     /// Whose line decides about a note: the first of the log's keys that has one. It may not hold.
     /// Spec: LOG-23.
     ///

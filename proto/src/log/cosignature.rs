@@ -65,6 +65,14 @@ pub fn verify_cosignatures(
     Ok(found)
 }
 
+impl Cosignature {
+    /// The node that cosigned, as the witness's name says.
+    #[must_use]
+    pub fn node(&self) -> &str {
+        self.witness.split('/').nth(2).unwrap_or_default()
+    }
+}
+
 impl WitnessVerifier {
     /// Reads the verifier key line of a witness. Spec: LOG-8, LOG-10.
     ///

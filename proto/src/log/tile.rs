@@ -30,6 +30,17 @@ impl From<TileError> for WireCode {
 }
 
 impl Tile {
+    /// The entry bundle with this number in a log of `size` entries. Spec: LOG-15.
+    #[must_use]
+    pub fn bundle(index: u64, size: u64) -> Self {
+        let width = size.saturating_sub(index.saturating_mul(TILE_WIDTH.into()));
+        Self {
+            kind: TileKind::Entries,
+            index,
+            width: u16::try_from(width).map_or(TILE_WIDTH, |width| width.min(TILE_WIDTH)),
+        }
+    }
+
     /// Path below the log's folder. Spec: LOG-14.
     #[must_use]
     pub fn path(&self) -> String {

@@ -15,10 +15,21 @@ pub fn checks(
     log: &LogVerifier,
     expected_envelope: Option<EnvelopeId>,
 ) -> Vec<Check> {
+    checks_cached(receipt, log, expected_envelope, &mut CheckpointCache::new())
+}
+
+/// As [`checks`], with the checkpoints verified before.
+#[must_use]
+pub fn checks_cached(
+    receipt: &v1::Receipt,
+    log: &LogVerifier,
+    expected_envelope: Option<EnvelopeId>,
+    cache: &mut CheckpointCache,
+) -> Vec<Check> {
     let node = Origin::parse(&log.origin).map_or(log.origin.as_str(), |origin| origin.node);
     let parsed = Receipt::parse(receipt);
     let time_ms = Leaf::parse(&receipt.leaf).map_or(ANY_TIME_MS, |leaf| leaf.time_ms());
-    let signed = CheckpointCache::new().verify(&receipt.checkpoint, log, time_ms);
+    let signed = cache.verify(&receipt.checkpoint, log, time_ms);
     let entry = format!("entry #{}", receipt.index);
     let place = match &signed {
         Ok(head) => format!("{entry} is in the log of size {}", head.size),

@@ -11,6 +11,19 @@ use crate::{
     v1::{self, Event, Stage},
 };
 
+impl Stage {
+    /// In lower case.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::Delivered => "delivered",
+            Self::Opened => "opened",
+            Self::Acted => "acted",
+        }
+    }
+}
+
 /// Whether the node that states it serves those whom it speaks of: the sender of what it took on,
 /// the recipients of what it accepted.
 #[must_use]

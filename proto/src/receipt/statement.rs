@@ -105,59 +105,17 @@ impl Statement {
         (self.code != 0).then(|| WireCode::from_number(self.code))
     }
 
+    /// In the order in which the failures are named. Spec: RCP-2.
     fn judge(&self) -> Result<(), StatementError> {
         if self.event == Event::Unspecified {
             return Err(StatementError::Event);
         }
         self.judge_ids()?;
         self.judge_recipients()?;
-        if (self.event == Event::Rejected) != (self.code != 0) {
-            return Err(StatementError::Code);
-        }
-        let reuse = self.code == WireCode::IdReuse as u32;
-        let staged = self.event == Event::Stage;
-        if reuse != self.other_envelope_id.is_some() || staged == self.member_statement.is_empty() {
-            return Err(StatementError::Field);
-        }
-        if (self.event == Event::TrustChange) != self.roster.is_some() {
-            return Err(StatementError::Field);
-        }
-        self.judge_checkpoints()
-    }
-
-    fn judge_checkpoints(&self) -> Result<(), StatementError> {
-        let (checkpoints, log_before) = match self.event {
-            Event::PeerSeen => (1, 0),
-            Event::ForkEvidence => (2, 0),
-            Event::Operator => (0, limits::SEEN_CHECKPOINT_BYTES_MAX),
-            _ => (0, 0),
-        };
-        let fits = |note: &Bytes| (1..=limits::SEEN_CHECKPOINT_BYTES_MAX).contains(&note.len());
-        let before = [&self.ended_log, &self.seen_log];
-        let good = self.checkpoints.len() == checkpoints
-            && self.checkpoints.iter().all(fits)
-            && before.iter().all(|note| note.len() <= log_before);
-        if !good {
-            return Err(StatementError::Field);
-        }
+        self.judge_code()?;
+        self.judge_fields()?;
+        self.judge_checkpoints()?;
         self.judge_erasure()
-    }
-
-    fn judge_erasure(&self) -> Result<(), StatementError> {
-        let Some(erasure) = &self.erasure else {
-            let missing = self.event == Event::Erased;
-            return (!missing).then_some(()).ok_or(StatementError::Field);
-        };
-        let by = &erasure.ordered_by;
-        if !by.is_empty() {
-            id::check_name(by).map_err(|_| StatementError::Id)?;
-        }
-        let fits = erasure.entries.len() <= limits::ERASED_ENTRIES_MAX
-            && erasure.entries.is_sorted_by(|one, next| one < next)
-            && erasure::check(&erasure.ground, &erasure.authority).is_ok();
-        (fits && self.event == Event::Erased)
-            .then_some(())
-            .ok_or(StatementError::Field)
     }
 
     fn judge_ids(&self) -> Result<(), StatementError> {
@@ -186,6 +144,52 @@ impl Statement {
         let good = fits.contains(&self.recipients.len())
             && self.recipients.iter().enumerate().all(distinct);
         good.then_some(()).ok_or(StatementError::Recipients)
+    }
+
+    fn judge_code(&self) -> Result<(), StatementError> {
+        let rejected = self.event == Event::Rejected;
+        let fits = rejected == (self.code != 0);
+        fits.then_some(()).ok_or(StatementError::Code)
+    }
+
+    fn judge_fields(&self) -> Result<(), StatementError> {
+        let reuse = self.code == WireCode::IdReuse as u32;
+        let fits = reuse == self.other_envelope_id.is_some()
+            && (self.event == Event::Stage) != self.member_statement.is_empty()
+            && (self.event == Event::TrustChange) == self.roster.is_some();
+        fits.then_some(()).ok_or(StatementError::Field)
+    }
+
+    fn judge_checkpoints(&self) -> Result<(), StatementError> {
+        let (checkpoints, log_before) = match self.event {
+            Event::PeerSeen => (1, 0),
+            Event::ForkEvidence => (2, 0),
+            Event::Operator => (0, limits::SEEN_CHECKPOINT_BYTES_MAX),
+            _ => (0, 0),
+        };
+        let fits = |note: &Bytes| (1..=limits::SEEN_CHECKPOINT_BYTES_MAX).contains(&note.len());
+        let before = [&self.ended_log, &self.seen_log];
+        let good = self.checkpoints.len() == checkpoints
+            && self.checkpoints.iter().all(fits)
+            && before.iter().all(|note| note.len() <= log_before);
+        good.then_some(()).ok_or(StatementError::Field)
+    }
+
+    fn judge_erasure(&self) -> Result<(), StatementError> {
+        let Some(erasure) = &self.erasure else {
+            let missing = self.event == Event::Erased;
+            return (!missing).then_some(()).ok_or(StatementError::Field);
+        };
+        let by = &erasure.ordered_by;
+        if !by.is_empty() {
+            id::check_name(by).map_err(|_| StatementError::Id)?;
+        }
+        let fits = erasure.entries.len() <= limits::ERASED_ENTRIES_MAX
+            && erasure.entries.is_sorted_by(|one, next| one < next)
+            && erasure::check(&erasure.ground, &erasure.authority).is_ok();
+        (fits && self.event == Event::Erased)
+            .then_some(())
+            .ok_or(StatementError::Field)
     }
 }
 

@@ -5,15 +5,15 @@ use std::cmp::Reverse;
 use bytes::Bytes;
 
 use super::{
-    Accepts, DocRef, Freshness, Member, Node, Peer, Root, RootRef, Roster, RosterRef, SealedTo,
-    Standing, Timed,
+    Accepts, DocRef, EndedLog, Freshness, Member, Node, Peer, Root, RootRef, Roster, RosterRef,
+    SealedTo, Standing, Timed,
 };
 use crate::{
     id::KeyId,
     keys::{SealingPublicKey, VerifyingKey},
     label::Hash,
     limits,
-    log::{self, LogKey, LogVerifier},
+    log::{self, LogKey, LogVerifier, Origin},
     v1,
 };
 
@@ -181,43 +181,49 @@ impl Roster {
     /// What checks the log that `node` has now, whatever the node's status.
     #[must_use]
     pub fn log_verifier(&self, node: &str) -> Option<LogVerifier> {
-        self.log_verifiers(node).pop()
+        let node = self.nodes.get(node)?;
+        Some(self.verifier_of(node, node.log_epoch))
     }
 
-    /// What checks each log that `node` ever had, by epoch; the last is the one it has now. The keys
-    /// of one that has ended have ended with it. Spec: LOG-22, LOG-30.
+    /// What checks each log that `node` ever had, by epoch; the last is the one it has now.
     #[must_use]
     pub fn log_verifiers(&self, node: &str) -> Vec<LogVerifier> {
         let Some(node) = self.nodes.get(node) else {
             return Vec::new();
         };
-        let ends = node.ended_logs.iter().map(|log| Some(log.not_after_ms));
-        let logs = (1..).zip(ends.chain([None]));
-        logs.map(|(epoch, end_ms)| {
-            let origin = log::origin(self.federation(), &node.id, epoch);
-            let key = |listed: &Timed<VerifyingKey>| {
-                let key = log_key(listed);
-                let ends = [key.not_after_ms, end_ms];
-                LogKey {
-                    not_after_ms: ends.into_iter().flatten().min(),
-                    ..key
-                }
-            };
-            let earlier = node.earlier_log_keys.iter().map(key);
-            LogVerifier::with_earlier(origin, key(&node.log_key), earlier)
-        })
-        .collect()
+        let epochs = 1..=node.log_epoch;
+        epochs.map(|epoch| self.verifier_of(node, epoch)).collect()
     }
 
     /// What checks a receipt of any age under this checkpoint: the log of `node` that it names, and
     /// the one that the node has now where it names none. Spec: LOG-30.
     #[must_use]
     pub fn log_verifier_for(&self, node: &str, checkpoint: &[u8]) -> Option<LogVerifier> {
-        let mut logs = self.log_verifiers(node);
-        match logs.iter().position(|log| log.is_named_by(checkpoint)) {
-            Some(place) => Some(logs.swap_remove(place)),
-            None => logs.pop(),
-        }
+        LogVerifier::choose(&self.log_verifiers(node), checkpoint).cloned()
+    }
+
+    /// What checks the log of this name, in force or ended; none for one that no node here has or had.
+    #[must_use]
+    pub fn log_verifier_of(&self, origin: &str) -> Option<LogVerifier> {
+        let origin = Origin::parse(origin).ok()?;
+        let node = self.nodes.get(origin.node)?;
+        let listed = origin.federation == self.federation() && origin.epoch <= node.log_epoch;
+        listed.then(|| self.verifier_of(node, origin.epoch))
+    }
+
+    /// The keys of a log that has ended have ended with it. Spec: LOG-22, LOG-30.
+    fn verifier_of(&self, node: &Node, epoch: u32) -> LogVerifier {
+        let end_ms = node.ended_log(epoch).map(|log| log.not_after_ms);
+        let key = |listed: &Timed<VerifyingKey>| {
+            let ends = [listed.validity.not_after_ms, end_ms];
+            LogKey {
+                key: listed.key.clone(),
+                not_after_ms: ends.into_iter().flatten().min(),
+            }
+        };
+        let earlier = node.earlier_log_keys.iter().map(key);
+        let origin = log::origin(self.federation(), &node.id, epoch);
+        LogVerifier::with_earlier(origin, key(&node.log_key), earlier)
     }
 
     /// Whether a peer may act: it is listed and live, and so is a node's operator.
@@ -287,14 +293,14 @@ impl Roster {
     }
 }
 
-fn log_key(listed: &Timed<VerifyingKey>) -> LogKey {
-    LogKey {
-        key: listed.key.clone(),
-        not_after_ms: listed.validity.not_after_ms,
-    }
-}
-
 impl Node {
+    /// The log of an epoch that has ended; none: it is the one in force, or is yet to begin.
+    #[must_use]
+    pub fn ended_log(&self, epoch: u32) -> Option<&EndedLog> {
+        let place = usize::try_from(epoch).ok()?.checked_sub(1)?;
+        self.ended_logs.get(place)
+    }
+
     /// The key of its log as listed, in force or earlier; none for one that was never its log's.
     #[must_use]
     pub fn listed_log_key(&self, key: &VerifyingKey) -> Option<&Timed<VerifyingKey>> {

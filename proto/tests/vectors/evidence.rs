@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use frex_proto::{
-    envelope::{self, Draft, SignedEnvelope},
+    envelope::{self, Draft, ForwardDraft, SignedEnvelope},
     evidence::{self, FIRST_LINE, Parts},
     id::MessageId,
     keys::SigningKey,
@@ -16,9 +16,10 @@ use prost::Message;
 use crate::{
     Vector,
     fixtures::{
-        CLEARING, DAY_MS, FEDERATION, NOW_MS, POLICE, SENDER, draft, rng, sealing, stranger,
+        CLEARING, DAY_MS, FEDERATION, NOW_MS, POLICE, SENDER, clearing_seed, draft, rng, sealing,
+        stranger,
     },
-    rosters::two_of_three,
+    rosters::{two_of_three, two_of_three_anew},
 };
 
 const SALT: [u8; 32] = [41; 32];
@@ -60,6 +61,47 @@ fn reply(asked: &SignedEnvelope, sender: &str, seed: u8) -> SignedEnvelope {
         ..draft(b"an answer")
     };
     sealed(&draft, seed)
+}
+
+/// The hotline passes what the police sent it on to the clearing house: id and exhibit.
+fn passed_on() -> (Bytes, v1::Exhibit) {
+    let own = sealing(&[24; 32]);
+    let draft = Draft {
+        sender: POLICE.to_owned(),
+        recipients: vec![(SENDER.to_owned(), own.public().clone())],
+        reply_by_ms: None,
+        message_id: MessageId([12; 16]),
+        ..draft(b"a report")
+    };
+    let wire = sealed(&draft, 60).to_wire(None);
+    let original = envelope::parse(&wire).expect("own output");
+    let opened = envelope::open(&original, &wire.body, SENDER, &[&own]).expect("it opens");
+    let draft = ForwardDraft {
+        federation: FEDERATION.to_owned(),
+        sender: SENDER.to_owned(),
+        recipients: vec![(
+            CLEARING.to_owned(),
+            sealing(&clearing_seed()).public().clone(),
+        )],
+        message_id: MessageId([13; 16]),
+        created_ms: NOW_MS + DAY_MS,
+        expires_ms: NOW_MS + 5 * DAY_MS,
+    };
+    let content_key = &opened.content_key;
+    let forward = envelope::forward(
+        &original,
+        wire.body,
+        content_key,
+        &draft,
+        &mut rng(14),
+        &key(50),
+    );
+    let forward = forward.expect("a good draft");
+    let shown = v1::Exhibit {
+        signed: forward.to_wire(None).forward,
+        ..v1::Exhibit::default()
+    };
+    (Bytes::copy_from_slice(forward.id.as_ref()), shown)
 }
 
 /// The hotline's reminder, a day after the request.
@@ -110,7 +152,12 @@ fn staged(about: &SignedEnvelope, member: &str, by: &SigningKey) -> v1::Statemen
 }
 
 /// A node's log of these entries, each with its time; a receipt for each under one head.
-fn logged(place: usize, entries: &[(u64, v1::Statement)], witnesses: &[usize]) -> Vec<v1::Receipt> {
+fn logged(
+    place: usize,
+    epoch: u32,
+    entries: &[(u64, v1::Statement)],
+    witnesses: &[usize],
+) -> Vec<v1::Receipt> {
     let (node, log_key, _) = NODES[place];
     let leaves: Vec<(Bytes, Leaf)> = entries
         .iter()
@@ -128,7 +175,7 @@ fn logged(place: usize, entries: &[(u64, v1::Statement)], witnesses: &[usize]) -
     let hashes: Vec<_> = leaves.iter().map(|(_, leaf)| leaf.hash()).collect();
     let grown = batch_append(&Frontier::new(), &hashes);
     let head = Checkpoint {
-        origin: origin(FEDERATION, node, 1),
+        origin: origin(FEDERATION, node, epoch),
         size: hashes.len() as u64,
         root: grown.root,
     };
@@ -160,6 +207,8 @@ struct Scene {
     answer: SignedEnvelope,
     /// The entries of each node's log.
     logs: [Vec<(u64, v1::Statement)>; 3],
+    /// How the first log of the hotline's node ended, and the entries of the one that follows it.
+    anew: Option<(v1::EndedLog, Vec<(u64, v1::Statement)>)>,
     exhibits: Vec<v1::Exhibit>,
     silence: v1::SilenceStatement,
     silence_by: SigningKey,
@@ -199,6 +248,7 @@ impl Scene {
             request,
             answer,
             logs,
+            anew: None,
             silence,
             silence_by: key(50),
             witnessed: true,
@@ -213,18 +263,27 @@ impl Scene {
     fn receipts(&self, place: usize) -> Vec<v1::Receipt> {
         let all = [[1, 2], [0, 2], [0, 1]];
         let witnesses = if self.witnessed { &all[place][..] } else { &[] };
-        logged(place, &self.logs[place], witnesses)
+        logged(place, 1, &self.logs[place], witnesses)
+    }
+
+    /// Those of the log that follows.
+    fn later_receipts(&self) -> Vec<v1::Receipt> {
+        let entries = self.anew.as_ref().map(|(_, entries)| &entries[..]);
+        logged(0, 2, entries.unwrap_or_default(), &[1, 2])
     }
 
     fn parts(&self) -> Parts {
-        let receipts: Vec<v1::Receipt> = (0..3).flat_map(|place| self.receipts(place)).collect();
+        let (first, later) = (self.receipts(0), self.later_receipts());
         let mut silence = self.silence.clone();
         if silence.checkpoint.is_empty() {
-            silence.checkpoint = self.receipts(0)[0].checkpoint.clone();
+            silence.checkpoint = later.first().unwrap_or(&first[0]).checkpoint.clone();
         }
+        let others = [1, 2].into_iter().flat_map(|place| self.receipts(place));
+        let receipts = first.into_iter().chain(later).chain(others).collect();
         let signed = evidence::state_silence(&silence, &self.silence_by);
+        let ended = self.anew.as_ref().map(|(ended, _)| *ended);
         Parts {
-            roster: two_of_three().0,
+            roster: ended.map_or_else(|| two_of_three().0, two_of_three_anew),
             exhibits: self.exhibits.clone(),
             receipts,
             silences: vec![signed.expect("a key in memory signs")],
@@ -254,6 +313,7 @@ pub(crate) fn make() -> Vec<Vector> {
     vectors.extend(exhibits());
     vectors.extend(receipts());
     vectors.extend(silences());
+    vectors.extend(ended_logs());
     vectors
 }
 
@@ -317,6 +377,10 @@ fn files() -> Vec<Vector> {
         vector("shows-nothing", "EVD-2", "a roster alone", &changed(&|b| { b.exhibits.clear(); b.receipts.clear(); b.silences.clear(); }), "Empty"),
         vector("out-of-order", "EVD-3", "two receipts exchanged", &changed(&|b| b.receipts.swap(0, 1)), "Order"),
         vector("receipt-twice", "EVD-3", "one receipt twice", &changed(&|b| b.receipts.insert(0, b.receipts[0].clone())), "Order"),
+        vector("leaves-without-a-time", "EVD-3", "two leaves too short for a time, in the order of their bytes", &changed(&|b| {
+            b.receipts[0].leaf = Bytes::from_static(b"\x01\0\0\0\0\0\0\0\x01\x01\x01\x01");
+            b.receipts[1].leaf = Bytes::from_static(b"\x02\0\0\0\0\0\0\0\0\0\0\0");
+        }), "Receipt(Leaf(Length))"),
         vector("roster-with-documents", "EVD-2", "a roster with its members' documents", &changed(&|b| b.roster = two_of_three().0.into()), "NotCanonical"),
         vector("exhibits-65", "LIM-91", "65 exhibits", &changed(&|b| b.exhibits = vec![b.exhibits[0].clone(); 65]), "TooLarge"),
         vector("silences-65", "LIM-93", "65 words of silence", &changed(&|b| b.silences = vec![b.silences[0].clone(); 65]), "TooLarge"),
@@ -402,9 +466,56 @@ fn silences() -> Vec<Vector> {
         row("silence-of-another-federation", "EVD-9", "another federation", &|s| "elsewhere".clone_into(&mut s.silence.federation), "WrongFederation"),
         row("silence-under-anothers-head", "EVD-9", "a head of the log of the police", &|s| s.silence.checkpoint = s.receipts(1)[0].checkpoint.clone(), "SilenceHead(Origin)"),
         row("silence-about-anothers-message", "EVD-9", "about what the member did not send", &|s| s.silence.envelope_id = Bytes::copy_from_slice(s.answer.id.as_ref()), "Unrelated"),
+        row("silence-about-a-forward", "EVD-9", "about what the member passed on, which nobody answers", &|s| {
+            let (id, forward) = passed_on();
+            s.exhibits.push(forward);
+            s.silence.envelope_id = id;
+        }, "Unrelated"),
         row("silence-of-who-was-not-asked", "EVD-9", "of who was no recipient", &|s| s.silence.silent = vec![SENDER.to_owned()], "Unrelated"),
         row("silence-of-who-has-spoken", "EVD-10", "of who has answered before that head", &|s| s.silence.silent = vec![POLICE.to_owned()], "Contradicted"),
         row("silence-of-one-of-two-who-has-spoken", "EVD-10", "one of the two has answered", &|s| s.silence.silent.push(POLICE.to_owned()), "Contradicted"),
+    ]
+}
+
+/// The hotline's node has begun its log anew; in the second the reminder is logged.
+#[rustfmt::skip] // A table: one row a vector.
+fn ended_logs() -> Vec<Vector> {
+    let row = |name: &str, spec: &str, what: &str, (end_ms, kept): (u64, u64), change: &dyn Fn(&mut Scene), expect: &str| {
+        let anew = |s: &mut Scene| {
+            let reminder = reminder(&s.request);
+            let entry = (NOW_MS + 2 * DAY_MS + 30, statement(Event::Submitted, &reminder, &[CLEARING]));
+            s.exhibits.push(exhibit(&reminder));
+            s.anew = Some((v1::EndedLog { not_after_ms: NOW_MS + end_ms, kept }, vec![entry]));
+            change(s);
+        };
+        vector(name, spec, what, &Scene::new().with(&anew).file(), expect)
+    };
+    let police = |s: &mut Scene| s.silence.silent = vec![POLICE.to_owned()];
+    let first_head = |s: &mut Scene| s.silence.checkpoint = s.receipts(0)[0].checkpoint.clone();
+    let answer_later = |s: &mut Scene| {
+        let answer = s.logs[0].pop().expect("the answer");
+        s.anew.as_mut().expect("set").1.push((answer.0 + 30, answer.1));
+    };
+    // The answer is entry 1 of the first log, at two days and ten milliseconds.
+    let late = 2 * DAY_MS + 20;
+    vec![
+        row("log-ended", "LOG-30", "receipts of a log that has ended, and of the one that follows it", (late, 2), &|_| (), "ok"),
+        row("log-ended-before-the-answer", "LOG-30", "the request in the first log, the answer in the second", (DAY_MS, 1), &answer_later, "ok"),
+        row("log-ended-after-the-silence", "EVD-9", "silence under a head of the first log, which had not ended", (4 * DAY_MS, 2), &first_head, "ok"),
+        row("log-ended-before-the-receipt", "LOG-30", "a receipt of a log that had ended by then", (2 * DAY_MS, 2), &|_| (), "Receipt(Checkpoint(KeyEnded))"),
+        row("log-ended-before-the-silence", "EVD-9", "silence under a head of a log that had ended by then", (late, 2), &first_head, "SilenceHead(KeyEnded)"),
+        row("log-ended-with-the-answer", "EVD-10", "silence under the second log of who has answered in the first", (late, 2), &police, "Contradicted"),
+        row("log-ended-without-the-answer", "EVD-10", "the node has lost the answer: that none had come is not contradicted", (late, 1), &police, "ok"),
+        vector("silence-under-a-log-not-begun", "EVD-9", "silence under a head of a log that the roster does not list", &Scene::new().with(&|s| {
+            let later = logged(0, 2, &s.logs[0], &[1, 2]);
+            s.silence.checkpoint = later[0].checkpoint.clone();
+        }).file(), "SilenceHead(Origin)"),
+        vector("receipt-of-a-log-not-begun", "LOG-30", "receipts of a log that the roster does not list", &{
+            let scene = Scene::new();
+            let receipts = logged(0, 2, &scene.logs[0], &[1, 2]);
+            let parts = Parts { receipts, ..scene.parts() };
+            evidence::build(parts).expect("within the limits")
+        }, "UnknownLog"),
     ]
 }
 

@@ -392,7 +392,7 @@ fn succeed_roster(inputs: &Inputs<'_>) -> Outcome {
     Ok(Some(if newer { "newer" } else { "same" }.to_owned()))
 }
 
-/// What a witness that holds this head of the log makes of a request. Spec: WIT-4.
+/// Whether a head of a log may follow the one that was taken before. Spec: AUD-3.
 fn follow_head(inputs: &Inputs<'_>) -> Outcome {
     let head = |field| {
         let head = Checkpoint::parse_text(inputs.text(field));
@@ -404,6 +404,7 @@ fn follow_head(inputs: &Inputs<'_>) -> Outcome {
     Ok(None)
 }
 
+/// What a witness that holds this head of the log makes of a request. Spec: WIT-4.
 fn ask_witness(inputs: &Inputs<'_>) -> Outcome {
     let log = inputs.log()?;
     let asked = AddCheckpoint::parse(&inputs.bytes("body")).map_err(name)?;

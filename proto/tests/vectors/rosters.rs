@@ -17,7 +17,7 @@ mod log_keys;
 mod succession;
 mod witnessing;
 
-pub(crate) use witnessing::two_of_three;
+pub(crate) use witnessing::{two_of_three, two_of_three_anew};
 
 use crate::{
     Vector,

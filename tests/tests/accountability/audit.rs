@@ -322,15 +322,17 @@ fn a_log_that_takes_back_what_it_signed_is_caught_with_evidence() {
     }
 }
 
-// AUD-6, AUD-8: old entries are taken away from a copy; what is left verifies, goes on and is audited from there.
+// AUD-6, AUD-8, AUD-11: old entries are taken away from a copy; what is left verifies, goes on and is audited from there.
 #[test]
 fn a_copy_is_pruned_and_still_verifies() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = MadeLog::new(&dir.path().join("copy")).unwrap();
-    log.grow(66_000, OLD_MS).unwrap();
+    log.grow(300, OLD_MS).unwrap();
     let auditor = Auditor::of(dir.path(), &log);
     let frex = &auditor.frex;
     fs::write(dir.path().join("copy/node.example-a.vkey"), log.vkey()).unwrap();
+    let _ = frex.done(&["log", "export", "behind", "copy"]);
+    log.grow(65_700, OLD_MS + 300).unwrap();
     let prune = |more: &[&str]| frex.run(&[&["log", "prune", "copy"], more].concat());
     let tile = |path: &str| log.folder().join(path);
     assert_eq!(auditor.verified("copy")["size"], 66_000);
@@ -378,9 +380,70 @@ fn a_copy_is_pruned_and_still_verifies() {
     // The next copy has what is left of this one.
     let _ = frex.done(&["log", "export", "next", "copy"]);
     assert_eq!(frex.done(&["log", "verify", "next"])["first"], 65_792);
+    // One that lacks what is gone is left as it is: it would have a hole.
+    let hole = frex.run(&["log", "export", "behind", "copy", "--update"]);
+    assert_eq!(hole.code(), Some(WireCode::Pruned as u64), "{hole:?}");
+    assert_eq!(frex.done(&["log", "verify", "behind"])["size"], 300);
 }
 
-// AUD-8, AUD-9, LIM-85: what is too young stays, and what is gone; nothing is taken away from a node.
+// AUD-4, AUD-8: a copy of which all entries are gone still shows that its hashes make what was signed.
+#[test]
+fn a_copy_that_is_pruned_to_its_end_still_verifies() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = MadeLog::new(&dir.path().join("copy")).unwrap();
+    log.grow(512, OLD_MS).unwrap();
+    let frex = Auditor::of(dir.path(), &log).frex;
+    fs::write(dir.path().join("copy/node.example-a.vkey"), log.vkey()).unwrap();
+    let _ = frex.done(&["log", "prune", "copy", "--below", "512", "--confirm"]);
+    assert!(!log.folder().join("tile/entries/001").exists());
+    assert_eq!(frex.done(&["log", "verify", "copy"])["first"], 512);
+    // The folder of the log itself is known by the copy that it lies in.
+    let own = log.folder().to_string_lossy().into_owned();
+    assert_eq!(frex.done(&["log", "verify", &own])["first"], 512);
+    let tile = log.folder().join("tile/1/000.p/2");
+    let good = fs::read(&tile).unwrap();
+    let mut bad = good.clone();
+    bad[3] ^= 1;
+    fs::write(&tile, bad).unwrap();
+    let damaged = frex.run(&["log", "verify", "copy"]);
+    assert_eq!(damaged.code(), Some(WireCode::BadProof as u64));
+    assert!(!damaged.err.contains("checkpoints"), "{damaged:?}");
+    fs::write(&tile, good).unwrap();
+    log.grow(10, OLD_MS + 600).unwrap();
+    assert_eq!(frex.done(&["log", "verify", "copy"])["size"], 522);
+}
+
+// AUD-3, LOG-23: a watch believes by what its trust says now, not by what it said when it began.
+#[test]
+fn a_watch_reads_anew_whom_it_believes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = MadeLog::new(&dir.path().join("web")).unwrap();
+    log.grow(30, OLD_MS).unwrap();
+    let frex = Auditor::of(dir.path(), &log).frex;
+    let vkey = dir.path().join("log.vkey");
+    fs::write(&vkey, log.vkey()).unwrap();
+    let audit = [
+        "log", "audit", "web", "--state", "state", "--vkey", "log.vkey",
+    ];
+    let mut watching = frex.begin(&[&audit[..], &["--watch", "10ms"]].concat());
+    let started = Instant::now();
+    while !dir.path().join("state/checkpoint").exists() {
+        assert!(started.elapsed() < DEADLINE && !watching.is_over());
+        thread::sleep(Duration::from_millis(5));
+    }
+    fs::write(&vkey, "no key any more").unwrap();
+    while !watching.is_over() {
+        assert!(started.elapsed() < DEADLINE, "it goes on by the old key");
+        thread::sleep(Duration::from_millis(5));
+    }
+    let ended = watching.wait();
+    assert_eq!(
+        (ended.exit, ended.code()),
+        (Some(2), Some(WireCode::BadInput as u64))
+    );
+}
+
+// AUD-8, AUD-9, AUD-11, LIM-85: what is too young stays, and what is gone; nothing is taken away from a node.
 #[test]
 fn what_must_stay_published_is_not_taken_away() {
     let dir = tempfile::tempdir().unwrap();
@@ -409,4 +472,15 @@ fn what_must_stay_published_is_not_taken_away() {
     frex.federation(&[SENDER], &[]);
     let node = frex.run(&["log", "prune", SENDER, "--below", "0", "--confirm"]);
     assert_eq!(node.exit, Some(2), "{node:?}");
+    // Who changes the two arguments about writes nothing into a folder that is no copy.
+    fs::create_dir(dir.path().join("other")).unwrap();
+    fs::write(dir.path().join("other/mine.txt"), "mine").unwrap();
+    for place in [SENDER, "hotline.fr/node/log", "hotline.fr/member", "other"] {
+        for more in [&[][..], &["--update"]] {
+            let export = [&["log", "export", place, "copy"][..], more].concat();
+            let refused = frex.run(&export);
+            assert_eq!(refused.exit, Some(2), "{place}: {refused:?}");
+            assert!(!dir.path().join(place).join("frex/example").exists());
+        }
+    }
 }

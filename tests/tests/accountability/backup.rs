@@ -220,9 +220,24 @@ fn a_restored_node_without_witnesses_waits_for_a_word() {
     }
     let mut node = frex.node_with(SENDER, &["--nothing-was-lost"]);
     node.ready().unwrap();
+    let log = fs::read_to_string(dir.path().join(format!("{SENDER}.log"))).unwrap();
+    assert!(log.contains("you answer for it"), "{log}");
     node.kill().unwrap();
     let _node = frex.start(SENDER);
     file(&frex);
+}
+
+// CLI-3: keys that are not there are brought back, and not made anew.
+#[test]
+fn a_restored_node_without_keys_asks_for_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let frex = federation(dir.path(), false);
+    backup(&frex);
+    let _ = frex.done(&["restore", "kept", "keyless"]);
+    let refused = frex.run(&["run", "keyless"]);
+    assert_eq!(refused.code(), Some(WireCode::NotInitialised as u64));
+    let said = refused.err.contains("Put the node's keys back");
+    assert!(said && !refused.err.contains("frex init"), "{refused:?}");
 }
 
 // BAK-11, BAK-12: with witnesses it waits until enough of them have said that they saw no more.
@@ -247,7 +262,7 @@ fn a_restored_node_waits_for_its_witnesses() {
     until_final(&frex, &file(&frex)[0]);
 }
 
-// BAK-14 to BAK-21, LOG-30, ROS-60, ROS-61: what was lost is known, the log begins anew, old receipts verify and say
+// BAK-14 to BAK-21, LOG-30, ROS-60, ROS-61, EVD-5: what was lost is known, the log begins anew, old receipts verify and say
 // what is not there any more, and neither copy of before starts again.
 #[test]
 fn a_log_whose_end_is_lost_begins_anew() {
@@ -271,6 +286,7 @@ fn a_log_whose_end_is_lost_begins_anew() {
     for receipt in before.iter().chain(&lost).chain(&receipts) {
         assert!(verified(&frex, receipt, ANEW), "{receipt}");
     }
+    shown_in_evidence(&frex, &[&before[0], &lost[0], &receipts[0]]);
     let begun = format!("{LOGS}/2/begun.tlog-proof");
     let trust = ["--roster", ANEW, "--root", ROOT];
     let begun = frex.done(&[&["receipt", "verify", &begun][..], &trust].concat());
@@ -322,7 +338,11 @@ fn ask_for_another_log(frex: &Frex) -> (u64, u64) {
     let (kept, seen) = (number("kept"), number("seen"));
     assert_eq!(number("lost"), seen - kept, "{plan}");
     assert!(kept >= 1 && seen > kept, "{plan}");
+    // One that waits for another change stays.
+    let other = frex.dir().join(SENDER).join("hotline.fr.card");
+    fs::write(&other, "waits").unwrap();
     let card = frex.done(&["log", "new-epoch", SENDER, "--confirm"]);
+    assert_eq!(fs::read(&other).unwrap(), b"waits");
     let again = frex.done(&["log", "new-epoch", SENDER, "--confirm"]);
     assert_eq!(card, again, "the same card");
     // Not before the governance lists it.
@@ -332,6 +352,17 @@ fn ask_for_another_log(frex: &Frex) -> (u64, u64) {
         let _ = frex.done(&["roster", "install", ANEW, member]);
     }
     (kept, seen)
+}
+
+/// What was sent before the log began anew and after it proves itself in a file, under the roster that says so.
+fn shown_in_evidence(frex: &Frex, receipts: &[&String]) {
+    for receipt in receipts {
+        let name = Path::new(receipt).file_name().unwrap().to_str().unwrap();
+        let message = name.split('-').next().unwrap();
+        let _ = frex.done(&["evidence", "export", message, SENDER, "--out", message]);
+        let found = frex.done(&["evidence", "verify", message, "--root", ROOT]);
+        assert_eq!(found["verified"], true, "{found}");
+    }
 }
 
 /// Both logs are in what is made of the next backup, also as files.
@@ -344,9 +375,40 @@ fn the_whole_history_is_in_the_next_backup(frex: &Frex) {
         let path = frex.dir().join(LOGS).join(file);
         assert!(path.is_file(), "{file}");
     }
+    both_logs_are_in_one_copy(frex);
     let mut node = frex.start(SENDER);
     assert_eq!(frex.done(&["log", "verify", SENDER])["size"], size);
     node.kill().unwrap();
+}
+
+/// AUD-11, BAK-21: of an ended log and its successor in one folder each is read by its name.
+fn both_logs_are_in_one_copy(frex: &Frex) {
+    let logs = [1, 2].map(|epoch| format!("frex/example/node.hotline.fr/log/{epoch}"));
+    for log in &logs {
+        let _ = frex.done(&["log", "export", "both", SENDER, "--origin", log]);
+    }
+    for command in [
+        &["log", "verify", "both"][..],
+        &["log", "prune", "both", "--below", "0"],
+    ] {
+        let several = frex.run(command);
+        assert_eq!(
+            several.code(),
+            Some(WireCode::BadInput as u64),
+            "{several:?}"
+        );
+        assert!(
+            logs.iter().all(|log| several.err.contains(log)),
+            "{several:?}"
+        );
+        assert!(several.err.contains("--origin"), "{several:?}");
+        for log in &logs {
+            let read = frex.done(&[command, &["--origin", log]].concat());
+            assert_eq!(read["origin"], log.as_str());
+        }
+    }
+    let none = frex.run(&["log", "verify", "both", "--origin", "frex/example/x/log/1"]);
+    assert_eq!(none.code(), Some(WireCode::NotFound as u64), "{none:?}");
 }
 
 // BAK-4, BAK-9, CLI-3: what a person does wrong is refused with the way out, and nothing is overwritten.

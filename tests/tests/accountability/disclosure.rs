@@ -70,7 +70,7 @@ fn content_is_shown_only_where_it_is_revealed() {
     assert!(!dir.path().join("no").exists());
 }
 
-// EVD-14: what was signed comes from the node where the folder has not kept it, and only to who sent it.
+// EVD-14: what was signed comes from the node where the folder has not kept it; the salt does not.
 #[test]
 fn what_was_signed_is_asked_of_the_node_where_it_is_not_kept() {
     let dir = tempfile::tempdir().unwrap();

@@ -253,9 +253,13 @@ fn erase_through_a_kill(frex: &Frex, member: &'static str, told: &[Told]) -> Nod
     drop(node);
     let node = frex.start(member);
     let again = frex.done(&["erase", "again", "list.jsonl", member]);
-    assert_eq!(again["erased"], told.len(), "{again} after {ended:?}");
+    let count = |said: &Value, field: &str| said[field].as_u64().unwrap();
+    let (now, before) = (count(&again, "erased"), count(&again, "erased_before"));
+    assert_eq!(now + before, told.len() as u64, "{again} after {ended:?}");
+    assert!(before > 0, "some were erased before the kill: {again}");
     let third = frex.done(&["erase", "again", "list.jsonl", member]);
-    assert_eq!(third, again, "what is erased stays erased");
+    let (now, before) = (count(&third, "erased"), count(&third, "erased_before"));
+    assert_eq!((now, before), (0, told.len() as u64), "erased stays erased");
     node
 }
 
@@ -288,8 +292,11 @@ fn erase_by_hand(frex: &Frex, one: &Told, member: &str) {
     );
     let held = frex.done(&["hold", "ls", member]);
     assert_eq!(held["held"][0]["message"], one.message.as_str());
-    let release = [&["hold", "release", id, member][..], &why].concat();
-    let _ = frex.done(&release);
+    let release = ["hold", "release", id, member];
+    let other = frex.run(&[&release[..], &why].concat());
+    assert_eq!(other.code(), Some(WireCode::NotFound as u64), "{other:?}");
+    let litigation = ["--ground", "litigation", "--authority", "c1"];
+    let _ = frex.done(&[&release[..], &litigation].concat());
     let done = frex.done(&[&erase[..], &["--confirm"]].concat());
     assert_eq!(done["confirmed"], true);
     let proof = done["receipt"].as_str().unwrap();
@@ -360,8 +367,7 @@ fn a_stopped_node_erases_too() {
     let frex = Frex::new(env!("CARGO_BIN_EXE_frex-under-test"), dir.path());
     frex.federation(&MEMBERS, &[]);
     let nodes = MEMBERS.map(|member| frex.start(member));
-    let report = r#"{"reference":"A-1","created":"2026-07-01T12:00:00Z","description":"made up"}"#;
-    fs::write(dir.path().join("report.json"), report).unwrap();
+    frex.report();
     let sent = frex.done(&["send", "report.json", "--to", READER, "--from", SENDER]);
     let message = sent["message"].as_str().unwrap();
     for node in nodes {
@@ -439,6 +445,60 @@ fn passed_on(frex: &Frex, mark: &str) -> (String, String, BTreeSet<Needle>) {
     (message, id, looked_for)
 }
 
+const NEVER_LEFT: &str = "police.es/member/sent/00112233445566778899aabbccddeeff.json";
+
+/// The reader's folder says that it passed the message on once more, of which its node has nothing.
+fn never_left(frex: &Frex) {
+    let inbox = frex.dir().join(READER).join("member/inbox");
+    let mut row = about(frex).remove(0);
+    let one = json!({
+        "message": "00112233445566778899aabbccddeeff", "envelope": "11".repeat(32), "to": [COURT],
+    });
+    row["forwards"].as_array_mut().unwrap().insert(0, one);
+    let name = format!("{}.about", row["envelope"].as_str().unwrap());
+    fs::write(inbox.join(name), row.to_string()).unwrap();
+    let sent = json!({
+        "message": "00112233445566778899aabbccddeeff", "envelope": "11".repeat(32),
+        "recipients": [COURT], "forwards": row["message"], "author": row["author"],
+    });
+    fs::write(frex.dir().join(NEVER_LEFT), sent.to_string()).unwrap();
+}
+
+// ERA-18: who passed a message on does not have it erased where nobody has fetched it and nothing shows who
+// wrote it; of what its recipient had erased before an exoneration says so.
+#[test]
+fn a_forwarder_exonerates_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let frex = Frex::new(env!("CARGO_BIN_EXE_frex-under-test"), dir.path());
+    let members = [SENDER, READER, COURT];
+    frex.federation(&members, &[]);
+    let _nodes = members.map(|member| frex.start(member));
+    frex.report();
+    let sent = frex.done(&["send", "report.json", "--to", READER, "--from", SENDER]);
+    let message = sent["message"].as_str().unwrap();
+    let _ = frex.done(&["inbox", READER, "--wait", "20s"]);
+    let passed = frex.done(&["forward", message, READER, "--to", COURT]);
+    let forward = passed["message"].as_str().unwrap();
+    let exonerate = |message: &str, by: &str| {
+        let recall = ["recall", message, by, "--reason", "exonerated", "--confirm"];
+        let recalled = frex.run(&recall);
+        assert!(matches!(recalled.exit, Some(0 | 3)), "{recalled:?}");
+    };
+    exonerate(forward, READER);
+    let came = frex.done(&["inbox", COURT, "--wait", "20s"]);
+    assert_eq!(came["items"][0]["state"], "unseen", "{came}");
+    let erased = frex.done(&["erase", "ls", COURT]);
+    assert_eq!(erased["erased"], json!([]));
+
+    let why = ["--ground", "data-subject", "--authority", "c1", "--confirm"];
+    let _ = frex.done(&[&["erase", message, READER][..], &why].concat());
+    exonerate(message, SENDER);
+    let came = frex.done(&["inbox", READER, "--wait", "20s"]);
+    assert_eq!(came["items"][0]["state"], "erased", "{came}");
+    let erased = frex.done(&["erase", "ls", READER]);
+    assert_eq!(erased["erased"][0]["ground"], "data-subject");
+}
+
 // ERA-12, ERA-17: an author whose suspicion was unfounded says so; along the very path on which the message
 // was passed on each hop erases it, at its node and in its folder, and states that; a court's hold keeps it.
 #[test]
@@ -450,8 +510,12 @@ fn an_exoneration_erases_along_the_path_of_the_message() {
     let _nodes = members.map(|member| frex.start(member));
     let (message, last, looked_for) = passed_on(&frex, "unfounded-12345-unfounded");
     let why = ["--ground", "investigation", "--authority", "court:7"];
-    let hold = ["hold", "set", &last, LAST, "--court"];
+    let hold = ["hold", "set", &last, LAST];
+    let _ = frex.done(&[&hold[..], &why, &["--court"]].concat());
+    // A weaker one, by the same order and by another, leaves the court's as it is.
     let _ = frex.done(&[&hold[..], &why].concat());
+    let _ = frex.done(&[&hold[..], &["--ground", "litigation", "--authority", "c1"]].concat());
+    never_left(&frex);
     let found = |member: &str| anywhere(&[dir.path().join(member)], &looked_for);
     for member in [READER, COURT, LAST] {
         assert_eq!(found(member), looked_for, "{member}");
@@ -473,6 +537,15 @@ fn an_exoneration_erases_along_the_path_of_the_message() {
         assert!(rows.iter().all(|row| row["ground"] == "exonerated"));
     }
     assert_eq!(found(LAST), looked_for);
+    assert!(
+        !frex.dir().join(NEVER_LEFT).exists(),
+        "the node has nothing of it"
+    );
+    let by_hand = ["--ground", "exonerated", "--authority", "c1", "--confirm"];
+    let refused = frex.run(&[&["erase", &last, LAST][..], &by_hand].concat());
+    assert_eq!(refused.code(), Some(WireCode::OnHold as u64));
+    assert!(refused.err.contains("court:7"), "{refused:?}");
+    assert!(!refused.err.contains("authority c1"), "{refused:?}");
     until("the author hears of it", || {
         outcomes(&frex, &first, SENDER) == ["erased"]
     });

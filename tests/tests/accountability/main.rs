@@ -5,9 +5,11 @@
 mod audit;
 mod backup;
 mod disclosure;
+mod erased;
 mod erasure;
 mod evidence;
 mod outside;
+mod provisional;
 mod scene;
 mod tampering;
 mod witnesses;

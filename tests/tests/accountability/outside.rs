@@ -144,9 +144,17 @@ fn a_witness_by_http_refuses_by_the_codes_of_its_protocol() {
         call(address, "POST", "/add-checkpoint", &asked.to_body())
     };
     let size = head.size;
-    let (status, kind, held) = post(0, Vec::new(), &note);
-    assert_eq!((status, kind.as_str()), (409, "text/x.tlog.size"));
-    assert_eq!(held, format!("{size}\n"));
+    // The newest head is on its way to the witness over its session too.
+    let began = Instant::now();
+    loop {
+        let (status, kind, held) = post(0, Vec::new(), &note);
+        assert_eq!((status, kind.as_str()), (409, "text/x.tlog.size"));
+        if held == format!("{size}\n") {
+            break;
+        }
+        assert!(began.elapsed() < WAIT, "it holds {held:?} of {size}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
     let (status, _, line) = post(size, Vec::new(), &note);
     assert_eq!(status, 200, "{line}");
     let cosigned = format!("{note}{line}");

@@ -22,8 +22,7 @@ struct Row {
     prepare: fn(&Path),
     args: &'static [&'static str],
     exit: i32,
-    /// None: refused by the parser of arguments.
-    code: Option<WireCode>,
+    code: WireCode,
 }
 
 const fn row(
@@ -37,7 +36,7 @@ const fn row(
         prepare,
         args,
         exit,
-        code: Some(code),
+        code,
     }
 }
 
@@ -62,9 +61,9 @@ fn every_refusal_of_the_command_line_has_its_exit_code() {
         (row.prepare)(&case);
         let ended = frex.run(row.args);
         assert_eq!(ended.exit, Some(row.exit), "{}: {ended:?}", row.name);
-        let code = row.code.map(|code| code as u64);
+        let code = Some(row.code as u64);
         assert_eq!(ended.code(), code, "{}: {ended:?}", row.name);
-        let exit = row.code.map_or(2, |code| i32::from(code.info().exit));
+        let exit = i32::from(row.code.info().exit);
         assert_eq!(row.exit, exit, "{}: the table of codes", row.name);
     }
     assert_eq!(node.stop(), Some(0));
@@ -443,12 +442,12 @@ fn calls() -> Vec<Row> {
             &["errors", "NOPE"],
             |_| {},
         ),
-        Row {
-            name: "half a command",
-            prepare: |_| {},
-            args: &["roster"],
-            exit: 2,
-            code: None,
-        },
+        row("half a command", (2, BadInput), &["roster"], |_| {}),
+        row(
+            "an option that is none",
+            (2, BadInput),
+            &["inbox", CASE, "--nothing"],
+            |_| {},
+        ),
     ]
 }

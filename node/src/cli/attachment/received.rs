@@ -1,6 +1,9 @@
 //! A received report with attachments, as the inbox folder keeps it.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{PathBuf, absolute},
+};
 
 use frex_client::keys::MemberHome;
 use frex_proto::{error::WireCode, v1};
@@ -61,18 +64,21 @@ impl Received {
     pub fn has(&self, number: usize, file: &std::path::Path) -> bool {
         let row = &self.about["attachments"][number];
         let there = file.symlink_metadata().ok().filter(fs::Metadata::is_file);
+        // Older programs noted it as it was named.
+        let noted = row["file"].as_str().and_then(|file| absolute(file).ok());
         row["state"] == "fetched"
-            && row["file"] == file.display().to_string()
+            && noted.is_some_and(|noted| absolute(file).is_ok_and(|file| file == noted))
             && there.is_some_and(|about| row["bytes"] == about.len())
     }
 
-    /// Notes that a file was fetched, and where it is.
+    /// Notes that a file was fetched, and where it is, from whatever folder that is looked for.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn note(&mut self, number: usize, file: &std::path::Path) -> Result<(), Failure> {
         let row = &mut self.about["attachments"][number];
         row["state"] = "fetched".into();
+        let file = absolute(file).map_err(|error| Failure::file("find", file, &error))?;
         row["file"] = file.display().to_string().into();
         let path = self.folder.join(format!("{}.{ABOUT}", self.id));
         files::replace(&path, format!("{:#}\n", self.about).as_bytes())

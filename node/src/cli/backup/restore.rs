@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use frex_client::keys::MEMBER_FILE;
 use frex_proto::error::WireCode;
 use serde_json::json;
 
@@ -13,7 +14,8 @@ use crate::{
     },
     cli::{
         failure::{Done, Failure},
-        output,
+        files, output,
+        run::NOTHING_WAS_LOST,
         time::rfc3339,
     },
     home::CONFIG_FILE,
@@ -52,10 +54,10 @@ pub fn restore(args: &RestoreArgs, json: bool) -> Done {
         return Ok(0);
     }
     output::data(format_args!(
-        "restored     {} as of {}, {} log entries, into {}",
+        "restored     {} as of {}, {}, into {}",
         manifest.node,
         rfc3339(manifest.made_ms),
-        manifest.log_size,
+        output::counted(manifest.log_size, "log entry"),
         home.display()
     ));
     next(args, &home, has_keys);
@@ -77,12 +79,25 @@ fn next(args: &RestoreArgs, home: &Path, has_keys: bool) {
     ));
     output::data(format_args!("  frex run {dir}"));
     output::data(format_args!(
-        "What was erased since that day came back with it. With the list that `frex erase export` made: frex erase again LIST {dir}"
+        "What was erased since that day came back with it. With the list that `frex erase export` made: {}",
+        erase_again(&args.dir)
     ));
-    if !args.nothing_was_lost {
-        output::data(
+    match args.nothing_was_lost {
+        true => output::message(format_args!("WARNING: {NOTHING_WAS_LOST}")),
+        false => output::data(
             "Before it signs anything it asks its witnesses whether they have seen more of its log than is here.",
-        );
+        ),
+    }
+}
+
+/// How erasures are done again: a member orders that, and no member's folder is in a backup.
+fn erase_again(dir: &Path) -> String {
+    let dir_shown = dir.display();
+    match files::home(dir, "member", MEMBER_FILE) {
+        Ok(_) => format!("frex erase again LIST {dir_shown}"),
+        Err(_) => format!(
+            "put the folder of the member that runs it back as {dir_shown}/member, which is in no backup of a node, then: frex erase again LIST {dir_shown}; or, where that folder is elsewhere and the node runs: frex erase again LIST FOLDER"
+        ),
     }
 }
 
@@ -90,7 +105,7 @@ fn hash(text: &str) -> Result<[u8; 32], Failure> {
     let mut bytes = [0; 32];
     hex::decode_to_slice(text.trim(), &mut bytes).map_err(|_| {
         Failure::new(WireCode::BadInput, "--manifest is no SHA-256 in hex")
-            .advise("Give the line that frex backup printed as manifest")
+            .advise("Give the 64 hexadecimal digits that frex backup printed behind `manifest`, and nothing else of that line")
     })?;
     Ok(bytes)
 }
@@ -102,9 +117,32 @@ fn not_restored(error: &BackupError, args: &RestoreArgs) -> Failure {
         BackupError::NotEmpty { .. } => failure
             .cause("a node is restored to an empty place only")
             .advise(format!("frex restore {folder} NEW-FOLDER")),
+        BackupError::OtherManifest => failure
+            .cause("it is whole or not, but it is another backup than the one whose hash you gave")
+            .advise(format!(
+                "See which one lies there: frex backup verify {folder}; every new frex backup into a folder has another hash"
+            )),
         BackupError::Incomplete { .. } => failure.advise(
             "Name the folder in which backup.json lies; one that was cut short is made again: frex backup DIR --to FOLDER",
         ),
         _ => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    // ERA-16: a member orders that erasures are done again, so its folder comes first.
+    #[test]
+    fn erasing_again_needs_the_folder_of_the_member() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(erase_again(dir.path()).starts_with("put the folder of the member"));
+        let member = dir.path().join("member");
+        fs::create_dir(&member).unwrap();
+        fs::write(member.join(MEMBER_FILE), "").unwrap();
+        assert!(erase_again(dir.path()).starts_with("frex erase again LIST"));
     }
 }

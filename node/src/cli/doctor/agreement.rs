@@ -14,7 +14,10 @@ use frex_proto::{
 };
 
 use super::{Folder, Row};
-use crate::cli::{log::LogFiles, way::Met};
+use crate::cli::{
+    log::{LogFiles, WhichLog},
+    way::Met,
+};
 
 /// What to keep when a log contradicts itself.
 const EVIDENCE: &str = "Keep both checkpoints as evidence, and ask its operator";
@@ -26,7 +29,7 @@ pub fn published(folder: &Folder, roster: Option<&Roster>) -> (Row, Option<Check
     let Some(log) = roster.and_then(|roster| roster.log_verifier(&folder.id)) else {
         return (Row::skip(check, "no roster lists this node's log"), None);
     };
-    let files = match LogFiles::open(&folder.path) {
+    let files = match LogFiles::open(&folder.path, &WhichLog::ANY) {
         Ok(files) => files,
         Err(failure) if failure.code() == WireCode::NotFound => {
             return (Row::skip(check, "nothing has been published yet"), None);

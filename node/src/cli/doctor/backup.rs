@@ -7,7 +7,7 @@ use frex_proto::error::WireCode;
 use super::Row;
 use crate::{
     backup::{self, is_restored},
-    cli::time::rfc3339,
+    cli::{output, time::rfc3339},
     disk::Disk,
 };
 
@@ -36,13 +36,12 @@ pub fn examine(disk: &dyn Disk, home: &Path, now_ms: u64) -> Row {
     let days = age_ms / DAY_MS;
     let age = match days {
         0 => "less than a day".to_owned(),
-        1 => "1 day".to_owned(),
-        days => format!("{days} days"),
+        days => output::counted(days, "day"),
     };
     let found = format!(
-        "made {}, {age} old, {} log entries, in {}",
+        "made {}, {age} old, {}, in {}",
         rfc3339(last.made_ms),
-        last.log_size,
+        output::counted(last.log_size, "log entry"),
         last.folder.display()
     );
     match age_ms > OLD_MS {

@@ -1,5 +1,7 @@
 //! `frex erase again`: what was erased before a restore is erased again.
 
+use std::collections::BTreeSet;
+
 use frex_client::{
     client::{Client, EraseOrder},
     keys::MemberHome,
@@ -7,9 +9,13 @@ use frex_client::{
 use frex_proto::{error::WireCode, id::MessageId};
 use serde_json::{Value, json};
 
-use super::{EraseAgainArgs, local, serving::Serving};
+use super::{
+    EraseAgainArgs,
+    local::{self, Folder},
+    serving::Serving,
+};
 use crate::cli::{
-    failure::{Done, Failure, OrCode, OrFail},
+    failure::{Done, Failure, OrCode, OrFail, PARTIAL},
     files, member, output,
 };
 
@@ -20,8 +26,11 @@ const LIST_BYTES_MAX: usize = 256 * 1024 * 1024;
 #[derive(Default)]
 struct Count {
     erased: usize,
+    /// Erased already: nothing of it was at the node any more.
+    before: usize,
     not_here: usize,
     held: usize,
+    held_by_others: usize,
 }
 
 /// Erases whatever a list names; what is gone already, or is not here, stays so. Spec: ERA-16.
@@ -30,50 +39,108 @@ pub fn again(args: &EraseAgainArgs, json: bool) -> Done {
     let orders = read(args)?;
     let count = member::runtime()?.block_on(async {
         let serving = Serving::reach(&args.dir, &home).await?;
-        let count = each(&serving.client, &home, &orders).await;
+        let mut gone = BTreeSet::new();
+        let count = each(&serving.client, &home, &orders, &mut gone).await;
         serving.end().await;
+        // Also of those before one that failed.
+        local::forget(&home, &gone)?;
         count
     })?;
-    let Count {
-        erased,
-        not_here,
-        held,
-    } = count;
-    if json {
-        output::document(json!({ "erased": erased, "not_here": not_here, "held": held }));
-    } else {
-        output::data(format_args!(
-            "erased {erased}, not here {not_here}, kept by a hold {held}"
-        ));
-    }
-    Ok(0)
+    Ok(tell(&count, json))
 }
 
-async fn each(client: &Client, home: &MemberHome, orders: &[EraseOrder]) -> Result<Count, Failure> {
+fn tell(count: &Count, json: bool) -> u8 {
+    let Count {
+        erased,
+        before,
+        not_here,
+        held,
+        held_by_others,
+    } = count;
+    if json {
+        output::document(json!({
+            "erased": erased, "erased_before": before, "not_here": not_here, "held": held,
+            "held_by_others": held_by_others,
+        }));
+    } else {
+        output::data(format_args!(
+            "erased now {erased}, erased before {before}, not here {not_here}, kept by a hold {held}, kept for other members {held_by_others}"
+        ));
+    }
+    if *held_by_others == 0 {
+        return 0;
+    }
+    output::message(
+        "note: what other members that the node serves have too, only the member that runs it may erase; give it the list",
+    );
+    PARTIAL
+}
+
+async fn each(
+    client: &Client,
+    home: &MemberHome,
+    orders: &[EraseOrder],
+    gone: &mut BTreeSet<MessageId>,
+) -> Result<Count, Failure> {
+    let folder = Folder::read(home)?;
+    let own = home.settings().member.as_str();
     let mut count = Count::default();
     let bar = output::progress_of("erasing again", Some(orders.len() as u64));
     for order in orders {
-        match client.erase(order).await {
-            Ok(_) => count.erased += 1,
-            Err(error) => match WireCode::from(&error) {
-                WireCode::NotFound => count.not_here += 1,
-                WireCode::OnHold => {
-                    count.held += 1;
-                    bar.inc(1);
-                    continue;
-                }
-                _ => {
-                    let what = format!("{} is not erased; those before it are", order.message);
-                    return Err(error).or_fail(what);
-                }
-            },
-        }
-        let files = local::find(home, order.message, true)?;
-        local::remove(home, order.message, &files)?;
         bar.inc(1);
+        let kept = match at_node(client, order).await? {
+            Came::Erased => &mut count.erased,
+            Came::Before => &mut count.before,
+            Came::NotHere => &mut count.not_here,
+            Came::Held => {
+                count.held += 1;
+                continue;
+            }
+            Came::HeldByOthers => {
+                count.held_by_others += 1;
+                continue;
+            }
+        };
+        *kept += 1;
+        let sender = order.sender.as_deref();
+        let found = folder.find(order.message, sender, true);
+        found.remove()?;
+        found.tell_by_hand();
+        if sender.is_none_or(|sender| sender.is_empty() || sender == own) {
+            gone.insert(order.message);
+        }
     }
     bar.finish_and_clear();
     Ok(count)
+}
+
+/// What came of one order.
+enum Came {
+    Erased,
+    Before,
+    NotHere,
+    Held,
+    HeldByOthers,
+}
+
+async fn at_node(client: &Client, order: &EraseOrder) -> Result<Came, Failure> {
+    let done = match client.plan_erasure(order).await {
+        Ok(_) => client.erase(order).await.map(drop),
+        Err(error) => Err(error),
+    };
+    let Err(error) = done else {
+        return Ok(Came::Erased);
+    };
+    match WireCode::from(&error) {
+        WireCode::Erased => Ok(Came::Before),
+        WireCode::NotFound => Ok(Came::NotHere),
+        WireCode::OnHold => Ok(Came::Held),
+        WireCode::HeldByOthers => Ok(Came::HeldByOthers),
+        _ => {
+            let what = format!("{} is not erased; those before it are", order.message);
+            Err(error).or_fail(what)
+        }
+    }
 }
 
 fn read(args: &EraseAgainArgs) -> Result<Vec<EraseOrder>, Failure> {

@@ -1,34 +1,53 @@
 //! `frex hold set` and `frex hold release`.
 
+use std::path::Path;
+
+use frex_client::{
+    client::{Client, EraseOrder, QueryError},
+    keys::MemberHome,
+};
+use frex_proto::{erasure::EXONERATED, error::WireCode};
 use serde_json::json;
 
-use super::{HoldReleaseArgs, HoldSetArgs, Ordered, serving::Serving};
+use super::{
+    HoldReleaseArgs, HoldSetArgs, Ordered, list,
+    serving::{self, Serving},
+};
 use crate::cli::{
-    failure::{Done, OrFail},
+    erased,
+    failure::{Done, Failure, OrFail},
     member, output,
+    time::rfc3339,
 };
 
 /// Keeps a message. Spec: ERA-12.
 pub fn set(args: &HoldSetArgs, json: bool) -> Done {
-    hold(&args.which, args.court, false, json)
+    hold((&args.which, &args.dir), args.court, false, json)
 }
 
-/// Lets a message be erased again.
+/// Ends the hold by one order; others stay.
 pub fn release(args: &HoldReleaseArgs, json: bool) -> Done {
-    hold(&args.which, false, true, json)
+    hold((&args.which, &args.dir), false, true, json)
 }
 
-fn hold(which: &Ordered, court: bool, release: bool, json: bool) -> Done {
-    let home = member::open(&which.dir)?;
+fn hold((which, dir): (&Ordered, &Path), court: bool, release: bool, json: bool) -> Done {
+    let home = member::open(dir)?;
     let order = which.order(&home)?;
+    let what = match release {
+        true => "the message is not released",
+        false => "the message is not held",
+    };
     member::runtime()?.block_on(async {
-        let serving = Serving::reach(&which.dir, &home).await?;
-        let held = serving.client.hold(&order, court, release).await;
+        let serving = Serving::running(&home).await?;
+        let held = match serving.client.hold(&order, court, release).await {
+            Err(error) => match gone(&home, &serving.client, &order, &error).await {
+                Some(erased) => Err(erased),
+                None => Err(error).or_fail(what),
+            },
+            Ok(()) => Ok(()),
+        };
         serving.end().await;
-        held.or_fail(match release {
-            true => "the message is not released",
-            false => "the message is not held",
-        })
+        held.map_err(|failure| explain(serving::not_running(failure, dir), dir, release))
     })?;
     let state = if release { "released" } else { "held" };
     if json {
@@ -40,4 +59,76 @@ fn hold(which: &Ordered, court: bool, release: bool, json: bool) -> Done {
         output::data(format_args!("{state}  {}", order.message));
     }
     Ok(0)
+}
+
+/// Which hold is meant must be said exactly, and by whom it may be.
+fn explain(failure: Failure, dir: &Path, release: bool) -> Failure {
+    let ls = format!("frex hold ls {}", dir.display());
+    match failure.code() {
+        WireCode::NotFound if release => failure
+            .cause("no hold on it is by this ground and authority")
+            .advise(format!("See by which it is held: {ls}")),
+        WireCode::OnHold if release => failure
+            .cause("another member has ordered this hold")
+            .advise(format!(
+                "Ask them, or who runs the node, to release it; who that is: {ls}"
+            )),
+        _ => failure,
+    }
+}
+
+/// Whether what the node refuses is so because the message was erased, and on which ground.
+async fn gone(
+    home: &MemberHome,
+    client: &Client,
+    order: &EraseOrder,
+    error: &QueryError,
+) -> Option<Failure> {
+    if !matches!(WireCode::from(error), WireCode::NotFound | WireCode::Erased) {
+        return None;
+    }
+    let message = order.message.to_string();
+    if let Some(erased) = erased::failure(home, &message) {
+        return Some(erased);
+    }
+    let own = home.settings().member.as_str();
+    let sender = order.sender.as_deref().unwrap_or(own);
+    // The refusal says enough where the list cannot be had.
+    let rows = list::all(client, false).await.ok()?;
+    let mut rows = rows.iter();
+    let row = rows.find(|row| row.message == Some(order.message) && row.sender == sender)?;
+    let why = (
+        row.ground.as_str(),
+        row.authority.as_str(),
+        erased::by(&row.ordered_by),
+    );
+    Some(erased::because(&message, why))
+}
+
+/// Adds to a refusal for a hold which orders keep the message: what is exonerated only a court's.
+pub(super) async fn name(client: &Client, order: &EraseOrder, mut failure: Failure) -> Failure {
+    // It is refused all the same where the node does not say why.
+    let holds = list::all(client, true).await.unwrap_or_default();
+    for hold in holds {
+        let is_meant = hold.message == Some(order.message)
+            && order
+                .sender
+                .as_ref()
+                .is_none_or(|sender| *sender == hold.sender);
+        if !is_meant || (order.ground == EXONERATED && !hold.court) {
+            continue;
+        }
+        failure = failure.cause(format!(
+            "{} holds it since {}: ground {}, authority {}{}",
+            output::clean(&hold.ordered_by),
+            rfc3339(hold.time_ms),
+            output::clean(&hold.ground),
+            output::clean(&hold.authority),
+            match hold.court {
+                true => ", by order of a court, which keeps it also where it is exonerated",
+                false => "",
+            }
+        ));
+    }
+    failure
 }

@@ -3,10 +3,15 @@
 use std::path::Path;
 
 use frex_client::client::{Client, ErasureRow};
+use frex_proto::error::WireCode;
 use serde_json::{Value, json};
 
-use super::serving::Serving;
+use super::{
+    serving::{self, Serving},
+    stopped,
+};
 use crate::cli::{
+    erased,
     failure::{Done, Failure, OrFail},
     member, output,
     time::rfc3339,
@@ -35,10 +40,6 @@ pub fn list(dir: &Path, holds: bool, json: bool) -> Done {
     let last = if holds { "COURT" } else { "ENTRY" };
     let mut table = output::table(&["TIME", "MESSAGE", "FROM", "GROUND", "AUTHORITY", "BY", last]);
     for row in &rows {
-        let by = match row.ordered_by.as_str() {
-            "" => "retention",
-            by => by,
-        };
         let end = match (holds, row.court) {
             (false, _) => row.index.to_string(),
             (true, true) => "yes".to_owned(),
@@ -50,7 +51,7 @@ pub fn list(dir: &Path, holds: bool, json: bool) -> Done {
             output::clean(&row.sender),
             output::clean(&row.ground),
             output::clean(&row.authority),
-            output::clean(by),
+            output::clean(erased::by(&row.ordered_by)),
             end,
         ]);
     }
@@ -66,17 +67,25 @@ pub fn export(dir: &Path) -> Done {
     Ok(0)
 }
 
+/// From the node if it runs, or else from its files.
 fn gather(dir: &Path, holds: bool) -> Result<Vec<ErasureRow>, Failure> {
     let home = member::open(dir)?;
+    if let Some(rows) = stopped::rows(dir, &home, holds)? {
+        return Ok(rows);
+    }
     member::runtime()?.block_on(async {
-        let serving = Serving::reach(dir, &home).await?;
+        let serving = Serving::running(&home).await?;
         let rows = all(&serving.client, holds).await;
         serving.end().await;
-        rows
+        rows.map_err(|failure| serving::not_running(failure, dir))
     })
 }
 
-async fn all(client: &Client, holds: bool) -> Result<Vec<ErasureRow>, Failure> {
+/// Every row that the node shows.
+///
+/// # Errors
+/// It does not answer, or without end.
+pub(super) async fn all(client: &Client, holds: bool) -> Result<Vec<ErasureRow>, Failure> {
     let (mut rows, mut after) = (Vec::new(), None);
     for _ in 0..PAGES_MAX {
         let page = client.erasures(holds, after).await;
@@ -84,10 +93,15 @@ async fn all(client: &Client, holds: bool) -> Result<Vec<ErasureRow>, Failure> {
         rows.extend(some);
         after = next;
         if after.is_none() {
-            break;
+            return Ok(rows);
         }
     }
-    Ok(rows)
+    let what = format!("the list of the node is longer than {PAGES_MAX} pages");
+    Err(Failure::new(WireCode::TooLarge, what)
+        .cause("a part of it would be taken for the whole")
+        .advise(
+            "Stop the node and give the same command again: it then reads the node's own files",
+        ))
 }
 
 fn document(row: &ErasureRow, holds: bool) -> Value {

@@ -4,8 +4,41 @@ use frex_proto::evidence::{Clock, Findings, Proof, State};
 
 use crate::cli::time::rfc3339;
 
+/// What is told of.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Told {
+    /// A file, which says the same whenever it is read.
+    File,
+    /// What the own folder holds by now, milliseconds.
+    Folder { now_ms: u64 },
+}
+
+impl Told {
+    /// Of a folder, an answer that is due and not there is overdue, by the clock here.
+    pub(super) fn state(self, clock: &Clock) -> State {
+        match (clock.state(), self.late_ms(clock)) {
+            (State::Open, Some(_)) => State::Overdue,
+            (state, _) => state,
+        }
+    }
+
+    pub(super) fn overdue_ms(self, clock: &Clock) -> Option<u64> {
+        clock.overdue_ms().or_else(|| self.late_ms(clock))
+    }
+
+    /// How long the clock here is past the time by which an open answer was due.
+    fn late_ms(self, clock: &Clock) -> Option<u64> {
+        match self {
+            Self::Folder { now_ms } if clock.state() == State::Open => {
+                now_ms.checked_sub(clock.due_ms?).filter(|late| *late > 0)
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Sentences about one recipient of one request, each with its proof.
-pub(super) fn words(clock: &Clock, findings: &Findings) -> Vec<String> {
+pub(super) fn words(clock: &Clock, findings: &Findings, told: Told) -> Vec<String> {
     let (asker, member) = (&clock.asker, &clock.member);
     let mut lines = Vec::new();
     lines.push(match clock.received {
@@ -29,11 +62,11 @@ pub(super) fn words(clock: &Clock, findings: &Findings) -> Vec<String> {
             "{count} {what} by {asker} reached the node of {member} too."
         ));
     }
-    lines.extend(end(clock, findings));
+    lines.extend(end(clock, findings, told));
     lines
 }
 
-fn end(clock: &Clock, findings: &Findings) -> Vec<String> {
+fn end(clock: &Clock, findings: &Findings, told: Told) -> Vec<String> {
     let (asker, member) = (&clock.asker, &clock.member);
     let after = |words: &str| {
         let elapsed = clock.elapsed_ms().map(length);
@@ -53,9 +86,7 @@ fn end(clock: &Clock, findings: &Findings) -> Vec<String> {
         )];
     }
     let Some((at_ms, proof)) = clock.silent else {
-        return vec![format!(
-            "This file holds no answer by {member}, and nobody states in it that there is none."
-        )];
+        return open(clock, told);
     };
     let head = match proof {
         Proof::Silence(place) => findings.silences[place].as_ref().map(|one| &one.head),
@@ -81,12 +112,29 @@ fn end(clock: &Clock, findings: &Findings) -> Vec<String> {
     lines
 }
 
+/// There is neither an answer nor a word that there is none.
+fn open(clock: &Clock, told: Told) -> Vec<String> {
+    let member = &clock.member;
+    if matches!(told, Told::File) {
+        return vec![format!(
+            "This file holds no answer by {member}, and nobody states in it that there is none."
+        )];
+    }
+    let mut lines = vec![format!(
+        "No answer by {member} is in this folder; one may wait in the inbox."
+    )];
+    if let Some(late_ms) = told.late_ms(clock) {
+        lines.push(format!(
+            "By the clock here it is overdue by {}. To state that, signed: frex evidence export with --silence.",
+            length(late_ms)
+        ));
+    }
+    lines
+}
+
 /// The node and the entry of its log that a receipt proves.
 fn entry(proof: Proof, findings: &Findings) -> (&str, u64) {
-    let Proof::Receipt(place) = proof else {
-        return ("", 0);
-    };
-    let proven = findings.receipts.get(place).and_then(Option::as_ref);
+    let proven = findings.receipt(proof);
     proven.map_or(("", 0), |proven| {
         (
             proven.verified.statement.node.as_str(),

@@ -10,7 +10,7 @@ use frex_proto::{
 };
 use serde_json::json;
 
-use super::{ExportArgs, gather::gather, print, reveal, silence};
+use super::{ExportArgs, clocks::Told, gather::gather, print, reveal, silence};
 use crate::cli::{
     failure::{Done, Failure, OrFail},
     files, member, output,
@@ -21,12 +21,19 @@ pub fn export(args: &ExportArgs, json: bool) -> Done {
     let home = member::open(&args.dir)?;
     let mut gathered = gather(&home, &args.id, &args.gathering)?;
     if args.silence {
-        silence::state(&home, &mut gathered.parts)?;
+        let instead = format!(
+            "Without --silence the file is made, with what is kept of an answer: frex evidence export {} {} --out {}",
+            args.id,
+            args.dir.display(),
+            args.out.display()
+        );
+        silence::state(&home, &mut gathered.parts, &instead)?;
     }
+    let mut left_out = Vec::new();
     if args.reveal.is_some() {
         let subject = &gathered.messages[0];
         let exhibits = &mut gathered.parts.exhibits;
-        reveal::reveal(&home, subject, args.content.as_deref(), exhibits)?;
+        left_out = reveal::reveal(&home, subject, args.content.as_deref(), exhibits)?;
     }
     let file = evidence::build(gathered.parts).map_err(|error| nothing(&args.id, error))?;
     let file = match args.without_manifest {
@@ -40,7 +47,7 @@ pub fn export(args: &ExportArgs, json: bool) -> Done {
             "file": args.out, "bytes": file.len(), "message": evidence::subject(&bundle).map(|id| id.to_string()),
             "exhibits": bundle.exhibits.len(), "receipts": bundle.receipts.len(),
             "silences": bundle.silences.len(), "final": print::is_final(&findings),
-            "clocks": print::clocks_json(&findings),
+            "clocks": print::clocks_json(&findings, Told::File), "left_out": left_out,
         }));
     } else {
         output::data(format_args!(
@@ -54,6 +61,9 @@ pub fn export(args: &ExportArgs, json: bool) -> Done {
                 false => "not all final",
             }
         ));
+        for what in left_out {
+            output::message(format_args!("left out: {what}"));
+        }
         tell(&args.out);
     }
     Ok(0)
@@ -65,7 +75,7 @@ fn tell(out: &Path) {
         "Whoever gets it verifies it, with a root of their own:  frex evidence verify {out} --root root.frex"
     ));
     output::message(format_args!(
-        "For people to read and print:  frex evidence report {out} --out {out}.html"
+        "For people to read and print:  frex evidence report {out} --root root.frex --out {out}.html"
     ));
 }
 

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use frex_client::keys::MemberHome;
 use frex_proto::{
     envelope::SignedEnvelope,
+    evidence,
     id::{EnvelopeId, MessageId},
-    label, limits, v1,
+    limits, v1,
 };
 use prost::Message;
 
@@ -29,10 +30,7 @@ pub fn keep(home: &MemberHome, envelope: &SignedEnvelope) -> Result<(), Failure>
             .salt
             .map_or_else(Default::default, |salt| Bytes::copy_from_slice(&salt)),
     };
-    let folder = home.dir().join(SENT_DIR);
-    files::ensure_folder(&folder)?;
-    let path = folder.join(format!("{}.{EXTENSION}", envelope.id));
-    files::replace(&path, &exhibit.encode_to_vec())
+    write(home, &envelope.id.to_string(), &exhibit)
 }
 
 /// Keeps what the node has of it, if it is one of these envelopes of this member and nothing is kept.
@@ -51,10 +49,17 @@ pub fn keep_signed(home: &MemberHome, signed: &Bytes, envelopes: &[&str]) -> Res
         signed: signed.clone(),
         ..v1::Exhibit::default()
     };
+    write(home, &id, &exhibit)
+}
+
+fn path_of(home: &MemberHome, envelope: &str) -> PathBuf {
     let folder = home.dir().join(SENT_DIR);
-    files::ensure_folder(&folder)?;
-    let path = folder.join(format!("{id}.{EXTENSION}"));
-    files::replace(&path, &exhibit.encode_to_vec())
+    folder.join(format!("{envelope}.{EXTENSION}"))
+}
+
+fn write(home: &MemberHome, envelope: &str, exhibit: &v1::Exhibit) -> Result<(), Failure> {
+    files::ensure_folder(&home.dir().join(SENT_DIR))?;
+    files::replace(&path_of(home, envelope), &exhibit.encode_to_vec())
 }
 
 /// What was kept of an envelope that was sent, if it was.
@@ -62,10 +67,7 @@ pub fn keep_signed(home: &MemberHome, signed: &Bytes, envelopes: &[&str]) -> Res
 /// # Errors
 /// It cannot be read.
 pub fn kept(home: &MemberHome, envelope: &str) -> Result<Option<v1::Exhibit>, Failure> {
-    let path = home
-        .dir()
-        .join(SENT_DIR)
-        .join(format!("{envelope}.{EXTENSION}"));
+    let path = path_of(home, envelope);
     if !path.exists() {
         return Ok(None);
     }
@@ -73,29 +75,17 @@ pub fn kept(home: &MemberHome, envelope: &str) -> Result<Option<v1::Exhibit>, Fa
     Ok(v1::Exhibit::decode(&bytes[..]).ok())
 }
 
-/// The files of what was kept of the envelopes of a message: they go where the message is erased.
+/// The files of everything that was kept so, each with the message that it is of. One that does not say
+/// may be of any.
 ///
 /// # Errors
 /// One of them cannot be read.
-pub fn of_message(home: &MemberHome, message: MessageId) -> Result<Vec<PathBuf>, Failure> {
+pub fn all(home: &MemberHome) -> Result<Vec<(Option<MessageId>, PathBuf)>, Failure> {
     let mut found = Vec::new();
     for path in files::with_extension(&home.dir().join(SENT_DIR), EXTENSION)? {
         let bytes = files::read(&path, BYTES_MAX)?;
-        // One that does not say of which message it is may be of this one.
-        if message_of(&bytes).is_none_or(|of| of[..] == message.0[..]) {
-            found.push(path);
-        }
+        let exhibit = v1::Exhibit::decode(&bytes[..]).ok();
+        found.push((exhibit.as_ref().and_then(evidence::message_of), path));
     }
     Ok(found)
-}
-
-fn message_of(exhibit: &[u8]) -> Option<Bytes> {
-    let exhibit = v1::Exhibit::decode(exhibit).ok()?;
-    let signed = v1::Signed::decode(exhibit.signed).ok()?;
-    if signed.payload_type == label::TYPE_FORWARD {
-        let forward = v1::ForwardManifest::decode(signed.payload).ok()?;
-        return Some(forward.message_id);
-    }
-    let manifest = v1::Manifest::decode(signed.payload).ok()?;
-    Some(v1::Core::decode(manifest.core).ok()?.message_id)
 }

@@ -11,8 +11,12 @@ use frex_proto::{
     v1,
 };
 
-use super::{Examined, Pin, clocks, print};
-use crate::cli::{files, fingerprint, member::kind_name, output, roster::words, time::rfc3339};
+use super::{
+    Examined, Pin,
+    clocks::{self, Told},
+    print,
+};
+use crate::cli::{fingerprint, output, roster::words, time::rfc3339};
 
 const STYLE: &str = include_str!("page.css");
 /// Content that is shown as text; of all other only type, length and hash are.
@@ -67,13 +71,14 @@ fn head(found: &Examined, file: &Path) -> String {
         (false, _) => {
             "<span class=\"failed\">FAILED: a check below does not hold. Do not rely on this file.</span>"
         }
+        (true, Pin::Own(_)) if found.is_provisional() => {
+            "VERIFIED, provisional: every check below holds, but fewer witnesses have cosigned than the roster asks for."
+        }
         (true, Pin::Own(_)) => "VERIFIED: every check below holds.",
         (true, Pin::Unchecked) => {
             "NOT VERIFIED: every check holds, but nobody here has checked whose federation it is."
         }
     };
-    let bytes = files::read(file, frex_proto::limits::EVIDENCE_BYTES_MAX).unwrap_or_default();
-    let hash = hex::encode(label::sha256(&[&bytes]));
     format!(
         "<h1>Evidence</h1>\n<p>{}</p>\n<p class=\"verdict\">{verdict}</p>\n{}",
         escaped(&title(found)),
@@ -82,7 +87,7 @@ fn head(found: &Examined, file: &Path) -> String {
             &["", ""],
             &[
                 ["File".to_owned(), file.display().to_string()],
-                ["SHA-256 of the file".to_owned(), hash],
+                ["SHA-256 of the file".to_owned(), found.sha256.clone()],
                 [
                     "Roster".to_owned(),
                     format!(
@@ -158,7 +163,7 @@ fn clock_part(found: &Examined) -> String {
     }
     let mut part = "<h2>Requests and answers</h2>\n".to_owned();
     for clock in clocks {
-        let lines = clocks::words(&clock, &found.findings);
+        let lines = clocks::words(&clock, &found.findings, Told::File);
         let lines: String = lines
             .iter()
             .map(|line| format!("<li>{}</li>\n", escaped(line)))
@@ -240,8 +245,8 @@ fn exhibit(number: usize, shown: &Shown) -> String {
         .map(|one| one.member.as_str())
         .collect();
     let what = match carried {
-        Carried::Own(_) => kind_name(core.kind).to_owned(),
-        Carried::Forward(_) => format!("forward of a {} by {}", kind_name(core.kind), core.sender),
+        Carried::Own(_) => core.kind.word().to_owned(),
+        Carried::Forward(_) => format!("forward of a {} by {}", core.kind.word(), core.sender),
     };
     let mut rows = vec![
         ["What".to_owned(), what],

@@ -8,7 +8,7 @@ use frex_proto::{
 };
 use serde_json::{Value, json};
 
-use super::clocks;
+use super::clocks::{self, Told};
 use crate::cli::{output, receipt::finality, time::rfc3339};
 
 /// Whether no head waits for witnesses any more.
@@ -65,7 +65,7 @@ fn code(number: &str) -> &'static str {
     WireCode::from_number(number).info().name
 }
 
-pub(super) fn timeline(findings: &Findings) {
+pub(super) fn timeline(findings: &Findings, told: Told) {
     let mut table = output::table(&["TIME", "WHAT", "MESSAGE", "PROOF"]);
     for row in evidence::rows(findings) {
         let message = row.message.map_or_else(String::new, |id| id.to_string());
@@ -83,9 +83,9 @@ pub(super) fn timeline(findings: &Findings) {
             "{} asked {}: {}",
             clock.asker,
             clock.member,
-            clock.state().word()
+            told.state(&clock).word()
         ));
-        for line in clocks::words(&clock, findings) {
+        for line in clocks::words(&clock, findings, told) {
             output::data(format_args!("  {line}"));
         }
     }
@@ -93,21 +93,16 @@ pub(super) fn timeline(findings: &Findings) {
 
 /// What proves a row: the part of the file, and where it stands in which log.
 pub(super) fn place(row: &Row, findings: &Findings) -> String {
-    let evidence::Proof::Receipt(place) = row.proof else {
-        return row.proof.to_string();
-    };
-    let proven = findings.receipts.get(place).and_then(Option::as_ref);
-    let index = proven.map_or(0, |proven| proven.verified.index);
-    format!("{}, entry #{index}", row.proof)
+    match findings.receipt(row.proof) {
+        Some(proven) => format!("{}, entry #{}", row.proof, proven.verified.index),
+        None => row.proof.to_string(),
+    }
 }
 
 pub(super) fn timeline_json(findings: &Findings) -> Vec<Value> {
     let rows = evidence::rows(findings).into_iter();
     let row = |row: Row| {
-        let proven = match row.proof {
-            evidence::Proof::Receipt(place) => findings.receipts[place].as_ref(),
-            _ => None,
-        };
+        let proven = findings.receipt(row.proof);
         json!({
             "time": rfc3339(row.at_ms), "what": row.what,
             "message": row.message.map(|id| id.to_string()), "members": row.members,
@@ -121,7 +116,7 @@ pub(super) fn timeline_json(findings: &Findings) -> Vec<Value> {
     rows.map(row).collect()
 }
 
-pub(super) fn clocks_json(findings: &Findings) -> Vec<Value> {
+pub(super) fn clocks_json(findings: &Findings, told: Told) -> Vec<Value> {
     let clocks = evidence::clocks(findings).into_iter();
     let row = |clock: Clock| {
         let at = |point: Option<(u64, evidence::Proof)>| {
@@ -129,11 +124,11 @@ pub(super) fn clocks_json(findings: &Findings) -> Vec<Value> {
         };
         json!({
             "message": clock.message.to_string(), "asker": clock.asker, "member": clock.member,
-            "state": clock.state().word(), "received": at(clock.received),
+            "state": told.state(&clock).word(), "received": at(clock.received),
             "due": clock.due_ms.map(rfc3339), "reminders": clock.reminders,
             "answered": at(clock.answered), "silent": at(clock.silent),
-            "elapsed_ms": clock.elapsed_ms(), "overdue_ms": clock.overdue_ms(),
-            "words": clocks::words(&clock, findings),
+            "elapsed_ms": clock.elapsed_ms(), "overdue_ms": told.overdue_ms(&clock),
+            "words": clocks::words(&clock, findings, told),
         })
     };
     clocks.map(row).collect()
@@ -151,7 +146,7 @@ pub(super) fn exhibits_json(findings: &Findings) -> Vec<Value> {
             "envelope": carried.id().to_string(), "message": carried.message_id().to_string(),
             "from": carried.sender(), "author": core.sender,
             "forward": matches!(carried, Carried::Forward(_)),
-            "kind": crate::cli::member::kind_name(core.kind),
+            "kind": core.kind.word(),
             "recipients": recipients.map(|one| &one.member).collect::<Vec<_>>(),
             "created": rfc3339(carried.times().0), "expires": rfc3339(carried.times().1),
             "reply_by": core.reply_by_ms.map(rfc3339),

@@ -18,6 +18,7 @@ pub fn report(args: &ReportArgs, json: bool) -> Done {
         output::document(json!({
             "file": args.out, "bytes": page.len(), "verified": verified,
             "holds": found.holds(), "pinned": found.is_pinned(),
+            "provisional": found.is_provisional(), "sha256": found.sha256,
         }));
     } else {
         output::data(format_args!("{}  {} bytes", args.out.display(), page.len()));

@@ -16,7 +16,11 @@ use crate::cli::{
     failure::{Failure, OrCode},
     files, inbox, member,
     messages::SENT,
+    output,
 };
+
+/// Why what was sent cannot be shown by who sent it.
+const NO_SALT: &str = "its salt was not kept when it was sent, as it is not by frex bulk; who received it can reveal it";
 
 /// What was signed of an envelope as it came.
 pub(super) fn exhibit_of(envelope: &v1::Envelope) -> v1::Exhibit {
@@ -30,21 +34,30 @@ pub(super) fn exhibit_of(envelope: &v1::Envelope) -> v1::Exhibit {
     }
 }
 
-/// Puts the content into the exhibits of the message.
+/// Puts the content into the exhibits of the message; gives what of it is not shown all the same, and
+/// why.
 pub(super) fn reveal(
     home: &MemberHome,
     (direction, about): &(&'static str, Value),
     file: Option<&Path>,
     exhibits: &mut [v1::Exhibit],
-) -> Result<(), Failure> {
+) -> Result<Vec<String>, Failure> {
+    if exhibits.is_empty() {
+        return Err(not_held("what was signed of it is not kept"));
+    }
     if *direction != SENT || about["forwards"].is_string() {
         return reveal_received(home, about, exhibits);
     }
     let content = content_of(about, file)?;
-    let mut shown = 0;
+    let (mut shown, mut left_out) = (0, Vec::new());
     for id in about["envelopes"].as_array().into_iter().flatten() {
-        let kept = keep::kept(home, id.as_str().unwrap_or_default())?;
+        let id = id.as_str().unwrap_or_default();
+        let kept = keep::kept(home, id)?;
         let Some(kept) = kept.filter(|kept| !kept.salt.is_empty()) else {
+            left_out.push(format!(
+                "the content of envelope {}: {NO_SALT}",
+                output::clean(id)
+            ));
             continue;
         };
         for exhibit in exhibits.iter_mut().filter(|one| one.signed == kept.signed) {
@@ -54,8 +67,8 @@ pub(super) fn reveal(
         }
     }
     match shown {
-        0 => Err(not_held("its salt was not kept when it was sent")),
-        _ => Ok(()),
+        0 => Err(not_held(NO_SALT)),
+        _ => Ok(left_out),
     }
 }
 
@@ -94,7 +107,7 @@ fn reveal_received(
     home: &MemberHome,
     about: &Value,
     exhibits: &mut [v1::Exhibit],
-) -> Result<(), Failure> {
+) -> Result<Vec<String>, Failure> {
     let id = match about["forwards"].as_str() {
         Some(original) => {
             let (_, original) = crate::cli::messages::find_one(home, original)?;
@@ -114,7 +127,14 @@ fn reveal_received(
         exhibit.content = opened.content.clone();
         exhibit.salt = Bytes::copy_from_slice(&opened.salt);
     }
-    Ok(())
+    let attached = opened.attachments.len();
+    if attached == 0 {
+        return Ok(Vec::new());
+    }
+    Ok(vec![format!(
+        "{}: of each the file has name, hash and key, and not what it holds; hand it over beside the file",
+        output::counted(attached, "attachment")
+    )])
 }
 
 fn not_held(why: &str) -> Failure {

@@ -8,10 +8,11 @@ use frex_proto::{
     envelope,
     error::WireCode,
     evidence::{Clock as Asked, Findings, Parts, State, clocks, state_silence, verify},
-    id::EnvelopeId,
+    id::{EnvelopeId, MessageId},
     v1::{self, Event},
 };
 
+use super::answers;
 use crate::cli::{
     failure::{Failure, OrFail},
     member,
@@ -25,7 +26,8 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// Signs, for each message of this member in the file that somebody had and has not answered, that no
 /// answer had come by the newest head of its node's log that can be had, and adds it to the file.
-pub(super) fn state(home: &MemberHome, parts: &mut Parts) -> Result<(), Failure> {
+/// `instead` is what to do where one has come.
+pub(super) fn state(home: &MemberHome, parts: &mut Parts, instead: &str) -> Result<(), Failure> {
     let roster = member::roster(home)?;
     let own = &home.settings().member;
     let findings = verify(&bundle(parts), &roster);
@@ -36,37 +38,27 @@ pub(super) fn state(home: &MemberHome, parts: &mut Parts) -> Result<(), Failure>
         .collect();
     if unanswered.is_empty() {
         let what = "there is nobody here who was asked and has not answered";
-        return Err(Failure::new(WireCode::Answered, what).cause(
-            "silence is stated of who has received a message of this member that awaits an answer",
-        ));
+        return Err(Failure::new(WireCode::Answered, what)
+            .cause("silence is stated of who has received a message of this member that awaits an answer")
+            .advise(instead));
     }
     let keys = member::keys(home)?;
-    let runtime = member::runtime()?;
-    for message in unanswered
-        .iter()
-        .map(|clock| clock.message)
-        .collect::<BTreeSet<_>>()
-    {
-        let of_message = |clock: &&&Asked| clock.message == message;
-        let silent = unanswered.iter().filter(of_message);
-        let silent: Vec<String> = silent.map(|clock| clock.member.clone()).collect();
-        let Some(envelope) = envelope_of(message, own, &findings) else {
-            continue;
-        };
-        let checkpoint = runtime.block_on(async {
-            let client = member::client(home, PATIENCE).await?;
-            // The head first: whatever came before it has arrived or waits.
-            let head = head(&client, envelope, &findings, parts).await?;
-            let looked = look_through(&client, &ids_of(own, &findings)).await;
-            // Before the refusal is told: what was looked at waits for its reader again.
-            client.close().await;
-            looked.map(|()| head)
-        })?;
+    let heads = member::runtime()?.block_on(async {
+        let client = member::client(home, PATIENCE).await?;
+        let heads = looked_through(&client, own, &unanswered, &findings, parts).await;
+        // Before the refusal is told: what was looked at waits for its reader again.
+        client.close().await;
+        heads
+    })?;
+    // After the inbox: what was taken off it meanwhile is in the folder by now.
+    answers::refuse_kept(home, &unanswered, &findings, instead)?;
+    for (message, envelope, checkpoint) in heads {
+        let silent = unanswered.iter().filter(|clock| clock.message == message);
         let statement = v1::SilenceStatement {
             federation: roster.federation().to_owned(),
             member: own.clone(),
             envelope_id: Bytes::copy_from_slice(envelope.as_ref()),
-            silent,
+            silent: silent.map(|clock| clock.member.clone()).collect(),
             checkpoint,
             time_ms: Clock::System.now_ms(),
         };
@@ -78,6 +70,27 @@ pub(super) fn state(home: &MemberHome, parts: &mut Parts) -> Result<(), Failure>
     Ok(())
 }
 
+/// A head for each message that is unanswered, with the envelope that is named, all of them taken
+/// before the inbox was looked through: whatever came before them has arrived or waits.
+async fn looked_through(
+    client: &Client,
+    own: &str,
+    unanswered: &[&Asked],
+    findings: &Findings,
+    parts: &Parts,
+) -> Result<Vec<(MessageId, EnvelopeId, Bytes)>, Failure> {
+    let messages: BTreeSet<MessageId> = unanswered.iter().map(|clock| clock.message).collect();
+    let mut heads = Vec::new();
+    for message in messages {
+        if let Some(envelope) = envelope_of(message, own, findings) {
+            let head = head(client, envelope, findings, parts).await?;
+            heads.push((message, envelope, head));
+        }
+    }
+    look_through(client, &ids_of(own, findings)).await?;
+    Ok(heads)
+}
+
 /// The file as it is so far, for what follows from it.
 fn bundle(parts: &Parts) -> v1::EvidenceBundle {
     v1::EvidenceBundle {
@@ -87,11 +100,7 @@ fn bundle(parts: &Parts) -> v1::EvidenceBundle {
     }
 }
 
-fn envelope_of(
-    message: frex_proto::id::MessageId,
-    own: &str,
-    findings: &Findings,
-) -> Option<EnvelopeId> {
+fn envelope_of(message: MessageId, own: &str, findings: &Findings) -> Option<EnvelopeId> {
     let shown = findings.exhibits.iter().flatten();
     let mut carried = shown.map(|shown| &shown.carried);
     let asked = carried.find(|one| one.message_id() == message && one.sender() == own)?;

@@ -4,7 +4,7 @@
 use frex_proto::error::WireCode;
 use serde_json::json;
 
-use super::{Examined, Pin, VerifyArgs, examine, print};
+use super::{Examined, Pin, VerifyArgs, clocks::Told, examine, print};
 use crate::cli::{
     failure::{Done, Failure, PARTIAL},
     output,
@@ -19,12 +19,13 @@ pub fn verify(args: &VerifyArgs, json: bool) -> Done {
         let findings = &found.findings;
         output::document(json!({
             "verified": verified, "holds": found.holds(), "pinned": found.is_pinned(),
-            "final": print::is_final(findings), "root": found.fingerprint(),
+            "final": print::is_final(findings), "provisional": found.is_provisional(),
+            "root": found.fingerprint(),
             "federation": found.roster.federation(), "roster_version": found.roster.version(),
             "own_roster": found.own_roster,
             "checks": print::checks_json(findings), "exhibits": print::exhibits_json(findings),
             "receipts": print::receipts_json(findings), "silences": print::silences_json(findings),
-            "timeline": print::timeline_json(findings), "clocks": print::clocks_json(findings),
+            "timeline": print::timeline_json(findings), "clocks": print::clocks_json(findings, Told::File),
         }));
     } else {
         show(&found, args, verified);
@@ -58,13 +59,14 @@ fn show(found: &Examined, args: &VerifyArgs, verified: bool) {
     print::checks(&found.findings);
     output::data("");
     if found.holds() {
-        print::timeline(&found.findings);
+        print::timeline(&found.findings, Told::File);
         output::data("");
     }
     if !found.is_pinned() {
         output::data(format_args!("root  {}", found.fingerprint()));
     }
     output::data(match (verified, found.holds()) {
+        (true, _) if found.is_provisional() => output::good("VERIFIED, provisional"),
         (true, _) => output::good("VERIFIED"),
         (_, true) => "NOT VERIFIED: it holds together, see below".to_owned(),
         _ => output::bad("FAILED"),
@@ -84,6 +86,11 @@ fn conclude(found: &Examined, finals: bool) -> Done {
         return Err(Failure::new(WireCode::BadEvidence, what)
             .cause("fewer witnesses have cosigned a head than the roster asks for")
             .advise("Ask for a file that is exported again, or verify without --final"));
+    }
+    if found.is_provisional() {
+        output::message(
+            "note: fewer witnesses have cosigned than the roster asks for, so that its log could still take something back; a file that is exported again may be final",
+        );
     }
     if !found.is_pinned() {
         output::message(

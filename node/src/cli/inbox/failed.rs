@@ -30,7 +30,7 @@ pub(super) fn describe(item: &FailedItem) -> (Value, String) {
         "envelope": item.id().map(|id| id.to_string()), "state": "failed",
         "message": carried.map(|carried| carried.message_id().to_string()),
         "from": carried.map(Carried::sender), "author": core.map(|core| core.sender.clone()),
-        "kind": core.map(|core| member::kind_name(core.kind)),
+        "kind": core.map(|core| core.kind.word()),
         "lane": core.map(|core| member::lane_name(core.lane)),
         "code": code as u16, "why": item.error.to_string(),
     });

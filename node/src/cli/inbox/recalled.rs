@@ -1,6 +1,6 @@
 //! Recalls in the inbox: what is kept of the message is marked, whoever has it from here is told, and
-//! the sender hears whether there was anything. Nothing is deleted by it, unless it says that the
-//! suspicion was unfounded.
+//! the sender hears whether there was anything. Nothing is deleted by it, unless its author
+//! says that the suspicion was unfounded.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::cli::{
     failure::{Failure, OrCode, OrFail},
     files,
     member::{self, ABOUT, ABOUT_BYTES_MAX, INBOX_DIR},
-    output,
+    messages, output,
     recall::{self, Words},
     time::rfc3339,
 };
@@ -52,28 +52,14 @@ pub(super) async fn take(
     row["reason"] = recall.reason.clone().into();
     row["seen"] = seen.into();
     row["passed_on"] = passed_on.into();
-    let what = match (seen, passed_on) {
-        (false, _) => "it was never fetched here".to_owned(),
-        (true, 0) => "what is kept of it is marked".to_owned(),
-        (true, count) => format!("what is kept is marked, and {count} forwards of it are recalled"),
-    };
-    let note = format!(
-        "{} has withdrawn message {}, reason {}: {what}",
-        output::clean(item.sender()),
-        recall.message,
-        recall.reason
-    );
+    let mut outcome = if seen { WITHDRAWN } else { UNSEEN };
+    if confirm && exonerated::is_one(recall) {
+        let settled = exonerated::settle(home, client, &item, recall, &kept).await?;
+        outcome = settled.unwrap_or(outcome);
+    }
+    let note = note(home, &item, recall, outcome, passed_on);
     if !confirm {
         return Ok((row, note, Some(item)));
-    }
-    let mut outcome = if seen { WITHDRAWN } else { UNSEEN };
-    // Who passed a message on speaks for nobody else: only its author exonerates.
-    let by_author = kept
-        .iter()
-        .all(|about| about["recalled"]["by_author"] == true);
-    if exonerated::is_one(recall) && by_author {
-        let erased = exonerated::erase(home, client, &item, recall, &kept).await?;
-        outcome = erased.unwrap_or(outcome);
     }
     let id = item.id();
     let proven = item.confirm(v1::Stage::Acted, outcome).await;
@@ -84,6 +70,43 @@ pub(super) async fn take(
     row["state"] = outcome.into();
     row["stage_receipt"] = receipt.display().to_string().into();
     Ok((row, note, None))
+}
+
+/// What it says, for people, and what came of it.
+fn note(
+    home: &MemberHome,
+    item: &InboxItem,
+    recall: &Recall,
+    outcome: &str,
+    passed_on: usize,
+) -> String {
+    let (message, sender) = (recall.message, output::clean(item.sender()));
+    let dir = home.dir().parent().unwrap_or(home.dir()).display();
+    let mut text = format!(
+        "{sender} has withdrawn message {message}, reason {}: ",
+        recall.reason
+    );
+    text.push_str(&match outcome {
+        UNSEEN if exonerated::is_one(recall) => format!(
+            "it was never fetched here, so nothing shows that its author says so, and the node keeps it; to erase it there: frex erase {message} {dir} --sender {sender} --ground exonerated --authority CODE"
+        ),
+        UNSEEN => "it was never fetched here".to_owned(),
+        exonerated::ERASED => "what was kept of it is erased".to_owned(),
+        exonerated::HELD => format!(
+            "a court's hold keeps it, so some of it is not erased, but marked; see frex hold ls {dir}"
+        ),
+        exonerated::HELD_BY_OTHERS => {
+            "other members of the node have it too, so some of it is not erased, but marked".to_owned()
+        }
+        _ => "what is kept of it is marked".to_owned(),
+    });
+    if passed_on > 0 {
+        text.push_str(&format!(
+            "; {} recalled",
+            output::counted(passed_on, "forward")
+        ));
+    }
+    text
 }
 
 /// Marks everything that is kept of the message, if it came from who withdraws it.
@@ -134,7 +157,14 @@ async fn pass_on(
     let mut count = 0;
     for forward in about["forwards"].as_array().into_iter().flatten() {
         let message = forward["message"].as_str().unwrap_or_default();
-        let plan = match recall::plan(home, &roster, message, &[]) {
+        // What was kept of it may have been erased here; that it was passed on stands with the message.
+        let known = || {
+            json!({
+                "message": message, "envelope": forward["envelope"], "recipients": forward["to"],
+            })
+        };
+        let about = messages::sent(home, message)?.unwrap_or_else(known);
+        let plan = match recall::plan_of(&roster, about, &[]) {
             Ok(plan) => plan,
             Err(failure) if failure.code() == WireCode::UnknownRecipient => continue,
             Err(failure) => return Err(failure),
@@ -150,8 +180,8 @@ async fn pass_on(
         let (_, told) = recall::send(client, home, &plan, &words).await?;
         match told.refused {
             _ if told.taken => count += 1,
-            // It never left.
-            Some(WireCode::NotFound) => {}
+            // It never left, or is gone.
+            Some(WireCode::NotFound | WireCode::Erased) => {}
             code => {
                 let code = code.unwrap_or(WireCode::TimedOut);
                 let what = "the recall of a forward was not taken; it stays in the inbox";

@@ -43,7 +43,6 @@ pub fn rotate(args: &RotateLogArgs, json: bool) -> Done {
     files::replace(&path, &node.card(KeyUse::Log, &next, now_ms)?)?;
     let waiting = Next {
         usage: KeyUse::Log,
-        other: KeyUse::Witness,
         key_id: next.key_id(),
         made,
         card: &path,

@@ -16,16 +16,16 @@ use frex_proto::{
     error::WireCode,
     id::KeyId,
     keys::{SigningKey, VerifyingKey},
-    roster::{Card, Node, Roster, build},
+    roster::{Node, Roster, build},
     v1,
 };
-use prost::Message;
 use serde_json::json;
 
 use super::next;
 use crate::{
     cli::{
-        failure::{Failure, OrCode, OrFail},
+        card,
+        failure::{Failure, OrFail},
         files, output, passphrase,
     },
     config::NodeConfig,
@@ -50,8 +50,6 @@ pub struct OwnNode {
 pub struct Next<'a> {
     /// What it is for.
     pub usage: KeyUse,
-    /// What else may wait, and stand on the same card.
-    pub other: KeyUse,
     /// The key.
     pub key_id: KeyId,
     /// Whether it was made now.
@@ -67,6 +65,14 @@ fn words(usage: KeyUse) -> (&'static str, &'static str) {
     match usage {
         KeyUse::Witness => ("witness", "the next witness key"),
         _ => ("log", "the log's next key"),
+    }
+}
+
+/// What else may wait, and stand on the same card.
+fn other(usage: KeyUse) -> KeyUse {
+    match usage {
+        KeyUse::Witness => KeyUse::Log,
+        _ => KeyUse::Witness,
     }
 }
 
@@ -143,9 +149,10 @@ impl OwnNode {
 
     /// Says which key waits to be listed, and what is to be done for that.
     pub fn report(&self, dir: &Path, next: &Next<'_>, json: bool) {
-        let (ours, others) = (words(next.usage), words(next.other));
+        let beside = other(next.usage);
+        let (ours, others) = (words(next.usage), words(beside));
         let file = self.keys.dir().join(next.usage.next_file());
-        let other = self.keys.next(next.other).map(|record| record.key_id);
+        let other = self.keys.next(beside).map(|record| record.key_id);
         if json {
             let mut said = json!({
                 "state": "next", "node": self.config.node, "file": file, "made": next.made,
@@ -197,39 +204,25 @@ impl OwnNode {
     /// # Errors
     /// The failure says what the roster lacks.
     pub fn card(&self, usage: KeyUse, key: &VerifyingKey, now_ms: u64) -> Result<Bytes, Failure> {
-        let (operator, id) = (&self.listed.operator, &self.config.node);
-        let unlisted = || {
-            let what = format!("the roster has no document of {operator}, which runs the node");
+        let id = &self.config.node;
+        let listed = self.roster.node_entry(id).ok_or_else(|| {
+            let what = format!("the roster does not list {id}");
             Failure::new(WireCode::NotTrusted, what)
-                .advise("Get the newest roster from the governance: frex roster install FILE DIR")
-        };
-        let member = self.roster.member_entry(operator).ok_or_else(unlisted)?;
-        let (member_doc, _) = self.roster.member_doc(operator).ok_or_else(unlisted)?;
-        let listed = self.roster.node_entry(id).ok_or_else(unlisted)?;
+        })?;
         let other = |wanted: KeyUse| match self.keys.next(wanted) {
             _ if wanted == usage => Ok(Some(key.clone())),
             Some(_) => self.public_key(&wanted.next_file()).map(Some),
             None => Ok(None),
         };
         let (log, witness) = (other(KeyUse::Log)?, other(KeyUse::Witness)?);
-        let card = v1::MemberCard {
-            member: Some(member),
-            node: Some(v1::Node {
-                log_key: log.as_ref().map(build::signing_key).or(listed.log_key),
-                witness_key: witness
-                    .as_ref()
-                    .map(build::signing_key)
-                    .or(listed.witness_key),
-                earlier_log_keys: Vec::new(),
-                ..listed
-            }),
-            member_doc,
+        let node = v1::Node {
+            log_key: log.as_ref().map(build::signing_key).or(listed.log_key),
+            witness_key: witness
+                .as_ref()
+                .map(build::signing_key)
+                .or(listed.witness_key),
+            ..listed
         };
-        let card = Bytes::from(card.encode_to_vec());
-        Card::judge(&card, self.roster.federation(), now_ms).or_code(
-            WireCode::BadRoster,
-            "no governance could list the card: the member's document does not verify now",
-        )?;
-        Ok(card)
+        card::of_node(&self.roster, node, now_ms)
     }
 }

@@ -38,7 +38,6 @@ pub fn rotate(args: &RotateWitnessArgs, json: bool) -> Done {
     files::replace(&path, &node.card(KeyUse::Witness, &next, now_ms)?)?;
     let waiting = Next {
         usage: KeyUse::Witness,
-        other: KeyUse::Log,
         key_id: next.key_id(),
         made,
         card: &path,

@@ -52,12 +52,16 @@ const VERIFIED: &str = "checkpoint";
 /// What may be over by the next time: the web server, or a copy that is being made.
 const AWAY: [WireCode; 2] = [WireCode::Unreachable, WireCode::NotFound];
 
+/// Of a check: that it does not hold, or that it could not be done to its end.
+const FAILED: &str = "failed";
+const STOPPED: &str = "stopped";
+
 /// A check: its name and whether it holds.
 type Row = (String, &'static str);
 
 /// Audits once, or again and again.
 pub fn audit(args: &LogAuditArgs, json: bool) -> Done {
-    let trust = Trust::of(&args.trust)?;
+    let mut trust = Trust::of(&args.trust)?;
     files::ensure_folder(&args.state)?;
     let Some(pause) = args.watch else {
         return once(args, &trust, json);
@@ -65,11 +69,13 @@ pub fn audit(args: &LogAuditArgs, json: bool) -> Done {
     loop {
         match once(args, &trust, json) {
             // Away for now: what was read is kept.
-            Err(failure) if AWAY.contains(&failure.code()) => failure.report(json),
+            Err(failure) if is_away(&failure) => failure.report(json),
             Err(failure) => return Err(failure),
             Ok(_) => {}
         }
         thread::sleep(pause.0);
+        // Keys end and follow each other while it watches.
+        trust = Trust::of(&args.trust)?;
     }
 }
 
@@ -91,9 +97,10 @@ fn once(args: &LogAuditArgs, trust: &Trust, json: bool) -> Done {
         for (name, outcome) in &rows {
             output::data(format_args!("    {outcome:<12} {name}"));
         }
-        let verdict = match &outcome {
-            Ok(_) => output::good("VERIFIED"),
-            Err(_) => output::bad("FAILED"),
+        let verdict = match outcome.as_ref().err().map(word) {
+            None => output::good("VERIFIED"),
+            Some(FAILED) => output::bad("FAILED"),
+            Some(_) => output::bad("NOT FINISHED"),
         };
         if !rows.is_empty() {
             output::data(format_args!("  {verdict}"));
@@ -141,8 +148,8 @@ fn examine(
     files::replace(&args.state.join(VERIFIED), &monitor.followed().verified)?;
     let witnessed = witnessed(&source, trust, &monitor, args);
     let name = "what is published as final is so, and begins it";
-    if witnessed.is_err() {
-        rows.push((name.to_owned(), "failed"));
+    if let Err(failure) = &witnessed {
+        rows.push((name.to_owned(), word(failure)));
     }
     let (finality, covers) = witnessed?;
     rows.extend(in_words(&finality, covers));
@@ -208,8 +215,20 @@ fn with_evidence(failure: Failure, state: &Path, heads: [&[u8]; 2]) -> Failure {
 }
 
 fn check<T>(rows: &mut Vec<Row>, name: String, outcome: Result<T, Failure>) -> Result<T, Failure> {
-    rows.push((name, if outcome.is_ok() { "ok" } else { "failed" }));
+    rows.push((name, outcome.as_ref().err().map_or("ok", word)));
     outcome
+}
+
+/// What a failure says of a check: one that could not be done to its end says nothing of the log.
+fn word(failure: &Failure) -> &'static str {
+    match is_away(failure) || failure.code() == WireCode::Files {
+        true => STOPPED,
+        false => FAILED,
+    }
+}
+
+fn is_away(failure: &Failure) -> bool {
+    AWAY.contains(&failure.code())
 }
 
 fn in_words(finality: &Finality, covers: Option<u64>) -> Option<Row> {
@@ -247,4 +266,23 @@ fn load(place: &Path) -> Result<Option<Followed>, Failure> {
 
 fn save(place: &Path, followed: &Followed) -> Result<(), Failure> {
     files::replace(place, followed.to_text().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // AUD-4: who could not read to the end accuses nobody.
+    #[test]
+    fn an_audit_that_was_stopped_is_not_one_that_failed() {
+        for (code, said) in [
+            (WireCode::Unreachable, STOPPED),
+            (WireCode::NotFound, STOPPED),
+            (WireCode::Files, STOPPED),
+            (WireCode::BadProof, FAILED),
+            (WireCode::Forked, FAILED),
+        ] {
+            assert_eq!(word(&Failure::new(code, "made up")), said, "{code}");
+        }
+    }
 }

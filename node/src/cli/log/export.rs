@@ -2,26 +2,29 @@
 //! Spec: AUD-1.
 
 use std::{
-    fs, io,
+    collections::BTreeSet,
+    ffi::OsStr,
+    fs::{self, File},
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
-use bytes::Bytes;
 use clap::Args;
-use frex_client::monitor::{Followed, Monitor};
+use frex_client::{keys::MEMBER_FILE, monitor::extends};
 use frex_proto::{
     error::WireCode,
     limits,
-    log::{Origin, Tile, tile::TILE_WIDTH},
+    log::{Checkpoint, Origin, Tile, tile::TILE_WIDTH},
 };
 use serde_json::json;
 
-use super::{LogFiles, source::MINIMUM};
+use super::{LogFiles, WhichLog, find, source::MINIMUM};
 use crate::{
     cli::{
-        failure::{Done, Failure},
+        failure::{Done, Failure, OrFail},
         files, output,
     },
+    home::CONFIG_FILE,
     ledger::publish::{WITNESSED, cosigned::COSIGNED},
 };
 
@@ -36,11 +39,13 @@ pub struct LogExportArgs {
     /// Bring a copy that is there up to date; only what is new is written
     #[arg(long)]
     pub update: bool,
+    #[command(flatten)]
+    pub which: WhichLog,
 }
 
 /// Copies the log with its verifier key: tiles first, then the checkpoint that names them.
 pub fn export(args: &LogExportArgs, json: bool) -> Done {
-    let log = LogFiles::open(&args.dir)?;
+    let log = LogFiles::open(&args.dir, &args.which)?;
     let folder = args.out.join(&log.head.origin);
     let before = match (folder.exists(), args.update) {
         (true, false) => {
@@ -51,11 +56,10 @@ pub fn export(args: &LogExportArgs, json: bool) -> Done {
         (true, true) => size_of_copy(&folder, &log)?,
         (false, _) => 0,
     };
+    refuse_other(args, &folder)?;
     let failed = |error: io::Error| Failure::file("write", &folder, &error);
     let minimum = log.source.minimum()?;
-    let gone = |tile: &Tile| tile.end().is_some_and(|end| end <= minimum);
-    let mut tiles = Tile::touched(before, log.head.size);
-    tiles.retain(|tile| !gone(tile));
+    let tiles = wanted(args, &log, before, minimum)?;
     let bar = output::progress_of("files", Some(tiles.len() as u64));
     for tile in &tiles {
         let content = log.source.tile(tile)?;
@@ -66,6 +70,8 @@ pub fn export(args: &LogExportArgs, json: bool) -> Done {
     }
     bar.finish_and_clear();
     fs::create_dir_all(&folder).map_err(failed)?;
+    // A head that is there says that its tiles are, also after a loss of power.
+    sync(&args.out, tiles.iter().map(|tile| folder.join(tile.path()))).map_err(failed)?;
     if minimum > 0 && before == 0 {
         replace(&folder.join(MINIMUM), format!("{minimum}\n").as_bytes())?;
     }
@@ -78,9 +84,7 @@ pub fn export(args: &LogExportArgs, json: bool) -> Done {
     for tile in tiles.iter().filter(|tile| tile.width == TILE_WIDTH) {
         remove_partials(&folder, tile)?;
     }
-    let node = Origin::parse(&log.head.origin).map_or("log", |origin| origin.node);
-    let vkey = args.out.join(format!("{node}.vkey"));
-    replace(&vkey, format!("{}\n", log.vkey()).as_bytes())?;
+    let vkey = keep_vkey(&args.out, &log)?;
     say(args, json, &log, &folder, &vkey, tiles.len());
     Ok(0)
 }
@@ -97,7 +101,81 @@ fn say(args: &LogExportArgs, json: bool, log: &LogFiles, folder: &Path, vkey: &P
         folder.display()
     ));
     output::data(format_args!("vkey      {}", vkey.display()));
-    output::data(format_args!("Next: frex log verify {}", args.out.display()));
+    let which = args.which.origin.iter();
+    let which: String = which.map(|origin| format!(" --origin {origin}")).collect();
+    output::data(format_args!(
+        "Next: frex log verify {}{which}",
+        args.out.display()
+    ));
+}
+
+/// The files that the copy has not got: of one that is made anew all that are left at the source.
+fn wanted(
+    args: &LogExportArgs,
+    log: &LogFiles,
+    before: u64,
+    minimum: u64,
+) -> Result<Vec<Tile>, Failure> {
+    let mut tiles = Tile::touched(before, log.head.size);
+    let count = tiles.len();
+    tiles.retain(|tile| tile.end().is_none_or(|end| end > minimum));
+    if before > 0 && tiles.len() < count {
+        let what = format!("{} does not hold what this copy lacks", args.dir.display());
+        return Err(Failure::new(WireCode::Pruned, what)
+            .cause(format!(
+                "the copy has {before} entries, and the source those from #{minimum} on"
+            ))
+            .advise(format!(
+                "Update it from where nothing was taken away, or make a new copy: frex log export NEW {}",
+                args.dir.display()
+            )));
+    }
+    Ok(tiles)
+}
+
+/// Nothing is written into a folder that is for other things, such as a member's: who changes the two
+/// arguments about hears of it. A copy that is there may be joined by one of another log.
+fn refuse_other(args: &LogExportArgs, folder: &Path) -> Result<(), Failure> {
+    let (out, dir) = (&args.out, args.dir.display());
+    let of_frex = [("node", CONFIG_FILE), ("member", MEMBER_FILE)]
+        .iter()
+        .any(|(part, marker)| files::home(out, part, marker).is_ok());
+    let refused = |cause: &str, advice: String| {
+        let what = format!("{} is no copy of a log", out.display());
+        let refused = Failure::new(WireCode::BadInput, what).cause(cause);
+        Err(refused.advise(advice))
+    };
+    if of_frex || is_within_node(out) {
+        let advice =
+            format!("The copy comes first, then whose log it is: frex log export COPY {dir}");
+        return refused("it is the folder of a member or node", advice);
+    }
+    if folder.exists() || !out.exists() {
+        return Ok(());
+    }
+    let listed = fs::read_dir(out).map_err(|error| Failure::file("list", out, &error))?;
+    for entry in listed {
+        let path = entry
+            .map_err(|error| Failure::file("list", out, &error))?
+            .path();
+        let is_key = path.extension() == Some(OsStr::new(find::VKEY));
+        // Logs lie under the first word of their names.
+        if !is_key && path.file_name() != Some(OsStr::new("frex")) {
+            let advice = format!("Name a folder of its own: frex log export COPY {dir}");
+            return refused("it holds other files", advice);
+        }
+    }
+    Ok(())
+}
+
+/// Whether files of a node lie in one of the folders above, so that this is one of them.
+pub(super) fn is_within_node(path: &Path) -> bool {
+    let there = path.ancestors().find_map(|above| match above.as_os_str() {
+        bare if bare.is_empty() => Path::new(".").canonicalize().ok(),
+        _ => above.canonicalize().ok(),
+    });
+    let is_node = |above: &Path| above.join(CONFIG_FILE).is_file();
+    there.is_some_and(|there| there.ancestors().any(is_node))
 }
 
 /// Entries of the copy that is there, whose head the log must extend.
@@ -107,21 +185,61 @@ fn size_of_copy(folder: &Path, log: &LogFiles) -> Result<u64, Failure> {
         // A copy whose first making was stopped.
         return Ok(0);
     }
-    let before = Followed {
-        head: Bytes::from(files::read(&path, limits::CHECKPOINT_BYTES_MAX)?),
-        ..Followed::default()
-    };
-    let size = before.taken().map_or(0, |head| head.size);
-    let (head, note) = (log.head.clone(), log.note.clone());
-    Monitor::begin(before, head, note, |tile| log.source.tile(tile))?;
-    Ok(size)
+    let before = Checkpoint::of_note(&files::read(&path, limits::CHECKPOINT_BYTES_MAX)?);
+    let before = before.or_fail(format!("{} is no checkpoint", path.display()))?;
+    extends(&before, &log.head, |tile| log.source.tile(tile))?;
+    Ok(before.size)
 }
 
-/// Replaces a file of a copy whole, readable by whoever may read the folder.
+/// Keeps the log's verifier key beside it; that of another log of the node, which has ended or follows,
+/// stays.
+fn keep_vkey(out: &Path, log: &LogFiles) -> Result<PathBuf, Failure> {
+    let origin = Origin::parse(&log.head.origin).ok();
+    let (node, epoch) = origin.map_or(("log", 0), |origin| (origin.node, origin.epoch));
+    let first = out.join(format!("{node}.{}", find::VKEY));
+    let is_other = first.is_file()
+        && find::read_vkey(&first)?.is_some_and(|key| key.origin != log.head.origin);
+    let path = match is_other {
+        true => out.join(format!("{node}.{epoch}.{}", find::VKEY)),
+        false => first,
+    };
+    replace(&path, format!("{}\n", log.vkey()).as_bytes())?;
+    Ok(path)
+}
+
+/// Replaces a file of a copy whole and durably, readable by whoever may read the folder.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let draft = path.with_extension("new");
-    let replaced = fs::write(&draft, bytes).and_then(|()| fs::rename(&draft, path));
-    replaced.map_err(|error| Failure::file("write", path, &error))
+    let write = || {
+        let mut file = File::create(&draft)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&draft, path)?;
+        sync_folder(path.parent().unwrap_or(Path::new(".")))
+    };
+    write().map_err(|error| Failure::file("write", path, &error))
+}
+
+/// Makes files below `out` durable, and that they are there.
+fn sync(out: &Path, paths: impl Iterator<Item = PathBuf>) -> io::Result<()> {
+    let mut folders = BTreeSet::new();
+    for path in paths {
+        File::open(&path)?.sync_all()?;
+        let above = path.ancestors().skip(1);
+        let above = above.take_while(|folder| folder.starts_with(out));
+        folders.extend(above.map(Path::to_owned));
+    }
+    folders.extend(out.parent().map(Path::to_owned));
+    folders.iter().try_for_each(|folder| sync_folder(folder))
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    // The parent of a bare name has none.
+    let folder = match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    };
+    File::open(folder)?.sync_all()
 }
 
 /// Takes away the partial tiles of a place whose full tile is there, or is taken away too.

@@ -8,16 +8,16 @@ use frex_client::environment::Clock;
 use frex_proto::{
     error::WireCode,
     log::{ANY_TIME_MS, Checkpoint, LogVerifier, checkpoint, witness},
-    roster::{Card, Roster},
+    roster::Roster,
     v1,
 };
-use prost::Message;
 use serde_json::json;
 
 use crate::{
     anew::{self, Next},
     cli::{
-        failure::{Done, Failure, OrCode, OrFail},
+        card,
+        failure::{Done, Failure, OrFail},
         files, output,
         time::rfc3339,
     },
@@ -40,7 +40,6 @@ pub struct NewEpochArgs {
 
 /// The log as it is here and as others have seen it.
 struct Found {
-    home: PathBuf,
     node: String,
     roster: Roster,
     /// The newest head here, if it is one of the log in force.
@@ -59,11 +58,18 @@ pub fn new_epoch(args: &NewEpochArgs, json: bool) -> Done {
     let epoch = listed.log_epoch.saturating_add(1);
     let known = Next::read(&RealDisk, &home)
         .map_err(|error| Failure::file("read", &home.join(anew::NEXT_FILE), &error))?;
-    if known.is_some_and(|next| next.epoch == listed.log_epoch) && found.kept == 0 {
+    if known
+        .as_ref()
+        .is_some_and(|next| next.epoch == listed.log_epoch)
+        && found.kept == 0
+    {
         return Ok(listed_already(args, &listed, json));
     }
-    let path = args.dir.join(format!("{}.card", listed.operator));
-    let next = found.next(epoch, now_ms);
+    // A card of its own: one of `frex key rotate` may wait beside it.
+    let path = args
+        .dir
+        .join(format!("{}.log-{epoch}.card", listed.operator));
+    let next = found.next(known, epoch, now_ms);
     let card = found.card(listed, &next, now_ms)?;
     if args.confirm {
         next.write(&RealDisk, &home)
@@ -83,10 +89,9 @@ impl Found {
     }
 
     /// What was asked for before stays: the same card, should it have been handed over.
-    fn next(&self, epoch: u32, now_ms: u64) -> Next {
+    fn next(&self, before: Option<Next>, epoch: u32, now_ms: u64) -> Next {
         let seen = self.seen.as_ref().map_or(&b""[..], |(_, note)| note);
         let seen = String::from_utf8_lossy(seen).into_owned();
-        let before = Next::read(&RealDisk, &self.home).ok().flatten();
         let same =
             |before: &Next| (before.epoch, before.kept, &before.seen) == (epoch, self.kept, &seen);
         before.filter(same).unwrap_or(Next {
@@ -99,37 +104,17 @@ impl Found {
 
     /// The member's entry and document as they are, and the node's with one more log that has ended.
     fn card(&self, listed: v1::Node, next: &Next, now_ms: u64) -> Result<Bytes, Failure> {
-        let unlisted = || {
-            let what = "the roster has no document of the organisation that runs the node";
-            Failure::new(WireCode::NotTrusted, what)
-                .advise("Get the newest roster from the governance: frex roster install FILE DIR")
-        };
-        let member = self.roster.member_entry(&listed.operator);
-        let (member_doc, _) = self
-            .roster
-            .member_doc(&listed.operator)
-            .ok_or_else(unlisted)?;
         let mut ended_logs = listed.ended_logs.clone();
         ended_logs.push(v1::EndedLog {
             not_after_ms: next.ended_ms,
             kept: next.kept,
         });
-        let card = v1::MemberCard {
-            member: Some(member.ok_or_else(unlisted)?),
-            node: Some(v1::Node {
-                log_epoch: next.epoch,
-                ended_logs,
-                earlier_log_keys: Vec::new(),
-                ..listed
-            }),
-            member_doc,
+        let node = v1::Node {
+            log_epoch: next.epoch,
+            ended_logs,
+            ..listed
         };
-        let card = Bytes::from(card.encode_to_vec());
-        Card::judge(&card, self.roster.federation(), now_ms).or_code(
-            WireCode::BadRoster,
-            "no governance could list the card: the member's document does not verify now",
-        )?;
-        Ok(card)
+        card::of_node(&self.roster, node, now_ms)
     }
 }
 
@@ -144,7 +129,6 @@ fn look(home: &Path, now_ms: u64) -> Result<Found, Failure> {
     let here = here.and_then(|note| Checkpoint::of_note(&note).ok());
     let kept = here.as_ref().filter(|here| here.origin == log.origin);
     Ok(Found {
-        home: home.to_owned(),
         kept: kept.map_or(0, |here| here.size),
         here,
         seen: seen(home, &log)?,

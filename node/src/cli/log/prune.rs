@@ -15,7 +15,7 @@ use frex_proto::{
 };
 use serde_json::json;
 
-use super::{LogFiles, export, folder_of, source::MINIMUM};
+use super::{LogFiles, WhichLog, export, source::MINIMUM};
 use crate::{
     cli::{
         failure::{Done, Failure, OrCode},
@@ -30,6 +30,8 @@ use crate::{
 pub struct LogPruneArgs {
     /// A copy that `frex log export` made
     pub dir: PathBuf,
+    #[command(flatten)]
+    pub which: WhichLog,
     /// Take away the entries before this one
     #[arg(long, value_name = "ENTRY", required_unless_present = "older_than")]
     pub below: Option<u64>,
@@ -43,13 +45,14 @@ pub struct LogPruneArgs {
 
 /// Takes away what ends at or below the first entry that is kept.
 pub fn prune(args: &LogPruneArgs, json: bool) -> Done {
-    if files::home(&args.dir, "node", CONFIG_FILE).is_ok() {
+    let is_node = files::home(&args.dir, "node", CONFIG_FILE).is_ok();
+    if is_node || export::is_within_node(&args.dir) {
         let what = format!("{} is a node, and no copy of a log", args.dir.display());
         return Err(Failure::new(WireCode::BadInput, what)
             .cause("a node proves old entries out of the files that it publishes")
             .advise(format!("frex log export COPY {}", args.dir.display())));
     }
-    let log = LogFiles::open(&args.dir)?;
+    let log = LogFiles::open(&args.dir, &args.which)?;
     let now_ms = Clock::System.now_ms();
     let before = log.source.minimum()?;
     let minimum = match (args.below, args.older_than) {
@@ -60,7 +63,7 @@ pub fn prune(args: &LogPruneArgs, json: bool) -> Done {
         }
     };
     check(&log, before, minimum, now_ms)?;
-    let folder = folder_of(&args.dir)?;
+    let folder = &log.folder;
     let gone: Vec<Tile> = Tile::below(0, minimum).collect();
     let there = gone
         .iter()
@@ -69,7 +72,7 @@ pub fn prune(args: &LogPruneArgs, json: bool) -> Done {
     if args.confirm {
         // First what is said of it: an auditor who misses a file then finds the reason.
         export::replace(&folder.join(MINIMUM), format!("{minimum}\n").as_bytes())?;
-        take_away(&folder, &gone)?;
+        take_away(folder, &gone)?;
     }
     if json {
         output::document(json!({

@@ -1,7 +1,10 @@
 //! Reading a published log up to a head: one way for who audits and who verifies.
 
 use frex_client::monitor::{Fault, Followed, Monitor};
-use frex_proto::error::WireCode;
+use frex_proto::{
+    error::WireCode,
+    log::{Tile, tile::TILE_WIDTH},
+};
 
 use super::source::Source;
 use crate::cli::{failure::Failure, output};
@@ -55,6 +58,21 @@ impl From<Fault> for Failure {
             WireCode::BadProof => "the published files are not what the log signed",
             _ => "the log cannot be followed from here",
         };
-        Self::new(code, what).because(&fault)
+        let failure = Self::new(code, what).because(&fault);
+        let bundle = |index: &u64| Tile::bundle(index / u64::from(TILE_WIDTH), u64::MAX).path();
+        match &fault {
+            Fault::Tile(path) | Fault::Bundle(path) => failure.advise(damaged(path)),
+            Fault::Leaf(index) | Fault::Backwards(index) => failure.advise(damaged(&bundle(index))),
+            _ if code == WireCode::BadProof => failure.advise(damaged("the files under tile/")),
+            _ => failure,
+        }
     }
+}
+
+/// What mends a file that is not what the log signed. Of two heads there is none here to be kept.
+#[must_use]
+pub fn damaged(file: &str) -> String {
+    format!(
+        "Fetch {file} again from whoever publishes the log; make a copy anew with frex log export, a node's own files with frex fsck --rebuild. If it stays, ask who runs the log"
+    )
 }

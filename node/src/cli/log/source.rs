@@ -50,7 +50,7 @@ impl Source {
             .iter()
             .any(|kind| text.starts_with(kind));
         if !is_web {
-            return Ok(Self::Folder(super::folder_of(Path::new(text))?));
+            return Ok(Self::Folder(super::find::folder_of(Path::new(text))?));
         }
         let roots = match text.starts_with("https://") {
             true => trusted()?,
@@ -122,7 +122,8 @@ impl Source {
             return Err(self.missing(tile)?);
         };
         let what = format!("{} does not decode", tile.full().path());
-        tile.cut(&full).or_code(WireCode::BadProof, what)
+        let cut = tile.cut(&full).or_code(WireCode::BadProof, what);
+        cut.map_err(|failure| failure.advise(super::read::damaged(&tile.full().path())))
     }
 
     /// The contents of tiles, in their order; a web server is asked for several at once.

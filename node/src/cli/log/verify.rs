@@ -1,20 +1,18 @@
 //! `frex log verify`: recomputes the tree from its entries in O(log n) memory.
 
-use std::path::Path;
-
 use frex_client::monitor::{Followed, Monitor};
 use frex_proto::log::Tile;
 use serde_json::json;
 
-use super::{LogFiles, read};
+use super::{LogArgs, LogFiles, read};
 use crate::cli::{
     failure::{Done, Failure},
     output,
 };
 
 /// Checks the published files of a log against the head that it signed.
-pub fn verify(dir: &Path, json: bool) -> Done {
-    let log = LogFiles::open(dir)?;
+pub fn verify(args: &LogArgs, json: bool) -> Done {
+    let log = LogFiles::open(&args.dir, &args.which)?;
     let first = check(&log)?;
     let size = log.head.size;
     if json {
@@ -50,11 +48,7 @@ pub fn check(log: &LogFiles) -> Result<u64, Failure> {
     let tile = |tile: &Tile| log.source.tile(tile);
     let followed = match log.source.minimum()? {
         0 => Followed::default(),
-        minimum => Followed::from_entry(
-            minimum.min(log.head.size.saturating_sub(1)),
-            &log.head,
-            tile,
-        )?,
+        minimum => Followed::from_entry(log.first_kept(minimum), &log.head, tile)?,
     };
     let first = followed.first;
     let mut monitor = Monitor::begin(followed, log.head.clone(), log.note.clone(), tile)?;

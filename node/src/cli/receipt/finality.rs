@@ -48,11 +48,8 @@ pub fn word(roster: &Roster, receipt: &v1::Receipt) -> Value {
 /// The nodes that cosigned.
 #[must_use]
 pub fn witnesses(cosignatures: &[Cosignature]) -> Vec<String> {
-    let node = |one: &Cosignature| {
-        let mut parts = one.witness.split('/');
-        parts.nth(2).unwrap_or_default().to_owned()
-    };
-    cosignatures.iter().map(node).collect()
+    let nodes = cosignatures.iter().map(Cosignature::node);
+    nodes.map(str::to_owned).collect()
 }
 
 /// What is known of it, as JSON.

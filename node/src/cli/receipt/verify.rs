@@ -54,6 +54,8 @@ struct Finding {
     file: String,
     checks: Vec<Row>,
     verified: bool,
+    /// It holds, and only is not final, which was asked for.
+    provisional: bool,
     /// The receipt is of a time after the roster's: its log may sign with a key that only a
     /// later roster lists.
     after_roster: bool,
@@ -91,6 +93,16 @@ pub fn verify(args: &ReceiptVerifyArgs, json: bool) -> Done {
     );
     let first = findings.iter().find(|finding| !finding.verified);
     let cause = first.and_then(|finding| finding.checks.iter().find_map(|(_, _, why)| why.clone()));
+    if findings
+        .iter()
+        .all(|finding| finding.verified || finding.provisional)
+    {
+        let what = format!("{failed} of {} receipts are not final", findings.len());
+        let cause = cause.unwrap_or_else(|| "too few witnesses have cosigned".to_owned());
+        return Err(Failure::new(WireCode::Provisional, what)
+            .cause(cause)
+            .advise(upgrade(&findings, args)));
+    }
     let failure = Failure::new(WireCode::BadReceipt, what)
         .cause(cause.unwrap_or_else(|| "a check failed".to_owned()));
     // One that was never a receipt is no evidence of anything.
@@ -108,6 +120,19 @@ pub fn verify(args: &ReceiptVerifyArgs, json: bool) -> Done {
         ),
         false => failure,
     })
+}
+
+/// The command by which the first of these that is not final becomes so.
+fn upgrade(findings: &[Finding], args: &ReceiptVerifyArgs) -> String {
+    let first = findings.iter().find(|finding| finding.provisional);
+    let message = first
+        .and_then(|finding| finding.summary.as_ref())
+        .and_then(|summary| summary["message"].as_str())
+        .unwrap_or("MESSAGE");
+    format!(
+        "Make it final, then verify it again: frex receipt fetch {message} {0} --final; of a message that came to you: frex evidence timeline {message} {0}",
+        args.dir.display()
+    )
 }
 
 /// The receipts among these files: what is kept beside one for other programs is none itself, and comes
@@ -158,6 +183,7 @@ fn examine(
         file: file.display().to_string(),
         checks: Vec::new(),
         verified: false,
+        provisional: false,
         after_roster: false,
         summary: None,
         finality: Value::Null,
@@ -212,7 +238,9 @@ fn examine(
         finding.summary = Some(summarise(&statement, &receipt, time_ms));
     }
     let holds = |row: &Row| matches!(row.1, "ok" | "not checked" | finality::PROVISIONAL);
-    finding.verified = verified && finding.checks.iter().all(holds);
+    let sound = verified && finding.checks.iter().all(holds);
+    finding.provisional = sound && finals && finding.finality["state"] == finality::PROVISIONAL;
+    finding.verified = sound && !finding.provisional;
     Ok(finding)
 }
 
@@ -254,14 +282,11 @@ fn witnessed_row(receipt: &v1::Receipt, roster: &Roster, finals: bool) -> (Optio
         Ok(Finality::Unwitnessed) => (None, Value::Null),
         Ok(finality) => {
             let row = match &finality {
-                Finality::Provisional(cosigned, quorum) if finals => wrong(format!(
-                    "{} of {quorum} witnesses have cosigned; a final one comes with: frex receipt fetch MESSAGE --final",
-                    cosigned.len()
-                )),
                 Finality::Provisional(cosigned, quorum) => Some((
                     format!("{WITNESSED}: {} of {quorum}", cosigned.len()),
                     finality::PROVISIONAL,
-                    None,
+                    finals
+                        .then(|| format!("{} of {quorum} witnesses have cosigned", cosigned.len())),
                 )),
                 Finality::Final(cosigned) => {
                     let names = finality::witnesses(cosigned).join(", ");
@@ -331,11 +356,12 @@ fn to_json(finding: &Finding) -> Value {
         .iter()
         .map(|(name, outcome, why)| json!({ "name": name, "outcome": outcome, "why": why }))
         .collect();
+    let holds = finding.verified || finding.provisional;
     json!({
         "file": finding.file, "verified": finding.verified, "checks": checks,
-        "finality": finding.verified.then_some(&finding.finality),
+        "finality": holds.then_some(&finding.finality),
         // What an unverified receipt says is not repeated as if it were so.
-        "receipt": finding.verified.then_some(finding.summary.as_ref()).flatten(),
+        "receipt": holds.then_some(finding.summary.as_ref()).flatten(),
     })
 }
 
@@ -374,7 +400,10 @@ fn print(finding: &Finding) {
         output::data(format_args!("  {}{finality}", output::good("VERIFIED")));
         return;
     }
-    let code = WireCode::BadReceipt;
+    let code = match finding.provisional {
+        true => WireCode::Provisional,
+        false => WireCode::BadReceipt,
+    };
     let why = finding
         .checks
         .iter()

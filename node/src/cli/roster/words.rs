@@ -161,8 +161,8 @@ pub fn accepts(accepts: &Accepts) -> String {
         }
     }
     let words = kinds.iter().map(|(kind, lanes)| match lanes.len() {
-        EVERY_LANE => member::kind_name(*kind).to_owned(),
-        _ => format!("{}:{}", member::kind_name(*kind), lanes.join("+")),
+        EVERY_LANE => kind.word().to_owned(),
+        _ => format!("{}:{}", kind.word(), lanes.join("+")),
     });
     words.collect::<Vec<_>>().join(",")
 }

@@ -112,7 +112,7 @@ impl<'a> Ear<'a> {
                 receipt,
             } => {
                 let node = node_of(self.roster, &member);
-                self.set(&[member], member::stage_name(stage), node, None, &receipt)?;
+                self.set(&[member], stage.word(), node, None, &receipt)?;
             }
             News::Undeliverable { node, code } => {
                 self.heard.give_up(node.as_deref(), code);

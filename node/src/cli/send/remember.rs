@@ -10,7 +10,7 @@ use frex_proto::{
     envelope::SignedEnvelope,
     error::WireCode,
     id::{EnvelopeId, MessageId},
-    label,
+    label, v1,
 };
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ impl Sent<'_> {
         let kept = json!({
             "v": output::JSON_VERSION, "message": draft.message_id.to_string(),
             "envelope": own, "envelopes": envelopes, "recipients": recipients,
-            "kind": member::kind_name(draft.kind), "lane": member::lane_name(draft.lane),
+            "kind": draft.kind.word(), "lane": member::lane_name(draft.lane),
             "content_type": self.content_type, "bytes": draft.data.len(),
             "sha256": hash(&draft.data), "file": self.file,
             "attachments": draft.attachments.iter().zip(self.attached).map(|(attached, path)| json!({
@@ -190,7 +190,7 @@ fn others(args: &SendArgs, envelope: &SignedEnvelope) -> Vec<String> {
 fn is_same_report(known: &Value, given: &Given<'_>) -> bool {
     (known["sha256"].is_null() || known["sha256"] == hash(given.data))
         && known["content_type"] == given.content_type
-        && known["kind"] == member::kind_name(given.args.kind.into())
+        && known["kind"] == v1::Kind::from(given.args.kind).word()
         && known["lane"] == member::lane_name(given.args.lane.into())
 }
 

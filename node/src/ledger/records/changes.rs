@@ -24,8 +24,8 @@ pub fn changes(
     }
     match kind {
         ERASED => erased_changes(&mut changes, record, message, kept, &place),
-        HELD => changes.push(put(Table::Hold, message.0.to_vec(), place)),
-        RELEASED => changes.push(delete(Table::Hold, message.0.to_vec())),
+        HELD => hold_changes(&mut changes, record, message, Some(&place)),
+        RELEASED => hold_changes(&mut changes, record, message, None),
         SENT => {
             let key = taken_key(message, SENT_SUFFIX, record);
             changes.push(put(Table::Message, key, kept));
@@ -145,7 +145,7 @@ fn erased_changes(
     changes.push(put(Table::Message, key, kept));
     let listed = Bytes::copy_from_slice(&message.0);
     changes.push(put(Table::Erasure, place.to_vec(), listed));
-    changes.push(delete(Table::Hold, message.0.to_vec()));
+    hold_changes(changes, record, message, None);
     for (table, keys) in [
         (Table::Message, &record.message_rows),
         (Table::Inbox, &record.inbox_keys),
@@ -157,6 +157,25 @@ fn erased_changes(
     let over = Bytes::copy_from_slice(&0_u64.to_be_bytes());
     let rows = record.attachments.iter();
     changes.extend(rows.map(|row| put(Table::Attachment, row.to_vec(), over.clone())));
+}
+
+/// The holds that a record is about stand at its place, or are over. A record of before knows one, under
+/// the message's key.
+fn hold_changes(
+    changes: &mut Vec<Change>,
+    record: &Record,
+    message: MessageKey,
+    place: Option<&Bytes>,
+) {
+    let rows = match record.hold_rows.is_empty() {
+        true => vec![message.0.to_vec()],
+        false => record.hold_rows.iter().map(|row| row.to_vec()).collect(),
+    };
+    changes.extend(rows.into_iter().map(|key| Change {
+        table: Table::Hold,
+        key,
+        value: place.cloned(),
+    }));
 }
 
 fn needs(changes: &mut Vec<Change>, record: &Record, need: Need, position: Position) {

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use frex_proto::{
-    erasure,
     error::WireCode,
+    limits,
     receipt::{Erasure, Statement},
     v1,
 };
@@ -57,8 +57,8 @@ impl Sequencer {
             return Ok(Plan::NextBlock);
         }
         seen.insert(row.clone());
-        let held = erase::hold(&self.index, &self.journal.reader(), entry.message)?;
-        if held.is_some_and(|hold| hold.keeps(&entry.ground)) {
+        let holds = erase::holds(&self.index, &self.journal.reader(), entry.message)?;
+        if holds.iter().any(|hold| hold.keeps(&entry.ground)) {
             return Ok(Plan::Answer(Outcome::Failed(WireCode::OnHold)));
         }
         let found = erase::find(&self.index, &self.journal.reader(), entry.message)?;
@@ -94,6 +94,7 @@ impl Sequencer {
             outbox_keys: found.outbox_keys,
             inbox_keys: found.inbox_keys,
             attachments: found.attachments,
+            hold_rows: holds.into_iter().map(|hold| hold.row).collect(),
             ..Record::about(entry.message)
         };
         let mut planned = self.leaf(job, records::ERASED, record, &statement, now_ms)?;
@@ -101,7 +102,7 @@ impl Sequencer {
         Ok(Plan::of(planned))
     }
 
-    /// A message that is here is held, held anew for another reason, or released.
+    /// A message that is here is held for one more reason, or one of them is over. Spec: ERA-12.
     pub(super) fn plan_hold(
         &self,
         job: usize,
@@ -117,8 +118,10 @@ impl Sequencer {
             records::TOUCHED_SUFFIX,
             &[],
         ));
-        let reader = self.journal.reader();
-        let held = erase::hold(&self.index, &reader, entry.message)?;
+        let holds = erase::holds(&self.index, &self.journal.reader(), entry.message)?;
+        let of_it = holds
+            .iter()
+            .filter(|hold| hold.is_of(&entry.ground, &entry.authority));
         let record = Record {
             ground: entry.ground.clone(),
             authority: entry.authority.clone(),
@@ -127,41 +130,81 @@ impl Sequencer {
             members: vec![entry.ordered_by.clone()],
             ..Record::about(entry.message)
         };
-        if entry.release {
-            return Ok(match held {
-                Some(_) => Plan::of(Planned::plain(job, records::RELEASED, record)),
-                None => Plan::Answer(Outcome::Failed(WireCode::NotFound)),
-            });
+        match entry.release {
+            true => Ok(release(job, entry, of_it, record)),
+            false => {
+                let own = of_it
+                    .into_iter()
+                    .find(|hold| hold.ordered_by == entry.ordered_by);
+                self.plan_held(job, (own, holds.len()), record)
+            }
         }
-        let found = erase::find(&self.index, &reader, entry.message)?;
+    }
+
+    /// A message is held: `own` is the hold that stands by the same order of the same member, beside
+    /// `count` of any. It stays what it was, but that a court may now have ordered it.
+    fn plan_held(
+        &self,
+        job: usize,
+        (own, count): (Option<&erase::Hold>, usize),
+        mut record: Record,
+    ) -> Result<Plan, LedgerError> {
+        let message = record.message.as_ref().try_into();
+        let message = MessageKey(message.map_err(|_| LedgerError::Record)?);
+        let row = match own {
+            Some(hold) if hold.court || !record.court => return Ok(Plan::Answer(Outcome::Done)),
+            Some(hold) => {
+                record.since_ms = hold.since_ms;
+                hold.row.clone()
+            }
+            None if count >= limits::HOLDS_MAX => {
+                return Ok(Plan::Answer(Outcome::Failed(WireCode::TooLarge)));
+            }
+            None => records::hold_key(message, &record).into(),
+        };
+        let found = erase::find(&self.index, &self.journal.reader(), message)?;
         let Some(envelope) = found.envelope else {
-            let erased = records::message_key(entry.message, records::ERASED_SUFFIX, &[]);
+            let erased = records::message_key(message, records::ERASED_SUFFIX, &[]);
             let code = match self.index.get(Table::Message, &erased)? {
                 Some(_) => WireCode::Erased,
                 None => WireCode::NotFound,
             };
             return Ok(Plan::Answer(Outcome::Failed(code)));
         };
-        let record = Record {
-            envelope_id: Bytes::copy_from_slice(&envelope.0),
-            ..record
-        };
+        record.envelope_id = Bytes::copy_from_slice(&envelope.0);
+        record.hold_rows = vec![row];
         Ok(Plan::of(Planned::plain(job, records::HELD, record)))
     }
+}
+
+/// The holds by this very order are over: the asker's own, or for who runs the node all of them. Whoever
+/// wants something erased must not get rid of another's hold that keeps it.
+fn release<'a>(
+    job: usize,
+    entry: &HoldEntry,
+    of_it: impl Iterator<Item = &'a erase::Hold>,
+    record: Record,
+) -> Plan {
+    let (theirs, others): (Vec<_>, Vec<_>) =
+        of_it.partition(|hold| entry.operates || hold.ordered_by == entry.ordered_by);
+    if theirs.is_empty() {
+        return Plan::Answer(Outcome::Failed(match others.is_empty() {
+            true => WireCode::NotFound,
+            false => WireCode::OnHold,
+        }));
+    }
+    let hold_rows = theirs.iter().map(|hold| hold.row.clone()).collect();
+    let record = Record {
+        hold_rows,
+        ..record
+    };
+    Plan::of(Planned::plain(job, records::RELEASED, record))
 }
 
 /// Whether something of this block is about the message already.
 fn is_touched(message: MessageKey, seen: &Taken) -> bool {
     let next = seen.range(message.0.to_vec()..).next();
     next.is_some_and(|key| key.starts_with(&message.0))
-}
-
-impl erase::Hold {
-    /// Whether an erasure on this ground is refused. Spec: ERA-12.
-    #[must_use]
-    pub fn keeps(&self, ground: &str) -> bool {
-        self.court || ground != erasure::EXONERATED
-    }
 }
 
 impl Entry {

@@ -11,7 +11,8 @@ use crate::{
     v1,
 };
 
-/// Judges one; `dated` is when a log first wrote it down, and the envelopes that stand before it.
+/// Judges one; `logged_ms` is when a log first wrote it down, `seen` are the envelopes that stand
+/// before it in the file.
 pub(super) fn judge(
     place: usize,
     exhibit: &v1::Exhibit,

@@ -4,8 +4,8 @@ use super::{check, outcome};
 use crate::{
     envelope::Carried,
     evidence::{Check, EvidenceError, Outcome, Proven},
-    log::{Checkpoint, LogVerifier, Origin},
-    receipt::{self, VerifiedReceipt},
+    log::{Checkpoint, Cosignature, LogVerifier},
+    receipt::{self, CheckpointCache, VerifiedReceipt},
     roster::{Finality, Roster},
     v1::{self, Event},
 };
@@ -15,6 +15,7 @@ pub(super) fn judge(
     place: usize,
     wire: &v1::Receipt,
     roster: &Roster,
+    cache: &mut CheckpointCache,
 ) -> (Vec<Check>, Option<Proven>) {
     let name = |what: &str| format!("receipt {}: {what}", place + 1);
     let Some(log) = log_of(wire, roster) else {
@@ -22,14 +23,14 @@ pub(super) fn judge(
         let checks = vec![check(name("log is one of the roster"), unknown)];
         return (checks, None);
     };
-    let mut checks: Vec<Check> = receipt::checks(wire, &log, None)
+    let mut checks: Vec<Check> = receipt::checks_cached(wire, &log, None, cache)
         .into_iter()
         .map(|one| {
             let what = one.name.strip_prefix("receipt ").unwrap_or(&one.name);
             check(name(what), of_receipt(one.outcome))
         })
         .collect();
-    let Ok(verified) = receipt::verify(wire, &log, None) else {
+    let Ok(verified) = receipt::verify_cached(wire, &log, None, cache) else {
         let rest = name("node speaks of members that it serves");
         checks.push(check(rest, Outcome::NotReached));
         return (checks, None);
@@ -57,13 +58,10 @@ pub(super) fn judge(
     (checks, proven)
 }
 
-/// The log that a receipt names, if the roster lists it.
+/// The log that a receipt names, if the roster lists it as one that a node has or had.
 fn log_of(wire: &v1::Receipt, roster: &Roster) -> Option<LogVerifier> {
     let head = Checkpoint::of_note(&wire.checkpoint).ok()?;
-    let node = Origin::parse(&head.origin).ok()?.node;
-    roster
-        .log_verifier(node)
-        .filter(|log| log.origin == head.origin)
+    roster.log_verifier_of(&head.origin)
 }
 
 fn of_receipt(outcome: receipt::Outcome) -> Outcome {
@@ -94,11 +92,9 @@ pub(super) fn cosigned(
 
 /// What is said of cosignatures; nothing where the roster names no witnesses.
 pub(super) fn witnessed(finality: &Result<Finality, EvidenceError>) -> Option<(String, Outcome)> {
-    let names = |list: &[crate::log::Cosignature]| {
-        let names = list
-            .iter()
-            .map(|one| one.witness.split('/').nth(2).unwrap_or_default());
-        names.collect::<Vec<_>>().join(", ")
+    let names = |list: &[Cosignature]| {
+        let names: Vec<&str> = list.iter().map(Cosignature::node).collect();
+        names.join(", ")
     };
     let what = "head is cosigned by witnesses".to_owned();
     match finality {

@@ -8,10 +8,11 @@ use super::{
 use crate::{
     evidence::{
         Check, EvidenceError, Findings, Outcome, Proven, Silence, silence,
-        thread::{Thread, accepted_by},
+        thread::{Thread, accepted_by, own},
     },
     limits,
-    log::{Checkpoint, LogVerifier, checkpoint},
+    log::{Checkpoint, Origin, checkpoint},
+    receipt::VerifiedReceipt,
     roster::{Finality, Roster},
     sign,
     v1::{self, Event},
@@ -63,7 +64,7 @@ pub(super) fn judge(
     };
     let about = about_shown(silence.as_ref(), findings);
     checks.push(check(name("is about what this file shows"), about));
-    let spoken = spoken(silence.as_ref(), findings);
+    let spoken = spoken(silence.as_ref(), findings, roster);
     checks.push(check(name("no answer in this file contradicts it"), spoken));
     let holds = by.is_ok() && about == Outcome::Holds && spoken == Outcome::Holds;
     (checks, silence.filter(|_| holds))
@@ -93,27 +94,27 @@ fn signed_by(
     verified.map(drop).map_err(EvidenceError::SilenceSignature)
 }
 
-/// A head that was the newest when the member spoke.
+/// The head, of a log that the member's node has or had, signed by a key that had not ended when the
+/// member spoke. That it was the newest then nobody can tell.
 fn head_of(said: &silence::Said, roster: &Roster) -> Result<Checkpoint, EvidenceError> {
-    let log: LogVerifier = roster
+    let log = roster
         .home_node(&said.member)
-        .and_then(|node| roster.log_verifier(&node.id))
+        .and_then(|node| roster.log_verifier_for(&node.id, &said.checkpoint))
         .ok_or(EvidenceError::UnknownLog)?;
     let at_ms = said.time_ms.saturating_sub(limits::CLOCK_SKEW_MS_MAX);
     checkpoint::parse_and_verify(&said.checkpoint, &log, at_ms).map_err(EvidenceError::SilenceHead)
 }
 
-/// It is about a message that the member itself has sent to those whom it names.
+/// It is about a message that the member itself has written to those whom it names: to a forward nobody
+/// answers, but to its original.
 fn about_shown(silence: Option<&Silence>, findings: &Findings) -> Outcome {
     let Some(silence) = silence else {
         return Outcome::NotReached;
     };
-    let mut shown = findings.exhibits.iter().flatten();
-    let asked = shown.find(|shown| shown.carried.id() == silence.envelope);
-    let fits = asked.is_some_and(|asked| {
-        let carried = &asked.carried;
-        let is_recipient = |member: &String| carried.recipient(member).is_some();
-        carried.sender() == silence.member && silence.silent.iter().all(is_recipient)
+    let asked = own(findings).find(|(id, _)| *id == silence.envelope);
+    let fits = asked.is_some_and(|(_, asked)| {
+        let is_recipient = |member: &String| asked.recipient(member).is_some();
+        asked.sender == silence.member && silence.silent.iter().all(is_recipient)
     });
     match fits {
         true => Outcome::Holds,
@@ -121,9 +122,8 @@ fn about_shown(silence: Option<&Silence>, findings: &Findings) -> Outcome {
     }
 }
 
-/// Whether an answer by one of those who are said to be silent stands in the same log before that
-/// head.
-fn spoken(silence: Option<&Silence>, findings: &Findings) -> Outcome {
+/// Whether an answer by one of those who are said to be silent had come by that head.
+fn spoken(silence: Option<&Silence>, findings: &Findings, roster: &Roster) -> Outcome {
     let Some(silence) = silence else {
         return Outcome::NotReached;
     };
@@ -132,9 +132,7 @@ fn spoken(silence: Option<&Silence>, findings: &Findings) -> Outcome {
     };
     let before = |proven: &Proven| {
         let verified = &proven.verified;
-        verified.statement.event == Event::Accepted
-            && verified.checkpoint.origin == silence.head.origin
-            && verified.index < silence.head.size
+        verified.statement.event == Event::Accepted && had_come(verified, &silence.head, roster)
     };
     let contradicts = |member: &String| {
         let answers = thread.answers_of(member, findings);
@@ -148,4 +146,20 @@ fn spoken(silence: Option<&Silence>, findings: &Findings) -> Outcome {
         true => Outcome::Fails(EvidenceError::Contradicted),
         false => Outcome::Holds,
     }
+}
+
+/// Whether an entry stands in the log of a head before it, or is kept of a log that the same node had
+/// before that one.
+fn had_come(entry: &VerifiedReceipt, head: &Checkpoint, roster: &Roster) -> bool {
+    let of_entry = Origin::parse(&entry.checkpoint.origin);
+    let (Ok(of_entry), Ok(of_head)) = (of_entry, Origin::parse(&head.origin)) else {
+        return false;
+    };
+    if of_entry == of_head {
+        return entry.index < head.size;
+    }
+    let same_node = (of_entry.federation, of_entry.node) == (of_head.federation, of_head.node);
+    let listed = roster.node(of_entry.node).filter(|_| same_node);
+    let ended = listed.and_then(|node| node.ended_log(of_entry.epoch));
+    ended.is_some_and(|ended| of_entry.epoch < of_head.epoch && entry.index < ended.kept)
 }

@@ -16,6 +16,15 @@ pub(crate) fn two_of_three() -> (Vec<u8>, [u8; 32]) {
     (parts.bundle().to_vec(), parts.pinned())
 }
 
+/// The same, under the same pin; A's first log has ended so, and another goes on.
+pub(crate) fn two_of_three_anew(ended: v1::EndedLog) -> Vec<u8> {
+    let parts = three(&[A, B, C], 2).with(&|parts| {
+        let node = &mut parts.roster.nodes[0];
+        (node.log_epoch, node.ended_logs) = (2, vec![ended]);
+    });
+    parts.bundle().to_vec()
+}
+
 pub(super) fn make() -> Vec<Vector> {
     let mut vectors = listed_witnesses();
     vectors.extend(cosigned());

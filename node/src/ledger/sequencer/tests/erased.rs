@@ -2,6 +2,7 @@
 
 use frex_proto::{
     id::EnvelopeId,
+    limits,
     log::LogVerifier,
     receipt::{self, VerifiedReceipt},
 };
@@ -92,7 +93,31 @@ fn hold(number: u8, court: bool, release: bool) -> Entry {
         ordered_by: "a".to_owned(),
         court,
         release,
+        operates: false,
     })
+}
+
+/// As [`hold`], by another member or another order.
+fn ordered(entry: Entry, by: &str, authority: &str) -> Entry {
+    let Entry::Hold(entry) = entry else {
+        panic!("{entry:?}");
+    };
+    Entry::Hold(HoldEntry {
+        ordered_by: by.to_owned(),
+        authority: authority.to_owned(),
+        ..entry
+    })
+}
+
+/// As `entry`, by whose node this is.
+fn operated(entry: Entry) -> Entry {
+    match entry {
+        Entry::Hold(entry) => Entry::Hold(HoldEntry {
+            operates: true,
+            ..entry
+        }),
+        other => panic!("{other:?}"),
+    }
 }
 
 impl Scene {
@@ -328,6 +353,97 @@ fn a_hold_keeps_a_message_and_a_court_s_keeps_it_also_from_exoneration() {
     assert!(live.iter().all(|row| row.0 != Table::Hold as u8));
     scene.restart();
     assert_eq!(scene.index(), live);
+}
+
+// ERA-12, LIM-99: holds stand side by side: none takes another's place or makes it weaker, and a release
+// ends the one that it names and no other; also after the index was lost.
+#[test]
+fn a_weaker_hold_leaves_a_courts_hold_as_it_is() {
+    let mut scene = Scene::new();
+    scene.receipt(sent(1));
+    let done = |outcome: Outcome| assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    done(scene.record(hold(1, false, false)));
+    done(scene.record(hold(1, true, false)));
+    for again in [
+        hold(1, false, false),
+        ordered(hold(1, false, false), "h", "case:1"),
+        ordered(hold(1, false, false), "h", "case:2"),
+    ] {
+        done(scene.record(again));
+        assert_eq!(
+            failed(scene.record(erase(1, "exonerated"))),
+            WireCode::OnHold
+        );
+    }
+    scene.restart();
+    let release = || hold(1, false, true);
+    let wrong = scene.record(ordered(release(), "a", "case:3"));
+    assert_eq!(failed(wrong), WireCode::NotFound);
+    let not_theirs = scene.record(ordered(release(), "a", "case:2"));
+    assert_eq!(failed(not_theirs), WireCode::OnHold);
+    done(scene.record(ordered(release(), "h", "case:1")));
+    done(scene.record(operated(ordered(release(), "b", "case:2"))));
+    let held = |scene: &mut Scene| failed(scene.record(erase(1, "exonerated")));
+    assert_eq!(held(&mut scene), WireCode::OnHold, "the court's is left");
+    scene.restart();
+    assert_eq!(held(&mut scene), WireCode::OnHold);
+    for number in 1..limits::HOLDS_MAX {
+        let one = ordered(hold(1, false, false), "h", &format!("case:{number}"));
+        done(scene.record(one));
+    }
+    let one_more = scene.record(ordered(hold(1, false, false), "h", "more"));
+    assert_eq!(failed(one_more), WireCode::TooLarge);
+    done(scene.record(release()));
+    scene.receipt(erase(1, "exonerated"));
+    let live = scene.index();
+    assert!(live.iter().all(|row| row.0 != Table::Hold as u8));
+    scene.restart();
+    assert_eq!(scene.index(), live);
+}
+
+// ERA-12: what a journal of before says is read as it was meant: a message has one hold, the newest, and
+// any release ends it; what is ordered now stands beside it.
+#[test]
+fn holds_of_a_journal_of_before_are_still_held() {
+    let mut scene = Scene::new();
+    for number in [1, 2] {
+        scene.receipt(sent(number));
+    }
+    let write = |scene: &mut Scene, kind, number, authority: &str, court| {
+        let record = Record {
+            ground: "litigation".to_owned(),
+            authority: authority.to_owned(),
+            members: names(&["a"]),
+            envelope_id: Bytes::copy_from_slice(&id(number).0),
+            court,
+            ..Record::about(key(number))
+        };
+        let planned = Planned::plain(0, kind, record);
+        scene.sequencer.append(&[planned], None).expect("a disk");
+    };
+    write(&mut scene, records::HELD, 1, "case:0", false);
+    write(&mut scene, records::HELD, 1, "case:1", true);
+    write(&mut scene, records::HELD, 2, "case:1", true);
+    write(&mut scene, records::RELEASED, 2, "case:9", false);
+    scene.restart();
+    scene.receipt(erase(2, "exonerated"));
+    assert!(matches!(
+        scene.record(ordered(hold(1, false, false), "a", "case:2")),
+        Outcome::Done
+    ));
+    for _ in 0..2 {
+        assert_eq!(
+            failed(scene.record(erase(1, "exonerated"))),
+            WireCode::OnHold
+        );
+        scene.restart();
+    }
+    assert!(matches!(scene.record(hold(1, true, true)), Outcome::Done));
+    assert_eq!(
+        failed(scene.record(erase(1, "withdrawn"))),
+        WireCode::OnHold
+    );
+    scene.receipt(erase(1, "exonerated"));
 }
 
 // RCL-8, ERA-9: what is erased cannot be withdrawn any more; and a recall that comes for it from
