@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use frex_client::{environment::Clock, keys::MemberHome, report};
+use frex_client::{casework::case, environment::Clock, keys::MemberHome, report};
 use frex_proto::{id::MessageId, limits, v1};
 use prost::Message;
 use serde_json::{Value, json};
@@ -175,9 +175,10 @@ fn receipt_row((receipt, statement, path): &Kept) -> Value {
     })
 }
 
-/// The report itself, if it was received and is text of ours.
+/// The report or message of a case itself, if it was received and is of ours.
 fn content(home: &MemberHome, about: &Value) -> Result<Option<Value>, Failure> {
-    let is_report = about["content_type"] == report::CONTENT_TYPE;
+    let is_case = about["content_type"] == case::CONTENT_TYPE;
+    let is_report = is_case || about["content_type"] == report::CONTENT_TYPE;
     // By its name: the folder may have moved since.
     let name = about["file"]
         .as_str()
@@ -187,5 +188,8 @@ fn content(home: &MemberHome, about: &Value) -> Result<Option<Value>, Failure> {
     };
     let path = home.dir().join(INBOX_DIR).join(name);
     let bytes = files::read(&path, limits::CONTENT_BYTES_MAX)?;
+    if is_case {
+        return Ok(Some(case::json_of(&bytes)).filter(|content| !content.is_null()));
+    }
     Ok(serde_json::from_slice(&bytes).ok())
 }

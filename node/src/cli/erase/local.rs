@@ -11,6 +11,7 @@ use frex_proto::id::MessageId;
 use serde_json::Value;
 
 use crate::cli::{
+    casework::desk,
     evidence::keep,
     failure::{Failure, OrCode, OrFail},
     files,
@@ -35,6 +36,7 @@ pub fn find(
     let id = message.to_string();
     let sent = messages::path_of(home, &id);
     if sent.exists() {
+        found.extend(said(home, &sent)?);
         found.push(sent);
     }
     found.extend(keep::of_message(home, message)?);
@@ -64,6 +66,17 @@ pub fn find(
     found.sort();
     found.dedup();
     Ok(found)
+}
+
+/// What this member said itself in a case is kept by its hash. Spec: CSE-9.
+fn said(home: &MemberHome, sent: &Path) -> Result<Option<PathBuf>, Failure> {
+    let bytes = files::read(sent, ABOUT_BYTES_MAX)?;
+    let about: Value = serde_json::from_slice(&bytes).or_code(
+        frex_proto::error::WireCode::Files,
+        format_args!("{} is damaged", sent.display()),
+    )?;
+    let path = desk::said_path(home, about["sha256"].as_str().unwrap_or_default());
+    Ok(Some(path).filter(|path| path.exists()))
 }
 
 /// Files of a folder whose names begin so.
