@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import attachment
+import case
+import casefold
 import dsse
 import ed25519
 import envelope
@@ -269,6 +271,18 @@ def verify_evidence(inputs):
     return "\n".join(found.rows() + found.clocks())
 
 
+def read_case(inputs):
+    return case.read_case(inputs.hex("message"))
+
+
+def count_clock(inputs):
+    return case.count_clock(*(inputs[name] for name in ("profile", "what", "from_ms", "zone", "country", "holidays")))
+
+
+def fold_case(inputs):
+    return casefold.fold_case(*(inputs[name] for name in ("said", "members", "holidays", "now_ms")))
+
+
 OPERATIONS = {
     run.__name__: run
     for run in (
@@ -279,6 +293,7 @@ OPERATIONS = {
         verify_inclusion, verify_consistency, follow_head, verify_checkpoint, parse_vkey, verify_receipt, verify_listed_receipt,
         read_receipt_file, judge_roster, succeed_roster, read_invitation,
         ask_witness, judge_fork, judge_witnessed, verify_evidence,
+        read_case, count_clock, fold_case,
     )
 }
 

@@ -126,6 +126,11 @@ pub fn profiles(json: bool) -> u8 {
     }
     let mut table = output::table(&["PROFILE", "CLOCK", "TIME", "LAW", "SOURCE"]);
     for profile in all_profiles() {
+        if profile.clocks.is_empty() {
+            let by = "as --reply-by says".to_owned();
+            let none = String::new();
+            table.add_row([profile.id.clone(), none.clone(), by, profile.law.clone(), none]);
+        }
         for rule in &profile.clocks {
             let unit = match rule.unit {
                 Unit::Hours => "h",
