@@ -55,9 +55,7 @@ def by_rule(fold, place, profile, rule, who, zone, start):
 
 
 def of_member(fold, member):
-    said = {one.key: one for thread in fold.threads for one, _, _ in thread.steps
-            if one.sender == member and not one.report}
-    return sorted(said.values(), key=lambda one: (one.at_ms, one.created_ms, one.key))
+    return [one for one in fold.counted if one.sender == member and not one.report]
 
 
 def route(fold, place, thread):

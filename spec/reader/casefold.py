@@ -103,9 +103,11 @@ class Fold:
         self.requests = {one.key: one for one in self.said if (one.name or "").endswith("_request")}
         self.parties = self.find_parties()
         self.threads, self.not_counting, self.exonerated = [], {}, False
+        self.counted = []
         for one in self.said:
             try:
                 self.take(one)
+                self.counted.append(one)
             except Refused as why:
                 self.not_counting[one.key] = why.name
         for thread in self.threads:

@@ -231,245 +231,191 @@ pub(crate) fn make() -> Vec<Vector> {
     orders.into_iter().chain(parts()).collect()
 }
 
+fn by(number: u8, from: &str, to: &[&str], when: &str, about: u8, what: What) -> Value {
+    with(said(number, from, to, when, about), what)
+}
+
+fn hotline(number: u8, when: &str, about: u8, what: What) -> Value {
+    by(number, HOTLINE, &[POLICE, PLATFORM], when, about, what)
+}
+
+fn authority(number: u8, when: &str, about: u8, what: What) -> Value {
+    by(number, AUTHORITY, &[POLICE, PLATFORM], when, about, what)
+}
+
+/// What police tell the platform and the authority.
+fn both(number: u8, when: &str, about: u8, what: What) -> Value {
+    by(number, POLICE, &[PLATFORM, AUTHORITY], when, about, what)
+}
+
+fn stranger(number: u8, when: &str, what: What) -> Value {
+    by(number, STRANGER, &[POLICE], when, 1, what)
+}
+
+fn route(decision: i32, to: &str) -> What {
+    let rerouted_to = to.to_owned();
+    What::Route(RouteAnswer {
+        decision,
+        reason: 0,
+        rerouted_to,
+    })
+}
+
+fn assessed(verdict: i32, country: &str) -> What {
+    What::Assessment(Assessment {
+        verdict,
+        jurisdiction: country.to_owned(),
+        item: "item-1".to_owned(),
+        ..Assessment::default()
+    })
+}
+
+fn taken(state: i32) -> What {
+    let url = "https://host.example/page".to_owned();
+    What::Takedown(TakedownStep {
+        url,
+        state,
+        ..TakedownStep::default()
+    })
+}
+
 /// Cases in which not everything counts.
 fn parts() -> Vec<Vector> {
-    let by = |number, from: &str, to: &[&str], when: &str, about, what| {
-        with(said(number, from, to, when, about), what)
-    };
-    let rerouted = What::Route(RouteAnswer {
-        decision: 3,
-        reason: 0,
-        rerouted_to: STRANGER.to_owned(),
-    });
-    let assessed = |verdict, country: &str| {
-        What::Assessment(Assessment {
-            verdict,
-            jurisdiction: country.to_owned(),
-            item: "item-1".to_owned(),
-            ..Assessment::default()
-        })
-    };
-    let taken = |state| {
-        What::Takedown(TakedownStep {
-            url: "https://host.example/page".to_owned(),
-            state,
-            ..TakedownStep::default()
-        })
-    };
-    let mut otherwise = by(
-        2,
-        POLICE,
-        &[PLATFORM],
-        "2026-11-03T10:00:00Z",
-        1,
-        outcome("registered", ""),
-    );
-    otherwise["content"] = with(Value::Null, outcome("no_crime", ""))["content"].clone();
+    let strangers = vec![
+        report(),
+        both(2, "2026-11-03T10:00:00Z", 1, order("eu-epoc", AUTHORITY)),
+        stranger(3, "2026-11-03T11:00:00Z", outcome("no_crime", "")),
+        hotline(4, "2026-11-03T12:00:00Z", 2, produced("delivered")),
+        platform(5, "2026-11-03T13:00:00Z", 2, produced("withdrawn")),
+        platform(6, "2026-11-03T14:00:00Z", 2, produced("objection")),
+        platform(7, "2026-11-03T15:00:00Z", 99, produced("delivered")),
+        authority(8, "2026-11-04T10:00:00Z", 2, produced("no_objection")),
+        police(9, "2026-11-04T11:00:00Z", 2, produced("delivered")),
+    ];
+    let passed = vec![
+        stranger(3, "2026-11-06T11:00:00Z", outcome("registered", "")),
+        police(2, "2026-11-05T10:00:00Z", 1, route(3, STRANGER)),
+        report(),
+    ];
+    let otherwise = vec![
+        report(),
+        police(2, "2026-11-03T10:00:00Z", 1, outcome("registered", "")),
+        police(2, "2026-11-03T10:00:00Z", 1, outcome("no_crime", "")),
+    ];
     vec![
         vector(
             "fold-strangers",
             "CSE-12",
-            "whose word counts, and whose does not",
-            vec![
-                report(),
-                by(
-                    2,
-                    POLICE,
-                    &[PLATFORM, AUTHORITY, HOTLINE],
-                    "2026-11-03T10:00:00Z",
-                    1,
-                    order("eu-epoc", AUTHORITY),
-                ),
-                by(
-                    3,
-                    STRANGER,
-                    &[POLICE],
-                    "2026-11-03T11:00:00Z",
-                    1,
-                    outcome("no_crime", ""),
-                ),
-                by(
-                    4,
-                    HOTLINE,
-                    &[POLICE],
-                    "2026-11-03T12:00:00Z",
-                    2,
-                    produced("delivered"),
-                ),
-                platform(5, "2026-11-03T13:00:00Z", 2, produced("withdrawn")),
-                platform(6, "2026-11-03T14:00:00Z", 2, produced("objection")),
-                platform(7, "2026-11-03T15:00:00Z", 99, produced("delivered")),
-                by(
-                    8,
-                    AUTHORITY,
-                    &[POLICE, PLATFORM],
-                    "2026-11-04T10:00:00Z",
-                    2,
-                    produced("no_objection"),
-                ),
-                police(9, "2026-11-04T11:00:00Z", 2, produced("delivered")),
-            ],
+            "whose word counts",
+            strangers,
             "2026-11-05T00:00:00Z",
         ),
         vector(
             "fold-passed-on",
             "CSE-12",
-            "who was passed the case on has a part in it",
-            vec![
-                by(
-                    3,
-                    STRANGER,
-                    &[POLICE],
-                    "2026-11-06T11:00:00Z",
-                    1,
-                    outcome("registered", ""),
-                ),
-                by(2, POLICE, &[STRANGER], "2026-11-05T10:00:00Z", 1, rerouted),
-                report(),
-            ],
+            "who was passed the case",
+            passed,
             "2026-11-07T00:00:00Z",
         ),
         vector(
             "fold-said-otherwise",
             "CSE-11",
-            "one message that says two things counts for none",
-            vec![
-                report(),
-                by(
-                    2,
-                    POLICE,
-                    &[PLATFORM],
-                    "2026-11-03T10:00:00Z",
-                    1,
-                    outcome("registered", ""),
-                ),
-                otherwise,
-            ],
+            "two things at once",
+            otherwise,
             "2026-11-04T00:00:00Z",
         ),
-        vector(
-            "fold-enforced",
-            "CSE-15",
-            "an emergency, silence, enforcement, recognition, and a word after the end",
-            vec![
-                report(),
-                by(
-                    2,
-                    POLICE,
-                    &[PLATFORM, AUTHORITY],
-                    "2026-11-03T10:00:00Z",
-                    1,
-                    order("eu-epoc-emergency", AUTHORITY),
-                ),
-                by(
-                    3,
-                    POLICE,
-                    &[PLATFORM, AUTHORITY],
-                    "2026-12-22T10:00:00Z",
-                    2,
-                    produced("enforcement"),
-                ),
-                by(
-                    4,
-                    AUTHORITY,
-                    &[POLICE, PLATFORM],
-                    "2026-12-24T10:00:00Z",
-                    3,
-                    produced("recognised"),
-                ),
-                platform(5, "2026-12-26T10:00:00Z", 2, produced("delivered")),
-                police(6, "2026-12-27T10:00:00Z", 5, produced("delivery_ok")),
-                platform(7, "2026-12-28T10:00:00Z", 2, produced("refused")),
-            ],
-            "2026-12-30T00:00:00Z",
-        ),
-        vector(
-            "fold-made-clear",
-            "CSE-24",
-            "what must be made clear stops a clock, and a new time moves it",
-            vec![
-                report(),
-                police(2, "2026-11-03T10:00:00Z", 1, order("eu-epoc", "")),
-                platform(3, "2026-11-04T10:00:00Z", 2, produced("clarify")),
-                police(4, "2026-12-01T10:00:00Z", 3, produced("clarification")),
-                police(5, "2026-12-05T10:00:00Z", 2, produced("new_deadline")),
-            ],
-            "2026-12-10T00:00:00Z",
-        ),
-        vector(
-            "fold-assessed",
-            "CSE-18",
-            "who finds what illegal where, and a place that is found again",
-            vec![
-                report(),
-                by(
-                    2,
-                    HOTLINE,
-                    &[PLATFORM],
-                    "2026-11-03T10:00:00Z",
-                    1,
-                    assessed(2, "FR"),
-                ),
-                by(
-                    3,
-                    POLICE,
-                    &[PLATFORM],
-                    "2026-11-04T10:00:00Z",
-                    1,
-                    assessed(3, "ES"),
-                ),
-                by(
-                    4,
-                    POLICE,
-                    &[PLATFORM],
-                    "2026-11-05T10:00:00Z",
-                    1,
-                    assessed(3, "FR"),
-                ),
-                by(5, HOTLINE, &[PLATFORM], "2026-11-03T11:00:00Z", 1, taken(1)),
-                by(6, HOTLINE, &[PLATFORM], "2026-11-04T11:00:00Z", 1, taken(2)),
-                by(7, POLICE, &[PLATFORM], "2026-11-05T11:00:00Z", 1, taken(7)),
-            ],
-            "2026-11-07T00:00:00Z",
-        ),
-        vector(
-            "fold-feedback",
-            "CSE-20",
-            "who has taken a case over is to tell what becomes of it",
-            vec![
-                report(),
-                by(
-                    2,
-                    POLICE,
-                    &[PLATFORM],
-                    "2026-11-02T11:00:00Z",
-                    1,
-                    What::Triage(Triage {
-                        state: 1,
-                        reason: 0,
-                    }),
-                ),
-                by(
-                    3,
-                    POLICE,
-                    &[PLATFORM],
-                    "2026-11-03T11:00:00Z",
-                    1,
-                    What::Route(RouteAnswer {
-                        decision: 1,
-                        ..RouteAnswer::default()
-                    }),
-                ),
-                by(
-                    4,
-                    POLICE,
-                    &[PLATFORM],
-                    "2026-11-20T11:00:00Z",
-                    1,
-                    outcome("in_investigation", ""),
-                ),
-            ],
-            "2027-03-01T00:00:00Z",
-        ),
+        enforced(),
+        clear(),
+        seen(),
+        told(),
     ]
+}
+
+fn enforced() -> Vector {
+    let said = vec![
+        report(),
+        both(
+            2,
+            "2026-11-03T10:00:00Z",
+            1,
+            order("eu-epoc-emergency", AUTHORITY),
+        ),
+        both(3, "2026-12-22T10:00:00Z", 2, produced("enforcement")),
+        authority(4, "2026-12-24T10:00:00Z", 3, produced("recognised")),
+        platform(5, "2026-12-26T10:00:00Z", 2, produced("delivered")),
+        police(6, "2026-12-27T10:00:00Z", 5, produced("delivery_ok")),
+        platform(7, "2026-12-28T10:00:00Z", 2, produced("refused")),
+    ];
+    let what = "an emergency, silence, enforcement, and a word after the end";
+    vector(
+        "fold-enforced",
+        "CSE-15",
+        what,
+        said,
+        "2026-12-30T00:00:00Z",
+    )
+}
+
+fn clear() -> Vector {
+    let said = vec![
+        report(),
+        police(2, "2026-11-03T10:00:00Z", 1, order("eu-epoc", "")),
+        platform(3, "2026-11-04T10:00:00Z", 2, produced("clarify")),
+        police(4, "2026-12-01T10:00:00Z", 3, produced("clarification")),
+        police(5, "2026-12-05T10:00:00Z", 2, produced("new_deadline")),
+    ];
+    let what = "what must be made clear stops a clock, and a new time moves it";
+    vector(
+        "fold-made-clear",
+        "CSE-24",
+        what,
+        said,
+        "2026-12-10T00:00:00Z",
+    )
+}
+
+fn seen() -> Vector {
+    let said = vec![
+        report(),
+        hotline(2, "2026-11-03T10:00:00Z", 1, assessed(2, "FR")),
+        police(3, "2026-11-04T10:00:00Z", 1, assessed(3, "ES")),
+        police(4, "2026-11-05T10:00:00Z", 1, assessed(3, "FR")),
+        hotline(5, "2026-11-03T11:00:00Z", 1, taken(1)),
+        hotline(6, "2026-11-04T11:00:00Z", 1, taken(2)),
+        police(7, "2026-11-05T11:00:00Z", 1, taken(7)),
+    ];
+    let what = "who finds what illegal where, and a place that is found again";
+    vector(
+        "fold-assessed",
+        "CSE-18",
+        what,
+        said,
+        "2026-11-07T00:00:00Z",
+    )
+}
+
+fn told() -> Vector {
+    let looked = What::Triage(Triage {
+        state: 1,
+        reason: 0,
+    });
+    let said = vec![
+        report(),
+        police(2, "2026-11-02T11:00:00Z", 1, looked),
+        police(3, "2026-11-03T11:00:00Z", 1, route(1, "")),
+        police(
+            4,
+            "2026-11-20T11:00:00Z",
+            1,
+            outcome("in_investigation", ""),
+        ),
+    ];
+    let what = "who has taken a case over is to tell what becomes of it";
+    vector(
+        "fold-feedback",
+        "CSE-20",
+        what,
+        said,
+        "2027-03-01T00:00:00Z",
+    )
 }

@@ -55,10 +55,7 @@ fn good() -> Vec<Vector> {
     }));
     let mut more = triaged().encode_to_vec();
     more.extend([0xd0, 0x05, 0x05]);
-    let strange = PreserveRequest {
-        profile: "mars-1".to_owned(),
-        ..PreserveRequest::default()
-    };
+    let strange = of(What::PreserveRequest(letter("mars-1"))).encode_to_vec();
     vec![
         vector(
             "outcome-shelved",
@@ -85,53 +82,72 @@ fn good() -> Vec<Vector> {
             "profile-not-known",
             "CSE-5",
             "a profile that the table does not have",
-            &of(What::PreserveRequest(strange)).encode_to_vec(),
+            &strange,
             "ok",
         ),
     ]
 }
 
+fn assessed(verdict: i32, country: &str) -> Assessment {
+    Assessment {
+        verdict,
+        jurisdiction: country.to_owned(),
+        ..Assessment::default()
+    }
+}
+
+fn order() -> ProduceRequest {
+    ProduceRequest {
+        profile: "eu-epoc".to_owned(),
+        ..ProduceRequest::default()
+    }
+}
+
+fn letter(profile: &str) -> PreserveRequest {
+    PreserveRequest {
+        profile: profile.to_owned(),
+        ..PreserveRequest::default()
+    }
+}
+
+/// Changed in one place.
+fn but<T>(mut one: T, change: impl Fn(&mut T)) -> T {
+    change(&mut one);
+    one
+}
+
+fn asked(change: impl Fn(&mut ProduceRequest)) -> CaseMessage {
+    of(What::ProduceRequest(but(order(), change)))
+}
+
+fn found(change: impl Fn(&mut Assessment)) -> CaseMessage {
+    of(What::Assessment(but(assessed(1, ""), change)))
+}
+
 fn bounds() -> Vec<Vector> {
-    let with = |change: &dyn Fn(&mut CaseMessage)| {
-        let mut message = triaged();
-        change(&mut message);
-        message.encode_to_vec()
-    };
+    let with = |change: &dyn Fn(&mut CaseMessage)| but(triaged(), change);
     let ids = |count: usize, id: &str| {
-        vec![
-            ExternalId {
-                system: "siena".to_owned(),
-                id: id.to_owned()
-            };
-            count
-        ]
+        let (system, id) = ("siena".to_owned(), id.to_owned());
+        vec![ExternalId { system, id }; count]
     };
-    let assessed = |change: &dyn Fn(&mut Assessment)| {
-        let mut one = Assessment {
-            verdict: 1,
-            ..Assessment::default()
-        };
-        change(&mut one);
-        of(What::Assessment(one)).encode_to_vec()
+    let law = || LegalInstrument {
+        law: long(257),
+        ..LegalInstrument::default()
     };
-    let asked = |change: &dyn Fn(&mut ProduceRequest)| {
-        let mut one = ProduceRequest {
-            profile: "eu-epoc".to_owned(),
-            ..ProduceRequest::default()
-        };
-        change(&mut one);
-        of(What::ProduceRequest(one)).encode_to_vec()
-    };
-    let law = |law: usize| {
-        Some(LegalInstrument {
-            law: long(law),
-            ..LegalInstrument::default()
-        })
-    };
-    let coded = Classification {
+    let coded = || Classification {
         scheme: long(65),
         ..Classification::default()
     };
+    let many = || vec![Classification::default(); 33];
+    let facts = of(What::PreserveRequest(but(letter(""), |one| {
+        one.facts = long(2001)
+    })));
+    let handle = PreserveAnswer {
+        state: 1,
+        handle: long(129),
+        ..PreserveAnswer::default()
+    };
+    let handle = of(What::PreserveAnswer(handle));
     [
         ("note-too-long", with(&|one| one.note = long(4001))),
         ("reference-too-long", with(&|one| one.reference = long(129))),
@@ -143,64 +159,75 @@ fn bounds() -> Vec<Vector> {
             "external-id-too-long",
             with(&|one| one.external_ids = ids(1, &long(129))),
         ),
-        ("item-too-long", assessed(&|one| one.item = long(2084))),
+        ("item-too-long", found(|one| one.item = long(2084))),
         (
             "classification-too-long",
-            assessed(&|one| one.classifications = vec![coded.clone()]),
+            found(|one| one.classifications = vec![coded()]),
         ),
         (
             "too-many-classifications",
-            assessed(&|one| one.classifications = vec![Classification::default(); 33]),
+            found(|one| one.classifications = many()),
         ),
         (
             "too-many-targets",
-            asked(&|one| one.targets = vec!["a".to_owned(); 65]),
+            asked(|one| one.targets = vec![long(1); 65]),
         ),
         (
             "target-too-long",
-            asked(&|one| one.targets = vec![long(257)]),
+            asked(|one| one.targets = vec![long(257)]),
         ),
         (
             "too-many-addressees",
-            asked(&|one| one.addressed_to = vec!["a".to_owned(); 65]),
+            asked(|one| one.addressed_to = vec![long(1); 65]),
         ),
         (
             "too-many-categories",
-            asked(&|one| one.categories = vec![1; 17]),
+            asked(|one| one.categories = vec![1; 17]),
         ),
         (
             "instrument-too-long",
-            asked(&|one| one.instrument = law(257)),
+            asked(|one| one.instrument = Some(law())),
         ),
-        ("zone-too-long", asked(&|one| one.time_zone = long(65))),
-        (
-            "facts-too-long",
-            of(What::PreserveRequest(PreserveRequest {
-                facts: long(2001),
-                ..PreserveRequest::default()
-            }))
-            .encode_to_vec(),
-        ),
-        (
-            "handle-too-long",
-            of(What::PreserveAnswer(PreserveAnswer {
-                state: 1,
-                handle: long(129),
-                ..PreserveAnswer::default()
-            }))
-            .encode_to_vec(),
-        ),
+        ("zone-too-long", asked(|one| one.time_zone = long(65))),
+        ("facts-too-long", facts),
+        ("handle-too-long", handle),
     ]
-    .map(|(name, bytes)| vector(name, "CSE-4", "over its bound by one", &bytes, "TooLong"))
+    .map(|(name, message)| {
+        let bytes = message.encode_to_vec();
+        vector(name, "CSE-4", "over its bound by one", &bytes, "TooLong")
+    })
     .into()
 }
 
 fn missing() -> Vec<Vector> {
+    let outcome = |state| {
+        What::Outcome(Outcome {
+            state,
+            ..Outcome::default()
+        })
+    };
     let produced = |state| {
         What::ProduceAnswer(ProduceAnswer {
             state,
             ..ProduceAnswer::default()
         })
+    };
+    let taken = |state, url: &str| {
+        let url = url.to_owned();
+        What::Takedown(TakedownStep {
+            state,
+            url,
+            ..TakedownStep::default()
+        })
+    };
+    let kept = PreserveAnswer {
+        state: 5,
+        ..PreserveAnswer::default()
+    };
+    let case_id = vec![1; 15].into();
+    let other = DuplicateOf {
+        case_id,
+        reference: String::new(),
     };
     [
         ("triage-without-state", What::Triage(Triage::default())),
@@ -210,69 +237,31 @@ fn missing() -> Vec<Vector> {
         ),
         (
             "assessment-without-verdict",
-            What::Assessment(Assessment::default()),
+            What::Assessment(assessed(0, "")),
         ),
         (
             "national-without-country",
-            What::Assessment(Assessment {
-                verdict: 2,
-                ..Assessment::default()
-            }),
+            What::Assessment(assessed(2, "")),
         ),
-        (
-            "takedown-without-url",
-            What::Takedown(TakedownStep {
-                state: 1,
-                ..TakedownStep::default()
-            }),
-        ),
-        (
-            "takedown-without-state",
-            What::Takedown(TakedownStep {
-                url: "https://host.example/".to_owned(),
-                ..TakedownStep::default()
-            }),
-        ),
-        ("outcome-without-state", What::Outcome(Outcome::default())),
-        (
-            "shelved-without-reason",
-            What::Outcome(Outcome {
-                state: 12,
-                ..Outcome::default()
-            }),
-        ),
-        (
-            "reopened-without-because",
-            What::Outcome(Outcome {
-                state: 13,
-                ..Outcome::default()
-            }),
-        ),
-        (
-            "not-possible-without-reason",
-            What::PreserveAnswer(PreserveAnswer {
-                state: 5,
-                ..PreserveAnswer::default()
-            }),
-        ),
+        ("takedown-without-url", taken(1, "")),
+        ("takedown-without-state", taken(0, "https://host.example/")),
+        ("outcome-without-state", outcome(0)),
+        ("shelved-without-reason", outcome(12)),
+        ("reopened-without-because", outcome(13)),
+        ("not-possible-without-reason", What::PreserveAnswer(kept)),
         ("new-deadline-without-time", produced(5)),
         ("non-execution-without-reason", produced(10)),
         ("refused-without-reason", produced(11)),
         ("objection-without-reason", produced(14)),
-        (
-            "duplicate-of-fifteen-bytes",
-            What::DuplicateOf(DuplicateOf {
-                case_id: vec![1; 15].into(),
-                reference: String::new(),
-            }),
-        ),
+        ("duplicate-of-fifteen-bytes", What::DuplicateOf(other)),
     ]
     .map(|(name, what)| {
+        let bytes = of(what).encode_to_vec();
         vector(
             name,
             "CSE-6",
             "what must be there is not",
-            &of(what).encode_to_vec(),
+            &bytes,
             "Missing",
         )
     })
@@ -280,116 +269,103 @@ fn missing() -> Vec<Vector> {
 }
 
 fn wrong() -> Vec<Vector> {
-    let time = |at: &str| {
-        let mut message = triaged();
-        message.at = at.to_owned();
-        message.encode_to_vec()
-    };
-    let until = of(What::Extension(Extension {
+    let time = |at: &str| but(triaged(), |one| one.at = at.to_owned()).encode_to_vec();
+    let until = Extension {
         until: "2026-13-01T00:00:00Z".to_owned(),
         instrument: None,
-    }));
-    let reminder = of(What::Reminder(Reminder {
+    };
+    let until = of(What::Extension(until)).encode_to_vec();
+    let soon = Reminder {
         number: 1,
         deadline: "soon".to_owned(),
-    }));
-    let country = of(What::Assessment(Assessment {
-        verdict: 3,
-        jurisdiction: "fr".to_owned(),
-        ..Assessment::default()
-    }));
-    let keep = of(What::PreserveRequest(PreserveRequest {
-        profile: "eu-epoc".to_owned(),
-        ..PreserveRequest::default()
-    }));
-    let give = of(What::ProduceRequest(ProduceRequest {
-        profile: "us-2703f".to_owned(),
-        ..ProduceRequest::default()
-    }));
-    let mut large = triaged().encode_to_vec();
-    large.resize(65_537, 0);
-    vec![
-        vector("empty", "CSE-2", "no bytes say nothing", &[], "Nothing"),
-        vector(
+    };
+    let soon = of(What::Reminder(soon)).encode_to_vec();
+    let country = of(What::Assessment(assessed(3, "fr"))).encode_to_vec();
+    let keep = of(What::PreserveRequest(letter("eu-epoc"))).encode_to_vec();
+    let give = asked(|one| one.profile = "us-2703f".to_owned()).encode_to_vec();
+    let note = but(CaseMessage::default(), |one| one.note = long(1)).encode_to_vec();
+    let cut = triaged().encode_to_vec()[..3].to_vec();
+    let large = vec![0; 65_537];
+    let rows: [(&str, &str, &str, Vec<u8>, &str); 12] = [
+        (
+            "empty",
+            "CSE-2",
+            "no bytes say nothing",
+            Vec::new(),
+            "Nothing",
+        ),
+        (
             "only-a-note",
             "CSE-2",
             "a note says nothing by itself",
-            &CaseMessage {
-                note: "a".to_owned(),
-                ..CaseMessage::default()
-            }
-            .encode_to_vec(),
+            note,
             "Nothing",
         ),
-        vector(
+        (
             "cut-off",
             "CSE-2",
             "the last byte is missing",
-            &triaged().encode_to_vec()[..3],
+            cut,
             "Malformed",
         ),
-        vector(
+        (
             "too-large",
             "CSE-2",
             "over its bound by one",
-            &large,
+            large,
             "TooLarge",
         ),
-        vector(
+        (
             "time-without-offset",
             "CSE-3",
             "no offset",
-            &time("2026-11-26T16:00:00"),
+            time("2026-11-26T16:00:00"),
             "Time",
         ),
-        vector(
+        (
             "time-without-clock",
             "CSE-3",
             "a day alone",
-            &time("2026-11-26"),
+            time("2026-11-26"),
             "Time",
         ),
-        vector(
+        (
             "time-with-a-blank",
             "CSE-3",
-            "a blank for the T",
-            &time("2026-11-26 16:00:00Z"),
+            "no T",
+            time("2026-11-26 16:00:00Z"),
             "Time",
         ),
-        vector(
+        (
             "time-in-no-month",
             "CSE-3",
             "a month that is none",
-            &until.encode_to_vec(),
+            until,
             "Time",
         ),
-        vector(
-            "time-in-words",
-            "CSE-3",
-            "a word",
-            &reminder.encode_to_vec(),
-            "Time",
-        ),
-        vector(
+        ("time-in-words", "CSE-3", "a word", soon, "Time"),
+        (
             "country-in-small-letters",
             "CSE-5",
-            "a country in small letters",
-            &country.encode_to_vec(),
+            "small letters",
+            country,
             "Country",
         ),
-        vector(
+        (
             "profile-of-another-purpose",
             "CSE-5",
-            "an order to produce as one to keep",
-            &keep.encode_to_vec(),
+            "an order, to keep",
+            keep,
             "Profile",
         ),
-        vector(
+        (
             "letter-as-an-order",
             "CSE-5",
-            "a letter to keep as an order to produce",
-            &give.encode_to_vec(),
+            "a letter, to produce",
+            give,
             "Profile",
         ),
-    ]
+    ];
+    rows.map(|(name, spec, what, bytes, expect)| vector(name, spec, what, &bytes, expect))
+        .into()
 }

@@ -366,11 +366,11 @@ pub struct AnswerArgs {
     /// enforcement, validated; its authority: objection, no-objection, recognised
     pub state: String,
     /// Until when it is kept [default: by the profile]
-    #[arg(long, value_name = "TIME", value_parser = lexical, default_value = "")]
-    pub until: String,
+    #[arg(long, value_name = "TIME", value_parser = lexical)]
+    pub until: Option<String>,
     /// The new time by which an answer is awaited
-    #[arg(long, value_name = "TIME", value_parser = lexical, default_value = "")]
-    pub deadline: String,
+    #[arg(long, value_name = "TIME", value_parser = lexical)]
+    pub deadline: Option<String>,
     /// Why not: incomplete, manifest-errors, not-enough-information, impossible, not-competent,
     /// offence-not-covered, service-not-covered, immunity, conflicting-law, data-not-held, data-deleted,
     /// fundamental-rights, ne-bis-in-idem, no-dual-criminality, other
@@ -407,8 +407,8 @@ pub struct RemindArgs {
     /// The request: message or envelope id, or the beginning of one
     pub request: String,
     /// By when an answer is awaited now; moves no deadline of law
-    #[arg(long, value_name = "TIME", value_parser = lexical, default_value = "")]
-    pub deadline: String,
+    #[arg(long, value_name = "TIME", value_parser = lexical)]
+    pub deadline: Option<String>,
     /// How it is said
     #[command(flatten)]
     pub say: SayArgs,

@@ -2,9 +2,32 @@
 
 use std::fs;
 
-use crate::scene::{HOTLINE, PLATFORM, POLICE, Scene, deadline, thread};
+use crate::scene::{HOTLINE, PLATFORM, POLICE, Scene, deadline, state};
 
-// CSE-1, CSE-12, CSE-13, CSE-18, CSE-19: a report is seen, taken over, assessed, taken down; whoever reported hears it.
+/// Police and the hotline tell the platform what they do with its report.
+fn tell(scene: &Scene) {
+    let case = scene.case.as_str();
+    let police = |words: &[&str]| scene.say(words, POLICE, &[PLATFORM]);
+    let hotline = |words: &[&str]| scene.say(words, HOTLINE, &[PLATFORM]);
+    let named = ["--reference", "POL 7/26", "--note", "seen \u{1b}[31mred"];
+    police(&[&["act", "triage", case, "acknowledged"][..], &named].concat());
+    police(&["act", "route", case, "accepted"]);
+    let found = ["assess", case, "nationally-illegal", "--jurisdiction", "FR"];
+    let item = [
+        "--item",
+        "item-1",
+        "--classification",
+        "ucs/3.1/categorisation/A1",
+    ];
+    hotline(&[&found[..], &item].concat());
+    let place = ["--url", "https://host.example/page", "--country", "NL"];
+    hotline(&[&["act", "takedown", case, "notice-sent"], &place[..]].concat());
+    hotline(&[&["act", "takedown", case, "removed"], &place[..]].concat());
+    police(&["outcome", case, "in-investigation"]);
+}
+
+// CSE-1, CSE-12, CSE-13, CSE-18, CSE-19: a report is seen, taken over, assessed, taken down; whoever
+// reported hears it.
 #[test]
 fn a_case_is_told_to_who_reported_it() {
     let dir = tempfile::tempdir().unwrap();
@@ -16,83 +39,33 @@ fn a_case_is_told_to_who_reported_it() {
         "open",
         "{open}"
     );
-
-    let seen = [
-        "act",
-        "triage",
-        &case,
-        "acknowledged",
-        "--reference",
-        "POL 7/26",
-        "--note",
-        "seen \u{1b}[31mred",
-    ];
-    scene.say(&seen, POLICE, &[PLATFORM]);
-    scene.say(&["act", "route", &case, "accepted"], POLICE, &[PLATFORM]);
-    let assess = [
-        "assess",
-        &case,
-        "nationally-illegal",
-        "--jurisdiction",
-        "FR",
-        "--item",
-        "item-1",
-    ];
-    let coded = ["--classification", "ucs/3.1/categorisation/A1"];
-    scene.say(&[&assess[..], &coded].concat(), HOTLINE, &[PLATFORM]);
-    let place = ["--url", "https://host.example/page", "--country", "NL"];
-    scene.say(
-        &[&["act", "takedown", &case, "notice-sent"], &place[..]].concat(),
-        HOTLINE,
-        &[PLATFORM],
-    );
-    scene.say(
-        &[&["act", "takedown", &case, "removed"], &place[..]].concat(),
-        HOTLINE,
-        &[PLATFORM],
-    );
-    scene.say(&["outcome", &case, "in-investigation"], POLICE, &[PLATFORM]);
-
+    tell(&scene);
     let shown = scene.show(PLATFORM);
-    assert_eq!(
-        thread(&shown, "route", POLICE)["state"],
-        "accepted",
-        "{shown}"
-    );
-    assert_eq!(
-        thread(&shown, "assessment", "")["state"],
-        "nationally_illegal FR"
-    );
-    assert_eq!(thread(&shown, "takedown", "")["state"], "removed");
-    assert_eq!(
-        thread(&shown, "outcome", POLICE)["state"],
-        "in_investigation"
-    );
+    assert_eq!(state(&shown, "route", POLICE), "accepted", "{shown}");
+    assert_eq!(state(&shown, "assessment", ""), "nationally_illegal FR");
+    assert_eq!(state(&shown, "takedown", ""), "removed");
+    assert_eq!(state(&shown, "outcome", POLICE), "in_investigation");
     assert_eq!(deadline(&shown, "acknowledge", POLICE)["state"], "answered");
     assert_eq!(deadline(&shown, "takedown", "")["state"], "answered");
+    // By the report's own name, and by what police call it.
     assert_eq!(shown["references"][0], "POL 7/26");
-    // The hotline has not said what it does with the report, and what police told the platform is not its business.
-    assert_eq!(
-        thread(&scene.show(HOTLINE), "route", HOTLINE)["state"],
-        "offered"
-    );
-    assert_eq!(scene.show(HOTLINE)["timeline"].as_array().unwrap().len(), 4);
+    // What police told the platform is not the hotline's business.
+    let hotline = scene.show(HOTLINE);
+    assert_eq!(state(&hotline, "route", HOTLINE), "offered");
+    assert_eq!(hotline["timeline"].as_array().unwrap().len(), 4);
 
     let listed = scene.frex.done(&["case", "ls", PLATFORM]);
+    let row = &listed["cases"][0];
     assert_eq!(
-        (&listed["cases"][0]["case"], &listed["cases"][0]["state"]),
+        (&row["case"], &row["state"]),
         (&case.as_str().into(), &"open".into())
     );
     // By the beginning of its id, and of any message of it.
-    let short = scene.frex.done(&["case", "show", &case[..8], PLATFORM]);
-    assert_eq!(short["case"], case.as_str());
-    let outcome = shown["timeline"].as_array().unwrap().last().unwrap()["message"]
-        .as_str()
-        .unwrap();
-    assert_eq!(
-        scene.frex.done(&["case", "show", outcome, PLATFORM])["case"],
-        case.as_str()
-    );
+    let last = shown["timeline"].as_array().unwrap().last().unwrap();
+    for id in [&case[..8], last["message"].as_str().unwrap()] {
+        let found = scene.frex.done(&["case", "show", id, PLATFORM]);
+        assert_eq!(found["case"], case.as_str());
+    }
 }
 
 // CSE-26: an exoneration is a recall; it ends the case and erases the report. What was said itself goes with
@@ -117,7 +90,7 @@ fn an_exoneration_is_folded_and_what_was_said_can_be_erased() {
     scene.read(POLICE);
     let police = scene.show(POLICE);
     assert_eq!(police["state"], "exonerated", "{police}");
-    assert_eq!(thread(&police, "outcome", PLATFORM)["state"], "exonerated");
+    assert_eq!(state(&police, "outcome", PLATFORM), "exonerated");
     assert_eq!(scene.show(PLATFORM)["state"], "exonerated");
     let due = police["deadlines"].as_array().unwrap();
     assert!(

@@ -18,7 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A federation whose nodes run, and the case that a report of the platform began.
 pub struct Scene {
     pub frex: Frex,
-    pub nodes: Vec<NodeProcess>,
+    /// They run for as long as the scene lasts.
+    _nodes: Vec<NodeProcess>,
     pub case: String,
 }
 
@@ -32,7 +33,7 @@ impl Scene {
         let nodes = MEMBERS.iter().map(|member| frex.start(member)).collect();
         let mut scene = Self {
             frex,
-            nodes,
+            _nodes: nodes,
             case: String::new(),
         };
         let send = [
@@ -87,6 +88,11 @@ impl Scene {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+/// The state of that thread.
+pub fn state<'a>(shown: &'a Value, matter: &str, member: &str) -> &'a str {
+    thread(shown, matter, member)["state"].as_str().unwrap()
 }
 
 /// The thread of a matter at a member.

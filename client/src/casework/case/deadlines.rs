@@ -3,7 +3,7 @@
 use super::{
     Deadline, Matter, Said, Standing, What,
     requests::concludes,
-    roles::{Asked, Request, Roles, at_ms},
+    roles::{Asked, Request, Roles},
     view::{Builder, Step, Track},
 };
 use crate::casework::{
@@ -213,16 +213,10 @@ impl<'a> Seat<'a> {
         }
     }
 
-    /// Messages of the case by a member that count.
+    /// What a member has said in the case that counts.
     fn of_member(&self, member: &'a str) -> impl Iterator<Item = &'a Said> {
-        let tracks = self.builder.tracks.iter();
-        let steps = tracks.flat_map(|track| track.steps.iter());
-        let mut said: Vec<&Said> = steps
-            .map(|step| step.said)
-            .filter(|said| said.key.from == member && said.what != What::Report)
-            .collect();
-        said.sort_by_key(|said| (at_ms(said), said.created_ms, &said.key));
-        said.into_iter()
+        let counted = self.builder.counted.iter().copied();
+        counted.filter(move |said| said.key.from == member && said.what != What::Report)
     }
 
     /// How long what a notice is about is still there.

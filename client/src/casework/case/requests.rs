@@ -184,7 +184,13 @@ const PRODUCING: &[Row] = &[
 /// Said late, these change nothing: what came after says more.
 const EARLY: [&str; 2] = ["acked", "preserved"];
 /// These never change the state.
-const BESIDE: [&str; 4] = ["new_deadline", "validated", "no_objection", "extension"];
+const BESIDE: [&str; 5] = [
+    "new_deadline",
+    "validated",
+    "no_objection",
+    "extension",
+    "reminder",
+];
 
 fn along(table: &'static [Row], state: &str, word: &str) -> Move {
     let to = match word {

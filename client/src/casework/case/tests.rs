@@ -69,6 +69,16 @@ fn said(number: u8, from: &str, to: &[&str], when: &str, about: u8, what: What) 
     }
 }
 
+/// What police tell the platform.
+fn police(number: u8, when: &str, about: u8, what: What) -> Said {
+    said(number, POLICE, &[PLATFORM], when, about, what)
+}
+
+/// What the platform tells police.
+fn platform(number: u8, when: &str, about: u8, what: What) -> Said {
+    said(number, PLATFORM, &[POLICE], when, about, what)
+}
+
 fn message(what: Content) -> What {
     What::Case(Box::new(CaseMessage {
         what: Some(what),
@@ -204,6 +214,13 @@ fn reminder() -> What {
         number: 1,
         deadline: String::new(),
     }))
+}
+
+/// In which state it is, and until when something is kept.
+fn kept_as(view: &View) -> (String, String) {
+    let thread = thread(view, Matter::Preserve, PLATFORM);
+    let until = thread.until_ms.map(crate::casework::clock::rfc3339);
+    (thread.state.clone(), until.unwrap_or_default())
 }
 
 fn stands(view: &View, what: Duty, who: &str) -> Standing {

@@ -35,6 +35,8 @@ pub(super) struct Step<'a> {
 pub(super) struct Builder<'a> {
     pub(super) setting: &'a Setting,
     pub(super) tracks: Vec<Track<'a>>,
+    /// What counts, in its order.
+    pub(super) counted: Vec<&'a Said>,
     places: BTreeMap<(Matter, Option<&'a Key>, String, String), usize>,
     timeline: Vec<Entry>,
     exonerated: bool,
@@ -48,6 +50,7 @@ impl Case {
         let mut builder = Builder {
             setting,
             tracks: Vec::new(),
+            counted: Vec::new(),
             places: BTreeMap::new(),
             timeline: Vec::new(),
             exonerated: false,
@@ -122,6 +125,9 @@ impl<'a> Builder<'a> {
             not: place.as_ref().err().copied(),
             contradicts: None,
         };
+        if place.is_ok() {
+            self.counted.push(said);
+        }
         match place {
             Err(_) | Ok(Place::Aside) => {}
             Ok(Place::Report) => self.report(said),

@@ -68,93 +68,96 @@ fn every_clock_has_a_source_and_every_profile_a_name_of_its_own() {
     );
 }
 
+/// When ten days are over that begin at an instant, in a zone.
+const TEN_DAYS: &[(&str, &str, &str)] = &[
+    (
+        "2026-11-26T10:00:00Z",
+        "Europe/Madrid",
+        "2026-12-06T22:59:59.999Z",
+    ),
+    // One minute before midnight in Madrid, and one after.
+    (
+        "2026-11-26T22:59:00Z",
+        "Europe/Madrid",
+        "2026-12-06T22:59:59.999Z",
+    ),
+    (
+        "2026-11-26T23:01:00Z",
+        "Europe/Madrid",
+        "2026-12-07T22:59:59.999Z",
+    ),
+    (
+        "2026-11-26T10:00:00Z",
+        "America/New_York",
+        "2026-12-07T04:59:59.999Z",
+    ),
+    (
+        "2026-11-26T10:00:00Z",
+        "Pacific/Kiritimati",
+        "2026-12-07T09:59:59.999Z",
+    ),
+    (
+        "2026-11-26T10:00:00Z",
+        "Asia/Kolkata",
+        "2026-12-06T18:29:59.999Z",
+    ),
+    // Clocks go back on 25 October and forward on 28 March: days in between are longer or shorter.
+    (
+        "2026-10-20T10:00:00Z",
+        "Europe/Berlin",
+        "2026-10-30T22:59:59.999Z",
+    ),
+    (
+        "2027-03-22T10:00:00Z",
+        "Europe/Berlin",
+        "2027-04-01T21:59:59.999Z",
+    ),
+    // A year ends, and a leap day comes.
+    (
+        "2026-12-28T10:00:00Z",
+        "Europe/London",
+        "2027-01-07T23:59:59.999Z",
+    ),
+    (
+        "2028-02-20T10:00:00Z",
+        "Europe/London",
+        "2028-03-01T23:59:59.999Z",
+    ),
+    (
+        "2027-02-20T10:00:00Z",
+        "Europe/London",
+        "2027-03-02T23:59:59.999Z",
+    ),
+    // In Santiago clocks go forward at midnight: 6 September 2026 begins at one o'clock.
+    (
+        "2026-08-27T12:00:00Z",
+        "America/Santiago",
+        "2026-09-07T02:59:59.999Z",
+    ),
+    (
+        "2026-08-26T12:00:00Z",
+        "America/Santiago",
+        "2026-09-06T03:59:59.999Z",
+    ),
+    (
+        "2026-08-25T12:00:00Z",
+        "America/Santiago",
+        "2026-09-05T03:59:59.999Z",
+    ),
+    // Samoa had no 30 December 2011.
+    (
+        "2011-12-20T12:00:00Z",
+        "Pacific/Apia",
+        "2011-12-30T09:59:59.999Z",
+    ),
+];
+
 // CSE-21: days begin after the day of receipt and end with the last one where the addressee is.
 #[test]
 fn days_end_at_midnight_where_the_addressee_is() {
     let ten = rule(Unit::Days, 10, false);
-    for (from, zone, wanted) in [
-        (
-            "2026-11-26T10:00:00Z",
-            "Europe/Madrid",
-            "2026-12-06T22:59:59.999Z",
-        ),
-        // One minute before midnight in Madrid, and one after.
-        (
-            "2026-11-26T22:59:00Z",
-            "Europe/Madrid",
-            "2026-12-06T22:59:59.999Z",
-        ),
-        (
-            "2026-11-26T23:01:00Z",
-            "Europe/Madrid",
-            "2026-12-07T22:59:59.999Z",
-        ),
-        (
-            "2026-11-26T10:00:00Z",
-            "America/New_York",
-            "2026-12-07T04:59:59.999Z",
-        ),
-        (
-            "2026-11-26T10:00:00Z",
-            "Pacific/Kiritimati",
-            "2026-12-07T09:59:59.999Z",
-        ),
-        (
-            "2026-11-26T10:00:00Z",
-            "Asia/Kolkata",
-            "2026-12-06T18:29:59.999Z",
-        ),
-        // Clocks go back on 25 October and forward on 28 March: the days in between are longer or shorter.
-        (
-            "2026-10-20T10:00:00Z",
-            "Europe/Berlin",
-            "2026-10-30T22:59:59.999Z",
-        ),
-        (
-            "2027-03-22T10:00:00Z",
-            "Europe/Berlin",
-            "2027-04-01T21:59:59.999Z",
-        ),
-        // A year ends, and a leap day comes.
-        (
-            "2026-12-28T10:00:00Z",
-            "Europe/London",
-            "2027-01-07T23:59:59.999Z",
-        ),
-        (
-            "2028-02-20T10:00:00Z",
-            "Europe/London",
-            "2028-03-01T23:59:59.999Z",
-        ),
-        (
-            "2027-02-20T10:00:00Z",
-            "Europe/London",
-            "2027-03-02T23:59:59.999Z",
-        ),
-        // In Santiago clocks go forward at midnight: 6 September 2026 begins at one o'clock.
-        (
-            "2026-08-27T12:00:00Z",
-            "America/Santiago",
-            "2026-09-07T02:59:59.999Z",
-        ),
-        (
-            "2026-08-26T12:00:00Z",
-            "America/Santiago",
-            "2026-09-06T03:59:59.999Z",
-        ),
-        (
-            "2026-08-25T12:00:00Z",
-            "America/Santiago",
-            "2026-09-05T03:59:59.999Z",
-        ),
-        // Samoa had no 30 December 2011.
-        (
-            "2011-12-20T12:00:00Z",
-            "Pacific/Apia",
-            "2011-12-30T09:59:59.999Z",
-        ),
-    ] {
-        assert_eq!(due(&ten, from, zone, &[]), wanted, "{from} in {zone}");
+    for (from, zone, wanted) in TEN_DAYS {
+        assert_eq!(due(&ten, from, zone, &[]), *wanted, "{from} in {zone}");
     }
 }
 

@@ -58,7 +58,7 @@ fn what(args: &AnswerArgs, said: &Said) -> Result<(What, String), Failure> {
                 words::parse_preserve(&args.state).ok_or_else(|| no_state(words::preserves()))?;
             let answer = PreserveAnswer {
                 state,
-                until: args.until.clone(),
+                until: args.until.clone().unwrap_or_default(),
                 reason: args.reason.unwrap_or_default(),
                 handle: args.handle.clone(),
             };
@@ -89,7 +89,7 @@ fn produced(args: &AnswerArgs, request: &ProduceRequest) -> Result<(What, String
         state,
         reason: args.reason.unwrap_or_default(),
         scope: args.scope.unwrap_or_default(),
-        deadline: args.deadline.clone(),
+        deadline: args.deadline.clone().unwrap_or_default(),
         handle: args.handle.clone(),
         addressee: args.addressee.clone(),
     };

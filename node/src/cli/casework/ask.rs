@@ -14,7 +14,10 @@ use super::{
     AskArgs, ExtendArgs, InstrumentArgs, PreserveArgs, ProduceArgs,
     say::{Room, Word, envelope_of},
 };
-use crate::cli::failure::{Done, Failure};
+use crate::cli::{
+    failure::{Done, Failure},
+    time::Moment,
+};
 
 /// `frex request preserve`.
 pub fn preserve(args: &PreserveArgs, json: bool) -> Done {
@@ -65,8 +68,9 @@ fn send(ask: &AskArgs, what: What, authority: &str, json: bool) -> Done {
     if !authority.is_empty() {
         to.push(authority.to_owned());
     }
-    let reply_by = ask.reply_by.map(|moment| moment.after(room.desk.now_ms));
-    let reply_by = reply_by.or_else(|| by_profile(&room, ask));
+    let reply_by = ask
+        .reply_by
+        .or_else(|| by_profile(&room, ask).map(Moment::At));
     let say = super::SayArgs {
         from: ask.say.from.clone(),
         to,
@@ -135,7 +139,7 @@ pub fn extend(args: &ExtendArgs, json: bool) -> Done {
         what: What::Extension(extension),
         about: envelope_of(said),
         to,
-        reply_by: args.reply_by.map(|moment| moment.after(room.desk.now_ms)),
+        reply_by: args.reply_by,
         lane: said.lane,
         say: &args.say,
     };

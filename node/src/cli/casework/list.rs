@@ -129,7 +129,13 @@ pub fn profiles(json: bool) -> u8 {
         if profile.clocks.is_empty() {
             let by = "as --reply-by says".to_owned();
             let none = String::new();
-            table.add_row([profile.id.clone(), none.clone(), by, profile.law.clone(), none]);
+            table.add_row([
+                profile.id.clone(),
+                none.clone(),
+                by,
+                profile.law.clone(),
+                none,
+            ]);
         }
         for rule in &profile.clocks {
             let unit = match rule.unit {

@@ -53,7 +53,7 @@ pub fn remind(args: &RemindArgs, json: bool) -> Done {
         .saturating_add(1);
     let reminder = Reminder {
         number,
-        deadline: args.deadline.clone(),
+        deadline: args.deadline.clone().unwrap_or_default(),
     };
     let word = Word {
         case: case.id,

@@ -43,7 +43,7 @@ pub struct Word<'a> {
     pub about: Option<EnvelopeId>,
     /// Whom it concerns, unless the caller names others.
     pub to: Vec<String>,
-    pub reply_by: Option<u64>,
+    pub reply_by: Option<Moment>,
     /// As which lane it goes, unless the caller names another.
     pub lane: Lane,
     pub say: &'a SayArgs,
@@ -162,7 +162,7 @@ impl Room {
                 }),
                 content_type: Some(CONTENT_TYPE.to_owned()),
                 expires: None,
-                reply_by: word.reply_by.map(Moment::At),
+                reply_by: word.reply_by,
                 in_reply_to: word.about.map(|id| id.to_string()),
                 attach: Vec::new(),
                 message: None,

@@ -113,14 +113,7 @@ proptest! {
 // CSE-11: the same message said twice, and not the same both times, counts neither time.
 #[test]
 fn a_message_that_says_two_things_counts_for_none() {
-    let first = said(
-        2,
-        POLICE,
-        &[PLATFORM],
-        "2026-11-03T10:00:00Z",
-        1,
-        outcome("registered", ""),
-    );
+    let first = police(2, "2026-11-03T10:00:00Z", 1, outcome("registered", ""));
     let mut second = first.clone();
     second.what = outcome("no_crime", "");
     let seen = view(
@@ -135,25 +128,11 @@ fn a_message_that_says_two_things_counts_for_none() {
 // CSE-11: what was sealed again is one message, received when it was received first.
 #[test]
 fn a_message_that_was_sealed_again_is_one() {
-    let first = said(
-        2,
-        POLICE,
-        &[PLATFORM],
-        "2026-11-03T10:00:00Z",
-        1,
-        produce("eu-epoc", ""),
-    );
+    let first = police(2, "2026-11-03T10:00:00Z", 1, produce("eu-epoc", ""));
     let mut again = first.clone();
     again.envelopes = BTreeSet::from([id(9)]);
     again.received = BTreeMap::from([(PLATFORM.to_owned(), at("2026-11-05T10:00:00Z"))]);
-    let answer = said(
-        3,
-        PLATFORM,
-        &[POLICE],
-        "2026-11-06T10:00:00Z",
-        9,
-        produced("delivered"),
-    );
+    let answer = platform(3, "2026-11-06T10:00:00Z", 9, produced("delivered"));
     let seen = view(&[answer, again, report(), first], "2026-11-07T00:00:00Z");
     assert_eq!(seen.timeline.len(), 3);
     let answer = deadline(&seen, Duty::Answer, PLATFORM);

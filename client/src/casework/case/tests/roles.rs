@@ -78,30 +78,9 @@ fn each_side_of_a_request_says_its_own_part() {
             1,
             produce("eu-epoc", AUTHORITY),
         ),
-        said(
-            3,
-            POLICE,
-            &[PLATFORM],
-            "2026-11-03T11:00:00Z",
-            2,
-            produced("delivered"),
-        ),
-        said(
-            4,
-            PLATFORM,
-            &[POLICE],
-            "2026-11-03T12:00:00Z",
-            2,
-            produced("withdrawn"),
-        ),
-        said(
-            5,
-            PLATFORM,
-            &[POLICE],
-            "2026-11-03T13:00:00Z",
-            2,
-            produced("objection"),
-        ),
+        police(3, "2026-11-03T11:00:00Z", 2, produced("delivered")),
+        platform(4, "2026-11-03T12:00:00Z", 2, produced("withdrawn")),
+        platform(5, "2026-11-03T13:00:00Z", 2, produced("objection")),
         said(
             6,
             HOTLINE,
@@ -110,30 +89,9 @@ fn each_side_of_a_request_says_its_own_part() {
             2,
             produced("delivered"),
         ),
-        said(
-            7,
-            PLATFORM,
-            &[POLICE],
-            "2026-11-03T15:00:00Z",
-            99,
-            produced("delivered"),
-        ),
-        said(
-            8,
-            PLATFORM,
-            &[POLICE],
-            "2026-11-03T16:00:00Z",
-            2,
-            kept("in_force"),
-        ),
-        said(
-            9,
-            PLATFORM,
-            &[POLICE],
-            "2026-11-03T17:00:00Z",
-            2,
-            reminder(),
-        ),
+        platform(7, "2026-11-03T15:00:00Z", 99, produced("delivered")),
+        platform(8, "2026-11-03T16:00:00Z", 2, kept("in_force")),
+        platform(9, "2026-11-03T17:00:00Z", 2, reminder()),
     ];
     let seen = view(&case, "2026-11-04T00:00:00Z");
     let wanted = [
@@ -169,24 +127,10 @@ fn each_side_of_a_request_says_its_own_part() {
 // CSE-10, CSE-12: an answer counts once the request is there; before that it is shown with the reason.
 #[test]
 fn an_answer_waits_for_its_request() {
-    let answer = said(
-        3,
-        PLATFORM,
-        &[POLICE],
-        "2026-11-04T10:00:00Z",
-        2,
-        produced("delivered"),
-    );
+    let answer = platform(3, "2026-11-04T10:00:00Z", 2, produced("delivered"));
     let early = view(&[report(), answer.clone()], "2026-11-05T00:00:00Z");
     assert_eq!(not(&early, 3), Some(Not::NoRequest));
-    let request = said(
-        2,
-        POLICE,
-        &[PLATFORM],
-        "2026-11-03T10:00:00Z",
-        1,
-        produce("eu-epoc", ""),
-    );
+    let request = police(2, "2026-11-03T10:00:00Z", 1, produce("eu-epoc", ""));
     let seen = view(&[report(), answer, request], "2026-11-05T00:00:00Z");
     assert_eq!(not(&seen, 3), None);
     assert_eq!(thread(&seen, Matter::Produce, PLATFORM).state, "delivered");
@@ -201,31 +145,10 @@ fn what_is_not_known_is_shown() {
     }));
     let case = [
         report(),
-        said(
-            2,
-            POLICE,
-            &[PLATFORM],
-            "2026-11-03T10:00:00Z",
-            1,
-            produce("eu-epoc", ""),
-        ),
-        said(3, PLATFORM, &[POLICE], "2026-11-04T10:00:00Z", 2, unknown),
-        said(
-            4,
-            PLATFORM,
-            &[POLICE],
-            "2026-11-04T11:00:00Z",
-            2,
-            What::Unreadable("damaged"),
-        ),
-        said(
-            5,
-            PLATFORM,
-            &[POLICE],
-            "2026-11-04T12:00:00Z",
-            2,
-            What::Other,
-        ),
+        police(2, "2026-11-03T10:00:00Z", 1, produce("eu-epoc", "")),
+        platform(3, "2026-11-04T10:00:00Z", 2, unknown),
+        platform(4, "2026-11-04T11:00:00Z", 2, What::Unreadable("damaged")),
+        platform(5, "2026-11-04T12:00:00Z", 2, What::Other),
     ];
     let seen = view(&case, "2026-11-05T00:00:00Z");
     assert_eq!(
@@ -240,38 +163,10 @@ fn what_is_not_known_is_shown() {
 fn a_contradiction_is_shown_and_moves_nothing() {
     let case = [
         report(),
-        said(
-            2,
-            POLICE,
-            &[PLATFORM],
-            "2026-11-03T10:00:00Z",
-            1,
-            produce("eu-epoc", ""),
-        ),
-        said(
-            3,
-            POLICE,
-            &[PLATFORM],
-            "2026-11-04T10:00:00Z",
-            2,
-            produced("withdrawn"),
-        ),
-        said(
-            4,
-            PLATFORM,
-            &[POLICE],
-            "2026-11-04T11:00:00Z",
-            2,
-            produced("delivered"),
-        ),
-        said(
-            5,
-            PLATFORM,
-            &[POLICE],
-            "2026-11-04T12:00:00Z",
-            2,
-            produced("acked"),
-        ),
+        police(2, "2026-11-03T10:00:00Z", 1, produce("eu-epoc", "")),
+        police(3, "2026-11-04T10:00:00Z", 2, produced("withdrawn")),
+        platform(4, "2026-11-04T11:00:00Z", 2, produced("delivered")),
+        platform(5, "2026-11-04T12:00:00Z", 2, produced("acked")),
     ];
     let seen = view(&case, "2026-11-05T00:00:00Z");
     let produced = thread(&seen, Matter::Produce, PLATFORM);
@@ -294,10 +189,7 @@ fn only_its_author_takes_a_report_back() {
         message: MessageId([1; 16]),
         reason: "exonerated".to_owned(),
     };
-    let case = [
-        report(),
-        said(2, POLICE, &[PLATFORM], "2026-11-03T10:00:00Z", 0, recall),
-    ];
+    let case = [report(), police(2, "2026-11-03T10:00:00Z", 0, recall)];
     let seen = view(&case, "2026-11-03T12:00:00Z");
     assert_eq!((not(&seen, 2), seen.state), (Some(Not::NoParty), "open"));
 }
