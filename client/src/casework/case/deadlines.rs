@@ -396,7 +396,7 @@ impl<'a> Seat<'a> {
         one.due_ms = one
             .due_ms
             .max(asked.said.reply_by_ms.filter(|_| one.from_ms.is_some()));
-        let newer = self.steps().rev().find_map(|step| new_deadline(step));
+        let newer = self.steps().rev().find_map(new_deadline);
         one.due_ms = newer.or(one.due_ms);
         if one.due_ms.is_none() && one.from_ms.is_some() {
             return;

@@ -7,7 +7,7 @@ use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, Kind as FieldKind, Value as Field};
 use serde_json::{Map, Value, json};
 
-use super::{Deadline, Entry, Key, Thread, View};
+use super::{Deadline, Entry, Key, Not, Thread, View};
 use crate::casework::{clock::rfc3339, v1::CaseMessage};
 
 const NAME: &str = "frex.casework.v1.CaseMessage";
@@ -117,7 +117,7 @@ fn entry(one: &Entry) -> Value {
     json!({
         "at": rfc3339(one.at_ms), "at_ms": one.at_ms, "from": one.key.from,
         "message": one.key.message.to_string(), "what": one.what, "says": one.says, "to": one.to,
-        "thread": one.thread, "counts": one.not.is_none(), "why_not": one.not.map(|not| not.text()),
+        "thread": one.thread, "counts": one.not.is_none(), "why_not": one.not.map(Not::text),
         "contradicts": one.contradicts,
     })
 }

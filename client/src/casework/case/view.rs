@@ -62,11 +62,11 @@ impl Case {
         let deadlines = deadlines::of(&builder, &roles, now_ms);
         let tracks: Vec<&Track<'_>> = builder.tracks.iter().collect();
         let reopenings = members::reopenings(&tracks, &roles);
-        let state = match () {
-            () if builder.exonerated => EXONERATED,
-            () if !reopenings.is_empty() => "reopens",
-            () if deadlines.iter().any(|one| one.state == Standing::Overdue) => "overdue",
-            () => members::state(&tracks),
+        let state = match reopenings.is_empty() {
+            _ if builder.exonerated => EXONERATED,
+            false => "reopens",
+            true if deadlines.iter().any(|one| one.state == Standing::Overdue) => "overdue",
+            true => members::state(&tracks),
         };
         View {
             id: self.id,

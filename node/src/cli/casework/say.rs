@@ -14,6 +14,7 @@ use frex_proto::{
     error::WireCode,
     id::{EnvelopeId, MessageId},
     label,
+    roster::Member,
     v1::{Kind, Lane},
 };
 use prost::Message;
@@ -200,7 +201,7 @@ impl Room {
             return Ok(named.to_vec());
         }
         let roster = &self.desk.roster;
-        let live = |member: &&String| roster.member(member).is_some_and(|one| one.is_live());
+        let live = |member: &&String| roster.member(member).is_some_and(Member::is_live);
         let (to, gone): (Vec<_>, Vec<_>) = concerned.iter().partition(live);
         for member in gone {
             output::message(format_args!(
