@@ -35,10 +35,8 @@ fn vector(name: &str, spec: &str, what: &str, bytes: &[u8], expect: &str) -> Vec
 }
 
 pub(crate) fn make() -> Vec<Vector> {
-    [good(), bounds(), missing(), wrong()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let makers = [good, texts, bounds, missing, wrong, nothing, elsewhere];
+    makers.into_iter().flat_map(|make| make()).collect()
 }
 
 fn good() -> Vec<Vector> {
@@ -124,41 +122,55 @@ fn found(change: impl Fn(&mut Assessment)) -> CaseMessage {
     of(What::Assessment(but(assessed(1, ""), change)))
 }
 
-fn bounds() -> Vec<Vector> {
+// LIM-126, LIM-127, LIM-130: over a bound by one.
+fn texts() -> Vec<Vector> {
     let with = |change: &dyn Fn(&mut CaseMessage)| but(triaged(), change);
     let ids = |count: usize, id: &str| {
         let (system, id) = ("siena".to_owned(), id.to_owned());
         vec![ExternalId { system, id }; count]
     };
-    let law = || LegalInstrument {
-        law: long(257),
-        ..LegalInstrument::default()
-    };
-    let coded = || Classification {
-        scheme: long(65),
-        ..Classification::default()
-    };
-    let many = || vec![Classification::default(); 33];
-    let facts = of(What::PreserveRequest(but(letter(""), |one| {
-        one.facts = long(2001)
-    })));
-    let handle = PreserveAnswer {
-        state: 1,
-        handle: long(129),
-        ..PreserveAnswer::default()
-    };
-    let handle = of(What::PreserveAnswer(handle));
+    let facts = letter_with_facts(2001);
     [
         ("note-too-long", with(&|one| one.note = long(4001))),
         ("reference-too-long", with(&|one| one.reference = long(129))),
         (
-            "too-many-external-ids",
+            "many-external-ids",
             with(&|one| one.external_ids = ids(33, "1")),
         ),
         (
             "external-id-too-long",
             with(&|one| one.external_ids = ids(1, &long(129))),
         ),
+        ("facts-too-long", facts),
+        ("handle-too-long", handle(129)),
+    ]
+    .map(over)
+    .into()
+}
+
+// LIM-132
+fn letter_with_facts(bytes: usize) -> CaseMessage {
+    of(What::PreserveRequest(but(letter(""), |one| {
+        one.facts = long(bytes)
+    })))
+}
+
+fn handle(bytes: usize) -> CaseMessage {
+    let answer = but(PreserveAnswer::default(), |one| one.handle = long(bytes));
+    of(What::PreserveAnswer(answer))
+}
+
+fn over((name, message): (&str, CaseMessage)) -> Vector {
+    let bytes = message.encode_to_vec();
+    vector(name, "CSE-4", "over its bound by one", &bytes, "TooLong")
+}
+
+// LIM-128, LIM-129, LIM-130, LIM-131, LIM-133: over a bound by one.
+fn bounds() -> Vec<Vector> {
+    let law = || but(LegalInstrument::default(), |one| one.law = long(257));
+    let coded = || but(Classification::default(), |one| one.scheme = long(65));
+    let many = || vec![Classification::default(); 33];
+    [
         ("item-too-long", found(|one| one.item = long(2084))),
         (
             "classification-too-long",
@@ -189,13 +201,8 @@ fn bounds() -> Vec<Vector> {
             asked(|one| one.instrument = Some(law())),
         ),
         ("zone-too-long", asked(|one| one.time_zone = long(65))),
-        ("facts-too-long", facts),
-        ("handle-too-long", handle),
     ]
-    .map(|(name, message)| {
-        let bytes = message.encode_to_vec();
-        vector(name, "CSE-4", "over its bound by one", &bytes, "TooLong")
-    })
+    .map(over)
     .into()
 }
 
@@ -268,104 +275,81 @@ fn missing() -> Vec<Vector> {
     .into()
 }
 
+fn time(name: &str, what: &str, at: &str) -> Vector {
+    let bytes = but(triaged(), |one| one.at = at.to_owned()).encode_to_vec();
+    vector(name, "CSE-3", what, &bytes, "Time")
+}
+
 fn wrong() -> Vec<Vector> {
-    let time = |at: &str| but(triaged(), |one| one.at = at.to_owned()).encode_to_vec();
-    let until = Extension {
-        until: "2026-13-01T00:00:00Z".to_owned(),
-        instrument: None,
-    };
+    let until = but(Extension::default(), |one| {
+        one.until = "2026-13-01T00:00:00Z".to_owned()
+    });
     let until = of(What::Extension(until)).encode_to_vec();
-    let soon = Reminder {
-        number: 1,
-        deadline: "soon".to_owned(),
-    };
+    let soon = but(Reminder::default(), |one| one.deadline = "soon".to_owned());
     let soon = of(What::Reminder(soon)).encode_to_vec();
-    let country = of(What::Assessment(assessed(3, "fr"))).encode_to_vec();
-    let keep = of(What::PreserveRequest(letter("eu-epoc"))).encode_to_vec();
-    let give = asked(|one| one.profile = "us-2703f".to_owned()).encode_to_vec();
+    vec![
+        time("time-without-offset", "no offset", "2026-11-26T16:00:00"),
+        time("time-without-clock", "a day alone", "2026-11-26"),
+        time(
+            "time-with-a-blank",
+            "a blank for the T",
+            "2026-11-26 16:00:00Z",
+        ),
+        vector("time-in-no-month", "CSE-3", "no such month", &until, "Time"),
+        vector("time-in-words", "CSE-3", "a word", &soon, "Time"),
+    ]
+}
+
+// LIM-125
+fn nothing() -> Vec<Vector> {
     let note = but(CaseMessage::default(), |one| one.note = long(1)).encode_to_vec();
-    let cut = triaged().encode_to_vec()[..3].to_vec();
+    let cut = &triaged().encode_to_vec()[..3];
     let large = vec![0; 65_537];
-    let rows: [(&str, &str, &str, Vec<u8>, &str); 12] = [
-        (
-            "empty",
-            "CSE-2",
-            "no bytes say nothing",
-            Vec::new(),
-            "Nothing",
-        ),
-        (
-            "only-a-note",
-            "CSE-2",
-            "a note says nothing by itself",
-            note,
-            "Nothing",
-        ),
-        (
+    vec![
+        vector("empty", "CSE-2", "no bytes say nothing", &[], "Nothing"),
+        vector("only-a-note", "CSE-2", "a note by itself", &note, "Nothing"),
+        vector(
             "cut-off",
             "CSE-2",
             "the last byte is missing",
             cut,
             "Malformed",
         ),
-        (
+        vector(
             "too-large",
             "CSE-2",
             "over its bound by one",
-            large,
+            &large,
             "TooLarge",
         ),
-        (
-            "time-without-offset",
-            "CSE-3",
-            "no offset",
-            time("2026-11-26T16:00:00"),
-            "Time",
-        ),
-        (
-            "time-without-clock",
-            "CSE-3",
-            "a day alone",
-            time("2026-11-26"),
-            "Time",
-        ),
-        (
-            "time-with-a-blank",
-            "CSE-3",
-            "no T",
-            time("2026-11-26 16:00:00Z"),
-            "Time",
-        ),
-        (
-            "time-in-no-month",
-            "CSE-3",
-            "a month that is none",
-            until,
-            "Time",
-        ),
-        ("time-in-words", "CSE-3", "a word", soon, "Time"),
-        (
+    ]
+}
+
+fn elsewhere() -> Vec<Vector> {
+    let country = of(What::Assessment(assessed(3, "fr"))).encode_to_vec();
+    let keep = of(What::PreserveRequest(letter("eu-epoc"))).encode_to_vec();
+    let give = asked(|one| one.profile = "us-2703f".to_owned()).encode_to_vec();
+    vec![
+        vector(
             "country-in-small-letters",
             "CSE-5",
             "small letters",
-            country,
+            &country,
             "Country",
         ),
-        (
+        vector(
             "profile-of-another-purpose",
             "CSE-5",
             "an order, to keep",
-            keep,
+            &keep,
             "Profile",
         ),
-        (
+        vector(
             "letter-as-an-order",
             "CSE-5",
             "a letter, to produce",
-            give,
+            &give,
             "Profile",
         ),
-    ];
-    rows.map(|(name, spec, what, bytes, expect)| vector(name, spec, what, &bytes, expect))
-        .into()
+    ]
 }
