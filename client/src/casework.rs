@@ -4,8 +4,12 @@
 //! [`v1`] is generated from `schema/frex/casework/v1`; [`schema`] is that schema as data, by which
 //! everything else works without lists of fields: [`model`] reads, checks and shows a report,
 //! [`cybertip`] carries a CyberTipline document in it without loss, [`xml`] is the tree under
-//! that, [`hashes`] the registry of hash algorithms, [`text`] what is compared of a text.
+//! that, [`hashes`] the registry of hash algorithms, [`text`] what is compared of a text. [`case`]
+//! folds what members say of a report into one timeline with its threads and deadlines, [`clock`]
+//! counts by the table of clocks.
 
+pub mod case;
+pub mod clock;
 pub mod cybertip;
 pub mod hashes;
 pub mod model;

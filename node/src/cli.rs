@@ -15,6 +15,7 @@ mod attachment;
 mod backup;
 mod bulk;
 mod card;
+mod casework;
 mod ceremony;
 mod change;
 mod completions;
@@ -133,6 +134,9 @@ pub enum Command {
     /// Keep a message from being erased
     #[command(subcommand)]
     Hold(erase::HoldCommand),
+    /// What people do with cases
+    #[command(flatten)]
+    Casework(casework::CaseworkCommand),
     /// List the files that came with a report, and fetch them
     #[command(subcommand)]
     Attachment(attachment::AttachmentCommand),
@@ -377,6 +381,12 @@ pub struct SendArgs {
     /// How long to wait for the recipients' nodes
     #[arg(long, default_value = "10s", value_name = "DURATION")]
     pub wait: Span,
+    /// The case that it belongs to, 32 hexadecimal digits [default: a report begins one]
+    #[arg(long, value_name = "CASE")]
+    pub case: Option<String>,
+    /// Its place among what this member has said in the case
+    #[arg(skip)]
+    pub place: u64,
 }
 
 /// `frex inbox`.

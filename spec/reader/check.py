@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import attachment
+import case
+import casefold
 import casework
 import dsse
 import ed25519
@@ -270,6 +272,18 @@ def verify_evidence(inputs):
     return "\n".join(found.rows() + found.clocks())
 
 
+def read_case(inputs):
+    return case.read_case(inputs.hex("message"))
+
+
+def count_clock(inputs):
+    return case.count_clock(*(inputs[name] for name in ("profile", "what", "from_ms", "zone", "country", "holidays")))
+
+
+def fold_case(inputs):
+    return casefold.fold_case(*(inputs[name] for name in ("said", "members", "holidays", "now_ms")))
+
+
 OPERATIONS = {
     run.__name__: run
     for run in (
@@ -282,6 +296,7 @@ OPERATIONS = {
         ask_witness, judge_fork, judge_witnessed, verify_evidence,
         casework.read_document, casework.judge_hash, casework.read_onion, casework.compare_text,
         casework.read_view,
+        read_case, count_clock, fold_case,
     )
 }
 

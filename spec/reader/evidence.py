@@ -26,7 +26,7 @@ FIRST_LINE = b"frex-evidence/v1\n"
 BYTES_MAX = 64 << 20
 EXHIBITS_MAX, RECEIPTS_MAX, SILENCES_MAX = 64, 1024, 64
 KINDS = ("unspecified", "report", "feedback", "request", "response", "notice", "statistics", "ping", "recall")
-REQUEST = 3
+FEEDBACK, REQUEST = 2, 3
 STAGES = {1: "delivered", 2: "opened", 3: "acted"}
 SILENCE_TYPE = dsse.TYPES["silence"]
 
@@ -403,6 +403,7 @@ class Evidence:
             one for one in self.own()
             if one.sender == member and one.core.in_reply_to in same + reminders
             and one.core.kind < envelope.PING and asked.sender in one.recipients
+            and not (asked.core.kind == REQUEST and one.core.kind == FEEDBACK)
         ]
 
     def rows(self):

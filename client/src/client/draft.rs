@@ -248,6 +248,10 @@ impl DraftBuilder {
             };
             draft.recipients.push((member, key.clone()));
         }
+        if draft.kind == Kind::Report && draft.conversation.is_none() {
+            // A report begins a case, which bears its name. Spec: CSE-1.
+            draft.conversation = Some((draft.message_id.0, 0));
+        }
         let life_ms = self.life_ms.unwrap_or_else(|| default_life_ms(draft.lane));
         draft.expires_ms = draft.created_ms.saturating_add(life_ms);
         Ok(draft)

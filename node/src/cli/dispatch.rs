@@ -9,7 +9,7 @@ use super::{
     Cli, Command, FederationCommand, ReceiptCommand, RosterCommand,
     attachment::{self, AttachmentCommand},
     backup::{self, BackupAction},
-    bulk, completions, demo,
+    bulk, casework, completions, demo,
     doctor::{self, Format},
     erase::{self, EraseAction, EraseArgs, HoldCommand},
     errors,
@@ -140,6 +140,7 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Hold(HoldCommand::Set(args)) => erase::hold::set(&args, json),
         Command::Hold(HoldCommand::Release(args)) => erase::hold::release(&args, json),
         Command::Hold(HoldCommand::Ls(args)) => erase::list::list(&args.dir, true, json),
+        Command::Casework(command) => casework::run(&command, json),
         Command::Attachment(AttachmentCommand::Ls(args)) => attachment::list::list(&args, json),
         Command::Attachment(AttachmentCommand::Fetch(args)) => {
             attachment::fetch::fetch(&args, json)

@@ -34,6 +34,8 @@ mod silence;
 pub mod timeline;
 pub mod verify;
 
+pub use clocks::length;
+
 /// `frex evidence …`.
 #[derive(Debug, Subcommand)]
 pub enum EvidenceCommand {

@@ -326,6 +326,7 @@ impl Reader<'_> {
             "received": rfc3339(item.receipt.verified.time_ms), "created": rfc3339(core.created_ms),
             "expires": rfc3339(forward.map_or(core.expires_ms, |forward| forward.expires_ms)), "reply_by": core.reply_by_ms.map(rfc3339),
             "in_reply_to": core.in_reply_to.map(|id| id.to_string()),
+            "conversation": core.conversation.map(|(id, _)| hex::encode(id)),
             "recipients": recipients.iter().map(|recipient| recipient.member.clone()).collect::<Vec<_>>(),
             "file": null, "receipt": null, "state": "new",
             "attachments": (1..).zip(&item.opened.attachments).map(describe_file).collect::<Vec<_>>(),

@@ -376,7 +376,7 @@ pub async fn send(
     while let Some(event) = sending.next().await {
         match event.or_fail("the recall cannot be sent")? {
             SendingEvent::Sealed { round, envelope } => {
-                remember_recall(home, plan, &draft, &envelope)?;
+                remember_recall(home, plan, words.reason, (&draft, &envelope))?;
                 // One that is sealed again goes out under the same id.
                 if round == 0 {
                     begun::begin(home, plan, &draft, words)?;
@@ -403,13 +403,13 @@ pub async fn send(
 fn remember_recall(
     home: &MemberHome,
     plan: &Plan,
-    draft: &Draft,
-    envelope: &SignedEnvelope,
+    reason: &str,
+    (draft, envelope): (&Draft, &SignedEnvelope),
 ) -> Result<(), Failure> {
     let id = envelope.id.to_string();
     let kept = json!({
         "v": output::JSON_VERSION, "message": draft.message_id.to_string(), "envelope": id,
-        "envelopes": [id], "recipients": plan.recipients, "recalls": plan.message.to_string(),
+        "envelopes": [id], "recipients": plan.recipients, "recalls": plan.message.to_string(), "reason": reason,
         "kind": draft.kind.word(), "lane": member::lane_name(draft.lane),
         "content_type": RECALL_CONTENT_TYPE, "bytes": draft.data.len(), "file": null,
         "created_ms": draft.created_ms, "expires_ms": draft.expires_ms,

@@ -109,7 +109,7 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
     let message = named.as_ref().map(|named| named.id);
     let content = (&*content_type, data);
     let in_reply_to = words::in_reply_to(&home, args)?;
-    let about = (message, in_reply_to);
+    let about = (message, in_reply_to, words::case(args)?);
     let words = words::words(&roster, home.settings(), args, about, content);
     // What no newer roster can mend needs no connection.
     let known = words.clone().build(&roster);

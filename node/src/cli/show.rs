@@ -2,7 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use frex_client::{casework::model, environment::Clock, keys::MemberHome, report};
+use frex_client::{
+    casework::{case, model},
+    environment::Clock,
+    keys::MemberHome,
+    report,
+};
 use frex_proto::{id::MessageId, limits, v1};
 use prost::Message;
 use serde_json::{Value, json};
@@ -175,10 +180,11 @@ fn receipt_row((receipt, statement, path): &Kept) -> Value {
     })
 }
 
-/// The report itself, if it was received and is text of ours.
+/// The report or message of a case itself, if it was received and is of ours.
 fn content(home: &MemberHome, about: &Value) -> Result<Option<Value>, Failure> {
     let second = about["content_type"] == model::CONTENT_TYPE;
-    let is_report = second || about["content_type"] == report::CONTENT_TYPE;
+    let is_case = about["content_type"] == case::CONTENT_TYPE;
+    let is_report = second || is_case || about["content_type"] == report::CONTENT_TYPE;
     // By its name: the folder may have moved since.
     let name = about["file"]
         .as_str()
@@ -192,6 +198,9 @@ fn content(home: &MemberHome, about: &Value) -> Result<Option<Value>, Failure> {
         // Also one whose rules do not hold: what came is shown as it came.
         let report = model::Report::decode_unchecked(&bytes).ok();
         return Ok(report.map(|report| report.to_json()));
+    }
+    if is_case {
+        return Ok(Some(case::json_of(&bytes)).filter(|content| !content.is_null()));
     }
     Ok(serde_json::from_slice(&bytes).ok())
 }

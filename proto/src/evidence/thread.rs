@@ -4,7 +4,7 @@ use super::{Findings, Proven, Shown};
 use crate::{
     envelope::{Carried, Core},
     id::{EnvelopeId, MessageId},
-    v1::Event,
+    v1::{Event, Kind},
 };
 
 /// A message, and what its sender sent after it about it.
@@ -15,6 +15,8 @@ pub(super) struct Thread {
     pub(super) envelopes: Vec<EnvelopeId>,
     /// Every envelope by which its sender came back to it.
     pub(super) reminders: Vec<EnvelopeId>,
+    /// It asks: what only says how it goes on is no answer.
+    asks: bool,
 }
 
 impl Thread {
@@ -45,6 +47,7 @@ impl Thread {
             message: asked.message_id,
             envelopes,
             reminders,
+            asks: asked.kind == Kind::Request,
         }
     }
 
@@ -65,6 +68,7 @@ impl Thread {
             about
                 && core.sender == member
                 && !core.kind.is_for_control()
+                && !(self.asks && core.kind == Kind::Feedback)
                 && core.recipient(&self.asker).is_some()
         };
         findings.exhibits.iter().flatten().filter(is_answer)

@@ -2609,3 +2609,928 @@ impl StatementKind {
         }
     }
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CaseMessage {
+    /// The writer's own name for the case, such as a file number. At most 128 bytes on one line.
+    #[prost(string, tag = "1")]
+    pub reference: ::prost::alloc::string::String,
+    /// When it happened, which may be before it was sent. Empty: when it was sent.
+    #[prost(string, tag = "2")]
+    pub at: ::prost::alloc::string::String,
+    /// For people. At most 4,000 bytes; shown as text.
+    #[prost(string, tag = "3")]
+    pub note: ::prost::alloc::string::String,
+    /// Names of the same case elsewhere. At most 32.
+    #[prost(message, repeated, tag = "4")]
+    pub external_ids: ::prost::alloc::vec::Vec<case_message::ExternalId>,
+    /// Exactly one of these.
+    #[prost(oneof = "case_message::What", tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21")]
+    pub what: ::core::option::Option<case_message::What>,
+}
+/// Nested message and enum types in `CaseMessage`.
+pub mod case_message {
+    /// A name of the case in another system.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ExternalId {
+        /// `ncmec`, `iccam`, `nca`, `siena`, `court`, `esp` or any other word. At most 64 bytes.
+        #[prost(string, tag = "1")]
+        pub system: ::prost::alloc::string::String,
+        /// At most 128 bytes.
+        #[prost(string, tag = "2")]
+        pub id: ::prost::alloc::string::String,
+    }
+    /// A classification is data: no list of codes is part of the protocol. Each at most 64 bytes.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Classification {
+        #[prost(string, tag = "1")]
+        pub scheme: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub version: ::prost::alloc::string::String,
+        #[prost(string, tag = "3")]
+        pub section: ::prost::alloc::string::String,
+        #[prost(string, tag = "4")]
+        pub code: ::prost::alloc::string::String,
+        #[prost(string, tag = "5")]
+        pub value: ::prost::alloc::string::String,
+    }
+    /// The legal instrument behind a request, by reference. It travels by its own legal channel; what is
+    /// here coordinates, and orders nothing. Each at most 256 bytes.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct LegalInstrument {
+        /// Such as `Regulation (EU) 2023/1543` or `18 USC 2703(f)`.
+        #[prost(string, tag = "1")]
+        pub law: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub article: ::prost::alloc::string::String,
+        /// ISO 3166-1 alpha-2 of whose law it is.
+        #[prost(string, tag = "3")]
+        pub jurisdiction: ::prost::alloc::string::String,
+        /// The authority's file number.
+        #[prost(string, tag = "4")]
+        pub file_number: ::prost::alloc::string::String,
+        /// Who issued it, as an office and not as a person.
+        #[prost(string, tag = "5")]
+        pub authority: ::prost::alloc::string::String,
+    }
+    /// Exactly one of these.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum What {
+        #[prost(message, tag = "10")]
+        Triage(super::Triage),
+        #[prost(message, tag = "11")]
+        Route(super::RouteAnswer),
+        #[prost(message, tag = "12")]
+        Assessment(super::Assessment),
+        #[prost(message, tag = "13")]
+        Takedown(super::TakedownStep),
+        #[prost(message, tag = "14")]
+        Outcome(super::Outcome),
+        #[prost(message, tag = "15")]
+        PreserveRequest(super::PreserveRequest),
+        #[prost(message, tag = "16")]
+        PreserveAnswer(super::PreserveAnswer),
+        #[prost(message, tag = "17")]
+        ProduceRequest(super::ProduceRequest),
+        #[prost(message, tag = "18")]
+        ProduceAnswer(super::ProduceAnswer),
+        #[prost(message, tag = "19")]
+        Extension(super::Extension),
+        #[prost(message, tag = "20")]
+        Reminder(super::Reminder),
+        #[prost(message, tag = "21")]
+        DuplicateOf(super::DuplicateOf),
+    }
+}
+/// That somebody has looked at a report.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Triage {
+    #[prost(enumeration = "triage::State", tag = "1")]
+    pub state: i32,
+    #[prost(enumeration = "route_answer::Reason", tag = "2")]
+    pub reason: i32,
+}
+/// Nested message and enum types in `Triage`.
+pub mod triage {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+    #[repr(i32)]
+    pub enum State {
+        Unspecified = 0,
+        /// A person has seen it.
+        Acknowledged = 1,
+        /// It has its place among the others.
+        Triaged = 2,
+        /// It is not taken up; `reason` says why.
+        Rejected = 3,
+    }
+    impl State {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "STATE_UNSPECIFIED",
+                Self::Acknowledged => "STATE_ACKNOWLEDGED",
+                Self::Triaged => "STATE_TRIAGED",
+                Self::Rejected => "STATE_REJECTED",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "STATE_UNSPECIFIED" => Some(Self::Unspecified),
+                "STATE_ACKNOWLEDGED" => Some(Self::Acknowledged),
+                "STATE_TRIAGED" => Some(Self::Triaged),
+                "STATE_REJECTED" => Some(Self::Rejected),
+                _ => None,
+            }
+        }
+    }
+}
+/// Whether a member takes the case over.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RouteAnswer {
+    #[prost(enumeration = "route_answer::Decision", tag = "1")]
+    pub decision: i32,
+    /// Why it is declined or passed on.
+    #[prost(enumeration = "route_answer::Reason", tag = "2")]
+    pub reason: i32,
+    /// The member who has it now.
+    #[prost(string, tag = "3")]
+    pub rerouted_to: ::prost::alloc::string::String,
+}
+/// Nested message and enum types in `RouteAnswer`.
+pub mod route_answer {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+    #[repr(i32)]
+    pub enum Decision {
+        Unspecified = 0,
+        Accepted = 1,
+        Declined = 2,
+        Rerouted = 3,
+    }
+    impl Decision {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "DECISION_UNSPECIFIED",
+                Self::Accepted => "DECISION_ACCEPTED",
+                Self::Declined => "DECISION_DECLINED",
+                Self::Rerouted => "DECISION_REROUTED",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "DECISION_UNSPECIFIED" => Some(Self::Unspecified),
+                "DECISION_ACCEPTED" => Some(Self::Accepted),
+                "DECISION_DECLINED" => Some(Self::Declined),
+                "DECISION_REROUTED" => Some(Self::Rerouted),
+                _ => None,
+            }
+        }
+    }
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+    #[repr(i32)]
+    pub enum Reason {
+        Unspecified = 0,
+        NotCompetent = 1,
+        Duplicate = 2,
+        Insufficient = 3,
+        NoLegalBasis = 4,
+        Capacity = 5,
+        Other = 6,
+    }
+    impl Reason {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "REASON_UNSPECIFIED",
+                Self::NotCompetent => "REASON_NOT_COMPETENT",
+                Self::Duplicate => "REASON_DUPLICATE",
+                Self::Insufficient => "REASON_INSUFFICIENT",
+                Self::NoLegalBasis => "REASON_NO_LEGAL_BASIS",
+                Self::Capacity => "REASON_CAPACITY",
+                Self::Other => "REASON_OTHER",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "REASON_UNSPECIFIED" => Some(Self::Unspecified),
+                "REASON_NOT_COMPETENT" => Some(Self::NotCompetent),
+                "REASON_DUPLICATE" => Some(Self::Duplicate),
+                "REASON_INSUFFICIENT" => Some(Self::Insufficient),
+                "REASON_NO_LEGAL_BASIS" => Some(Self::NoLegalBasis),
+                "REASON_CAPACITY" => Some(Self::Capacity),
+                "REASON_OTHER" => Some(Self::Other),
+                _ => None,
+            }
+        }
+    }
+}
+/// What a person who may lawfully look has found.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Assessment {
+    /// What was assessed: an item's id in the report, a URL, or a hash with its algorithm before it. Empty:
+    /// the report as a whole. At most 2,083 bytes.
+    #[prost(string, tag = "1")]
+    pub item: ::prost::alloc::string::String,
+    #[prost(enumeration = "assessment::Verdict", tag = "2")]
+    pub verdict: i32,
+    /// ISO 3166-1 alpha-2, for what is nationally illegal.
+    #[prost(string, tag = "3")]
+    pub jurisdiction: ::prost::alloc::string::String,
+    /// A second assessor, who had not seen what the first one said.
+    #[prost(bool, tag = "4")]
+    pub second: bool,
+    /// At most 32.
+    #[prost(message, repeated, tag = "5")]
+    pub classifications: ::prost::alloc::vec::Vec<case_message::Classification>,
+}
+/// Nested message and enum types in `Assessment`.
+pub mod assessment {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+    #[repr(i32)]
+    pub enum Verdict {
+        Unspecified = 0,
+        /// Illegal by the criteria that all countries share.
+        Baseline = 1,
+        /// Illegal in `jurisdiction`.
+        NationallyIllegal = 2,
+        NotIllegal = 3,
+        /// It could not be seen, or not be judged.
+        Unable = 4,
+    }
+    impl Verdict {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "VERDICT_UNSPECIFIED",
+                Self::Baseline => "VERDICT_BASELINE",
+                Self::NationallyIllegal => "VERDICT_NATIONALLY_ILLEGAL",
+                Self::NotIllegal => "VERDICT_NOT_ILLEGAL",
+                Self::Unable => "VERDICT_UNABLE",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "VERDICT_UNSPECIFIED" => Some(Self::Unspecified),
+                "VERDICT_BASELINE" => Some(Self::Baseline),
+                "VERDICT_NATIONALLY_ILLEGAL" => Some(Self::NationallyIllegal),
+                "VERDICT_NOT_ILLEGAL" => Some(Self::NotIllegal),
+                "VERDICT_UNABLE" => Some(Self::Unable),
+                _ => None,
+            }
+        }
+    }
+}
+/// One step of having something taken down.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TakedownStep {
+    /// What is to go. At most 2,083 bytes.
+    #[prost(string, tag = "1")]
+    pub url: ::prost::alloc::string::String,
+    #[prost(enumeration = "takedown_step::State", tag = "2")]
+    pub state: i32,
+    /// Where it is now. At most 2,083 bytes.
+    #[prost(string, tag = "3")]
+    pub moved_to: ::prost::alloc::string::String,
+    /// ISO 3166-1 alpha-2 of where it is hosted.
+    #[prost(string, tag = "4")]
+    pub country: ::prost::alloc::string::String,
+    /// Who hosts it. At most 256 bytes.
+    #[prost(string, tag = "5")]
+    pub host: ::prost::alloc::string::String,
+    /// Who asked that it stay: a member. Empty: not said.
+    #[prost(string, tag = "6")]
+    pub asked_by: ::prost::alloc::string::String,
+}
+/// Nested message and enum types in `TakedownStep`.
+pub mod takedown_step {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+    #[repr(i32)]
+    pub enum State {
+        Unspecified = 0,
+        NoticeSent = 1,
+        Removed = 2,
+        /// It is at `moved_to` now.
+        Moved = 3,
+        /// Police have asked that it stay for now.
+        StayUp = 4,
+        Refused = 5,
+        Unreachable = 6,
+        /// Looked at again: it is still there.
+        StillUp = 7,
+        /// Looked at again: it is gone.
+        Gone = 8,
+    }
+    impl State {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "STATE_UNSPECIFIED",
+                Self::NoticeSent => "STATE_NOTICE_SENT",
+                Self::Removed => "STATE_REMOVED",
+                Self::Moved => "STATE_MOVED",
+                Self::StayUp => "STATE_STAY_UP",
+                Self::Refused => "STATE_REFUSED",
+                Self::Unreachable => "STATE_UNREACHABLE",
+                Self::StillUp => "STATE_STILL_UP",
+                Self::Gone => "STATE_GONE",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "STATE_UNSPECIFIED" => Some(Self::Unspecified),
+                "STATE_NOTICE_SENT" => Some(Self::NoticeSent),
+                "STATE_REMOVED" => Some(Self::Removed),
+                "STATE_MOVED" => Some(Self::Moved),
+                "STATE_STAY_UP" => Some(Self::StayUp),
+                "STATE_REFUSED" => Some(Self::Refused),
+                "STATE_UNREACHABLE" => Some(Self::Unreachable),
+                "STATE_STILL_UP" => Some(Self::StillUp),
+                "STATE_GONE" => Some(Self::Gone),
+                _ => None,
+            }
+        }
+    }
+}
+/// What became of the case at one member. Codes alone: no facts of the case.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Outcome {
+    #[prost(enumeration = "outcome::State", tag = "1")]
+    pub state: i32,
+    /// Why it is shelved.
+    #[prost(enumeration = "outcome::Reason", tag = "2")]
+    pub reason: i32,
+    /// Why it was taken up again.
+    #[prost(enumeration = "outcome::Because", tag = "3")]
+    pub because: i32,
+}
+/// Nested message and enum types in `Outcome`.
+pub mod outcome {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+    #[repr(i32)]
+    pub enum State {
+        Unspecified = 0,
+        Registered = 1,
+        InInvestigation = 2,
+        SuspectIdentified = 3,
+        VictimIdentified = 4,
+        Safeguarded = 5,
+        Arrest = 6,
+        Charged = 7,
+        Convicted = 8,
+        NoCrime = 9,
+        NoJurisdiction = 10,
+        Insufficient = 11,
+        /// Put aside, for `reason`.
+        Shelved = 12,
+        /// Taken up again, because of `because`.
+        Reopened = 13,
+        /// The suspicion has proved to be unfounded. What erases is the recall (ERA-17), not this.
+        Exonerated = 14,
+    }
+    impl State {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "STATE_UNSPECIFIED",
+                Self::Registered => "STATE_REGISTERED",
+                Self::InInvestigation => "STATE_IN_INVESTIGATION",
+                Self::SuspectIdentified => "STATE_SUSPECT_IDENTIFIED",
+                Self::VictimIdentified => "STATE_VICTIM_IDENTIFIED",
+                Self::Safeguarded => "STATE_SAFEGUARDED",
+                Self::Arrest => "STATE_ARREST",
+                Self::Charged => "STATE_CHARGED",
+                Self::Convicted => "STATE_CONVICTED",
+                Self::NoCrime => "STATE_NO_CRIME",
+                Self::NoJurisdiction => "STATE_NO_JURISDICTION",
+                Self::Insufficient => "STATE_INSUFFICIENT",
+                Self::Shelved => "STATE_SHELVED",
+                Self::Reopened => "STATE_REOPENED",
+                Self::Exonerated => "STATE_EXONERATED",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "STATE_UNSPECIFIED" => Some(Self::Unspecified),
+                "STATE_REGISTERED" => Some(Self::Registered),
+                "STATE_IN_INVESTIGATION" => Some(Self::InInvestigation),
+                "STATE_SUSPECT_IDENTIFIED" => Some(Self::SuspectIdentified),
+                "STATE_VICTIM_IDENTIFIED" => Some(Self::VictimIdentified),
+                "STATE_SAFEGUARDED" => Some(Self::Safeguarded),
+                "STATE_ARREST" => Some(Self::Arrest),
+                "STATE_CHARGED" => Some(Self::Charged),
+                "STATE_CONVICTED" => Some(Self::Convicted),
+                "STATE_NO_CRIME" => Some(Self::NoCrime),
+                "STATE_NO_JURISDICTION" => Some(Self::NoJurisdiction),
+                "STATE_INSUFFICIENT" => Some(Self::Insufficient),
+                "STATE_SHELVED" => Some(Self::Shelved),
+                "STATE_REOPENED" => Some(Self::Reopened),
+                "STATE_EXONERATED" => Some(Self::Exonerated),
+                _ => None,
+            }
+        }
+    }
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+    #[repr(i32)]
+    pub enum Reason {
+        Unspecified = 0,
+        NoCooperation = 1,
+        DataExpired = 2,
+        MlaPending = 3,
+        NotIllegal = 4,
+        Capacity = 5,
+        InsufficientData = 6,
+        Other = 7,
+    }
+    impl Reason {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "REASON_UNSPECIFIED",
+                Self::NoCooperation => "REASON_NO_COOPERATION",
+                Self::DataExpired => "REASON_DATA_EXPIRED",
+                Self::MlaPending => "REASON_MLA_PENDING",
+                Self::NotIllegal => "REASON_NOT_ILLEGAL",
+                Self::Capacity => "REASON_CAPACITY",
+                Self::InsufficientData => "REASON_INSUFFICIENT_DATA",
+                Self::Other => "REASON_OTHER",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "REASON_UNSPECIFIED" => Some(Self::Unspecified),
+                "REASON_NO_COOPERATION" => Some(Self::NoCooperation),
+                "REASON_DATA_EXPIRED" => Some(Self::DataExpired),
+                "REASON_MLA_PENDING" => Some(Self::MlaPending),
+                "REASON_NOT_ILLEGAL" => Some(Self::NotIllegal),
+                "REASON_CAPACITY" => Some(Self::Capacity),
+                "REASON_INSUFFICIENT_DATA" => Some(Self::InsufficientData),
+                "REASON_OTHER" => Some(Self::Other),
+                _ => None,
+            }
+        }
+    }
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+    #[repr(i32)]
+    pub enum Because {
+        Unspecified = 0,
+        DataDelivered = 1,
+        MlaAnswered = 2,
+        NewMatch = 3,
+        AssessedAnew = 4,
+        Capacity = 5,
+        Other = 6,
+    }
+    impl Because {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "BECAUSE_UNSPECIFIED",
+                Self::DataDelivered => "BECAUSE_DATA_DELIVERED",
+                Self::MlaAnswered => "BECAUSE_MLA_ANSWERED",
+                Self::NewMatch => "BECAUSE_NEW_MATCH",
+                Self::AssessedAnew => "BECAUSE_ASSESSED_ANEW",
+                Self::Capacity => "BECAUSE_CAPACITY",
+                Self::Other => "BECAUSE_OTHER",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "BECAUSE_UNSPECIFIED" => Some(Self::Unspecified),
+                "BECAUSE_DATA_DELIVERED" => Some(Self::DataDelivered),
+                "BECAUSE_MLA_ANSWERED" => Some(Self::MlaAnswered),
+                "BECAUSE_NEW_MATCH" => Some(Self::NewMatch),
+                "BECAUSE_ASSESSED_ANEW" => Some(Self::AssessedAnew),
+                "BECAUSE_CAPACITY" => Some(Self::Capacity),
+                "BECAUSE_OTHER" => Some(Self::Other),
+                _ => None,
+            }
+        }
+    }
+}
+/// Asks for data to be kept before they are asked for. It coordinates: where law wants an order, the
+/// order goes by its own channel, and `instrument` names it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PreserveRequest {
+    /// The row of the table of clocks by which it runs, such as `eu-epoc-pr`. At most 64 bytes.
+    #[prost(string, tag = "1")]
+    pub profile: ::prost::alloc::string::String,
+    /// The members who are asked to keep. Empty: every recipient. At most 64.
+    #[prost(string, repeated, tag = "2")]
+    pub addressed_to: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "3")]
+    pub instrument: ::core::option::Option<case_message::LegalInstrument>,
+    /// Accounts, addresses or other names of what is to be kept. At most 64, each at most 256 bytes.
+    #[prost(string, repeated, tag = "4")]
+    pub targets: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Offence and facts in short, as the instrument states them. At most 2,000 bytes.
+    #[prost(string, tag = "5")]
+    pub facts: ::prost::alloc::string::String,
+    /// Why it is needed. At most 2,000 bytes.
+    #[prost(string, tag = "6")]
+    pub necessity: ::prost::alloc::string::String,
+    /// Whether a request for mutual legal assistance is to follow.
+    #[prost(bool, tag = "7")]
+    pub assistance_follows: bool,
+    /// IANA name of the time zone in which the addressee's days are counted. Empty: that of its country.
+    #[prost(string, tag = "8")]
+    pub time_zone: ::prost::alloc::string::String,
+}
+/// How a request to keep goes on. The addressee says the first five, the asker the last two.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PreserveAnswer {
+    #[prost(enumeration = "preserve_answer::State", tag = "1")]
+    pub state: i32,
+    /// RFC 3339 with an offset. Empty: what the profile says.
+    #[prost(string, tag = "2")]
+    pub until: ::prost::alloc::string::String,
+    #[prost(enumeration = "NonExecution", tag = "3")]
+    pub reason: i32,
+    /// The keeper's own name for what is kept. At most 128 bytes.
+    #[prost(string, tag = "4")]
+    pub handle: ::prost::alloc::string::String,
+}
+/// Nested message and enum types in `PreserveAnswer`.
+pub mod preserve_answer {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+    #[repr(i32)]
+    pub enum State {
+        Unspecified = 0,
+        Acked = 1,
+        /// It is kept, until `until`.
+        InForce = 2,
+        /// It is kept longer, until `until`.
+        Extended = 3,
+        Expired = 4,
+        NotPossible = 5,
+        /// The asker confirms that data were asked for: they are kept until they are produced.
+        Converted = 6,
+        /// The asker needs it no more.
+        Released = 7,
+    }
+    impl State {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "STATE_UNSPECIFIED",
+                Self::Acked => "STATE_ACKED",
+                Self::InForce => "STATE_IN_FORCE",
+                Self::Extended => "STATE_EXTENDED",
+                Self::Expired => "STATE_EXPIRED",
+                Self::NotPossible => "STATE_NOT_POSSIBLE",
+                Self::Converted => "STATE_CONVERTED",
+                Self::Released => "STATE_RELEASED",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "STATE_UNSPECIFIED" => Some(Self::Unspecified),
+                "STATE_ACKED" => Some(Self::Acked),
+                "STATE_IN_FORCE" => Some(Self::InForce),
+                "STATE_EXTENDED" => Some(Self::Extended),
+                "STATE_EXPIRED" => Some(Self::Expired),
+                "STATE_NOT_POSSIBLE" => Some(Self::NotPossible),
+                "STATE_CONVERTED" => Some(Self::Converted),
+                "STATE_RELEASED" => Some(Self::Released),
+                _ => None,
+            }
+        }
+    }
+}
+/// Asks for data. It coordinates, as a PreserveRequest does.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProduceRequest {
+    /// The row of the table of clocks by which it runs, such as `eu-epoc`. At most 64 bytes.
+    #[prost(string, tag = "1")]
+    pub profile: ::prost::alloc::string::String,
+    /// The members who are asked to produce. Empty: every recipient but the authority. At most 64.
+    #[prost(string, repeated, tag = "2")]
+    pub addressed_to: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "3")]
+    pub instrument: ::core::option::Option<case_message::LegalInstrument>,
+    /// At most 64, each at most 256 bytes.
+    #[prost(string, repeated, tag = "4")]
+    pub targets: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// At most 16.
+    #[prost(enumeration = "produce_request::Category", repeated, tag = "5")]
+    pub categories: ::prost::alloc::vec::Vec<i32>,
+    /// The member that is notified as enforcing authority, and may object. Empty: nobody is.
+    #[prost(string, tag = "6")]
+    pub enforcing_authority: ::prost::alloc::string::String,
+    /// Issued in an emergency without prior validation, which follows.
+    #[prost(bool, tag = "7")]
+    pub validation_follows: bool,
+    /// As in PreserveRequest.
+    #[prost(string, tag = "8")]
+    pub time_zone: ::prost::alloc::string::String,
+}
+/// Nested message and enum types in `ProduceRequest`.
+pub mod produce_request {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+    #[repr(i32)]
+    pub enum Category {
+        Unspecified = 0,
+        Subscriber = 1,
+        /// Data asked for solely to identify the user: address, source port and time.
+        IdentifyUser = 2,
+        Traffic = 3,
+        Content = 4,
+    }
+    impl Category {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "CATEGORY_UNSPECIFIED",
+                Self::Subscriber => "CATEGORY_SUBSCRIBER",
+                Self::IdentifyUser => "CATEGORY_IDENTIFY_USER",
+                Self::Traffic => "CATEGORY_TRAFFIC",
+                Self::Content => "CATEGORY_CONTENT",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "CATEGORY_UNSPECIFIED" => Some(Self::Unspecified),
+                "CATEGORY_SUBSCRIBER" => Some(Self::Subscriber),
+                "CATEGORY_IDENTIFY_USER" => Some(Self::IdentifyUser),
+                "CATEGORY_TRAFFIC" => Some(Self::Traffic),
+                "CATEGORY_CONTENT" => Some(Self::Content),
+                _ => None,
+            }
+        }
+    }
+}
+/// How a request for data goes on. Who may say which is a table of chapter CSE.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProduceAnswer {
+    #[prost(enumeration = "produce_answer::State", tag = "1")]
+    pub state: i32,
+    #[prost(enumeration = "NonExecution", tag = "2")]
+    pub reason: i32,
+    /// How much of the request is refused, objected to or recognised.
+    #[prost(enumeration = "produce_answer::Scope", tag = "3")]
+    pub scope: i32,
+    /// RFC 3339 with an offset.
+    #[prost(string, tag = "4")]
+    pub deadline: ::prost::alloc::string::String,
+    /// Where what was delivered lies, as its holder names it. At most 128 bytes.
+    #[prost(string, tag = "5")]
+    pub handle: ::prost::alloc::string::String,
+    /// About whom the asker or authority speaks, if more than one was asked: a member.
+    #[prost(string, tag = "6")]
+    pub addressee: ::prost::alloc::string::String,
+}
+/// Nested message and enum types in `ProduceAnswer`.
+pub mod produce_answer {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+    #[repr(i32)]
+    pub enum State {
+        Unspecified = 0,
+        Acked = 1,
+        /// What was asked for is kept until it is produced.
+        Preserved = 2,
+        /// The addressee needs to know more.
+        Clarify = 3,
+        /// The asker tells more.
+        Clarification = 4,
+        /// The asker gives time until `deadline`.
+        NewDeadline = 5,
+        Partial = 6,
+        Delivered = 7,
+        DeliveryOk = 8,
+        /// What was delivered cannot be used.
+        DeliveryError = 9,
+        NonExecution = 10,
+        Refused = 11,
+        Withdrawn = 12,
+        /// The asker has turned to the enforcing authority.
+        Enforcement = 13,
+        /// The authority raises a ground for refusal.
+        Objection = 14,
+        /// The authority raises none, before its time is over.
+        NoObjection = 15,
+        /// The order was validated after it was issued.
+        Validated = 16,
+        /// The authority has recognised the order.
+        Recognised = 17,
+    }
+    impl State {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "STATE_UNSPECIFIED",
+                Self::Acked => "STATE_ACKED",
+                Self::Preserved => "STATE_PRESERVED",
+                Self::Clarify => "STATE_CLARIFY",
+                Self::Clarification => "STATE_CLARIFICATION",
+                Self::NewDeadline => "STATE_NEW_DEADLINE",
+                Self::Partial => "STATE_PARTIAL",
+                Self::Delivered => "STATE_DELIVERED",
+                Self::DeliveryOk => "STATE_DELIVERY_OK",
+                Self::DeliveryError => "STATE_DELIVERY_ERROR",
+                Self::NonExecution => "STATE_NON_EXECUTION",
+                Self::Refused => "STATE_REFUSED",
+                Self::Withdrawn => "STATE_WITHDRAWN",
+                Self::Enforcement => "STATE_ENFORCEMENT",
+                Self::Objection => "STATE_OBJECTION",
+                Self::NoObjection => "STATE_NO_OBJECTION",
+                Self::Validated => "STATE_VALIDATED",
+                Self::Recognised => "STATE_RECOGNISED",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "STATE_UNSPECIFIED" => Some(Self::Unspecified),
+                "STATE_ACKED" => Some(Self::Acked),
+                "STATE_PRESERVED" => Some(Self::Preserved),
+                "STATE_CLARIFY" => Some(Self::Clarify),
+                "STATE_CLARIFICATION" => Some(Self::Clarification),
+                "STATE_NEW_DEADLINE" => Some(Self::NewDeadline),
+                "STATE_PARTIAL" => Some(Self::Partial),
+                "STATE_DELIVERED" => Some(Self::Delivered),
+                "STATE_DELIVERY_OK" => Some(Self::DeliveryOk),
+                "STATE_DELIVERY_ERROR" => Some(Self::DeliveryError),
+                "STATE_NON_EXECUTION" => Some(Self::NonExecution),
+                "STATE_REFUSED" => Some(Self::Refused),
+                "STATE_WITHDRAWN" => Some(Self::Withdrawn),
+                "STATE_ENFORCEMENT" => Some(Self::Enforcement),
+                "STATE_OBJECTION" => Some(Self::Objection),
+                "STATE_NO_OBJECTION" => Some(Self::NoObjection),
+                "STATE_VALIDATED" => Some(Self::Validated),
+                "STATE_RECOGNISED" => Some(Self::Recognised),
+                _ => None,
+            }
+        }
+    }
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+    #[repr(i32)]
+    pub enum Scope {
+        Unspecified = 0,
+        Full = 1,
+        Partial = 2,
+        None = 3,
+    }
+    impl Scope {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "SCOPE_UNSPECIFIED",
+                Self::Full => "SCOPE_FULL",
+                Self::Partial => "SCOPE_PARTIAL",
+                Self::None => "SCOPE_NONE",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "SCOPE_UNSPECIFIED" => Some(Self::Unspecified),
+                "SCOPE_FULL" => Some(Self::Full),
+                "SCOPE_PARTIAL" => Some(Self::Partial),
+                "SCOPE_NONE" => Some(Self::None),
+                _ => None,
+            }
+        }
+    }
+}
+/// Asks to keep longer what is kept.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Extension {
+    /// RFC 3339 with an offset. Empty: what the profile says.
+    #[prost(string, tag = "1")]
+    pub until: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub instrument: ::core::option::Option<case_message::LegalInstrument>,
+}
+/// Reminds of a request that was not answered.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Reminder {
+    /// Which reminder it is: 1, 2, …
+    #[prost(uint32, tag = "1")]
+    pub number: u32,
+    /// By when an answer is awaited now. RFC 3339 with an offset; it moves no deadline of law.
+    #[prost(string, tag = "2")]
+    pub deadline: ::prost::alloc::string::String,
+}
+/// The case is the same as another.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DuplicateOf {
+    /// The other case: 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub case_id: ::prost::bytes::Bytes,
+    /// The writer's name for it. At most 128 bytes.
+    #[prost(string, tag = "2")]
+    pub reference: ::prost::alloc::string::String,
+}
+/// Why something is not done. The first ones follow Annex III of Regulation (EU) 2023/1543.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum NonExecution {
+    Unspecified = 0,
+    Incomplete = 1,
+    ManifestErrors = 2,
+    NotEnoughInformation = 3,
+    Impossible = 4,
+    NotCompetent = 5,
+    OffenceNotCovered = 6,
+    ServiceNotCovered = 7,
+    Immunity = 8,
+    ConflictingLaw = 9,
+    DataNotHeld = 10,
+    DataDeleted = 11,
+    FundamentalRights = 12,
+    NeBisInIdem = 13,
+    NoDualCriminality = 14,
+    Other = 15,
+}
+impl NonExecution {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "NON_EXECUTION_UNSPECIFIED",
+            Self::Incomplete => "NON_EXECUTION_INCOMPLETE",
+            Self::ManifestErrors => "NON_EXECUTION_MANIFEST_ERRORS",
+            Self::NotEnoughInformation => "NON_EXECUTION_NOT_ENOUGH_INFORMATION",
+            Self::Impossible => "NON_EXECUTION_IMPOSSIBLE",
+            Self::NotCompetent => "NON_EXECUTION_NOT_COMPETENT",
+            Self::OffenceNotCovered => "NON_EXECUTION_OFFENCE_NOT_COVERED",
+            Self::ServiceNotCovered => "NON_EXECUTION_SERVICE_NOT_COVERED",
+            Self::Immunity => "NON_EXECUTION_IMMUNITY",
+            Self::ConflictingLaw => "NON_EXECUTION_CONFLICTING_LAW",
+            Self::DataNotHeld => "NON_EXECUTION_DATA_NOT_HELD",
+            Self::DataDeleted => "NON_EXECUTION_DATA_DELETED",
+            Self::FundamentalRights => "NON_EXECUTION_FUNDAMENTAL_RIGHTS",
+            Self::NeBisInIdem => "NON_EXECUTION_NE_BIS_IN_IDEM",
+            Self::NoDualCriminality => "NON_EXECUTION_NO_DUAL_CRIMINALITY",
+            Self::Other => "NON_EXECUTION_OTHER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "NON_EXECUTION_UNSPECIFIED" => Some(Self::Unspecified),
+            "NON_EXECUTION_INCOMPLETE" => Some(Self::Incomplete),
+            "NON_EXECUTION_MANIFEST_ERRORS" => Some(Self::ManifestErrors),
+            "NON_EXECUTION_NOT_ENOUGH_INFORMATION" => Some(Self::NotEnoughInformation),
+            "NON_EXECUTION_IMPOSSIBLE" => Some(Self::Impossible),
+            "NON_EXECUTION_NOT_COMPETENT" => Some(Self::NotCompetent),
+            "NON_EXECUTION_OFFENCE_NOT_COVERED" => Some(Self::OffenceNotCovered),
+            "NON_EXECUTION_SERVICE_NOT_COVERED" => Some(Self::ServiceNotCovered),
+            "NON_EXECUTION_IMMUNITY" => Some(Self::Immunity),
+            "NON_EXECUTION_CONFLICTING_LAW" => Some(Self::ConflictingLaw),
+            "NON_EXECUTION_DATA_NOT_HELD" => Some(Self::DataNotHeld),
+            "NON_EXECUTION_DATA_DELETED" => Some(Self::DataDeleted),
+            "NON_EXECUTION_FUNDAMENTAL_RIGHTS" => Some(Self::FundamentalRights),
+            "NON_EXECUTION_NE_BIS_IN_IDEM" => Some(Self::NeBisInIdem),
+            "NON_EXECUTION_NO_DUAL_CRIMINALITY" => Some(Self::NoDualCriminality),
+            "NON_EXECUTION_OTHER" => Some(Self::Other),
+            _ => None,
+        }
+    }
+}

@@ -103,7 +103,7 @@ async fn each(
         };
         *kept += 1;
         let sender = order.sender.as_deref();
-        let found = folder.find(order.message, sender, true);
+        let found = folder.find(order.message, sender, true)?;
         found.remove()?;
         found.tell_by_hand();
         if sender.is_none_or(|sender| sender.is_empty() || sender == own) {

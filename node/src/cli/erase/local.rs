@@ -17,6 +17,7 @@ use prost::Message;
 use serde_json::Value;
 
 use crate::cli::{
+    casework::desk,
     evidence::keep,
     failure::{Failure, OrFail},
     files,
@@ -75,8 +76,15 @@ impl<'a> Folder<'a> {
     }
 
     /// What is kept of a message of this sender, or of the folder's member; receipts too if asked for.
-    #[must_use]
-    pub fn find(&self, message: MessageId, sender: Option<&str>, receipts: bool) -> Found {
+    ///
+    /// # Errors
+    /// What is noted of a sent message cannot be read.
+    pub fn find(
+        &self,
+        message: MessageId,
+        sender: Option<&str>,
+        receipts: bool,
+    ) -> Result<Found, Failure> {
         let own = self.home.settings().member.as_str();
         let sender = sender.filter(|sender| !sender.is_empty()).unwrap_or(own);
         let id = message.to_string();
@@ -85,7 +93,11 @@ impl<'a> Folder<'a> {
             let of_it = self.exhibits.iter();
             let of_it = of_it.filter(|(of, _)| of.is_none_or(|of| of == message));
             found.files.extend(of_it.map(|(_, path)| path.clone()));
-            records.extend(Some(messages::path_of(self.home, &id)).filter(|path| path.exists()));
+            let record = messages::path_of(self.home, &id);
+            if record.exists() {
+                found.files.extend(said(self.home, &record)?);
+                records.push(record);
+            }
         }
         let came = self.received.iter();
         let came = came.filter(|(_, about)| about["message"] == id && about["from"] == sender);
@@ -115,7 +127,7 @@ impl<'a> Folder<'a> {
         found.files.sort();
         found.files.dedup();
         found.files.append(&mut records);
-        found
+        Ok(found)
     }
 
     /// Whose folder it is.
@@ -194,6 +206,13 @@ pub fn forget(home: &MemberHome, gone: &BTreeSet<MessageId>) -> Result<(), Failu
     let forgotten = store.forget(gone);
     forgotten.or_fail("the reference of a message is not forgotten")?;
     Ok(())
+}
+
+/// What this member said itself in a case is kept by its hash. Spec: CSE-9.
+fn said(home: &MemberHome, record: &Path) -> Result<Option<PathBuf>, Failure> {
+    let about = messages::read(record)?;
+    let path = desk::said_path(home, about["sha256"].as_str().unwrap_or_default());
+    Ok(Some(path).filter(|path| path.exists()))
 }
 
 /// Files of a folder, by what stands before the first `end` in their names.
@@ -367,7 +386,7 @@ mod tests {
             fs::write(path, proof(sender, event)).expect("our folder");
         }
         let folder = Folder::read(&home).expect("our folder");
-        let found = |sender| folder.find(MESSAGE, sender, true).files;
+        let found = |sender| folder.find(MESSAGE, sender, true).unwrap().files;
         let of_it = |word: &str| format!("{id}-node.own-{word}.tlog-proof");
         assert_eq!(
             names(&found(Some("evil"))),

@@ -45,7 +45,7 @@ pub fn erase(which: &Ordered, dir: &Path, how: &EraseHow, json: bool) -> Done {
     let own = sender
         .as_ref()
         .is_none_or(|sender| *sender == home.settings().member);
-    let found = Folder::read(&home)?.find(order.message, sender.as_deref(), !how.keep_receipts);
+    let found = Folder::read(&home)?.find(order.message, sender.as_deref(), !how.keep_receipts)?;
     let plan = Plan {
         referenced: own && local::is_referenced(&home, order.message)?,
         node: None,

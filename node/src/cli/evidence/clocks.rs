@@ -144,7 +144,8 @@ fn entry(proof: Proof, findings: &Findings) -> (&str, u64) {
 }
 
 /// A length of time in its two largest units.
-pub(super) fn length(ms: u64) -> String {
+#[must_use]
+pub fn length(ms: u64) -> String {
     let units = [
         (86_400_000, "d"),
         (3_600_000, "h"),

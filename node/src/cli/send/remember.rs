@@ -71,6 +71,7 @@ impl Sent<'_> {
             })).collect::<Vec<_>>(),
             "created_ms": draft.created_ms, "expires_ms": draft.expires_ms, "reply_by_ms": draft.reply_by_ms,
             "in_reply_to": draft.in_reply_to.map(|id| id.to_string()),
+            "conversation": draft.conversation.map(|(id, _)| hex::encode(id)),
         });
         match (&mut before, kept) {
             (Value::Object(before), Value::Object(kept)) => before.extend(kept),

@@ -86,7 +86,7 @@ pub(super) fn words(
     roster: &Roster,
     sender: &MemberSettings,
     args: &SendArgs,
-    (message, in_reply_to): (Option<MessageId>, Option<EnvelopeId>),
+    (message, in_reply_to, case): (Option<MessageId>, Option<EnvelopeId>, Option<[u8; 16]>),
     (content_type, data): (&str, Vec<u8>),
 ) -> DraftBuilder {
     let now_ms = Clock::System.now_ms();
@@ -102,6 +102,9 @@ pub(super) fn words(
     if let Some(envelope) = in_reply_to {
         draft = draft.in_reply_to(envelope);
     }
+    if let Some(case) = case {
+        draft = draft.conversation(case, args.place.max(1));
+    }
     if let Some(expires) = args.expires {
         draft = draft.life(until(expires.after(now_ms)));
     }
@@ -109,6 +112,18 @@ pub(super) fn words(
         draft = draft.reply_within(until(reply_by.after(now_ms)));
     }
     draft
+}
+
+/// The case that it belongs to.
+pub(super) fn case(args: &SendArgs) -> Result<Option<[u8; 16]>, Failure> {
+    let Some(id) = &args.case else {
+        return Ok(None);
+    };
+    let bytes = hex::decode(id).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.map(Some).ok_or_else(|| {
+        let what = "a case has 32 hexadecimal digits";
+        Failure::new(WireCode::BadInput, what).advise("frex case ls DIR --json names them whole")
+    })
 }
 
 /// The envelope that is answered: of what was sent or received here, or any by its whole id.

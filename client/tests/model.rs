@@ -1,7 +1,7 @@
-//! Vectors of casework: one outcome in each file of `spec/vectors/casework-model`, agreed on with
+//! Vectors of casework: one outcome in each file of `spec/vectors/model`, agreed on with
 //! the independent reader.
 //!
-//! `FREX_REGENERATE=1 cargo test -p frex-client --test vectors` writes them anew.
+//! `FREX_REGENERATE=1 cargo test -p frex-client --test model` writes them anew.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{
@@ -30,7 +30,7 @@ type Made = (
 );
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/vectors/casework-model")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/vectors/model")
 }
 
 #[rustfmt::skip] // A table, one vector a line.

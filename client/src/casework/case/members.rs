@@ -1,0 +1,149 @@
+//! What recipients do with a report, what becomes of the case at each, and when a case that was put aside
+//! is to be taken up again. Spec: CSE-13, CSE-16, CSE-17.
+
+use super::{
+    Matter, Not, Reopening, What,
+    requests::Move,
+    roles::{Place, Roles, at_ms},
+    view::Track,
+};
+
+/// What a member has decided is not undone by its saying that somebody has looked.
+const LOOKED: [&str; 2] = ["acknowledged", "triaged"];
+/// The member has said all that it will say, unless it takes the case up again.
+const ENDED: [&str; 6] = [
+    "convicted",
+    "no_crime",
+    "no_jurisdiction",
+    "insufficient",
+    "shelved",
+    "exonerated",
+];
+
+macro_rules! stated {
+    ($word:expr, $($known:literal),*) => { match $word { $($known => Some($known),)* _ => None } };
+}
+
+/// What a step does to the state of a member.
+pub(super) fn moved(matter: Matter, state: &str, word: &str) -> Move {
+    let known = stated!(
+        word,
+        "acknowledged",
+        "triaged",
+        "rejected",
+        "accepted",
+        "declined",
+        "rerouted",
+        "duplicate",
+        "registered",
+        "in_investigation",
+        "suspect_identified",
+        "victim_identified",
+        "safeguarded",
+        "arrest",
+        "charged",
+        "convicted",
+        "no_crime",
+        "no_jurisdiction",
+        "insufficient",
+        "shelved",
+        "reopened",
+        "exonerated"
+    );
+    let Some(to) = known else {
+        return Move::Stays;
+    };
+    if matter == Matter::Route {
+        let looked_late = LOOKED.contains(&to) && !matches!(state, "" | "offered" | "acknowledged");
+        return match looked_late || state == to {
+            true => Move::Stays,
+            false => Move::To(to),
+        };
+    }
+    match state {
+        _ if state == to && to != "shelved" => Move::Stays,
+        "exonerated" => Move::Contradicts,
+        "convicted" if matches!(to, "no_crime" | "insufficient" | "no_jurisdiction") => {
+            Move::Contradicts
+        }
+        _ if to == "reopened" && !ENDED.contains(&state) => Move::Contradicts,
+        _ => Move::To(to),
+    }
+}
+
+/// In one word, where nothing is overdue: what the members' outcomes come to.
+pub(super) fn state(tracks: &[&Track<'_>]) -> &'static str {
+    let outcomes = tracks
+        .iter()
+        .filter(|track| track.thread.matter == Matter::Outcome);
+    let states: Vec<&str> = outcomes.map(|track| track.thread.state.as_str()).collect();
+    match states.is_empty() {
+        true => "open",
+        false if states.iter().all(|state| *state == "shelved") => "shelved",
+        false if states.iter().all(|state| ENDED.contains(state)) => "closed",
+        false => "open",
+    }
+}
+
+/// Every shelved case whose reason has gone since.
+pub(super) fn reopenings(tracks: &[&Track<'_>], roles: &Roles<'_>) -> Vec<Reopening> {
+    let outcomes = tracks
+        .iter()
+        .filter(|track| track.thread.matter == Matter::Outcome);
+    let shelved = outcomes.filter(|track| track.thread.state == "shelved");
+    shelved
+        .filter_map(|track| reopening(track, tracks, roles))
+        .collect()
+}
+
+fn reopening(track: &Track<'_>, tracks: &[&Track<'_>], roles: &Roles<'_>) -> Option<Reopening> {
+    let thread = &track.thread;
+    let reason = thread.reason.as_str();
+    let found = |because: &'static str, at_ms: u64, by: &super::Key| Reopening {
+        member: thread.member.clone(),
+        reason: reason.to_owned(),
+        because,
+        by: by.clone(),
+        at_ms,
+    };
+    let mut causes: Vec<Reopening> = Vec::new();
+    let steps = |matter: Matter| {
+        let of_it = tracks.iter().filter(move |one| one.thread.matter == matter);
+        let steps = of_it.flat_map(|one| &one.steps);
+        steps.filter(|step| step.fits && step.at_ms > thread.since_ms)
+    };
+    for step in steps(Matter::Produce) {
+        let because = match (reason, step.word.as_str()) {
+            ("no_cooperation" | "data_expired" | "insufficient_data", "partial" | "delivered") => {
+                "data_delivered"
+            }
+            ("mla_pending", "partial" | "delivered" | "non_execution" | "refused") => {
+                "mla_answered"
+            }
+            _ => continue,
+        };
+        causes.push(found(because, step.at_ms, &step.said.key));
+    }
+    if reason == "not_illegal" {
+        let illegal = steps(Matter::Assessment).filter(|step| {
+            step.word.starts_with("baseline") || step.word.starts_with("nationally_illegal")
+        });
+        causes.extend(illegal.map(|step| found("assessed_anew", step.at_ms, &step.said.key)));
+    }
+    // Another report of the same case.
+    let reports = roles.ordered.iter().filter(|said| {
+        let counts = !matches!(roles.judge(said), Err(Not::Otherwise));
+        said.what == What::Report && counts && at_ms(said) > thread.since_ms
+    });
+    causes.extend(reports.map(|said| found("new_match", at_ms(said), &said.key)));
+    let duplicates = roles.ordered.iter().filter(|said| {
+        let moves = matches!(roles.judge(said), Ok(Place::Thread(Matter::Route, ..)));
+        let names = matches!(&said.what, What::Case(message) if matches!(
+            message.what, Some(crate::casework::v1::case_message::What::DuplicateOf(_))));
+        moves && names && at_ms(said) > thread.since_ms && said.key.from != thread.member
+    });
+    causes.extend(duplicates.map(|said| found("new_match", at_ms(said), &said.key)));
+    causes
+        .into_iter()
+        .min_by(|one, other| (one.at_ms, &one.by).cmp(&(other.at_ms, &other.by)))
+}

@@ -1,0 +1,159 @@
+//! Asking that data be kept, produced, or kept longer. Spec: CSE-8, CSE-20, CSE-24.
+
+use frex_client::casework::{
+    case::{Matter, What as Said},
+    clock::{self, Duty, zone_of},
+    v1::{
+        Extension, PreserveRequest, ProduceRequest,
+        case_message::{LegalInstrument, What},
+    },
+};
+use frex_proto::{error::WireCode, v1::Lane};
+
+use super::{
+    AskArgs, ExtendArgs, InstrumentArgs, PreserveArgs, ProduceArgs,
+    say::{Room, Word, envelope_of},
+};
+use crate::cli::{
+    failure::{Done, Failure},
+    time::Moment,
+};
+
+/// `frex request preserve`.
+pub fn preserve(args: &PreserveArgs, json: bool) -> Done {
+    let ask = &args.ask;
+    let request = PreserveRequest {
+        profile: ask.profile.clone(),
+        addressed_to: ask.say.to.clone(),
+        instrument: instrument(&ask.instrument),
+        targets: ask.target.clone(),
+        facts: args.facts.clone(),
+        necessity: args.necessity.clone(),
+        assistance_follows: args.assistance_follows,
+        time_zone: ask.time_zone.clone(),
+    };
+    send(ask, What::PreserveRequest(request), "", json)
+}
+
+/// `frex request produce`.
+pub fn produce(args: &ProduceArgs, json: bool) -> Done {
+    let ask = &args.ask;
+    let request = ProduceRequest {
+        profile: ask.profile.clone(),
+        addressed_to: ask.say.to.clone(),
+        instrument: instrument(&ask.instrument),
+        targets: ask.target.clone(),
+        categories: args.category.clone(),
+        enforcing_authority: args.enforcing_authority.clone(),
+        validation_follows: args.validation_follows,
+        time_zone: ask.time_zone.clone(),
+    };
+    let authority = args.enforcing_authority.clone();
+    send(ask, What::ProduceRequest(request), &authority, json)
+}
+
+fn send(ask: &AskArgs, what: What, authority: &str, json: bool) -> Done {
+    if ask.say.to.is_empty() {
+        let failure = Failure::new(WireCode::BadInput, "nobody is asked");
+        return Err(failure.advise("Name who is to act:  --to MEMBER"));
+    }
+    if clock::profile(&ask.profile).is_none() {
+        let what = "there is no clock profile of that name";
+        return Err(Failure::new(WireCode::BadInput, what).advise("frex request profiles"));
+    }
+    let room = Room::open(&ask.say.from)?;
+    let case = room.case(&ask.case)?;
+    let (about, _, lane) = room.reporters(case);
+    let mut to = ask.say.to.clone();
+    if !authority.is_empty() {
+        to.push(authority.to_owned());
+    }
+    let reply_by = ask
+        .reply_by
+        .or_else(|| by_profile(&room, ask).map(Moment::At));
+    let say = super::SayArgs {
+        from: ask.say.from.clone(),
+        to,
+        at: ask.say.at.clone(),
+        note: ask.say.note.clone(),
+        reference: ask.say.reference.clone(),
+        lane: ask.say.lane,
+        wait: ask.say.wait,
+    };
+    let word = Word {
+        case: case.id,
+        what,
+        about,
+        to: Vec::new(),
+        reply_by,
+        lane: if ask.profile.contains("emergency") {
+            Lane::Urgent
+        } else {
+            lane
+        },
+        say: &say,
+    };
+    room.say(word, json)
+}
+
+/// By when the profile would have an answer if it were received now, by the last of the addressees.
+fn by_profile(room: &Room, ask: &AskArgs) -> Option<u64> {
+    let rule = clock::profile(&ask.profile)?.rule(Duty::Answer)?;
+    let due = ask.say.to.iter().filter_map(|member| {
+        let party = room.desk.setting.members.get(member);
+        let country = party.map_or("", |party| party.country.as_str());
+        let zone = zone_of(&ask.time_zone, country);
+        rule.due(
+            room.desk.now_ms,
+            &zone,
+            room.desk.setting.holidays.get(country),
+        )
+    });
+    due.max()
+}
+
+/// `frex request extend`.
+pub fn extend(args: &ExtendArgs, json: bool) -> Done {
+    let room = Room::open(&args.say.from)?;
+    let (case, said) = room.message(&args.request)?;
+    let view = case.view(room.desk.now_ms, &room.desk.setting);
+    let threads = view.threads.iter().filter(|thread| {
+        thread.matter == Matter::Preserve && thread.request.as_ref() == Some(&said.key)
+    });
+    let to: Vec<String> = threads.map(|thread| thread.member.clone()).collect();
+    if to.is_empty() || said.what == Said::Report {
+        let what = "that is no request to keep";
+        let advice = format!(
+            "frex case show {} {}",
+            args.request,
+            args.say.from.display()
+        );
+        return Err(Failure::new(WireCode::BadInput, what).advise(advice));
+    }
+    let extension = Extension {
+        until: args.until.clone().unwrap_or_default(),
+        instrument: instrument(&args.instrument),
+    };
+    let word = Word {
+        case: case.id,
+        what: What::Extension(extension),
+        about: envelope_of(said),
+        to,
+        reply_by: args.reply_by,
+        lane: said.lane,
+        say: &args.say,
+    };
+    room.say(word, json)
+}
+
+/// The instrument, if anything of it is named.
+fn instrument(args: &InstrumentArgs) -> Option<LegalInstrument> {
+    let one = LegalInstrument {
+        law: args.law.clone(),
+        article: args.article.clone(),
+        jurisdiction: args.jurisdiction.clone(),
+        file_number: args.file_number.clone(),
+        authority: args.authority.clone(),
+    };
+    (one != LegalInstrument::default()).then_some(one)
+}

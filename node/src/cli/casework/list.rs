@@ -1,0 +1,159 @@
+//! `frex case ls` and `frex request profiles`.
+
+use frex_client::casework::{
+    case::{Case, Standing, View},
+    clock::{Unit, profiles as all_profiles},
+};
+use serde_json::{Value, json};
+
+use super::{CaseListArgs, desk::Desk, say::Room};
+use crate::cli::{failure::Done, output, time::rfc3339};
+
+/// Which cases need somebody first.
+const ORDER: [&str; 6] = [
+    "overdue",
+    "reopens",
+    "open",
+    "shelved",
+    "closed",
+    "exonerated",
+];
+
+/// Lists cases.
+pub fn list(args: &CaseListArgs, json: bool) -> Done {
+    let room = Room::open(&args.dir)?;
+    let desk = &room.desk;
+    let mut rows: Vec<(usize, u64, Value)> = Vec::new();
+    for case in desk.cases.values() {
+        let view = case.view(desk.now_ms, &desk.setting);
+        if args.state.as_ref().is_some_and(|state| state != view.state) {
+            continue;
+        }
+        let rank = ORDER.iter().position(|state| *state == view.state);
+        let row = row(desk, case, &view);
+        let due = row["due_ms"].as_u64().unwrap_or(u64::MAX);
+        rows.push((rank.unwrap_or(ORDER.len()), due, row));
+    }
+    rows.sort_by(|one, other| {
+        let name = |row: &(usize, u64, Value)| (row.0, row.1, row.2["case"].to_string());
+        name(one).cmp(&name(other))
+    });
+    let rows: Vec<Value> = rows.into_iter().map(|(_, _, row)| row).collect();
+    if json {
+        output::document(json!({ "cases": rows }));
+    } else {
+        print(&rows);
+    }
+    Ok(0)
+}
+
+fn row(desk: &Desk, case: &Case, view: &View) -> Value {
+    let next = view.deadlines.iter().find(|one| {
+        matches!(one.state, Standing::Open | Standing::Overdue) && one.due_ms.is_some()
+    });
+    let overdue = view
+        .deadlines
+        .iter()
+        .filter(|one| one.state == Standing::Overdue);
+    let since = view.timeline.first().map(|entry| entry.at_ms);
+    let names: Vec<&String> = desk
+        .names
+        .get(&case.id)
+        .into_iter()
+        .chain(&view.references)
+        .collect();
+    json!({
+        "case": case.id.to_string(), "state": view.state, "references": names,
+        "parties": view.parties, "messages": view.timeline.len(),
+        "since": since.map(rfc3339), "overdue": overdue.count(),
+        "reopens": view.reopenings.iter().map(|one| json!({
+            "member": one.member, "because": one.because,
+        })).collect::<Vec<_>>(),
+        "due": next.and_then(|one| one.due_ms).map(rfc3339), "due_ms": next.and_then(|one| one.due_ms),
+        "due_what": next.map(|one| one.what.word()), "due_who": next.map(|one| one.who.clone()),
+        "ends_soon": view.deadlines.iter().any(|one| one.warning.is_some()),
+    })
+}
+
+fn print(rows: &[Value]) {
+    if rows.is_empty() {
+        return output::message("no cases are kept here");
+    }
+    let header = [
+        "CASE", "STATE", "SINCE", "NAMES", "MESSAGES", "NEXT", "BY", "WHO",
+    ];
+    let mut table = output::table(&header);
+    for row in rows {
+        let text = |field: &str| output::clean(row[field].as_str().unwrap_or_default());
+        let names: Vec<String> = row["references"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|name| Some(output::clean(name.as_str()?)))
+            .collect();
+        let state = match row["reopens"].as_array().and_then(|list| list.first()) {
+            Some(one) => format!("reopens: {}", one["because"].as_str().unwrap_or_default()),
+            None => text("state"),
+        };
+        table.add_row([
+            row["case"].as_str().unwrap_or_default()[..12].to_owned(),
+            state,
+            minute(row["since"].as_str()),
+            names.join(", "),
+            row["messages"].to_string(),
+            text("due_what"),
+            minute(row["due"].as_str()),
+            text("due_who"),
+        ]);
+    }
+    output::print_table(&table);
+}
+
+/// A time in UTC to the minute.
+pub fn minute(time: Option<&str>) -> String {
+    let time = time.unwrap_or_default();
+    match time.get(..16) {
+        Some(start) => format!("{}Z", start.replace('T', " ")),
+        None => time.to_owned(),
+    }
+}
+
+/// The table of clocks.
+pub fn profiles(json: bool) -> u8 {
+    if json {
+        output::document(json!({ "profiles": all_profiles() }));
+        return 0;
+    }
+    let mut table = output::table(&["PROFILE", "CLOCK", "TIME", "LAW", "SOURCE"]);
+    for profile in all_profiles() {
+        if profile.clocks.is_empty() {
+            let by = "as --reply-by says".to_owned();
+            let none = String::new();
+            table.add_row([
+                profile.id.clone(),
+                none.clone(),
+                by,
+                profile.law.clone(),
+                none,
+            ]);
+        }
+        for rule in &profile.clocks {
+            let unit = match rule.unit {
+                Unit::Hours => "h",
+                Unit::Days => "d",
+                Unit::WorkingDays => "working days",
+                Unit::Years => "y",
+            };
+            table.add_row([
+                profile.id.clone(),
+                rule.what.word().to_owned(),
+                format!("{} {unit}", rule.count),
+                profile.law.clone(),
+                rule.source.clone(),
+            ]);
+        }
+    }
+    output::print_table(&table);
+    output::message(super::NO_LEGAL_CHANNEL);
+    0
+}

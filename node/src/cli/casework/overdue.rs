@@ -1,0 +1,85 @@
+//! `frex overdue`: what was not done in time, and what ends soon, in all cases. Spec: CSE-27.
+
+use frex_client::casework::case::{Deadline, Standing, View};
+use serde_json::{Value, json};
+
+use super::{
+    OverdueArgs,
+    list::minute,
+    say::{Room, short},
+    show::standing,
+};
+use crate::cli::{evidence::length, failure::Done, output, time::rfc3339};
+
+/// Lists it, what is overdue longest first.
+pub fn overdue(args: &OverdueArgs, json: bool) -> Done {
+    let room = Room::open(&args.dir)?;
+    let desk = &room.desk;
+    let mut rows: Vec<Value> = Vec::new();
+    for case in desk.cases.values() {
+        let view = case.view(desk.now_ms, &desk.setting);
+        let wanted = view.deadlines.iter().filter(|one| {
+            let own = !args.own || one.who == desk.own;
+            own && (one.state == Standing::Overdue || one.warning.is_some())
+        });
+        rows.extend(wanted.map(|one| row(one, &view)));
+    }
+    rows.sort_by_key(|row| (row["due_ms"].as_u64(), row["case"].to_string()));
+    if json {
+        output::document(json!({ "overdue": rows }));
+    } else {
+        print(&rows, args);
+    }
+    Ok(0)
+}
+
+fn row(one: &Deadline, view: &View) -> Value {
+    let request = one
+        .thread
+        .and_then(|thread| view.threads[thread].request.as_ref());
+    json!({
+        "case": view.id.to_string(), "what": one.what.word(), "who": one.who,
+        "state": one.state.word(), "said": standing(one), "profile": one.profile, "source": one.source,
+        "due": one.due_ms.map(rfc3339), "due_ms": one.due_ms,
+        "overdue_ms": one.overdue_ms(view.now_ms), "warning_days": one.warning,
+        "request": request.map(|key| key.message.to_string()), "short": request.map(short),
+        "asker": request.map(|key| key.from.clone()),
+    })
+}
+
+fn print(rows: &[Value], args: &OverdueArgs) {
+    if rows.is_empty() {
+        return output::message("nothing is overdue, and nothing ends soon");
+    }
+    let dir = args.dir.display();
+    let mut table = output::table(&[
+        "DUE",
+        "OVERDUE BY",
+        "WHAT",
+        "WHO",
+        "STATE",
+        "REQUEST",
+        "CASE",
+    ]);
+    for row in rows {
+        let text = |field: &str| output::clean(row[field].as_str().unwrap_or_default());
+        table.add_row([
+            minute(row["due"].as_str()),
+            row["overdue_ms"].as_u64().map(length).unwrap_or_default(),
+            text("what"),
+            text("who"),
+            text("said"),
+            text("short"),
+            row["case"].as_str().unwrap_or_default()[..12].to_owned(),
+        ]);
+    }
+    output::print_table(&table);
+    let asked = rows
+        .iter()
+        .find(|row| row["what"] == "answer" && row["short"].is_string());
+    if let Some(request) = asked.and_then(|row| row["short"].as_str()) {
+        output::message(format_args!(
+            "To remind, and to show others that no answer has come:\n  frex remind {request} --from {dir}\n  frex evidence export {request} {dir} --silence --out FILE"
+        ));
+    }
+}

@@ -1,0 +1,68 @@
+//! `frex remind`: a reminder to who has not answered. Spec: CSE-8, CSE-27.
+
+use frex_client::casework::{
+    case::{Standing, What as Content},
+    clock::Duty,
+    v1::{Reminder, case_message::What},
+};
+use frex_proto::error::WireCode;
+
+use super::{
+    RemindArgs,
+    say::{Room, Word, envelope_of},
+};
+use crate::cli::failure::{Done, Failure};
+
+/// Reminds those who have not answered.
+pub fn remind(args: &RemindArgs, json: bool) -> Done {
+    let room = Room::open(&args.say.from)?;
+    let (case, said) = room.message(&args.request)?;
+    let view = case.view(room.desk.now_ms, &room.desk.setting);
+    let of_request = |thread: Option<usize>| {
+        thread.is_some_and(|thread| view.threads[thread].request.as_ref() == Some(&said.key))
+    };
+    let waits = view.deadlines.iter().filter(|one| {
+        let open = matches!(
+            one.state,
+            Standing::Open | Standing::Overdue | Standing::NotReceived
+        );
+        of_request(one.thread)
+            && open
+            && matches!(one.what, Duty::Answer | Duty::Enforcement | Duty::Extend)
+    });
+    let mut to: Vec<String> = waits.map(|one| one.who.clone()).collect();
+    to.dedup();
+    if to.is_empty() && args.say.to.is_empty() {
+        let what = "nobody owes an answer to that";
+        let advice = format!(
+            "frex case show {} {}",
+            args.request,
+            args.say.from.display()
+        );
+        return Err(Failure::new(WireCode::Answered, what).advise(advice));
+    }
+    let envelopes = &said.envelopes;
+    let before = case.said().filter(|one| {
+        let about = one.in_reply_to.is_some_and(|id| envelopes.contains(&id));
+        let reminds = matches!(&one.what, Content::Case(message)
+            if matches!(message.what, Some(What::Reminder(_))));
+        about && reminds
+    });
+    let number = u32::try_from(before.count())
+        .unwrap_or(u32::MAX)
+        .saturating_add(1);
+    let reminder = Reminder {
+        number,
+        deadline: args.deadline.clone().unwrap_or_default(),
+    };
+    let word = Word {
+        case: case.id,
+        what: What::Reminder(reminder),
+        about: envelope_of(said),
+        to,
+        reply_by: None,
+        lane: said.lane,
+        say: &args.say,
+    };
+    room.say(word, json)
+}

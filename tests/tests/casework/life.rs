@@ -1,0 +1,115 @@
+//! What recipients do with a report, and what becomes of it.
+
+use std::fs;
+
+use crate::scene::{HOTLINE, PLATFORM, POLICE, Scene, deadline, state};
+
+/// Police and the hotline tell the platform what they do with its report.
+fn tell(scene: &Scene) {
+    let case = scene.case.as_str();
+    let police = |words: &[&str]| scene.say(words, POLICE, &[PLATFORM]);
+    let hotline = |words: &[&str]| scene.say(words, HOTLINE, &[PLATFORM]);
+    let named = ["--reference", "POL 7/26", "--note", "seen \u{1b}[31mred"];
+    police(&[&["act", "triage", case, "acknowledged"][..], &named].concat());
+    police(&["act", "route", case, "accepted"]);
+    let found = ["assess", case, "nationally-illegal", "--jurisdiction", "FR"];
+    let item = [
+        "--item",
+        "item-1",
+        "--classification",
+        "ucs/3.1/categorisation/A1",
+    ];
+    hotline(&[&found[..], &item].concat());
+    let place = ["--url", "https://host.example/page", "--country", "NL"];
+    hotline(&[&["act", "takedown", case, "notice-sent"], &place[..]].concat());
+    hotline(&[&["act", "takedown", case, "removed"], &place[..]].concat());
+    police(&["outcome", case, "in-investigation"]);
+}
+
+// CSE-1, CSE-12, CSE-13, CSE-18, CSE-19: a report is seen, taken over, assessed, taken down; whoever
+// reported hears it.
+#[test]
+fn a_case_is_told_to_who_reported_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let scene = Scene::new(dir.path());
+    let case = scene.case.clone();
+    let open = scene.show(PLATFORM);
+    assert_eq!(
+        deadline(&open, "acknowledge", POLICE)["state"],
+        "open",
+        "{open}"
+    );
+    tell(&scene);
+    let shown = scene.show(PLATFORM);
+    assert_eq!(state(&shown, "route", POLICE), "accepted", "{shown}");
+    assert_eq!(state(&shown, "assessment", ""), "nationally_illegal FR");
+    assert_eq!(state(&shown, "takedown", ""), "removed");
+    assert_eq!(state(&shown, "outcome", POLICE), "in_investigation");
+    assert_eq!(deadline(&shown, "acknowledge", POLICE)["state"], "answered");
+    assert_eq!(deadline(&shown, "takedown", "")["state"], "answered");
+    // By the report's own name, and by what police call it.
+    assert_eq!(shown["references"][0], "POL 7/26");
+    // What police told the platform is not the hotline's business.
+    let hotline = scene.show(HOTLINE);
+    assert_eq!(state(&hotline, "route", HOTLINE), "offered");
+    assert_eq!(hotline["timeline"].as_array().unwrap().len(), 4);
+
+    let listed = scene.frex.done(&["case", "ls", PLATFORM]);
+    let row = &listed["cases"][0];
+    assert_eq!(
+        (&row["case"], &row["state"]),
+        (&case.as_str().into(), &"open".into())
+    );
+    // By the beginning of its id, and of any message of it.
+    let last = shown["timeline"].as_array().unwrap().last().unwrap();
+    for id in [&case[..8], last["message"].as_str().unwrap()] {
+        let found = scene.frex.done(&["case", "show", id, PLATFORM]);
+        assert_eq!(found["case"], case.as_str());
+    }
+}
+
+// CSE-26: an exoneration is a recall; it ends the case and erases the report. What was said itself goes with
+// the message that said it.
+#[test]
+fn an_exoneration_is_folded_and_what_was_said_can_be_erased() {
+    let dir = tempfile::tempdir().unwrap();
+    let scene = Scene::new(dir.path());
+    let said = scene.say(&["outcome", &scene.case, "registered"], POLICE, &[PLATFORM]);
+    let kept = scene.frex.dir().join(POLICE).join("member/cases");
+    assert_eq!(fs::read_dir(&kept).unwrap().count(), 1);
+
+    let recall = [
+        "recall",
+        &scene.case,
+        PLATFORM,
+        "--reason",
+        "exonerated",
+        "--confirm",
+    ];
+    let _ = scene.frex.done(&recall);
+    scene.read(POLICE);
+    let police = scene.show(POLICE);
+    assert_eq!(police["state"], "exonerated", "{police}");
+    assert_eq!(state(&police, "outcome", PLATFORM), "exonerated");
+    assert_eq!(scene.show(PLATFORM)["state"], "exonerated");
+    let due = police["deadlines"].as_array().unwrap();
+    assert!(
+        due.iter()
+            .all(|one| one["state"] != "overdue" && one["state"] != "open"),
+        "{police}"
+    );
+
+    let erase = [
+        "erase",
+        &said,
+        POLICE,
+        "--local",
+        "--confirm",
+        "--ground",
+        "exonerated",
+        "--authority",
+        "CSE-26",
+    ];
+    let _ = scene.frex.done(&erase);
+    assert_eq!(fs::read_dir(&kept).unwrap().count(), 0);
+}

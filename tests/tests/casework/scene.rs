@@ -1,0 +1,110 @@
+//! Three members who have a report in common.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use frex_tests::processes::{Ended, Frex, NodeProcess};
+use serde_json::Value;
+
+pub const PLATFORM: &str = "platform.example-a";
+pub const POLICE: &str = "police.example-b";
+pub const HOTLINE: &str = "hotline.example-c";
+pub const MEMBERS: [&str; 3] = [PLATFORM, POLICE, HOTLINE];
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A federation whose nodes run, and the case that a report of the platform began.
+pub struct Scene {
+    pub frex: Frex,
+    /// They run for as long as the scene lasts.
+    _nodes: Vec<NodeProcess>,
+    pub case: String,
+}
+
+impl Scene {
+    pub fn new(dir: &Path) -> Self {
+        let frex = Frex::new(env!("CARGO_BIN_EXE_frex-under-test"), dir);
+        frex.federation(&MEMBERS, &[]);
+        let report =
+            r#"{"reference":"A-1","created":"2026-07-01T12:00:00Z","description":"synthetic"}"#;
+        fs::write(dir.join("report.json"), report).unwrap();
+        let nodes = MEMBERS.iter().map(|member| frex.start(member)).collect();
+        let mut scene = Self {
+            frex,
+            _nodes: nodes,
+            case: String::new(),
+        };
+        let send = [
+            "send",
+            "report.json",
+            "--from",
+            PLATFORM,
+            "--to",
+            POLICE,
+            HOTLINE,
+        ];
+        let sent = scene.frex.done(&[&send[..], &["--wait", "30s"]].concat());
+        scene.case = sent["message"].as_str().unwrap().to_owned();
+        scene.read(POLICE);
+        scene.read(HOTLINE);
+        scene
+    }
+
+    /// Says something, and has it read by these; gives its message id.
+    pub fn say(&self, words: &[&str], from: &str, readers: &[&str]) -> String {
+        let all = [words, &["--from", from, "--wait", "30s"]].concat();
+        let sent = self.frex.done(&all);
+        for reader in readers {
+            self.read(reader);
+        }
+        sent["message"].as_str().unwrap().to_owned()
+    }
+
+    pub fn refused(&self, words: &[&str], from: &str) -> Ended {
+        self.frex.run(&[words, &["--from", from]].concat())
+    }
+
+    /// Reads an inbox in which something waits or comes soon.
+    pub fn read(&self, member: &str) -> Vec<Value> {
+        let read = self.frex.done(&["inbox", member, "--wait", "30s"]);
+        read["items"].as_array().unwrap().clone()
+    }
+
+    pub fn show(&self, member: &str) -> Value {
+        self.frex.done(&["case", "show", &self.case, member])
+    }
+
+    /// Waits until what a member sees of the case is as it should be.
+    pub fn until(&self, member: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let start = Instant::now();
+        loop {
+            let shown = self.show(member);
+            if is_so(&shown) {
+                return shown;
+            }
+            assert!(start.elapsed() < PATIENCE, "never {what}: {shown:#}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// The state of that thread.
+pub fn state<'a>(shown: &'a Value, matter: &str, member: &str) -> &'a str {
+    thread(shown, matter, member)["state"].as_str().unwrap()
+}
+
+/// The thread of a matter at a member.
+pub fn thread<'a>(shown: &'a Value, matter: &str, member: &str) -> &'a Value {
+    let mut threads = shown["threads"].as_array().unwrap().iter();
+    let found = threads.find(|one| one["matter"] == matter && one["member"] == member);
+    found.unwrap_or_else(|| panic!("no {matter} of {member}: {shown:#}"))
+}
+
+/// What somebody must do.
+pub fn deadline<'a>(shown: &'a Value, what: &str, who: &str) -> &'a Value {
+    let mut deadlines = shown["deadlines"].as_array().unwrap().iter();
+    let found = deadlines.find(|one| one["what"] == what && one["who"] == who);
+    found.unwrap_or_else(|| panic!("no {what} of {who}: {shown:#}"))
+}
