@@ -52,6 +52,7 @@ mod run;
 mod send;
 mod show;
 mod staged;
+mod stats;
 mod status;
 mod time;
 mod token;
@@ -136,6 +137,9 @@ pub enum Command {
     /// Put everything that proves a message in one file for others; verify, narrow, tell such a file
     #[command(subcommand)]
     Evidence(evidence::EvidenceCommand),
+    /// Count reports into signed tables that give nobody away; compare, publish, add up with others
+    #[command(subcommand)]
+    Stats(stats::StatsCommand),
     /// Read the published log of a node
     #[command(subcommand)]
     Log(log::LogCommand),

@@ -24,7 +24,9 @@ use super::{
     outbox::{self, OutboxCommand},
     passphrase,
     peer::{self, PeerCommand},
-    recall, receipt, roster, run, send, show, status,
+    recall, receipt, roster, run, send, show,
+    stats::{self, StatsCommand, SumCommand},
+    status,
 };
 
 /// Runs the command that the process was started with. Spec: CLI-2.
@@ -110,6 +112,7 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Receipt(ReceiptCommand::Ls(args)) => receipt::list::list(&args.dir, json),
         Command::Receipt(ReceiptCommand::Fetch(args)) => receipt::fetch::fetch(&args, json),
         Command::Evidence(command) => evidence(&command, json),
+        Command::Stats(command) => stats(&command, json),
         Command::Log(LogCommand::Checkpoint(args)) => log::checkpoint(&args.dir, json),
         Command::Log(LogCommand::Prove(args)) => log::prove(&args, json),
         Command::Log(LogCommand::Verify(args)) => log::verify::verify(&args.dir, json),
@@ -150,6 +153,22 @@ fn evidence(command: &EvidenceCommand, json: bool) -> Done {
         EvidenceCommand::Timeline(args) => evidence::timeline::timeline(args, json),
         EvidenceCommand::Disclose(args) => evidence::disclose::disclose(args, json),
         EvidenceCommand::Report(args) => evidence::report::report(args, json),
+    }
+}
+
+fn stats(command: &StatsCommand, json: bool) -> Done {
+    match command {
+        StatsCommand::Make(args) => stats::make::make(args, json),
+        StatsCommand::Show(args) => stats::show::show(args, json),
+        StatsCommand::Verify(args) => stats::verify::verify(args, json),
+        StatsCommand::Compare(args) => stats::compare::compare(args, json),
+        StatsCommand::Publish(args) => stats::publish::publish(args, json),
+        StatsCommand::Sum(SumCommand::Open(args)) => stats::sum::open(args, json),
+        StatsCommand::Sum(SumCommand::Share(args)) => stats::sum::share(args, json),
+        StatsCommand::Sum(SumCommand::Add(args)) => stats::sum::add(args, json),
+        StatsCommand::Sum(SumCommand::Total(args)) => stats::sum::total(args, json),
+        StatsCommand::Sum(SumCommand::Audit(args)) => stats::sum::audit(args, json),
+        StatsCommand::Definitions => stats::show::list(json),
     }
 }
 
