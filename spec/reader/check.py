@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs every vector of spec/vectors through the reader and compares the outcome."""
+"""Runs every vector of spec/vectors and spec/casework through the reader and compares the outcome."""
 
 import json
 import sys
@@ -10,6 +10,7 @@ import dsse
 import ed25519
 import envelope
 import evidence
+import figures
 import join
 import mldsa
 import protobuf
@@ -269,6 +270,44 @@ def verify_evidence(inputs):
     return "\n".join(found.rows() + found.clocks())
 
 
+# What stands in a fact of a vector, in this order.
+FACT = ("record", "entry", "logged_ms", "filed_ms", "accepted_ms", "opened_ms", "acted_ms", "category",
+        "country", "role", "lane", "incident", "duplicate", "accounts", "items", "outcome", "shelved", "overdue")
+
+
+def count_figures(inputs):
+    months = figures.months_of(inputs["first_month"], inputs["last_month"])
+    crossings = [tuple(pair) for pair in inputs["crossings"]]
+    before, text = None, []
+    for revision in inputs["revisions"]:
+        facts = [dict(zip(FACT, one)) for one in revision]
+        text, *before = figures.table_lines(facts, inputs.hex("noise_key"), months, inputs["zone"],
+                                            inputs["threshold"], crossings, inputs["exact_from"], before)
+    return "\n".join(text)
+
+
+def read_figures(inputs):
+    table, sha256 = figures.read_table(inputs.hex("message"))
+    figures.judge_figures(table)
+    return sha256
+
+
+def sum_figures(inputs):
+    parts = inputs["parts"]
+    require(len(parts) == inputs["members"], "Missing")
+    return "\n".join(figures.totals(parts, inputs["axes"], inputs["threshold"], inputs["exact_from"]))
+
+
+def commit_figures(inputs):
+    made = figures.commitment(inputs["label"].encode() + b"\0", inputs.hex("salt"), inputs.hex("round"),
+                              inputs["member"], inputs["to"], inputs.hex("values"))
+    require(made == inputs.hex("commitment"), "Commitment")
+
+
+def change_of_figures(inputs):
+    return figures.change(inputs["before"], inputs["after"])
+
+
 OPERATIONS = {
     run.__name__: run
     for run in (
@@ -279,6 +318,7 @@ OPERATIONS = {
         verify_inclusion, verify_consistency, follow_head, verify_checkpoint, parse_vkey, verify_receipt, verify_listed_receipt,
         read_receipt_file, judge_roster, succeed_roster, read_invitation,
         ask_witness, judge_fork, judge_witnessed, verify_evidence,
+        count_figures, read_figures, sum_figures, commit_figures, change_of_figures,
     )
 }
 
@@ -292,10 +332,10 @@ def outcome(vector):
 
 
 def main(arguments):
-    here = Path(__file__).resolve().parents[1] / "vectors"
-    folder = Path(arguments[0]) if arguments else here
+    spec = Path(__file__).resolve().parents[1]
+    folders = [Path(arguments[0])] if arguments else [spec / "vectors", spec / "casework"]
     passed = failed = 0
-    for path in sorted(folder.glob("*/*.json")):
+    for path in sorted(path for folder in folders for path in folder.glob("*/*.json")):
         vector = json.loads(path.read_text("utf-8"))
         found = outcome(vector)
         wanted = vector["expect"], vector.get("result")
@@ -303,7 +343,7 @@ def main(arguments):
             passed += 1
         else:
             failed += 1
-            print(f"{path.relative_to(folder)}: wanted {wanted}, found {found}")
+            print(f"{path.parent.name}/{path.name}: wanted {wanted}, found {found}")
     print(f"{passed} passed, {failed} failed")
     return 0 if passed and not failed else 1
 
