@@ -28,6 +28,7 @@ pub mod view;
 
 pub use change::{change, percent};
 pub use definition::{Definition, definition, definitions};
+pub use grid::value_of;
 pub use make::{Order, make, records_sha256};
 pub use noise::{NoiseKey, Steps};
 pub use parse::{Signed, message, parse, sign};

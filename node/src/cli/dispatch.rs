@@ -159,6 +159,7 @@ fn evidence(command: &EvidenceCommand, json: bool) -> Done {
 fn stats(command: &StatsCommand, json: bool) -> Done {
     match command {
         StatsCommand::Make(args) => stats::make::make(args, json),
+        StatsCommand::Count(args) => stats::count::count(args, json),
         StatsCommand::Show(args) => stats::show::show(args, json),
         StatsCommand::Verify(args) => stats::verify::verify(args, json),
         StatsCommand::Compare(args) => stats::compare::compare(args, json),

@@ -18,6 +18,7 @@ use super::{
 };
 
 pub mod compare;
+pub mod count;
 mod facts;
 mod gather;
 pub mod make;
@@ -33,6 +34,8 @@ pub mod verify;
 pub enum StatsCommand {
     /// Count the reports of a folder into a signed table
     Make(MakeArgs),
+    /// Count the reports of a folder as they are, for this member's own eyes
+    Count(CountArgs),
     /// Show a table
     Show(ShowArgs),
     /// Verify a table: signature, log range, and all that its figures say of each other
@@ -69,6 +72,23 @@ pub struct MakeArgs {
     /// Cells with fewer reports are not shown; at least 5
     #[arg(long, default_value_t = statistics::THRESHOLD, value_parser = clap::value_parser!(u32).range(5..=1000))]
     pub threshold: u32,
+}
+
+/// `frex stats count`.
+#[derive(Debug, Args)]
+pub struct CountArgs {
+    /// The folder that `frex init` made
+    #[arg(env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// Of these months alone: 2026-01, or 2026-01..2026-03
+    #[arg(long, value_name = "MONTHS")]
+    pub period: Option<Months>,
+    /// What counts
+    #[arg(long, value_name = "ID", default_value = "frex.reports-received")]
+    pub definition: String,
+    /// Time zone in which months begin
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub zone: String,
 }
 
 /// `frex stats show`.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     Axis, Fact, Month, NONE, OVERDUE, Period, SEVERAL, SHELVED, StatisticsError,
     fold::{self, Folded},
-    period::{month_in, zone_of},
+    period::{month_in, month_of, zone_of},
     wire,
 };
 
@@ -108,6 +108,17 @@ pub(super) fn value(fact: &Fact, axis: Axis) -> String {
         },
         Axis::Overdue => OVERDUE[usize::from(fact.overdue > 0)].to_owned(),
         Axis::Lane => only((!fact.lane.is_empty()).then(|| fact.lane.clone())),
+    }
+}
+
+/// What a fact says of an axis, its month among them.
+///
+/// # Errors
+/// [`StatisticsError::UnknownZone`].
+pub fn value_of(fact: &Fact, axis: Axis, zone: &str) -> Result<String, StatisticsError> {
+    match axis {
+        Axis::Month => month_of(fact.logged_ms, zone).map(|month| month.to_string()),
+        axis => Ok(value(fact, axis)),
     }
 }
 

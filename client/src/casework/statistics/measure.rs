@@ -41,7 +41,9 @@ fn incidents<'a>(facts: impl Iterator<Item = &'a Fact>) -> u64 {
     let (mut alone, mut batches) = (0, BTreeSet::new());
     for fact in facts.filter(|fact| !fact.duplicate) {
         match &fact.incident {
-            Some(incident) => drop(batches.insert(incident)),
+            Some(incident) => {
+                batches.insert(incident);
+            }
             None => alone += 1,
         }
     }

@@ -8,7 +8,7 @@
 //! missing, nothing comes out at all. [`audit()`] shows one who is trusted with one member's figures
 //! that its shares were of these. Spec: STA-29 to STA-37.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use frex_proto::{

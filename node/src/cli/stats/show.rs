@@ -19,18 +19,22 @@ pub fn show(args: &ShowArgs, json: bool) -> Done {
         return Err(Failure::new(WireCode::BadInput, what).advise(format!("One of: {}", axes.join(", "))));
     }
     match args.form {
-        _ if json => output::document(view::json(&signed)),
-        Form::Json => output::document(view::json(&signed)),
-        Form::Text => print::table(&signed),
-        Form::Csv => print!("{}", view::csv(&signed.table)),
-        Form::Svg => print!("{}", view::svg(&signed.table, &args.axis)),
-        Form::Html => print!("{}", view::page(&signed, &name(args))),
+        _ if json || args.form == Form::Json => output::document(view::json(&signed)),
+        Form::Text | Form::Json => print::table(&signed),
+        Form::Csv => whole(&view::csv(&signed.table)),
+        Form::Svg => whole(&view::svg(&signed.table, &args.axis)),
+        Form::Html => whole(&view::page(&signed, &name(args))),
     }
     output::message(format_args!(
         "note: shown as it says; whether it holds: frex stats verify {}",
         args.file.display()
     ));
     Ok(0)
+}
+
+/// Prints a file as it is: its last line has its end already.
+fn whole(text: &str) {
+    output::data(text.strip_suffix('\n').unwrap_or(text));
 }
 
 fn name(args: &ShowArgs) -> String {

@@ -1,6 +1,6 @@
 //! What a member keeps of its figures: the secret that noise comes from, and every table it has made.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use frex_client::{
     casework::statistics::{self, NoiseKey, Period, Signed},
@@ -110,9 +110,4 @@ pub(super) fn before<'a>(
         }
     }
     Ok(newest)
-}
-
-/// Whether a file is of a table.
-pub(super) fn is_table(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == EXTENSION)
 }

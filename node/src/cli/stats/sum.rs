@@ -32,6 +32,8 @@ const OPENING: &str = "opening";
 /// This member's share of its own figures, which nobody else gets.
 const OWN_SHARE: &str = "own.share";
 const OWN_PARTIAL: &str = "own.partial";
+/// The round itself, by which others are judged.
+const ROUND: &str = "round";
 
 /// Begins a round.
 pub fn open(args: &OpenArgs, json: bool) -> Done {
@@ -124,6 +126,7 @@ impl Part {
         let read = Round::read(&bytes, &roster);
         let round = read.or_fail(format_args!("{} is no round of a sum", round.display()))?;
         let folder = store::round(&home, &hex::encode(round.id))?;
+        files::replace(&folder.join(ROUND), &bytes)?;
         Ok(Self {
             home,
             roster,
@@ -147,6 +150,29 @@ impl Part {
         }
         Err(Failure::new(WireCode::SumVoid, "the time of this round is over")
             .advise("Begin another round: frex stats sum open --help"))
+    }
+
+    /// Two rounds of the same months by other members differ by one member's figures. Spec: STA-37.
+    fn only_round(&self) -> Result<(), Failure> {
+        let rounds = self.folder.parent().unwrap_or(&self.folder);
+        let failed = |error: std::io::Error| Failure::file("list", rounds, &error);
+        for entry in std::fs::read_dir(rounds).map_err(failed)? {
+            let folder = entry.map_err(failed)?.path();
+            if folder == self.folder || !folder.join(OWN_PARTIAL).exists() {
+                continue;
+            }
+            let bytes = files::read(&folder.join(ROUND), limits::STATISTICS_BYTES_MAX)?;
+            let other = Round::read(&bytes, &self.roster).or_fail("a round that is kept is damaged")?;
+            let (own, of) = (self.round.period(), other.period());
+            let (own, of) = (own.or_fail("the round names no months")?, of.or_fail("a round that is kept is damaged")?);
+            if other.said.definition_id == self.round.said.definition_id && own.overlaps(&of) {
+                let what = format!("this member took part in a round of {of} before");
+                return Err(Failure::new(WireCode::Discloses, what)
+                    .cause("two rounds of the same months differ by the figures of whoever is in one of them alone")
+                    .advise("Take the totals of that round, or count other months"));
+            }
+        }
+        Ok(())
     }
 
     /// The contents of messages about figures that came to this member.
@@ -175,12 +201,21 @@ pub fn share(args: &RoundArgs, json: bool) -> Done {
     if !part.folder.join(OPENING).exists() {
         split(&part)?;
     }
-    let mut worst = 0;
-    for member in part.others() {
-        let file = part.folder.join(format!("{member}.share"));
-        let once = format!("sum-{}-share-{member}", hex::encode(part.round.id));
-        worst = worst.max(send_to(&file, vec![member], args, once, json)?);
+    let send = || -> Done {
+        let mut worst = 0;
+        for member in part.others() {
+            let file = part.folder.join(format!("{member}.share"));
+            let once = format!("sum-{}-share-{member}", hex::encode(part.round.id));
+            worst = worst.max(send_to(&file, vec![member], args, once, json)?);
+        }
+        Ok(worst)
+    };
+    if !json {
+        return send();
     }
+    let (worst, sent) = output::parts(send);
+    let worst = worst?;
+    output::document(json!({ "round": hex::encode(part.round.id), "sent": sent }));
     Ok(worst)
 }
 
@@ -223,6 +258,7 @@ pub fn add(args: &RoundArgs, json: bool) -> Done {
     part.still_open()?;
     let partial = part.folder.join(OWN_PARTIAL);
     if !partial.exists() {
+        part.only_round()?;
         let mut taken: Vec<Taken> = Vec::new();
         let own = part.folder.join(OWN_SHARE);
         let own = own.exists().then(|| files::read(&own, limits::CONTENT_BYTES_MAX)).transpose()?;

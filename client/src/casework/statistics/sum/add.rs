@@ -1,6 +1,20 @@
 //! Adding up what others have given. Spec: STA-32, STA-33.
 
-use super::*;
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use frex_proto::{
+    keys::SigningKey,
+    label::{self, Hash},
+    roster::Roster,
+    sign,
+};
+use prost::Message as _;
+
+use super::{
+    Round, StatisticsError, StatisticsMessage, SumError, SumPartial, What, add_to, commitments, to_values,
+};
+use crate::casework::statistics::message;
 
 /// A share that was given, judged.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,7 +31,7 @@ pub struct Taken {
 /// # Errors
 /// [`SumError`].
 pub fn take(bytes: &[u8], round: &Round, member: &str, roster: &Roster) -> Result<Taken, SumError> {
-    let What::Share(share) = super::super::message(bytes)? else {
+    let What::Share(share) = message(bytes)? else {
         return Err(StatisticsError::Malformed.into());
     };
     let (said, commitments_sha256) = commitments(&share.commitments, round, roster)?;

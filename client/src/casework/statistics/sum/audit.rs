@@ -1,6 +1,8 @@
 //! What one who is trusted with one member's figures can see of its part in a round. Spec: STA-36.
 
-use super::*;
+use frex_proto::{label, roster::Roster};
+
+use super::{Round, StatisticsError, SumError, add_to, commitments, wire};
 
 /// Whether the shares of a member add up to the figures that it committed to, each as it
 /// committed to it. Gives the member and its figures.

@@ -1,7 +1,13 @@
 //! From what each has added up to totals. Spec: STA-34, STA-35.
 
-use super::*;
-use crate::casework::statistics::{Steps, protect::line, wire::Row};
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use frex_proto::{label, roster::Roster, sign, v1};
+use prost::Message as _;
+
+use super::{Round, StatisticsError, SumError, SumPartial, What, add_to, keys_of, wire};
+use crate::casework::statistics::{Steps, definition, message, protect::line, wire::Row};
 
 /// Totals of a round.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,7 +21,7 @@ pub struct Totals {
 /// # Errors
 /// [`SumError`].
 pub fn read_partial(bytes: &[u8], round: &Round, roster: &Roster) -> Result<SumPartial, SumError> {
-    let What::Partial(signed) = super::super::message(bytes)? else {
+    let What::Partial(signed) = message(bytes)? else {
         return Err(StatisticsError::Malformed.into());
     };
     let malformed = |_| StatisticsError::Malformed;
@@ -80,7 +86,7 @@ fn rows(round: &Round, sum: &[u64]) -> Vec<Row> {
     };
     let shown = |figure: u64| steps.round(figure).max(steps.smallest());
     let total = sum[0];
-    let exact_from = super::super::definition(&round.said.definition_id, Some(round.said.definition_version))
+    let exact_from = definition(&round.said.definition_id, Some(round.said.definition_version))
         .map_or(0, |definition| definition.exact_from);
     let open = total >= threshold;
     let exact = exact_from > 0 && total >= exact_from;
