@@ -10,22 +10,22 @@ pub mod statistics_message {
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum What {
         /// Signed StatisticsTable: published
-        #[prost(bytes = "bytes", tag = "1")]
+        #[prost(bytes, tag = "1")]
         Table(::prost::bytes::Bytes),
         /// Signed SumRound: who is asked to add up what
-        #[prost(bytes = "bytes", tag = "2")]
+        #[prost(bytes, tag = "2")]
         Round(::prost::bytes::Bytes),
         /// to one other member of a round
         #[prost(message, tag = "3")]
         Share(super::SumShare),
         /// Signed SumPartial: to all members of a round
-        #[prost(bytes = "bytes", tag = "4")]
+        #[prost(bytes, tag = "4")]
         Partial(::prost::bytes::Bytes),
     }
 }
 /// One member's figures of one period, at one time. Signed by the member's identity key.
 /// A figure that is not there is suppressed: it reads `x`, and never 0.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct StatisticsTable {
     #[prost(string, tag = "1")]
     pub federation: ::prost::alloc::string::String,
@@ -133,7 +133,7 @@ pub struct Crossing {
     pub withdrawn: bool,
 }
 /// One cell. Axes that are not named hold all values together.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Row {
     /// none: the total
     #[prost(message, repeated, tag = "1")]
@@ -169,7 +169,7 @@ pub struct Place {
     pub value: ::prost::alloc::string::String,
 }
 /// What members are asked to add up. Signed by whoever begins the round.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SumRound {
     #[prost(string, tag = "1")]
     pub federation: ::prost::alloc::string::String,

@@ -51,7 +51,7 @@ impl Month {
     /// [`StatisticsError::UnknownZone`].
     pub fn begins_ms(self, zone: &str) -> Result<u64, StatisticsError> {
         let zone = zone_of(zone)?;
-        let first = date(self.year, self.month, 1).to_zoned(zone);
+        let first = date(self.year, self.month, 1).to_zoned_datetime(zone);
         let first = first.map_err(|_| StatisticsError::Period)?;
         u64::try_from(first.timestamp().as_millisecond()).map_err(|_| StatisticsError::Period)
     }
@@ -142,7 +142,7 @@ pub fn month_of(ms: u64, zone: &str) -> Result<Month, StatisticsError> {
 pub(super) fn month_in(ms: u64, zone: &TimeZone) -> Result<Month, StatisticsError> {
     let ms = i64::try_from(ms).map_err(|_| StatisticsError::Period)?;
     let time = Timestamp::from_millisecond(ms).map_err(|_| StatisticsError::Period)?;
-    let local = time.to_zoned(zone.clone());
+    let local = time.to_zoned_datetime(zone.clone());
     Ok(Month {
         year: local.year(),
         month: local.month(),

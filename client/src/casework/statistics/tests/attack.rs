@@ -181,7 +181,7 @@ fn pivot(table: &mut [Vec<f64>], basis: &mut [usize], at: usize, column: usize) 
 fn facts() -> impl Strategy<Value = Vec<Fact>> {
     let one = (0_u8..=255, 0_u8..=255, 0_u8..=255, 0_u8..=255).prop_map(|(a, b, c, d)| {
         // Squares crowd the small numbers.
-        let skew = |value: u8, of: u16| u8::try_from(u16::from(value) * u16::from(value) * of / 65_026).unwrap_or(0);
+        let skew = |value: u8, of: u32| u8::try_from(u32::from(value) * u32::from(value) * of / 65_026).unwrap_or(0);
         [skew(a, 3), skew(b, 4), skew(c, 3), d]
     });
     prop::collection::vec(one, 10..160).prop_map(|places| {

@@ -22,7 +22,7 @@ fn csv_runs_nothing_and_names_its_root() {
     assert_eq!(columns, 29);
     for line in &lines {
         assert_eq!(line.split(',').count(), columns, "{line}");
-        assert!(!line.contains('\n') && !line.contains(",0,0,0,"), "{line}");
+        assert!(!line.contains('\n') && line.split(',').skip(20).all(|figure| figure != "0"), "{line}");
     }
     assert!(lines.iter().skip(1).all(|line| line.contains(&hex::encode([0; 32]))));
     assert!(lines.iter().any(|line| line.contains(",x,")));
