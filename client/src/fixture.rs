@@ -56,7 +56,10 @@ impl Federation {
             build::list_card(&mut listed, card);
         }
         listed.members[0].status = i32::from(status);
-        let member_docs = cards.into_iter().map(|card| card.member_doc).collect::<Vec<_>>();
+        let member_docs = cards
+            .into_iter()
+            .map(|card| card.member_doc)
+            .collect::<Vec<_>>();
         let signed =
             build::sign_roster(&listed, &[&key(GOVERNANCE)]).expect("a key in memory signs");
         Self {

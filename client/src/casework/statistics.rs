@@ -33,8 +33,8 @@ pub use make::{Order, make, records_sha256};
 pub use noise::{NoiseKey, Steps};
 pub use parse::{Signed, message, parse, sign};
 pub use period::{Month, Period, month_of};
-pub use sum::{Round, SumError};
 pub use protect::{Pattern, View, line, protect};
+pub use sum::{Round, SumError};
 pub use verify::{Check, Problem, figures, verify};
 
 /// Messages as the schema in `schema/frex/casework/v1/statistics.proto` generates them.

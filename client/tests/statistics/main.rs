@@ -25,7 +25,12 @@ pub struct Vector {
 impl Vector {
     pub fn new(name: &'static str, spec: &str, what: &str, op: &str, expect: &str) -> Self {
         let mut fields = Map::new();
-        for (field, value) in [("spec", spec), ("what", what), ("op", op), ("expect", expect)] {
+        for (field, value) in [
+            ("spec", spec),
+            ("what", what),
+            ("op", op),
+            ("expect", expect),
+        ] {
             fields.insert(field.to_owned(), value.into());
         }
         Self { name, fields }
@@ -82,7 +87,8 @@ fn every_vector_of_figures_comes_out_as_it_says() {
     let (mut wrong, mut failures, mut count) = (Vec::new(), 0, 0);
     for entry in fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();
-        let inputs: Map<String, Value> = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        let inputs: Map<String, Value> =
+            serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         let (found, result) = outcome(&inputs);
         count += 1;
         failures += usize::from(inputs["expect"] != "ok");
@@ -92,5 +98,8 @@ fn every_vector_of_figures_comes_out_as_it_says() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(failures * 2 > count, "most vectors say what must be refused: {failures} of {count}");
+    assert!(
+        failures * 2 > count,
+        "most vectors say what must be refused: {failures} of {count}"
+    );
 }

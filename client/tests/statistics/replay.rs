@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use frex_client::casework::statistics::{
-    self, Axis, Code, Definition, Fact, Month, NoiseKey, Order, Period, Steps, Times, change, figures, line,
-    make, parse, percent,
+    self, Axis, Code, Definition, Fact, Month, NoiseKey, Order, Period, Steps, Times, change,
+    figures, line, make, parse, percent,
     wire::{LogRange, StatisticsTable},
 };
 use frex_proto::label;
@@ -20,7 +20,9 @@ pub fn run(inputs: &Map<String, Value>) -> Outcome {
         "change_of_figures" => {
             let number = |name: &str| inputs[name].as_u64().unwrap();
             let changed = change(number("before"), number("after"));
-            changed.map(|changed| Some(percent(changed))).ok_or_else(|| "Base".to_owned())
+            changed
+                .map(|changed| Some(percent(changed)))
+                .ok_or_else(|| "Base".to_owned())
         }
         op => panic!("{op} is unknown"),
     }
@@ -78,15 +80,28 @@ fn count(inputs: &Map<String, Value>) -> Outcome {
 
 /// A table as text, a row a line.
 fn lines(table: &StatisticsTable) -> String {
-    let shown = |figure: Option<u64>| figure.map_or_else(|| "x".to_owned(), |figure| figure.to_string());
+    let shown =
+        |figure: Option<u64>| figure.map_or_else(|| "x".to_owned(), |figure| figure.to_string());
     let row = |row: &statistics::wire::Row| {
-        let places: Vec<String> = row.at.iter().map(|at| format!("{}={}", at.axis, at.value)).collect();
-        let name = if places.is_empty() { "total".to_owned() } else { places.join(" ") };
+        let places: Vec<String> = row
+            .at
+            .iter()
+            .map(|at| format!("{}={}", at.axis, at.value))
+            .collect();
+        let name = if places.is_empty() {
+            "total".to_owned()
+        } else {
+            places.join(" ")
+        };
         let small = |figure: Option<u32>| shown(figure.map(u64::from));
         let mut figures = vec![shown(row.reports)];
         if row.at.len() < 2 {
             figures.extend([shown(row.incidents), shown(row.accounts), shown(row.items)]);
-            figures.extend([small(row.accepted_tenths), small(row.opened_tenths), small(row.acted_tenths)]);
+            figures.extend([
+                small(row.accepted_tenths),
+                small(row.opened_tenths),
+                small(row.acted_tenths),
+            ]);
             figures.extend([small(row.overdue_percent), small(row.shelved_percent)]);
         }
         format!("{name} {}", figures.join(" "))
@@ -143,7 +158,9 @@ fn fact(row: &Value) -> Fact {
 
 fn read(inputs: &Map<String, Value>) -> Outcome {
     let signed = parse(&hex_of(&inputs["message"])).map_err(|error| format!("{error:?}"))?;
-    let failed = figures(&signed.table).into_iter().find_map(|check| check.problem);
+    let failed = figures(&signed.table)
+        .into_iter()
+        .find_map(|check| check.problem);
     match failed {
         Some(problem) => Err(format!("{problem:?}")),
         None => Ok(Some(hex::encode(signed.sha256))),
@@ -173,7 +190,11 @@ fn sum(inputs: &Map<String, Value>) -> Outcome {
     let exact = exact_from > 0 && total >= exact_from;
     let mut text = vec![format!(
         "total {}",
-        if exact { total.to_string() } else { shown(total, total >= threshold) }
+        if exact {
+            total.to_string()
+        } else {
+            shown(total, total >= threshold)
+        }
     )];
     let mut at = 1;
     for axis in inputs["axes"].as_array().unwrap() {
@@ -227,5 +248,7 @@ pub fn unsigned(table: &StatisticsTable) -> Bytes {
         batch: None,
     };
     let what = What::Table(signed.encode_to_vec().into());
-    StatisticsMessage { what: Some(what) }.encode_to_vec().into()
+    StatisticsMessage { what: Some(what) }
+        .encode_to_vec()
+        .into()
 }

@@ -270,8 +270,11 @@ impl std::str::FromStr for Months {
 /// Reads a table.
 fn read(path: &Path) -> Result<Signed, Failure> {
     let bytes = files::read(path, limits::STATISTICS_BYTES_MAX)?;
-    let read = statistics::parse(&bytes).or_fail(format_args!("{} is no table of figures", path.display()));
-    read.map_err(|failure| failure.advise("One is made by: frex stats make DIR --period 2026-01 --out FILE"))
+    let read = statistics::parse(&bytes)
+        .or_fail(format_args!("{} is no table of figures", path.display()));
+    read.map_err(|failure| {
+        failure.advise("One is made by: frex stats make DIR --period 2026-01 --out FILE")
+    })
 }
 
 /// The roster that the caller trusts, even if its time is over: figures outlive it.
@@ -279,7 +282,9 @@ fn roster(trust: &TrustArgs) -> Result<Roster, Failure> {
     if let (Some(roster), Some(root)) = (&trust.roster, &trust.root) {
         let (_, anchor) = read_root(root)?;
         let judged = judge_even_expired(&read_bundle(roster)?, &anchor, None);
-        return judged.map(|judged| judged.roster).map_err(|error| refused(roster, error));
+        return judged
+            .map(|judged| judged.roster)
+            .map_err(|error| refused(roster, error));
     }
     let folder = files::home(&trust.dir, "member", MEMBER_FILE).map_err(|failure| {
         failure.advise("frex stats verify FILE --root root.frex --roster roster.frex")

@@ -21,7 +21,11 @@ fn federation(dir: &Path) -> Frex {
 }
 
 fn came(count: u32, day: u64, country: &'static str) -> Came {
-    Came { count, day, country }
+    Came {
+        count,
+        day,
+        country,
+    }
 }
 
 /// January to March, with three reports of one country in one month.
@@ -51,21 +55,46 @@ fn a_quarter_is_counted_and_gives_nobody_away() {
     let dir = tempfile::tempdir().unwrap();
     let frex = federation(dir.path());
     past::write(dir.path(), POLICE, HOTLINE, &quarter());
-    let make = ["stats", "make", POLICE, "--period", "2026-01..2026-03", "--out", "q1.frexstats"];
+    let make = [
+        "stats",
+        "make",
+        POLICE,
+        "--period",
+        "2026-01..2026-03",
+        "--out",
+        "q1.frexstats",
+    ];
     let made = frex.done(&make);
     assert_eq!(made["log"]["origin"], "frex/example/node.police.es/log/1");
-    assert_eq!((&made["log"]["first"], &made["log"]["end"]), (&0.into(), &263.into()));
+    assert_eq!(
+        (&made["log"]["first"], &made["log"]["end"]),
+        (&0.into(), &263.into())
+    );
     assert_eq!(rows(&made, "2026-01", "IE"), "x");
     let total = made["rows"][0]["reports"].as_u64().unwrap();
     assert!(total.abs_diff(263) <= 4, "{total}");
     let verify = [&["stats", "verify", "q1.frexstats"][..], &ROSTER].concat();
     let verified = frex.done(&[&verify[..], &["--recount", POLICE]].concat());
     assert_eq!(verified["verified"], true, "{verified}");
-    let publish = ["stats", "publish", "q1.frexstats", "--out", "q1", "--dir", POLICE];
+    let publish = [
+        "stats",
+        "publish",
+        "q1.frexstats",
+        "--out",
+        "q1",
+        "--dir",
+        POLICE,
+    ];
     let _ = frex.done(&publish);
     let csv = fs::read_to_string(dir.path().join("q1/table.csv")).unwrap();
-    assert!(csv.contains(",2026-01,all,IE,") && csv.contains(made["log"]["root"].as_str().unwrap()));
-    assert!(fs::read_to_string(dir.path().join("q1/by-month.svg")).unwrap().contains("<title"));
+    assert!(
+        csv.contains(",2026-01,all,IE,") && csv.contains(made["log"]["root"].as_str().unwrap())
+    );
+    assert!(
+        fs::read_to_string(dir.path().join("q1/by-month.svg"))
+            .unwrap()
+            .contains("<title")
+    );
     // The same file is the content of a message.
     let mut bytes = fs::read(dir.path().join("q1.frexstats")).unwrap();
     let last = bytes.len() - 1;
@@ -81,15 +110,24 @@ fn what_could_be_subtracted_is_not_counted() {
     let dir = tempfile::tempdir().unwrap();
     let frex = federation(dir.path());
     past::write(dir.path(), POLICE, HOTLINE, &quarter());
-    let make = |period: &str, out: &str| frex.run(&["stats", "make", POLICE, "--period", period, "--out", out]);
+    let make = |period: &str, out: &str| {
+        frex.run(&["stats", "make", POLICE, "--period", period, "--out", out])
+    };
     assert_eq!(make("2026-01..2026-03", "first").exit, Some(0));
     for overlapping in ["2026-03", "2026-03..2026-05", "2026-01..2026-02"] {
         let refused = make(overlapping, "never");
-        assert_eq!((refused.exit, refused.code()), (Some(22), DISCLOSES), "{overlapping}");
+        assert_eq!(
+            (refused.exit, refused.code()),
+            (Some(22), DISCLOSES),
+            "{overlapping}"
+        );
     }
     assert_eq!(make("2090-01", "never").code(), DISCLOSES);
     let again = make("2026-01..2026-03", "second").json();
-    assert_eq!((&again["revision"], rows(&again, "2026-01", "IE")), (&2.into(), &"x".into()));
+    assert_eq!(
+        (&again["revision"], rows(&again, "2026-01", "IE")),
+        (&2.into(), &"x".into())
+    );
     let changes = frex.done(&["stats", "compare", "first", "second"]);
     assert_eq!(changes["changes"][0]["change"], "0 %");
     assert_eq!(make("2026-04", "april").json()["rows"][0]["reports"], "x");
@@ -101,14 +139,36 @@ fn reports_of_today_are_counted_for_the_member_alone() {
     let dir = tempfile::tempdir().unwrap();
     let frex = federation(dir.path());
     let _nodes: Vec<NodeProcess> = MEMBERS.iter().map(|member| frex.start(member)).collect();
-    let report = r#"{"reference":"A-1","created":"2026-07-01T12:00:00Z","description":"synthetic words"}"#;
+    let report =
+        r#"{"reference":"A-1","created":"2026-07-01T12:00:00Z","description":"synthetic words"}"#;
     fs::write(dir.path().join("report.json"), report).unwrap();
-    let _ = frex.done(&["send", "report.json", "--to", POLICE, "--from", HOTLINE, "--wait", "30s"]);
+    let _ = frex.done(&[
+        "send",
+        "report.json",
+        "--to",
+        POLICE,
+        "--from",
+        HOTLINE,
+        "--wait",
+        "30s",
+    ]);
     let _ = frex.done(&["inbox", POLICE, "--wait", "30s"]);
     let counted = frex.done(&["stats", "count", POLICE]);
-    assert_eq!((&counted["reports"], &counted["by"]["role"]["hotline"]), (&1.into(), &1.into()));
-    let filed = frex.done(&["stats", "count", HOTLINE, "--definition", "frex.reports-filed"]);
-    assert_eq!((&filed["reports"], &filed["by"]["lane"]["normal"]), (&1.into(), &1.into()));
+    assert_eq!(
+        (&counted["reports"], &counted["by"]["role"]["hotline"]),
+        (&1.into(), &1.into())
+    );
+    let filed = frex.done(&[
+        "stats",
+        "count",
+        HOTLINE,
+        "--definition",
+        "frex.reports-filed",
+    ]);
+    assert_eq!(
+        (&filed["reports"], &filed["by"]["lane"]["normal"]),
+        (&1.into(), &1.into())
+    );
 }
 
 /// Does what a member does in a round, as its messages come.
@@ -129,22 +189,55 @@ fn read(frex: &Frex, member: &str, from: usize) {
 fn three_members_add_up_and_none_shows_its_own() {
     let dir = tempfile::tempdir().unwrap();
     let frex = federation(dir.path());
-    past::write(dir.path(), HOTLINE, CLEARING, &[came(4, 3, "ES"), came(7, 35, "FR")]);
-    past::write(dir.path(), POLICE, HOTLINE, &[came(20, 3, "ES"), came(2, 35, "IE")]);
-    past::write(dir.path(), CLEARING, HOTLINE, &[came(3, 3, "ES"), came(30, 35, "FR")]);
+    past::write(
+        dir.path(),
+        HOTLINE,
+        CLEARING,
+        &[came(4, 3, "ES"), came(7, 35, "FR")],
+    );
+    past::write(
+        dir.path(),
+        POLICE,
+        HOTLINE,
+        &[came(20, 3, "ES"), came(2, 35, "IE")],
+    );
+    past::write(
+        dir.path(),
+        CLEARING,
+        HOTLINE,
+        &[came(3, 3, "ES"), came(30, 35, "FR")],
+    );
     let _nodes: Vec<NodeProcess> = MEMBERS.iter().map(|member| frex.start(member)).collect();
     let open = [
-        "stats", "sum", "open", HOTLINE, "--with", HOTLINE, POLICE, CLEARING, "--period", "2026-01..2026-02",
-        "--by", "country=ES,FR", "--out", "round",
+        "stats",
+        "sum",
+        "open",
+        HOTLINE,
+        "--with",
+        HOTLINE,
+        POLICE,
+        CLEARING,
+        "--period",
+        "2026-01..2026-02",
+        "--by",
+        "country=ES,FR",
+        "--out",
+        "round",
     ];
     let _ = frex.done(&open);
-    let step = |verb: &str, member: &str| frex.run(&["stats", "sum", verb, "round", member, "--wait", "30s"]);
+    let step = |verb: &str, member: &str| {
+        frex.run(&["stats", "sum", verb, "round", member, "--wait", "30s"])
+    };
     let total = |member: &str| frex.run(&["stats", "sum", "total", "round", member]);
     assert_eq!(step("share", HOTLINE).exit, Some(0));
     assert_eq!(step("share", POLICE).exit, Some(0));
     read(&frex, HOTLINE, 1);
     let missing = step("add", HOTLINE);
-    assert_eq!((missing.exit, missing.code()), (Some(3), Some(6077)), "{missing:?}");
+    assert_eq!(
+        (missing.exit, missing.code()),
+        (Some(3), Some(6077)),
+        "{missing:?}"
+    );
     assert!(format!("{missing:?}").contains(CLEARING), "{missing:?}");
     assert_eq!(step("share", CLEARING).exit, Some(0));
     // Said twice, it sends nothing else.
@@ -162,11 +255,24 @@ fn three_members_add_up_and_none_shows_its_own() {
         said = total(POLICE);
     }
     let said = said.json();
-    let figures: Vec<String> = said["rows"].as_array().unwrap().iter().map(|row| {
-        format!("{} {}", row["value"].as_str().unwrap(), row["reports"])
-    }).collect();
+    let figures: Vec<String> = said["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| format!("{} {}", row["value"].as_str().unwrap(), row["reports"]))
+        .collect();
     // 66 reports: 27 of ES, 37 of FR, and 2 of which nothing is said, nor of the one beside them.
-    assert_eq!(figures, ["all 65", "2026-01 25", "2026-02 40", "ES \"x\"", "FR 35", "other \"x\""]);
+    assert_eq!(
+        figures,
+        [
+            "all 65",
+            "2026-01 25",
+            "2026-02 40",
+            "ES \"x\"",
+            "FR 35",
+            "other \"x\""
+        ]
+    );
 }
 
 // STA-37: nobody takes part in two rounds of the same months.
@@ -180,7 +286,8 @@ fn a_second_round_of_the_same_months_is_refused() {
     let _nodes: Vec<NodeProcess> = MEMBERS.iter().map(|member| frex.start(member)).collect();
     for round in ["one", "two"] {
         let open = [
-            "stats", "sum", "open", HOTLINE, "--with", HOTLINE, POLICE, CLEARING, "--period", "2026-01", "--out", round,
+            "stats", "sum", "open", HOTLINE, "--with", HOTLINE, POLICE, CLEARING, "--period",
+            "2026-01", "--out", round,
         ];
         let _ = frex.done(&open);
         for member in MEMBERS {
@@ -192,11 +299,25 @@ fn a_second_round_of_the_same_months_is_refused() {
     let add = |round: &str| frex.run(&["stats", "sum", "add", round, HOTLINE, "--wait", "30s"]);
     assert_eq!(add("one").exit, Some(0));
     let refused = add("two");
-    assert_eq!((refused.exit, refused.code()), (Some(22), DISCLOSES), "{refused:?}");
+    assert_eq!(
+        (refused.exit, refused.code()),
+        (Some(22), DISCLOSES),
+        "{refused:?}"
+    );
     let folder = dir.path().join(HOTLINE).join("member/statistics/rounds");
-    let opening = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("opening"));
+    let opening = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().join("opening"));
     let audited = opening.map(|opening| {
-        let words = ["stats", "sum", "audit", "one", opening.to_str().unwrap(), "--dir", POLICE];
+        let words = [
+            "stats",
+            "sum",
+            "audit",
+            "one",
+            opening.to_str().unwrap(),
+            "--dir",
+            POLICE,
+        ];
         frex.run(&words).exit
     });
     // The part in the first round holds; that of the second is none of the first.

@@ -4,6 +4,7 @@
 use std::{fs, path::Path};
 
 use frex_client::keys::file;
+use frex_client::passphrase::Unlock;
 use frex_proto::{
     id::{EnvelopeId, MessageId},
     keys::SigningKey,
@@ -12,7 +13,6 @@ use frex_proto::{
     receipt::{self, Statement},
     v1::Event,
 };
-use frex_client::passphrase::Unlock;
 use serde_json::json;
 
 const FEDERATION: &str = "example";
@@ -90,7 +90,13 @@ impl<'a> Log<'a> {
     }
 
     /// The proof file of one more entry, under the head that it makes.
-    fn accepted(&mut self, message: MessageId, envelope: EnvelopeId, sender: &str, time_ms: u64) -> String {
+    fn accepted(
+        &mut self,
+        message: MessageId,
+        envelope: EnvelopeId,
+        sender: &str,
+        time_ms: u64,
+    ) -> String {
         let statement = Statement {
             envelope_id: Some(envelope),
             message_id: Some(message),

@@ -31,7 +31,10 @@ mod tests {
     // STA-25: the year of which everybody has heard, halves, falls, and what is too little to compare.
     #[test]
     fn a_change_is_exact_and_needs_fifty() {
-        assert_eq!(change(785_322, 2_497_438).map(percent).as_deref(), Some("+218 %"));
+        assert_eq!(
+            change(785_322, 2_497_438).map(percent).as_deref(),
+            Some("+218 %")
+        );
         assert_eq!(change(200, 201).map(percent).as_deref(), Some("+1 %"));
         assert_eq!(change(200, 199).map(percent).as_deref(), Some("-1 %"));
         assert_eq!(change(1000, 1004).map(percent).as_deref(), Some("0 %"));

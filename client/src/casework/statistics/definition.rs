@@ -73,9 +73,8 @@ pub fn definition(id: &str, version: Option<u32>) -> Result<&'static Definition,
 /// One definition, with the hash of its file as it stands.
 fn read(text: &str) -> Option<Definition> {
     let form: Form = serde_json::from_str(text).ok()?;
-    let axes = |(first, second): &(String, String)| {
-        Some((Axis::of_name(first)?, Axis::of_name(second)?))
-    };
+    let axes =
+        |(first, second): &(String, String)| Some((Axis::of_name(first)?, Axis::of_name(second)?));
     Some(Definition {
         crossings: form.crossings.iter().map(axes).collect::<Option<_>>()?,
         id: form.id,

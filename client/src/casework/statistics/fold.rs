@@ -52,7 +52,10 @@ pub(super) fn values(
         (other, folded) = (other + kept[rarest].0, true);
         rarest += 1;
     }
-    let mut values: Vec<String> = kept.drain(rarest..).map(|(_, value)| value.clone()).collect();
+    let mut values: Vec<String> = kept
+        .drain(rarest..)
+        .map(|(_, value)| value.clone())
+        .collect();
     values.sort();
     if folded {
         values.push(OTHER.to_owned());
@@ -68,7 +71,10 @@ pub(super) fn months(
     before: Option<&[String]>,
 ) -> Result<Folded, StatisticsError> {
     let mut blocks: Vec<(Month, Month, u64)> = match before {
-        None => counts.iter().map(|(month, count)| (*month, *month, *count)).collect(),
+        None => counts
+            .iter()
+            .map(|(month, count)| (*month, *month, *count))
+            .collect(),
         Some(before) => before
             .iter()
             .map(|label| block(label, counts))
@@ -88,10 +94,15 @@ pub(super) fn months(
     {
         (last.1, last.2) = (rest.1, last.2 + rest.2);
     }
-    let values: Vec<String> = joined.iter().map(|(first, last, _)| label(*first, *last)).collect();
+    let values: Vec<String> = joined
+        .iter()
+        .map(|(first, last, _)| label(*first, *last))
+        .collect();
     let mut places = placed(values.iter().cloned());
     for (month, _) in counts {
-        let at = joined.iter().position(|(first, last, _)| first <= month && month <= last);
+        let at = joined
+            .iter()
+            .position(|(first, last, _)| first <= month && month <= last);
         let at = at.ok_or(StatisticsError::NotARevision)?;
         places.insert(month.to_string(), u16::try_from(at).unwrap_or_default());
     }
@@ -117,6 +128,8 @@ pub(super) fn joined(label: &str) -> Result<(Month, Month), StatisticsError> {
 
 fn block(label: &str, counts: &[(Month, u64)]) -> Result<(Month, Month, u64), StatisticsError> {
     let (first, last) = joined(label)?;
-    let within = counts.iter().filter(|(month, _)| first <= *month && *month <= last);
+    let within = counts
+        .iter()
+        .filter(|(month, _)| first <= *month && *month <= last);
     Ok((first, last, within.map(|(_, count)| count).sum()))
 }

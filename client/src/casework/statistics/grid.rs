@@ -19,7 +19,10 @@ pub(super) struct Grid<'a> {
 impl Grid<'_> {
     /// How many values each axis has.
     pub(super) fn sizes(&self) -> Vec<usize> {
-        self.axes.iter().map(|(_, folded)| folded.values.len()).collect()
+        self.axes
+            .iter()
+            .map(|(_, folded)| folded.values.len())
+            .collect()
     }
 
     pub(super) fn axis(&self, axis: Axis) -> Option<usize> {
@@ -82,7 +85,10 @@ pub(super) fn place<'a>(
         (fact, at.collect())
     };
     let facts = placed.into_iter().map(place).collect();
-    Ok(Grid { axes: folded, facts })
+    Ok(Grid {
+        axes: folded,
+        facts,
+    })
 }
 
 /// What an earlier table told apart on an axis.
@@ -97,7 +103,8 @@ pub(super) fn value(fact: &Fact, axis: Axis) -> String {
     match axis {
         Axis::Month => String::new(),
         Axis::Category => {
-            let code = |code: &super::Code| format!("{}/{}/{}", code.scheme, code.version, code.code);
+            let code =
+                |code: &super::Code| format!("{}/{}/{}", code.scheme, code.version, code.code);
             only(fact.categories.iter().map(code))
         }
         Axis::Country => only(fact.countries.iter().cloned()),
@@ -137,7 +144,10 @@ fn only(said: impl IntoIterator<Item = String>) -> String {
 /// A label as a table may hold it: others chose it. What is no code is told apart by nothing.
 fn harmless(text: &str) -> String {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/-".contains(&byte);
-    let begins = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let begins = text
+        .bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphanumeric());
     match begins && text.len() <= 200 && text.bytes().all(good) {
         true => text.to_owned(),
         false => super::OTHER.to_owned(),

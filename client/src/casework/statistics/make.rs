@@ -6,7 +6,8 @@ use bytes::Bytes;
 use frex_proto::label::{self, Hash};
 
 use super::{
-    Axis, Definition, Fact, NoiseKey, OVERDUE, Period, Pattern, SHELVED, StatisticsError, Steps, View,
+    Axis, Definition, Fact, NoiseKey, OVERDUE, Pattern, Period, SHELVED, StatisticsError, Steps,
+    View,
     grid::{self, Grid},
     measure::{Measures, measure, share},
     noise::Measure,
@@ -64,7 +65,9 @@ pub fn make(facts: &[Fact], order: &Order<'_>) -> Result<StatisticsTable, Statis
         zone: order.zone.to_owned(),
         as_of_ms: order.as_of_ms,
         revision: before.map_or(1, |before| before.revision + 1),
-        supersedes: order.before.map_or_else(Bytes::new, |(_, hash)| Bytes::copy_from_slice(&hash)),
+        supersedes: order
+            .before
+            .map_or_else(Bytes::new, |(_, hash)| Bytes::copy_from_slice(&hash)),
         range: Some(order.range.clone()),
         records_sha256: Bytes::copy_from_slice(&records_sha256(records)),
         control: Some(wire::Control {
@@ -80,7 +83,10 @@ pub fn make(facts: &[Fact], order: &Order<'_>) -> Result<StatisticsTable, Statis
     };
     if (grid.facts.len() as u64) < threshold {
         // Too few to show anything: not even which values there are.
-        table.crossings.iter_mut().for_each(|one| one.withdrawn = true);
+        table
+            .crossings
+            .iter_mut()
+            .for_each(|one| one.withdrawn = true);
         table.rows.push(Row::default());
         return Ok(table);
     }
@@ -174,7 +180,12 @@ impl Maker<'_> {
             let (first, second) = (place(first)?, place(second)?);
             Some(View { first, second })
         };
-        self.order.definition.crossings.iter().filter_map(view).collect()
+        self.order
+            .definition
+            .crossings
+            .iter()
+            .filter_map(view)
+            .collect()
     }
 
     /// What is shown of crossings; what an earlier revision hid stays hidden.
@@ -192,21 +203,34 @@ impl Maker<'_> {
         };
         let month = self.grid.axis(Axis::Month).unwrap_or_default();
         let threshold = u64::from(self.order.steps.threshold);
-        protect(&self.grid.sizes(), &records, views, (month, threshold), &forced)
+        protect(
+            &self.grid.sizes(),
+            &records,
+            views,
+            (month, threshold),
+            &forced,
+        )
     }
 
     fn total(&self) -> Row {
         let facts: Vec<&Fact> = self.grid.facts.iter().map(|(fact, _)| *fact).collect();
         let measures = self.measures(&facts);
-        let cell = Cell { at: Vec::new(), facts };
+        let cell = Cell {
+            at: Vec::new(),
+            facts,
+        };
         let threshold = u64::from(self.order.steps.threshold);
         let open = |figure: u64| figure >= threshold;
         let exact_from = self.order.definition.exact_from;
-        let mut row = self.row(&cell, &measures, [
-            open(measures.incidents),
-            open(measures.accounts),
-            open(measures.items),
-        ]);
+        let mut row = self.row(
+            &cell,
+            &measures,
+            [
+                open(measures.incidents),
+                open(measures.accounts),
+                open(measures.items),
+            ],
+        );
         if exact_from > 0 && measures.reports >= exact_from {
             row.reports = Some(measures.reports);
         }
@@ -220,7 +244,10 @@ impl Maker<'_> {
         let cells: Vec<Cell<'_>> = (0..size)
             .map(|at| self.cell(&[(axis, u16::try_from(at).unwrap_or_default())]))
             .collect();
-        let measures: Vec<Measures> = cells.iter().map(|cell| self.measures(&cell.facts)).collect();
+        let measures: Vec<Measures> = cells
+            .iter()
+            .map(|cell| self.measures(&cell.facts))
+            .collect();
         let threshold = u64::from(self.order.steps.threshold);
         let shown = |figure: fn(&Measures) -> u64, total: Option<u64>| {
             let figures: Vec<u64> = measures.iter().map(figure).collect();
@@ -245,7 +272,10 @@ impl Maker<'_> {
         let cells = open.iter().enumerate().filter(|(_, open)| **open);
         cells
             .map(|(at, _)| {
-                let at = [(view.first, place(at / columns)), (view.second, place(at % columns))];
+                let at = [
+                    (view.first, place(at / columns)),
+                    (view.second, place(at % columns)),
+                ];
                 let cell = self.cell(&at);
                 Row {
                     reports: Some(self.shown(Measure::Reports, &cell, cell.facts.len() as u64)),
@@ -257,14 +287,22 @@ impl Maker<'_> {
     }
 
     fn cell(&self, at: &[(usize, u16)]) -> Cell<'_> {
-        let within = |(_, places): &&(&Fact, Vec<u16>)| at.iter().all(|(axis, place)| places[*axis] == *place);
+        let within = |(_, places): &&(&Fact, Vec<u16>)| {
+            at.iter().all(|(axis, place)| places[*axis] == *place)
+        };
         let place = |(axis, at): &(usize, u16)| wire::Place {
             axis: self.grid.axes[*axis].0.name().to_owned(),
             value: self.grid.value(*axis, *at).to_owned(),
         };
         Cell {
             at: at.iter().map(place).collect(),
-            facts: self.grid.facts.iter().filter(within).map(|(fact, _)| *fact).collect(),
+            facts: self
+                .grid
+                .facts
+                .iter()
+                .filter(within)
+                .map(|(fact, _)| *fact)
+                .collect(),
         }
     }
 
@@ -272,7 +310,12 @@ impl Maker<'_> {
         measure(facts.iter().copied(), u64::from(self.order.steps.threshold))
     }
 
-    fn row(&self, cell: &Cell<'_>, measures: &Measures, [incidents, accounts, items]: [bool; 3]) -> Row {
+    fn row(
+        &self,
+        cell: &Cell<'_>,
+        measures: &Measures,
+        [incidents, accounts, items]: [bool; 3],
+    ) -> Row {
         let shown = |measure: Measure, figure: u64, open: bool| {
             open.then(|| self.shown(measure, cell, figure))
         };
@@ -292,7 +335,10 @@ impl Maker<'_> {
 
     /// A figure with its noise, rounded.
     fn shown(&self, measure: Measure, cell: &Cell<'_>, figure: u64) -> u64 {
-        let keys = cell.facts.iter().map(|fact| self.order.key.record(&fact.record));
+        let keys = cell
+            .facts
+            .iter()
+            .map(|fact| self.order.key.record(&fact.record));
         let key = keys.fold(0_u64, u64::wrapping_add);
         let steps = &self.order.steps;
         steps.shown(figure, self.order.key.noise(measure, key, steps.noise_max))
@@ -314,7 +360,11 @@ impl<'a> Shown<'a> {
         let mut rows: Vec<Vec<(String, String)>> = table.rows.iter().map(places).collect();
         rows.sort();
         Self {
-            values: table.axes.iter().map(|one| (&*one.axis, &one.values[..])).collect(),
+            values: table
+                .axes
+                .iter()
+                .map(|one| (&*one.axis, &one.values[..]))
+                .collect(),
             rows,
         }
     }
@@ -322,18 +372,28 @@ impl<'a> Shown<'a> {
     /// Whether it told these values apart and did not show their crossing.
     fn hides(&self, at: &[(String, String); 2]) -> bool {
         let known = |(axis, value): &(String, String)| {
-            self.values.get(&**axis).is_some_and(|values| values.contains(value))
+            self.values
+                .get(&**axis)
+                .is_some_and(|values| values.contains(value))
         };
-        at.iter().all(known) && self.rows.binary_search_by(|row| row[..].cmp(&at[..])).is_err()
+        at.iter().all(known)
+            && self
+                .rows
+                .binary_search_by(|row| row[..].cmp(&at[..]))
+                .is_err()
     }
 }
 
 /// Shares follow from figures that are shown, and from nothing else. Spec: STA-23.
 pub(super) fn shares(rows: &mut [Row]) {
-    let figures: Vec<(Vec<wire::Place>, Option<u64>)> =
-        rows.iter().map(|row| (row.at.clone(), row.reports)).collect();
+    let figures: Vec<(Vec<wire::Place>, Option<u64>)> = rows
+        .iter()
+        .map(|row| (row.at.clone(), row.reports))
+        .collect();
     let find = |at: &[wire::Place]| {
-        let mut same = figures.iter().filter(|(places, _)| places.len() == at.len());
+        let mut same = figures
+            .iter()
+            .filter(|(places, _)| places.len() == at.len());
         let found = same.find(|(places, _)| places.iter().all(|place| at.contains(place)));
         found.and_then(|(_, reports)| *reports)
     };
@@ -349,7 +409,10 @@ pub(super) fn shares(rows: &mut [Row]) {
             let at = [&row.at[..], &[place]].concat();
             share(find(&at)?, row.reports?)
         };
-        let (overdue, shelved) = (part(Axis::Overdue, OVERDUE[1]), part(Axis::Outcome, SHELVED));
+        let (overdue, shelved) = (
+            part(Axis::Overdue, OVERDUE[1]),
+            part(Axis::Outcome, SHELVED),
+        );
         (row.overdue_percent, row.shelved_percent) = (overdue, shelved);
     }
 }

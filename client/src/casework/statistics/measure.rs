@@ -65,6 +65,7 @@ pub(super) fn median_tenths(mut lasted_ms: Vec<u64>, threshold: u64) -> Option<u
 
 /// A share in whole per cent, halves up, of figures as they are shown.
 pub(super) fn share(part: u64, whole: u64) -> Option<u32> {
-    let percent = (part.checked_mul(200)?.checked_add(whole)?).checked_div(whole.checked_mul(2)?)?;
+    let percent =
+        (part.checked_mul(200)?.checked_add(whole)?).checked_div(whole.checked_mul(2)?)?;
     u32::try_from(percent.min(100)).ok()
 }

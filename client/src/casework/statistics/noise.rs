@@ -137,6 +137,8 @@ impl Steps {
     /// How far a figure that is shown may be from the truth.
     #[must_use]
     pub fn error_max(&self) -> u64 {
-        u64::from(self.noise_max) + u64::from(self.base / 2) + (self.smallest() - u64::from(self.threshold))
+        u64::from(self.noise_max)
+            + u64::from(self.base / 2)
+            + (self.smallest() - u64::from(self.threshold))
     }
 }

@@ -36,7 +36,9 @@ pub fn sign(table: &StatisticsTable, key: &SigningKey) -> Result<Bytes, SigningE
     let payload = table.encode_to_vec().into();
     let signed = sign::sign(label::TYPE_STATISTICS, payload, &[key])?;
     let what = What::Table(signed.encode_to_vec().into());
-    Ok(StatisticsMessage { what: Some(what) }.encode_to_vec().into())
+    Ok(StatisticsMessage { what: Some(what) }
+        .encode_to_vec()
+        .into())
 }
 
 /// Reads what a message about figures says.
@@ -154,7 +156,11 @@ fn check_crossings(table: &StatisticsTable) -> Result<(), StatisticsError> {
         let known = Axis::of_name(first).is_some() && Axis::of_name(second).is_some();
         let told = |axis: &String| table.axes.iter().any(|one| one.axis == *axis);
         let shown = crossing.withdrawn || (told(first) && told(second));
-        if first == second || !known || !shown || !seen.insert((first.min(second), first.max(second))) {
+        if first == second
+            || !known
+            || !shown
+            || !seen.insert((first.min(second), first.max(second)))
+        {
             return Err(StatisticsError::Malformed);
         }
     }
@@ -195,7 +201,10 @@ fn check_rows(table: &StatisticsTable) -> Result<(), StatisticsError> {
 fn place_of(table: &StatisticsTable, row: &wire::Row) -> Option<Vec<usize>> {
     let value = |place: &wire::Place| {
         let axis = table.axes.iter().position(|one| one.axis == place.axis)?;
-        let value = table.axes[axis].values.iter().position(|value| *value == place.value)?;
+        let value = table.axes[axis]
+            .values
+            .iter()
+            .position(|value| *value == place.value)?;
         Some((axis, value))
     };
     match &row.at[..] {
@@ -223,6 +232,9 @@ fn is_zone(text: &str) -> bool {
 /// A label of a value: it begins with a letter or digit, so that no program takes it for a formula.
 fn is_value(text: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/-".contains(&byte);
-    let begins = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let begins = text
+        .bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphanumeric());
     begins && text.len() <= 200 && text.bytes().all(good)
 }

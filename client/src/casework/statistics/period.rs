@@ -78,7 +78,9 @@ impl FromStr for Month {
         };
         let good = (1970..9999).contains(&read.year) && (1..=12).contains(&read.month);
         // What reads back otherwise, as with a sign, is none.
-        (good && read.to_string() == text).then_some(read).ok_or(wrong)
+        (good && read.to_string() == text)
+            .then_some(read)
+            .ok_or(wrong)
     }
 }
 

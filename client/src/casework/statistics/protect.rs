@@ -85,7 +85,10 @@ fn attempt(
             return None;
         }
         let others = |at: usize| shown[at] && at != number;
-        let others: Vec<View> = (0..views.len()).filter(|at| others(*at)).map(|at| views[at]).collect();
+        let others: Vec<View> = (0..views.len())
+            .filter(|at| others(*at))
+            .map(|at| views[at])
+            .collect();
         let mut work = Work::new(sizes, records, views[number], &others);
         work.hide_small(threshold, |row, column| forced(number, row, column));
         work.make_safe(threshold).then(|| work.open())
@@ -210,7 +213,9 @@ fn fixed(axis: usize, others: &[View]) -> Vec<usize> {
 
 /// How many pairs of reports, one of each cell, are alike.
 fn exchanges(one: &Classes, other: &Classes) -> u64 {
-    let pairs = one.iter().filter_map(|(class, count)| Some((*count).min(*other.get(class)?)));
+    let pairs = one
+        .iter()
+        .filter_map(|(class, count)| Some((*count).min(*other.get(class)?)));
     pairs.sum()
 }
 
@@ -221,7 +226,11 @@ pub fn line(figures: &[u64], threshold: u64) -> Vec<bool> {
     let mut open: Vec<bool> = figures.iter().map(|figure| *figure >= threshold).collect();
     let mut order: Vec<usize> = (0..figures.len()).filter(|at| open[*at]).collect();
     order.sort_by_key(|at| (figures[*at], *at));
-    let mut hidden: Vec<u64> = figures.iter().filter(|figure| **figure < threshold).copied().collect();
+    let mut hidden: Vec<u64> = figures
+        .iter()
+        .filter(|figure| **figure < threshold)
+        .copied()
+        .collect();
     let mut order = order.into_iter();
     while !hidden.is_empty() && (hidden.len() < 2 || hidden.iter().sum::<u64>() < threshold) {
         let Some(next) = order.next() else { break };

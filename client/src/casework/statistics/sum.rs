@@ -24,7 +24,9 @@ use prost::Message as _;
 
 use super::{
     Axis, Fact, OTHER, Period, StatisticsError, THRESHOLD_MIN,
-    wire::{self, StatisticsMessage, SumCommitments, SumPartial, SumRound, statistics_message::What},
+    wire::{
+        self, StatisticsMessage, SumCommitments, SumPartial, SumRound, statistics_message::What,
+    },
 };
 
 mod add;
@@ -133,7 +135,9 @@ impl Round {
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
         let what = What::Round(self.signed.encode_to_vec().into());
-        StatisticsMessage { what: Some(what) }.encode_to_vec().into()
+        StatisticsMessage { what: Some(what) }
+            .encode_to_vec()
+            .into()
     }
 
     /// The period that is counted.
@@ -156,7 +160,9 @@ impl Round {
 
     fn place(&self, member: &str) -> Result<usize, SumError> {
         let mut members = self.said.members.iter();
-        members.position(|one| one == member).ok_or(SumError::OtherRound)
+        members
+            .position(|one| one == member)
+            .ok_or(SumError::OtherRound)
     }
 
     /// Figures as they travel.
@@ -172,7 +178,13 @@ impl Round {
     }
 
     /// The commitment to figures of one member, for another or for itself. Spec: STA-31.
-    fn commitment(&self, label: &[u8], salt: &[u8], (from, to): (&str, &str), values: &[u8]) -> Hash {
+    fn commitment(
+        &self,
+        label: &[u8],
+        salt: &[u8],
+        (from, to): (&str, &str),
+        values: &[u8],
+    ) -> Hash {
         let (from, to) = (counted(from), counted(to));
         hmac_sha256(salt, &[label, &self.id, &from, &to, values])
     }
@@ -185,7 +197,10 @@ fn counted(name: &str) -> Vec<u8> {
 }
 
 fn to_values(figures: &[u64]) -> Bytes {
-    figures.iter().flat_map(|figure| figure.to_be_bytes()).collect()
+    figures
+        .iter()
+        .flat_map(|figure| figure.to_be_bytes())
+        .collect()
 }
 
 /// Adds figures of one list to those of another, modulo 2^64.
@@ -199,7 +214,11 @@ fn add_to(sum: &mut [u64], figures: &[u64]) {
 /// come.
 fn keys_of(member: &str, roster: &Roster) -> Result<Vec<VerifyingKey>, SumError> {
     let listed = roster.member(member).ok_or(SumError::Signature)?;
-    Ok(listed.identity_keys.iter().map(|timed| timed.key.clone()).collect())
+    Ok(listed
+        .identity_keys
+        .iter()
+        .map(|timed| timed.key.clone())
+        .collect())
 }
 
 fn period(said: &SumRound) -> Result<Period, StatisticsError> {
@@ -226,7 +245,11 @@ fn check(said: &SumRound) -> Result<(), StatisticsError> {
     if known.sha256[..] != said.definition_sha256[..] {
         return Err(StatisticsError::UnknownDefinition);
     }
-    let months: Vec<String> = period(said)?.months()?.iter().map(ToString::to_string).collect();
+    let months: Vec<String> = period(said)?
+        .months()?
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let mut cells = 1;
     let mut seen = BTreeSet::new();
     for one in &said.axes {

@@ -45,7 +45,8 @@ pub(super) fn fact(number: u32, at: [u8; 4]) -> Fact {
             opened_ms: (number % 2 == 0).then_some(filed_ms + 7_200_000),
             acted_ms: None,
         },
-        outcome: (at[2] % 3 > 0).then(|| ["", "arrest", "no_crime"][usize::from(at[2] % 3)].to_owned()),
+        outcome: (at[2] % 3 > 0)
+            .then(|| ["", "arrest", "no_crime"][usize::from(at[2] % 3)].to_owned()),
         overdue: u32::from(at[3] % 5 == 0),
         ..Fact::default()
     }

@@ -75,10 +75,16 @@ pub fn verify(signed: &Signed, roster: &Roster) -> Vec<Check> {
     };
     let table = &signed.table;
     let mut checks = vec![
-        check("signed by the member that counted", signature(signed, roster)),
+        check(
+            "signed by the member that counted",
+            signature(signed, roster),
+        ),
         check("the definition is the published one", defined(table)),
         check("every month was over when it was counted", over(table)),
-        check("rests on entries of the log of its node", range(table, roster)),
+        check(
+            "rests on entries of the log of its node",
+            range(table, roster),
+        ),
     ];
     checks.extend(figures(table));
     checks
@@ -113,9 +119,15 @@ fn signature(signed: &Signed, roster: &Roster) -> Result<(), Problem> {
 fn defined(table: &StatisticsTable) -> Result<(), Problem> {
     let known = definition(&table.definition_id, Some(table.definition_version));
     let known = known.map_err(|_| Problem::Definition)?;
-    let crossings = known.crossings.iter().map(|(first, second)| (first.name(), second.name()));
+    let crossings = known
+        .crossings
+        .iter()
+        .map(|(first, second)| (first.name(), second.name()));
     let same = known.sha256[..] == table.definition_sha256[..]
-        && crossings.eq(table.crossings.iter().map(|one| (&*one.first, &*one.second)))
+        && crossings.eq(table
+            .crossings
+            .iter()
+            .map(|one| (&*one.first, &*one.second)))
         && control(table).is_some_and(|(_, exact_from)| exact_from == known.exact_from);
     same.then_some(()).ok_or(Problem::Definition)
 }
@@ -132,8 +144,12 @@ fn over(table: &StatisticsTable) -> Result<(), Problem> {
 /// covers every entry that is counted.
 fn range(table: &StatisticsTable, roster: &Roster) -> Result<(), Problem> {
     let range = table.range.as_ref().ok_or(Problem::Range)?;
-    let home = roster.home_node(&table.member).ok_or(Problem::UnknownMember)?;
-    let log = roster.log_verifier_for(&home.id, &range.checkpoint).ok_or(Problem::Checkpoint)?;
+    let home = roster
+        .home_node(&table.member)
+        .ok_or(Problem::UnknownMember)?;
+    let log = roster
+        .log_verifier_for(&home.id, &range.checkpoint)
+        .ok_or(Problem::Checkpoint)?;
     let began = period(table).and_then(|period| period.last.begins_ms(&table.zone));
     let began = began.map_err(|_| Problem::Checkpoint)?;
     let head: Checkpoint = checkpoint::parse_and_verify(&range.checkpoint, &log, began)
@@ -153,9 +169,14 @@ fn small(table: &StatisticsTable) -> Result<(), Problem> {
     let (steps, exact_from) = control(table).ok_or(Problem::Small)?;
     for row in &table.rows {
         let exact = row.at.is_empty() && exact_from > 0;
-        let exact = row.reports.filter(|reports| exact && *reports >= exact_from);
+        let exact = row
+            .reports
+            .filter(|reports| exact && *reports >= exact_from);
         let rounded = row.reports.filter(|_| exact.is_none());
-        for figure in [rounded, row.incidents, row.accounts, row.items].into_iter().flatten() {
+        for figure in [rounded, row.incidents, row.accounts, row.items]
+            .into_iter()
+            .flatten()
+        {
             if figure < steps.smallest() {
                 return Err(Problem::Small);
             }
@@ -181,7 +202,10 @@ struct Line {
 
 impl Line {
     fn hidden(&self) -> usize {
-        self.figures.iter().filter(|figure| figure.is_none()).count()
+        self.figures
+            .iter()
+            .filter(|figure| figure.is_none())
+            .count()
     }
 
     /// Whether it adds up, each figure being at most so far from the truth.
@@ -189,7 +213,11 @@ impl Line {
         let Some(total) = self.total else {
             return self.figures.iter().all(Option::is_none);
         };
-        let sum: u64 = self.figures.iter().flatten().fold(0, |sum, one| sum.saturating_add(*one));
+        let sum: u64 = self
+            .figures
+            .iter()
+            .flatten()
+            .fold(0, |sum, one| sum.saturating_add(*one));
         let slack = error * (self.figures.len() as u64 + 1);
         let fits = self.overlap || sum <= total.saturating_add(slack);
         fits && (self.hidden() > 0 || sum.saturating_add(slack) >= total)
@@ -220,7 +248,11 @@ fn lines(table: &StatisticsTable) -> Vec<Line> {
             line(|row| row.items, false),
         ]);
     }
-    for crossing in table.crossings.iter().filter(|crossing| !crossing.withdrawn) {
+    for crossing in table
+        .crossings
+        .iter()
+        .filter(|crossing| !crossing.withdrawn)
+    {
         lines.extend(of_crossing(table, &crossing.first, &crossing.second));
     }
     lines

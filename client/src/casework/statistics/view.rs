@@ -105,11 +105,23 @@ pub fn place(axis: &str, value: &str) -> Place {
 
 /// Every cell of a table, those that are hidden too.
 fn cells(table: &StatisticsTable) -> Vec<Row> {
-    let mut cells: Vec<Row> = table.rows.iter().filter(|row| row.at.len() < 2).cloned().collect();
-    for crossing in table.crossings.iter().filter(|crossing| !crossing.withdrawn) {
+    let mut cells: Vec<Row> = table
+        .rows
+        .iter()
+        .filter(|row| row.at.len() < 2)
+        .cloned()
+        .collect();
+    for crossing in table
+        .crossings
+        .iter()
+        .filter(|crossing| !crossing.withdrawn)
+    {
         for first in values(table, &crossing.first) {
             for second in values(table, &crossing.second) {
-                let at = vec![place(&crossing.first, first), place(&crossing.second, second)];
+                let at = vec![
+                    place(&crossing.first, first),
+                    place(&crossing.second, second),
+                ];
                 let shown = row(table, &at).cloned();
                 cells.push(shown.unwrap_or(Row {
                     at,
@@ -138,7 +150,8 @@ fn known(table: &StatisticsTable) -> Option<&'static Definition> {
 /// The time at which a table was true, in UTC.
 fn as_of(table: &StatisticsTable) -> String {
     let ms = i64::try_from(table.as_of_ms).unwrap_or_default();
-    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| format!("{time:.0}"))
+    jiff::Timestamp::from_millisecond(ms)
+        .map_or_else(|_| ms.to_string(), |time| format!("{time:.0}"))
 }
 
 /// How small cells are kept from sight, as one sentence.

@@ -29,7 +29,11 @@ pub fn compare(args: &CompareArgs, json: bool) -> Done {
         return Err(Failure::new(WireCode::BadInput, what)
             .cause("figures of two definitions cannot be compared"));
     }
-    let lines: Vec<Line> = after.rows.iter().filter_map(|row| line(row, before)).collect();
+    let lines: Vec<Line> = after
+        .rows
+        .iter()
+        .filter_map(|row| line(row, before))
+        .collect();
     if json {
         let list: Vec<Value> = lines.iter().map(Line::json).collect();
         output::document(json!({
@@ -89,10 +93,15 @@ fn line(after: &Row, before: &StatisticsTable) -> Option<Line> {
         value,
         before: earlier.reports,
         after: after.reports,
-        change: both.and_then(|(before, after)| change(before, after)).map(percent),
+        change: both
+            .and_then(|(before, after)| change(before, after))
+            .map(percent),
     })
 }
 
 fn period(table: &StatisticsTable) -> String {
-    format!("{} {}..{}", table.member, table.first_month, table.last_month)
+    format!(
+        "{} {}..{}",
+        table.member, table.first_month, table.last_month
+    )
 }

@@ -23,8 +23,11 @@ pub fn count(args: &CountArgs, json: bool) -> Done {
     let counted = facts::of(&home, &roster, definition, Clock::System.now_ms())?;
     let mut facts: Vec<&Fact> = Vec::new();
     for fact in &counted.facts {
-        let month = statistics::month_of(fact.logged_ms, &args.zone).or_fail("no month can be told")?;
-        let within = args.period.is_none_or(|period| period.0.first <= month && month <= period.0.last);
+        let month =
+            statistics::month_of(fact.logged_ms, &args.zone).or_fail("no month can be told")?;
+        let within = args
+            .period
+            .is_none_or(|period| period.0.first <= month && month <= period.0.last);
         if within {
             facts.push(fact);
         }
@@ -39,21 +42,29 @@ pub fn count(args: &CountArgs, json: bool) -> Done {
         rows.push((axis.name(), counts));
     }
     if json {
-        let by: serde_json::Map<String, Value> =
-            rows.iter().map(|(axis, counts)| ((*axis).to_owned(), json!(counts))).collect();
+        let by: serde_json::Map<String, Value> = rows
+            .iter()
+            .map(|(axis, counts)| ((*axis).to_owned(), json!(counts)))
+            .collect();
         output::document(json!({
             "definition": definition.id, "zone": args.zone, "reports": facts.len(), "by": by,
         }));
         return Ok(0);
     }
     let mut table = output::table(&["BY", "VALUE", "REPORTS"]);
-    table.add_row(["total".to_owned(), "all".to_owned(), facts.len().to_string()]);
+    table.add_row([
+        "total".to_owned(),
+        "all".to_owned(),
+        facts.len().to_string(),
+    ]);
     for (axis, counts) in rows {
         for (value, count) in counts {
             table.add_row([axis.to_owned(), output::clean(&value), count.to_string()]);
         }
     }
     output::print_table(&table);
-    output::message("note: as they are, small ones too: for this member alone. For others: frex stats make --help");
+    output::message(
+        "note: as they are, small ones too: for this member alone. For others: frex stats make --help",
+    );
     Ok(0)
 }

@@ -84,11 +84,17 @@ impl Counted {
         let origins: BTreeSet<&String> = facts.iter().map(|(_, origin)| *origin).collect();
         if origins.len() > 1 {
             let what = "the log of the node began anew within these months";
-            return Err(Failure::new(WireCode::BadInput, what)
-                .advise("Count the months before and after apart, so that each table rests on one log"));
+            return Err(Failure::new(WireCode::BadInput, what).advise(
+                "Count the months before and after apart, so that each table rests on one log",
+            ));
         }
         let newest = self.heads.last().map(|(origin, _, _)| origin);
-        let origin = origins.first().copied().or(newest).cloned().unwrap_or_default();
+        let origin = origins
+            .first()
+            .copied()
+            .or(newest)
+            .cloned()
+            .unwrap_or_default();
         let mut heads = self.heads.iter().filter(|(of, _, _)| *of == origin);
         let Some((_, _, checkpoint)) = heads.next_back() else {
             let what = "there is no receipt of this member's node, on which figures could rest";
@@ -109,9 +115,14 @@ impl Counted {
 fn heads(seen: &BySeen, node: &str) -> Vec<(String, u64, Bytes)> {
     let mut heads: Vec<(String, u64, Bytes)> = Vec::new();
     for one in seen.values().flatten().filter(|one| one.node == node) {
-        match heads.iter_mut().find(|(origin, _, _)| *origin == one.origin) {
+        match heads
+            .iter_mut()
+            .find(|(origin, _, _)| *origin == one.origin)
+        {
             None => heads.push((one.origin.clone(), one.size, one.checkpoint.clone())),
-            Some(head) if head.1 < one.size => (head.1, head.2) = (one.size, one.checkpoint.clone()),
+            Some(head) if head.1 < one.size => {
+                (head.1, head.2) = (one.size, one.checkpoint.clone())
+            }
             Some(_) => {}
         }
     }
@@ -174,7 +185,9 @@ impl Place<'_> {
 
     /// A report that was sent: it counts by the SUBMITTED entry of the member's own node.
     fn sent(&self, about: &Value) -> Option<(Fact, String)> {
-        let recalled = about[RECALLS].as_array().is_some_and(|recalls| !recalls.is_empty());
+        let recalled = about[RECALLS]
+            .as_array()
+            .is_some_and(|recalls| !recalls.is_empty());
         if about["kind"] != "report" || recalled {
             return None;
         }
@@ -188,7 +201,12 @@ impl Place<'_> {
             roles: self.roles(recipients.filter_map(Value::as_str)),
             times: self.times(seen, None, (filed_ms, accepted.map(|one| one.at_ms))),
             outcome: self.outcome(seen, None),
-            overdue: self.overdue(about, about["reply_by_ms"].as_u64().filter(|ms| *ms > 0), seen, None),
+            overdue: self.overdue(
+                about,
+                about["reply_by_ms"].as_u64().filter(|ms| *ms > 0),
+                seen,
+                None,
+            ),
             ..self.fact(record, entry, about)
         };
         Some((self.said(fact, about, self.member), entry.origin.clone()))
@@ -211,15 +229,27 @@ impl Place<'_> {
     }
 
     fn roles<'a>(&self, members: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-        let roles = members.into_iter().filter_map(|member| self.roster.member(member));
-        roles.map(|member| role_name(member.role).to_owned()).collect()
+        let roles = members
+            .into_iter()
+            .filter_map(|member| self.roster.member(member));
+        roles
+            .map(|member| role_name(member.role).to_owned())
+            .collect()
     }
 
     /// When what first happened, by the times that nodes have logged, so far as it was known.
-    fn times(&self, seen: &[Seen], by: Option<&str>, (filed_ms, accepted_ms): (u64, Option<u64>)) -> Times {
+    fn times(
+        &self,
+        seen: &[Seen],
+        by: Option<&str>,
+        (filed_ms, accepted_ms): (u64, Option<u64>),
+    ) -> Times {
         let first = |stage: Stage| {
             let mut of_stage = seen.iter().filter(|one| one.is_stage(stage, by));
-            of_stage.next().map(|one| one.at_ms).filter(|ms| *ms <= self.as_of_ms)
+            of_stage
+                .next()
+                .map(|one| one.at_ms)
+                .filter(|ms| *ms <= self.as_of_ms)
         };
         Times {
             filed_ms,
@@ -242,7 +272,9 @@ impl Place<'_> {
         let Some(due_ms) = due_ms.filter(|due_ms| *due_ms < self.as_of_ms) else {
             return 0;
         };
-        let acted = seen.iter().any(|one| one.is_stage(Stage::Acted, by) && one.at_ms <= due_ms);
+        let acted = seen
+            .iter()
+            .any(|one| one.is_stage(Stage::Acted, by) && one.at_ms <= due_ms);
         let envelope = about["envelope"].as_str().unwrap_or_default();
         let mut answers = self.answers.iter();
         let answered = answers.any(|(to, at_ms)| to == envelope && *at_ms <= due_ms);
@@ -288,9 +320,15 @@ impl Place<'_> {
 
 /// The country of origin: the one with the most confidence that is not only where something is hosted.
 fn countries(report: &Report) -> Vec<String> {
-    let origin = report.jurisdictions.iter().filter(|one| one.basis != "hosting");
+    let origin = report
+        .jurisdictions
+        .iter()
+        .filter(|one| one.basis != "hosting");
     let confidence = |one: &&report::Jurisdiction| one.confidence.unwrap_or(0.0);
-    let most = origin.clone().map(|one| confidence(&one)).fold(0.0, f64::max);
+    let most = origin
+        .clone()
+        .map(|one| confidence(&one))
+        .fold(0.0, f64::max);
     let most = origin.filter(|one| confidence(one) >= most);
     most.map(|one| one.country.clone()).collect()
 }

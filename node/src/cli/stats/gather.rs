@@ -42,7 +42,9 @@ pub(super) fn receipts(home: &MemberHome, roster: &Roster) -> Result<BySeen, Fai
         bar.inc(1);
         let receipt = crate::cli::receipt::read(&path)?;
         let origin = member::origin_of(&receipt).unwrap_or_default();
-        let log = logs.entry(origin.clone()).or_insert_with(|| log_of(&origin, roster));
+        let log = logs
+            .entry(origin.clone())
+            .or_insert_with(|| log_of(&origin, roster));
         let verified = log
             .as_ref()
             .and_then(|log| receipt::verify_cached(&receipt, log, None, &mut cache).ok());

@@ -1,7 +1,9 @@
 //! `frex stats make`: counts, hides what is small, signs. Spec: STA-4 to STA-24.
 
 use frex_client::{
-    casework::statistics::{self, Definition, Fact, Order, Period, Signed, Steps, month_of, wire::LogRange},
+    casework::statistics::{
+        self, Definition, Fact, Order, Period, Signed, Steps, month_of, wire::LogRange,
+    },
     environment::Clock,
     keys::MemberHome,
 };
@@ -20,9 +22,9 @@ pub fn make(args: &MakeArgs, json: bool) -> Done {
     let roster = member::roster(&home)?;
     let period = args.period.0;
     let definition = statistics::definition(&args.definition, None);
-    let definition = definition.or_fail("nothing can be counted").map_err(|failure| {
-        failure.advise("Those that are known: frex stats definitions")
-    })?;
+    let definition = definition
+        .or_fail("nothing can be counted")
+        .map_err(|failure| failure.advise("Those that are known: frex stats definitions"))?;
     let as_of_ms = Clock::System.now_ms();
     let tables = store::tables(&home)?;
     let before = store::before(&tables, &definition.id, &period, &args.zone)?;
@@ -58,7 +60,11 @@ pub fn make(args: &MakeArgs, json: bool) -> Done {
         output::document(said);
     } else {
         print::table(&made);
-        output::message(format_args!("note: written to {}; to publish it: frex stats publish {} --out FOLDER", args.out.display(), args.out.display()));
+        output::message(format_args!(
+            "note: written to {}; to publish it: frex stats publish {} --out FOLDER",
+            args.out.display(),
+            args.out.display()
+        ));
     }
     Ok(0)
 }
@@ -83,10 +89,14 @@ pub(super) fn recount(
     let key = store::noise_key(home)?;
     let control = table.control.clone().unwrap_or_default();
     if control.noise_key_id != key.id()[..] {
-        return Ok(Some("its noise is of another key than the one in this folder".to_owned()));
+        return Ok(Some(
+            "its noise is of another key than the one in this folder".to_owned(),
+        ));
     }
     let tables = store::tables(home)?;
-    let before = tables.iter().find(|one| one.sha256[..] == table.supersedes[..]);
+    let before = tables
+        .iter()
+        .find(|one| one.sha256[..] == table.supersedes[..]);
     let range = table.range.clone().unwrap_or_default();
     let order = Order {
         definition,
@@ -106,9 +116,12 @@ pub(super) fn recount(
     let within = |fact: &Fact| is_within(fact, &order.period, order.zone);
     let own: LogRange = counted.range(within)?;
     if (own.first, own.end, &own.origin) != (range.first, range.end, &range.origin) {
-        return Ok(Some("it rests on other entries of the log than the reports here".to_owned()));
+        return Ok(Some(
+            "it rests on other entries of the log than the reports here".to_owned(),
+        ));
     }
-    let again = statistics::make(&counted.facts, &order).or_fail("the table cannot be made again")?;
+    let again =
+        statistics::make(&counted.facts, &order).or_fail("the table cannot be made again")?;
     Ok(if again.records_sha256 != table.records_sha256 {
         Some("it counts other reports than those in this folder".to_owned())
     } else if again != *table {

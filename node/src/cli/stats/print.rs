@@ -18,12 +18,27 @@ pub(super) fn table(signed: &Signed) {
         false => format!("{}..{}", table.first_month, table.last_month),
     };
     let about = [
-        ("counts", format!("{} version {}", table.definition_id, table.definition_version)),
+        (
+            "counts",
+            format!(
+                "{} version {}",
+                table.definition_id, table.definition_version
+            ),
+        ),
         ("by", table.member.clone()),
         ("months", format!("{months}, in {}", table.zone)),
-        ("as of", format!("{}, revision {}", rfc3339(table.as_of_ms), table.revision)),
-        ("log", format!("{} [{}, {})", rests.origin, rests.first, rests.end)),
-        ("root", format!("{} of size {}", hex::encode(rests.root), rests.size)),
+        (
+            "as of",
+            format!("{}, revision {}", rfc3339(table.as_of_ms), table.revision),
+        ),
+        (
+            "log",
+            format!("{} [{}, {})", rests.origin, rests.first, rests.end),
+        ),
+        (
+            "root",
+            format!("{} of size {}", hex::encode(rests.root), rests.size),
+        ),
         ("sha256", hex::encode(signed.sha256)),
     ];
     for (name, said) in about {
@@ -44,8 +59,17 @@ pub(super) fn table(signed: &Signed) {
 
 fn figures(table: &StatisticsTable) {
     let header = [
-        "BY", "VALUE", "REPORTS", "INCIDENTS", "ACCOUNTS", "ITEMS", "H ACCEPTED", "H OPENED", "H ACTED",
-        "% OVERDUE", "% SHELVED",
+        "BY",
+        "VALUE",
+        "REPORTS",
+        "INCIDENTS",
+        "ACCOUNTS",
+        "ITEMS",
+        "H ACCEPTED",
+        "H OPENED",
+        "H ACTED",
+        "% OVERDUE",
+        "% SHELVED",
     ];
     let mut printed = output::table(&header);
     for row in table.rows.iter().filter(|row| row.at.len() < 2) {
@@ -78,20 +102,26 @@ fn cells(row: &Row) -> Vec<String> {
 fn print_crossing(table: &StatisticsTable, crossing: &Crossing) {
     let (first, second) = (&*crossing.first, &*crossing.second);
     if crossing.withdrawn {
-        output::data(format_args!("{first} by {second}: nothing of it can be shown"));
+        output::data(format_args!(
+            "{first} by {second}: nothing of it can be shown"
+        ));
         return;
     }
     let columns = values(table, second);
     let corner = format!("{} \\ {}", first.to_uppercase(), second.to_uppercase());
     let columns_clean: Vec<String> = columns.iter().map(|column| output::clean(column)).collect();
-    let header: Vec<&str> = std::iter::once(&*corner).chain(columns_clean.iter().map(|one| &**one)).collect();
+    let header: Vec<&str> = std::iter::once(&*corner)
+        .chain(columns_clean.iter().map(|one| &**one))
+        .collect();
     let mut printed = output::table(&header);
     for one in values(table, first) {
         let cell = |other: &String| {
             let shown = row(table, &[place(first, one), place(second, other)]);
             shown.map_or_else(|| HIDDEN.to_owned(), |row| figure(row.reports))
         };
-        let cells: Vec<String> = std::iter::once(output::clean(one)).chain(columns.iter().map(cell)).collect();
+        let cells: Vec<String> = std::iter::once(output::clean(one))
+            .chain(columns.iter().map(cell))
+            .collect();
         printed.add_row(cells);
     }
     output::print_table(&printed);

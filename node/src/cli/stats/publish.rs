@@ -18,7 +18,10 @@ pub fn publish(args: &PublishArgs, json: bool) -> Done {
     let bytes = files::read(&args.file, frex_proto::limits::STATISTICS_BYTES_MAX)?;
     let signed = read(&args.file)?;
     let checks = verify::checks(&signed, &roster(&args.trust)?);
-    if let Some((name, why)) = checks.into_iter().find_map(|(name, why)| Some((name, why?))) {
+    if let Some((name, why)) = checks
+        .into_iter()
+        .find_map(|(name, why)| Some((name, why?)))
+    {
         let what = "a table that does not hold is not published";
         return Err(Failure::new(WireCode::BadStatistics, what).cause(format!("{name}: {why}")));
     }
@@ -26,9 +29,15 @@ pub fn publish(args: &PublishArgs, json: bool) -> Done {
     let document = format!("{:#}\n", versioned(view::json(&signed)));
     let mut forms: Vec<(String, Vec<u8>)> = vec![
         (TABLE.to_owned(), bytes),
-        ("table.csv".to_owned(), view::csv(&signed.table).into_bytes()),
+        (
+            "table.csv".to_owned(),
+            view::csv(&signed.table).into_bytes(),
+        ),
         ("table.json".to_owned(), document.into_bytes()),
-        ("index.html".to_owned(), view::page(&signed, TABLE).into_bytes()),
+        (
+            "index.html".to_owned(),
+            view::page(&signed, TABLE).into_bytes(),
+        ),
     ];
     for axis in &signed.table.axes {
         let chart = view::svg(&signed.table, &axis.axis);
@@ -39,7 +48,9 @@ pub fn publish(args: &PublishArgs, json: bool) -> Done {
     }
     let names: Vec<&String> = forms.iter().map(|(name, _)| name).collect();
     if json {
-        output::document(json!({ "folder": args.out, "files": names, "sha256": hex::encode(signed.sha256) }));
+        output::document(
+            json!({ "folder": args.out, "files": names, "sha256": hex::encode(signed.sha256) }),
+        );
     } else {
         for name in names {
             output::data(args.out.join(name).display());

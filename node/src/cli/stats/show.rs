@@ -16,7 +16,9 @@ pub fn show(args: &ShowArgs, json: bool) -> Done {
     if !signed.table.axes.is_empty() && view::values(&signed.table, &args.axis).is_empty() {
         let axes: Vec<&str> = signed.table.axes.iter().map(|one| &*one.axis).collect();
         let what = format!("the table has no axis {:?}", args.axis);
-        return Err(Failure::new(WireCode::BadInput, what).advise(format!("One of: {}", axes.join(", "))));
+        return Err(
+            Failure::new(WireCode::BadInput, what).advise(format!("One of: {}", axes.join(", ")))
+        );
     }
     match args.form {
         _ if json || args.form == Form::Json => output::document(view::json(&signed)),
@@ -57,7 +59,10 @@ pub fn list(json: bool) -> Done {
         return Ok(0);
     }
     for known in definitions() {
-        output::data(format_args!("{} version {}: {}", known.id, known.version, known.title));
+        output::data(format_args!(
+            "{} version {}: {}",
+            known.id, known.version, known.title
+        ));
         for one in &known.counts {
             output::data(format_args!("  counts      {one}"));
         }

@@ -53,9 +53,13 @@ pub(super) fn noise_key(home: &MemberHome) -> Result<NoiseKey, Failure> {
         return Ok(NoiseKey::new(secret));
     }
     if !tables(home)?.is_empty() {
-        let what = format!("{} is missing, though tables were made with it", path.display());
-        return Err(Failure::new(WireCode::NotHeld, what)
-            .advise("Bring it back from a backup: with other noise, published figures could be averaged"));
+        let what = format!(
+            "{} is missing, though tables were made with it",
+            path.display()
+        );
+        return Err(Failure::new(WireCode::NotHeld, what).advise(
+            "Bring it back from a backup: with other noise, published figures could be averaged",
+        ));
     }
     let mut secret = [0; 32];
     Random::System.rng().fill_bytes(&mut secret);
@@ -82,7 +86,10 @@ pub(super) fn keep(home: &MemberHome, signed: &[u8]) -> Result<(), Failure> {
     files::ensure_folder(&folder)?;
     let table = statistics::parse(signed).or_fail("the table that was made does not read")?;
     let sha256 = hex::encode(&table.sha256[..8]);
-    let name = format!("{}-{:04}-{sha256}.{EXTENSION}", table.table.definition_id, table.table.revision);
+    let name = format!(
+        "{}-{:04}-{sha256}.{EXTENSION}",
+        table.table.definition_id, table.table.revision
+    );
     files::replace(&folder.join(name), signed)
 }
 
@@ -95,15 +102,29 @@ pub(super) fn before<'a>(
     zone: &str,
 ) -> Result<Option<&'a Signed>, Failure> {
     let mut newest = None;
-    for one in tables.iter().filter(|one| one.table.definition_id == definition) {
+    for one in tables
+        .iter()
+        .filter(|one| one.table.definition_id == definition)
+    {
         let of = Period {
-            first: one.table.first_month.parse().or_fail("a table that is kept is damaged")?,
-            last: one.table.last_month.parse().or_fail("a table that is kept is damaged")?,
+            first: one
+                .table
+                .first_month
+                .parse()
+                .or_fail("a table that is kept is damaged")?,
+            last: one
+                .table
+                .last_month
+                .parse()
+                .or_fail("a table that is kept is damaged")?,
         };
         if of == *period && one.table.zone == zone {
             newest = Some(one);
         } else if of.overlaps(period) {
-            let what = format!("these months overlap a table that was made before, of {of} in {}", one.table.zone);
+            let what = format!(
+                "these months overlap a table that was made before, of {of} in {}",
+                one.table.zone
+            );
             return Err(Failure::new(WireCode::Discloses, what)
                 .cause("the difference of two periods is a third, of which nobody has hidden what is small")
                 .advise(format!("Count the same months again, as a revision: --period {of} --zone {}", one.table.zone)));

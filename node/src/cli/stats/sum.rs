@@ -52,7 +52,10 @@ pub fn open(args: &OpenArgs, json: bool) -> Done {
     let mut members = args.with.clone();
     members.sort();
     members.dedup();
-    if let Some(stranger) = members.iter().find(|member| roster.member(member).is_none()) {
+    if let Some(stranger) = members
+        .iter()
+        .find(|member| roster.member(member).is_none())
+    {
         let what = format!("the roster lists no member {stranger}");
         return Err(Failure::new(WireCode::UnknownRecipient, what));
     }
@@ -80,12 +83,17 @@ pub fn open(args: &OpenArgs, json: bool) -> Done {
     files::write_new(&args.out, &round.to_bytes())?;
     let id = hex::encode(round.id);
     if json {
-        output::document(json!({ "round": id, "members": members, "file": args.out, "cells": round.cells().len() }));
+        output::document(
+            json!({ "round": id, "members": members, "file": args.out, "cells": round.cells().len() }),
+        );
     } else {
         output::data(format_args!("round {id}"));
         output::message(format_args!(
             "note: send it to who takes part: frex send {} --from {} --kind statistics --content-type {} --to {}",
-            args.out.display(), args.dir.display(), statistics::CONTENT_TYPE, members.join(" ")
+            args.out.display(),
+            args.dir.display(),
+            statistics::CONTENT_TYPE,
+            members.join(" ")
         ));
     }
     Ok(0)
@@ -94,13 +102,20 @@ pub fn open(args: &OpenArgs, json: bool) -> Done {
 /// An axis as it is given: what is not named is counted together.
 fn axis(by: &str) -> Result<AxisValues, Failure> {
     let wrong = || {
-        Failure::new(WireCode::BadInput, format!("{by:?} names no axis and values"))
-            .advise("As in: --by country=ES,FR,IE  --by outcome=arrest,shelved")
+        Failure::new(
+            WireCode::BadInput,
+            format!("{by:?} names no axis and values"),
+        )
+        .advise("As in: --by country=ES,FR,IE  --by outcome=arrest,shelved")
     };
     let (name, values) = by.split_once('=').ok_or_else(wrong)?;
     let axis = Axis::of_name(name).filter(|axis| *axis != Axis::Month);
     let mut values: Vec<String> = values.split(',').map(str::to_owned).collect();
-    if axis.is_none() || values.iter().any(|value| value.is_empty() || value == OTHER) {
+    if axis.is_none()
+        || values
+            .iter()
+            .any(|value| value.is_empty() || value == OTHER)
+    {
         return Err(wrong());
     }
     values.push(OTHER.to_owned());
@@ -141,15 +156,20 @@ impl Part {
 
     fn others(&self) -> Vec<String> {
         let members = self.round.said.members.iter();
-        members.filter(|member| *member != self.member()).cloned().collect()
+        members
+            .filter(|member| *member != self.member())
+            .cloned()
+            .collect()
     }
 
     fn still_open(&self) -> Result<(), Failure> {
         if self.round.said.closes_ms > Clock::System.now_ms() {
             return Ok(());
         }
-        Err(Failure::new(WireCode::SumVoid, "the time of this round is over")
-            .advise("Begin another round: frex stats sum open --help"))
+        Err(
+            Failure::new(WireCode::SumVoid, "the time of this round is over")
+                .advise("Begin another round: frex stats sum open --help"),
+        )
     }
 
     /// Two rounds of the same months by other members differ by one member's figures. Spec: STA-37.
@@ -162,9 +182,13 @@ impl Part {
                 continue;
             }
             let bytes = files::read(&folder.join(ROUND), limits::STATISTICS_BYTES_MAX)?;
-            let other = Round::read(&bytes, &self.roster).or_fail("a round that is kept is damaged")?;
+            let other =
+                Round::read(&bytes, &self.roster).or_fail("a round that is kept is damaged")?;
             let (own, of) = (self.round.period(), other.period());
-            let (own, of) = (own.or_fail("the round names no months")?, of.or_fail("a round that is kept is damaged")?);
+            let (own, of) = (
+                own.or_fail("the round names no months")?,
+                of.or_fail("a round that is kept is damaged")?,
+            );
             if other.said.definition_id == self.round.said.definition_id && own.overlaps(&of) {
                 let what = format!("this member took part in a round of {of} before");
                 return Err(Failure::new(WireCode::Discloses, what)
@@ -182,7 +206,9 @@ impl Part {
             if direction != RECEIVED || about["content_type"] != statistics::CONTENT_TYPE {
                 continue;
             }
-            let name = about["file"].as_str().and_then(|path| Path::new(path).file_name());
+            let name = about["file"]
+                .as_str()
+                .and_then(|path| Path::new(path).file_name());
             let Some(name) = name else { continue };
             let path = self.home.dir().join(member::INBOX_DIR).join(name);
             if path.exists() {
@@ -225,9 +251,16 @@ fn split(part: &Part) -> Result<(), Failure> {
     let definition = statistics::definition(&said.definition_id, Some(said.definition_version));
     let definition = definition.or_fail("the round counts what is not known here")?;
     let now_ms = Clock::System.now_ms();
-    let ends = period.last.next().begins_ms(&said.zone).or_fail("the round names no time zone")?;
+    let ends = period
+        .last
+        .next()
+        .begins_ms(&said.zone)
+        .or_fail("the round names no time zone")?;
     if ends > now_ms {
-        return Err(Failure::new(WireCode::Discloses, "a month of the round is not over yet"));
+        return Err(Failure::new(
+            WireCode::Discloses,
+            "a month of the round is not over yet",
+        ));
     }
     let counted = facts::of(&part.home, &part.roster, definition, now_ms)?;
     let within = |fact: &statistics::Fact| {
@@ -235,7 +268,8 @@ fn split(part: &Part) -> Result<(), Failure> {
         month.is_ok_and(|month| period.first <= month && month <= period.last)
     };
     let range = counted.range(within)?;
-    let figures = sums::input(&part.round, &counted.facts).or_fail("the figures cannot be counted")?;
+    let figures =
+        sums::input(&part.round, &counted.facts).or_fail("the figures cannot be counted")?;
     let keys = member::keys(&part.home)?;
     let who = (part.member(), &keys.identity);
     let mut rng = Random::System.rng();
@@ -261,7 +295,10 @@ pub fn add(args: &RoundArgs, json: bool) -> Done {
         part.only_round()?;
         let mut taken: Vec<Taken> = Vec::new();
         let own = part.folder.join(OWN_SHARE);
-        let own = own.exists().then(|| files::read(&own, limits::CONTENT_BYTES_MAX)).transpose()?;
+        let own = own
+            .exists()
+            .then(|| files::read(&own, limits::CONTENT_BYTES_MAX))
+            .transpose()?;
         for bytes in part.came()?.into_iter().chain(own) {
             match sums::take(&bytes, &part.round, part.member(), &part.roster) {
                 Ok(share) => taken.push(share),
@@ -302,7 +339,10 @@ fn send_to(file: &Path, to: Vec<String>, args: &RoundArgs, once: String, json: b
 pub fn total(args: &TotalArgs, json: bool) -> Done {
     let part = Part::of(&args.round, &args.dir)?;
     let own = part.folder.join(OWN_PARTIAL);
-    let own = own.exists().then(|| files::read(&own, limits::CONTENT_BYTES_MAX)).transpose()?;
+    let own = own
+        .exists()
+        .then(|| files::read(&own, limits::CONTENT_BYTES_MAX))
+        .transpose()?;
     let mut partials: Vec<SumPartial> = Vec::new();
     for bytes in part.came()?.into_iter().chain(own) {
         match sums::read_partial(&bytes, &part.round, &part.roster) {
@@ -322,7 +362,9 @@ pub fn total(args: &TotalArgs, json: bool) -> Done {
     if json {
         let row = |row: &statistics::wire::Row| -> Value {
             let (by, value) = place(row);
-            let reports = row.reports.map_or_else(|| json!("x"), |reports| json!(reports));
+            let reports = row
+                .reports
+                .map_or_else(|| json!("x"), |reports| json!(reports));
             json!({ "by": by, "value": value, "reports": reports })
         };
         let rows: Vec<Value> = totals.rows.iter().map(row).collect();
@@ -349,7 +391,8 @@ pub fn audit(args: &AuditArgs, json: bool) -> Done {
     let bytes = files::read(&args.round, limits::STATISTICS_BYTES_MAX)?;
     let round = Round::read(&bytes, &roster).or_fail("this is no round of a sum")?;
     let opening = files::read(&args.opening, limits::CONTENT_BYTES_MAX)?;
-    let opening = SumOpening::decode(&opening[..]).or_code(WireCode::BadStatistics, "this opens no part of a round")?;
+    let opening = SumOpening::decode(&opening[..])
+        .or_code(WireCode::BadStatistics, "this opens no part of a round")?;
     let audited = sums::audit(&opening, &round, &roster);
     let (member, figures) = audited.or_fail("the part does not hold")?;
     let cells = round.cells();
@@ -359,15 +402,22 @@ pub fn audit(args: &AuditArgs, json: bool) -> Done {
     });
     let rows: Vec<(String, u64)> = named.zip(figures).collect();
     if json {
-        let rows: Vec<Value> = rows.iter().map(|(cell, reports)| json!({ "cell": cell, "reports": reports })).collect();
+        let rows: Vec<Value> = rows
+            .iter()
+            .map(|(cell, reports)| json!({ "cell": cell, "reports": reports }))
+            .collect();
         output::document(json!({ "verified": true, "member": member, "figures": rows }));
         return Ok(0);
     }
-    output::data(format_args!("{member}: its shares add up to what it committed to"));
+    output::data(format_args!(
+        "{member}: its shares add up to what it committed to"
+    ));
     for (cell, reports) in rows {
         output::data(format_args!("  {:<40} {reports}", output::clean(&cell)));
     }
-    output::message("note: these are its figures as they are, small ones too: they are for who was trusted with them");
+    output::message(
+        "note: these are its figures as they are, small ones too: they are for who was trusted with them",
+    );
     output::data(output::good("VERIFIED"));
     Ok(0)
 }

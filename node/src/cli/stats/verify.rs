@@ -24,9 +24,14 @@ pub fn verify(args: &VerifyArgs, json: bool) -> Done {
     if let Some(dir) = &args.recount {
         let home = member::open(dir)?;
         let differs = make::recount(&home, &roster, &signed)?;
-        rows.push(("the reports in this folder make the same figures".to_owned(), differs));
+        rows.push((
+            "the reports in this folder make the same figures".to_owned(),
+            differs,
+        ));
     }
-    let failed = rows.iter().find_map(|(name, why)| Some((name, why.as_ref()?)));
+    let failed = rows
+        .iter()
+        .find_map(|(name, why)| Some((name, why.as_ref()?)));
     if json {
         let list: Vec<Value> = rows
             .iter()
@@ -40,7 +45,9 @@ pub fn verify(args: &VerifyArgs, json: bool) -> Done {
         output::data(args.file.display());
         for (name, why) in &rows {
             let word = if why.is_none() { "ok" } else { "FAILED" };
-            let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+            let why = why
+                .as_ref()
+                .map_or_else(String::new, |why| format!(": {why}"));
             output::data(format_args!("    {word:<8} {name}{why}"));
         }
         output::data(match failed {
@@ -61,7 +68,12 @@ pub fn verify(args: &VerifyArgs, json: bool) -> Done {
 pub(super) fn checks(signed: &Signed, roster: &Roster) -> Vec<Row> {
     let checks = statistics::verify(signed, roster).into_iter();
     checks
-        .map(|check| (check.name.to_owned(), check.problem.map(|problem| problem.to_string())))
+        .map(|check| {
+            (
+                check.name.to_owned(),
+                check.problem.map(|problem| problem.to_string()),
+            )
+        })
         .collect()
 }
 
@@ -80,7 +92,10 @@ fn compare_heads(signed: &Signed, path: &std::path::Path) -> Result<Row, Failure
             head.size, rests.size
         ))
     } else if head.root != rests.root {
-        Some("the log has signed two histories of one size: keep both heads, they prove it".to_owned())
+        Some(
+            "the log has signed two histories of one size: keep both heads, they prove it"
+                .to_owned(),
+        )
     } else {
         None
     };

@@ -12,7 +12,8 @@ use frex_proto::{
 use prost::Message as _;
 
 use super::{
-    Round, StatisticsError, StatisticsMessage, SumError, SumPartial, What, add_to, commitments, to_values,
+    Round, StatisticsError, StatisticsMessage, SumError, SumPartial, What, add_to, commitments,
+    to_values,
 };
 use crate::casework::statistics::message;
 
@@ -67,7 +68,9 @@ pub fn add(
         }
     }
     let members = &round.said.members;
-    let missing = members.iter().filter(|one| !by_member.contains_key(&***one));
+    let missing = members
+        .iter()
+        .filter(|one| !by_member.contains_key(&***one));
     let missing: Vec<String> = missing.cloned().collect();
     if !missing.is_empty() {
         return Err(SumError::Missing(missing));
@@ -86,5 +89,7 @@ pub fn add(
     };
     let signed = sign::sign(label::TYPE_SUM_PARTIAL, said.encode_to_vec().into(), &[key])?;
     let what = What::Partial(signed.encode_to_vec().into());
-    Ok(StatisticsMessage { what: Some(what) }.encode_to_vec().into())
+    Ok(StatisticsMessage { what: Some(what) }
+        .encode_to_vec()
+        .into())
 }

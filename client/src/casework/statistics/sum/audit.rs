@@ -24,7 +24,12 @@ pub fn audit(
         return Err(StatisticsError::Malformed.into());
     }
     let member = &*said.member;
-    let input = round.commitment(label::SUM_INPUT, &opening.input_salt, (member, member), &opening.input);
+    let input = round.commitment(
+        label::SUM_INPUT,
+        &opening.input_salt,
+        (member, member),
+        &opening.input,
+    );
     if said.input != input[..] {
         return Err(SumError::Commitment);
     }

@@ -57,7 +57,9 @@ pub fn combine(round: &Round, partials: &[SumPartial]) -> Result<Totals, SumErro
         }
     }
     let members = &round.said.members;
-    let missing = members.iter().filter(|one| !by_member.contains_key(&***one));
+    let missing = members
+        .iter()
+        .filter(|one| !by_member.contains_key(&***one));
     let missing: Vec<String> = missing.cloned().collect();
     if !missing.is_empty() {
         return Err(SumError::Missing(missing));
@@ -86,8 +88,11 @@ fn rows(round: &Round, sum: &[u64]) -> Vec<Row> {
     };
     let shown = |figure: u64| steps.round(figure).max(steps.smallest());
     let total = sum[0];
-    let exact_from = definition(&round.said.definition_id, Some(round.said.definition_version))
-        .map_or(0, |definition| definition.exact_from);
+    let exact_from = definition(
+        &round.said.definition_id,
+        Some(round.said.definition_version),
+    )
+    .map_or(0, |definition| definition.exact_from);
     let open = total >= threshold;
     let exact = exact_from > 0 && total >= exact_from;
     let mut rows = vec![Row {
@@ -98,7 +103,11 @@ fn rows(round: &Round, sum: &[u64]) -> Vec<Row> {
     for axis in &round.said.axes {
         let figures = &sum[next..next + axis.values.len()];
         next += axis.values.len();
-        let open = if open { line(figures, threshold) } else { vec![false; figures.len()] };
+        let open = if open {
+            line(figures, threshold)
+        } else {
+            vec![false; figures.len()]
+        };
         for (at, value) in axis.values.iter().enumerate() {
             let place = wire::Place {
                 axis: axis.axis.clone(),

@@ -30,7 +30,11 @@ pub fn input(round: &Round, facts: &[Fact]) -> Result<Vec<u64>, StatisticsError>
                 Axis::Month => month.to_string(),
                 axis => value(fact, axis),
             };
-            let named = if one.values.contains(&said) { &*said } else { OTHER };
+            let named = if one.values.contains(&said) {
+                &*said
+            } else {
+                OTHER
+            };
             if let Some(place) = cells.iter().position(|cell| *cell == Some((axis, named))) {
                 figures[place] += 1;
             }

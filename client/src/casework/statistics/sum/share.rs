@@ -5,7 +5,10 @@ use frex_proto::{keys::SigningKey, label, sign};
 use prost::Message as _;
 use rand_core::CryptoRng;
 
-use super::{Round, StatisticsError, StatisticsMessage, SumCommitments, SumError, What, add_to, to_values, wire};
+use super::{
+    Round, StatisticsError, StatisticsMessage, SumCommitments, SumError, What, add_to, to_values,
+    wire,
+};
 
 /// One member's part of a round.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +46,9 @@ pub fn share(
         shares.push(drawn);
     }
     let missing = figures.iter().zip(&rest);
-    shares[own] = missing.map(|(figure, rest)| figure.wrapping_sub(*rest)).collect();
+    shares[own] = missing
+        .map(|(figure, rest)| figure.wrapping_sub(*rest))
+        .collect();
     let mut salt = || {
         let mut salt = [0; 32];
         rng.fill_bytes(&mut salt);
@@ -66,7 +71,11 @@ pub fn share(
         shares: (0..members.len()).map(of_share).collect(),
         range: Some(range.clone()),
     };
-    let signed = sign::sign(label::TYPE_SUM_COMMITMENTS, said.encode_to_vec().into(), &[key])?;
+    let signed = sign::sign(
+        label::TYPE_SUM_COMMITMENTS,
+        said.encode_to_vec().into(),
+        &[key],
+    )?;
     let commitments: Bytes = signed.encode_to_vec().into();
     let message = |place: usize| {
         let what = What::Share(wire::SumShare {

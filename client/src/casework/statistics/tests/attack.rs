@@ -19,7 +19,9 @@ fn labels(table: &wire::StatisticsTable, fact: &Fact) -> Vec<String> {
     let of = |one: &wire::AxisValues| {
         let axis = Axis::of_name(&one.axis).expect("known");
         let said = match axis {
-            Axis::Month => month_of(fact.logged_ms, &table.zone).expect("a month").to_string(),
+            Axis::Month => month_of(fact.logged_ms, &table.zone)
+                .expect("a month")
+                .to_string(),
             axis => super::super::grid::value(fact, axis),
         };
         let holds = |value: &&String| match axis {
@@ -37,11 +39,16 @@ fn labels(table: &wire::StatisticsTable, fact: &Fact) -> Vec<String> {
 }
 
 fn axis(table: &wire::StatisticsTable, name: &str) -> usize {
-    table.axes.iter().position(|one| one.axis == name).expect("known")
+    table
+        .axes
+        .iter()
+        .position(|one| one.axis == name)
+        .expect("known")
 }
 
 fn matches(table: &wire::StatisticsTable, kind: &[String], at: &[wire::Place]) -> bool {
-    at.iter().all(|place| kind[axis(table, &place.axis)] == place.value)
+    at.iter()
+        .all(|place| kind[axis(table, &place.axis)] == place.value)
 }
 
 /// Every kind of report that a table could tell apart.
@@ -50,7 +57,9 @@ fn kinds(table: &wire::StatisticsTable) -> Vec<Vec<String>> {
     for one in &table.axes {
         let more = |kind: &Vec<String>| {
             let kind = kind.clone();
-            one.values.iter().map(move |value| [&kind[..], &[value.clone()]].concat())
+            one.values
+                .iter()
+                .map(move |value| [&kind[..], &[value.clone()]].concat())
         };
         kinds = kinds.iter().flat_map(more).collect();
     }
@@ -58,7 +67,9 @@ fn kinds(table: &wire::StatisticsTable) -> Vec<Vec<String>> {
 }
 
 fn count(table: &wire::StatisticsTable, facts: &[Fact], at: &[wire::Place]) -> u64 {
-    let within = facts.iter().filter(|fact| matches(table, &labels(table, fact), at));
+    let within = facts
+        .iter()
+        .filter(|fact| matches(table, &labels(table, fact), at));
     within.count() as u64
 }
 
@@ -91,7 +102,9 @@ impl System {
         };
         Self {
             rows: shown.clone().map(row).collect(),
-            sums: shown.map(|row| count(table, facts, &row.at) as f64).collect(),
+            sums: shown
+                .map(|row| count(table, facts, &row.at) as f64)
+                .collect(),
             kinds,
         }
     }
@@ -116,11 +129,18 @@ fn simplex(rows: &[Vec<f64>], sums: &[f64], goal: &[f64]) -> f64 {
     let mut table: Vec<Vec<f64>> = (0..height)
         .map(|at| {
             let unit = (0..height).map(|one| f64::from(u8::from(one == at)));
-            rows[at].iter().copied().chain(unit).chain([sums[at]]).collect()
+            rows[at]
+                .iter()
+                .copied()
+                .chain(unit)
+                .chain([sums[at]])
+                .collect()
         })
         .collect();
     let mut basis: Vec<usize> = (width..width + height).collect();
-    let first: Vec<f64> = (0..width + height).map(|at| f64::from(u8::from(at >= width)) * -1.0).collect();
+    let first: Vec<f64> = (0..width + height)
+        .map(|at| f64::from(u8::from(at >= width)) * -1.0)
+        .collect();
     let left = optimise(&mut table, &mut basis, &first, width + height);
     assert!(left.abs() < 1e-6, "the facts themselves solve it");
     // What is still in the basis of the first phase is zero, and must stay so.
@@ -131,20 +151,32 @@ fn simplex(rows: &[Vec<f64>], sums: &[f64], goal: &[f64]) -> f64 {
             pivot(&mut table, &mut basis, at, column);
         }
     }
-    let second: Vec<f64> = goal.iter().copied().chain((0..height).map(|_| 0.0)).collect();
+    let second: Vec<f64> = goal
+        .iter()
+        .copied()
+        .chain((0..height).map(|_| 0.0))
+        .collect();
     optimise(&mut table, &mut basis, &second, width)
 }
 
 fn optimise(table: &mut [Vec<f64>], basis: &mut [usize], goal: &[f64], columns: usize) -> f64 {
     loop {
         let price = |column: usize, table: &[Vec<f64>], basis: &[usize]| {
-            let spent: f64 = basis.iter().zip(table).map(|(of, row)| goal[*of] * row[column]).sum();
+            let spent: f64 = basis
+                .iter()
+                .zip(table)
+                .map(|(of, row)| goal[*of] * row[column])
+                .sum();
             goal[column] - spent
         };
         let enters = (0..columns).find(|column| price(*column, table, basis) > 1e-7);
         let Some(enters) = enters else {
             let last = goal.len();
-            return basis.iter().zip(table.iter()).map(|(of, row)| goal[*of] * row[last]).sum();
+            return basis
+                .iter()
+                .zip(table.iter())
+                .map(|(of, row)| goal[*of] * row[last])
+                .sum();
         };
         let last = goal.len();
         let mut leaves: Option<(f64, usize, usize)> = None;
@@ -171,7 +203,9 @@ fn pivot(table: &mut [Vec<f64>], basis: &mut [usize], at: usize, column: usize) 
     for (other, row) in table.iter_mut().enumerate() {
         let times = row[column];
         if other != at && times.abs() > 1e-12 {
-            row.iter_mut().zip(&chosen).for_each(|(value, chosen)| *value -= times * chosen);
+            row.iter_mut()
+                .zip(&chosen)
+                .for_each(|(value, chosen)| *value -= times * chosen);
         }
     }
     basis[at] = column;
@@ -181,7 +215,9 @@ fn pivot(table: &mut [Vec<f64>], basis: &mut [usize], at: usize, column: usize) 
 fn facts() -> impl Strategy<Value = Vec<Fact>> {
     let one = (0_u8..=255, 0_u8..=255, 0_u8..=255, 0_u8..=255).prop_map(|(a, b, c, d)| {
         // Squares crowd the small numbers.
-        let skew = |value: u8, of: u32| u8::try_from(u32::from(value) * u32::from(value) * of / 65_026).unwrap_or(0);
+        let skew = |value: u8, of: u32| {
+            u8::try_from(u32::from(value) * u32::from(value) * of / 65_026).unwrap_or(0)
+        };
         [skew(a, 3), skew(b, 4), skew(c, 3), d]
     });
     prop::collection::vec(one, 10..160).prop_map(|places| {
@@ -258,7 +294,11 @@ proptest! {
 fn a_lone_report_takes_neighbours_along() {
     let mut numbers = 0..;
     let mut many = |count: usize, at: [u8; 4]| -> Vec<Fact> {
-        numbers.by_ref().take(count).map(|number| fact(number, at)).collect()
+        numbers
+            .by_ref()
+            .take(count)
+            .map(|number| fact(number, at))
+            .collect()
     };
     let facts = [
         many(40, [0, 0, 1, 1]),
@@ -269,11 +309,21 @@ fn a_lone_report_takes_neighbours_along() {
     ]
     .concat();
     let table = made(&facts);
-    let by: BTreeMap<&str, usize> = table.crossings.iter().map(|one| {
-        let of = hidden(&table).iter().filter(|at| at[0].axis == one.first && at[1].axis == one.second).count();
-        (&*one.second, of)
-    }).collect();
+    let by: BTreeMap<&str, usize> = table
+        .crossings
+        .iter()
+        .map(|one| {
+            let of = hidden(&table)
+                .iter()
+                .filter(|at| at[0].axis == one.first && at[1].axis == one.second)
+                .count();
+            (&*one.second, of)
+        })
+        .collect();
     assert!(by["country"] >= 4, "{by:?}");
-    let lone = [view::place("month", "2026-02"), view::place("country", "FR")];
+    let lone = [
+        view::place("month", "2026-02"),
+        view::place("country", "FR"),
+    ];
     assert_eq!(view::row(&table, &lone), None);
 }

@@ -53,7 +53,12 @@ fn round() -> Round {
 }
 
 /// What each member does, with these figures. Gives what each has added up.
-fn exchange(round: &Round, roster: &Roster, figures: &[Vec<u64>; 3], seed: u64) -> (Vec<bytes::Bytes>, Vec<SumOpening>) {
+fn exchange(
+    round: &Round,
+    roster: &Roster,
+    figures: &[Vec<u64>; 3],
+    seed: u64,
+) -> (Vec<bytes::Bytes>, Vec<SumOpening>) {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let range = wire::LogRange::default();
     let shares: Vec<_> = MEMBERS
@@ -72,11 +77,21 @@ fn exchange(round: &Round, roster: &Roster, figures: &[Vec<u64>; 3], seed: u64) 
         add(round, (member, &identity(member)), &taken).expect("all are there")
     };
     let partials = MEMBERS.iter().enumerate().map(partial).collect();
-    (partials, shares.into_iter().map(|shares| shares.opening).collect())
+    (
+        partials,
+        shares.into_iter().map(|shares| shares.opening).collect(),
+    )
 }
 
-fn combined(round: &Round, roster: &Roster, partials: &[bytes::Bytes]) -> Result<sum::Totals, SumError> {
-    let read: Result<Vec<_>, _> = partials.iter().map(|partial| read_partial(partial, round, roster)).collect();
+fn combined(
+    round: &Round,
+    roster: &Roster,
+    partials: &[bytes::Bytes],
+) -> Result<sum::Totals, SumError> {
+    let read: Result<Vec<_>, _> = partials
+        .iter()
+        .map(|partial| read_partial(partial, round, roster))
+        .collect();
     combine(round, &read?)
 }
 
@@ -106,7 +121,9 @@ proptest! {
 // STA-30: what is not named counts together, and only months of the round count.
 #[test]
 fn figures_of_a_round_are_exact() {
-    let facts: Vec<Fact> = (0..20_u8).map(|at| fact(u32::from(at), [at % 3, at % 4, 0, 1])).collect();
+    let facts: Vec<Fact> = (0..20_u8)
+        .map(|at| fact(u32::from(at), [at % 3, at % 4, 0, 1]))
+        .collect();
     let counted = input(&round(), &facts).expect("it can be counted");
     assert_eq!(counted, [20, 5, 5, 10]);
 }
@@ -115,7 +132,11 @@ fn figures_of_a_round_are_exact() {
 #[test]
 fn a_round_that_misses_somebody_is_void() {
     let (round, roster) = (round(), roster());
-    let figures = [vec![30, 10, 10, 10], vec![30, 10, 10, 10], vec![30, 10, 10, 10]];
+    let figures = [
+        vec![30, 10, 10, 10],
+        vec![30, 10, 10, 10],
+        vec![30, 10, 10, 10],
+    ];
     let (partials, _) = exchange(&round, &roster, &figures, 1);
     let missing = Err(SumError::Missing(vec!["member-b".to_owned()]));
     let without = [partials[0].clone(), partials[2].clone()];
@@ -134,7 +155,10 @@ fn a_changed_share_is_refused() {
     let shares = share(&round, who, &[3, 1, 1, 1], &range, &mut rng).expect("it can be split");
     let to_b = &shares.messages[1].1;
     assert!(take(to_b, &round, "member-b", &roster).is_ok());
-    assert_eq!(take(to_b, &round, "member-c", &roster), Err(SumError::Commitment));
+    assert_eq!(
+        take(to_b, &round, "member-c", &roster),
+        Err(SumError::Commitment)
+    );
     let mut message = wire::StatisticsMessage::decode(&to_b[..]).expect("it reads");
     if let Some(wire::statistics_message::What::Share(share)) = &mut message.what {
         let mut values = share.values.to_vec();
@@ -142,16 +166,33 @@ fn a_changed_share_is_refused() {
         share.values = values.into();
     }
     let changed = message.encode_to_vec();
-    assert_eq!(take(&changed, &round, "member-b", &roster), Err(SumError::Commitment));
-    let other = Round::open(SumRound { nonce: vec![8; 16].into(), ..said() }, who.1).expect("it can be begun");
-    assert_eq!(take(to_b, &other, "member-b", &roster), Err(SumError::OtherRound));
+    assert_eq!(
+        take(&changed, &round, "member-b", &roster),
+        Err(SumError::Commitment)
+    );
+    let other = Round::open(
+        SumRound {
+            nonce: vec![8; 16].into(),
+            ..said()
+        },
+        who.1,
+    )
+    .expect("it can be begun");
+    assert_eq!(
+        take(to_b, &other, "member-b", &roster),
+        Err(SumError::OtherRound)
+    );
 }
 
 // STA-32, STA-34: who gives two different things is named.
 #[test]
 fn who_says_two_things_is_named() {
     let (round, roster) = (round(), roster());
-    let figures = [vec![30, 10, 10, 10], vec![30, 10, 10, 10], vec![30, 10, 10, 10]];
+    let figures = [
+        vec![30, 10, 10, 10],
+        vec![30, 10, 10, 10],
+        vec![30, 10, 10, 10],
+    ];
     let (first, _) = exchange(&round, &roster, &figures, 1);
     let (second, _) = exchange(&round, &roster, &figures, 2);
     let mixed = [first[0].clone(), first[1].clone(), second[2].clone()];
@@ -163,10 +204,19 @@ fn who_says_two_things_is_named() {
 #[test]
 fn an_auditor_sees_that_shares_are_of_the_figures() {
     let (round, roster) = (round(), roster());
-    let figures = [vec![30, 10, 10, 10], vec![30, 10, 10, 10], vec![30, 10, 10, 10]];
+    let figures = [
+        vec![30, 10, 10, 10],
+        vec![30, 10, 10, 10],
+        vec![30, 10, 10, 10],
+    ];
     let (_, openings) = exchange(&round, &roster, &figures, 1);
     let mut changed = openings[0].clone();
-    changed.input = openings[0].input.iter().map(|byte| byte ^ 1).collect::<Vec<u8>>().into();
+    changed.input = openings[0]
+        .input
+        .iter()
+        .map(|byte| byte ^ 1)
+        .collect::<Vec<u8>>()
+        .into();
     assert_eq!(audit(&changed, &round, &roster), Err(SumError::Commitment));
     let mut mixed = openings[0].clone();
     mixed.shares = openings[1].shares.clone();
@@ -189,7 +239,10 @@ fn a_round_of_another_form_is_refused() {
     assert!(open(&|round| round.nonce = vec![1; 15].into()).is_err());
     assert!(open(&|round| round.definition_sha256 = vec![1; 32].into()).is_err());
     let by_another = Round::open(said(), &identity("member-b")).expect("it can be signed");
-    assert_eq!(Round::read(&by_another.to_bytes(), &roster()), Err(SumError::Signature));
+    assert_eq!(
+        Round::read(&by_another.to_bytes(), &roster()),
+        Err(SumError::Signature)
+    );
     let read = Round::read(&round().to_bytes(), &roster()).expect("it holds");
     assert_eq!(read.id, round().id);
 }

@@ -12,8 +12,13 @@ fn many(count: u32, at: impl Fn(u32) -> [u8; 4]) -> Vec<Fact> {
 fn noise_depends_on_the_set_alone() {
     let key = NoiseKey::new([1; 32]);
     let records: Vec<u64> = (0..40_u8).map(|at| key.record(&[at; 16])).collect();
-    let cell = records.iter().fold(0_u64, |sum, one| sum.wrapping_add(*one));
-    let back = records.iter().rev().fold(0_u64, |sum, one| sum.wrapping_add(*one));
+    let cell = records
+        .iter()
+        .fold(0_u64, |sum, one| sum.wrapping_add(*one));
+    let back = records
+        .iter()
+        .rev()
+        .fold(0_u64, |sum, one| sum.wrapping_add(*one));
     assert_eq!(cell, back);
     let noise = |cell: u64| key.noise(Measure::Reports, cell, 2);
     assert_eq!(noise(cell), noise(back));
@@ -29,10 +34,16 @@ fn noise_depends_on_the_set_alone() {
 #[test]
 fn figures_are_rounded_and_never_small() {
     let steps = Steps::default();
-    let shown: Vec<u64> = [10, 12, 13, 17, 18].iter().map(|figure| steps.shown(*figure, 0)).collect();
+    let shown: Vec<u64> = [10, 12, 13, 17, 18]
+        .iter()
+        .map(|figure| steps.shown(*figure, 0))
+        .collect();
     assert_eq!(shown, [10, 10, 15, 15, 20]);
     assert_eq!(steps.shown(10, -2), 10);
-    let odd = Steps { threshold: 7, ..steps };
+    let odd = Steps {
+        threshold: 7,
+        ..steps
+    };
     assert_eq!(odd.shown(7, -2), 10);
 }
 
@@ -41,7 +52,9 @@ fn figures_are_rounded_and_never_small() {
 fn a_large_total_is_exact() {
     let spread = |number: u32| [u8::try_from(number % 3).expect("small"), 0, 1, 1];
     assert_eq!(made(&many(1237, spread)).rows[0].reports, Some(1237));
-    let small = made(&many(123, spread)).rows[0].reports.expect("it is shown");
+    let small = made(&many(123, spread)).rows[0]
+        .reports
+        .expect("it is shown");
     assert!(small % 5 == 0 && small.abs_diff(123) <= 4, "{small}");
 }
 
@@ -52,7 +65,12 @@ fn too_few_say_nothing() {
     assert_eq!(table.rows, [wire::Row::default()]);
     assert!(table.axes.is_empty() && table.crossings.iter().all(|one| one.withdrawn));
     let csv = view::csv(&table);
-    assert!(csv.lines().nth(1).is_some_and(|line| line.contains(",x,x,")), "{csv}");
+    assert!(
+        csv.lines()
+            .nth(1)
+            .is_some_and(|line| line.contains(",x,x,")),
+        "{csv}"
+    );
 }
 
 // STA-12: a rare value is counted with the next rarest, and a month that is small with the one after it.
@@ -64,7 +82,10 @@ fn what_is_rare_is_counted_together() {
         9..25 => [1, 1, 1, 1],
         _ => [2, 0, 1, 1],
     }));
-    assert_eq!(view::values(&table, "month"), ["2026-01/2026-02", "2026-03"]);
+    assert_eq!(
+        view::values(&table, "month"),
+        ["2026-01/2026-02", "2026-03"]
+    );
     assert_eq!(view::values(&table, "country"), ["ES", "other"]);
 }
 
@@ -76,22 +97,50 @@ fn months_begin_where_the_table_says() {
         u64::try_from(time.as_millisecond()).expect("after 1970")
     };
     let month = |text: &str, zone: &str| month_of(utc(text), zone).map(|month| month.to_string());
-    assert_eq!(month("2026-01-31T23:30:00Z", "UTC").as_deref(), Ok("2026-01"));
-    assert_eq!(month("2026-01-31T23:30:00Z", "Europe/Madrid").as_deref(), Ok("2026-02"));
+    assert_eq!(
+        month("2026-01-31T23:30:00Z", "UTC").as_deref(),
+        Ok("2026-01")
+    );
+    assert_eq!(
+        month("2026-01-31T23:30:00Z", "Europe/Madrid").as_deref(),
+        Ok("2026-02")
+    );
     // Summer time: midnight in Madrid is 22:00 UTC.
-    assert_eq!(month("2026-06-30T21:59:59Z", "Europe/Madrid").as_deref(), Ok("2026-06"));
-    assert_eq!(month("2026-06-30T22:00:00Z", "Europe/Madrid").as_deref(), Ok("2026-07"));
-    assert_eq!(month("2027-01-01T02:00:00Z", "America/Bogota").as_deref(), Ok("2026-12"));
-    assert_eq!(month("2026-01-01T00:00:00Z", "Nowhere/None"), Err(StatisticsError::UnknownZone));
+    assert_eq!(
+        month("2026-06-30T21:59:59Z", "Europe/Madrid").as_deref(),
+        Ok("2026-06")
+    );
+    assert_eq!(
+        month("2026-06-30T22:00:00Z", "Europe/Madrid").as_deref(),
+        Ok("2026-07")
+    );
+    assert_eq!(
+        month("2027-01-01T02:00:00Z", "America/Bogota").as_deref(),
+        Ok("2026-12")
+    );
+    assert_eq!(
+        month("2026-01-01T00:00:00Z", "Nowhere/None"),
+        Err(StatisticsError::UnknownZone)
+    );
 }
 
 // STA-6: a month that is not over is not counted, nor a period that is written wrongly.
 #[test]
 fn only_months_that_are_over_are_counted() {
     let (range, key) = (wire::LogRange::default(), NoiseKey::new([7; 32]));
-    let early = Order { as_of_ms: in_month(3, 30), ..order(&range, &key) };
+    let early = Order {
+        as_of_ms: in_month(3, 30),
+        ..order(&range, &key)
+    };
     assert_eq!(make(&[], &early), Err(StatisticsError::NotOver));
-    for wrong in ["2026-13", "2026-1", "2026-03..2026-01", "2020-01..2026-01", "+026-01", ""] {
+    for wrong in [
+        "2026-13",
+        "2026-1",
+        "2026-03..2026-01",
+        "2020-01..2026-01",
+        "+026-01",
+        "",
+    ] {
         assert!(wrong.parse::<Period>().is_err(), "{wrong}");
     }
     let one = |text: &str| text.parse::<Period>().expect("a period");
@@ -105,11 +154,23 @@ fn a_revision_is_of_the_same() {
     let (range, key) = (wire::LogRange::default(), NoiseKey::new([7; 32]));
     let first = make(&many(50, |_| [0, 0, 1, 1]), &order(&range, &key)).expect("it can be made");
     for other in [
-        Order { member: "member-b", ..order(&range, &key) },
-        Order { zone: "Europe/Madrid", ..order(&range, &key) },
-        Order { period: "2026-01".parse().expect("a period"), ..order(&range, &key) },
+        Order {
+            member: "member-b",
+            ..order(&range, &key)
+        },
+        Order {
+            zone: "Europe/Madrid",
+            ..order(&range, &key)
+        },
+        Order {
+            period: "2026-01".parse().expect("a period"),
+            ..order(&range, &key)
+        },
     ] {
-        let order = Order { before: Some((&first, [0; 32])), ..other };
+        let order = Order {
+            before: Some((&first, [0; 32])),
+            ..other
+        };
         assert_eq!(make(&[], &order), Err(StatisticsError::NotARevision));
     }
 }
@@ -147,11 +208,19 @@ fn a_median_of_few_is_none() {
 // STA-23: a share follows from what is shown; of a crossing that hides its part there is none.
 #[test]
 fn shares_follow_from_figures() {
-    let table = made(&many(200, |number| [0, 0, 1, if number < 50 { 0 } else { 1 }]));
+    let table = made(&many(200, |number| {
+        [0, 0, 1, if number < 50 { 0 } else { 1 }]
+    }));
     let total = &table.rows[0];
     let overdue = view::row(&table, &[view::place("overdue", "yes")]).and_then(|row| row.reports);
-    let (overdue, reports) = (overdue.expect("it is shown"), total.reports.expect("it is shown"));
-    assert_eq!(total.overdue_percent.map(u64::from), Some((overdue * 200 + reports) / (reports * 2)));
+    let (overdue, reports) = (
+        overdue.expect("it is shown"),
+        total.reports.expect("it is shown"),
+    );
+    assert_eq!(
+        total.overdue_percent.map(u64::from),
+        Some((overdue * 200 + reports) / (reports * 2))
+    );
     assert_eq!(total.shelved_percent, None);
 }
 
@@ -175,20 +244,39 @@ fn figures_that_do_not_hold_are_named() {
     let problem = |change: &dyn Fn(&mut wire::StatisticsTable)| {
         let mut changed = table.clone();
         change(&mut changed);
-        figures(&changed).into_iter().find_map(|check| check.problem)
+        figures(&changed)
+            .into_iter()
+            .find_map(|check| check.problem)
     };
     assert_eq!(problem(&|_| {}), None);
-    assert_eq!(problem(&|table| table.rows[1].reports = Some(5)), Some(Problem::Small));
-    assert_eq!(problem(&|table| table.rows[1].reports = Some(101)), Some(Problem::NotRounded));
-    assert_eq!(problem(&|table| table.rows[1].reports = Some(250)), Some(Problem::NotAdditive));
-    assert_eq!(problem(&|table| table.rows[0].overdue_percent = Some(99)), Some(Problem::Share));
-    assert_eq!(problem(&|table| drop(table.rows.pop())), Some(Problem::Alone));
+    assert_eq!(
+        problem(&|table| table.rows[1].reports = Some(5)),
+        Some(Problem::Small)
+    );
+    assert_eq!(
+        problem(&|table| table.rows[1].reports = Some(101)),
+        Some(Problem::NotRounded)
+    );
+    assert_eq!(
+        problem(&|table| table.rows[1].reports = Some(250)),
+        Some(Problem::NotAdditive)
+    );
+    assert_eq!(
+        problem(&|table| table.rows[0].overdue_percent = Some(99)),
+        Some(Problem::Share)
+    );
+    assert_eq!(
+        problem(&|table| drop(table.rows.pop())),
+        Some(Problem::Alone)
+    );
 }
 
 // STA-2: a table that is not of its form is not read.
 #[test]
 fn a_table_of_another_form_is_refused() {
-    let table = made(&many(100, |number| [u8::try_from(number % 3).expect("small"), 0, 1, 1]));
+    let table = made(&many(100, |number| {
+        [u8::try_from(number % 3).expect("small"), 0, 1, 1]
+    }));
     let read = |change: &dyn Fn(&mut wire::StatisticsTable)| {
         let mut changed = table.clone();
         change(&mut changed);
@@ -198,11 +286,20 @@ fn a_table_of_another_form_is_refused() {
     assert_eq!(read(&|_| {}), Ok(()));
     let malformed = Err(StatisticsError::Malformed);
     assert_eq!(read(&|table| table.rows.swap(0, 1)), malformed);
-    assert_eq!(read(&|table| table.rows[1] = table.rows[2].clone()), malformed);
+    assert_eq!(
+        read(&|table| table.rows[1] = table.rows[2].clone()),
+        malformed
+    );
     assert_eq!(read(&|table| table.axes.swap(0, 1)), malformed);
-    assert_eq!(read(&|table| table.supersedes = vec![1; 32].into()), malformed);
+    assert_eq!(
+        read(&|table| table.supersedes = vec![1; 32].into()),
+        malformed
+    );
     assert_eq!(read(&|table| table.member = "=cmd".to_owned()), malformed);
-    assert_eq!(read(&|table| table.axes[1].values[0] = "=1+1".to_owned()), malformed);
+    assert_eq!(
+        read(&|table| table.axes[1].values[0] = "=1+1".to_owned()),
+        malformed
+    );
     assert_eq!(
         read(&|table| table.control.as_mut().expect("there").threshold = 4),
         Err(StatisticsError::Threshold)
@@ -219,6 +316,12 @@ fn a_case_says_more_than_a_receipt() {
         duplicate: true,
     };
     let known = fact(1, [0, 0, 2, 1]).with(&case);
-    assert_eq!((known.outcome.as_deref(), known.overdue, known.duplicate), (Some("arrest"), 2, true));
-    assert_eq!(fact(1, [0, 0, 2, 1]).with(&CaseState::default()), fact(1, [0, 0, 2, 1]));
+    assert_eq!(
+        (known.outcome.as_deref(), known.overdue, known.duplicate),
+        (Some("arrest"), 2, true)
+    );
+    assert_eq!(
+        fact(1, [0, 0, 2, 1]).with(&CaseState::default()),
+        fact(1, [0, 0, 2, 1])
+    );
 }

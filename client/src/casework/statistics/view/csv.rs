@@ -37,7 +37,13 @@ const FIGURES: [&str; 9] = [
 #[must_use]
 pub fn csv(table: &StatisticsTable) -> String {
     let axes = Axis::ALL.map(Axis::name);
-    let mut text = line(ABOUT.into_iter().chain(axes).chain(FIGURES).map(str::to_owned));
+    let mut text = line(
+        ABOUT
+            .into_iter()
+            .chain(axes)
+            .chain(FIGURES)
+            .map(str::to_owned),
+    );
     let rests = Rests::of(table);
     let about = [
         table.federation.clone(),
@@ -57,9 +63,13 @@ pub fn csv(table: &StatisticsTable) -> String {
     for row in cells(table) {
         let at = axes.map(|axis| {
             let mut places = row.at.iter().filter(|place| place.axis == axis);
-            places.next().map_or_else(|| ALL.to_owned(), |place| place.value.clone())
+            places
+                .next()
+                .map_or_else(|| ALL.to_owned(), |place| place.value.clone())
         });
-        text.push_str(&line(about.clone().into_iter().chain(at).chain(figures(&row))));
+        text.push_str(&line(
+            about.clone().into_iter().chain(at).chain(figures(&row)),
+        ));
     }
     text
 }
@@ -93,7 +103,11 @@ fn line(fields: impl Iterator<Item = String>) -> String {
 pub(super) fn quoted(field: &str) -> String {
     // A cell that begins so is run by programs that open the file.
     let formula = field.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
-    let field = if formula { format!("'{field}") } else { field.to_owned() };
+    let field = if formula {
+        format!("'{field}")
+    } else {
+        field.to_owned()
+    };
     match field.contains([',', '"', '\r', '\n']) {
         true => format!("\"{}\"", field.replace('"', "\"\"")),
         false => field,

@@ -1,8 +1,6 @@
 //! One page of HTML: no script, nothing from elsewhere, every figure in a table with headers. Spec: STA-41.
 
-use super::{
-    HIDDEN, Rests, as_of, control, figure, hours, known, period, place, row, svg, values,
-};
+use super::{HIDDEN, Rests, as_of, control, figure, hours, known, period, place, row, svg, values};
 use crate::casework::statistics::{
     Signed,
     wire::{Crossing, Row, StatisticsTable},
@@ -20,8 +18,16 @@ pub fn page(signed: &Signed, file: &str) -> String {
         about(signed),
         definition(table),
         totals(table),
-        table.axes.iter().map(|one| axis(table, &one.axis)).collect(),
-        table.crossings.iter().map(|one| crossing(table, one)).collect(),
+        table
+            .axes
+            .iter()
+            .map(|one| axis(table, &one.axis))
+            .collect(),
+        table
+            .crossings
+            .iter()
+            .map(|one| crossing(table, one))
+            .collect(),
         how(file),
     ];
     format!(
@@ -63,7 +69,14 @@ fn about(signed: &Signed) -> String {
     let rows = [
         ("Federation", table.federation.clone()),
         ("Counted by", table.member.clone()),
-        ("Months", format!("{}, beginning in the time zone {}", period(table), table.zone)),
+        (
+            "Months",
+            format!(
+                "{}, beginning in the time zone {}",
+                period(table),
+                table.zone
+            ),
+        ),
         ("As of", as_of(table)),
         ("Revision", format!("{}{superseded}", table.revision)),
         ("Rests on", rests.words()),
@@ -71,7 +84,10 @@ fn about(signed: &Signed) -> String {
     ];
     let rows = rows.map(|(name, said)| vec![name.to_owned(), said]);
     let control = escaped(&control(table));
-    format!("{}<p>{control}</p>\n", html_table("What this is", &[], &rows))
+    format!(
+        "{}<p>{control}</p>\n",
+        html_table("What this is", &[], &rows)
+    )
 }
 
 fn definition(table: &StatisticsTable) -> String {
@@ -79,7 +95,9 @@ fn definition(table: &StatisticsTable) -> String {
         return "<p>The definition is not known here: what these figures count is not known either.</p>\n".to_owned();
     };
     let list = |said: &[String]| -> String {
-        said.iter().map(|one| format!("<li>{}</li>\n", escaped(one))).collect()
+        said.iter()
+            .map(|one| format!("<li>{}</li>\n", escaped(one)))
+            .collect()
     };
     format!(
         "<h2>What counts</h2>\n<ul>\n{}</ul>\n<h2>What does not</h2>\n<ul>\n{}</ul>\n",
@@ -120,7 +138,10 @@ fn totals(table: &StatisticsTable) -> String {
     let total = row(table, &[]).cloned().unwrap_or_default();
     let headers = [&["Total"][..], &HEADERS].concat();
     let rows = [measures("all", &total)];
-    format!("<h2>Total</h2>\n{}", html_table("All reports of the period", &headers, &rows))
+    format!(
+        "<h2>Total</h2>\n{}",
+        html_table("All reports of the period", &headers, &rows)
+    )
 }
 
 fn axis(table: &StatisticsTable, axis: &str) -> String {
@@ -147,7 +168,9 @@ fn crossing(table: &StatisticsTable, crossing: &Crossing) -> String {
     }
     let columns = values(table, second);
     let corner = format!("{first} \\ {second}");
-    let headers: Vec<&str> = std::iter::once(&*corner).chain(columns.iter().map(|one| &**one)).collect();
+    let headers: Vec<&str> = std::iter::once(&*corner)
+        .chain(columns.iter().map(|one| &**one))
+        .collect();
     let cell = |one: &str, other: &str| {
         let shown = row(table, &[place(first, one), place(second, other)]);
         shown.map_or_else(|| HIDDEN.to_owned(), |row| figure(row.reports))

@@ -8,8 +8,11 @@ fn table() -> Signed {
         0 => [0, 1, 2, 0],
         _ => [number % 3, number % 2 * 3, 1, number],
     };
-    let facts: Vec<Fact> = (0..150_u8).map(|number| tests::fact(u32::from(number), at(number))).collect();
-    let signed = sign(&tests::made(&facts), &crate::fixture::key(7)).expect("a key in memory signs");
+    let facts: Vec<Fact> = (0..150_u8)
+        .map(|number| tests::fact(u32::from(number), at(number)))
+        .collect();
+    let signed =
+        sign(&tests::made(&facts), &crate::fixture::key(7)).expect("a key in memory signs");
     parse(&signed).expect("it reads")
 }
 
@@ -22,12 +25,25 @@ fn csv_runs_nothing_and_names_its_root() {
     assert_eq!(columns, 29);
     for line in &lines {
         assert_eq!(line.split(',').count(), columns, "{line}");
-        assert!(!line.contains('\n') && line.split(',').skip(20).all(|figure| figure != "0"), "{line}");
+        assert!(
+            !line.contains('\n') && line.split(',').skip(20).all(|figure| figure != "0"),
+            "{line}"
+        );
     }
-    assert!(lines.iter().skip(1).all(|line| line.contains(&hex::encode([0; 32]))));
+    assert!(
+        lines
+            .iter()
+            .skip(1)
+            .all(|line| line.contains(&hex::encode([0; 32])))
+    );
     assert!(lines.iter().any(|line| line.contains(",x,")));
-    let quoted: Vec<String> = ["=1+1", "+1", "-1", "@a", "a,\"b\"", "a"].map(super::csv::quoted).to_vec();
-    assert_eq!(quoted, ["'=1+1", "'+1", "'-1", "'@a", "\"a,\"\"b\"\"\"", "a"]);
+    let quoted: Vec<String> = ["=1+1", "+1", "-1", "@a", "a,\"b\"", "a"]
+        .map(super::csv::quoted)
+        .to_vec();
+    assert_eq!(
+        quoted,
+        ["'=1+1", "'+1", "'-1", "'@a", "\"a,\"\"b\"\"\"", "a"]
+    );
 }
 
 // STA-38: what is hidden is x in JSON too, and is never null or 0.
@@ -36,7 +52,10 @@ fn json_says_x() {
     let said = json(&table());
     let rows = said["rows"].as_array().expect("rows");
     assert!(rows.iter().any(|row| row["reports"] == "x"));
-    assert!(rows.iter().all(|row| row["reports"] != 0 && !row["reports"].is_null()));
+    assert!(
+        rows.iter()
+            .all(|row| row["reports"] != 0 && !row["reports"].is_null())
+    );
     assert_eq!(said["log"]["root"], hex::encode([0; 32]));
 }
 
@@ -45,15 +64,35 @@ fn json_says_x() {
 fn chart_and_page_can_be_read_by_everybody() {
     let signed = table();
     let chart = svg(&signed.table, "country");
-    for part in ["role=\"img\"", "<title id=", "<desc id=", "aria-labelledby=", "<pattern id=", "ES: "] {
+    for part in [
+        "role=\"img\"",
+        "<title id=",
+        "<desc id=",
+        "aria-labelledby=",
+        "<pattern id=",
+        "ES: ",
+    ] {
         assert!(chart.contains(part), "{part}: {chart}");
     }
     let page = page(&signed, "table.frexstats");
-    for part in ["<caption>Reports by month and country</caption>", "scope=\"col\"", "<td>x</td>", "<h2>What does not</h2>", &hex::encode([0; 32])] {
+    for part in [
+        "<caption>Reports by month and country</caption>",
+        "scope=\"col\"",
+        "<td>x</td>",
+        "<h2>What does not</h2>",
+        &hex::encode([0; 32]),
+    ] {
         assert!(page.contains(part), "{part}");
     }
     for text in [&chart, &page] {
-        for never in ["<script", "javascript:", "href=", "onload", "<img", "@import"] {
+        for never in [
+            "<script",
+            "javascript:",
+            "href=",
+            "onload",
+            "<img",
+            "@import",
+        ] {
             assert!(!text.contains(never), "{never}");
         }
     }
@@ -63,5 +102,8 @@ fn chart_and_page_can_be_read_by_everybody() {
 #[test]
 fn text_of_others_is_text() {
     let hostile = "<script>\u{1b}\"'&";
-    assert_eq!(super::page::escaped(hostile), "&lt;script&gt;\u{fffd}&quot;&#39;&amp;");
+    assert_eq!(
+        super::page::escaped(hostile),
+        "&lt;script&gt;\u{fffd}&quot;&#39;&amp;"
+    );
 }
