@@ -96,11 +96,23 @@ fn count(name: &'static str, spec: &str, what: &str, revisions: &[Vec<Value>]) -
 }
 
 pub fn make() -> Vec<Vector> {
+    let made = [
+        counts(),
+        further(),
+        periods(),
+        changes(),
+        sums(),
+        commitments(),
+    ];
+    made.into_iter().flatten().collect()
+}
+
+fn counts() -> Vec<Vector> {
     let many = facts(220, 1);
     let mut turned = many.clone();
     turned.rotate_left(77);
     let fewer = many[..180].to_vec();
-    let mut vectors = vec![
+    vec![
         count(
             "protect",
             "STA-14",
@@ -137,6 +149,12 @@ pub fn make() -> Vec<Vector> {
             "of none nothing is said either",
             &[vec![]],
         ),
+    ]
+}
+
+fn further() -> Vec<Vector> {
+    let many = facts(220, 1);
+    vec![
         count(
             "madrid",
             "STA-5",
@@ -166,7 +184,11 @@ pub fn make() -> Vec<Vector> {
         )
         .set("zone", "Europe/Nowhere")
         .set("expect", "UnknownZone"),
-    ];
+    ]
+}
+
+fn periods() -> Vec<Vector> {
+    let mut vectors = Vec::new();
     for (name, first, last, what) in [
         (
             "period-backwards",
@@ -202,8 +224,6 @@ pub fn make() -> Vec<Vector> {
                 .set("expect", "Period"),
         );
     }
-    vectors.extend(changes());
-    vectors.extend(sums());
     vectors
 }
 
@@ -267,24 +287,6 @@ fn sums() -> Vec<Vector> {
         [40, u64::MAX, 1, 2],
         [21, 30, 20, 0]
     ]);
-    let commit = |name, what: &str| {
-        Vector::new(name, "STA-31", what, "commit_figures", "Commitment")
-            .set("label", "frex/v1/sum-share")
-            .set("round", hex::encode([1; 32]))
-            .set("salt", hex::encode([2; 32]))
-            .set("member", "a.example")
-            .set("to", "b.example")
-            .set("values", hex::encode([3; 16]))
-    };
-    let name = |name: &str| [&[0, 9][..], name.as_bytes()].concat();
-    let parts: [&[u8]; 5] = [
-        label::SUM_SHARE,
-        &[1; 32],
-        &name("a.example"),
-        &name("b.example"),
-        &[3; 16],
-    ];
-    let good = hex::encode(label::hmac_sha256(&[2; 32], &parts));
     vec![
         sum("sum", "shares add up modulo 2^64", shares),
         sum(
@@ -312,6 +314,29 @@ fn sums() -> Vec<Vector> {
             json!([[30, 10, 10, 10], [30, 10, 10, 10]]),
         )
         .set("expect", "Missing"),
+    ]
+}
+
+fn commitments() -> Vec<Vector> {
+    let commit = |name, what: &str| {
+        Vector::new(name, "STA-31", what, "commit_figures", "Commitment")
+            .set("label", "frex/v1/sum-share")
+            .set("round", hex::encode([1; 32]))
+            .set("salt", hex::encode([2; 32]))
+            .set("member", "a.example")
+            .set("to", "b.example")
+            .set("values", hex::encode([3; 16]))
+    };
+    let name = |name: &str| [&[0, 9][..], name.as_bytes()].concat();
+    let parts: [&[u8]; 5] = [
+        label::SUM_SHARE,
+        &[1; 32],
+        &name("a.example"),
+        &name("b.example"),
+        &[3; 16],
+    ];
+    let good = hex::encode(label::hmac_sha256(&[2; 32], &parts));
+    vec![
         commit("commitment", "a share is the one that was committed to")
             .set("commitment", good.clone())
             .set("expect", "ok"),

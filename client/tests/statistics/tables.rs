@@ -115,8 +115,10 @@ pub fn make() -> Vec<Vector> {
         |_| {},
     )];
     vectors.extend(forms());
+    vectors.extend(axes());
     vectors.extend(rows());
     vectors.extend(agreement());
+    vectors.extend(shares());
     vectors
 }
 
@@ -183,6 +185,15 @@ fn forms() -> Vec<Vector> {
         form("table-no-noise", "noise is of at most 2", M, &|one| {
             one.control.as_mut().unwrap().noise_max = 0
         }),
+    ]
+}
+
+fn axes() -> Vec<Vector> {
+    const M: &str = "Malformed";
+    let form = |name, what: &str, expect: &str, change: &dyn Fn(&mut StatisticsTable)| {
+        changed(name, "STA-2", what, expect, change)
+    };
+    vec![
         form(
             "table-axis-unknown",
             "axes are those of the chapter",
@@ -349,6 +360,11 @@ fn agreement() -> Vec<Vector> {
             "NotAdditive",
             |one| last(one, 180),
         ),
+    ]
+}
+
+fn shares() -> Vec<Vector> {
+    vec![
         changed(
             "table-alone",
             "STA-26",

@@ -184,51 +184,70 @@ fn read(frex: &Frex, member: &str, from: usize) {
     panic!("{member} has read {read} of {from}");
 }
 
-// STA-29 to STA-37: a round of three nodes; before everybody has given its part nothing comes out.
-#[test]
-fn three_members_add_up_and_none_shows_its_own() {
-    let dir = tempfile::tempdir().unwrap();
-    let frex = federation(dir.path());
+const OPEN: [&str; 14] = [
+    "stats",
+    "sum",
+    "open",
+    HOTLINE,
+    "--with",
+    HOTLINE,
+    POLICE,
+    CLEARING,
+    "--period",
+    "2026-01..2026-02",
+    "--by",
+    "country=ES,FR",
+    "--out",
+    "round",
+];
+
+/// What came to each of three members.
+fn begin(dir: &Path) {
     past::write(
-        dir.path(),
+        dir,
         HOTLINE,
         CLEARING,
         &[came(4, 3, "ES"), came(7, 35, "FR")],
     );
     past::write(
-        dir.path(),
+        dir,
         POLICE,
         HOTLINE,
         &[came(20, 3, "ES"), came(2, 35, "IE")],
     );
     past::write(
-        dir.path(),
+        dir,
         CLEARING,
         HOTLINE,
         &[came(3, 3, "ES"), came(30, 35, "FR")],
     );
+}
+
+/// The totals of the round, once everything has come.
+fn totals(frex: &Frex, member: &str) -> Value {
+    let total = || frex.run(&["stats", "sum", "total", "round", member]);
+    let mut said = total();
+    for _ in 0..20 {
+        if said.exit == Some(0) {
+            break;
+        }
+        let _ = frex.done(&["inbox", member, "--wait", "5s"]);
+        said = total();
+    }
+    said.json()
+}
+
+// STA-29 to STA-37: a round of three nodes; before everybody has given its part nothing comes out.
+#[test]
+fn three_members_add_up_and_none_shows_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let frex = federation(dir.path());
+    begin(dir.path());
     let _nodes: Vec<NodeProcess> = MEMBERS.iter().map(|member| frex.start(member)).collect();
-    let open = [
-        "stats",
-        "sum",
-        "open",
-        HOTLINE,
-        "--with",
-        HOTLINE,
-        POLICE,
-        CLEARING,
-        "--period",
-        "2026-01..2026-02",
-        "--by",
-        "country=ES,FR",
-        "--out",
-        "round",
-    ];
-    let _ = frex.done(&open);
+    let _ = frex.done(&OPEN);
     let step = |verb: &str, member: &str| {
         frex.run(&["stats", "sum", verb, "round", member, "--wait", "30s"])
     };
-    let total = |member: &str| frex.run(&["stats", "sum", "total", "round", member]);
     assert_eq!(step("share", HOTLINE).exit, Some(0));
     assert_eq!(step("share", POLICE).exit, Some(0));
     read(&frex, HOTLINE, 1);
@@ -246,15 +265,7 @@ fn three_members_add_up_and_none_shows_its_own() {
         read(&frex, member, more);
         assert_eq!(step("add", member).exit, Some(0), "{member}");
     }
-    let mut said = total(POLICE);
-    for _ in 0..20 {
-        if said.exit == Some(0) {
-            break;
-        }
-        let _ = frex.done(&["inbox", POLICE, "--wait", "5s"]);
-        said = total(POLICE);
-    }
-    let said = said.json();
+    let said = totals(&frex, POLICE);
     let figures: Vec<String> = said["rows"]
         .as_array()
         .unwrap()

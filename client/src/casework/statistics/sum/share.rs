@@ -78,13 +78,8 @@ pub fn share(
     )?;
     let commitments: Bytes = signed.encode_to_vec().into();
     let message = |place: usize| {
-        let what = What::Share(wire::SumShare {
-            commitments: commitments.clone(),
-            salt: share_salts[place].clone(),
-            values: shares[place].clone(),
-        });
-        let message = StatisticsMessage { what: Some(what) };
-        (members[place].clone(), message.encode_to_vec().into())
+        let (salt, values) = (&share_salts[place], &shares[place]);
+        (members[place].clone(), message(&commitments, salt, values))
     };
     Ok(Shares {
         messages: (0..members.len()).map(message).collect(),
@@ -96,4 +91,14 @@ pub fn share(
             shares: shares.clone(),
         },
     })
+}
+
+fn message(commitments: &Bytes, salt: &Bytes, values: &Bytes) -> Bytes {
+    let what = What::Share(wire::SumShare {
+        commitments: commitments.clone(),
+        salt: salt.clone(),
+        values: values.clone(),
+    });
+    let message = StatisticsMessage { what: Some(what) };
+    message.encode_to_vec().into()
 }
