@@ -6,7 +6,7 @@
 //! [`cybertip`] carries a CyberTipline document in it without loss, [`xml`] is the tree under
 //! that, [`hashes`] the registry of hash algorithms, [`text`] what is compared of a text. [`case`]
 //! folds what members say of a report into one timeline with its threads and deadlines, [`clock`]
-//! counts by the table of clocks.
+//! counts by the table of clocks; [`statistics`] is what is counted of cases.
 
 pub mod case;
 pub mod clock;
@@ -14,6 +14,7 @@ pub mod cybertip;
 pub mod hashes;
 pub mod model;
 pub mod schema;
+pub mod statistics;
 pub mod text;
 pub mod xml;
 

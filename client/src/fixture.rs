@@ -14,6 +14,8 @@ pub(crate) const NODE: u8 = 2;
 /// Seed of the key of member-b's client.
 pub(crate) const OTHER_CLIENT: u8 = 21;
 const OTHER_NODE: u8 = 3;
+const THIRD_CLIENT: u8 = 22;
+const THIRD_NODE: u8 = 4;
 /// When it was made.
 pub(crate) const NOW_MS: u64 = 1_800_000_000_000;
 const FAR_MS: u64 = 4_000_000_000_000;
@@ -29,6 +31,16 @@ pub(crate) struct Federation {
 impl Federation {
     /// A federation in which member-a has this status.
     pub(crate) fn new(status: v1::Status) -> Self {
+        Self::of(status, two().to_vec())
+    }
+
+    /// As [`Self::new`], with a member more.
+    pub(crate) fn with_third(status: v1::Status) -> Self {
+        let third = card("member-c", "node-c", THIRD_CLIENT, THIRD_NODE);
+        Self::of(status, two().into_iter().chain([third]).collect())
+    }
+
+    fn of(status: v1::Status, cards: Vec<v1::MemberCard>) -> Self {
         let root = build::root(&build::RootDraft {
             federation: "fed",
             version: 1,
@@ -40,15 +52,14 @@ impl Federation {
         });
         let signed_root = build::sign_root(&root, &[&key(ROOT)]).expect("a key in memory signs");
         let mut listed = build::first_roster(&root, NOW_MS, FAR_MS);
-        let cards = [
-            card("member-a", "node-a", CLIENT, NODE),
-            card("member-b", "node-b", OTHER_CLIENT, OTHER_NODE),
-        ];
         for card in &cards {
             build::list_card(&mut listed, card);
         }
         listed.members[0].status = i32::from(status);
-        let member_docs = cards.map(|card| card.member_doc).to_vec();
+        let member_docs = cards
+            .into_iter()
+            .map(|card| card.member_doc)
+            .collect::<Vec<_>>();
         let signed =
             build::sign_roster(&listed, &[&key(GOVERNANCE)]).expect("a key in memory signs");
         Self {
@@ -70,6 +81,23 @@ impl Federation {
             build::sign_roster(&listed, &[&key(GOVERNANCE)]).expect("a key in memory signs");
         build::bundle(&self.signed_root, &signed, self.member_docs.clone(), None)
     }
+}
+
+fn two() -> [v1::MemberCard; 2] {
+    [
+        card("member-a", "node-a", CLIENT, NODE),
+        card("member-b", "node-b", OTHER_CLIENT, OTHER_NODE),
+    ]
+}
+
+/// Seed of a member's identity key.
+pub(crate) fn identity_seed(member: &str) -> u8 {
+    let node = match member {
+        "member-a" => NODE,
+        "member-b" => OTHER_NODE,
+        _ => THIRD_NODE,
+    };
+    node + 100
 }
 
 pub(crate) fn key(seed: u8) -> SigningKey {

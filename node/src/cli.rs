@@ -56,6 +56,7 @@ mod run;
 mod send;
 mod show;
 mod staged;
+mod stats;
 mod status;
 mod time;
 mod token;
@@ -146,6 +147,9 @@ pub enum Command {
     /// Put everything that proves a message in one file for others; verify, narrow, tell such a file
     #[command(subcommand)]
     Evidence(evidence::EvidenceCommand),
+    /// Count reports into signed tables that give nobody away; compare, publish, add up with others
+    #[command(subcommand)]
+    Stats(stats::StatsCommand),
     /// Read the published log of a node
     #[command(subcommand)]
     Log(log::LogCommand),

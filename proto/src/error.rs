@@ -217,6 +217,12 @@ codes! {
     LogUnconfirmed = 6032, "LOG_UNCONFIRMED", 23, Environment, Later, "the node was restored, and too few others have said that they saw no more of its log", "Start it again once its witnesses can be reached";
     /// The roster lists another log of the node than the one that is here.
     LogEnded = 6033, "LOG_ENDED", 78, Environment, Never, "by the roster the log that is here has ended", "Bring back the directory that goes on with the log in force; if there is none: frex log new-epoch DIR";
+    /// A table of figures, or what belongs to a sum, is not what it should be.
+    BadStatistics = 6075, "BAD_STATISTICS", 20, Peer, Never, "the figures do not hold", "See which check fails: frex stats verify FILE --root root.frex; ask for the file again";
+    /// What would be published gives a small cell away.
+    Discloses = 6076, "DISCLOSES", 22, Caller, Never, "these figures could give away what concerns few people", "Count whole months that are over, and periods that do not overlap those counted before";
+    /// A round of a secure sum that misses somebody.
+    SumVoid = 6077, "SUM_VOID", 3, Environment, Later, "somebody's part of the sum is missing, so that it says nothing", "Take what waits off the inbox: frex inbox DIR; if they do not take part, begin another round without them: frex stats sum open --help";
 }
 
 impl std::fmt::Display for WireCode {

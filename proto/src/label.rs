@@ -38,6 +38,18 @@ pub const LEAF: &[u8] = b"frex/v1/leaf\0";
 pub const ROSTER_STATE: &[u8] = b"frex/v1/roster-state\0";
 /// Seed of the key that proves an invitation's secret. Spec: JOI-4.
 pub const JOIN_SECRET: &[u8] = b"frex/v1/join-secret\0";
+/// Key of one counted report. Spec: STA-18.
+pub const STATISTICS_RECORD: &[u8] = b"frex/v1/statistics-record\0";
+/// Noise of one figure. Spec: STA-18.
+pub const STATISTICS_NOISE: &[u8] = b"frex/v1/statistics-noise\0";
+/// Id of the key that noise comes from. Spec: STA-17.
+pub const STATISTICS_KEY: &[u8] = b"frex/v1/statistics-key\0";
+/// Hash of the set of reports that a table counts. Spec: STA-8.
+pub const STATISTICS_SET: &[u8] = b"frex/v1/statistics-set\0";
+/// Commitment to the figures that a member brings to a sum. Spec: STA-31.
+pub const SUM_INPUT: &[u8] = b"frex/v1/sum-input\0";
+/// Commitment to one member's share of them. Spec: STA-31.
+pub const SUM_SHARE: &[u8] = b"frex/v1/sum-share\0";
 
 /// Payload type of a manifest.
 pub const TYPE_MANIFEST: &str = "application/vnd.frex.manifest.v1+protobuf";
@@ -61,6 +73,14 @@ pub const TYPE_STAGE: &str = "application/vnd.frex.stage.v1+protobuf";
 pub const TYPE_SILENCE: &str = "application/vnd.frex.silence.v1+protobuf";
 /// Payload type of what newcomer and inviter state to each other.
 pub const TYPE_JOIN: &str = "application/vnd.frex.join.v1+protobuf";
+/// Payload type of a table of figures. Spec: STA-1.
+pub const TYPE_STATISTICS: &str = "application/vnd.frex.statistics-table.v1+protobuf";
+/// Payload type of a round of a secure sum.
+pub const TYPE_SUM_ROUND: &str = "application/vnd.frex.sum-round.v1+protobuf";
+/// Payload type of a member's commitments in a round.
+pub const TYPE_SUM_COMMITMENTS: &str = "application/vnd.frex.sum-commitments.v1+protobuf";
+/// Payload type of what a member adds up in a round.
+pub const TYPE_SUM_PARTIAL: &str = "application/vnd.frex.sum-partial.v1+protobuf";
 
 /// SHA-256 over the concatenation of `parts`.
 #[must_use]

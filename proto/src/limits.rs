@@ -197,6 +197,16 @@ pub const AUTHORITY_BYTES_MAX: usize = 64;
 pub const ERASURE_ROWS_MAX: usize = 48;
 /// Holds on one message. Spec: LIM-99.
 pub const HOLDS_MAX: usize = 64;
+/// Encoded `Signed` table of figures, and every other message about figures. Spec: LIM-140.
+pub const STATISTICS_BYTES_MAX: usize = 1024 * 1024;
+/// Months of one table of figures. Spec: LIM-141.
+pub const STATISTICS_MONTHS_MAX: usize = 24;
+/// Values that an axis of a table of figures tells apart; the rest is counted together. Spec: LIM-142.
+pub const STATISTICS_VALUES_MAX: usize = 128;
+/// Cells of one round of a secure sum. Spec: LIM-143.
+pub const SUM_CELLS_MAX: usize = 1024;
+/// Fewest members of a round: of two, each could subtract itself. Spec: LIM-144.
+pub const SUM_MEMBERS_MIN: usize = 3;
 
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs every vector of spec/vectors through the reader and compares the outcome."""
+"""Runs every vector of spec/vectors and spec/casework through the reader and compares the outcome."""
 
 import json
 import sys
@@ -13,6 +13,7 @@ import dsse
 import ed25519
 import envelope
 import evidence
+import figures
 import join
 import mldsa
 import protobuf
@@ -284,6 +285,44 @@ def fold_case(inputs):
     return casefold.fold_case(*(inputs[name] for name in ("said", "members", "holidays", "now_ms")))
 
 
+# What stands in a fact of a vector, in this order.
+FACT = ("record", "entry", "logged_ms", "filed_ms", "accepted_ms", "opened_ms", "acted_ms", "category",
+        "country", "role", "lane", "incident", "duplicate", "accounts", "items", "outcome", "shelved", "overdue")
+
+
+def count_figures(inputs):
+    months = figures.months_of(inputs["first_month"], inputs["last_month"])
+    crossings = [tuple(pair) for pair in inputs["crossings"]]
+    before, text = None, []
+    for revision in inputs["revisions"]:
+        facts = [dict(zip(FACT, one)) for one in revision]
+        text, *before = figures.table_lines(facts, inputs.hex("noise_key"), months, inputs["zone"],
+                                            inputs["threshold"], crossings, inputs["exact_from"], before)
+    return "\n".join(text)
+
+
+def read_figures(inputs):
+    table, sha256 = figures.read_table(inputs.hex("message"))
+    figures.judge_figures(table)
+    return sha256
+
+
+def sum_figures(inputs):
+    parts = inputs["parts"]
+    require(len(parts) == inputs["members"], "Missing")
+    return "\n".join(figures.totals(parts, inputs["axes"], inputs["threshold"], inputs["exact_from"]))
+
+
+def commit_figures(inputs):
+    made = figures.commitment(inputs["label"].encode() + b"\0", inputs.hex("salt"), inputs.hex("round"),
+                              inputs["member"], inputs["to"], inputs.hex("values"))
+    require(made == inputs.hex("commitment"), "Commitment")
+
+
+def change_of_figures(inputs):
+    return figures.change(inputs["before"], inputs["after"])
+
+
 OPERATIONS = {
     run.__name__: run
     for run in (
@@ -297,6 +336,7 @@ OPERATIONS = {
         casework.read_document, casework.judge_hash, casework.read_onion, casework.compare_text,
         casework.read_view,
         read_case, count_clock, fold_case,
+        count_figures, read_figures, sum_figures, commit_figures, change_of_figures,
     )
 }
 
@@ -310,10 +350,10 @@ def outcome(vector):
 
 
 def main(arguments):
-    here = Path(__file__).resolve().parents[1] / "vectors"
-    folder = Path(arguments[0]) if arguments else here
+    spec = Path(__file__).resolve().parents[1]
+    folders = [Path(arguments[0])] if arguments else [spec / "vectors", spec / "casework"]
     passed = failed = 0
-    for path in sorted(folder.glob("*/*.json")):
+    for path in sorted(path for folder in folders for path in folder.glob("*/*.json")):
         vector = json.loads(path.read_text("utf-8"))
         found = outcome(vector)
         wanted = vector["expect"], vector.get("result")

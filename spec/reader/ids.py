@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = ROOT / "spec"
-ID = r"(?:LIM|LBL|WIR|ERR|KEY|SIG|ENV|LOG|RCP|ROS|TLS|TRN|SES|DEL|NOD|CLI|JRN|FIL|REP|MBR|JOI|DIS|ADM|ATT|RCL|WIT|AUD|EVD|BAK|ERA|MOD|CSE)-[0-9]+"
+ID = r"(?:LIM|LBL|WIR|ERR|KEY|SIG|ENV|LOG|RCP|ROS|TLS|TRN|SES|DEL|NOD|CLI|JRN|FIL|REP|MBR|JOI|DIS|ADM|ATT|RCL|WIT|AUD|EVD|BAK|ERA|MOD|CSE|STA)-[0-9]+"
 DEFINED = re.compile(rf"\*\*({ID})\*\*")
 CITED = re.compile(rf"\b({ID})\b")
 MUST = re.compile(r"\b(MUST|SHALL)\b")
@@ -42,14 +42,14 @@ def cited(problems, known):
     """IDs that tests and code cite."""
     found = set()
     places = [*ROOT.glob("*/src/**/*.rs"), *ROOT.glob("*/tests/**/*.rs"), *SPEC.glob("**/*.md")]
-    places += [*ROOT.glob("*.md"), *ROOT.glob("proto/schema/**/*.proto")]
+    places += [*ROOT.glob("*.md"), *ROOT.glob("*/schema/**/*.proto")]
     for place in places:
         for name in CITED.findall(place.read_text("utf-8")):
             if name not in known:
                 problems.append(f"{place.relative_to(ROOT)} cites {name}, which does not exist")
             elif place.suffix == ".rs":
                 found.add(name)
-    for place in SPEC.glob("vectors/*/*.json"):
+    for place in [*SPEC.glob("vectors/*/*.json"), *SPEC.glob("casework/*/*.json")]:
         name = json.loads(place.read_text("utf-8"))["spec"]
         if name not in known:
             problems.append(f"{place.relative_to(ROOT)} tests {name}, which does not exist")

@@ -5,7 +5,7 @@ from refused import Refused
 VARINT, FIXED64, BYTES, START, END, FIXED32 = range(6)
 DEPTH_MAX = 100
 
-# Field number -> (name, type). A type in a list repeats; a dict is a message.
+# Field number -> (name, type). A type in a list repeats; a dict is a message; a type with `?` may be absent.
 RECIPIENT = {1: ("member", "string"), 2: ("sealing_key_id", "bytes")}
 CORE = {
     1: ("suite", "uint32"), 2: ("federation", "string"), 3: ("sender", "string"),
@@ -124,7 +124,33 @@ INVITATION = {
     7: ("expires_ms", "uint64"),
 }
 
-DEFAULTS = {"uint32": 0, "uint64": 0, "bool": False, "string": "", "bytes": b""}
+PLACE = {1: ("axis", "string"), 2: ("value", "string")}
+LOG_RANGE = {
+    1: ("origin", "string"), 2: ("first", "uint64"), 3: ("end", "uint64"), 4: ("checkpoint", "bytes"),
+}
+CONTROL = {
+    1: ("threshold", "uint32"), 2: ("base", "uint32"), 3: ("noise_max", "uint32"),
+    4: ("exact_from", "uint64"), 5: ("noise_key_id", "bytes"),
+}
+STATISTICS_ROW = {
+    1: ("at", [PLACE]), 2: ("reports", "uint64?"), 3: ("incidents", "uint64?"),
+    4: ("accounts", "uint64?"), 5: ("items", "uint64?"), 6: ("accepted_tenths", "uint32?"),
+    7: ("opened_tenths", "uint32?"), 8: ("acted_tenths", "uint32?"),
+    9: ("overdue_percent", "uint32?"), 10: ("shelved_percent", "uint32?"),
+}
+STATISTICS_TABLE = {
+    1: ("federation", "string"), 2: ("member", "string"), 3: ("definition_id", "string"),
+    4: ("definition_version", "uint32"), 5: ("definition_sha256", "bytes"),
+    6: ("first_month", "string"), 7: ("last_month", "string"), 8: ("zone", "string"),
+    9: ("as_of_ms", "uint64"), 10: ("revision", "uint32"), 11: ("supersedes", "bytes"),
+    12: ("range", LOG_RANGE), 13: ("records_sha256", "bytes"), 14: ("control", CONTROL),
+    15: ("axes", [{1: ("axis", "string"), 2: ("values", ["string"])}]),
+    16: ("crossings", [{1: ("first", "string"), 2: ("second", "string"), 3: ("withdrawn", "bool")}]),
+    17: ("rows", [STATISTICS_ROW]),
+}
+STATISTICS_MESSAGE = {1: ("table", "bytes?")}
+
+DEFAULTS = {"uint32?": None, "uint64?": None, "bytes?": None, "uint32": 0, "uint64": 0, "bool": False, "string": "", "bytes": b""}
 
 
 class Message:
@@ -163,6 +189,7 @@ def _message(schema, data, depth, message):
 def _field(message, name, kind, data, at, wire, depth):
     repeated = isinstance(kind, list)
     kind = kind[0] if repeated else kind
+    kind = kind.rstrip("?") if isinstance(kind, str) else kind
     values = []
     if kind in ("uint32", "uint64", "bool"):
         if repeated and wire == BYTES:

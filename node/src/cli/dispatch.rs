@@ -26,7 +26,9 @@ use super::{
     peer::{self, PeerCommand},
     recall, receipt,
     report::{self, ReportCommand},
-    roster, run, send, show, status,
+    roster, run, send, show,
+    stats::{self, StatsCommand, SumCommand},
+    status,
 };
 
 /// Runs the command that the process was started with. Spec: CLI-2.
@@ -149,6 +151,7 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Receipt(ReceiptCommand::Ls(args)) => receipt::list::list(&args.dir, json),
         Command::Receipt(ReceiptCommand::Fetch(args)) => receipt::fetch::fetch(&args, json),
         Command::Evidence(command) => evidence(&command, json),
+        Command::Stats(command) => stats(&command, json),
         Command::Log(LogCommand::Checkpoint(args)) => log::checkpoint(&args, json),
         Command::Log(LogCommand::Prove(args)) => log::prove(&args, json),
         Command::Log(LogCommand::Verify(args)) => log::verify::verify(&args, json),
@@ -198,6 +201,23 @@ fn report(command: &ReportCommand, json: bool) -> Done {
         ReportCommand::Import(args) => report::import::import(args, json),
         ReportCommand::Export(args) => report::export::export(args, json),
         ReportCommand::Show(args) => report::show::show(args, json),
+    }
+}
+
+fn stats(command: &StatsCommand, json: bool) -> Done {
+    match command {
+        StatsCommand::Make(args) => stats::make::make(args, json),
+        StatsCommand::Count(args) => stats::count::count(args, json),
+        StatsCommand::Show(args) => stats::show::show(args, json),
+        StatsCommand::Verify(args) => stats::verify::verify(args, json),
+        StatsCommand::Compare(args) => stats::compare::compare(args, json),
+        StatsCommand::Publish(args) => stats::publish::publish(args, json),
+        StatsCommand::Sum(SumCommand::Open(args)) => stats::sum::open(args, json),
+        StatsCommand::Sum(SumCommand::Share(args)) => stats::sum::share(args, json),
+        StatsCommand::Sum(SumCommand::Add(args)) => stats::sum::add(args, json),
+        StatsCommand::Sum(SumCommand::Total(args)) => stats::sum::total(args, json),
+        StatsCommand::Sum(SumCommand::Audit(args)) => stats::sum::audit(args, json),
+        StatsCommand::Definitions => stats::show::list(json),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What commands print: data on standard output, messages on standard error. Spec: CLI-1.
 
 use std::{
+    cell::RefCell,
     fmt::Display,
     io::{self, IsTerminal, Write},
 };
@@ -22,12 +23,33 @@ pub fn message(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
+thread_local! {
+    /// Documents of commands that one command is made of.
+    static PARTS: RefCell<Option<Vec<Value>>> = const { RefCell::new(None) };
+}
+
 /// Prints one JSON document, with its version first among equals.
 pub fn document(mut document: Value) {
     if let Value::Object(fields) = &mut document {
         fields.insert("v".to_owned(), JSON_VERSION.into());
     }
-    data(document);
+    let part = PARTS.with_borrow_mut(|parts| match parts {
+        Some(parts) => {
+            parts.push(std::mem::take(&mut document));
+            true
+        }
+        None => false,
+    });
+    if !part {
+        data(document);
+    }
+}
+
+/// Does what other commands do and gives their documents, so that one command prints one. Spec: CLI-1.
+pub fn parts<T>(work: impl FnOnce() -> T) -> (T, Vec<Value>) {
+    PARTS.set(Some(Vec::new()));
+    let done = work();
+    (done, PARTS.take().unwrap_or_default())
 }
 
 /// So many of something that is named in the singular: `1 file`, `2 files`, `2 entries`.

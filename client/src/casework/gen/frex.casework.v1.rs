@@ -1722,7 +1722,7 @@ pub struct Report {
     pub batch: ::core::option::Option<Batch>,
     /// What has no place elsewhere, under names of the sender's.
     #[prost(message, repeated, tag = "59")]
-    pub extensions: ::prost::alloc::vec::Vec<Extension>,
+    pub extensions: ::prost::alloc::vec::Vec<Extra>,
     /// What the typed form of its XML document cannot say again.
     #[prost(message, optional, tag = "60")]
     pub residue: ::core::option::Option<Residue>,
@@ -2089,7 +2089,7 @@ pub struct Batch {
 }
 /// What has no place elsewhere.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Extension {
+pub struct Extra {
     /// A name under a domain of the sender's, up to 128 characters: "hotline.example/priority".
     #[prost(string, optional, tag = "1")]
     pub name: ::core::option::Option<::prost::alloc::string::String>,
@@ -3533,4 +3533,270 @@ impl NonExecution {
             _ => None,
         }
     }
+}
+/// The content of every message of type `application/vnd.frex.statistics.v1+protobuf`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StatisticsMessage {
+    #[prost(oneof = "statistics_message::What", tags = "1, 2, 3, 4")]
+    pub what: ::core::option::Option<statistics_message::What>,
+}
+/// Nested message and enum types in `StatisticsMessage`.
+pub mod statistics_message {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum What {
+        /// Signed StatisticsTable: published
+        #[prost(bytes, tag = "1")]
+        Table(::prost::bytes::Bytes),
+        /// Signed SumRound: who is asked to add up what
+        #[prost(bytes, tag = "2")]
+        Round(::prost::bytes::Bytes),
+        /// to one other member of a round
+        #[prost(message, tag = "3")]
+        Share(super::SumShare),
+        /// Signed SumPartial: to all members of a round
+        #[prost(bytes, tag = "4")]
+        Partial(::prost::bytes::Bytes),
+    }
+}
+/// One member's figures of one period, at one time. Signed by the member's identity key.
+/// A figure that is not there is suppressed: it reads `x`, and never 0.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StatisticsTable {
+    #[prost(string, tag = "1")]
+    pub federation: ::prost::alloc::string::String,
+    /// who counted
+    #[prost(string, tag = "2")]
+    pub member: ::prost::alloc::string::String,
+    /// what counts: `frex.reports-received`
+    #[prost(string, tag = "3")]
+    pub definition_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "4")]
+    pub definition_version: u32,
+    /// 32 bytes: of the definition as published
+    #[prost(bytes = "bytes", tag = "5")]
+    pub definition_sha256: ::prost::bytes::Bytes,
+    /// `2026-01`
+    #[prost(string, tag = "6")]
+    pub first_month: ::prost::alloc::string::String,
+    /// the last one counted; it was over at `as_of_ms`
+    #[prost(string, tag = "7")]
+    pub last_month: ::prost::alloc::string::String,
+    /// IANA name of the time zone in which months begin: `UTC`, `Europe/Madrid`
+    #[prost(string, tag = "8")]
+    pub zone: ::prost::alloc::string::String,
+    /// what was known at this time, milliseconds since the Unix epoch
+    #[prost(uint64, tag = "9")]
+    pub as_of_ms: u64,
+    /// from 1
+    #[prost(uint32, tag = "10")]
+    pub revision: u32,
+    /// 32 bytes: SHA-256 of the payload of the revision before; empty for the first
+    #[prost(bytes = "bytes", tag = "11")]
+    pub supersedes: ::prost::bytes::Bytes,
+    /// on what every figure rests
+    #[prost(message, optional, tag = "12")]
+    pub range: ::core::option::Option<LogRange>,
+    /// 32 bytes: of the ids of the reports that are counted
+    #[prost(bytes = "bytes", tag = "13")]
+    pub records_sha256: ::prost::bytes::Bytes,
+    #[prost(message, optional, tag = "14")]
+    pub control: ::core::option::Option<Control>,
+    /// in the order of their names
+    #[prost(message, repeated, tag = "15")]
+    pub axes: ::prost::alloc::vec::Vec<AxisValues>,
+    /// tables of two axes, in the order of the definition
+    #[prost(message, repeated, tag = "16")]
+    pub crossings: ::prost::alloc::vec::Vec<Crossing>,
+    /// total, then each axis, then each crossing
+    #[prost(message, repeated, tag = "17")]
+    pub rows: ::prost::alloc::vec::Vec<Row>,
+}
+/// Which entries of which log are counted.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LogRange {
+    /// of the log of the member's home node
+    #[prost(string, tag = "1")]
+    pub origin: ::prost::alloc::string::String,
+    /// the first entry that may be counted
+    #[prost(uint64, tag = "2")]
+    pub first: u64,
+    /// one after the last
+    #[prost(uint64, tag = "3")]
+    pub end: u64,
+    /// C2SP signed note that covers all of them: size and root
+    #[prost(bytes = "bytes", tag = "4")]
+    pub checkpoint: ::prost::bytes::Bytes,
+}
+/// How small cells are kept from sight.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Control {
+    /// fewer than so many are suppressed; at least 5
+    #[prost(uint32, tag = "1")]
+    pub threshold: u32,
+    /// figures are rounded to its multiples
+    #[prost(uint32, tag = "2")]
+    pub base: u32,
+    /// largest noise before rounding
+    #[prost(uint32, tag = "3")]
+    pub noise_max: u32,
+    /// a total of so many reports is given exactly; 0: none is
+    #[prost(uint64, tag = "4")]
+    pub exact_from: u64,
+    /// 8 bytes
+    #[prost(bytes = "bytes", tag = "5")]
+    pub noise_key_id: ::prost::bytes::Bytes,
+}
+/// What an axis tells apart. What is too rare to be shown is counted under `other`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AxisValues {
+    /// `month`, `category`, `country`, `role`, `outcome`, `overdue`, `lane`
+    #[prost(string, tag = "1")]
+    pub axis: ::prost::alloc::string::String,
+    /// months that were too small alone are joined: `2026-02/2026-03`
+    #[prost(string, repeated, tag = "2")]
+    pub values: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// A table of two axes. Any of its cells that has no row is suppressed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Crossing {
+    #[prost(string, tag = "1")]
+    pub first: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub second: ::prost::alloc::string::String,
+    /// nothing of it can be shown
+    #[prost(bool, tag = "3")]
+    pub withdrawn: bool,
+}
+/// One cell. Axes that are not named hold all values together.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Row {
+    /// none: the total
+    #[prost(message, repeated, tag = "1")]
+    pub at: ::prost::alloc::vec::Vec<Coordinate>,
+    #[prost(uint64, optional, tag = "2")]
+    pub reports: ::core::option::Option<u64>,
+    /// what was sent in a batch about one incident counts once
+    #[prost(uint64, optional, tag = "3")]
+    pub incidents: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "4")]
+    pub accounts: ::core::option::Option<u64>,
+    /// files and places named, never their contents
+    #[prost(uint64, optional, tag = "5")]
+    pub items: ::core::option::Option<u64>,
+    /// median time until accepted, tenths of an hour
+    #[prost(uint32, optional, tag = "6")]
+    pub accepted_tenths: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "7")]
+    pub opened_tenths: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "8")]
+    pub acted_tenths: ::core::option::Option<u32>,
+    /// reports with a request that was overdue
+    #[prost(uint32, optional, tag = "9")]
+    pub overdue_percent: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "10")]
+    pub shelved_percent: ::core::option::Option<u32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Coordinate {
+    #[prost(string, tag = "1")]
+    pub axis: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub value: ::prost::alloc::string::String,
+}
+/// What members are asked to add up. Signed by whoever begins the round.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SumRound {
+    #[prost(string, tag = "1")]
+    pub federation: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub initiator: ::prost::alloc::string::String,
+    /// 3..64, ascending, the initiator among them or not
+    #[prost(string, repeated, tag = "3")]
+    pub members: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, tag = "4")]
+    pub definition_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "5")]
+    pub definition_version: u32,
+    #[prost(bytes = "bytes", tag = "6")]
+    pub definition_sha256: ::prost::bytes::Bytes,
+    #[prost(string, tag = "7")]
+    pub first_month: ::prost::alloc::string::String,
+    #[prost(string, tag = "8")]
+    pub last_month: ::prost::alloc::string::String,
+    #[prost(string, tag = "9")]
+    pub zone: ::prost::alloc::string::String,
+    /// totals below are not published
+    #[prost(uint32, tag = "10")]
+    pub threshold: u32,
+    /// of each, what is not named counts as `other`, which stands last
+    #[prost(message, repeated, tag = "11")]
+    pub axes: ::prost::alloc::vec::Vec<AxisValues>,
+    /// 16 random bytes: two rounds are never the same
+    #[prost(bytes = "bytes", tag = "12")]
+    pub nonce: ::prost::bytes::Bytes,
+    /// what has not come by then makes the round void
+    #[prost(uint64, tag = "13")]
+    pub closes_ms: u64,
+}
+/// One member's commitments: to its figures, and to the share of each member. Signed by it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SumCommitments {
+    /// of the round's payload
+    #[prost(bytes = "bytes", tag = "1")]
+    pub round_sha256: ::prost::bytes::Bytes,
+    #[prost(string, tag = "2")]
+    pub member: ::prost::alloc::string::String,
+    /// 32 bytes
+    #[prost(bytes = "bytes", tag = "3")]
+    pub input: ::prost::bytes::Bytes,
+    /// 32 bytes each, in the order of the round's members
+    #[prost(bytes = "bytes", repeated, tag = "4")]
+    pub shares: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// on what its figures rest
+    #[prost(message, optional, tag = "5")]
+    pub range: ::core::option::Option<LogRange>,
+}
+/// A share of one member's figures for one other, random to everybody alone.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SumShare {
+    /// Signed SumCommitments
+    #[prost(bytes = "bytes", tag = "1")]
+    pub commitments: ::prost::bytes::Bytes,
+    /// 32 bytes
+    #[prost(bytes = "bytes", tag = "2")]
+    pub salt: ::prost::bytes::Bytes,
+    /// u64, big-endian, one for each cell of the round
+    #[prost(bytes = "bytes", tag = "3")]
+    pub values: ::prost::bytes::Bytes,
+}
+/// What one member adds up: the shares that it was given, its own among them. Signed by it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SumPartial {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub round_sha256: ::prost::bytes::Bytes,
+    #[prost(string, tag = "2")]
+    pub member: ::prost::alloc::string::String,
+    /// u64, big-endian, one for each cell
+    #[prost(bytes = "bytes", tag = "3")]
+    pub values: ::prost::bytes::Bytes,
+    /// of the payloads it used, in the order of the members
+    #[prost(bytes = "bytes", repeated, tag = "4")]
+    pub commitments_sha256: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+/// What a member keeps of its part in a round, and shows to nobody but an auditor of its choice.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SumOpening {
+    /// Signed SumCommitments
+    #[prost(bytes = "bytes", tag = "1")]
+    pub commitments: ::prost::bytes::Bytes,
+    /// 32 bytes
+    #[prost(bytes = "bytes", tag = "2")]
+    pub input_salt: ::prost::bytes::Bytes,
+    /// u64, big-endian, one for each cell: the figures themselves
+    #[prost(bytes = "bytes", tag = "3")]
+    pub input: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", repeated, tag = "4")]
+    pub share_salts: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    #[prost(bytes = "bytes", repeated, tag = "5")]
+    pub shares: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }

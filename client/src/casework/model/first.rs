@@ -60,14 +60,14 @@ pub fn from_first(first: &report::Report) -> Report {
     Report::of(&report)
 }
 
-fn more(fields: &serde_json::Map<String, serde_json::Value>, place: &str) -> Vec<v1::Extension> {
+fn more(fields: &serde_json::Map<String, serde_json::Value>, place: &str) -> Vec<v1::Extra> {
     // A map in the order of its names, whatever features the JSON library is built with.
     let fields: BTreeMap<_, _> = fields.iter().collect();
     let word = |name: &str| -> String {
         let plain = |c: char| c.is_ascii_graphic();
         name.chars().filter(|c| plain(*c)).take(64).collect()
     };
-    let extension = |(name, value): (&String, &serde_json::Value)| v1::Extension {
+    let extension = |(name, value): (&String, &serde_json::Value)| v1::Extra {
         name: Some(format!("{MORE}{place}{}", word(name))),
         value: Some(value.to_string()),
     };

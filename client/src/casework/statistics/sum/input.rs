@@ -1,0 +1,44 @@
+//! One member's own figures for a round. Spec: STA-30.
+
+use super::{Axis, Fact, OTHER, Round, StatisticsError};
+use crate::casework::statistics::{
+    grid::value,
+    period::{month_in, zone_of},
+};
+
+/// Counts facts into the cells of a round, exactly: what is not named counts as `other`.
+///
+/// # Errors
+/// [`StatisticsError`].
+pub fn input(round: &Round, facts: &[Fact]) -> Result<Vec<u64>, StatisticsError> {
+    let zone = zone_of(&round.said.zone)?;
+    let months = round.period()?.months()?;
+    let mut facts: Vec<&Fact> = facts.iter().collect();
+    facts.sort_by_key(|fact| (fact.record, fact.entry));
+    facts.dedup_by_key(|fact| fact.record);
+    let cells = round.cells();
+    let mut figures = vec![0; cells.len()];
+    for fact in facts {
+        let month = month_in(fact.logged_ms, &zone)?;
+        if !months.contains(&month) {
+            continue;
+        }
+        figures[0] += 1;
+        for one in &round.said.axes {
+            let axis = Axis::of_name(&one.axis).ok_or(StatisticsError::Malformed)?;
+            let said = match axis {
+                Axis::Month => month.to_string(),
+                axis => value(fact, axis),
+            };
+            let named = if one.values.contains(&said) {
+                &*said
+            } else {
+                OTHER
+            };
+            if let Some(place) = cells.iter().position(|cell| *cell == Some((axis, named))) {
+                figures[place] += 1;
+            }
+        }
+    }
+    Ok(figures)
+}

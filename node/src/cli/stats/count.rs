@@ -1,0 +1,70 @@
+//! `frex stats count`: a member's own figures as they are, for its own eyes. They are not signed, and not hidden.
+
+use std::collections::BTreeMap;
+
+use frex_client::{
+    casework::statistics::{self, Axis, Fact, value_of},
+    environment::Clock,
+};
+use serde_json::{Value, json};
+
+use super::{CountArgs, facts};
+use crate::cli::{
+    failure::{Done, OrFail},
+    member, output,
+};
+
+/// Counts every report of a folder, those of the month that is running too.
+pub fn count(args: &CountArgs, json: bool) -> Done {
+    let home = member::open(&args.dir)?;
+    let roster = member::roster(&home)?;
+    let definition = statistics::definition(&args.definition, None);
+    let definition = definition.or_fail("nothing can be counted")?;
+    let counted = facts::of(&home, &roster, definition, Clock::System.now_ms())?;
+    let mut facts: Vec<&Fact> = Vec::new();
+    for fact in &counted.facts {
+        let month =
+            statistics::month_of(fact.logged_ms, &args.zone).or_fail("no month can be told")?;
+        let within = args
+            .period
+            .is_none_or(|period| period.0.first <= month && month <= period.0.last);
+        if within {
+            facts.push(fact);
+        }
+    }
+    let mut rows: Vec<(&str, BTreeMap<String, u64>)> = Vec::new();
+    for axis in Axis::ALL {
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        for fact in &facts {
+            let value = value_of(fact, axis, &args.zone).or_fail("no month can be told")?;
+            *counts.entry(value).or_default() += 1;
+        }
+        rows.push((axis.name(), counts));
+    }
+    if json {
+        let by: serde_json::Map<String, Value> = rows
+            .iter()
+            .map(|(axis, counts)| ((*axis).to_owned(), json!(counts)))
+            .collect();
+        output::document(json!({
+            "definition": definition.id, "zone": args.zone, "reports": facts.len(), "by": by,
+        }));
+        return Ok(0);
+    }
+    let mut table = output::table(&["BY", "VALUE", "REPORTS"]);
+    table.add_row([
+        "total".to_owned(),
+        "all".to_owned(),
+        facts.len().to_string(),
+    ]);
+    for (axis, counts) in rows {
+        for (value, count) in counts {
+            table.add_row([axis.to_owned(), output::clean(&value), count.to_string()]);
+        }
+    }
+    output::print_table(&table);
+    output::message(
+        "note: as they are, small ones too: for this member alone. For others: frex stats make --help",
+    );
+    Ok(0)
+}

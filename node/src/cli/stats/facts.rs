@@ -1,0 +1,334 @@
+//! From a member's folder to facts. Spec: STA-4, STA-7.
+
+use std::{collections::BTreeSet, path::Path};
+
+use bytes::Bytes;
+use frex_client::{
+    casework::statistics::{Code, Definition, Fact, Times, wire::LogRange},
+    keys::MemberHome,
+    report::{self, Report},
+};
+use frex_proto::{
+    error::WireCode,
+    id::MessageId,
+    label,
+    log::Origin,
+    roster::Roster,
+    v1::{Event, Stage},
+};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::gather::{self, BySeen, Seen};
+use crate::cli::{
+    failure::Failure,
+    files,
+    inbox::RECALLED,
+    member::INBOX_DIR,
+    messages::{self, RECALLS, RECEIVED, SENT},
+    roster::words::role_name,
+};
+
+/// What is counted, and on what it rests.
+pub(super) struct Counted {
+    pub(super) facts: Vec<Fact>,
+    /// The newest head of the log of the member's node that the receipts show, of each log it had.
+    heads: Vec<(String, u64, Bytes)>,
+    /// The log of each fact.
+    origins: Vec<String>,
+}
+
+/// Everything in a folder that a definition may count, as it was known by `as_of_ms`.
+pub(super) fn of(
+    home: &MemberHome,
+    roster: &Roster,
+    definition: &Definition,
+    as_of_ms: u64,
+) -> Result<Counted, Failure> {
+    let seen = gather::receipts(home, roster)?;
+    let all = messages::all(home)?;
+    let settings = home.settings();
+    let place = Place {
+        home,
+        roster,
+        member: &settings.member,
+        node: &settings.home_node,
+        seen: &seen,
+        as_of_ms,
+        answers: answers(&all),
+    };
+    let direction = if definition.received { RECEIVED } else { SENT };
+    let mut counted = Counted {
+        facts: Vec::new(),
+        heads: heads(&seen, &settings.home_node),
+        origins: Vec::new(),
+    };
+    for (_, about) in all.iter().filter(|(of, _)| *of == direction) {
+        let fact = match definition.received {
+            true => place.received(about),
+            false => place.sent(about),
+        };
+        if let Some((fact, origin)) = fact {
+            counted.facts.push(fact);
+            counted.origins.push(origin);
+        }
+    }
+    Ok(counted)
+}
+
+impl Counted {
+    /// The range of the log on which the facts rest that `within` names, under the newest head.
+    pub(super) fn range(&self, within: impl Fn(&Fact) -> bool) -> Result<LogRange, Failure> {
+        let facts = self.facts.iter().zip(&self.origins);
+        let facts: Vec<(&Fact, &String)> = facts.filter(|(fact, _)| within(fact)).collect();
+        let origins: BTreeSet<&String> = facts.iter().map(|(_, origin)| *origin).collect();
+        if origins.len() > 1 {
+            let what = "the log of the node began anew within these months";
+            return Err(Failure::new(WireCode::BadInput, what).advise(
+                "Count the months before and after apart, so that each table rests on one log",
+            ));
+        }
+        let newest = self.heads.last().map(|(origin, _, _)| origin);
+        let origin = origins
+            .first()
+            .copied()
+            .or(newest)
+            .cloned()
+            .unwrap_or_default();
+        let mut heads = self.heads.iter().filter(|(of, _, _)| *of == origin);
+        let Some((_, _, checkpoint)) = heads.next_back() else {
+            let what = "there is no receipt of this member's node, on which figures could rest";
+            return Err(Failure::new(WireCode::NotHeld, what)
+                .advise("Fetch what has come first: frex inbox DIR; or the receipts of what was sent: frex receipt fetch ID DIR"));
+        };
+        let entries = facts.iter().map(|(fact, _)| fact.entry);
+        Ok(LogRange {
+            first: entries.clone().min().unwrap_or_default(),
+            end: entries.max().map_or(0, |last| last + 1),
+            checkpoint: checkpoint.clone(),
+            origin,
+        })
+    }
+}
+
+/// The newest head of each log of a node, oldest log first.
+fn heads(seen: &BySeen, node: &str) -> Vec<(String, u64, Bytes)> {
+    let mut heads: Vec<(String, u64, Bytes)> = Vec::new();
+    for one in seen.values().flatten().filter(|one| one.node == node) {
+        match heads
+            .iter_mut()
+            .find(|(origin, _, _)| *origin == one.origin)
+        {
+            None => heads.push((one.origin.clone(), one.size, one.checkpoint.clone())),
+            Some(head) if head.1 < one.size => {
+                (head.1, head.2) = (one.size, one.checkpoint.clone())
+            }
+            Some(_) => {}
+        }
+    }
+    heads.sort_by_key(|(origin, _, _)| Origin::parse(origin).map_or(0, |origin| origin.epoch));
+    heads
+}
+
+/// Envelopes that were answered, each with the time of the answer.
+fn answers(all: &[(&'static str, Value)]) -> Vec<(String, u64)> {
+    let answer = |(direction, about): &(&str, Value)| {
+        let time = match *direction {
+            SENT => about["created_ms"].as_u64(),
+            _ => time_of(&about["created"]),
+        };
+        Some((about["in_reply_to"].as_str()?.to_owned(), time?))
+    };
+    all.iter().filter_map(answer).collect()
+}
+
+/// RFC 3339, as milliseconds.
+fn time_of(value: &Value) -> Option<u64> {
+    let time: Timestamp = value.as_str()?.parse().ok()?;
+    u64::try_from(time.as_millisecond()).ok()
+}
+
+struct Place<'a> {
+    home: &'a MemberHome,
+    roster: &'a Roster,
+    member: &'a str,
+    node: &'a str,
+    seen: &'a BySeen,
+    as_of_ms: u64,
+    answers: Vec<(String, u64)>,
+}
+
+impl Place<'_> {
+    /// A report that came: it counts by the ACCEPTED entry of the member's own node.
+    fn received(&self, about: &Value) -> Option<(Fact, String)> {
+        if about["kind"] != "report" || about["state"] == RECALLED {
+            return None;
+        }
+        let (record, seen) = self.seen_of(about)?;
+        let own = |one: &&Seen| {
+            let ours = one.recipients.iter().any(|member| member == self.member);
+            one.event == Event::Accepted && one.node == self.node && ours
+        };
+        let entry = seen.iter().find(own)?;
+        let filed_ms = time_of(&about["created"]).unwrap_or(entry.at_ms);
+        let due_ms = time_of(&about["reply_by"]);
+        let fact = Fact {
+            roles: self.roles([about["from"].as_str().unwrap_or_default()]),
+            times: self.times(seen, Some(self.member), (filed_ms, Some(entry.at_ms))),
+            outcome: self.outcome(seen, Some(self.member)),
+            overdue: self.overdue(about, due_ms, seen, Some(self.member)),
+            ..self.fact(record, entry, about)
+        };
+        let fact = self.said(fact, about, about["from"].as_str().unwrap_or_default());
+        Some((fact, entry.origin.clone()))
+    }
+
+    /// A report that was sent: it counts by the SUBMITTED entry of the member's own node.
+    fn sent(&self, about: &Value) -> Option<(Fact, String)> {
+        let recalled = about[RECALLS]
+            .as_array()
+            .is_some_and(|recalls| !recalls.is_empty());
+        if about["kind"] != "report" || recalled {
+            return None;
+        }
+        let (record, seen) = self.seen_of(about)?;
+        let own = |one: &&Seen| one.event == Event::Submitted && one.node == self.node;
+        let entry = seen.iter().find(own)?;
+        let filed_ms = about["created_ms"].as_u64().unwrap_or(entry.at_ms);
+        let accepted = seen.iter().find(|one| one.event == Event::Accepted);
+        let recipients = about["recipients"].as_array().into_iter().flatten();
+        let fact = Fact {
+            roles: self.roles(recipients.filter_map(Value::as_str)),
+            times: self.times(seen, None, (filed_ms, accepted.map(|one| one.at_ms))),
+            outcome: self.outcome(seen, None),
+            overdue: self.overdue(
+                about,
+                about["reply_by_ms"].as_u64().filter(|ms| *ms > 0),
+                seen,
+                None,
+            ),
+            ..self.fact(record, entry, about)
+        };
+        Some((self.said(fact, about, self.member), entry.origin.clone()))
+    }
+
+    fn seen_of(&self, about: &Value) -> Option<([u8; 16], &[Seen])> {
+        let message = about["message"].as_str()?;
+        let record = MessageId::from_hex(message).ok()?;
+        Some((record.0, self.seen.get(message)?))
+    }
+
+    fn fact(&self, record: [u8; 16], entry: &Seen, about: &Value) -> Fact {
+        Fact {
+            record,
+            entry: entry.index,
+            logged_ms: entry.at_ms,
+            lane: about["lane"].as_str().unwrap_or_default().to_owned(),
+            ..Fact::default()
+        }
+    }
+
+    fn roles<'a>(&self, members: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+        let roles = members
+            .into_iter()
+            .filter_map(|member| self.roster.member(member));
+        roles
+            .map(|member| role_name(member.role).to_owned())
+            .collect()
+    }
+
+    /// When what first happened, by the times that nodes have logged, so far as it was known.
+    fn times(
+        &self,
+        seen: &[Seen],
+        by: Option<&str>,
+        (filed_ms, accepted_ms): (u64, Option<u64>),
+    ) -> Times {
+        let first = |stage: Stage| {
+            let mut of_stage = seen.iter().filter(|one| one.is_stage(stage, by));
+            of_stage
+                .next()
+                .map(|one| one.at_ms)
+                .filter(|ms| *ms <= self.as_of_ms)
+        };
+        Times {
+            filed_ms,
+            accepted_ms: accepted_ms.filter(|ms| *ms <= self.as_of_ms),
+            delivered_ms: first(Stage::Delivered),
+            opened_ms: first(Stage::Opened),
+            acted_ms: first(Stage::Acted),
+        }
+    }
+
+    fn outcome(&self, seen: &[Seen], by: Option<&str>) -> Option<String> {
+        let known = seen.iter().filter(|one| one.at_ms <= self.as_of_ms);
+        let mut acted = known.filter(|one| one.is_stage(Stage::Acted, by));
+        let last = acted.next_back()?.stage.as_ref()?;
+        (!last.outcome.is_empty()).then(|| last.outcome.clone())
+    }
+
+    /// Whether nothing had been done about it by the time that its sender named.
+    fn overdue(&self, about: &Value, due_ms: Option<u64>, seen: &[Seen], by: Option<&str>) -> u32 {
+        let Some(due_ms) = due_ms.filter(|due_ms| *due_ms < self.as_of_ms) else {
+            return 0;
+        };
+        let acted = seen
+            .iter()
+            .any(|one| one.is_stage(Stage::Acted, by) && one.at_ms <= due_ms);
+        let envelope = about["envelope"].as_str().unwrap_or_default();
+        let mut answers = self.answers.iter();
+        let answered = answers.any(|(to, at_ms)| to == envelope && *at_ms <= due_ms);
+        u32::from(!acted && !answered)
+    }
+
+    /// Adds what the report itself says, where the folder still has it.
+    fn said(&self, mut fact: Fact, about: &Value, author: &str) -> Fact {
+        let Some(report) = self.report(about) else {
+            return fact;
+        };
+        let codes = report.categories.iter().map(|one| Code {
+            scheme: one.scheme.clone(),
+            version: one.version.clone(),
+            code: one.code.clone(),
+        });
+        fact.categories = codes.collect();
+        fact.countries = countries(&report);
+        fact.accounts = report.subjects.len() as u64;
+        fact.items = (report.urls.len() + report.hashes.len()) as u64;
+        // A sender gives its cases names of its own: two reports of one name are of one incident.
+        fact.incident = Some(format!("{author}/{}", report.reference));
+        fact
+    }
+
+    /// The report, if it is one and is still what was sent.
+    fn report(&self, about: &Value) -> Option<Report> {
+        if about["content_type"] != report::CONTENT_TYPE {
+            return None;
+        }
+        let file = Path::new(about["file"].as_str()?);
+        let kept = self.home.dir().join(INBOX_DIR).join(file.file_name()?);
+        let bytes = match about["sha256"].as_str() {
+            None => files::read(&kept, report::REPORT_BYTES_MAX).ok()?,
+            Some(sha256) => {
+                let bytes = files::read(file, report::REPORT_BYTES_MAX).ok()?;
+                (hex::encode(label::sha256(&[&bytes])) == sha256).then_some(bytes)?
+            }
+        };
+        Report::parse(&bytes).ok()
+    }
+}
+
+/// The country of origin: the one with the most confidence that is not only where something is hosted.
+fn countries(report: &Report) -> Vec<String> {
+    let origin = report
+        .jurisdictions
+        .iter()
+        .filter(|one| one.basis != "hosting");
+    let confidence = |one: &&report::Jurisdiction| one.confidence.unwrap_or(0.0);
+    let most = origin
+        .clone()
+        .map(|one| confidence(&one))
+        .fold(0.0, f64::max);
+    let most = origin.filter(|one| confidence(one) >= most);
+    most.map(|one| one.country.clone()).collect()
+}
