@@ -4,11 +4,12 @@
 //! [`transport`] (how bytes travel), [`attachment`] (how files travel), [`join`] (how newcomers
 //! meet a member), [`membership`] (how news of the roster come), [`heads`] (what was seen of logs), [`passphrase`] and [`keys`] (what
 //! a member keeps on disk), [`client`] (submit and inbox), [`report`] (what is said inside),
-//! [`sent`] (what was sent before), [`monitor`] (a log followed from outside).
+//! [`casework`] (what becomes of it), [`sent`] (what was sent before), [`monitor`] (a log followed from outside).
 
 #![forbid(unsafe_code)]
 
 pub mod attachment;
+pub mod casework;
 pub mod client;
 pub mod environment;
 #[cfg(test)]

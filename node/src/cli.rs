@@ -17,6 +17,7 @@ mod bulk;
 mod ceremony;
 mod change;
 mod completions;
+mod deconflict;
 mod demo;
 mod dispatch;
 mod doctor;
@@ -122,6 +123,9 @@ pub enum Command {
     Forward(forward::ForwardArgs),
     /// Withdraw a message that was sent
     Recall(recall::RecallArgs),
+    /// Ask other members whether they hold an identifier, without telling them which; answer them
+    #[command(subcommand)]
+    Deconflict(deconflict::DeconflictCommand),
     /// Erase what is kept of a message, for good; list what was erased
     Erase(erase::EraseArgs),
     /// Keep a message from being erased

@@ -39,6 +39,13 @@ pub const ROSTER_STATE: &[u8] = b"frex/v1/roster-state\0";
 /// Seed of the key that proves an invitation's secret. Spec: JOI-4.
 pub const JOIN_SECRET: &[u8] = b"frex/v1/join-secret\0";
 
+/// Input of the function by which members compare identifiers. Spec: DCF-9.
+pub const DECONFLICT_INPUT: &[u8] = b"frex/v1/deconflict-input\0";
+/// Row of a book of what a member holds. Spec: DCF-12.
+pub const DECONFLICT_ROW: &[u8] = b"frex/v1/deconflict-row\0";
+/// Key of a desk's line in such a book. Spec: DCF-13.
+pub const DECONFLICT_DESK: &[u8] = b"frex/v1/deconflict-desk\0";
+
 /// Payload type of a manifest.
 pub const TYPE_MANIFEST: &str = "application/vnd.frex.manifest.v1+protobuf";
 /// Payload type of a batch root.
@@ -61,6 +68,9 @@ pub const TYPE_STAGE: &str = "application/vnd.frex.stage.v1+protobuf";
 pub const TYPE_SILENCE: &str = "application/vnd.frex.silence.v1+protobuf";
 /// Payload type of what newcomer and inviter state to each other.
 pub const TYPE_JOIN: &str = "application/vnd.frex.join.v1+protobuf";
+
+/// Payload type of what a member states of an epoch of deconfliction. Spec: DCF-15.
+pub const TYPE_DECONFLICT_EPOCH: &str = "application/vnd.frex.deconflict-epoch.v1+protobuf";
 
 /// SHA-256 over the concatenation of `parts`.
 #[must_use]
