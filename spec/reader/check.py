@@ -6,14 +6,17 @@ import sys
 from pathlib import Path
 
 import attachment
+import deconflict
 import dsse
 import ed25519
 import envelope
 import evidence
+import identifier
 import join
 import mldsa
 import protobuf
 import receipt
+import ristretto
 import roster
 import tlog
 import witness
@@ -269,6 +272,57 @@ def verify_evidence(inputs):
     return "\n".join(found.rows() + found.clocks())
 
 
+def normalise_identifier(inputs):
+    return identifier.parse(inputs["text"])
+
+
+def oprf_blind(inputs):
+    return ristretto.blind(inputs.hex("input"), ristretto.scalar(inputs.hex("blind"))).hex()
+
+
+def oprf_evaluate(inputs):
+    key = ristretto.scalar(inputs.hex("key"))
+    points = [ristretto.decode(one) for one in inputs.hexes("blinded")]
+    done = [ristretto.encode(ed25519.multiply(key, point)).hex() for point in points]
+    return " ".join([ristretto.encode(ed25519.multiply(key, ed25519.BASE)).hex(), *done])
+
+
+def oprf_finalize(inputs):
+    messages, blinds = inputs.hexes("inputs"), inputs.hexes("blinds")
+    evaluated, key = inputs.hexes("evaluated"), inputs.hex("public_key")
+    numbers = [ristretto.scalar(one) for one in blinds]
+    require(len(messages) == len(numbers) == len(evaluated), "Count")
+    blinded = [ristretto.blind(message, one) for message, one in zip(messages, numbers)]
+    ristretto.check_proof(key, blinded, evaluated, inputs.hex("proof"))
+    found = map(ristretto.output, messages, numbers, evaluated)
+    return " ".join(one.hex() for one in found)
+
+
+def read_deconflict(inputs):
+    return deconflict.read_message(inputs.hex("message"))
+
+
+def read_epoch(inputs):
+    epoch = deconflict.read_epoch(inputs.hex("epoch"), inputs.keys("keys"), inputs["federation"],
+                                  inputs["member"])
+    return f"{epoch.begins_ms} {epoch.ends_ms} {epoch.public_key.hex()} {epoch.book_sha256.hex()}"
+
+
+def find_in_book(inputs):
+    book = deconflict.Book(inputs.hex("book"), inputs.hex("sha256"))
+    desk = book.find(inputs.hex("output"))
+    return "nothing" if desk is None else desk.email
+
+
+def verify_claim(inputs):
+    messages = {
+        name: protobuf.decode(schema, inputs.hex(name))
+        for name, schema in (("contact", deconflict.CONTACT), ("query", deconflict.QUERY),
+                             ("answer", deconflict.ANSWER))
+    }
+    return deconflict.verify_claim(**messages, public_key=inputs.hex("public_key")).hex()
+
+
 OPERATIONS = {
     run.__name__: run
     for run in (
@@ -279,6 +333,8 @@ OPERATIONS = {
         verify_inclusion, verify_consistency, follow_head, verify_checkpoint, parse_vkey, verify_receipt, verify_listed_receipt,
         read_receipt_file, judge_roster, succeed_roster, read_invitation,
         ask_witness, judge_fork, judge_witnessed, verify_evidence,
+        normalise_identifier, oprf_blind, oprf_evaluate, oprf_finalize, read_deconflict, read_epoch,
+        find_in_book, verify_claim,
     )
 }
 

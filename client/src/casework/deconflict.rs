@@ -12,7 +12,7 @@
 
 use std::fmt;
 
-use frex_proto::{error::WireCode, label::Hash, sign::SignError};
+use frex_proto::{error::WireCode, label::{self, Hash}, sign::SignError};
 
 mod answer;
 mod ask;
@@ -45,7 +45,7 @@ pub use super::v1::{
 pub const CONTENT_TYPE: &str = "application/vnd.frex.deconflict.v1+protobuf";
 /// The function: ristretto255-SHA512 in the verifiable mode of RFC 9497. Spec: DCF-10.
 pub const SUITE: u32 = 1;
-/// Length of every message without a book, or one byte more. Spec: DCF-5.
+/// Length of every message without a book, or one byte less. Spec: DCF-5.
 pub const MESSAGE_BYTES: usize = 8192;
 /// Books that a question names. Spec: DCF-6.
 pub const BOOKS_MAX: usize = 4;
@@ -68,6 +68,12 @@ impl Identifier {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What the function is applied to. Spec: DCF-9.
+    #[must_use]
+    pub fn input(&self) -> Vec<u8> {
+        [label::DECONFLICT_INPUT, self.0.as_bytes()].concat()
     }
 
     /// `email`, `phone`, `account`, `username`, `ip`, `url`, `onion` or `hash`.

@@ -97,6 +97,14 @@ impl Vector {
     }
 }
 
+/// Chapters of casework, whose vectors `frex-client` makes and replays.
+const CASEWORK: [&str; 5] = ["case", "deconfliction", "model", "routing", "statistics"];
+
+fn is_ours(folder: &Path) -> bool {
+    let name = folder.file_name().and_then(|name| name.to_str());
+    folder.is_dir() && name.is_some_and(|name| !CASEWORK.contains(&name))
+}
+
 fn folder() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/vectors");
     std::env::var_os("FREX_VECTORS").map_or(own, PathBuf::from)
@@ -137,7 +145,7 @@ fn outcome(inputs: &Map<String, Value>) -> (String, Option<String>) {
 fn regenerate() {
     for entry in fs::read_dir(folder()).expect("the vectors' folder exists") {
         let path = entry.expect("readable folder").path();
-        if path.is_dir() {
+        if is_ours(&path) {
             fs::remove_dir_all(path).expect("writable folder");
         }
     }
@@ -167,7 +175,7 @@ fn files() -> Vec<PathBuf> {
     let chapters = fs::read_dir(folder()).expect("the vectors' folder exists");
     let mut files: Vec<PathBuf> = chapters
         .map(|entry| entry.expect("readable folder").path())
-        .filter(|path| path.is_dir())
+        .filter(|path| is_ours(path))
         .flat_map(|path| fs::read_dir(path).expect("readable folder"))
         .map(|entry| entry.expect("readable folder").path())
         .collect();

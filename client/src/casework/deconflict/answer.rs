@@ -25,9 +25,10 @@ pub fn read_answer(
     if !answer.refusal.is_empty() {
         return Err(AnswerError::Refused);
     }
-    let identifiers: Vec<_> = question.items.iter().map(|item| &item.identifier).collect();
+    let inputs = question.items.iter().map(|item| item.identifier.input());
+    let inputs: Vec<Vec<u8>> = inputs.collect();
     let blinded: Vec<_> = question.items.iter().map(|item| &item.blinded).collect();
     let (evaluated, proof) = (&answer.evaluated, &answer.proof);
-    let outputs = finish(&identifiers, &blinded, evaluated, proof, &epoch.public_key)?;
+    let outputs = finish(&inputs, &blinded, evaluated, proof, &epoch.public_key)?;
     Ok(Answered { outputs })
 }

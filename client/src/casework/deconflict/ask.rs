@@ -34,7 +34,7 @@ impl Question {
             return Err(MessageError::Count);
         }
         let item = |identifier: Identifier| {
-            let blinded = Blinded::new(&identifier, rng).or(Err(MessageError::Field))?;
+            let blinded = Blinded::new(&identifier.input(), rng).or(Err(MessageError::Field))?;
             Ok(Item {
                 identifier,
                 blinded,
@@ -52,7 +52,7 @@ impl Question {
     /// [`OprfError::NotInGroup`].
     pub fn again(kept: impl IntoIterator<Item = (Identifier, Vec<u8>)>) -> Result<Self, OprfError> {
         let item = |(identifier, blind): (Identifier, Vec<u8>)| {
-            let blinded = Blinded::again(&identifier, &blind)?;
+            let blinded = Blinded::again(&identifier.input(), &blind)?;
             Ok(Item {
                 identifier,
                 blinded,

@@ -27,7 +27,7 @@ pub fn verify_claim(
     let item = usize::try_from(contact.item).unwrap_or(usize::MAX);
     let element = query.blinded.get(item).ok_or(AnswerError::OtherQuestion)?;
     let identifier = Identifier::normal(&contact.identifier).or(Err(AnswerError::NotNormal))?;
-    let blinded = Blinded::again(&identifier, &contact.blind)?;
+    let blinded = Blinded::again(&identifier.input(), &contact.blind)?;
     if blinded.element() != *element {
         return Err(AnswerError::NotAsked);
     }
@@ -38,8 +38,8 @@ pub fn verify_claim(
     all[item] = blinded;
     let (evaluated, proof) = (&answer.evaluated, &answer.proof);
     let blinded: Vec<&Blinded> = all.iter().collect();
-    let identifiers = vec![&identifier; all.len()];
-    let outputs = finish(&identifiers, &blinded, evaluated, proof, &epoch.public_key)?;
+    let inputs = vec![identifier.input(); all.len()];
+    let outputs = finish(&inputs, &blinded, evaluated, proof, &epoch.public_key)?;
     let output = outputs.get(item).ok_or(OprfError::Count)?;
     Ok((identifier, *output))
 }

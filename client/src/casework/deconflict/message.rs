@@ -18,7 +18,17 @@ pub fn encode(what: What) -> Bytes {
         what: Some(what),
         padding: Bytes::new(),
     };
-    let left = MESSAGE_BYTES.saturating_sub(without_book(&message).encoded_len());
+    let bare = match &message.what {
+        Some(What::Answer(answer)) => {
+            let mut answer = answer.clone();
+            answer.book = Bytes::new();
+            let what = Some(What::Answer(answer));
+            let bare = Deconflict { what, ..Deconflict::default() };
+            bare.encoded_len()
+        }
+        _ => message.encoded_len(),
+    };
+    let left = MESSAGE_BYTES.saturating_sub(bare);
     // A tag of one byte, the length, the zeros.
     let zeros = left.saturating_sub(2);
     let zeros = zeros.saturating_sub(encoded_len_varint(zeros as u64) - 1);
@@ -32,8 +42,13 @@ pub fn encode(what: What) -> Bytes {
 /// [`MessageError`].
 pub fn decode(bytes: &[u8]) -> Result<What, MessageError> {
     let message = Deconflict::decode(bytes).or(Err(MessageError::Malformed))?;
-    let length = without_book(&message).encoded_len();
-    if !(MESSAGE_BYTES - 1..=MESSAGE_BYTES).contains(&length) {
+    let book = match &message.what {
+        Some(What::Answer(answer)) => answer.book.len(),
+        _ => 0,
+    };
+    // A book brings a few bytes that say how long it is.
+    let length = bytes.len().saturating_sub(book);
+    if !(MESSAGE_BYTES - 1..=MESSAGE_BYTES + 8).contains(&length) {
         return Err(MessageError::Length);
     }
     match message.what.ok_or(MessageError::Malformed)? {
@@ -41,15 +56,6 @@ pub fn decode(bytes: &[u8]) -> Result<What, MessageError> {
         What::Answer(answer) => judge_answer(&answer).map(|()| What::Answer(answer)),
         What::Contact(contact) => judge_contact(&contact).map(|()| What::Contact(contact)),
     }
-}
-
-/// A book has a length that says what it may say, and is as long as it is.
-fn without_book(message: &Deconflict) -> Deconflict {
-    let mut message = message.clone();
-    if let Some(What::Answer(answer)) = &mut message.what {
-        answer.book = Bytes::new();
-    }
-    message
 }
 
 fn judge_query(query: &DeconflictQuery) -> Result<(), MessageError> {

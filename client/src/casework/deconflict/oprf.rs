@@ -10,7 +10,7 @@ use voprf::{
 };
 use zeroize::Zeroizing;
 
-use super::{Identifier, OprfError};
+use super::OprfError;
 
 type Suite = Ristretto255;
 /// What an identifier becomes under a key.
@@ -64,12 +64,12 @@ impl EpochKey {
         array(&Ristretto255::serialize_elem(self.0.get_public_key()))
     }
 
-    /// What an identifier becomes.
+    /// What the input of an identifier becomes.
     ///
     /// # Errors
     /// [`OprfError::NotInGroup`] of an input that nobody can find.
-    pub fn output(&self, identifier: &Identifier) -> Result<Output, OprfError> {
-        let output = self.0.evaluate(&input(identifier)).map_err(not_in_group)?;
+    pub fn output(&self, input: &[u8]) -> Result<Output, OprfError> {
+        let output = self.0.evaluate(input).map_err(not_in_group)?;
         Ok(array(&output))
     }
 
@@ -100,22 +100,22 @@ impl EpochKey {
 }
 
 impl Blinded {
-    /// Blinds an identifier by a number drawn at random.
+    /// Blinds the input of an identifier by a number drawn at random.
     ///
     /// # Errors
     /// [`OprfError::NotInGroup`] of an input that nobody can find.
-    pub fn new(identifier: &Identifier, rng: &mut dyn CryptoRng) -> Result<Self, OprfError> {
-        let blinded = VoprfClient::blind(&input(identifier), &mut Older(rng));
+    pub fn new(input: &[u8], rng: &mut dyn CryptoRng) -> Result<Self, OprfError> {
+        let blinded = VoprfClient::blind(input, &mut Older(rng));
         Ok(Self(blinded.map_err(not_in_group)?.state))
     }
 
-    /// Blinds an identifier as it was blinded before.
+    /// Blinds an input as it was blinded before.
     ///
     /// # Errors
     /// [`OprfError::NotInGroup`] if the number is none.
-    pub fn again(identifier: &Identifier, blind: &[u8]) -> Result<Self, OprfError> {
+    pub fn again(input: &[u8], blind: &[u8]) -> Result<Self, OprfError> {
         let blind = Ristretto255::deserialize_scalar(blind).map_err(not_in_group)?;
-        let blinded = VoprfClient::deterministic_blind_unchecked(&input(identifier), blind);
+        let blinded = VoprfClient::deterministic_blind_unchecked(input, blind);
         Ok(Self(blinded.map_err(not_in_group)?.state))
     }
 
@@ -153,13 +153,13 @@ impl Blinded {
 /// # Errors
 /// [`OprfError`].
 pub fn finish(
-    identifiers: &[&Identifier],
+    inputs: &[Vec<u8>],
     blinded: &[&Blinded],
     evaluated: &[Bytes],
     proof: &[u8],
     public_key: &[u8],
 ) -> Result<Vec<Output>, OprfError> {
-    if identifiers.len() != blinded.len() || evaluated.len() != blinded.len() {
+    if inputs.len() != blinded.len() || evaluated.len() != blinded.len() {
         return Err(OprfError::Count);
     }
     if proof.len() != 64 || evaluated.iter().any(|bytes| bytes.len() != 32) {
@@ -170,7 +170,7 @@ pub fn finish(
     let elements = evaluated.iter().map(|bytes| EvaluationElement::deserialize(bytes));
     let elements: Vec<EvaluationElement<Suite>> =
         elements.collect::<Result<_, _>>().map_err(not_in_group)?;
-    let inputs: Vec<Vec<u8>> = identifiers.iter().map(|one| input(one)).collect();
+    let inputs = inputs.to_vec();
     let states: Vec<VoprfClient<Suite>> = blinded.iter().map(|one| one.0.clone()).collect();
     let outputs = VoprfClient::batch_finalize(&inputs, &states, &elements, &proof, public_key)
         .map_err(|error| match error {
@@ -179,11 +179,6 @@ pub fn finish(
         })?;
     let outputs = outputs.map(|output| Ok(array(&output.map_err(not_in_group)?)));
     outputs.collect()
-}
-
-/// What the function is applied to. Spec: DCF-9.
-fn input(identifier: &Identifier) -> Vec<u8> {
-    [label::DECONFLICT_INPUT, identifier.as_str().as_bytes()].concat()
 }
 
 fn not_in_group(_: voprf::Error) -> OprfError {

@@ -245,7 +245,7 @@ fn outputs(key: &EpochKey, step: &[Holding]) -> Result<Vec<Output>, OprfError> {
         let parts = step.chunks(share);
         let parts = parts.map(|part| {
             scope.spawn(move || {
-                let outputs = part.iter().map(|holding| key.output(&holding.identifier));
+                let outputs = part.iter().map(|holding| key.output(&holding.identifier.input()));
                 outputs.collect::<Result<Vec<Output>, OprfError>>()
             })
         });
