@@ -73,6 +73,7 @@ fn with(vector: Vector, name: &'static str, value: impl Into<serde_json::Value>)
     vector
 }
 
+#[rustfmt::skip] // One vector on each line.
 fn function() -> Vec<Vector> {
     let blind = |name: &str, input: &str, number: Vec<u8>, what: &str, expect: &str| {
         Vector::new(name, "DCF-10", what, "oprf_blind")
@@ -141,6 +142,7 @@ fn desk(email: &str) -> DeconflictDesk {
     }
 }
 
+#[rustfmt::skip] // One vector on each line.
 fn books() -> Vec<Vector> {
     let key = key();
     let output = |text: &str| key.output(&identifier(text).input()).unwrap();
@@ -188,6 +190,7 @@ fn books() -> Vec<Vector> {
     ]
 }
 
+#[rustfmt::skip] // One vector on each line.
 fn epochs() -> Vec<Vector> {
     let identity = SigningKey::from_seed(&[3; 32]);
     let other = SigningKey::from_seed(&[4; 32]);
@@ -236,6 +239,7 @@ fn epochs() -> Vec<Vector> {
     ]
 }
 
+#[rustfmt::skip] // One vector on each line.
 fn messages() -> Vec<Vector> {
     let query = DeconflictQuery {
         suite: SUITE,
@@ -313,6 +317,7 @@ fn messages() -> Vec<Vector> {
     ]
 }
 
+#[rustfmt::skip] // One vector on each line.
 fn claims() -> Vec<Vector> {
     let key = key();
     let texts = ["email a@b.example", "phone +99955012345", "ip 192.0.2.7 443 2026-11-26T22:15:00Z"];

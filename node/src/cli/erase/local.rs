@@ -6,7 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use frex_client::{environment::Clock, keys::MemberHome, sent::SentStore};
+use frex_client::{
+    casework::deconflict::store::Store, environment::Clock, keys::MemberHome, sent::SentStore,
+};
 use frex_proto::id::MessageId;
 use serde_json::Value;
 
@@ -38,6 +40,8 @@ pub fn find(
         found.push(sent);
     }
     found.extend(keep::of_message(home, message)?);
+    let deconflict = Store::of(home.dir());
+    found.extend(named(&deconflict.asked_dir(), &format!("{id}."))?);
     let inbox = home.dir().join(INBOX_DIR);
     for path in files::with_extension(&inbox, ABOUT)? {
         let bytes = files::read(&path, ABOUT_BYTES_MAX)?;
@@ -48,6 +52,7 @@ pub fn find(
         if about["message"] == id.as_str() {
             let envelope = about["envelope"].as_str().unwrap_or_default();
             found.extend(named(&inbox, &format!("{envelope}."))?);
+            found.extend(named(&deconflict.served_dir(), &format!("{envelope}."))?);
             let fetched = about["attachments"].as_array().into_iter().flatten();
             let fetched = fetched
                 .filter_map(|row| row["file"].as_str())
@@ -84,7 +89,8 @@ fn named(folder: &Path, start: &str) -> Result<Vec<PathBuf>, Failure> {
 }
 
 /// Overwrites these files, removes them, and forgets under which reference the message was sent:
-/// with that a hash of its content is kept.
+/// with that a hash of its content is kept. Identifiers that are held because of it are let go of, and
+/// the book in which they stand is destroyed. Spec: DCF-24.
 ///
 /// # Errors
 /// The failure names the file; those before it are gone.
@@ -95,6 +101,16 @@ pub fn remove(home: &MemberHome, message: MessageId, found: &[PathBuf]) -> Resul
         let folder = path.parent().unwrap_or(home.dir());
         let synced = File::open(folder).and_then(|folder| folder.sync_all());
         synced.map_err(|error| Failure::file("sync", folder, &error))?;
+    }
+    let deconflict = Store::of(home.dir());
+    if deconflict.dir().exists() {
+        let id = message.to_string();
+        let gone = deconflict.let_go(|holding| holding.source == id);
+        let gone = gone.or_fail("identifiers that it named are still held")?;
+        if gone.removed > 0 {
+            let destroyed = deconflict.destroy_ended(u64::MAX);
+            destroyed.or_fail("a book in which they stand is not destroyed")?;
+        }
     }
     let references = home.dir().join(REFERENCES_DIR);
     if references.exists() {

@@ -203,8 +203,14 @@ impl Store {
         Ok(())
     }
 
+    /// Where questions are kept, each under its message id.
+    #[must_use]
+    pub fn asked_dir(&self) -> PathBuf {
+        self.dir().join(FOLDER)
+    }
+
     fn asked_path(&self, message: &str) -> PathBuf {
-        self.dir().join(FOLDER).join(format!("{message}.json"))
+        self.asked_dir().join(format!("{message}.json"))
     }
 
     fn book_path(&self, sha256: &Hash) -> PathBuf {

@@ -177,6 +177,12 @@ impl Store {
         }
     }
 
+    /// Where questions of others are kept, each under the id of its envelope.
+    #[must_use]
+    pub fn served_dir(&self) -> PathBuf {
+        self.dir().join(FOLDER)
+    }
+
     fn served_path(&self, query: &str) -> PathBuf {
         self.dir().join(FOLDER).join(format!("{query}.json"))
     }
