@@ -37,7 +37,9 @@ fn main() -> anyhow::Result<()> {
     for power in 3..=largest {
         measure(10_u64.pow(power))?;
     }
-    println!("answer: 64 identifiers evaluated and proved; read: proof checked and looked up in the book");
+    println!(
+        "answer: 64 identifiers evaluated and proved; read: proof checked and looked up in the book"
+    );
     Ok(())
 }
 
@@ -115,7 +117,10 @@ fn ask(store: &Store, own: &OwnEpoch, count: u64) -> anyhow::Result<[Duration; 2
         let answer: DeconflictAnswer = served.answer;
         let started = Instant::now();
         let answered = read_answer(&question, &[round; 32], &answer, &own.epoch)?;
-        let hits = answered.outputs.iter().filter_map(|output| book.find(output));
+        let hits = answered
+            .outputs
+            .iter()
+            .filter_map(|output| book.find(output));
         ensure!(hits.count() as u64 == ASKED / 2, "half of it is held");
         times[1].push(started.elapsed());
     }

@@ -49,7 +49,10 @@ fn flipped(text: &str, at: usize) -> Vec<u8> {
 }
 
 pub fn make() -> Vec<Vector> {
-    [function(), books(), epochs(), messages(), claims()].into_iter().flatten().collect()
+    [function(), books(), epochs(), messages(), claims()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn finalize(name: &str, what: &str, items: &[usize], proof: &[u8]) -> Vector {
@@ -57,7 +60,10 @@ fn finalize(name: &str, what: &str, items: &[usize], proof: &[u8]) -> Vector {
     Vector::new(name, "DCF-11", what, "oprf_finalize")
         .hexes("inputs", items.iter().map(|one| from_hex(INPUTS[*one])))
         .hexes("blinds", (0..items.len()).map(|one| from_hex(blinds[one])))
-        .hexes("evaluated", items.iter().map(|one| from_hex(EVALUATED[*one])))
+        .hexes(
+            "evaluated",
+            items.iter().map(|one| from_hex(EVALUATED[*one])),
+        )
         .hex("proof", proof)
         .hex("public_key", from_hex(PUBLIC))
 }

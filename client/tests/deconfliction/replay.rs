@@ -72,9 +72,13 @@ pub fn run(inputs: &Map<String, Value>) -> Outcome {
 fn evaluate(inputs: &Inputs<'_>) -> Outcome {
     let key = EpochKey::of_bytes(&inputs.hex("key")).map_err(name)?;
     let mut rng = ChaCha20Rng::from_seed([7; 32]);
-    let done = key.evaluate(&inputs.hexes("blinded"), &mut rng).map_err(name)?;
+    let done = key
+        .evaluate(&inputs.hexes("blinded"), &mut rng)
+        .map_err(name)?;
     let words = std::iter::once(hex::encode(key.public()));
-    let words: Vec<String> = words.chain(done.evaluated.iter().map(hex::encode)).collect();
+    let words: Vec<String> = words
+        .chain(done.evaluated.iter().map(hex::encode))
+        .collect();
     Ok(words.join(" "))
 }
 
@@ -89,7 +93,8 @@ fn finalize(inputs: &Inputs<'_>) -> Outcome {
     let blinded: Vec<&Blinded> = blinded.iter().collect();
     let (evaluated, proof) = (inputs.hexes("evaluated"), inputs.hex("proof"));
     let key = inputs.hex("public_key");
-    let outputs = deconflict::finish(&messages, &blinded, &evaluated, &proof, &key).map_err(name)?;
+    let outputs =
+        deconflict::finish(&messages, &blinded, &evaluated, &proof, &key).map_err(name)?;
     let outputs: Vec<String> = outputs.iter().map(hex::encode).collect();
     Ok(outputs.join(" "))
 }
@@ -114,8 +119,14 @@ fn read_epoch(inputs: &Inputs<'_>) -> Outcome {
     let (federation, member) = (inputs.text("federation"), inputs.text("member"));
     let epoch = Epoch::verify(&inputs.hex("epoch"), &keys, federation, member);
     let epoch = epoch.map_err(innermost)?;
-    let (key, book) = (hex::encode(epoch.public_key), hex::encode(epoch.book_sha256));
-    Ok(format!("{} {} {key} {book}", epoch.begins_ms, epoch.ends_ms))
+    let (key, book) = (
+        hex::encode(epoch.public_key),
+        hex::encode(epoch.book_sha256),
+    );
+    Ok(format!(
+        "{} {} {key} {book}",
+        epoch.begins_ms, epoch.ends_ms
+    ))
 }
 
 fn verify_claim(inputs: &Inputs<'_>) -> Outcome {

@@ -22,7 +22,11 @@ impl Scene {
         let frex = Frex::new(env!("CARGO_BIN_EXE_frex-under-test"), dir);
         let members = [HOTLINE, POLICE];
         frex.federation(&members, &[]);
-        frex.next_roster("second.frex", "roster.frex", &["--attachments", "hotline.fr=yes"]);
+        frex.next_roster(
+            "second.frex",
+            "roster.frex",
+            &["--attachments", "hotline.fr=yes"],
+        );
         for member in members {
             let _ = frex.done(&["roster", "install", "second.frex", member]);
         }
@@ -31,7 +35,15 @@ impl Scene {
             frex,
             _nodes: nodes,
         };
-        scene.done(&["desk", "default", POLICE, "--email", "desk@police.example", "--called", "Night desk"]);
+        scene.done(&[
+            "desk",
+            "default",
+            POLICE,
+            "--email",
+            "desk@police.example",
+            "--called",
+            "Night desk",
+        ]);
         scene.done(&["desk", "default", HOTLINE, "--phone", "+99955000001"]);
         scene
     }
@@ -53,7 +65,16 @@ impl Scene {
 
     /// The hotline asks, and the police answers meanwhile.
     fn ask(&self, identifiers: &[&str]) -> (Ended, Value) {
-        let mut words = vec!["deconflict", "ask", "--to", POLICE, "--from", HOTLINE, "--wait", "60s"];
+        let mut words = vec![
+            "deconflict",
+            "ask",
+            "--to",
+            POLICE,
+            "--from",
+            HOTLINE,
+            "--wait",
+            "60s",
+        ];
         for identifier in identifiers {
             words.extend(["--identifier", identifier]);
         }
@@ -84,7 +105,9 @@ fn anywhere(folder: &Path, words: &str) -> bool {
             true => anywhere(&path, words),
             false => {
                 let bytes = fs::read(&path).unwrap();
-                bytes.windows(words.len()).any(|window| window == words.as_bytes())
+                bytes
+                    .windows(words.len())
+                    .any(|window| window == words.as_bytes())
             }
         }
     })
@@ -108,20 +131,45 @@ fn two_members_find_what_both_hold_and_nothing_else_is_told() {
     assert!(!anywhere(&police, SECRET));
     assert!(anywhere(&dir.path().join(HOTLINE), SECRET));
     let served = &scene.done(&["ls", POLICE])["served"][0];
-    assert_eq!((&served["member"], &served["items"]), (&HOTLINE.into(), &3.into()));
+    assert_eq!(
+        (&served["member"], &served["items"]),
+        (&HOTLINE.into(), &3.into())
+    );
 
     // Nothing was answered to the second, and nobody calls about it.
     let question = answer["question"].as_str().unwrap();
     let nothing = scene.run(&["contact", question, HOTLINE, "--item", "2"]);
-    assert_eq!(nothing.code(), Some(WireCode::BadInput as u64), "{nothing:?}");
-    let words = ["contact", question, HOTLINE, "--note", "same account here", "--wait", "30s"];
+    assert_eq!(
+        nothing.code(),
+        Some(WireCode::BadInput as u64),
+        "{nothing:?}"
+    );
+    let words = [
+        "contact",
+        question,
+        HOTLINE,
+        "--note",
+        "same account here",
+        "--wait",
+        "30s",
+    ];
     scene.done(&words);
     let taken = scene.done(&["answer", POLICE, "--wait", "60s"]);
     let call = &taken["taken"][0];
-    assert_eq!((&call["state"], &call["held"]), (&"proved".into(), &true.into()), "{call}");
+    assert_eq!(
+        (&call["state"], &call["held"]),
+        (&"proved".into(), &true.into()),
+        "{call}"
+    );
     assert_eq!(call["identifier"], "email known.to.both@mail.example");
     assert_eq!(call["caller"]["phone"], "+99955000001");
-    assert_eq!(scene.done(&["ls", POLICE])["calls"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        scene.done(&["ls", POLICE])["calls"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
     assert!(!anywhere(&police, SECRET));
 
     // In the next epoch everything is other, and what was let go of is not found.
@@ -138,18 +186,37 @@ fn two_members_find_what_both_hold_and_nothing_else_is_told() {
 fn who_asks_too_much_hears_until_when() {
     let dir = tempfile::tempdir().unwrap();
     let scene = Scene::new(dir.path());
-    let settings = dir.path().join(POLICE).join("member/deconflict/settings.toml");
+    let settings = dir
+        .path()
+        .join(POLICE)
+        .join("member/deconflict/settings.toml");
     let text = fs::read_to_string(&settings).unwrap();
-    fs::write(&settings, text.replace("items_per_day = 256", "items_per_day = 3")).unwrap();
+    fs::write(
+        &settings,
+        text.replace("items_per_day = 256", "items_per_day = 3"),
+    )
+    .unwrap();
     scene.hold(SHARED, &[]);
     let numbers: Vec<String> = (0..3).map(|one| format!("phone +9995500{one}00")).collect();
     let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
     // The first question begins the epoch by itself.
     assert_eq!(held(&scene.answered(&numbers)), [Some(false); 3]);
     let (refused, served) = scene.ask(&[SHARED]);
-    assert_eq!(refused.code(), Some(WireCode::RetryAfter as u64), "{refused:?}");
+    assert_eq!(
+        refused.code(),
+        Some(WireCode::RetryAfter as u64),
+        "{refused:?}"
+    );
     assert_eq!(served["refusal"], "quota", "{served}");
-    let wrong = scene.run(&["ask", "--identifier", "phone 055", "--to", POLICE, "--from", HOTLINE]);
+    let wrong = scene.run(&[
+        "ask",
+        "--identifier",
+        "phone 055",
+        "--to",
+        POLICE,
+        "--from",
+        HOTLINE,
+    ]);
     assert_eq!(wrong.code(), Some(WireCode::BadInput as u64), "{wrong:?}");
     assert!(!wrong.err.contains("055"), "{wrong:?}");
 }
@@ -159,7 +226,9 @@ fn who_asks_too_much_hears_until_when() {
 fn a_large_book_is_fetched_once() {
     let dir = tempfile::tempdir().unwrap();
     let scene = Scene::new(dir.path());
-    let lines: Vec<String> = (0..16_400).map(|one| format!("phone +9994{one:06}")).collect();
+    let lines: Vec<String> = (0..16_400)
+        .map(|one| format!("phone +9994{one:06}"))
+        .collect();
     scene.hold(&lines.join("\n"), &[]);
     scene.done(&["keys", POLICE, "--next"]);
     let answer = scene.answered(&["phone +999 4 012345", "phone +999 4 999999"]);
@@ -168,7 +237,9 @@ fn a_large_book_is_fetched_once() {
     assert_eq!(held(&again), [Some(true)]);
     let inbox = scene.frex.done(&["inbox", HOTLINE, "--kept"]);
     let items = inbox["items"].as_array().unwrap().iter();
-    let files: Vec<usize> = items.map(|item| item["attachments"].as_array().unwrap().len()).collect();
+    let files: Vec<usize> = items
+        .map(|item| item["attachments"].as_array().unwrap().len())
+        .collect();
     assert_eq!(files, [1, 0]);
     let books = dir.path().join(HOTLINE).join("member/deconflict/books");
     assert_eq!(fs::read_dir(books).unwrap().count(), 1);

@@ -70,7 +70,11 @@ impl Question {
         let books = books.iter().map(|hash| Bytes::copy_from_slice(hash));
         DeconflictQuery {
             suite: SUITE,
-            blinded: self.items.iter().map(|item| item.blinded.element()).collect(),
+            blinded: self
+                .items
+                .iter()
+                .map(|item| item.blinded.element())
+                .collect(),
             books: books.collect(),
         }
     }

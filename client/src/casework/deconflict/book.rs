@@ -203,7 +203,9 @@ fn row_hash(output: &Output) -> Hash {
 
 fn line_key(key: &DeskKey) -> LessSafeKey {
     let key = Zeroizing::new(label::hmac_sha256(key, &[label::DECONFLICT_DESK]));
-    LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.as_ref()).expect("an AES-256 key is 32 bytes"))
+    LessSafeKey::new(
+        UnboundKey::new(&AES_256_GCM, key.as_ref()).expect("an AES-256 key is 32 bytes"),
+    )
 }
 
 fn seal(desk: &DeconflictDesk, key: &DeskKey) -> Result<[u8; LINE_BYTES], BookError> {

@@ -23,7 +23,10 @@ pub fn encode(what: What) -> Bytes {
             let mut answer = answer.clone();
             answer.book = Bytes::new();
             let what = Some(What::Answer(answer));
-            let bare = Deconflict { what, ..Deconflict::default() };
+            let bare = Deconflict {
+                what,
+                ..Deconflict::default()
+            };
             bare.encoded_len()
         }
         _ => message.encoded_len(),

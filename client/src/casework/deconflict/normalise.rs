@@ -66,10 +66,9 @@ impl Identifier {
             ("url", [url]) => url::normal(url)?,
             ("onion", [address]) => onion(address)?,
             ("hash", [algorithm, value]) => hash(algorithm, value)?,
-            (
-                "phone" | "email" | "account" | "username" | "ip" | "url" | "onion" | "hash",
-                _,
-            ) => return Err(IdentifierError::Words),
+            ("phone" | "email" | "account" | "username" | "ip" | "url" | "onion" | "hash", _) => {
+                return Err(IdentifierError::Words);
+            }
             _ => return Err(IdentifierError::Kind),
         };
         let text = format!("{kind} {rest}");
@@ -135,7 +134,11 @@ fn email(address: &str) -> Result<String, IdentifierError> {
     if local.is_empty() || host.contains('@') || quoted {
         return Err(IdentifierError::Email);
     }
-    Ok(format!("{}@{}", nfc(&nfc(local).to_lowercase()), domain(host)?))
+    Ok(format!(
+        "{}@{}",
+        nfc(&nfc(local).to_lowercase()),
+        domain(host)?
+    ))
 }
 
 /// A name of the domain name system as it travels there: in lower case, other scripts in ASCII.
@@ -146,9 +149,9 @@ fn domain(name: &str) -> Result<String, IdentifierError> {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte))
+            && label.bytes().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte)
+            })
     };
     let last = ascii.rsplit('.').next().unwrap_or_default();
     let is_name = ascii.len() <= 253
@@ -263,9 +266,9 @@ fn onion(host: &str) -> Result<String, IdentifierError> {
 fn hash(algorithm: &str, value: &str) -> Result<String, IdentifierError> {
     let algorithm = algorithm.to_ascii_lowercase();
     let is_name = (1..=32).contains(&algorithm.len())
-        && algorithm
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte));
+        && algorithm.bytes().all(|byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte)
+        });
     if !is_name {
         return Err(IdentifierError::Algorithm);
     }

@@ -82,7 +82,9 @@ impl EpochKey {
         blinded: &[Bytes],
         rng: &mut dyn CryptoRng,
     ) -> Result<Evaluation, OprfError> {
-        let elements = blinded.iter().map(|bytes| BlindedElement::deserialize(bytes));
+        let elements = blinded
+            .iter()
+            .map(|bytes| BlindedElement::deserialize(bytes));
         let elements: Vec<BlindedElement<Suite>> =
             elements.collect::<Result<_, _>>().map_err(not_in_group)?;
         if blinded.iter().any(|bytes| bytes.len() != 32) || elements.is_empty() {
@@ -130,7 +132,9 @@ impl Blinded {
             return Err(OprfError::NotInGroup);
         }
         state[32..].copy_from_slice(element);
-        Ok(Self(VoprfClient::deserialize(&state).map_err(not_in_group)?))
+        Ok(Self(
+            VoprfClient::deserialize(&state).map_err(not_in_group)?,
+        ))
     }
 
     /// What is sent.
@@ -167,7 +171,9 @@ pub fn finish(
     }
     let public_key = Ristretto255::deserialize_elem(public_key).map_err(not_in_group)?;
     let proof = Proof::<Suite>::deserialize(proof).map_err(not_in_group)?;
-    let elements = evaluated.iter().map(|bytes| EvaluationElement::deserialize(bytes));
+    let elements = evaluated
+        .iter()
+        .map(|bytes| EvaluationElement::deserialize(bytes));
     let elements: Vec<EvaluationElement<Suite>> =
         elements.collect::<Result<_, _>>().map_err(not_in_group)?;
     let inputs = inputs.to_vec();
@@ -186,7 +192,9 @@ fn not_in_group(_: voprf::Error) -> OprfError {
 }
 
 fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
-    bytes.try_into().expect("the crate's lengths are those of the suite")
+    bytes
+        .try_into()
+        .expect("the crate's lengths are those of the suite")
 }
 
 /// The generator that the crate asks for, which is an older trait of the same name.

@@ -69,7 +69,10 @@ pub fn serve(
     let Ok(evaluation) = own.key()?.evaluate(&query.blinded, rng) else {
         return Ok(Some(refusal(serving, REFUSED_MALFORMED, 0)));
     };
-    let has_book = query.books.iter().any(|hash| hash[..] == own.epoch.book_sha256);
+    let has_book = query
+        .books
+        .iter()
+        .any(|hash| hash[..] == own.epoch.book_sha256);
     let inline = !has_book && own.epoch.book_bytes <= INLINE_BYTES_MAX;
     let answer = DeconflictAnswer {
         query: Bytes::copy_from_slice(serving.envelope.as_ref()),

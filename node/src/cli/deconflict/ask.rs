@@ -41,7 +41,7 @@ pub fn ask(args: &AskArgs, json: bool) -> Done {
     let mut asked = find(&store, &message)?;
     while asked.state == "asked" && started.elapsed() < args.wait.0 {
         turn::fetch(&args.from, args.wait.0.saturating_sub(started.elapsed()))?;
-        for row in turn::take_up(&home, &store)? {
+        for row in turn::take_up(&home, &store, turn::Which::Answers)? {
             if row["state"] == "failed" {
                 output::message(format_args!(
                     "note: a message of {} does not hold: {}",
@@ -57,7 +57,11 @@ pub fn ask(args: &AskArgs, json: bool) -> Done {
         return Err(turn::refused(&asked.member, &asked.refusal, &again));
     }
     print(&asked, args, json);
-    Ok(if asked.state == "answered" { 0 } else { PARTIAL })
+    Ok(if asked.state == "answered" {
+        0
+    } else {
+        PARTIAL
+    })
 }
 
 fn identifiers(args: &AskArgs) -> Result<Vec<Identifier>, Failure> {
@@ -66,13 +70,20 @@ fn identifiers(args: &AskArgs) -> Result<Vec<Identifier>, Failure> {
         None => words::parse((1..).zip(args.identifier.iter().map(String::as_str)))?,
     };
     let mut seen = BTreeSet::new();
-    let once: Vec<Identifier> = read.into_iter().filter(|one| seen.insert(one.clone())).collect();
+    let once: Vec<Identifier> = read
+        .into_iter()
+        .filter(|one| seen.insert(one.clone()))
+        .collect();
     if (1..=limits::DECONFLICT_ITEMS_MAX).contains(&once.len()) {
         return Ok(once);
     }
-    let what = format!("a question names 1 to 64 identifiers, and these are {}", once.len());
-    Err(Failure::new(WireCode::BadInput, what)
-        .advise("Ask in parts; each identifier counts against what the member answers within a day"))
+    let what = format!(
+        "a question names 1 to 64 identifiers, and these are {}",
+        once.len()
+    );
+    Err(Failure::new(WireCode::BadInput, what).advise(
+        "Ask in parts; each identifier counts against what the member answers within a day",
+    ))
 }
 
 fn send(
@@ -83,7 +94,9 @@ fn send(
 ) -> Result<String, Failure> {
     let now_ms = Clock::System.now_ms();
     let mut rng = Random::System.rng();
-    let books = store.books_of(&args.to, now_ms).or_fail("the books cannot be read")?;
+    let books = store
+        .books_of(&args.to, now_ms)
+        .or_fail("the books cannot be read")?;
     let question = Question::begin(identifiers, &mut rng).or_fail("this cannot be asked")?;
     let mut conversation = [0; 16];
     rng.fill_bytes(&mut conversation);
@@ -119,7 +132,9 @@ fn send(
             refusal: String::new(),
             again_ms: None,
         };
-        store.keep_asked(&asked).or_fail("the question cannot be kept")
+        store
+            .keep_asked(&asked)
+            .or_fail("the question cannot be kept")
     })?;
     for note in &posted.notes {
         output::message(format_args!("note: {note}"));
@@ -139,8 +154,10 @@ pub fn find(store: &Store, message: &str) -> Result<Asked, Failure> {
         .collect();
     match (found.pop(), found.len()) {
         (Some(asked), 0) => Ok(asked),
-        (None, _) => Err(Failure::new(WireCode::NotFound, format!("no question {message}"))
-            .advise("List them with: frex deconflict ls DIR")),
+        (None, _) => Err(
+            Failure::new(WireCode::NotFound, format!("no question {message}"))
+                .advise("List them with: frex deconflict ls DIR"),
+        ),
         (Some(_), _) => Err(Failure::new(
             WireCode::BadInput,
             format!("{message} fits several questions: give more letters"),
@@ -179,7 +196,13 @@ fn print(asked: &Asked, args: &AskArgs, json: bool) {
                 None => "no answer yet",
             };
             let call = item.desk.as_ref().map(|desk| {
-                let parts = [&desk.name, &desk.email, &desk.phone, &desk.languages, &desk.hours];
+                let parts = [
+                    &desk.name,
+                    &desk.email,
+                    &desk.phone,
+                    &desk.languages,
+                    &desk.hours,
+                ];
                 let parts = parts.into_iter().filter(|part| !part.is_empty());
                 output::clean(&parts.map(String::as_str).collect::<Vec<_>>().join(", "))
             });

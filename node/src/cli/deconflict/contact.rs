@@ -35,7 +35,10 @@ pub fn contact(args: &ContactArgs, json: bool) -> Done {
     let mut asked = ask::find(&store, &args.question)?;
     let own_desk = desk::known(&store, &args.desk)?;
     let number = args.item as usize;
-    let item = asked.items.get(number - 1).filter(|item| item.held == Some(true));
+    let item = asked
+        .items
+        .get(number - 1)
+        .filter(|item| item.held == Some(true));
     let (Some(item), Some(answer)) = (item, &asked.answer) else {
         let what = format!("{} has answered nothing to number {number}", asked.member);
         return Err(Failure::new(WireCode::BadInput, what)
@@ -65,7 +68,9 @@ pub fn contact(args: &ContactArgs, json: bool) -> Done {
     let posted = post(&home, call, &mut |_, _| Ok(()))?;
     let message = posted.message.to_string();
     asked.items[number - 1].contacts.push(message.clone());
-    store.keep_asked(&asked).or_fail("the call cannot be noted")?;
+    store
+        .keep_asked(&asked)
+        .or_fail("the call cannot be noted")?;
     if json {
         output::document(json!({
             "question": asked.message, "item": args.item, "message": message,
@@ -73,7 +78,11 @@ pub fn contact(args: &ContactArgs, json: bool) -> Done {
         }));
     } else {
         output::data(format_args!("message  {message}"));
-        let state = if posted.reached { "has it" } else { "is waited for" };
+        let state = if posted.reached {
+            "has it"
+        } else {
+            "is waited for"
+        };
         output::data(format_args!("the node of {} {state}", asked.member));
     }
     for note in &posted.notes {

@@ -69,7 +69,10 @@ fn given(home: &MemberHome, args: &HoldArgs) -> Result<(Vec<Identifier>, String)
         return Ok((identifiers, source.unwrap_or(id)));
     }
     let file = args.file.as_deref().unwrap_or(std::path::Path::new("-"));
-    Ok((words::read(file)?, source.unwrap_or_else(|| "file".to_owned())))
+    Ok((
+        words::read(file)?,
+        source.unwrap_or_else(|| "file".to_owned()),
+    ))
 }
 
 /// What a report names that can be compared; what cannot is left out, and how much that is, is said.
@@ -84,7 +87,10 @@ fn of_report(home: &MemberHome, id: &str) -> Result<(Vec<Identifier>, String), F
     let path = home.dir().join(INBOX_DIR).join(format!("{envelope}.json"));
     let bytes = files::read(&path, limits::CONTENT_BYTES_MAX)?;
     let report = Report::parse(&bytes).or_fail(format_args!("{} is no report", path.display()))?;
-    let named = report.subjects.iter().flat_map(|subject| &subject.identifiers);
+    let named = report
+        .subjects
+        .iter()
+        .flat_map(|subject| &subject.identifiers);
     let named = named
         .filter(|one| KINDS.contains(&one.kind.as_str()))
         .map(|one| format!("{} {}", one.kind, one.value));
@@ -100,7 +106,10 @@ fn of_report(home: &MemberHome, id: &str) -> Result<(Vec<Identifier>, String), F
             output::counted(texts.len() - found.len(), "identifier")
         ));
     }
-    Ok((found, about["message"].as_str().unwrap_or_default().to_owned()))
+    Ok((
+        found,
+        about["message"].as_str().unwrap_or_default().to_owned(),
+    ))
 }
 
 fn tell(args: &HoldArgs, merged: Merged, json: bool) {

@@ -27,7 +27,9 @@ pub fn keys(args: &KeysArgs, json: bool) -> Done {
     let now_ms = Clock::System.now_ms();
     let own = store.epochs().or_fail("the epochs cannot be read")?;
     let seen = store.seen().or_fail("what others stated cannot be read")?;
-    let own = own.iter().map(|one| row(&one.epoch, own_state(one, now_ms)));
+    let own = own
+        .iter()
+        .map(|one| row(&one.epoch, own_state(one, now_ms)));
     let seen = seen.iter().map(|one| {
         let state = match (one.is_second, one.epoch.is_in_force(now_ms)) {
             (true, _) => "contradicts the one before",

@@ -126,7 +126,8 @@ async fn send(
     }
     let code = told.refused.unwrap_or(WireCode::TimedOut);
     let envelope = sealed.filter(|_| told.taken);
-    let envelope = envelope.ok_or_else(|| Failure::new(code, "the node did not take the message"))?;
+    let envelope =
+        envelope.ok_or_else(|| Failure::new(code, "the node did not take the message"))?;
     staged.remove()?;
     let roster = client.roster().current();
     told.keep_ended(home, &roster, draft.message_id, &envelope.members)?;

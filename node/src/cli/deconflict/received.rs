@@ -4,12 +4,7 @@ use frex_client::{
     casework::deconflict::{self, What},
     keys::MemberHome,
 };
-use frex_proto::{
-    envelope,
-    error::WireCode,
-    id::EnvelopeId,
-    limits,
-};
+use frex_proto::{envelope, error::WireCode, id::EnvelopeId, limits};
 use serde_json::Value;
 
 use crate::cli::{

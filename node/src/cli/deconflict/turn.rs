@@ -29,6 +29,19 @@ use crate::cli::{
 mod call;
 mod result;
 
+/// What is taken up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Whatever there is.
+    All,
+    /// Answers alone: who waits for one is not kept by what others ask.
+    Answers,
+}
+
+use Which::All;
+
+/// After a failure that may pass.
+const PAUSE: Duration = Duration::from_secs(5);
 /// How long one look at the inbox waits where it is followed.
 const FOLLOW: Duration = Duration::from_secs(60);
 /// How long the asker's node is waited for: its answer is tried on afterwards all the same.
@@ -42,15 +55,15 @@ pub fn answer(args: &AnswerArgs, json: bool) -> Done {
     let mut failed = false;
     loop {
         let wait = if args.follow { FOLLOW } else { args.wait.0 };
-        // What lies here already is not kept waiting by what may come.
-        let mut turn = take_up(&home, &store)?;
-        if turn.is_empty() {
-            fetch(&args.dir, wait)?;
-            turn = take_up(&home, &store)?;
-        } else if !args.follow {
-            fetch(&args.dir, Duration::ZERO)?;
-            turn.extend(take_up(&home, &store)?);
-        }
+        let turn = match turn(&home, &store, &args.dir, wait) {
+            // Whoever follows outlives a node that is away for a while.
+            Err(failure) if args.follow && is_for_later(&failure) => {
+                failure.report(json);
+                std::thread::sleep(PAUSE);
+                continue;
+            }
+            turn => turn?,
+        };
         failed |= turn.iter().any(|row| row["state"] == "failed");
         match args.follow {
             true => turn.into_iter().for_each(|row| tell(row, json)),
@@ -70,13 +83,37 @@ pub fn answer(args: &AnswerArgs, json: bool) -> Done {
     Ok(if failed { PARTIAL } else { 0 })
 }
 
+/// What lies here already, and what waits at the node.
+fn turn(
+    home: &MemberHome,
+    store: &Store,
+    dir: &Path,
+    wait: Duration,
+) -> Result<Vec<Value>, Failure> {
+    let mut rows = take_up(home, store, All)?;
+    fetch(
+        dir,
+        if rows.is_empty() {
+            wait
+        } else {
+            Duration::ZERO
+        },
+    )?;
+    rows.extend(take_up(home, store, All)?);
+    Ok(rows)
+}
+
 fn tell(row: Value, json: bool) {
     if json {
         return output::document(row);
     }
     let text = |field: &str| output::clean(row[field].as_str().unwrap_or_default());
     let line = format!("{} {}: {}", text("what"), text("from"), text("state"));
-    output::data(format_args!("{line} {}", text("say")).to_string().trim_end());
+    output::data(
+        format_args!("{line} {}", text("say"))
+            .to_string()
+            .trim_end(),
+    );
 }
 
 /// Fetches what waits at the node, as `frex inbox` does; says of everything else that it came.
@@ -109,9 +146,13 @@ pub fn fetch(dir: &Path, wait: Duration) -> Result<(), Failure> {
 ///
 /// # Errors
 /// The folder cannot be read or written. What is wrong with one message is in its row.
-pub fn take_up(home: &MemberHome, store: &Store) -> Result<Vec<Value>, Failure> {
+pub fn take_up(home: &MemberHome, store: &Store, which: Which) -> Result<Vec<Value>, Failure> {
     let mut rows = Vec::new();
-    let waits = |about: &Value| about[MADE].is_null() && about["state"] != inbox::RECALLED;
+    let response = member::kind_name(v1::Kind::Response);
+    let waits = |about: &Value| {
+        let is_meant = which == All || about["kind"] == response;
+        is_meant && about[MADE].is_null() && about["state"] != inbox::RECALLED
+    };
     let waiting = received::all(home)?.into_iter().filter(waits);
     for about in waiting {
         let mut received = Received::of(home, about)?;

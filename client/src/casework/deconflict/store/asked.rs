@@ -137,7 +137,8 @@ impl Store {
             let entry = entry.map_err(|error| io(&folder, error))?;
             let member = format!("{SEEN}/{}", entry.file_name().to_string_lossy());
             for path in self.files(&member, "epoch")? {
-                let signed = file::read_capped(&path, limits::SIGNED_BYTES_MAX as u64, "statement")?;
+                let signed =
+                    file::read_capped(&path, limits::SIGNED_BYTES_MAX as u64, "statement")?;
                 let epoch = Epoch::stated(&signed).map_err(|_| damaged(&path))?;
                 found.push(Sight {
                     epoch,
@@ -184,7 +185,9 @@ impl Store {
         let mut seen = self.seen()?;
         seen.retain(|one| one.epoch.member == member && one.epoch.is_in_force(now_ms));
         let hashes = seen.iter().rev().map(|one| one.epoch.book_sha256);
-        let mut hashes: Vec<Hash> = hashes.filter(|hash| self.book_path(hash).exists()).collect();
+        let mut hashes: Vec<Hash> = hashes
+            .filter(|hash| self.book_path(hash).exists())
+            .collect();
         hashes.truncate(BOOKS_MAX);
         Ok(hashes)
     }

@@ -9,10 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use frex_proto::{
-    keys::SigningKey,
-    limits,
-};
+use frex_proto::{keys::SigningKey, limits};
 use rand_core::CryptoRng;
 
 use super::{Holding, Settings, Store, StoreError, damaged, io};
@@ -111,7 +108,7 @@ impl Store {
         let mut reading = self.reading()?;
         let (mut step, mut done, mut more) = (Vec::with_capacity(STEP), 0, true);
         while more {
-            match reading.next()? {
+            match reading.next_held()? {
                 Some(holding) => {
                     done += 1;
                     if !holding.silent {
@@ -245,7 +242,9 @@ fn outputs(key: &EpochKey, step: &[Holding]) -> Result<Vec<Output>, OprfError> {
         let parts = step.chunks(share);
         let parts = parts.map(|part| {
             scope.spawn(move || {
-                let outputs = part.iter().map(|holding| key.output(&holding.identifier.input()));
+                let outputs = part
+                    .iter()
+                    .map(|holding| key.output(&holding.identifier.input()));
                 outputs.collect::<Result<Vec<Output>, OprfError>>()
             })
         });
@@ -267,7 +266,10 @@ fn destroy(path: &Path) -> Result<(), StoreError> {
     };
     let overwrite = || -> std_io::Result<()> {
         let mut file = fs::OpenOptions::new().write(true).open(path)?;
-        std_io::copy(&mut std_io::Read::take(std_io::repeat(0), length), &mut file)?;
+        std_io::copy(
+            &mut std_io::Read::take(std_io::repeat(0), length),
+            &mut file,
+        )?;
         file.sync_data()?;
         fs::remove_file(path)
     };

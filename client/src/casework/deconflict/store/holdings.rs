@@ -1,5 +1,5 @@
-//! What the member holds: one line for each identifier, in the order of their bytes, so that a
-//! million of them is merged and read without being held in memory.
+//! What the member holds: one line for each identifier and source, in the order of their bytes, so that
+//! a million of them is merged and read without being held in memory.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -18,24 +18,26 @@ const SILENT: &str = "silent";
 /// What a merge did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Merged {
-    /// Identifiers that were not held before.
+    /// Identifiers that were not held before from that source.
     pub added: u64,
     /// Those that are held otherwise now.
     pub changed: u64,
     /// Those that are not held any more.
     pub removed: u64,
-    /// All that are held.
+    /// All that are held, each from each of its sources.
     pub total: u64,
 }
 
 /// Goes through what is held, in order.
 pub(super) struct Reading {
     path: PathBuf,
+    ahead: Option<Holding>,
     lines: Option<Lines<BufReader<File>>>,
 }
 
 impl Store {
-    /// Adds what is held, with what each implies; one that was held before is held as it is said last.
+    /// Adds what is held, with what each implies; one that was held before from the same source is held
+    /// as it is said last.
     ///
     /// # Errors
     /// [`StoreError::Io`], [`StoreError::Damaged`]; what was held before stays.
@@ -43,11 +45,11 @@ impl Store {
         let implied: Vec<Holding> = added.iter().filter_map(implied).collect();
         added.extend(implied);
         // A stable order: of two that say different things the last one counts.
-        added.sort_by(|a, b| a.identifier.cmp(&b.identifier));
+        added.sort_by(|a, b| key(a).cmp(&key(b)));
         let mut last: Vec<Holding> = Vec::with_capacity(added.len());
         for holding in added {
             match last.last_mut() {
-                Some(before) if before.identifier == holding.identifier => *before = holding,
+                Some(before) if key(before) == key(&holding) => *before = holding,
                 _ => last.push(holding),
             }
         }
@@ -55,11 +57,11 @@ impl Store {
         self.rewrite(|held, out| {
             let mut merged = Merged::default();
             while let Some(old) = held.next()? {
-                while let Some(new) = coming.next_if(|new| new.identifier < old.identifier) {
+                while let Some(new) = coming.next_if(|new| key(new) < key(&old)) {
                     merged.added += 1;
                     out(&new)?;
                 }
-                match coming.next_if(|new| new.identifier == old.identifier) {
+                match coming.next_if(|new| key(new) == key(&old)) {
                     Some(new) => {
                         merged.changed += u64::from(new != old);
                         out(&new)?;
@@ -92,17 +94,18 @@ impl Store {
         })
     }
 
-    /// Shows everything that is held.
+    /// Shows every identifier that is held, once: with the desk that was said last, all its sources, and
+    /// silent if it is so from any of them. Spec: DCF-22.
     ///
     /// # Errors
     /// [`StoreError::Io`], [`StoreError::Damaged`], or what `show` fails with.
-    pub fn each_holding(
+    pub fn each_held(
         &self,
         mut show: impl FnMut(Holding) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let mut reading = self.reading()?;
-        while let Some(holding) = reading.next()? {
-            show(holding)?;
+        while let Some(held) = reading.next_held()? {
+            show(held)?;
         }
         Ok(())
     }
@@ -110,10 +113,16 @@ impl Store {
     pub(super) fn reading(&self) -> Result<Reading, StoreError> {
         let path = self.dir().join(NAME);
         let lines = match path.exists() {
-            true => Some(BufReader::new(File::open(&path).map_err(|error| io(&path, error))?).lines()),
+            true => {
+                Some(BufReader::new(File::open(&path).map_err(|error| io(&path, error))?).lines())
+            }
             false => None,
         };
-        Ok(Reading { path, lines })
+        Ok(Reading {
+            path,
+            ahead: None,
+            lines,
+        })
     }
 
     fn rewrite(
@@ -139,7 +148,9 @@ impl Store {
         let mut total = 0;
         let mut merged = merge(&mut self.reading()?, &mut |holding| {
             total += 1;
-            draft_file.write_all(line(holding).as_bytes()).map_err(failed)
+            draft_file
+                .write_all(line(holding).as_bytes())
+                .map_err(failed)
         })?;
         merged.total = total;
         let whole = draft_file.into_inner();
@@ -152,8 +163,29 @@ impl Store {
 }
 
 impl Reading {
-    /// The next; none at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Holding>, StoreError> {
+    /// The next identifier, from all its sources; none at the end.
+    pub(super) fn next_held(&mut self) -> Result<Option<Holding>, StoreError> {
+        let first = match self.ahead.take() {
+            Some(ahead) => Some(ahead),
+            None => self.next()?,
+        };
+        let Some(mut held) = first else {
+            return Ok(None);
+        };
+        while let Some(next) = self.next()? {
+            if next.identifier != held.identifier {
+                self.ahead = Some(next);
+                break;
+            }
+            held.silent |= next.silent;
+            held.desk = next.desk;
+            held.source = format!("{} {}", held.source, next.source);
+        }
+        Ok(Some(held))
+    }
+
+    /// The next line; none at the end.
+    fn next(&mut self) -> Result<Option<Holding>, StoreError> {
         let Some(line) = self.lines.as_mut().and_then(Iterator::next) else {
             return Ok(None);
         };
@@ -161,6 +193,10 @@ impl Reading {
         let holding = parse(&line).ok_or_else(|| damaged(&self.path))?;
         Ok(Some(holding))
     }
+}
+
+fn key(holding: &Holding) -> (&Identifier, &str) {
+    (&holding.identifier, &holding.source)
 }
 
 fn implied(holding: &Holding) -> Option<Holding> {
@@ -174,7 +210,10 @@ fn implied(holding: &Holding) -> Option<Holding> {
 fn line(holding: &Holding) -> String {
     let tell = if holding.silent { SILENT } else { TELL };
     let (desk, source) = (&holding.desk, &holding.source);
-    format!("{}\t{desk}\t{tell}\t{source}\n", holding.identifier.as_str())
+    format!(
+        "{}\t{desk}\t{tell}\t{source}\n",
+        holding.identifier.as_str()
+    )
 }
 
 fn parse(line: &str) -> Option<Holding> {

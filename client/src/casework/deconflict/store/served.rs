@@ -81,8 +81,10 @@ impl Store {
         }
         let path = self.dir().join(QUOTA);
         let mut counted: Counted = match path.exists() {
-            true => serde_json::from_slice(&file::read_capped(&path, FILE_BYTES_MAX, "quota file")?)
-                .map_err(|_| damaged(&path))?,
+            true => {
+                serde_json::from_slice(&file::read_capped(&path, FILE_BYTES_MAX, "quota file")?)
+                    .map_err(|_| damaged(&path))?
+            }
             false => Counted::new(),
         };
         // A clock that was set back keeps what was counted.
@@ -172,7 +174,9 @@ impl Store {
     pub fn kept_answer(&self, query: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.dir().join(FOLDER).join(format!("{query}.answer"));
         match path.exists() {
-            true => Ok(Some(file::read_capped(&path, FILE_BYTES_MAX, "answer")?.to_vec())),
+            true => Ok(Some(
+                file::read_capped(&path, FILE_BYTES_MAX, "answer")?.to_vec(),
+            )),
             false => Ok(None),
         }
     }

@@ -31,7 +31,10 @@ impl Settings {
     /// Identifiers that this member may ask for within 24 hours.
     #[must_use]
     pub fn quota_of(&self, member: &str) -> u32 {
-        self.quota.get(member).copied().unwrap_or(self.items_per_day)
+        self.quota
+            .get(member)
+            .copied()
+            .unwrap_or(self.items_per_day)
     }
 
     /// Life of an epoch, milliseconds.

@@ -89,7 +89,7 @@ proptest! {
             prop_assert_eq!(merged.total, due.len() as u64);
         }
         let mut held = BTreeMap::new();
-        store.each_holding(|holding| {
+        store.each_held(|holding| {
             held.insert(holding.identifier, holding.silent);
             Ok(())
         }).unwrap();
@@ -106,7 +106,11 @@ fn book(own: &OwnEpoch) -> Book {
 fn what_is_silent_is_not_in_the_book() {
     let (_dir, store) = folder();
     let port = Identifier::parse("ip 192.0.2.7 443 2026-11-26T22:15:00Z").unwrap();
-    let held = [holding(phone(1), false), holding(phone(2), true), holding(port.clone(), false)];
+    let held = [
+        holding(phone(1), false),
+        holding(phone(2), true),
+        holding(port.clone(), false),
+    ];
     assert_eq!(store.hold(held.to_vec()).unwrap().added, 4);
     let own = begin(&store, NOW_MS).unwrap();
     let found = |identifier: &Identifier| {
@@ -116,13 +120,48 @@ fn what_is_silent_is_not_in_the_book() {
     assert_eq!(found(&phone(1)).unwrap(), "desk@hotline.example");
     assert_eq!((found(&phone(2)), found(&phone(3))), (None, None));
     assert!(found(&port).is_some() && found(&port.implied().unwrap()).is_some());
-    let verified = Epoch::verify(&own.signed, &[identity().verifying_key()], "example", "hotline.fr");
+    let verified = Epoch::verify(
+        &own.signed,
+        &[identity().verifying_key()],
+        "example",
+        "hotline.fr",
+    );
     assert_eq!(verified.unwrap(), own.epoch);
     let mut other = holding(phone(4), false);
     other.desk = "night".to_owned();
     store.hold(vec![other]).unwrap();
-    assert!(matches!(begin(&store, NOW_MS), Err(StoreError::NoDesk { .. })));
+    assert!(matches!(
+        begin(&store, NOW_MS),
+        Err(StoreError::NoDesk { .. })
+    ));
     assert_eq!(store.epoch(NOW_MS).unwrap().unwrap().epoch, own.epoch);
+}
+
+// DCF-22: of an identifier with two sources one goes alone, and what is silent from one is silent.
+#[test]
+fn what_is_held_from_two_sources_is_held_until_both_are_gone() {
+    let (_dir, store) = folder();
+    let from = |source: &str, silent: bool| Holding {
+        source: source.to_owned(),
+        ..holding(phone(1), silent)
+    };
+    let held = || {
+        let mut found = Vec::new();
+        let shown = store.each_held(|one| {
+            found.push((one.silent, one.source));
+            Ok(())
+        });
+        shown.unwrap();
+        found
+    };
+    store
+        .hold(vec![from("report", false), from("court", true)])
+        .unwrap();
+    assert_eq!(held(), [(true, "court report".to_owned())]);
+    store.let_go(|one| one.source == "court").unwrap();
+    assert_eq!(held(), [(false, "report".to_owned())]);
+    store.let_go(|one| one.source == "report").unwrap();
+    assert!(held().is_empty());
 }
 
 // DCF-16, DCF-23.
@@ -151,7 +190,9 @@ fn what_was_counted_stays_counted_and_ends_after_a_day() {
     let settings = store.settings().unwrap();
     let admit = |id: u8, member: &str, items: usize, now_ms: u64| {
         let envelope = EnvelopeId([id; 32]);
-        store.admit(envelope, member, items, now_ms, &settings).unwrap()
+        store
+            .admit(envelope, member, items, now_ms, &settings)
+            .unwrap()
     };
     let over = |again_ms: u64| Admission::Over { again_ms };
     assert_eq!(admit(1, "a", 6, NOW_MS), Admission::Counted);
@@ -185,7 +226,12 @@ fn a_question_is_answered_once() {
     assert_eq!(refused.answer.again_ms, NOW_MS + DAY_MS);
     assert!(refused.answer.evaluated.is_empty() && refused.answer.epoch.is_empty());
     store.note_served(&refused.note).unwrap();
-    let told: Vec<String> = store.all_served().unwrap().into_iter().map(|one| one.state).collect();
+    let told: Vec<String> = store
+        .all_served()
+        .unwrap()
+        .into_iter()
+        .map(|one| one.state)
+        .collect();
     assert_eq!(told, ["answered", "refused"]);
 }
 
@@ -193,12 +239,18 @@ fn a_question_is_answered_once() {
 #[test]
 fn who_is_not_answered_hears_why() {
     let (_dir, store) = folder();
-    assert_eq!(ask(&store, 1, 1, NOW_MS).unwrap().answer.refusal, REFUSED_NO_BOOK);
+    assert_eq!(
+        ask(&store, 1, 1, NOW_MS).unwrap().answer.refusal,
+        REFUSED_NO_BOOK
+    );
     begin(&store, NOW_MS).unwrap();
     let mut settings = store.settings().unwrap();
     settings.serve = vec!["clearing.de".to_owned()];
     store.write_settings(&settings).unwrap();
-    assert_eq!(ask(&store, 1, 1, NOW_MS).unwrap().answer.refusal, REFUSED_NOT_SERVED);
+    assert_eq!(
+        ask(&store, 1, 1, NOW_MS).unwrap().answer.refusal,
+        REFUSED_NOT_SERVED
+    );
     settings.serve.push("police.es".to_owned());
     store.write_settings(&settings).unwrap();
     let (_, mut query) = query(1);
@@ -287,7 +339,10 @@ fn two_books_of_one_epoch_are_evidence() {
     let refused = store.see(&signed, &second).unwrap_err();
     assert_eq!(WireCode::from(refused), WireCode::TwoBooks);
     let seen = store.seen().unwrap();
-    let told: Vec<(u64, bool)> = seen.iter().map(|one| (one.epoch.begins_ms, one.is_second)).collect();
+    let told: Vec<(u64, bool)> = seen
+        .iter()
+        .map(|one| (one.epoch.begins_ms, one.is_second))
+        .collect();
     assert_eq!(told, [(NOW_MS, false), (NOW_MS, true), (NOW_MS + 1, false)]);
     assert_eq!(seen[1].epoch, second);
 }

@@ -29,9 +29,14 @@ pub(super) fn take(
     contact: &DeconflictContact,
 ) -> Result<Value, Failure> {
     let wrong = "what the caller claims does not hold";
-    let other = || Failure::new(WireCode::BadAnswer, wrong).cause("it names a question or an answer that is not here");
+    let other = || {
+        Failure::new(WireCode::BadAnswer, wrong)
+            .cause("it names a question or an answer that is not here")
+    };
     let query = hex::encode(&contact.query);
-    let served = store.served(&query).or_fail("what was answered cannot be read")?;
+    let served = store
+        .served(&query)
+        .or_fail("what was answered cannot be read")?;
     let answer_id = hex::encode(&contact.answer);
     let is_it = served.is_some_and(|served| {
         served.member == received.from && served.answer.as_deref() == Some(&*answer_id)
@@ -42,7 +47,9 @@ pub(super) fn take(
     let What::Query(asked) = received::what(home, &query)? else {
         return Err(other());
     };
-    let kept = store.kept_answer(&query).or_fail("what was answered cannot be read")?;
+    let kept = store
+        .kept_answer(&query)
+        .or_fail("what was answered cannot be read")?;
     let What::Answer(answer) = decode(&kept.ok_or_else(other)?).or_fail(wrong)? else {
         return Err(other());
     };
@@ -50,7 +57,7 @@ pub(super) fn take(
     let (identifier, _) = verify_claim(contact, &asked, &answer, &epoch).or_fail(wrong)?;
     let mut found = None;
     store
-        .each_holding(|holding| {
+        .each_held(|holding| {
             if holding.identifier == identifier {
                 found = Some(holding);
             }

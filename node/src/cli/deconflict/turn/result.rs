@@ -43,7 +43,10 @@ pub(super) fn take(
         asked.envelope == query && asked.member == received.from && asked.state == "asked"
     };
     let Some(mut asked) = asked.into_iter().find(is_it) else {
-        return Ok(ignored(received, "it answers no question that waits for one"));
+        return Ok(ignored(
+            received,
+            "it answers no question that waits for one",
+        ));
     };
     asked.answer = Some(received.envelope.to_string());
     if answer.refusal.is_empty() {
@@ -54,7 +57,9 @@ pub(super) fn take(
         asked.refusal.clone_from(&answer.refusal);
         asked.again_ms = Some(answer.again_ms).filter(|ms| *ms > 0);
     }
-    store.keep_asked(&asked).or_fail("the answer cannot be kept")?;
+    store
+        .keep_asked(&asked)
+        .or_fail("the answer cannot be kept")?;
     let hits = asked.items.iter().filter(|item| item.held == Some(true));
     let hits = hits.count();
     Ok(json!({
@@ -133,12 +138,17 @@ fn book(
         bytes = attached(home, store, received)?;
     }
     let book = Book::check(bytes.clone(), sha256).or_fail(wrong)?;
-    store.keep_book(sha256, &bytes).or_fail("the book cannot be kept")?;
+    store
+        .keep_book(sha256, &bytes)
+        .or_fail("the book cannot be kept")?;
     Ok(book)
 }
 
 fn attached(home: &MemberHome, store: &Store, received: &Received) -> Result<Bytes, Failure> {
-    let out = store.dir().join("fetched").join(received.envelope.to_string());
+    let out = store
+        .dir()
+        .join("fetched")
+        .join(received.envelope.to_string());
     files::ensure_folder(&out)?;
     let fetched = fetch::fetch_files(&AttachmentFetchArgs {
         id: received.envelope.to_string(),
