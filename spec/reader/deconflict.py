@@ -42,8 +42,8 @@ def read_message(data):
     message = protobuf.decode(MESSAGE, data)
     said = [name for name in ("query", "answer", "contact") if getattr(message, name) is not None]
     book = message.answer.book if said == ["answer"] else b""
-    require(said, "Malformed")
     require(len(data) - len(book) in LENGTHS, "Length")
+    require(said, "Malformed")
     judge = {"query": judge_query, "answer": judge_answer, "contact": judge_contact}[said[0]]
     return f"{said[0]} {judge(getattr(message, said[0]))}"
 

@@ -17,7 +17,7 @@ UNSEEN = {0xAD, 0x180E, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0
           0xFEFF, *range(0xE0000, 0xE0080)}
 HEXADECIMAL = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128, "blake3": 64, "pdq": 64}
 QUOTED = set('"()<>,;:\\[]')
-TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
+TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:[0-5]\d:[0-5]\d)(?:\.\d{1,9})?(Z|[+-]\d\d:[0-5]\d)", re.ASCII)
 PLAIN = set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 KEPT = set(b"!$&'()*+,;=:@/?")
 
@@ -66,7 +66,7 @@ def named(name):
 
 
 def username(name):
-    return named(nfkc(nfkc(name).lower()).removeprefix("@"))
+    return named(nfkc(nfkc(name).lower()).lstrip("@"))
 
 
 def ip(address):
@@ -204,10 +204,16 @@ def parse(text):
 
 
 def is_normal(text):
-    read = text
-    if text.startswith("ip "):
-        read = text.replace(" - ", " ", 1) + ":00:00Z"
+    kind, _, rest = text.partition(" ")
+    written = {
+        "ip": [f"ip {rest.replace(' - ', ' ', 1)}:00:00Z"],
+        "url": [f"url {scheme}://{rest}" for scheme in ("http", "https")],
+    }
+    return any(map(lambda one: parses_to(one, text), written.get(kind, [text])))
+
+
+def parses_to(written, text):
     try:
-        return parse(read) == text
+        return parse(written) == text
     except Refused:
         return False

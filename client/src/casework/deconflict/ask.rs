@@ -35,7 +35,7 @@ impl Question {
         }
         let item = |identifier: Identifier| {
             let blinded = Blinded::new(&identifier.input(), rng).or(Err(MessageError::Field))?;
-            Ok(Item {
+            Ok::<_, MessageError>(Item {
                 identifier,
                 blinded,
             })

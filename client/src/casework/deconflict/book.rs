@@ -55,7 +55,7 @@ impl BookBuilder {
             let mut key = Zeroizing::new([0; DESK_KEY_BYTES]);
             rng.fill_bytes(key.as_mut());
             let line = seal(desk, &key)?;
-            Ok((key, line))
+            Ok::<_, BookError>((key, line))
         };
         let desks = desks.iter().map(line).collect::<Result<_, _>>()?;
         Ok(Self {

@@ -83,15 +83,23 @@ impl Identifier {
     /// # Errors
     /// [`IdentifierError`]; what could be written otherwise is refused as well.
     pub fn normal(text: &str) -> Result<Self, IdentifierError> {
-        // A normal time names the hour alone, which people do not write.
-        let read = match text.strip_prefix("ip ") {
-            Some(rest) => Self::parse(&format!("ip {}:00:00Z", rest.replacen(" - ", " ", 1)))?,
-            None => Self::parse(text)?,
+        // A normal time names the hour alone, and a normal URL no scheme: nobody writes them so.
+        let written = match text.split_once(' ') {
+            Some(("ip", rest)) => vec![format!("ip {}:00:00Z", rest.replacen(" - ", " ", 1))],
+            Some(("url", rest)) => ["http", "https"]
+                .map(|scheme| format!("url {scheme}://{rest}"))
+                .to_vec(),
+            _ => vec![text.to_owned()],
         };
-        match read.0 == text {
-            true => Ok(read),
-            false => Err(IdentifierError::Words),
+        let mut fault = IdentifierError::Words;
+        for text_written in written {
+            match Self::parse(&text_written) {
+                Ok(read) if read.0 == text => return Ok(read),
+                Ok(_) => {}
+                Err(error) => fault = error,
+            }
         }
+        Err(fault)
     }
 
     /// What whoever holds this identifier holds with it: of an address with its port the address
@@ -194,7 +202,7 @@ fn account(id: &str) -> Result<String, IdentifierError> {
 /// What an account shows: nobody tells upper from lower case there.
 fn username(name: &str) -> Result<String, IdentifierError> {
     let name = nfkc(&nfkc(name).to_lowercase());
-    named(name.strip_prefix('@').unwrap_or(&name).to_owned())
+    named(name.trim_start_matches('@').to_owned())
 }
 
 fn named(name: String) -> Result<String, IdentifierError> {
@@ -222,12 +230,10 @@ fn port(number: &str) -> Result<u16, IdentifierError> {
 
 /// The hour in which it was, in UTC.
 fn hour(time: &str) -> Result<String, IdentifierError> {
-    // Other forms of time are read by the library too, and not by everybody.
-    let rfc3339 = time.as_bytes().get(10).is_some_and(|byte| *byte == b'T') && time.is_ascii();
-    let time: Timestamp = match rfc3339 {
-        true => time.parse().map_err(|_| IdentifierError::Time)?,
-        false => return Err(IdentifierError::Time),
-    };
+    if !is_rfc3339(time.as_bytes()) {
+        return Err(IdentifierError::Time);
+    }
+    let time: Timestamp = time.parse().map_err(|_| IdentifierError::Time)?;
     let rounding = jiff::TimestampRound::new()
         .smallest(Unit::Hour)
         .mode(jiff::RoundMode::Floor);
@@ -238,6 +244,33 @@ fn hour(time: &str) -> Result<String, IdentifierError> {
         13 => Ok(hour),
         _ => Err(IdentifierError::Time),
     }
+}
+
+/// The library reads other forms of time too, which not everybody does: only the one form is taken, and
+/// no second 60.
+fn is_rfc3339(time: &[u8]) -> bool {
+    let fits = |time: &[u8], form: &[u8]| {
+        time.len() == form.len()
+            && time.iter().zip(form).all(|(byte, form)| match form {
+                b'0' => byte.is_ascii_digit(),
+                b'5' => (b'0'..=b'5').contains(byte),
+                form => byte == form,
+            })
+    };
+    let Some((seconds, rest)) = time.split_at_checked(19) else {
+        return false;
+    };
+    let fraction = match rest.strip_prefix(b".") {
+        Some(rest) => rest.iter().take_while(|byte| byte.is_ascii_digit()).count(),
+        None => 0,
+    };
+    let offset = match (rest.first(), fraction) {
+        (Some(b'.'), 1..=9) => &rest[1 + fraction..],
+        (Some(b'.'), _) => return false,
+        _ => rest,
+    };
+    let zone = fits(offset, b"Z") || fits(offset, b"+00:50") || fits(offset, b"-00:50");
+    fits(seconds, b"0000-00-00T00:50:50") && zone
 }
 
 /// An onion address of version 3 without what stands before it.

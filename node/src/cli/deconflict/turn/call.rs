@@ -3,7 +3,7 @@
 
 use frex_client::{
     casework::deconflict::{
-        DeconflictContact, DeconflictDesk, Epoch, What, decode,
+        DeconflictContact, Epoch, What, decode,
         store::{Desk, Store},
         verify_claim,
     },
@@ -65,7 +65,7 @@ pub(super) fn take(
         })
         .or_fail("what is held cannot be read")?;
     let held = found.as_ref().is_some_and(|holding| !holding.silent);
-    let caller: Desk = DeconflictDesk::into(contact.desk.clone().unwrap_or_default());
+    let caller: Desk = Desk::from(contact.desk.clone().unwrap_or_default());
     Ok(json!({
         "what": "call of", "from": received.from, "state": "proved", "identifier": identifier.as_str(),
         "held": held, "desk": found.as_ref().map(|holding| holding.desk.clone()),
