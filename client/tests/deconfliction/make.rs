@@ -112,7 +112,7 @@ fn function() -> Vec<Vector> {
         evaluate("evaluate-identity", vec![vec![0; 32]], "the identity is no element that is evaluated", "NotInGroup"),
         evaluate("evaluate-not-canonical", vec![vec![0xff; 32]], "an encoding that is not canonical is refused", "NotInGroup"),
         evaluate("evaluate-negative", vec![[&[1][..], &[0; 31]].concat()], "a negative encoding is refused", "NotInGroup"),
-        evaluate("evaluate-not-square", vec![[&[4][..], &[0; 30], &[0x26]].concat()], "bytes that encode nothing are refused", "NotInGroup"),
+        evaluate("evaluate-not-square", vec![[&[4][..], &[0; 30], &[0x27]].concat()], "bytes that encode nothing are refused", "NotInGroup"),
         evaluate("evaluate-one-bad", vec![from_hex(BLINDED[0]), vec![0; 32]], "one that is none refuses all", "NotInGroup"),
         named(first("the first vector of RFC 9497"), "rfc9497-first").expect("ok"),
         second.expect("ok"),

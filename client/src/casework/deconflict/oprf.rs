@@ -3,7 +3,6 @@
 //! Only this file names that crate. Spec: DCF-9, DCF-10, DCF-11.
 
 use bytes::Bytes;
-use frex_proto::label;
 use rand_core::CryptoRng;
 use voprf::{
     BlindedElement, EvaluationElement, Group, Proof, Ristretto255, VoprfClient, VoprfServer,
