@@ -48,7 +48,9 @@ fn begin(store: &Store, now_ms: u64) -> Result<OwnEpoch, StoreError> {
         now_ms,
         progress: &mut |_| {},
     };
-    store.begin_epoch(begin, &mut rng(1))
+    // Each epoch draws anew.
+    let seed = u8::try_from(store.epochs()?.len()).unwrap();
+    store.begin_epoch(begin, &mut rng(seed))
 }
 
 fn query(count: u64) -> (Question, DeconflictQuery) {
