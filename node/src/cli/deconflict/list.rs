@@ -92,7 +92,7 @@ fn held(store: &Store) -> Result<Vec<Value>, Failure> {
         Ok(())
     });
     counted.or_fail("what is held cannot be read")?;
-    let row = |(kind, [told, silent])| json!({ "kind": kind, "told": told, "silent": silent });
+    let row = |(kind, [told, silent]): (String, [u64; 2])| json!({ "kind": kind, "told": told, "silent": silent });
     Ok(held.into_iter().map(row).collect())
 }
 

@@ -51,28 +51,18 @@ const WAIT: Duration = Duration::from_secs(2);
 pub fn answer(args: &AnswerArgs, json: bool) -> Done {
     let home = member::open(&args.dir)?;
     let store = Store::of(home.dir());
-    let mut rows = Vec::new();
-    let mut failed = false;
-    loop {
-        let wait = if args.follow { FOLLOW } else { args.wait.0 };
-        let turn = match turn(&home, &store, &args.dir, wait) {
+    while args.follow {
+        match turn(&home, &store, &args.dir, FOLLOW) {
             // Whoever follows outlives a node that is away for a while.
-            Err(failure) if args.follow && is_for_later(&failure) => {
+            Err(failure) if is_for_later(&failure) => {
                 failure.report(json);
                 std::thread::sleep(PAUSE);
-                continue;
             }
-            turn => turn?,
-        };
-        failed |= turn.iter().any(|row| row["state"] == "failed");
-        match args.follow {
-            true => turn.into_iter().for_each(|row| tell(row, json)),
-            false => {
-                rows = turn;
-                break;
-            }
+            taken => taken?.into_iter().for_each(|row| tell(row, json)),
         }
     }
+    let rows = turn(&home, &store, &args.dir, args.wait.0)?;
+    let failed = rows.iter().any(|row| row["state"] == "failed");
     if json {
         output::document(json!({ "taken": rows }));
     } else if rows.is_empty() {
