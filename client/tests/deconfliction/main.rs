@@ -39,11 +39,7 @@ impl Vector {
         self.set(name, hex::encode(bytes))
     }
 
-    pub fn hexes(
-        self,
-        name: &'static str,
-        list: impl IntoIterator<Item: AsRef<[u8]>>,
-    ) -> Self {
+    pub fn hexes(self, name: &'static str, list: impl IntoIterator<Item: AsRef<[u8]>>) -> Self {
         let list: Vec<String> = list.into_iter().map(hex::encode).collect();
         self.set(name, list)
     }
@@ -119,5 +115,8 @@ fn every_vector_comes_out_as_it_says() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(failures * 2 > count, "most of {count} vectors say what must be refused");
+    assert!(
+        failures * 2 > count,
+        "most of {count} vectors say what must be refused"
+    );
 }

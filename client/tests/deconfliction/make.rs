@@ -49,7 +49,7 @@ fn flipped(text: &str, at: usize) -> Vec<u8> {
 }
 
 pub fn make() -> Vec<Vector> {
-    [function(), books(), epochs(), messages(), claims()]
+    [function(), books(), epochs(), messages(), calls(), claims()]
         .into_iter()
         .flatten()
         .collect()
@@ -245,6 +245,12 @@ fn epochs() -> Vec<Vector> {
     ]
 }
 
+fn read(name: &str, what: &str, spec: &str, message: &[u8], expect: &str) -> Vector {
+    Vector::new(name, spec, what, "read_deconflict")
+        .hex("message", message)
+        .expect(expect)
+}
+
 #[rustfmt::skip] // One vector on each line.
 fn messages() -> Vec<Vector> {
     let query = DeconflictQuery {
@@ -265,17 +271,6 @@ fn messages() -> Vec<Vector> {
         again_ms: 1,
         ..DeconflictAnswer::default()
     };
-    let contact = DeconflictContact {
-        query: vec![6; 32].into(),
-        answer: vec![7; 32].into(),
-        item: 3,
-        identifier: "email a@b.example".to_owned(),
-        blind: from_hex(BLIND).into(),
-        ..DeconflictContact::default()
-    };
-    let read = |name: &str, what: &str, spec: &str, message: &[u8], expect: &str| {
-        Vector::new(name, spec, what, "read_deconflict").hex("message", message).expect(expect)
-    };
     let short = Deconflict {
         what: Some(What::Query(query.clone())),
         padding: Bytes::new(),
@@ -290,11 +285,6 @@ fn messages() -> Vec<Vector> {
         change(&mut answer);
         encode(What::Answer(answer))
     };
-    let called = |change: &dyn Fn(&mut DeconflictContact)| {
-        let mut contact = contact.clone();
-        change(&mut contact);
-        encode(What::Contact(contact))
-    };
     let many = |count: usize| vec![Bytes::from(from_hex(BLINDED[0])); count];
     vec![
         read("message-query", "a question", "DCF-6", &asked(&|_| {}), "ok"),
@@ -302,7 +292,6 @@ fn messages() -> Vec<Vector> {
         read("message-answer", "an answer without a book", "DCF-7", &answered(&answer, &|_| {}), "ok"),
         read("message-answer-book", "a book makes an answer longer", "DCF-5", &answered(&answer, &|answer| answer.book = vec![1; 700].into()), "ok"),
         read("message-refusal", "a refusal", "DCF-19", &answered(&refused, &|_| {}), "ok"),
-        read("message-contact", "a call", "DCF-21", &called(&|_| {}), "ok"),
         read("message-nothing", "a message says something", "DCF-4", &[], "Length"),
         read("message-damaged", "what does not decode is refused", "DCF-4", &[0x0a, 0xff], "Malformed"),
         read("message-not-padded", "a message that is not padded is refused", "DCF-5", &short.encode_to_vec(), "Length"),
@@ -318,6 +307,26 @@ fn messages() -> Vec<Vector> {
         read("message-no-epoch", "an answer names its epoch", "DCF-7", &answered(&answer, &|answer| answer.epoch = Bytes::new()), "Field"),
         read("message-refused-and-answered", "a refusal answers nothing", "DCF-7", &answered(&answer, &|answer| answer.refusal = "quota".to_owned()), "Field"),
         read("message-refusal-text", "a refusal is a code", "DCF-7", &answered(&refused, &|answer| answer.refusal = "No!".to_owned()), "Field"),
+    ]
+}
+
+#[rustfmt::skip] // One vector on each line.
+fn calls() -> Vec<Vector> {
+    let contact = DeconflictContact {
+        query: vec![6; 32].into(),
+        answer: vec![7; 32].into(),
+        item: 3,
+        identifier: "email a@b.example".to_owned(),
+        blind: from_hex(BLIND).into(),
+        ..DeconflictContact::default()
+    };
+    let called = |change: &dyn Fn(&mut DeconflictContact)| {
+        let mut contact = contact.clone();
+        change(&mut contact);
+        encode(What::Contact(contact))
+    };
+    vec![
+        read("message-contact", "a call", "DCF-21", &called(&|_| {}), "ok"),
         read("message-blind", "a call shows its blind", "DCF-21", &called(&|contact| contact.blind = Bytes::new()), "Field"),
         read("message-item", "a call is about one of 64", "DCF-21", &called(&|contact| contact.item = 64), "Field"),
     ]

@@ -83,7 +83,11 @@ fn evaluate(inputs: &Inputs<'_>) -> Outcome {
 }
 
 fn finalize(inputs: &Inputs<'_>) -> Outcome {
-    let messages: Vec<Vec<u8>> = inputs.hexes("inputs").iter().map(|one| one.to_vec()).collect();
+    let messages: Vec<Vec<u8>> = inputs
+        .hexes("inputs")
+        .iter()
+        .map(|one| one.to_vec())
+        .collect();
     let blinds = inputs.hexes("blinds");
     let blinded = messages.iter().zip(&blinds);
     let blinded: Vec<Blinded> = blinded
