@@ -12,7 +12,11 @@
 
 use std::fmt;
 
-use frex_proto::{error::WireCode, label::{self, Hash}, sign::SignError};
+use frex_proto::{
+    error::WireCode,
+    label::{self, Hash},
+    sign::SignError,
+};
 
 mod answer;
 mod ask;

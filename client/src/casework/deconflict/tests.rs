@@ -144,7 +144,10 @@ fn wrong_hits_are_rarer_than_anybody_will_see() {
 fn a_question_says_nothing_of_what_it_asks() {
     let ask = |identifiers: Vec<Identifier>, seed: u8| {
         let question = Question::begin(identifiers, &mut rng(seed)).unwrap();
-        (question.query(&[]).blinded, encode(What::Query(question.query(&[]))))
+        (
+            question.query(&[]).blinded,
+            encode(What::Query(question.query(&[]))),
+        )
     };
     let (first, short) = ask(vec![phone(1)], 1);
     let (second, other) = ask(vec![phone(1)], 2);
@@ -181,7 +184,10 @@ fn rows_that_hold_nothing_look_like_those_that_do() {
 // DCF-16, DCF-23: under the next key nothing of before is found.
 #[test]
 fn outputs_of_one_epoch_are_worth_nothing_in_the_next() {
-    let (first, second) = (EpochKey::generate(&mut rng(7)), EpochKey::generate(&mut rng(8)));
+    let (first, second) = (
+        EpochKey::generate(&mut rng(7)),
+        EpochKey::generate(&mut rng(8)),
+    );
     let held: Vec<Identifier> = (0..10).map(phone).collect();
     let next = checked(&book(&second, &held, 8));
     for one in &held {
@@ -225,7 +231,13 @@ fn a_desk_says_no_more_than_its_line_holds() {
     let fits = named(limits::DESK_BYTES_MAX - 3);
     assert!(BookBuilder::new(&[fits], &mut rng(1)).is_ok());
     let long = named(limits::DESK_BYTES_MAX - 2);
-    assert!(matches!(BookBuilder::new(&[long], &mut rng(1)), Err(BookError::Full)));
+    assert!(matches!(
+        BookBuilder::new(&[long], &mut rng(1)),
+        Err(BookError::Full)
+    ));
     let many = vec![desk(); limits::BOOK_DESKS_MAX + 1];
-    assert!(matches!(BookBuilder::new(&many, &mut rng(1)), Err(BookError::Full)));
+    assert!(matches!(
+        BookBuilder::new(&many, &mut rng(1)),
+        Err(BookError::Full)
+    ));
 }
