@@ -6,11 +6,13 @@
 //! [`cybertip`] carries a CyberTipline document in it without loss, [`xml`] is the tree under
 //! that, [`hashes`] the registry of hash algorithms, [`text`] what is compared of a text. [`case`]
 //! folds what members say of a report into one timeline with its threads and deadlines, [`clock`]
-//! counts by the table of clocks; [`statistics`] is what is counted of cases.
+//! counts by the table of clocks; [`statistics`] is what is counted of cases;
+//! [`deconflict`] asks whether another member holds an identifier, without telling which.
 
 pub mod case;
 pub mod clock;
 pub mod cybertip;
+pub mod deconflict;
 pub mod hashes;
 pub mod model;
 pub mod schema;

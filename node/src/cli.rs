@@ -19,6 +19,7 @@ mod casework;
 mod ceremony;
 mod change;
 mod completions;
+mod deconflict;
 mod demo;
 mod dispatch;
 mod doctor;
@@ -130,6 +131,9 @@ pub enum Command {
     Forward(forward::ForwardArgs),
     /// Withdraw a message that was sent
     Recall(recall::RecallArgs),
+    /// Ask other members whether they hold an identifier, without telling them which; answer them
+    #[command(subcommand)]
+    Deconflict(deconflict::DeconflictCommand),
     /// Erase what is kept of a message, for good; list what was erased
     Erase(erase::EraseArgs),
     /// Keep a message from being erased

@@ -217,6 +217,10 @@ codes! {
     LogUnconfirmed = 6032, "LOG_UNCONFIRMED", 23, Environment, Later, "the node was restored, and too few others have said that they saw no more of its log", "Start it again once its witnesses can be reached";
     /// The roster lists another log of the node than the one that is here.
     LogEnded = 6033, "LOG_ENDED", 78, Environment, Never, "by the roster the log that is here has ended", "Bring back the directory that goes on with the log in force; if there is none: frex log new-epoch DIR";
+    /// An answer to a question about identifiers does not prove itself.
+    BadAnswer = 6070, "BAD_ANSWER", 20, Peer, Never, "an answer about identifiers does not hold", "Keep the message as evidence, and ask the member again; each question counts";
+    /// A member has shown two keys or two books for one epoch.
+    TwoBooks = 6071, "TWO_BOOKS", 20, Peer, Never, "a member has signed two keys or books for one epoch", "Both are kept; show them to the governance: frex deconflict keys DIR";
     /// A table of figures, or what belongs to a sum, is not what it should be.
     BadStatistics = 6075, "BAD_STATISTICS", 20, Peer, Never, "the figures do not hold", "See which check fails: frex stats verify FILE --root root.frex; ask for the file again";
     /// What would be published gives a small cell away.

@@ -51,6 +51,13 @@ pub const SUM_INPUT: &[u8] = b"frex/v1/sum-input\0";
 /// Commitment to one member's share of them. Spec: STA-31.
 pub const SUM_SHARE: &[u8] = b"frex/v1/sum-share\0";
 
+/// Input of the function by which members compare identifiers. Spec: DCF-9.
+pub const DECONFLICT_INPUT: &[u8] = b"frex/v1/deconflict-input\0";
+/// Row of a book of what a member holds. Spec: DCF-12.
+pub const DECONFLICT_ROW: &[u8] = b"frex/v1/deconflict-row\0";
+/// Key of a desk's line in such a book. Spec: DCF-13.
+pub const DECONFLICT_DESK: &[u8] = b"frex/v1/deconflict-desk\0";
+
 /// Payload type of a manifest.
 pub const TYPE_MANIFEST: &str = "application/vnd.frex.manifest.v1+protobuf";
 /// Payload type of a batch root.
@@ -81,6 +88,9 @@ pub const TYPE_SUM_ROUND: &str = "application/vnd.frex.sum-round.v1+protobuf";
 pub const TYPE_SUM_COMMITMENTS: &str = "application/vnd.frex.sum-commitments.v1+protobuf";
 /// Payload type of what a member adds up in a round.
 pub const TYPE_SUM_PARTIAL: &str = "application/vnd.frex.sum-partial.v1+protobuf";
+
+/// Payload type of what a member states of an epoch of deconfliction. Spec: DCF-15.
+pub const TYPE_DECONFLICT_EPOCH: &str = "application/vnd.frex.deconflict-epoch.v1+protobuf";
 
 /// SHA-256 over the concatenation of `parts`.
 #[must_use]

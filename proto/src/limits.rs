@@ -208,6 +208,21 @@ pub const SUM_CELLS_MAX: usize = 1024;
 /// Fewest members of a round: of two, each could subtract itself. Spec: LIM-144.
 pub const SUM_MEMBERS_MIN: usize = 3;
 
+/// Identifiers that one question names. Spec: LIM-135.
+pub const DECONFLICT_ITEMS_MAX: usize = 64;
+/// One identifier as it is compared, bytes. Spec: LIM-136.
+pub const IDENTIFIER_BYTES_MAX: usize = 4 * 1024;
+/// Rows of the smallest book of what a member holds. Spec: LIM-137.
+pub const BOOK_ROWS_MIN: usize = 256;
+/// Rows of the largest book. Spec: LIM-137.
+pub const BOOK_ROWS_MAX: usize = 4 * 1024 * 1024;
+/// Desks of one book. Spec: LIM-138.
+pub const BOOK_DESKS_MAX: usize = 64;
+/// Encoded contact of one desk. Spec: LIM-138.
+pub const DESK_BYTES_MAX: usize = 494;
+/// Life of an epoch of deconfliction, milliseconds: 31 days. Spec: LIM-139.
+pub const EPOCH_MS_MAX: u64 = 31 * 24 * 60 * 60 * 1000;
+
 const _: () = {
     // The largest content, padded by at most 12 %, with its salt, length, header and a 16-byte
     // tag per 16 KiB chunk, still fits a body.

@@ -1,4 +1,4 @@
-//! Vectors of figures: one outcome in each file of `spec/casework/statistics`, agreed on with the independent
+//! Vectors of figures: one outcome in each file of `spec/vectors/statistics`, agreed on with the independent
 //! reader.
 //!
 //! `FREX_REGENERATE=1 cargo test -p frex-client --test statistics` writes them anew. Each maker states what must
@@ -53,7 +53,7 @@ impl Vector {
 }
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/casework/statistics")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/vectors/statistics")
 }
 
 fn outcome(inputs: &Map<String, Value>) -> (String, Option<String>) {

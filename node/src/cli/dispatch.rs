@@ -9,7 +9,9 @@ use super::{
     Cli, Command, FederationCommand, ReceiptCommand, RosterCommand,
     attachment::{self, AttachmentCommand},
     backup::{self, BackupAction},
-    bulk, casework, completions, demo,
+    bulk, casework, completions,
+    deconflict::{self, DeconflictCommand},
+    demo,
     doctor::{self, Format},
     erase::{self, EraseAction, EraseArgs, HoldCommand},
     errors,
@@ -138,6 +140,7 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Outbox(command) => outbox(&command, json),
         Command::Forward(args) => forward::forward(&args, json),
         Command::Recall(args) => recall::recall(&args, json),
+        Command::Deconflict(command) => deconflict(&command, json),
         Command::Erase(args) => erase(args, json),
         Command::Hold(HoldCommand::Set(args)) => erase::hold::set(&args, json),
         Command::Hold(HoldCommand::Release(args)) => erase::hold::release(&args, json),
@@ -218,6 +221,18 @@ fn stats(command: &StatsCommand, json: bool) -> Done {
         StatsCommand::Sum(SumCommand::Total(args)) => stats::sum::total(args, json),
         StatsCommand::Sum(SumCommand::Audit(args)) => stats::sum::audit(args, json),
         StatsCommand::Definitions => stats::show::list(json),
+    }
+}
+
+fn deconflict(command: &DeconflictCommand, json: bool) -> Done {
+    match command {
+        DeconflictCommand::Desk(args) => deconflict::desk::desk(args, json),
+        DeconflictCommand::Hold(args) => deconflict::hold::hold(args, json),
+        DeconflictCommand::Ls(args) => deconflict::list::list(args, json),
+        DeconflictCommand::Ask(args) => deconflict::ask::ask(args, json),
+        DeconflictCommand::Answer(args) => deconflict::turn::answer(args, json),
+        DeconflictCommand::Keys(args) => deconflict::keys::keys(args, json),
+        DeconflictCommand::Contact(args) => deconflict::contact::contact(args, json),
     }
 }
 

@@ -84,10 +84,24 @@ struct Finished {
 
 /// Reads the inbox.
 pub fn inbox(args: &InboxArgs, json: bool) -> Done {
-    let home = member::open(&args.dir)?;
     if args.kept {
-        return kept::list(&home, json);
+        return kept::list(&member::open(&args.dir)?, json);
     }
+    let (rows, failed) = fetch(args)?;
+    if json {
+        output::document(json!({ "items": rows }));
+    } else {
+        tell(&rows, failed, args);
+    }
+    Ok(if failed == 0 { 0 } else { PARTIAL })
+}
+
+/// Fetches what has arrived and keeps it: a row of each item, and how many could not be opened.
+///
+/// # Errors
+/// The inbox cannot be read, or something in it not be kept.
+pub fn fetch(args: &InboxArgs) -> Result<(Vec<Value>, usize), Failure> {
+    let home = member::open(&args.dir)?;
     let roster = member::roster(&home)?;
     let place = Arc::new(Place {
         inbox: home.dir().join(INBOX_DIR),
@@ -95,7 +109,7 @@ pub fn inbox(args: &InboxArgs, json: bool) -> Done {
     });
     files::ensure_folder(&place.inbox)?;
     let runtime = member::runtime()?;
-    let read = runtime.block_on(async {
+    runtime.block_on(async {
         let client = member::client(&home, args.wait.0.max(PATIENCE_MIN)).await?;
         let mut reader = Reader {
             client: &client,
@@ -119,14 +133,7 @@ pub fn inbox(args: &InboxArgs, json: bool) -> Done {
         let read = reader.end(read, &args.dir);
         client.close().await;
         read
-    });
-    let (rows, failed) = read?;
-    if json {
-        output::document(json!({ "items": rows }));
-    } else {
-        tell(&rows, failed, args);
-    }
-    Ok(if failed == 0 { 0 } else { PARTIAL })
+    })
 }
 
 fn tell(rows: &[Value], failed: usize, args: &InboxArgs) {

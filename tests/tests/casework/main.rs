@@ -1,7 +1,8 @@
-//! Cases between real processes: what members say about a report, by when, what it comes to, and what is
-//! counted of it.
+//! Cases between real processes: what members say about a report, by when, what it comes to, what is
+//! counted of it, and who else holds what it names.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod deconfliction;
 mod figures;
 mod life;
 mod many;

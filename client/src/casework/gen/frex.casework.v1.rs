@@ -3800,3 +3800,143 @@ pub struct SumOpening {
     #[prost(bytes = "bytes", repeated, tag = "5")]
     pub shares: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
+/// What members say to each other to find out whether they hold the same identifier. It is the data of a
+/// content of type `application/vnd.frex.deconflict.v1+protobuf`. Spec: chapter DCF.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Deconflict {
+    /// Zeros, so that without a book every such message is as long as every other. Spec: DCF-5.
+    #[prost(bytes = "bytes", tag = "15")]
+    pub padding: ::prost::bytes::Bytes,
+    #[prost(oneof = "deconflict::What", tags = "1, 2, 3")]
+    pub what: ::core::option::Option<deconflict::What>,
+}
+/// Nested message and enum types in `Deconflict`.
+pub mod deconflict {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum What {
+        /// A question, in a message of kind REQUEST.
+        #[prost(message, tag = "1")]
+        Query(super::DeconflictQuery),
+        /// What was asked for, or why not, in one of kind RESPONSE.
+        #[prost(message, tag = "2")]
+        Answer(super::DeconflictAnswer),
+        /// After a hit: who asked makes itself known to the desk, in one of kind FEEDBACK.
+        #[prost(message, tag = "3")]
+        Contact(super::DeconflictContact),
+    }
+}
+/// Asks whether identifiers are held, without naming them.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeconflictQuery {
+    /// Which function; 1 is ristretto255-SHA512 in the verifiable mode of RFC 9497.
+    #[prost(uint32, tag = "1")]
+    pub suite: u32,
+    /// One blinded element of 32 bytes for each identifier, 1 to 64.
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    pub blinded: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// SHA-256 of the books of the asked member that the asker has, at most 4: they are not sent again.
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    pub books: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+/// Answers a question. Whoever answers has learned nothing of what was asked, and not whether it hit.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeconflictAnswer {
+    /// Id of the envelope with the question, 32 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub query: ::prost::bytes::Bytes,
+    /// The `Signed` DeconflictEpoch under whose key it is answered.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub epoch: ::prost::bytes::Bytes,
+    /// One evaluated element of 32 bytes for each blinded one, in their order.
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    pub evaluated: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// Proves that all of them were evaluated under the key of the epoch, 64 bytes.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub proof: ::prost::bytes::Bytes,
+    /// The epoch's book, unless the asker has it or it comes as attachment 0.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub book: ::prost::bytes::Bytes,
+    /// Why nothing was evaluated: a code such as `quota` or `not-served`. Then all above but `query` is empty.
+    #[prost(string, tag = "6")]
+    pub refusal: ::prost::alloc::string::String,
+    /// From when on the same question could be answered, milliseconds since the epoch; 0: it is not known.
+    #[prost(uint64, tag = "7")]
+    pub again_ms: u64,
+}
+/// What a member states of a time in which it answers under one key. The payload of a `Signed` object.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeconflictEpoch {
+    #[prost(string, tag = "1")]
+    pub federation: ::prost::alloc::string::String,
+    /// Who answers.
+    #[prost(string, tag = "2")]
+    pub member: ::prost::alloc::string::String,
+    /// As DeconflictQuery.suite.
+    #[prost(uint32, tag = "3")]
+    pub suite: u32,
+    /// From when, milliseconds since the Unix epoch. It names the epoch.
+    #[prost(uint64, tag = "4")]
+    pub begins_ms: u64,
+    /// Until when; at most 31 days later.
+    #[prost(uint64, tag = "5")]
+    pub ends_ms: u64,
+    /// The public key of the function, 32 bytes.
+    #[prost(bytes = "bytes", tag = "6")]
+    pub public_key: ::prost::bytes::Bytes,
+    /// SHA-256 of the book.
+    #[prost(bytes = "bytes", tag = "7")]
+    pub book_sha256: ::prost::bytes::Bytes,
+    /// Its length.
+    #[prost(uint64, tag = "8")]
+    pub book_bytes: u64,
+}
+/// Whom to call: people of a member, never anything about a case.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeconflictDesk {
+    /// What the desk is called.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub email: ::prost::alloc::string::String,
+    /// E.164.
+    #[prost(string, tag = "3")]
+    pub phone: ::prost::alloc::string::String,
+    /// BCP 47 tags, separated by spaces.
+    #[prost(string, tag = "4")]
+    pub languages: ::prost::alloc::string::String,
+    /// When it is staffed, in words.
+    #[prost(string, tag = "5")]
+    pub hours: ::prost::alloc::string::String,
+    /// Whatever else whoever calls should know.
+    #[prost(string, tag = "6")]
+    pub note: ::prost::alloc::string::String,
+}
+/// Shows a desk what was asked and hit, with the proof that it was: the first word in which an identifier
+/// is named.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeconflictContact {
+    /// Id of the envelope with the question.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub query: ::prost::bytes::Bytes,
+    /// Id of the envelope with the answer.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub answer: ::prost::bytes::Bytes,
+    /// Which of the question's identifiers, from 0.
+    #[prost(uint32, tag = "3")]
+    pub item: u32,
+    /// The identifier, as it is compared. Spec: DCF-1.
+    #[prost(string, tag = "4")]
+    pub identifier: ::prost::alloc::string::String,
+    /// By what it was blinded, 32 bytes.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub blind: ::prost::bytes::Bytes,
+    /// Whom to call in turn.
+    #[prost(message, optional, tag = "6")]
+    pub desk: ::core::option::Option<DeconflictDesk>,
+    /// The caller's own name for its case.
+    #[prost(string, tag = "7")]
+    pub reference: ::prost::alloc::string::String,
+    /// In words, what the caller wants.
+    #[prost(string, tag = "8")]
+    pub note: ::prost::alloc::string::String,
+}

@@ -16,6 +16,7 @@ use frex_proto::{
     error::WireCode,
     v1,
 };
+use serde_json::Value;
 
 use super::{AttachmentFetchArgs, list, received::Received};
 use crate::cli::{
@@ -38,6 +39,15 @@ struct Target {
 
 /// Fetches what was asked for.
 pub fn fetch(args: &AttachmentFetchArgs, json: bool) -> Done {
+    list::print(&fetch_files(args)?, json);
+    Ok(0)
+}
+
+/// Fetches files, and gives a row of each that came with the message.
+///
+/// # Errors
+/// There are none, or one cannot be fetched.
+pub fn fetch_files(args: &AttachmentFetchArgs) -> Result<Vec<Value>, Failure> {
     let home = member::open(&args.dir)?;
     let mut received = Received::find(&home, &args.id)?;
     let sealed = received.envelope(&home)?;
@@ -63,8 +73,7 @@ pub fn fetch(args: &AttachmentFetchArgs, json: bool) -> Done {
         Ok::<_, Failure>(())
     })?;
     let rows = received.about["attachments"].as_array().cloned();
-    list::print(&rows.unwrap_or_default(), json);
-    Ok(0)
+    Ok(rows.unwrap_or_default())
 }
 
 /// Whether the message has files of these numbers.

@@ -104,6 +104,7 @@ async fn each(
         *kept += 1;
         let sender = order.sender.as_deref();
         let found = folder.find(order.message, sender, true)?;
+        local::let_go(home, order.message)?;
         found.remove()?;
         found.tell_by_hand();
         if sender.is_none_or(|sender| sender.is_empty() || sender == own) {

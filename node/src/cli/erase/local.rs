@@ -8,7 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use frex_client::{environment::Clock, keys::MemberHome, sent::SentStore};
+use frex_client::{
+    casework::deconflict::store::Store, environment::Clock, keys::MemberHome, sent::SentStore,
+};
 use frex_proto::{
     id::MessageId,
     v1::{self, Event},
@@ -40,6 +42,8 @@ pub struct Folder<'a> {
     exhibits: Vec<(Option<MessageId>, PathBuf)>,
     /// By the message in their names.
     receipts: BTreeMap<String, Vec<PathBuf>>,
+    /// Questions about identifiers: those asked by their message, those answered by their envelope.
+    deconflict: BTreeMap<String, Vec<PathBuf>>,
 }
 
 /// What is kept of one message.
@@ -71,6 +75,7 @@ impl<'a> Folder<'a> {
             inbox: named(&inbox, '.')?,
             exhibits: keep::all(home)?,
             receipts: named(&home.receipts_dir(), '-')?,
+            deconflict: questions(home)?,
             home,
         })
     }
@@ -93,6 +98,9 @@ impl<'a> Folder<'a> {
             let of_it = self.exhibits.iter();
             let of_it = of_it.filter(|(of, _)| of.is_none_or(|of| of == message));
             found.files.extend(of_it.map(|(_, path)| path.clone()));
+            found
+                .files
+                .extend(self.deconflict.get(&id).into_iter().flatten().cloned());
             let record = messages::path_of(self.home, &id);
             if record.exists() {
                 found.files.extend(said(self.home, &record)?);
@@ -103,7 +111,8 @@ impl<'a> Folder<'a> {
         let came = came.filter(|(_, about)| about["message"] == id && about["from"] == sender);
         for (record, about) in came {
             let envelope = about["envelope"].as_str().unwrap_or_default();
-            let beside = self.inbox.get(envelope).into_iter().flatten();
+            let beside = self.inbox.get(envelope).into_iter();
+            let beside = beside.chain(self.deconflict.get(envelope)).flatten();
             found
                 .files
                 .extend(beside.filter(|path| *path != record).cloned());
@@ -206,6 +215,34 @@ pub fn forget(home: &MemberHome, gone: &BTreeSet<MessageId>) -> Result<(), Failu
     let forgotten = store.forget(gone);
     forgotten.or_fail("the reference of a message is not forgotten")?;
     Ok(())
+}
+
+/// Lets go of the identifiers that are held because of a message, and destroys the book in which they
+/// stand. To be done before its files are removed, by which it is found again. Spec: DCF-24.
+///
+/// # Errors
+/// They are still held, or the book is still there.
+pub fn let_go(home: &MemberHome, message: MessageId) -> Result<(), Failure> {
+    let deconflict = Store::of(home.dir());
+    if !deconflict.dir().exists() {
+        return Ok(());
+    }
+    let id = message.to_string();
+    let gone = deconflict.let_go(|holding| holding.source == id);
+    let gone = gone.or_fail("identifiers that it named are still held")?;
+    if gone.removed > 0 {
+        let destroyed = deconflict.destroy_ended(u64::MAX);
+        destroyed.or_fail("a book in which they stand is not destroyed")?;
+    }
+    Ok(())
+}
+
+/// What is kept of questions about identifiers.
+fn questions(home: &MemberHome) -> Result<BTreeMap<String, Vec<PathBuf>>, Failure> {
+    let deconflict = Store::of(home.dir());
+    let mut found = named(&deconflict.asked_dir(), '.')?;
+    found.extend(named(&deconflict.served_dir(), '.')?);
+    Ok(found)
 }
 
 /// What this member said itself in a case is kept by its hash. Spec: CSE-9.
