@@ -345,7 +345,7 @@ fn kind(word: &str) -> Kind {
     ];
     let named = kinds
         .into_iter()
-        .find(|kind| member::kind_name(*kind) == word);
+        .find(|kind| kind.word() == word);
     named.unwrap_or(Kind::Unspecified)
 }
 

@@ -143,7 +143,7 @@ fn remember(home: &MemberHome, draft: &Draft, envelope: &SignedEnvelope) -> Resu
     let (message, id) = (draft.message_id.to_string(), envelope.id.to_string());
     let about = json!({
         "v": output::JSON_VERSION, "message": message, "envelope": id, "envelopes": [id],
-        "recipients": envelope.members, "kind": member::kind_name(draft.kind),
+        "recipients": envelope.members, "kind": draft.kind.word(),
         "lane": member::lane_name(draft.lane), "content_type": draft.content_type,
         "bytes": draft.data.len(), "created_ms": draft.created_ms, "expires_ms": draft.expires_ms,
         "reply_by_ms": draft.reply_by_ms, "in_reply_to": draft.in_reply_to.map(|id| id.to_string()),

@@ -138,7 +138,7 @@ pub fn fetch(dir: &Path, wait: Duration) -> Result<(), Failure> {
 /// The folder cannot be read or written. What is wrong with one message is in its row.
 pub fn take_up(home: &MemberHome, store: &Store, which: Which) -> Result<Vec<Value>, Failure> {
     let mut rows = Vec::new();
-    let response = member::kind_name(v1::Kind::Response);
+    let response = v1::Kind::Response.word();
     let waits = |about: &Value| {
         let is_meant = which == All || about["kind"] == response;
         is_meant && about[MADE].is_null() && about["state"] != inbox::RECALLED
@@ -169,7 +169,7 @@ fn is_for_later(failure: &Failure) -> bool {
 }
 
 fn take(home: &MemberHome, store: &Store, received: &Received) -> Result<Value, Failure> {
-    let kind = |kind: v1::Kind| received.about["kind"] == member::kind_name(kind);
+    let kind = |kind: v1::Kind| received.about["kind"] == kind.word();
     match received.what(home)? {
         _ if received.is_forward => Ok(ignored(received, "it was passed on by another member")),
         What::Query(query) if kind(v1::Kind::Request) => respond(home, store, received, &query),

@@ -117,11 +117,12 @@ async fn erase(
 /// Removes what the folder has of a message; says whether that was anything.
 fn remove(folder: &Folder<'_>, message: MessageId, sender: &str) -> Result<bool, Failure> {
     let home = folder.home();
-    let found = folder.find(message, Some(sender), true);
+    let found = folder.find(message, Some(sender), true)?;
     let referenced = sender == home.settings().member && local::is_referenced(home, message)?;
     if referenced {
         local::forget(home, &[message].into())?;
     }
+    local::let_go(home, message)?;
     found.remove()?;
     found.tell_by_hand();
     Ok(referenced || !found.files.is_empty())

@@ -327,6 +327,8 @@ fn send_to(file: &Path, to: Vec<String>, args: &RoundArgs, once: String, json: b
         expires: None,
         reply_by: None,
         in_reply_to: None,
+        case: None,
+        place: 0,
         attach: Vec::new(),
         message: None,
         once: Some(once),
