@@ -151,7 +151,7 @@ fn texts() -> Vec<Vector> {
 // LIM-132
 fn letter_with_facts(bytes: usize) -> CaseMessage {
     of(What::PreserveRequest(but(letter(""), |one| {
-        one.facts = long(bytes)
+        one.facts = long(bytes);
     })))
 }
 
@@ -282,7 +282,7 @@ fn time(name: &str, what: &str, at: &str) -> Vector {
 
 fn wrong() -> Vec<Vector> {
     let until = but(Extension::default(), |one| {
-        one.until = "2026-13-01T00:00:00Z".to_owned()
+        one.until = "2026-13-01T00:00:00Z".to_owned();
     });
     let until = of(What::Extension(until)).encode_to_vec();
     let soon = but(Reminder::default(), |one| one.deadline = "soon".to_owned());

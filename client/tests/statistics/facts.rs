@@ -117,7 +117,7 @@ fn counts() -> Vec<Vector> {
             "protect",
             "STA-14",
             "small cells are hidden with those by which they could be computed",
-            &[many.clone()],
+            std::slice::from_ref(&many),
         ),
         count(
             "protect-turned",
@@ -159,28 +159,28 @@ fn further() -> Vec<Vector> {
             "madrid",
             "STA-5",
             "months begin in the zone that the table names",
-            &[many.clone()],
+            std::slice::from_ref(&many),
         )
         .set("zone", "Europe/Madrid"),
         count(
             "higher-threshold",
             "STA-10",
             "a threshold of 17 is rounded up to 20 where a figure is shown",
-            &[many.clone()],
+            std::slice::from_ref(&many),
         )
         .set("threshold", 17),
         count(
             "exact-total",
             "STA-20",
             "a large total is exact",
-            &[many.clone()],
+            std::slice::from_ref(&many),
         )
         .set("exact_from", 200),
         count(
             "zone-unknown",
             "STA-5",
             "a zone that the database does not have",
-            &[many.clone()],
+            std::slice::from_ref(&many),
         )
         .set("zone", "Europe/Nowhere")
         .set("expect", "UnknownZone"),

@@ -1,7 +1,7 @@
 //! Vectors of tables: how they read, and what their figures say of each other.
 
 use frex_client::casework::statistics::wire::{
-    AxisValues, Control, Crossing, LogRange, Coordinate, Row, StatisticsTable,
+    AxisValues, Control, Coordinate, Crossing, LogRange, Row, StatisticsTable,
 };
 
 use crate::{Vector, replay::unsigned};
@@ -129,7 +129,7 @@ fn forms() -> Vec<Vector> {
     };
     vec![
         form("table-member-formula", "a member is a name", M, &|one| {
-            one.member = "=1+1".to_owned()
+            one.member = "=1+1".to_owned();
         }),
         form(
             "table-federation-empty",
@@ -138,10 +138,10 @@ fn forms() -> Vec<Vector> {
             &|one| one.federation.clear(),
         ),
         form("table-zone-path", "a zone is the name of one", M, &|one| {
-            one.zone = "../../etc/x y".to_owned()
+            one.zone = "../../etc/x y".to_owned();
         }),
         form("table-revision-0", "revisions count from 1", M, &|one| {
-            one.revision = 0
+            one.revision = 0;
         }),
         form(
             "table-supersedes-nothing",
@@ -156,10 +156,10 @@ fn forms() -> Vec<Vector> {
             &|one| one.supersedes = vec![9; 32].into(),
         ),
         form("table-definition-hash", "a hash has 32 bytes", M, &|one| {
-            one.definition_sha256 = vec![1; 31].into()
+            one.definition_sha256 = vec![1; 31].into();
         }),
         form("table-without-range", "a table rests on a log", M, &|one| {
-            one.range = None
+            one.range = None;
         }),
         form(
             "table-range-backwards",
@@ -180,10 +180,10 @@ fn forms() -> Vec<Vector> {
             &|one| one.control.as_mut().unwrap().threshold = 4,
         ),
         form("table-base-1", "figures are rounded to 5", M, &|one| {
-            one.control.as_mut().unwrap().base = 1
+            one.control.as_mut().unwrap().base = 1;
         }),
         form("table-no-noise", "noise is of at most 2", M, &|one| {
-            one.control.as_mut().unwrap().noise_max = 0
+            one.control.as_mut().unwrap().noise_max = 0;
         }),
     ]
 }
@@ -207,10 +207,10 @@ fn axes() -> Vec<Vector> {
             &|one| one.axes.swap(1, 2),
         ),
         form("table-value-twice", "a value stands once", M, &|one| {
-            one.axes[1].values[1] = "ES".to_owned()
+            one.axes[1].values[1] = "ES".to_owned();
         }),
         form("table-value-formula", "a value is no formula", M, &|one| {
-            one.axes[1].values[0] = "=ES".to_owned()
+            one.axes[1].values[0] = "=ES".to_owned();
         }),
         form(
             "table-values-129",
@@ -227,7 +227,7 @@ fn axes() -> Vec<Vector> {
             &|one| drop(one.axes[0].values.pop()),
         ),
         form("table-months-overlap", "a month stands once", M, &|one| {
-            one.axes[0].values[1] = "2026-01/2026-02".to_owned()
+            one.axes[0].values[1] = "2026-01/2026-02".to_owned();
         }),
         form(
             "table-crossing-with-itself",
@@ -261,10 +261,10 @@ fn rows() -> Vec<Vector> {
     };
     vec![
         form("table-rows-turned", "rows stand in their order", &|one| {
-            one.rows.swap(1, 2)
+            one.rows.swap(1, 2);
         }),
         form("table-row-twice", "a row stands once", &|one| {
-            one.rows.insert(2, one.rows[1].clone())
+            one.rows.insert(2, one.rows[1].clone());
         }),
         form(
             "table-row-missing",
@@ -281,7 +281,7 @@ fn rows() -> Vec<Vector> {
             "a cell is of a crossing",
             &|one| {
                 one.rows
-                    .push(row(&[("country", "ES"), ("overdue", "no")], 50))
+                    .push(row(&[("country", "ES"), ("overdue", "no")], 50));
             },
         ),
         form(
@@ -308,7 +308,7 @@ fn rows() -> Vec<Vector> {
 
 fn agreement() -> Vec<Vector> {
     let last = |one: &mut StatisticsTable, reports: u64| {
-        one.rows.last_mut().unwrap().reports = Some(reports)
+        one.rows.last_mut().unwrap().reports = Some(reports);
     };
     vec![
         changed(

@@ -15,7 +15,7 @@ fn parse(value: &Value) -> Result<Report, ReportErrors> {
 }
 
 /// All that is wrong with a minimal report that also says this.
-fn wrong(more: Value) -> String {
+fn wrong(more: &Value) -> String {
     let mut value = minimal();
     for (name, more) in more.as_object().unwrap() {
         value[name] = more.clone();
@@ -101,7 +101,7 @@ fn every_fault_is_named_with_what_would_be_right() {
         (json!({"batch": {"incident": "a", "part": 3, "parts": 2}}), "batch.part is not such a number"),
         (json!({"description": "bell \u{7}"}), "description holds control characters"),
     ] {
-        let text = wrong(more);
+        let text = wrong(&more);
         assert!(text.contains(expected), "{text}\nlacks {expected}");
     }
     let nothing = parse(&json!({"reference": "A", "created": "2026-07-01T12:00:00Z"}));
@@ -138,7 +138,7 @@ fn file_content_is_refused_in_every_field() {
             "value is not of this form; expected 1 to 510",
         ),
     ] {
-        let text = wrong(more);
+        let text = wrong(&more);
         assert!(text.contains(found), "{text}\nlacks {found}");
     }
     let mut bytes = parse(&minimal()).unwrap().encode();
@@ -163,11 +163,13 @@ fn what_is_too_large_is_refused() {
     packed.extend(vec![1; 256 * 1024 - 4096 + 4096 - 4096]);
     assert!(Report::decode(&packed).is_err());
     let value = json!({"victims": vec![json!({}); ENTRIES_MAX + 1]});
-    assert!(wrong(value).contains("victims has 10001 entries"));
+    assert!(wrong(&value).contains("victims has 10001 entries"));
     // Field 2000, a text.
     let later = [&b"\x82\x7d\xf0\xa2\x04"[..], &[b'a'; 70_000]].concat();
     let later = data_encoding::BASE64.encode(&later);
-    assert!(wrong(json!({"unknown_fields": later})).contains("unknown_fields is not of this form"));
+    assert!(
+        wrong(&json!({"unknown_fields": later})).contains("unknown_fields is not of this form")
+    );
     let error = Report::from_json(&vec![b' '; JSON_BYTES_MAX + 1]).unwrap_err();
     assert!(error.too_large);
 }
@@ -237,7 +239,8 @@ fn an_import_is_a_report_that_may_be_sent() {
 // MOD-9: nothing wrong repeats what a report says.
 #[test]
 fn problems_do_not_repeat_content() {
-    let text = wrong(json!({"a secret\nname": 1, "language": "secret words", "created": "secret"}));
+    let text =
+        wrong(&json!({"a secret\nname": 1, "language": "secret words", "created": "secret"}));
     assert!(!text.contains("secret"), "{text}");
     assert!(!format!("{:?}", parse(&minimal()).unwrap()).contains("Words"));
     let encoded = parse(&minimal()).unwrap();

@@ -307,7 +307,10 @@ impl Maker<'_> {
     }
 
     fn measures(&self, facts: &[&Fact]) -> Measures {
-        measure(facts.iter().copied(), u64::from(self.order.steps.threshold))
+        measure(
+            &facts.iter().copied(),
+            u64::from(self.order.steps.threshold),
+        )
     }
 
     fn row(

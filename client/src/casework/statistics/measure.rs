@@ -18,7 +18,7 @@ pub(super) struct Measures {
 
 /// Measures the reports of one cell. A median of fewer than `threshold` times is none.
 pub(super) fn measure<'a>(
-    facts: impl Iterator<Item = &'a Fact> + Clone,
+    facts: &(impl Iterator<Item = &'a Fact> + Clone),
     threshold: u64,
 ) -> Measures {
     let times = |at: fn(&Fact) -> Option<u64>| {

@@ -35,19 +35,19 @@ pub(super) fn fact(number: u32, at: [u8; 4]) -> Fact {
         countries: vec![["ES", "FR", "IE", "NL"][usize::from(at[1] % 4)].to_owned()],
         roles: vec!["platform".to_owned()],
         lane: "normal".to_owned(),
-        incident: (number % 7 == 0).then(|| "batch".to_owned()),
+        incident: (number.is_multiple_of(7)).then(|| "batch".to_owned()),
         accounts: u64::from(number % 3),
         items: 2,
         times: Times {
             filed_ms,
             accepted_ms: Some(filed_ms + 1000),
             delivered_ms: None,
-            opened_ms: (number % 2 == 0).then_some(filed_ms + 7_200_000),
+            opened_ms: (number.is_multiple_of(2)).then_some(filed_ms + 7_200_000),
             acted_ms: None,
         },
-        outcome: (at[2] % 3 > 0)
+        outcome: (!at[2].is_multiple_of(3))
             .then(|| ["", "arrest", "no_crime"][usize::from(at[2] % 3)].to_owned()),
-        overdue: u32::from(at[3] % 5 == 0),
+        overdue: u32::from(at[3].is_multiple_of(5)),
         ..Fact::default()
     }
 }

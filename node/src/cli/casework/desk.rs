@@ -343,9 +343,7 @@ fn kind(word: &str) -> Kind {
         Kind::Notice,
         Kind::Recall,
     ];
-    let named = kinds
-        .into_iter()
-        .find(|kind| kind.word() == word);
+    let named = kinds.into_iter().find(|kind| kind.word() == word);
     named.unwrap_or(Kind::Unspecified)
 }
 

@@ -51,15 +51,8 @@ const WAIT: Duration = Duration::from_secs(2);
 pub fn answer(args: &AnswerArgs, json: bool) -> Done {
     let home = member::open(&args.dir)?;
     let store = Store::of(home.dir());
-    while args.follow {
-        match turn(&home, &store, &args.dir, FOLLOW) {
-            // Whoever follows outlives a node that is away for a while.
-            Err(failure) if is_for_later(&failure) => {
-                failure.report(json);
-                std::thread::sleep(PAUSE);
-            }
-            taken => taken?.into_iter().for_each(|row| tell(row, json)),
-        }
+    if args.follow {
+        return Err(follow(&home, &store, args, json));
     }
     let rows = turn(&home, &store, &args.dir, args.wait.0)?;
     let failed = rows.iter().any(|row| row["state"] == "failed");
@@ -71,6 +64,21 @@ pub fn answer(args: &AnswerArgs, json: bool) -> Done {
         rows.into_iter().for_each(|row| tell(row, false));
     }
     Ok(if failed { PARTIAL } else { 0 })
+}
+
+/// Goes on until it fails for good, or until it is stopped from outside.
+fn follow(home: &MemberHome, store: &Store, args: &AnswerArgs, json: bool) -> Failure {
+    loop {
+        match turn(home, store, &args.dir, FOLLOW) {
+            Ok(rows) => rows.into_iter().for_each(|row| tell(row, json)),
+            // Whoever follows outlives a node that is away for a while.
+            Err(failure) if is_for_later(&failure) => {
+                failure.report(json);
+                std::thread::sleep(PAUSE);
+            }
+            Err(failure) => return failure,
+        }
+    }
 }
 
 /// What lies here already, and what waits at the node.

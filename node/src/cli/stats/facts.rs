@@ -121,7 +121,7 @@ fn heads(seen: &BySeen, node: &str) -> Vec<(String, u64, Bytes)> {
         {
             None => heads.push((one.origin.clone(), one.size, one.checkpoint.clone())),
             Some(head) if head.1 < one.size => {
-                (head.1, head.2) = (one.size, one.checkpoint.clone())
+                (head.1, head.2) = (one.size, one.checkpoint.clone());
             }
             Some(_) => {}
         }

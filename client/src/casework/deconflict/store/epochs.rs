@@ -64,24 +64,31 @@ impl Store {
         begin: Begin<'_>,
         rng: &mut dyn CryptoRng,
     ) -> Result<OwnEpoch, StoreError> {
+        let Begin {
+            federation,
+            member,
+            identity,
+            now_ms,
+            progress,
+        } = begin;
         let settings = self.settings()?;
         let folder = self.dir().join(FOLDER);
         file::create_private_dir(&folder)?;
         let _held = file::hold(&folder).map_err(|error| io(&folder, error))?;
         let key = EpochKey::generate(rng);
-        let book = self.book(&settings, &key, begin.progress, rng)?;
+        let book = self.book(&settings, &key, progress, rng)?;
         // Epochs are named by their beginning: two of them never are the same.
         let newest_ms = self.epochs()?.last().map_or(0, |last| last.epoch.begins_ms);
-        let begins_ms = begin.now_ms.max(newest_ms.saturating_add(1));
+        let begins_ms = now_ms.max(newest_ms.saturating_add(1));
         let draft = EpochDraft {
-            federation: begin.federation,
-            member: begin.member,
+            federation,
+            member,
             begins_ms,
             ends_ms: begins_ms.saturating_add(settings.epoch_ms()),
             public_key: &key.public(),
             book: &book,
         };
-        let signed = draft.sign(begin.identity)?;
+        let signed = draft.sign(identity)?;
         let begun = folder.join(BEGUN);
         remove_all(&begun)?;
         file::create_private_dir(&begun)?;

@@ -59,7 +59,7 @@ fn kinds(table: &wire::StatisticsTable) -> Vec<Vec<String>> {
             let kind = kind.clone();
             one.values
                 .iter()
-                .map(move |value| [&kind[..], &[value.clone()]].concat())
+                .map(move |value| [&kind[..], std::slice::from_ref(value)].concat())
         };
         kinds = kinds.iter().flat_map(more).collect();
     }
@@ -139,7 +139,7 @@ fn simplex(rows: &[Vec<f64>], sums: &[f64], goal: &[f64]) -> f64 {
         .collect();
     let mut basis: Vec<usize> = (width..width + height).collect();
     let first: Vec<f64> = (0..width + height)
-        .map(|at| f64::from(u8::from(at >= width)) * -1.0)
+        .map(|at| -f64::from(u8::from(at >= width)))
         .collect();
     let left = optimise(&mut table, &mut basis, &first, width + height);
     assert!(left.abs() < 1e-6, "the facts themselves solve it");
