@@ -7,7 +7,8 @@
 //! that, [`hashes`] the registry of hash algorithms, [`text`] what is compared of a text. [`case`]
 //! folds what members say of a report into one timeline with its threads and deadlines, [`clock`]
 //! counts by the table of clocks; [`statistics`] is what is counted of cases;
-//! [`deconflict`] asks whether another member holds an identifier, without telling which.
+//! [`deconflict`] asks whether another member holds an identifier, without telling which; [`quality`]
+//! is how much a report says, [`routing`] to whom it goes and why.
 
 pub mod case;
 pub mod clock;
@@ -15,6 +16,9 @@ pub mod cybertip;
 pub mod deconflict;
 pub mod hashes;
 pub mod model;
+pub mod paths;
+pub mod quality;
+pub mod routing;
 pub mod schema;
 pub mod statistics;
 pub mod text;

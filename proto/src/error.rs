@@ -217,6 +217,14 @@ codes! {
     LogUnconfirmed = 6032, "LOG_UNCONFIRMED", 23, Environment, Later, "the node was restored, and too few others have said that they saw no more of its log", "Start it again once its witnesses can be reached";
     /// The roster lists another log of the node than the one that is here.
     LogEnded = 6033, "LOG_ENDED", 78, Environment, Never, "by the roster the log that is here has ended", "Bring back the directory that goes on with the log in force; if there is none: frex log new-epoch DIR";
+    /// A report looks like one that this member has sent before.
+    LooksSent = 6055, "LOOKS_SENT", 22, Caller, Never, "this looks like a report that this member has sent before", "Send it all the same: --anyway; or into the case of the one before: --duplicate-of MESSAGE";
+    /// No member would get a report.
+    Unrouted = 6056, "UNROUTED", 22, Caller, AfterRosterUpdate, "by what the report says and the roster lists, this cannot be sent", "Say in the report which country it concerns, or name recipients: frex send FILE --to MEMBER";
+    /// Somebody must agree before a report goes.
+    NotApproved = 6057, "NOT_APPROVED", 22, Caller, Never, "the member's own policy wants somebody to agree first", "Name who has agreed: --approved WHO";
+    /// A plan does not hold any more.
+    PlanChanged = 6058, "PLAN_CHANGED", 22, Caller, Never, "by now the report would go to others, or otherwise, than the plan says", "Look at the plan of now, and send by that: frex route FILE DIR --out PLAN";
     /// An answer to a question about identifiers does not prove itself.
     BadAnswer = 6070, "BAD_ANSWER", 20, Peer, Never, "an answer about identifiers does not hold", "Keep the message as evidence, and ask the member again; each question counts";
     /// A member has shown two keys or two books for one epoch.

@@ -73,6 +73,8 @@ pub const REQUEST_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const EARLIER_ROOTS_MAX: usize = 64;
 /// Fields that a member's minimum report profile lists. Spec: LIM-34.
 pub const REPORT_FIELDS_MAX: usize = 32;
+/// Bytes of one of them. Spec: ROS-28.
+pub const REPORT_FIELD_BYTES_MAX: usize = 128;
 /// Countries that a member is competent for. Spec: LIM-35.
 pub const JURISDICTIONS_MAX: usize = 256;
 /// Documents of an offered roster that are tried one by one where they do not all fit together.

@@ -210,7 +210,9 @@ def check_member(member, ledger):
     fields = member.report_fields
     require(len(fields) <= REPORT_FIELDS_MAX, "TooLarge")
     require(len(set(fields)) == len(fields), "BadProfile")
-    require(all(re.fullmatch("[a-z_]{1,32}", one) for one in fields), "BadProfile")
+    step = "[a-z_]{1,32}"
+    fits = (len(one) <= 128 and re.fullmatch(rf"{step}(\.{step})*", one) for one in fields)
+    require(all(fits), "BadProfile")
     countries = member.jurisdictions
     require(len(countries) <= JURISDICTIONS_MAX, "TooLarge")
     require(len(set(countries)) == len(countries), "BadCountry")

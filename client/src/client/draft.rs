@@ -88,6 +88,7 @@ pub struct DraftBuilder {
     draft: Draft,
     to: Vec<String>,
     life_ms: Option<u64>,
+    anyway: bool,
 }
 
 /// What a draft says, and to whom.
@@ -139,7 +140,14 @@ impl DraftBuilder {
             draft,
             to: to.iter().map(|member| (*member).to_owned()).collect(),
             life_ms: None,
+            anyway: false,
         }
+    }
+
+    /// Sends also to those who need a report to say more: whoever sends has read what is missing.
+    pub fn anyway(mut self, anyway: bool) -> Self {
+        self.anyway = anyway;
+        self
     }
 
     /// What it is about.
@@ -240,7 +248,7 @@ impl DraftBuilder {
                 model::CONTENT_TYPE => model::missing_fields(&draft.data, &entry.report_fields),
                 _ => Vec::new(),
             };
-            if !fields.is_empty() {
+            if !fields.is_empty() && !self.anyway {
                 return Err(DraftError::LacksFields { member, fields });
             }
             let Some(key) = roster.sealing_key(&member, draft.created_ms) else {

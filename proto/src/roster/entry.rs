@@ -209,11 +209,14 @@ fn accepts(part: Part, listed: &[v1::Accepts]) -> Result<Accepts, RosterError> {
     Ok(Accepts { pairs: Some(pairs) })
 }
 
-/// Names of a report's fields, whether known here or not. Spec: ROS-28.
+/// Names of a report's fields, or paths of such names, whether known here or not. Spec: ROS-28.
 fn report_fields(part: Part, listed: &[String]) -> Result<Vec<String>, RosterError> {
     check_count(part, listed.len(), limits::REPORT_FIELDS_MAX)?;
     let letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
-    let is_name = |field: &String| (1..=32).contains(&field.len()) && field.bytes().all(letter);
+    let is_step = |step: &str| (1..=32).contains(&step.len()) && step.bytes().all(letter);
+    let is_name = |field: &String| {
+        field.len() <= limits::REPORT_FIELD_BYTES_MAX && field.split('.').all(is_step)
+    };
     let distinct: BTreeSet<&String> = listed.iter().collect();
     if distinct.len() != listed.len() || !listed.iter().all(is_name) {
         return Err(part.fault(Fault::BadProfile));

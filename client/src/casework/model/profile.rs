@@ -1,8 +1,7 @@
 //! What a recipient needs a report to say, before it is sent.
 
-use prost_reflect::{DynamicMessage, Value};
-
 use super::Report;
+use crate::casework::paths;
 
 /// What a recipient's profile calls after version 1, and the fields that say it here.
 const FIRST_NAMES: [(&str, &[&str]); 4] = [
@@ -12,32 +11,27 @@ const FIRST_NAMES: [(&str, &[&str]); 4] = [
     ("subjects", &["reported", "recipients", "victims"]),
 ];
 
-/// Those of `needed` that the report lacks or has empty, as [`crate::report::missing_fields`] does
-/// for version 1. Names of version 1 stand for what says the same. Spec: ROS-28, MOD-20.
+/// The paths of version 2 that say what a profile calls so. Spec: MOD-20.
 #[must_use]
-pub fn missing_fields(encoded: &[u8], needed: &[String]) -> Vec<String> {
-    let report = Report::decode_unchecked(encoded).ok();
-    let says = |name: &str| {
-        let held = report.as_ref()?.0.get_field_by_name(name)?.into_owned();
-        Some(is_said(&held))
-    };
-    let lacks = |needed: &&String| {
-        let first = FIRST_NAMES.iter().find(|(name, _)| name == needed);
-        let own = [needed.as_str()];
-        let names = first.map_or(&own[..], |(_, names)| *names);
-        !names.iter().any(|name| says(name) == Some(true))
-    };
-    needed.iter().filter(lacks).cloned().collect()
+pub fn names_of(field: &str) -> Vec<String> {
+    let first = FIRST_NAMES.iter().find(|(name, _)| *name == field);
+    match first {
+        Some((_, names)) => names.iter().map(|name| (*name).to_owned()).collect(),
+        None => vec![field.to_owned()],
+    }
 }
 
-fn is_said(value: &Value) -> bool {
-    let says = |message: &DynamicMessage| message.fields().next().is_some();
-    match value {
-        Value::String(text) => !text.trim().is_empty(),
-        Value::List(list) => !list.is_empty(),
-        Value::Message(message) => says(message),
-        _ => true,
-    }
+/// Those of `needed` that the report lacks or has empty, as [`crate::report::missing_fields`] does
+/// for version 1. Names of version 1 stand for what says the same. Spec: ROS-28, MOD-20, RTE-1.
+#[must_use]
+pub fn missing_fields(encoded: &[u8], needed: &[String]) -> Vec<String> {
+    let view = Report::decode_unchecked(encoded).map(|report| report.to_json());
+    let view = view.unwrap_or_default();
+    let lacks = |field: &&String| {
+        let names = names_of(field);
+        !names.iter().any(|name| paths::is_said(&view, name))
+    };
+    needed.iter().filter(lacks).cloned().collect()
 }
 
 #[cfg(test)]
@@ -58,10 +52,20 @@ mod tests {
             "hashes",
             "subjects",
             "custom",
+            "victims.person.age",
         ];
         let needed = needed.map(str::to_owned);
         let missing = missing_fields(&report, &needed);
-        assert_eq!(missing, ["description", "incident", "hashes", "custom"]);
+        assert_eq!(
+            missing,
+            [
+                "description",
+                "incident",
+                "hashes",
+                "custom",
+                "victims.person.age"
+            ]
+        );
         assert_eq!(missing_fields(b"\xff", &needed).len(), needed.len());
     }
 }

@@ -169,6 +169,9 @@ const REFUSED: &[Row] = &[
     ("a node with too many logs", Part::Node(0), Fault::TooLarge, |s| (0..=limits::ENDED_LOGS_MAX).for_each(|_| s.begin_anew())),
     ("a profile that names a field twice", Part::Member(0), Fault::BadProfile, |s| s.member(0).report_fields = vec!["urls".into(); 2]),
     ("a profile of no field's name", Part::Member(0), Fault::BadProfile, |s| s.member(0).report_fields = vec!["Urls!".into()]),
+    ("a profile with a path of an empty step", Part::Member(0), Fault::BadProfile, |s| s.member(0).report_fields = vec!["reported..at".into()]),
+    ("a profile with a step of 33 letters", Part::Member(0), Fault::BadProfile, |s| s.member(0).report_fields = vec!["a".repeat(33)]),
+    ("a profile with a path of 130 bytes", Part::Member(0), Fault::BadProfile, |s| s.member(0).report_fields = vec![["a".repeat(32).as_str(); 4].join(".")]),
     ("a profile over its limit", Part::Member(0), Fault::TooLarge, |s| s.member(0).report_fields = vec!["urls".into(); limits::REPORT_FIELDS_MAX + 1]),
     ("a jurisdiction that is no country", Part::Member(0), Fault::BadCountry, |s| s.member(0).jurisdictions = vec!["ZZ".into()]),
     ("a jurisdiction twice", Part::Member(0), Fault::BadCountry, |s| s.member(0).jurisdictions = vec!["FR".into(); 2]),
@@ -510,7 +513,8 @@ fn a_holder_card_proves_its_keys() {
 fn a_card_that_comes_again_changes_only_what_its_member_decides() {
     let mut roster = World::new().roster;
     roster.members[0].status = i32::from(v1::Status::Suspended);
-    roster.members[0].report_fields = vec!["urls".to_owned()];
+    let fields = ["urls", "reported.ip_events.at"].map(str::to_owned);
+    roster.members[0].report_fields = fields.to_vec();
     let mut card = member_card(0, "hotline-de", "node-de", true);
     card.member.as_mut().unwrap().name = "Another name".to_owned();
     build::list_card(&mut roster, &card);
@@ -520,7 +524,7 @@ fn a_card_that_comes_again_changes_only_what_its_member_decides() {
         ("Another name", 3)
     );
     assert_eq!(member.status(), v1::Status::Suspended);
-    assert_eq!(member.report_fields, ["urls"]);
+    assert_eq!(member.report_fields, fields);
 }
 
 // ROS-21

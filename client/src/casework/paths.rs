@@ -1,0 +1,117 @@
+//! Fields of a report by their paths, as in `reported.ip_events.at`: names of the view, joined by dots,
+//! that go through every entry of a list. Spec: RTE-1.
+
+use prost_reflect::{Kind, MessageDescriptor};
+use serde_json::Value;
+
+use super::schema;
+
+/// Shows every value that stands at a path.
+pub fn each<'a>(view: &'a Value, path: &str, show: &mut dyn FnMut(&'a Value)) {
+    if let Value::Array(list) = view {
+        list.iter().for_each(|entry| each(entry, path, show));
+        return;
+    }
+    let (name, rest) = match path.split_once('.') {
+        Some((name, rest)) => (name, Some(rest)),
+        None => (path, None),
+    };
+    let Some(value) = view.get(name) else { return };
+    match rest {
+        Some(rest) => each(value, rest, show),
+        None => show(value),
+    }
+}
+
+/// Shows every value at a path, of lists each entry by itself.
+pub fn each_entry<'a>(view: &'a Value, path: &str, show: &mut dyn FnMut(&'a Value)) {
+    each(view, path, &mut |value| match value {
+        Value::Array(list) => list.iter().for_each(&mut *show),
+        one => show(one),
+    });
+}
+
+/// Whether a value says anything: no blank text, no empty list or object.
+#[must_use]
+pub fn says(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
+/// Whether anything is said at a path.
+#[must_use]
+pub fn is_said(view: &Value, path: &str) -> bool {
+    let mut said = false;
+    each(view, path, &mut |value| said |= says(value));
+    said
+}
+
+/// Where in the JSON of a report a field is added: `reported[0].ip_events[0].at`. A name that the schema
+/// does not know stands as it is.
+#[must_use]
+pub fn place(path: &str) -> String {
+    let mut within: Option<MessageDescriptor> = Some(schema::message("Report"));
+    let mut place = String::new();
+    let steps: Vec<&str> = path.split('.').collect();
+    for (at, name) in steps.iter().enumerate() {
+        if at > 0 {
+            place.push('.');
+        }
+        place.push_str(name);
+        let field = within.as_ref().and_then(|one| one.get_field_by_name(name));
+        let more = at + 1 < steps.len();
+        if field.as_ref().is_some_and(|field| field.is_list()) && more {
+            place.push_str("[0]");
+        }
+        within = field.and_then(|field| match field.kind() {
+            Kind::Message(message) => Some(message),
+            _ => None,
+        });
+    }
+    place
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    // RTE-1: a path goes through every entry, and blank or empty is nothing said.
+    #[test]
+    fn a_path_finds_what_is_said_in_any_entry() {
+        let view = json!({
+            "reported": [{"screen_name": " "}, {"ip_events": [{"ip_address": "192.0.2.1"}, {"at": "x"}]}],
+            "victims": [], "incident": {}, "language": null, "batch": {"part": 1},
+        });
+        for said in ["reported", "reported.ip_events.at", "batch.part"] {
+            assert!(is_said(&view, said), "{said}");
+        }
+        for not in [
+            "victims",
+            "incident",
+            "language",
+            "reported.screen_name",
+            "reported.ip_events.port",
+            "batch.part.more",
+            "nothing",
+        ] {
+            assert!(!is_said(&view, not), "{not}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_where_it_is_added() {
+        assert_eq!(
+            place("reported.ip_events.at"),
+            "reported[0].ip_events[0].at"
+        );
+        assert_eq!(place("channels"), "channels");
+        assert_eq!(place("custom.name"), "custom.name");
+    }
+}
