@@ -53,6 +53,7 @@ mod receipt;
 mod recipients;
 mod report;
 mod roster;
+mod route;
 mod run;
 mod send;
 mod show;
@@ -116,6 +117,8 @@ pub enum Command {
     /// Check, import, export and show reports as files
     #[command(subcommand)]
     Report(report::ReportCommand),
+    /// Show who would be able to read a report and why, before anything is sealed
+    Route(route::RouteArgs),
     /// Seal a report to members and hand it to the node
     Send(SendArgs),
     /// File many reports, one JSON document on each line
@@ -346,12 +349,12 @@ pub struct RunArgs {
 }
 
 /// `frex send`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct SendArgs {
     /// A report, as JSON or as frex report import makes it, or any file with --content-type; - reads standard input
     pub file: PathBuf,
     /// A member to send to; repeat for each
-    #[arg(long, value_name = "MEMBER", required = true, num_args = 1..)]
+    #[arg(long, value_name = "MEMBER", required_unless_present = "route", num_args = 1..)]
     pub to: Vec<String>,
     /// The folder that `frex init` made
     #[arg(long, value_name = "DIR", env = "FREX_DIR", default_value = ".")]
@@ -395,6 +398,9 @@ pub struct SendArgs {
     /// Its place among what this member has said in the case
     #[arg(skip)]
     pub place: u64,
+    /// To whom by a plan, and what is sent all the same
+    #[command(flatten)]
+    pub how: route::How,
 }
 
 /// `frex inbox`.

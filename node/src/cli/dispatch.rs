@@ -28,7 +28,9 @@ use super::{
     peer::{self, PeerCommand},
     recall, receipt,
     report::{self, ReportCommand},
-    roster, run, send, show,
+    roster,
+    route::{self, RouteAction},
+    run, send, show,
     stats::{self, StatsCommand, SumCommand},
     status,
 };
@@ -133,6 +135,10 @@ fn run_command(command: Command, json: bool) -> Done {
         Command::Peer(PeerCommand::Test(args)) => peer::test::test(&args, json),
         Command::Peer(PeerCommand::Ping(args)) => peer::ping::ping(&args, json),
         Command::Report(command) => report(&command, json),
+        Command::Route(args) => match &args.action {
+            Some(RouteAction::Verify(args)) => route::verify::verify(args, json),
+            None => route::preview::preview(&args, json),
+        },
         Command::Send(args) => send::send(&args, json),
         Command::Bulk(args) => bulk::bulk(&args, json),
         Command::Inbox(args) => inbox::inbox(&args, json),
@@ -204,6 +210,7 @@ fn report(command: &ReportCommand, json: bool) -> Done {
         ReportCommand::Import(args) => report::import::import(args, json),
         ReportCommand::Export(args) => report::export::export(args, json),
         ReportCommand::Show(args) => report::show::show(args, json),
+        ReportCommand::Score(args) => report::score::score(args, json),
     }
 }
 

@@ -19,6 +19,7 @@ use super::{failure::Failure, files};
 pub mod check;
 pub mod export;
 pub mod import;
+pub mod score;
 pub mod show;
 
 /// `frex report …`.
@@ -32,6 +33,8 @@ pub enum ReportCommand {
     Export(ExportArgs),
     /// Show what a report says
     Show(ShowArgs),
+    /// Count how much a report says, and how much of it somebody can act on
+    Score(ScoreArgs),
 }
 
 /// `frex report check`.
@@ -91,6 +94,20 @@ pub struct ShowArgs {
     pub file: PathBuf,
 }
 
+/// `frex report score`.
+#[derive(Debug, Args)]
+pub struct ScoreArgs {
+    /// The report: a file, or a message that came, by its id or the beginning of it
+    #[arg(value_name = "FILE|MESSAGE")]
+    pub report: String,
+    /// Count also by what this member needs; repeat for each
+    #[arg(long, value_name = "MEMBER", num_args = 1..)]
+    pub to: Vec<String>,
+    /// The folder that `frex init` made, for a message or for --to
+    #[arg(long, value_name = "DIR", env = "FREX_DIR", default_value = ".")]
+    pub dir: PathBuf,
+}
+
 /// What lies in a file.
 enum Found {
     /// A report of version 1.
@@ -137,13 +154,16 @@ fn read_report(path: &Path) -> Result<Report, Failure> {
     match read(path)? {
         Found::First(report) => Ok(model::from_first(&report)),
         Found::Second(report) => Ok(report),
-        Found::Document(..) => {
-            let what = format!("{} is XML, which is imported first", path.display());
-            let advice = format!(
-                "frex report import {} --out REPORT.frexreport",
-                path.display()
-            );
-            Err(Failure::new(WireCode::BadInput, what).advise(advice))
-        }
+        Found::Document(..) => Err(is_document(path)),
     }
+}
+
+/// XML is imported first.
+fn is_document(path: &Path) -> Failure {
+    let what = format!("{} is XML, which is imported first", path.display());
+    let advice = format!(
+        "frex report import {} --out REPORT.frexreport",
+        path.display()
+    );
+    Failure::new(WireCode::BadInput, what).advise(advice)
 }

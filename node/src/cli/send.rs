@@ -7,6 +7,7 @@ use std::{
 };
 
 use frex_client::{
+    casework::quality,
     client::{Client, DraftError, Sending, SendingEvent},
     environment::Random,
     keys::MemberHome,
@@ -18,22 +19,26 @@ use frex_proto::{
     roster::Roster,
 };
 
+use serde_json::Value;
+
 use super::{
-    SendArgs,
+    KindArg, SendArgs,
     addressed::{unsendable, warn_of_suspended},
     failure::{Done, Failure, OrFail},
     member::{self, SENT_DIR},
     output,
     receipt::fetch,
+    route,
     staged::{self, Source, Staged},
 };
 
+pub mod checks;
 mod hear;
 mod known;
 mod once;
 mod remember;
 mod tell;
-mod words;
+pub mod words;
 
 use hear::Ear;
 use known::Course;
@@ -93,8 +98,16 @@ impl AttachedFile {
     }
 }
 
-/// Sends one file.
+/// Sends one file, to those who are named or by its route.
 pub fn send(args: &SendArgs, json: bool) -> Done {
+    match args.how.route {
+        true => route::send::send(args, json),
+        false => send_one(args, json),
+    }
+}
+
+/// Sends one message.
+pub fn send_one(args: &SendArgs, json: bool) -> Done {
     let (content_type, data) = words::content(args)?;
     let home = member::open(&args.from)?;
     let roster = member::roster(&home)?;
@@ -106,10 +119,12 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
         sources: &mut sources,
     };
     let named = known::named(&home, &mut given)?;
-    let message = named.as_ref().map(|named| named.id);
+    let planned = args.how.part.as_ref().map(|part| part.message);
+    let message = named.as_ref().map(|named| named.id).or(planned);
+    let judged = Judged::of(args, &roster, (&content_type, &data))?;
     let content = (&*content_type, data);
     let in_reply_to = words::in_reply_to(&home, args)?;
-    let about = (message, in_reply_to, words::case(args)?);
+    let about = (message, in_reply_to, words::case(&home, args)?);
     let words = words::words(&roster, home.settings(), args, about, content);
     // What no newer roster can mend needs no connection.
     let known = words.clone().build(&roster);
@@ -144,6 +159,9 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
             Begun::Over(code) => return Ok(code),
         };
         let staged = Staged::of(&home.dir().join(SENT_DIR), &draft.message_id.to_string());
+        if matches!(course, Course::Seal) && before.is_none() && args.message.is_none() {
+            judged.check(&home, args)?;
+        }
         if matches!(course, Course::Seal) {
             draft = attach(&staged, draft, &roster, sources).await?;
         }
@@ -160,8 +178,43 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
         let ear = Ear::new(&home, &roster, &draft, started);
         let heard = deliver(&client, &sent, ear, course, (once, before), args.wait.0).await?;
         client.close().await;
+        if heard.submitted.is_some() {
+            judged.remember(&sent);
+        }
         conclude(&sent, &heard, json)
     })
+}
+
+/// What is judged of a report beyond its form; nothing of what is no report, or was judged with its plan.
+struct Judged(Option<Value>);
+
+impl Judged {
+    /// Refuses at once what its recipients do not take as it is.
+    fn of(args: &SendArgs, roster: &Roster, content: (&str, &[u8])) -> Result<Self, Failure> {
+        if args.how.part.is_some() || !matches!(args.kind, KindArg::Report) {
+            return Ok(Self(None));
+        }
+        checks::needs(roster, &args.to, content, args.how.anyway)?;
+        let view = quality::view(content.0, content.1);
+        if let Some(view) = &view {
+            checks::tell_scores(view, &args.file);
+        }
+        Ok(Self(view))
+    }
+
+    fn check(&self, home: &MemberHome, args: &SendArgs) -> Result<(), Failure> {
+        let view = self.0.as_ref();
+        view.map_or(Ok(()), |view| checks::alike(home, args, &args.to, view))
+    }
+
+    /// What cannot be kept is said: the report has left all the same.
+    fn remember(&self, sent: &Sent<'_>) {
+        let Some(view) = &self.0 else { return };
+        let draft = sent.draft;
+        let to: Vec<String> = draft.recipients.iter().map(|(to, _)| to.clone()).collect();
+        let of_it = (draft.message_id, draft.created_ms);
+        checks::remember(sent.home, of_it, &to, &quality::tokens(view));
+    }
 }
 
 /// Brings it to the home node as its course is, and settles what is kept of it here.

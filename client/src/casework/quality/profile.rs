@@ -1,7 +1,5 @@
 //! What recipients need, each by the minimum profile that the roster publishes of it.
 
-use serde_json::Value;
-
 use crate::casework::{model, paths};
 
 /// A recipient whose needs are not met.
@@ -22,12 +20,6 @@ impl Lacking {
             (field.as_str(), paths::place(place))
         })
     }
-}
-
-/// Whether what a profile calls so is said. Spec: MOD-20, RTE-5.
-pub(super) fn is_met(view: &Value, field: &str) -> bool {
-    let names = model::names_of(field);
-    names.iter().any(|name| paths::is_said(view, name))
 }
 
 /// Every recipient whose profile is not met, in the order in which they are named. Spec: RTE-5.

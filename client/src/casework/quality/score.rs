@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Entry, Reason, Score, Scores, State, Table, profile, table};
+use super::{Entry, Reason, Score, Scores, State, Table, table};
 use crate::casework::paths;
 
 /// The profile of reports whose type of incident has none of its own.
@@ -29,12 +29,13 @@ pub fn score(view: &Value) -> Scores {
     }
 }
 
-/// How much of what a recipient needs is said. Spec: RTE-5.
+/// How much of what a recipient needs is said; `missing` is what [`crate::report::missing_fields`] or
+/// [`crate::casework::model::missing_fields`] names of it. Spec: RTE-5.
 #[must_use]
-pub fn for_recipient(view: &Value, needed: &[String]) -> Score {
+pub fn for_recipient(view: &Value, needed: &[String], missing: &[String]) -> Score {
     let declared = declared(view);
     let reason = |field: &String| {
-        let said = profile::is_met(view, field);
+        let said = !missing.contains(field);
         Reason {
             code: "needed".to_owned(),
             field: field.clone(),
@@ -44,14 +45,11 @@ pub fn for_recipient(view: &Value, needed: &[String]) -> Score {
             text: "what the recipient needs".to_owned(),
         }
     };
-    let reasons: Vec<Reason> = needed.iter().map(reason).collect();
-    let met = reasons.iter().filter(|one| one.state == State::Said);
-    let met = u32::try_from(met.count()).unwrap_or_default();
-    let all = u32::try_from(reasons.len()).unwrap_or(u32::MAX);
+    let met = needed.len() - needed.iter().filter(|one| missing.contains(one)).count();
     Score {
-        score: (met * 100).checked_div(all).unwrap_or(100),
+        score: u32::try_from((met * 100).checked_div(needed.len()).unwrap_or(100)).unwrap_or(0),
         profile: RECIPIENT.to_owned(),
-        reasons,
+        reasons: needed.iter().map(reason).collect(),
     }
 }
 

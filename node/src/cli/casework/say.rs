@@ -26,7 +26,9 @@ use super::{
 use crate::cli::{
     KindArg, LaneArg, SendArgs,
     failure::{Done, Failure, OrFail},
-    files, member, messages, output, send,
+    files, member, messages, output,
+    route::How,
+    send,
     time::Moment,
 };
 
@@ -171,6 +173,7 @@ impl Room {
                 wait: say.wait,
                 case: Some(word.case.to_string()),
                 place: place as u64 + 1,
+                how: How::default(),
             },
             json,
         );

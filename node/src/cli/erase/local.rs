@@ -9,7 +9,7 @@ use std::{
 };
 
 use frex_client::{
-    casework::deconflict::store::Store, environment::Clock, keys::MemberHome, sent::SentStore,
+    casework::{deconflict::store::Store, quality::SEEN_FOLDER}, environment::Clock, keys::MemberHome, sent::SentStore,
 };
 use frex_proto::{
     id::MessageId,
@@ -25,6 +25,7 @@ use crate::cli::{
     files,
     member::{ABOUT, INBOX_DIR, REFERENCES_DIR},
     messages, output, receipt,
+    route::ROUTES_DIR,
 };
 
 /// Ending of the name of a receipt.
@@ -44,6 +45,8 @@ pub struct Folder<'a> {
     receipts: BTreeMap<String, Vec<PathBuf>>,
     /// Questions about identifiers: those asked by their message, those answered by their envelope.
     deconflict: BTreeMap<String, Vec<PathBuf>>,
+    /// What was decided of it, and by what it is noticed again, by its message. Spec: RTE-9, RTE-30.
+    routed: BTreeMap<String, Vec<PathBuf>>,
 }
 
 /// What is kept of one message.
@@ -76,6 +79,7 @@ impl<'a> Folder<'a> {
             exhibits: keep::all(home)?,
             receipts: named(&home.receipts_dir(), '-')?,
             deconflict: questions(home)?,
+            routed: routed(home)?,
             home,
         })
     }
@@ -101,6 +105,9 @@ impl<'a> Folder<'a> {
             found
                 .files
                 .extend(self.deconflict.get(&id).into_iter().flatten().cloned());
+            found
+                .files
+                .extend(self.routed.get(&id).into_iter().flatten().cloned());
             let record = messages::path_of(self.home, &id);
             if record.exists() {
                 found.files.extend(said(self.home, &record)?);
@@ -242,6 +249,15 @@ fn questions(home: &MemberHome) -> Result<BTreeMap<String, Vec<PathBuf>>, Failur
     let deconflict = Store::of(home.dir());
     let mut found = named(&deconflict.asked_dir(), '.')?;
     found.extend(named(&deconflict.served_dir(), '.')?);
+    Ok(found)
+}
+
+/// What is kept of reports that were sent, besides the messages themselves.
+fn routed(home: &MemberHome) -> Result<BTreeMap<String, Vec<PathBuf>>, Failure> {
+    let mut found = named(&home.dir().join(SEEN_FOLDER), '.')?;
+    for (message, mut paths) in named(&home.dir().join(ROUTES_DIR), '.')? {
+        found.entry(message).or_default().append(&mut paths);
+    }
     Ok(found)
 }
 

@@ -19,6 +19,7 @@ use frex_proto::{
     limits,
     roster::Roster,
 };
+use serde_json::Value;
 
 use crate::cli::{
     SendArgs,
@@ -27,13 +28,29 @@ use crate::cli::{
 };
 
 /// The content and its type.
-pub(super) fn content(args: &SendArgs) -> Result<(String, Vec<u8>), Failure> {
+pub fn content(args: &SendArgs) -> Result<(String, Vec<u8>), Failure> {
+    if let Some(part) = &args.how.part {
+        return Ok((part.content_type.clone(), part.data.clone()));
+    }
     // A report's JSON is larger than what travels of it.
     let most = match args.content_type {
         Some(_) => limits::CONTENT_BYTES_MAX,
         None => model::JSON_BYTES_MAX,
     };
-    let data = if args.file == Path::new("-") {
+    let data = read(&args.file, most)?;
+    match &args.content_type {
+        Some(content_type) => Ok((content_type.clone(), data)),
+        None => report_of(&args.file, data),
+    }
+}
+
+/// A report in a file of its own.
+pub fn report_at(file: &Path) -> Result<(String, Vec<u8>), Failure> {
+    report_of(file, read(file, model::JSON_BYTES_MAX)?)
+}
+
+fn read(file: &Path, most: usize) -> Result<Vec<u8>, Failure> {
+    if file == Path::new("-") {
         let mut data = Vec::new();
         let mut input = io::stdin().lock().take(most as u64 + 1);
         input
@@ -45,19 +62,14 @@ pub(super) fn content(args: &SendArgs) -> Result<(String, Vec<u8>), Failure> {
                 "the report on standard input is too large",
             ));
         }
-        data
-    } else {
-        files::read(&args.file, most)?
-    };
-    if let Some(content_type) = &args.content_type {
-        return Ok((content_type.clone(), data));
+        return Ok(data);
     }
-    report_of(args, data)
+    files::read(file, most)
 }
 
 /// A report of either version, by what the file holds. Spec: MOD-2.
-fn report_of(args: &SendArgs, data: Vec<u8>) -> Result<(String, Vec<u8>), Failure> {
-    let file = args.file.display();
+fn report_of(file: &Path, data: Vec<u8>) -> Result<(String, Vec<u8>), Failure> {
+    let file = file.display();
     let failure = || Failure::new(WireCode::BadInput, format!("{file} is no report"));
     let mend = "Mend the field named above, or send any other content with --content-type TYPE";
     let second = model::CONTENT_TYPE.to_owned();
@@ -81,12 +93,15 @@ fn report_of(args: &SendArgs, data: Vec<u8>) -> Result<(String, Vec<u8>), Failur
     }
 }
 
+/// A case, and the place in it.
+pub(super) type Place = ([u8; 16], u64);
+
 /// A draft of it, to be ended by a roster.
 pub(super) fn words(
     roster: &Roster,
     sender: &MemberSettings,
     args: &SendArgs,
-    (message, in_reply_to, case): (Option<MessageId>, Option<EnvelopeId>, Option<[u8; 16]>),
+    (message, in_reply_to, case): (Option<MessageId>, Option<EnvelopeId>, Option<Place>),
     (content_type, data): (&str, Vec<u8>),
 ) -> DraftBuilder {
     let now_ms = Clock::System.now_ms();
@@ -95,15 +110,17 @@ pub(super) fn words(
     let mut draft = DraftBuilder::new(roster, &sender.member, &to, &Environment::default())
         .kind(args.kind.into())
         .lane(args.lane.into())
-        .content(content_type, data);
+        .content(content_type, data)
+        // What is missing was said before, or is left out by a plan.
+        .anyway(args.how.anyway || args.how.part.is_some());
     if let Some(message) = message {
         draft = draft.message_id(message);
     }
     if let Some(envelope) = in_reply_to {
         draft = draft.in_reply_to(envelope);
     }
-    if let Some(case) = case {
-        draft = draft.conversation(case, args.place.max(1));
+    if let Some((case, place)) = case {
+        draft = draft.conversation(case, place.max(1));
     }
     if let Some(expires) = args.expires {
         draft = draft.life(until(expires.after(now_ms)));
@@ -114,16 +131,38 @@ pub(super) fn words(
     draft
 }
 
-/// The case that it belongs to.
-pub(super) fn case(args: &SendArgs) -> Result<Option<[u8; 16]>, Failure> {
+/// The case that it belongs to, and its place in it.
+pub(super) fn case(home: &MemberHome, args: &SendArgs) -> Result<Option<Place>, Failure> {
+    if let Some(id) = &args.how.duplicate_of {
+        return of_duplicate(home, id).map(Some);
+    }
     let Some(id) = &args.case else {
         return Ok(None);
     };
     let bytes = hex::decode(id).ok().and_then(|bytes| bytes.try_into().ok());
-    bytes.map(Some).ok_or_else(|| {
+    bytes.map(|case| Some((case, args.place))).ok_or_else(|| {
         let what = "a case has 32 hexadecimal digits";
         Failure::new(WireCode::BadInput, what).advise("frex case ls DIR --json names them whole")
     })
+}
+
+/// The case of a message that says the same, and the next place of this member in it. Spec: RTE-9.
+fn of_duplicate(home: &MemberHome, id: &str) -> Result<Place, Failure> {
+    let (_, about) = messages::find_one(home, id)?;
+    let of = |about: &Value| {
+        let case = about["conversation"].as_str().or(about["message"].as_str());
+        case.map(str::to_owned)
+    };
+    let case = of(&about).unwrap_or_default();
+    let bytes = hex::decode(&case).ok().and_then(|bytes| bytes.try_into().ok());
+    let bytes = bytes.ok_or_else(|| {
+        Failure::new(WireCode::Files, "what is kept of that message is damaged")
+    })?;
+    let rows = messages::all(home)?;
+    let own = rows.iter().filter(|(direction, row)| {
+        *direction == messages::SENT && of(row).as_deref() == Some(case.as_str())
+    });
+    Ok((bytes, own.count() as u64))
 }
 
 /// The envelope that is answered: of what was sent or received here, or any by its whole id.

@@ -23,7 +23,9 @@ use crate::cli::{
     failure::{Done, Failure, OrCode, OrFail},
     files, member,
     messages::{self, RECEIVED},
-    output, send,
+    output,
+    route::How,
+    send,
     time::Span,
 };
 
@@ -333,6 +335,7 @@ fn send_to(file: &Path, to: Vec<String>, args: &RoundArgs, once: String, json: b
         message: None,
         once: Some(once),
         wait: Span(args.wait.0),
+        how: How::default(),
     };
     send::send(&words, json)
 }

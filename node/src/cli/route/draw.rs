@@ -1,0 +1,128 @@
+//! Making the plan of a report, by what is in the member's folder.
+
+use std::path::Path;
+
+use frex_client::{
+    casework::{
+        model::{self, Report},
+        quality,
+        routing::{
+            POLICY_BYTES_MAX, Plan, Policy, RANGES_BYTES_MAX, Ranges, RosterView, RouteError, route,
+        },
+    },
+    environment::Clock,
+    keys::MemberHome,
+    report,
+};
+use frex_proto::{error::WireCode, label, roster::Roster};
+use serde_json::Value;
+
+use super::POLICY_FILE;
+use crate::cli::{
+    failure::{Failure, OrFail},
+    files,
+};
+
+/// A report that is to be routed.
+pub struct Routed {
+    /// It as it stands.
+    pub content_type: String,
+    /// Its bytes.
+    pub data: Vec<u8>,
+    /// The view by which it is judged.
+    pub view: Value,
+}
+
+impl Routed {
+    /// A report of either version.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn of((content_type, data): (String, Vec<u8>)) -> Result<Self, Failure> {
+        let view = quality::view(&content_type, &data).ok_or_else(|| {
+            Failure::new(WireCode::BadInput, "only reports are routed")
+                .advise("Name whom to send it to: frex send FILE --to MEMBER")
+        })?;
+        Ok(Self {
+            content_type,
+            data,
+            view,
+        })
+    }
+
+    /// It in version 2.
+    ///
+    /// # Errors
+    /// It is no report any more.
+    pub fn model(&self) -> Result<Report, Failure> {
+        match self.content_type == model::CONTENT_TYPE {
+            true => Report::decode(&self.data).map_err(none),
+            false => report::Report::parse(&self.data)
+                .map(|first| model::from_first(&first))
+                .map_err(none),
+        }
+    }
+}
+
+fn none(error: report::ReportErrors) -> Failure {
+    Failure::new(WireCode::BadInput, "this is no report").because(&error)
+}
+
+/// The member's policy, and the table of address ranges that it names, with the hash of that.
+///
+/// # Errors
+/// One of them cannot be used.
+pub fn policy(home: &MemberHome) -> Result<(Policy, Ranges, String), Failure> {
+    let path = home.dir().join(POLICY_FILE);
+    let mend = |what: &Path| format!("Mend {}; the form is in spec/29-routing.md", what.display());
+    let policy = match path.exists() {
+        true => Policy::parse(&files::read(&path, POLICY_BYTES_MAX)?)
+            .or_fail(path.display())
+            .map_err(|failure| failure.advise(mend(&path)))?,
+        false => Policy::default(),
+    };
+    let Some(name) = &policy.ranges else {
+        return Ok((policy, Ranges::default(), String::new()));
+    };
+    let table = home.dir().join(name);
+    let bytes = files::read(&table, RANGES_BYTES_MAX)?;
+    let ranges = Ranges::parse(&bytes)
+        .or_fail(table.display())
+        .map_err(|failure| failure.advise(mend(&table)))?;
+    let hash = hex::encode(label::sha256(&[&bytes]));
+    Ok((policy, ranges, hash))
+}
+
+/// The plan of a report under a roster.
+///
+/// # Errors
+/// Nobody would get it, or the policy cannot be used.
+pub fn plan(home: &MemberHome, roster: &Roster, routed: &Routed) -> Result<Plan, Failure> {
+    let (policy, ranges, hash) = policy(home)?;
+    let view = RosterView::of(roster, Clock::System.now_ms());
+    let own = &home.settings().member;
+    let plan = route(&routed.view, &view, own, &policy, (&ranges, &hash));
+    plan.map_err(|error| unrouted(home, error))
+}
+
+fn unrouted(home: &MemberHome, error: RouteError) -> Failure {
+    let code = WireCode::from(&error);
+    let advice = match &error {
+        RouteError::Nobody { countries, .. } if countries.is_empty() => Some(
+            "Say in the report which country it concerns: jurisdictions, an address, a telephone number; or name recipients: frex send FILE --to MEMBER".to_owned(),
+        ),
+        RouteError::Nobody { .. } => Some(
+            "Name recipients: frex send FILE --to MEMBER; who there is: frex roster show roster.frex".to_owned(),
+        ),
+        RouteError::TooMany { .. } => Some(format!(
+            "Narrow it by rules in {}",
+            home.dir().join(POLICY_FILE).display()
+        )),
+        _ => None,
+    };
+    let failure = Failure::new(code, "the report has no route").because(&error);
+    match advice {
+        Some(advice) => failure.advise(advice),
+        None => failure,
+    }
+}
