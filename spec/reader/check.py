@@ -22,6 +22,7 @@ import protobuf
 import receipt
 import ristretto
 import roster
+import routing
 import tlog
 import witness
 from refused import Refused, inside, require
@@ -368,6 +369,11 @@ def find_in_book(inputs):
     return "nothing" if desk is None else desk.email
 
 
+def read_policy(inputs):
+    routing.read_policy(inputs["policy"])
+    return ""
+
+
 def verify_claim(inputs):
     messages = {
         name: protobuf.decode(schema, inputs.hex(name))
@@ -393,6 +399,8 @@ OPERATIONS = {
         count_figures, read_figures, sum_figures, commit_figures, change_of_figures,
         normalise_identifier, oprf_blind, oprf_evaluate, oprf_finalize, read_deconflict, read_epoch,
         find_in_book, verify_claim,
+        routing.route_report, routing.find_range, routing.score_report, routing.missing_fields,
+        routing.copy_metadata, routing.compare_reports, routing.read_record, read_policy,
     )
 }
 
