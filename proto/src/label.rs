@@ -54,7 +54,7 @@ pub const SUM_SHARE: &[u8] = b"frex/v1/sum-share\0";
 /// Ids of the messages that carry out a decision about whom a report goes to. Spec: RTE-29.
 pub const ROUTE: &[u8] = b"frex/v1/route\0";
 /// Tag of an identifier or hash that a member has sent before. Spec: RTE-6.
-pub const SEEN: &[u8] = b"frex/v1/seen\0";
+pub const TOKEN: &[u8] = b"frex/v1/token\0";
 
 /// Input of the function by which members compare identifiers. Spec: DCF-9.
 pub const DECONFLICT_INPUT: &[u8] = b"frex/v1/deconflict-input\0";

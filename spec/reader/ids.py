@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = ROOT / "spec"
-ID = r"(?:LIM|LBL|WIR|ERR|KEY|SIG|ENV|LOG|RCP|ROS|TLS|TRN|SES|DEL|NOD|CLI|JRN|FIL|REP|MBR|JOI|DIS|ADM|ATT|RCL|WIT|AUD|EVD|BAK|ERA|MOD|CSE|DCF|STA)-[0-9]+"
+ID = r"(?:LIM|LBL|WIR|ERR|KEY|SIG|ENV|LOG|RCP|ROS|TLS|TRN|SES|DEL|NOD|CLI|JRN|FIL|REP|MBR|JOI|DIS|ADM|ATT|RCL|WIT|AUD|EVD|BAK|ERA|MOD|RTE|CSE|DCF|STA)-[0-9]+"
 DEFINED = re.compile(rf"\*\*({ID})\*\*")
 CITED = re.compile(rf"\b({ID})\b")
 MUST = re.compile(r"\b(MUST|SHALL)\b")

@@ -7,7 +7,7 @@
 //! a copy without contents. Nothing ends silently: a plan has a recipient or there is none and an error says
 //! what is missing, and every country without a recipient is named.
 //!
-//! Tables are data, in `client/schema/routing`. All arithmetic is of whole numbers. Spec: RTE-10 to RTE-40.
+//! Tables are data, in `client/schema/routing`. All arithmetic is of whole numbers. Spec: RTE-10 to RTE-34.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -8,4 +8,5 @@ mod life;
 mod many;
 mod past;
 mod requests;
+mod routing;
 mod scene;

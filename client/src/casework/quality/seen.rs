@@ -1,6 +1,6 @@
 //! What this member sent before, as far as it is needed to notice that something is sent again.
 //!
-//! Of each message the folder `seen` keeps keyed hashes of its tokens: who gets hold of one of its files
+//! Of each message the folder `before` keeps keyed hashes of its tokens: who gets hold of one of its files
 //! reads nothing, and without the key cannot even guess. A message's file goes when it is erased.
 //! Spec: RTE-6 to RTE-9.
 
@@ -19,10 +19,10 @@ use super::{ALIKE_PERCENT, ALIKE_TOKENS, MESSAGES_MAX, TOKENS_MAX};
 use crate::keys::{KeyFileError, file};
 
 /// Below the member's folder.
-pub const FOLDER: &str = "seen";
+pub const FOLDER: &str = "before";
 const KEY: &str = "key";
 const KEY_BYTES: usize = 32;
-const EXTENSION: &str = "seen";
+const EXTENSION: &str = "tags";
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// Bytes of a tag: among so few no two are equal by chance.
 const TAG_BYTES: usize = 8;
@@ -191,7 +191,7 @@ impl SeenStore {
 
     fn sketch(&self, tokens: &BTreeSet<String>) -> Sketch {
         let tag = |token: &String| {
-            let hash = label::hmac_sha256(&self.key, &[label::SEEN, token.as_bytes()]);
+            let hash = label::hmac_sha256(&self.key, &[label::TOKEN, token.as_bytes()]);
             let mut tag = Tag::default();
             tag.copy_from_slice(&hash[..TAG_BYTES]);
             tag
@@ -345,7 +345,7 @@ mod tests {
         let one = set(&["email a@b.example"]);
         assert!(again.alike(&one).unwrap().is_empty());
         assert!(again.alike(&set(&[])).unwrap().is_empty());
-        let file = dir.path().join(FOLDER).join(format!("{}.seen", MessageId([1; 16])));
+        let file = dir.path().join(FOLDER).join(format!("{}.tags", MessageId([1; 16])));
         let text = fs::read_to_string(&file).unwrap();
         assert!(!text.contains("example") && !text.contains("md5"), "{text}");
         fs::write(&file, "{").unwrap();
