@@ -1,7 +1,8 @@
 //! Vectors of chapter RTE: one outcome in each file of `spec/vectors/routing`, agreed on with the
 //! independent reader.
 //!
-//! `FREX_REGENERATE=1 cargo test -p frex-client --test routing` writes them anew.
+//! `FREX_REGENERATE=1 cargo test -p frex-client --test routing` writes them anew. `FREX_VECTORS=DIR` judges the
+//! files of another folder, such as those that the reader has made of other reports.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod make;
@@ -57,7 +58,8 @@ impl Vector {
 }
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/vectors/routing")
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/vectors/routing");
+    std::env::var_os("FREX_VECTORS").map_or(own, PathBuf::from)
 }
 
 fn outcome(inputs: &Map<String, Value>) -> (String, Option<String>) {
@@ -106,7 +108,7 @@ fn every_vector_comes_out_as_it_says() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(
-        failures * 2 > count,
+        failures * 2 > count || std::env::var_os("FREX_VECTORS").is_some(),
         "most of {count} vectors say what must be refused"
     );
 }

@@ -135,7 +135,7 @@ fn nobody() -> Vec<Vector> {
         refused("denied-fallback", "also where the clearing house is a fallback", declared("NO"), roster(), &format!("version = 1\nhub = \"fallback\"\n{}", &deny[12..]), "Nobody(NO|clearing.us:denied hotline.no:denied police.no:denied)"),
         refused("no-basis", "no basis for anybody", declared("US"), no_hub(), "version = 1\nunknown_basis = \"deny\"\n", "Nobody(US|police.us:no-legal-basis)"),
         refused("stranger", "a policy that names whom nobody knows", declared("NO"), roster(), "version = 1\nalso = [\"police.xx\"]\n", "UnknownMember"),
-        refused("too-many", "more than one envelope has room for", declared("NO"), crowd, "", "TooMany(68)"),
+        with("refused-too-many", "LIM-124", "more than one envelope has room for", &declared("NO"), &crowd, "").expect("TooMany(68)"),
         refused("bad-policy", "a policy with a fault sends nothing", declared("NO"), roster(), "version = 1\nhub = \"sometimes\"\n", "Policy"),
     ]
 }

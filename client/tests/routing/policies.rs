@@ -45,7 +45,7 @@ fn policies() -> Vec<Vector> {
         policy("approval-by-two-words", "who approves is one word, as it is given", "version = 1\n[[approval]]\ncountries = [\"NO\"]\nby = \"head of legal\"\n", "Policy"),
         policy("ranges-elsewhere", "the table lies beside the policy", "version = 1\nranges = \"../ip.csv\"\n", "Policy"),
         policy("ranges-nameless", "a table has a name", "version = 1\nranges = \"\"\n", "Policy"),
-        policy("too-long", "a policy has a bound", &format!("version = 1\n#{}\n", "x".repeat(65_536)), "Policy"),
+        Vector::new("policy-too-long", "LIM-123", "a policy has a bound", "read_policy").set("policy", format!("version = 1\n#{}\n", "x".repeat(65_536))).expect("Policy"),
     ]
 }
 

@@ -102,7 +102,7 @@ fn cause(ended: &Ended) -> String {
     format!("{} {}", error["what"].as_str().unwrap(), error["cause"].as_str().unwrap())
 }
 
-// RTE-10, RTE-18, RTE-20, RTE-24, RTE-27 to RTE-32: previewed, sent as one message for each copy, in one
+// RTE-10, RTE-18, RTE-20, RTE-24, RTE-27 to RTE-34: previewed, sent as one message for each copy, in one
 // case; a copy without contents has none; what was decided can be checked without the report.
 #[test]
 fn one_filing_reaches_everybody_with_what_each_may_have() {
@@ -158,7 +158,7 @@ fn one_filing_reaches_everybody_with_what_each_may_have() {
     }
 
     let record = sent["record"].as_str().unwrap();
-    let text = fs::read_to_string(record).unwrap();
+    let text = fs::read_to_string(dir.path().join(record)).unwrap();
     assert!(!text.contains("P-1") && !text.contains("192.0.2") && text.contains("legal"));
     let words = ["route", "verify", record, "--message", case, "--message", copied];
     let verified = scene.frex.done(&words);
@@ -173,11 +173,23 @@ fn one_filing_reaches_everybody_with_what_each_may_have() {
     let other = scene.frex.run(&["route", "verify", "other.json", "--message", case]);
     assert_eq!(other.code(), Some(WireCode::BadEvidence as u64), "{other:?}");
 
+    // Given again under its id, it goes on where it was stopped: here nothing is left to send.
+    let go_on = ["--confirm", "--approved", "legal", "--message", case];
+    let again = scene.send("report.json", &go_on);
+    assert_eq!(again.exit, Some(0), "{again:?}");
+    let again = again.json();
+    assert_eq!(again["record_sha256"], sent["record_sha256"]);
+    let before = again["messages"].as_array().unwrap();
+    assert!(before.len() == 2 && before.iter().all(|one| one["before"] == true), "{again}");
+    scene.write("platform.us/member/route.toml", "version = 1\n");
+    let other = scene.send("report.json", &go_on);
+    assert_eq!(other.code(), Some(WireCode::PlanChanged as u64), "{other:?}");
+
     // What is erased takes the record and what it would be noticed by along.
     let erase = ["erase", case, PLATFORM, "--ground", "withdrawn", "--authority", "x:1", "--local"];
     let erased = scene.frex.run(&[&erase[..], &["--confirm"]].concat());
     assert_eq!(erased.exit, Some(0), "{erased:?}");
-    assert!(!Path::new(record).exists());
+    assert!(!dir.path().join(record).exists());
     let before = dir.path().join(PLATFORM).join("member/before");
     assert!(!before.join(format!("{case}.tags")).exists());
 }

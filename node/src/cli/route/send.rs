@@ -50,6 +50,7 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
         return Ok(0);
     }
     approved(&plan, &args.how.approved)?;
+    attached(&plan, args)?;
     let members: Vec<String> = plan.recipients.iter().map(|one| one.member.clone()).collect();
     let content = (routed.content_type.as_str(), routed.data.as_slice());
     checks::needs(&roster, &members, content, args.how.anyway)?;
@@ -121,6 +122,29 @@ fn approved(plan: &Plan, given: &[String]) -> Result<(), Failure> {
         false => Err(Failure::new(WireCode::NotApproved, "nothing was sent")
             .cause(format!("these must agree first: {}", open.join(", ")))),
     }
+}
+
+/// Files go with whole reports alone, and that is said. Spec: RTE-24.
+fn attached(plan: &Plan, args: &SendArgs) -> Result<(), Failure> {
+    if args.attach.is_empty() {
+        return Ok(());
+    }
+    let of_copy = |copy: Copy| {
+        let recipients = plan.recipients.iter().filter(move |one| one.copy == copy);
+        recipients.map(|one| one.member.as_str())
+    };
+    if of_copy(Copy::Full).next().is_none() {
+        let what = "nobody in this plan gets the whole report, so that no file can go with it";
+        return Err(Failure::new(WireCode::BadInput, what).advise("Leave out --attach"));
+    }
+    let without: Vec<&str> = of_copy(Copy::Metadata).collect();
+    if !without.is_empty() {
+        output::message(format_args!(
+            "note: files do not go to {}: what they get is metadata only",
+            without.join(", ")
+        ));
+    }
+    Ok(())
 }
 
 /// Keeps the record of a decision before anything leaves. Spec: RTE-30.
