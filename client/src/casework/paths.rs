@@ -1,7 +1,7 @@
 //! Fields of a report by their paths, as in `reported.ip_events.at`: names of the view, joined by dots,
 //! that go through every entry of a list. Spec: RTE-1.
 
-use prost_reflect::{Kind, MessageDescriptor};
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::Value;
 
 use super::schema;
@@ -65,7 +65,7 @@ pub fn place(path: &str) -> String {
         place.push_str(name);
         let field = within.as_ref().and_then(|one| one.get_field_by_name(name));
         let more = at + 1 < steps.len();
-        if field.as_ref().is_some_and(|field| field.is_list()) && more {
+        if field.as_ref().is_some_and(FieldDescriptor::is_list) && more {
             place.push_str("[0]");
         }
         within = field.and_then(|field| match field.kind() {

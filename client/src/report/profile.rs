@@ -33,7 +33,10 @@ mod tests {
         ];
         let needed = needed.map(str::to_owned);
         let missing = missing_fields(json, &needed);
-        assert_eq!(missing, ["urls", "note", "x", "jurisdictions", "subjects.role"]);
+        assert_eq!(
+            missing,
+            ["urls", "note", "x", "jurisdictions", "subjects.role"]
+        );
         assert_eq!(missing_fields(b"no json", &needed).len(), needed.len());
     }
 }

@@ -25,7 +25,9 @@ fn roster() -> Value {
     members.push(json!({"id": "police.nordic", "role": "police", "country": "DK", "jurisdictions": ["DK", "SE"],
         "live": true, "lanes": ["normal"]}));
     members.push(json!({"id": "police.de", "role": "police", "country": "DE", "live": false, "lanes": ["urgent", "normal"]}));
-    members.push(json!({"id": "hotline.de", "role": "hotline", "country": "DE", "live": true, "lanes": []}));
+    members.push(
+        json!({"id": "hotline.de", "role": "hotline", "country": "DE", "live": true, "lanes": []}),
+    );
     json!({"version": 3, "members": members})
 }
 
@@ -36,13 +38,23 @@ fn without(roles: &[&str]) -> Value {
     roster
 }
 
-fn with(name: &str, spec: &str, what: &str, report: &Value, roster: &Value, policy: &str) -> Vector {
+fn with(
+    name: &str,
+    spec: &str,
+    what: &str,
+    report: &Value,
+    roster: &Value,
+    policy: &str,
+) -> Vector {
     Vector::new(&format!("route-{name}"), spec, what, "route_report")
         .set("report", report.clone())
         .set("roster", roster.clone())
         .set("sender", SENDER)
         .set("policy", policy)
-        .set("ranges", "192.0.2.0/24,NO\n198.51.100.0/24,A1\n2001:db8::/32,SE\n")
+        .set(
+            "ranges",
+            "192.0.2.0/24,NO\n198.51.100.0/24,A1\n2001:db8::/32,SE\n",
+        )
 }
 
 fn declared(country: &str) -> Value {

@@ -19,7 +19,10 @@ pub fn run(inputs: &Map<String, Value>) -> Result<String, String> {
             Ok(canonical(&serde_json::to_value(scores).unwrap()))
         }
         "missing_fields" => missing(inputs),
-        "copy_metadata" => Ok(canonical(&reduced(&inputs["report"], &text(inputs, "sender")))),
+        "copy_metadata" => Ok(canonical(&reduced(
+            &inputs["report"],
+            &text(inputs, "sender"),
+        ))),
         "compare_reports" => {
             let [one, other] = ["report", "other"].map(|name| tokens(&inputs[name]));
             match Likeness::between(&one, &other) {
@@ -62,7 +65,10 @@ fn route_report(inputs: &Map<String, Value>) -> Result<String, String> {
     let sender = text(inputs, "sender");
     let made = route(&inputs["report"], &roster, &sender, &policy, (&ranges, ""));
     let plan: Plan = made.map_err(|error| match error {
-        RouteError::Nobody { countries, passed_over } => {
+        RouteError::Nobody {
+            countries,
+            passed_over,
+        } => {
             let over: Vec<String> = passed_over
                 .iter()
                 .map(|one| format!("{}:{}", one.member, one.why))
@@ -80,7 +86,9 @@ fn route_report(inputs: &Map<String, Value>) -> Result<String, String> {
 fn find_range(inputs: &Map<String, Value>) -> Result<String, String> {
     let ranges = ranges(inputs)?;
     let country = ranges.country(&text(inputs, "address"));
-    country.map(str::to_owned).ok_or_else(|| "NoCountry".to_owned())
+    country
+        .map(str::to_owned)
+        .ok_or_else(|| "NoCountry".to_owned())
 }
 
 fn missing(inputs: &Map<String, Value>) -> Result<String, String> {

@@ -37,8 +37,20 @@ impl Scene {
             .zip(addresses)
             .map(|((id, role, country), address)| {
                 let made = frex.done(&[
-                    "init", "--member", id, "--name", id, "--country", country, "--role", role,
-                    "--federation", "example", "--listen", &address.to_string(), id,
+                    "init",
+                    "--member",
+                    id,
+                    "--name",
+                    id,
+                    "--country",
+                    country,
+                    "--role",
+                    role,
+                    "--federation",
+                    "example",
+                    "--listen",
+                    &address.to_string(),
+                    id,
                 ]);
                 made["card"].as_str().unwrap().to_owned()
             })
@@ -99,7 +111,11 @@ fn report(change: impl FnOnce(&mut Value)) -> String {
 fn cause(ended: &Ended) -> String {
     let said: Value = serde_json::from_str(ended.err.lines().last().unwrap()).unwrap();
     let error = &said["error"];
-    format!("{} {}", error["what"].as_str().unwrap(), error["cause"].as_str().unwrap())
+    format!(
+        "{} {}",
+        error["what"].as_str().unwrap(),
+        error["cause"].as_str().unwrap()
+    )
 }
 
 // RTE-10, RTE-18, RTE-20, RTE-24, RTE-27 to RTE-34: previewed, sent as one message for each copy, in one
@@ -115,26 +131,47 @@ fn one_filing_reaches_everybody_with_what_each_may_have() {
         "version = 1\nranges = \"ranges.csv\"\n[[approval]]\ncountries = [\"NO\"]\nby = \"legal\"\n",
     );
 
-    let shown = scene.frex.done(&["route", "report.json", PLATFORM, "--out", "plan.json"]);
+    let shown = scene
+        .frex
+        .done(&["route", "report.json", PLATFORM, "--out", "plan.json"]);
     let plan = &shown["plan"];
     let members: Vec<(&str, &str)> = plan["recipients"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|one| (one["member"].as_str().unwrap(), one["copy"].as_str().unwrap()))
+        .map(|one| {
+            (
+                one["member"].as_str().unwrap(),
+                one["copy"].as_str().unwrap(),
+            )
+        })
         .collect();
-    let expected = [(CLEARING, "full"), (HOTLINE, "metadata"), (POLICE, "metadata")];
+    let expected = [
+        (CLEARING, "full"),
+        (HOTLINE, "metadata"),
+        (POLICE, "metadata"),
+    ];
     assert_eq!(members, expected);
     assert_eq!(plan["candidates"][0]["country"], "NO");
     assert_eq!(plan["recipients"][0]["ground"]["law"], "18 USC 2258A");
     assert!(!plan.to_string().contains("192.0.2") && !plan.to_string().contains("sam_4711"));
 
     let nothing = scene.send("report.json", &[]);
-    assert_eq!((nothing.exit, &nothing.json()["sent"]), (Some(0), &false.into()));
+    assert_eq!(
+        (nothing.exit, &nothing.json()["sent"]),
+        (Some(0), &false.into())
+    );
     let refused = scene.send("report.json", &["--plan", "plan.json"]);
-    assert_eq!(refused.code(), Some(WireCode::NotApproved as u64), "{refused:?}");
+    assert_eq!(
+        refused.code(),
+        Some(WireCode::NotApproved as u64),
+        "{refused:?}"
+    );
     assert!(cause(&refused).contains("legal for NO"));
-    let sent = scene.send("report.json", &["--plan", "plan.json", "--approved", "legal"]);
+    let sent = scene.send(
+        "report.json",
+        &["--plan", "plan.json", "--approved", "legal"],
+    );
     assert_eq!(sent.exit, Some(0), "{sent:?}");
     let sent = sent.json();
     let case = sent["case"].as_str().unwrap();
@@ -142,36 +179,74 @@ fn one_filing_reaches_everybody_with_what_each_may_have() {
     assert_eq!(sent["messages"][0]["message"], case);
 
     let (about, content) = scene.read(CLEARING);
-    assert_eq!((&about["message"], &about["conversation"]), (&case.into(), &case.into()));
-    assert_eq!(content["channels"][0]["chat"]["content"], "Words of a conversation.");
+    assert_eq!(
+        (&about["message"], &about["conversation"]),
+        (&case.into(), &case.into())
+    );
+    assert_eq!(
+        content["channels"][0]["chat"]["content"],
+        "Words of a conversation."
+    );
     let copied = sent["messages"][1]["message"].as_str().unwrap();
     for member in [POLICE, HOTLINE] {
         let (about, content) = scene.read(member);
-        assert_eq!((&about["message"], &about["conversation"]), (&copied.into(), &case.into()));
+        assert_eq!(
+            (&about["message"], &about["conversation"]),
+            (&copied.into(), &case.into())
+        );
         let text = content.to_string();
         assert!(!text.to_lowercase().contains("words"), "{text}");
         assert_eq!(content["reported"][0]["ip_events"][0]["port"], 4711);
         assert_eq!(content["items"][0]["hashes"][0]["algorithm"], "md5");
         assert_eq!(content["lineage"]["origin"], PLATFORM);
-        let scored = scene.frex.done(&["report", "score", copied, "--dir", member]);
+        let scored = scene
+            .frex
+            .done(&["report", "score", copied, "--dir", member]);
         assert!(scored["scores"]["actionability"]["score"].as_u64() > Some(30));
     }
 
     let record = sent["record"].as_str().unwrap();
     let text = fs::read_to_string(dir.path().join(record)).unwrap();
     assert!(!text.contains("P-1") && !text.contains("192.0.2") && text.contains("legal"));
-    let words = ["route", "verify", record, "--message", case, "--message", copied];
+    let words = [
+        "route",
+        "verify",
+        record,
+        "--message",
+        case,
+        "--message",
+        copied,
+    ];
     let verified = scene.frex.done(&words);
     assert_eq!(verified["checks"][1]["part"], 1);
     // The record and a bundle of evidence without content bind the decision to what the logs hold.
-    let evidence = ["evidence", "export", case, PLATFORM, "--out", "case.frexevidence"];
+    let evidence = [
+        "evidence",
+        "export",
+        case,
+        PLATFORM,
+        "--out",
+        "case.frexevidence",
+    ];
     let _ = scene.frex.done(&evidence);
-    let timeline = scene.frex.run(&["evidence", "verify", "case.frexevidence", "--root", ROOT]);
+    let timeline = scene
+        .frex
+        .run(&["evidence", "verify", "case.frexevidence", "--root", ROOT]);
     assert_eq!(timeline.exit, Some(0), "{timeline:?}");
     assert!(timeline.out.contains(case));
-    fs::write(dir.path().join("other.json"), text.replacen("\"legal\"", "\"nobody\"", 1)).unwrap();
-    let other = scene.frex.run(&["route", "verify", "other.json", "--message", case]);
-    assert_eq!(other.code(), Some(WireCode::BadEvidence as u64), "{other:?}");
+    fs::write(
+        dir.path().join("other.json"),
+        text.replacen("\"legal\"", "\"nobody\"", 1),
+    )
+    .unwrap();
+    let other = scene
+        .frex
+        .run(&["route", "verify", "other.json", "--message", case]);
+    assert_eq!(
+        other.code(),
+        Some(WireCode::BadEvidence as u64),
+        "{other:?}"
+    );
 
     // Given again under its id, it goes on where it was stopped: here nothing is left to send.
     let go_on = ["--confirm", "--approved", "legal", "--message", case];
@@ -180,13 +255,29 @@ fn one_filing_reaches_everybody_with_what_each_may_have() {
     let again = again.json();
     assert_eq!(again["record_sha256"], sent["record_sha256"]);
     let before = again["messages"].as_array().unwrap();
-    assert!(before.len() == 2 && before.iter().all(|one| one["before"] == true), "{again}");
+    assert!(
+        before.len() == 2 && before.iter().all(|one| one["before"] == true),
+        "{again}"
+    );
     scene.write("platform.us/member/route.toml", "version = 1\n");
     let other = scene.send("report.json", &go_on);
-    assert_eq!(other.code(), Some(WireCode::PlanChanged as u64), "{other:?}");
+    assert_eq!(
+        other.code(),
+        Some(WireCode::PlanChanged as u64),
+        "{other:?}"
+    );
 
     // What is erased takes the record and what it would be noticed by along.
-    let erase = ["erase", case, PLATFORM, "--ground", "withdrawn", "--authority", "x:1", "--local"];
+    let erase = [
+        "erase",
+        case,
+        PLATFORM,
+        "--ground",
+        "withdrawn",
+        "--authority",
+        "x:1",
+        "--local",
+    ];
     let erased = scene.frex.run(&[&erase[..], &["--confirm"]].concat());
     assert_eq!(erased.exit, Some(0), "{erased:?}");
     assert!(!dir.path().join(record).exists());
@@ -202,7 +293,10 @@ fn what_is_missing_sent_before_or_nobodys_is_said() {
     let scene = Scene::new(dir.path());
     scene.write("report.json", &report(|_| ()));
     let bare = report(|one| {
-        one["reported"][0].as_object_mut().unwrap().remove("ip_events");
+        one["reported"][0]
+            .as_object_mut()
+            .unwrap()
+            .remove("ip_events");
         one["items"] = json!([]);
     });
     scene.write("bare.json", &bare);
@@ -210,19 +304,52 @@ fn what_is_missing_sent_before_or_nobodys_is_said() {
     let refused = scene.send("bare.json", &["--confirm"]);
     assert_eq!(refused.exit, Some(22), "{refused:?}");
     let said = cause(&refused);
-    assert!(said.contains("hotline.no needs a report to say more"), "{said}");
-    assert!(said.contains("reported[0].ip_events[0].at") && said.contains("hashes (add items)"), "{said}");
+    assert!(
+        said.contains("hotline.no needs a report to say more"),
+        "{said}"
+    );
+    assert!(
+        said.contains("reported[0].ip_events[0].at") && said.contains("hashes (add items)"),
+        "{said}"
+    );
     let score = scene.frex.done(&[
-        "report", "score", "bare.json", "--to", HOTLINE, "--dir", PLATFORM,
+        "report",
+        "score",
+        "bare.json",
+        "--to",
+        HOTLINE,
+        "--dir",
+        PLATFORM,
     ]);
     assert_eq!(score["recipients"][0]["completeness"]["score"], 0);
-    let named = ["send", "bare.json", "--to", HOTLINE, "--from", PLATFORM, "--wait", "30s"];
-    assert_eq!(scene.frex.run(&named).code(), Some(WireCode::NotAccepted as u64));
+    let named = [
+        "send",
+        "bare.json",
+        "--to",
+        HOTLINE,
+        "--from",
+        PLATFORM,
+        "--wait",
+        "30s",
+    ];
+    assert_eq!(
+        scene.frex.run(&named).code(),
+        Some(WireCode::NotAccepted as u64)
+    );
     let anyway = scene.frex.run(&[&named[..], &["--anyway"]].concat());
     assert_eq!(anyway.exit, Some(0), "{anyway:?}");
     assert!(anyway.err.contains("it goes all the same"), "{anyway:?}");
 
-    let named = ["send", "report.json", "--to", POLICE, "--from", PLATFORM, "--wait", "30s"];
+    let named = [
+        "send",
+        "report.json",
+        "--to",
+        POLICE,
+        "--from",
+        PLATFORM,
+        "--wait",
+        "30s",
+    ];
     let first = scene.frex.done(&named);
     let message = first["message"].as_str().unwrap();
     let again = scene.frex.run(&named);
@@ -231,25 +358,43 @@ fn what_is_missing_sent_before_or_nobodys_is_said() {
     let alike = report(|one| one["description"] = "In other words.".into());
     scene.write("alike.json", &alike);
     let routed = scene.send("alike.json", &["--confirm"]);
-    assert_eq!(routed.code(), Some(WireCode::LooksSent as u64), "{routed:?}");
-    let same_case = scene.frex.done(&[&named[..], &["--duplicate-of", message]].concat());
+    assert_eq!(
+        routed.code(),
+        Some(WireCode::LooksSent as u64),
+        "{routed:?}"
+    );
+    let same_case = scene
+        .frex
+        .done(&[&named[..], &["--duplicate-of", message]].concat());
     let kept = dir.path().join(PLATFORM).join("member/sent");
     let path = kept.join(format!("{}.json", same_case["message"].as_str().unwrap()));
     let about: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
     assert_eq!(about["conversation"], message);
 
-    let _ = scene.frex.done(&["route", "report.json", PLATFORM, "--out", "plan.json"]);
+    let _ = scene
+        .frex
+        .done(&["route", "report.json", PLATFORM, "--out", "plan.json"]);
     scene.write(
         "platform.us/member/route.toml",
         "version = 1\n[[rule]]\nroles = [\"police\"]\ndo = \"deny\"\nwhy = \"no agreement\"\n",
     );
     let changed = scene.send("report.json", &["--plan", "plan.json", "--anyway"]);
-    assert_eq!(changed.code(), Some(WireCode::PlanChanged as u64), "{changed:?}");
+    assert_eq!(
+        changed.code(),
+        Some(WireCode::PlanChanged as u64),
+        "{changed:?}"
+    );
     assert!(cause(&changed).contains("passed_over"), "{changed:?}");
-    scene.write("platform.us/member/route.toml", "version = 1\n[[rule]]\ndo = \"deny\"\n");
+    scene.write(
+        "platform.us/member/route.toml",
+        "version = 1\n[[rule]]\ndo = \"deny\"\n",
+    );
     let nobody = scene.send("report.json", &["--confirm"]);
     assert_eq!(nobody.code(), Some(WireCode::Unrouted as u64), "{nobody:?}");
-    assert!(cause(&nobody).contains("police.no is passed over: denied"), "{nobody:?}");
+    assert!(
+        cause(&nobody).contains("police.no is passed over: denied"),
+        "{nobody:?}"
+    );
     scene.write("platform.us/member/route.toml", "version = 1\ncolour = 3\n");
     let bad = scene.frex.run(&["route", "report.json", PLATFORM]);
     assert_eq!(bad.code(), Some(WireCode::BadConfig as u64), "{bad:?}");

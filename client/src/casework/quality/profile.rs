@@ -49,7 +49,9 @@ mod tests {
             ("b", vec!["reported".to_owned(), "subjects".to_owned()]),
             ("c", vec!["hashes".to_owned(), "victims".to_owned()]),
         ];
-        let needs = needs.iter().map(|(member, list)| (*member, list.as_slice()));
+        let needs = needs
+            .iter()
+            .map(|(member, list)| (*member, list.as_slice()));
         let found = lacking(|needed| model::missing_fields(&report, needed), needs);
         let members: Vec<&str> = found.iter().map(|one| one.member.as_str()).collect();
         assert_eq!(members, ["a", "c"]);

@@ -175,10 +175,7 @@ mod tests {
         let said = |events: Value| {
             let scores = score(&json!({"reported": [{"ip_events": events}]}));
             let mut reasons = scores.actionability.reasons.into_iter();
-            reasons
-                .find(|one| one.code == "ip-and-time")
-                .unwrap()
-                .state
+            reasons.find(|one| one.code == "ip-and-time").unwrap().state
         };
         let together = json!([{"ip_address": "192.0.2.1", "at": "2026-07-01T12:00:00Z"}]);
         let apart = json!([{"ip_address": "192.0.2.1"}, {"at": "2026-07-01T12:00:00Z"}]);

@@ -182,7 +182,10 @@ impl SeenStore {
             let path = entry.map_err(failed)?.path();
             let ours = path.extension().is_some_and(|end| end == EXTENSION);
             let id = path.file_stem().and_then(|name| name.to_str());
-            if let Some(id) = id.filter(|_| ours).and_then(|id| MessageId::from_hex(id).ok()) {
+            if let Some(id) = id
+                .filter(|_| ours)
+                .and_then(|id| MessageId::from_hex(id).ok())
+            {
                 files.push((id, path));
             }
         }
@@ -226,9 +229,7 @@ impl Sketch {
         if self == other {
             return Some(Likeness::Exact);
         }
-        let cut = [self, other]
-            .iter()
-            .any(|one| one.total > one.tags.len());
+        let cut = [self, other].iter().any(|one| one.total > one.tags.len());
         let most = if cut { TOKENS_MAX } else { usize::MAX };
         let union: Vec<&Tag> = self.tags.union(&other.tags).take(most).collect();
         let both = |tag: &&&Tag| self.tags.contains(**tag) && other.tags.contains(**tag);
@@ -339,17 +340,26 @@ mod tests {
         let again = SeenStore::open(dir.path(), &mut Random::System.rng()).unwrap();
         let found = again.alike(&first).unwrap();
         assert_eq!(found[0].likeness, Likeness::Exact);
-        assert_eq!((found[0].message, found[0].to.as_slice()), (MessageId([1; 16]), &to[..]));
+        assert_eq!(
+            (found[0].message, found[0].to.as_slice()),
+            (MessageId([1; 16]), &to[..])
+        );
         let near = set(&["email a@b.example", "hash md5:aa"]);
         assert_eq!(again.alike(&near).unwrap()[0].likeness, Likeness::Near(66));
         let one = set(&["email a@b.example"]);
         assert!(again.alike(&one).unwrap().is_empty());
         assert!(again.alike(&set(&[])).unwrap().is_empty());
-        let file = dir.path().join(FOLDER).join(format!("{}.tags", MessageId([1; 16])));
+        let file = dir
+            .path()
+            .join(FOLDER)
+            .join(format!("{}.tags", MessageId([1; 16])));
         let text = fs::read_to_string(&file).unwrap();
         assert!(!text.contains("example") && !text.contains("md5"), "{text}");
         fs::write(&file, "{").unwrap();
-        assert!(matches!(again.alike(&first), Err(SeenError::Damaged { .. })));
+        assert!(matches!(
+            again.alike(&first),
+            Err(SeenError::Damaged { .. })
+        ));
         fs::remove_file(&file).unwrap();
         assert!(again.alike(&first).unwrap().is_empty());
     }
@@ -364,12 +374,17 @@ mod tests {
         let mut most = many.clone();
         most.pop_first();
         let found = store.alike(&most).unwrap();
-        assert!(matches!(found[0].likeness, Likeness::Near(95..)), "{found:?}");
+        assert!(
+            matches!(found[0].likeness, Likeness::Near(95..)),
+            "{found:?}"
+        );
         assert_eq!(store.alike(&many).unwrap()[0].likeness, Likeness::Exact);
         for number in 1..4 {
             let tokens = set(&[&format!("url {number}")]);
             let at = u64::from(number) * 10;
-            store.remember(MessageId([number; 16]), at, &[], &tokens).unwrap();
+            store
+                .remember(MessageId([number; 16]), at, &[], &tokens)
+                .unwrap();
         }
         store.prune(2).unwrap();
         let left = store.files().unwrap();

@@ -159,8 +159,7 @@ impl Gathering<'_> {
     fn phone(&mut self, read: &Read, value: &Value) {
         let text = |name: &str| value[name].as_str().unwrap_or_default().trim().to_owned();
         let (number, code) = (text("value"), text("country_calling_code"));
-        let international =
-            number.starts_with('+') || number.starts_with("00") || !code.is_empty();
+        let international = number.starts_with('+') || number.starts_with("00") || !code.is_empty();
         let digits = quality::number(&number, &code);
         let countries = match international {
             true => self.routes.countries_of_number(&digits),
@@ -224,7 +223,10 @@ mod tests {
         assert_eq!(combined(vec![90, 75, 70, 60, 60, 55, 50]), 99);
         assert_eq!(combined(vec![100, 100]), 100);
         assert_eq!(combined(Vec::new()), 0);
-        assert_eq!((percent(0.8), percent(0.005), percent(2.0), percent(-1.0)), (80, 1, 100, 0));
+        assert_eq!(
+            (percent(0.8), percent(0.005), percent(2.0), percent(-1.0)),
+            (80, 1, 100, 0)
+        );
     }
 
     // RTE-11, RTE-12: where each stands is said, never what stands there.
@@ -247,12 +249,21 @@ mod tests {
             .collect();
         assert_eq!(
             seen,
-            [("US", 0, 90), ("NO", 87, 0), ("SE", 55, 0), ("NL", 0, 15), ("IS", 10, 0)]
+            [
+                ("US", 0, 90),
+                ("NO", 87, 0),
+                ("SE", 55, 0),
+                ("NL", 0, 15),
+                ("IS", 10, 0)
+            ]
         );
         let ip = found[2].evidence.iter().find(|one| one.basis == "ip");
         assert_eq!(ip.map(|one| (one.points, one.count)), Some((50, 2)));
         assert_eq!(notes.len(), 3, "{notes:?}");
         let text = serde_json::to_string(&found).unwrap();
-        assert!(!text.contains("192.0") && !text.contains("example"), "{text}");
+        assert!(
+            !text.contains("192.0") && !text.contains("example"),
+            "{text}"
+        );
     }
 }

@@ -68,7 +68,9 @@ pub(super) fn host(url: &str) -> Option<&str> {
     let rest = url.trim().split_once("://")?.1;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let authority = &rest[..end];
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
     if host.starts_with('[') {
         return None;
     }
@@ -104,11 +106,23 @@ mod tests {
         assert_eq!(routes.countries_of_number("4700000000"), ["NO"]);
         assert!(routes.countries_of_number("99955001234").is_empty());
         let domain = |text| routes.country_of_domain(text);
-        assert_eq!((domain("a.b.co.uk"), domain("x.NO.")), (Some("GB"), Some("NO")));
-        assert_eq!((domain("x.io"), domain("x.example"), domain("no")), (None, None, None));
+        assert_eq!(
+            (domain("a.b.co.uk"), domain("x.NO.")),
+            (Some("GB"), Some("NO"))
+        );
+        assert_eq!(
+            (domain("x.io"), domain("x.example"), domain("no")),
+            (None, None, None)
+        );
         let language = |text| routes.country_of_language(text);
-        assert_eq!((language("pt-BR"), language("zh-Hant-TW")), (Some("BR"), Some("TW")));
-        assert_eq!((language("is"), language("en"), language("en-x-us")), (Some("IS"), None, None));
+        assert_eq!(
+            (language("pt-BR"), language("zh-Hant-TW")),
+            (Some("BR"), Some("TW"))
+        );
+        assert_eq!(
+            (language("is"), language("en"), language("en-x-us")),
+            (Some("IS"), None, None)
+        );
         assert_eq!(host("https://u@h.example:8/x"), Some("h.example"));
         assert_eq!((host("no url"), host("http://[::1]/")), (None, None));
     }

@@ -125,7 +125,9 @@ fn is_urgent(view: &Value) -> bool {
 
 impl<'a> Planning<'a> {
     fn counts(&self, one: &Candidate) -> bool {
-        self.counts_in(one, Class::Origin) || self.counts_in(one, Class::Hosting) || self.is_pressing(one)
+        self.counts_in(one, Class::Origin)
+            || self.counts_in(one, Class::Hosting)
+            || self.is_pressing(one)
     }
 
     fn counts_in(&self, one: &Candidate, class: Class) -> bool {
@@ -227,7 +229,11 @@ impl<'a> Planning<'a> {
         if !seat.live {
             return Err((NOT_LIVE, None));
         }
-        let wanted = if self.urgent { Lane::Urgent } else { Lane::Normal };
+        let wanted = if self.urgent {
+            Lane::Urgent
+        } else {
+            Lane::Normal
+        };
         // Late is better than not at all; what is not urgent never takes the lane of what is.
         let lanes = [wanted, Lane::Normal];
         let lane = lanes.into_iter().find(|lane| seat.lanes.contains(lane));
@@ -296,7 +302,11 @@ impl<'a> Planning<'a> {
         let mut needed = BTreeSet::new();
         for one in recipients {
             for approval in &self.policy.approval {
-                if approval.countries.iter().any(|named| is_in(&one.country, named)) {
+                if approval
+                    .countries
+                    .iter()
+                    .any(|named| is_in(&one.country, named))
+                {
                     needed.insert(Needed {
                         by: approval.by.clone(),
                         country: one.country.clone(),
@@ -311,7 +321,10 @@ impl<'a> Planning<'a> {
 /// Adds recipients; of one that is there already, its further reasons.
 fn merge(recipients: &mut Vec<Recipient>, more: Vec<Recipient>) {
     for one in more {
-        match recipients.iter_mut().find(|known| known.member == one.member) {
+        match recipients
+            .iter_mut()
+            .find(|known| known.member == one.member)
+        {
             Some(known) => {
                 known.reasons.extend(one.reasons);
                 known.reasons.sort();

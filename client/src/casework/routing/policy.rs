@@ -187,7 +187,11 @@ impl Policy {
             return Err(fault("its version is not 1"));
         }
         let thresholds = [self.threshold, self.urgent_threshold];
-        if thresholds.iter().flatten().any(|one| !(1..=100).contains(one)) {
+        if thresholds
+            .iter()
+            .flatten()
+            .any(|one| !(1..=100).contains(one))
+        {
             return Err(fault("a threshold is not from 1 to 100"));
         }
         let counts = [

@@ -75,9 +75,7 @@ impl Ranges {
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();
             let begins = |head: &&str| line.to_ascii_lowercase().starts_with(*head);
-            if line.is_empty()
-                || line.starts_with('#')
-                || (number == 0 && HEADS.iter().any(|head| begins(head)))
+            if line.is_empty() || line.starts_with('#') || (number == 0 && HEADS.iter().any(begins))
             {
                 continue;
             }
@@ -114,7 +112,8 @@ impl Ranges {
         let (six, bits) = bits(parse_address(address)?);
         let of_family = self.lengths.range((six, 0)..=(six, 128));
         let mut found = of_family.rev().filter_map(|(_, length)| {
-            self.networks.get(&(six, *length, bits & mask(six, *length)))
+            self.networks
+                .get(&(six, *length, bits & mask(six, *length)))
         });
         found.next()?.as_deref()
     }
@@ -195,7 +194,11 @@ mod tests {
             ("192.0.2.0/24,Norway", E::Country(1)),
             ("192.0.2.0/24,NO\n192.0.2.0/24,NO", E::Twice(2)),
         ] {
-            assert_eq!(Ranges::parse(table.as_bytes()).unwrap_err(), error, "{table}");
+            assert_eq!(
+                Ranges::parse(table.as_bytes()).unwrap_err(),
+                error,
+                "{table}"
+            );
         }
         assert_eq!(Ranges::parse(b"\xff").unwrap_err(), E::Text);
         let long = vec![b'\n'; RANGES_BYTES_MAX + 1];

@@ -58,7 +58,9 @@ impl Dice {
             id: id.to_owned(),
             role: self.pick(&ROLES),
             country: self.pick(&COUNTRIES).to_owned(),
-            jurisdictions: (0..many).map(|_| self.pick(&COUNTRIES).to_owned()).collect(),
+            jurisdictions: (0..many)
+                .map(|_| self.pick(&COUNTRIES).to_owned())
+                .collect(),
             live: self.chance(90),
             lanes,
         }
@@ -303,7 +305,11 @@ fn no_text_is_in_a_copy_without_contents_but_what_is_on_the_list() {
     assert!(after.contains("/reported/person/emails/value"));
     assert!(after.contains("/items/hashes/value"));
     let states = copy["field_states"].as_array().unwrap();
-    let withheld = |path: &str| states.iter().any(|one| one["path"] == path && one["state"] == "withheld");
+    let withheld = |path: &str| {
+        states
+            .iter()
+            .any(|one| one["path"] == path && one["state"] == "withheld")
+    };
     for path in ["description", "channels[3].chat.content", "statements"] {
         assert!(withheld(path), "{path}: {states:?}");
     }
@@ -418,8 +424,21 @@ by = "legal"
     assert_eq!(members(&plan, Copy::Metadata), ["police.se"]);
     assert_eq!(plan.passed_over[0].member, "hub.us");
     assert_eq!(plan.passed_over[0].rule, Some(2));
-    assert_eq!((plan.approvals[0].by.as_str(), plan.approvals[0].country.as_str()), ("legal", "SE"));
-    let nobody = planned(&json!({}), &world(), &Policy { also: BTreeSet::new(), ..policy });
+    assert_eq!(
+        (
+            plan.approvals[0].by.as_str(),
+            plan.approvals[0].country.as_str()
+        ),
+        ("legal", "SE")
+    );
+    let nobody = planned(
+        &json!({}),
+        &world(),
+        &Policy {
+            also: BTreeSet::new(),
+            ..policy
+        },
+    );
     let text = nobody.unwrap_err().to_string();
     assert!(text.contains("hub.us is passed over: denied"), "{text}");
 }
@@ -445,5 +464,7 @@ fn a_clearing_house_stands_in_and_an_unknown_basis_is_said() {
         ..Policy::default()
     };
     let error = planned(&of("GB"), &roster, &deny).unwrap_err();
-    assert!(matches!(error, RouteError::Nobody { ref passed_over, .. } if passed_over[0].why == "no-legal-basis"));
+    assert!(
+        matches!(error, RouteError::Nobody { ref passed_over, .. } if passed_over[0].why == "no-legal-basis")
+    );
 }

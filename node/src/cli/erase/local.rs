@@ -9,7 +9,10 @@ use std::{
 };
 
 use frex_client::{
-    casework::{deconflict::store::Store, quality::SEEN_FOLDER}, environment::Clock, keys::MemberHome, sent::SentStore,
+    casework::{deconflict::store::Store, quality::SEEN_FOLDER},
+    environment::Clock,
+    keys::MemberHome,
+    sent::SentStore,
 };
 use frex_proto::{
     id::MessageId,

@@ -39,7 +39,8 @@ pub fn score(args: &ScoreArgs, json: bool) -> Done {
     let scores = quality::score(&scored.view);
     let recipients = recipients(args, &scored)?;
     if json {
-        let row = |(member, score): &(String, Score)| json!({"member": member, "completeness": score});
+        let row =
+            |(member, score): &(String, Score)| json!({"member": member, "completeness": score});
         output::document(json!({
             "report": args.report, "scores": scores,
             "recipients": recipients.iter().map(row).collect::<Vec<_>>(),
@@ -54,7 +55,10 @@ pub fn score(args: &ScoreArgs, json: bool) -> Done {
             score.score,
             output::clean(member)
         ));
-        score.reasons.iter().for_each(|reason| output::data(format_args!("  {reason}")));
+        score
+            .reasons
+            .iter()
+            .for_each(|reason| output::data(format_args!("  {reason}")));
     }
     Ok(0)
 }
@@ -64,8 +68,14 @@ fn print(scores: &Scores) {
         ("completeness", &scores.completeness),
         ("actionability", &scores.actionability),
     ] {
-        output::data(format_args!("{name} {} of 100 ({})", score.score, score.profile));
-        score.reasons.iter().for_each(|reason| output::data(format_args!("  {reason}")));
+        output::data(format_args!(
+            "{name} {} of 100 ({})",
+            score.score, score.profile
+        ));
+        score
+            .reasons
+            .iter()
+            .for_each(|reason| output::data(format_args!("  {reason}")));
     }
     output::message(format_args!(
         "note: counted by {}; it says how much is said, not how urgent it is",
@@ -107,7 +117,9 @@ fn of_message(home: &MemberHome, id: &str) -> Result<Scored, Failure> {
         Some(model::CONTENT_TYPE) => model::CONTENT_TYPE,
         _ => return none("that message is no report", "frex inbox DIR --kept"),
     };
-    let name = about["file"].as_str().and_then(|path| Path::new(path).file_name());
+    let name = about["file"]
+        .as_str()
+        .and_then(|path| Path::new(path).file_name());
     let path = home.dir().join(INBOX_DIR).join(name.unwrap_or_default());
     let data = files::read(&path, limits::CONTENT_BYTES_MAX)?;
     match quality::view(content_type, &data) {
@@ -116,7 +128,10 @@ fn of_message(home: &MemberHome, id: &str) -> Result<Scored, Failure> {
             data,
             view,
         }),
-        None => none("what came is no report that can be read", "frex show MESSAGE DIR"),
+        None => none(
+            "what came is no report that can be read",
+            "frex show MESSAGE DIR",
+        ),
     }
 }
 

@@ -28,7 +28,9 @@ pub fn plan(plan: &Plan) {
         ));
     }
     for one in &plan.passed_over {
-        let rule = one.rule.map(|rule| format!(" by rule {rule} of the policy"));
+        let rule = one
+            .rule
+            .map(|rule| format!(" by rule {rule} of the policy"));
         output::data(format_args!(
             "{} is passed over: {}{} ({})",
             output::clean(&one.member),

@@ -51,7 +51,11 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
     }
     approved(&plan, &args.how.approved)?;
     attached(&plan, args)?;
-    let members: Vec<String> = plan.recipients.iter().map(|one| one.member.clone()).collect();
+    let members: Vec<String> = plan
+        .recipients
+        .iter()
+        .map(|one| one.member.clone())
+        .collect();
     let content = (routed.content_type.as_str(), routed.data.as_slice());
     checks::needs(&roster, &members, content, args.how.anyway)?;
     let (record, begun) = match &args.message {
@@ -88,8 +92,10 @@ fn show(args: &SendArgs, plan: &Plan, json: bool) {
 /// Refuses if the plan that somebody has looked at is another by now. Spec: RTE-33.
 fn still_holds(plan: &Plan, path: &PathBuf, args: &SendArgs) -> Result<(), Failure> {
     let bytes = files::read(path, PLAN_BYTES_MAX)?;
-    let seen: Value = serde_json::from_slice(&bytes)
-        .or_code(WireCode::BadInput, format_args!("{} is no plan", path.display()))?;
+    let seen: Value = serde_json::from_slice(&bytes).or_code(
+        WireCode::BadInput,
+        format_args!("{} is no plan", path.display()),
+    )?;
     let now = plan.decided();
     let fields = now.as_object().into_iter().flatten();
     let changed: Vec<&str> = fields
@@ -209,8 +215,9 @@ impl Filing<'_> {
                 Ok(code) => exit = exit.max(code),
                 Err(failure) if at == 0 && !begun && !self.is_known(0) => {
                     // Nothing has left, so nothing was decided.
-                    std::fs::remove_file(path_of(self.home, first))
-                        .map_err(|error| Failure::file("remove", &path_of(self.home, first), &error))?;
+                    std::fs::remove_file(path_of(self.home, first)).map_err(|error| {
+                        Failure::file("remove", &path_of(self.home, first), &error)
+                    })?;
                     return Err(failure);
                 }
                 Err(failure) => {
@@ -307,7 +314,12 @@ impl Filing<'_> {
         if !self.is_known(0) {
             return;
         }
-        let to: Vec<String> = self.plan.recipients.iter().map(|one| one.member.clone()).collect();
+        let to: Vec<String> = self
+            .plan
+            .recipients
+            .iter()
+            .map(|one| one.member.clone())
+            .collect();
         let now_ms = Clock::System.now_ms();
         checks::remember(self.home, (first, now_ms), &to, &tokens(&self.routed.view));
     }

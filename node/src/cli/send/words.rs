@@ -154,10 +154,11 @@ fn of_duplicate(home: &MemberHome, id: &str) -> Result<Place, Failure> {
         case.map(str::to_owned)
     };
     let case = of(&about).unwrap_or_default();
-    let bytes = hex::decode(&case).ok().and_then(|bytes| bytes.try_into().ok());
-    let bytes = bytes.ok_or_else(|| {
-        Failure::new(WireCode::Files, "what is kept of that message is damaged")
-    })?;
+    let bytes = hex::decode(&case)
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok());
+    let bytes = bytes
+        .ok_or_else(|| Failure::new(WireCode::Files, "what is kept of that message is damaged"))?;
     let rows = messages::all(home)?;
     let own = rows.iter().filter(|(direction, row)| {
         *direction == messages::SENT && of(row).as_deref() == Some(case.as_str())
