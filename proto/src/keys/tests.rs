@@ -167,7 +167,7 @@ fn pair(seed: u8) -> SigningKey {
 
 /// The signatures of both halves.
 fn both(key: &SigningKey, message: &[u8]) -> ([u8; 64], Vec<u8>) {
-    let (_, second) = key.sign_companion(message).unwrap();
+    let (_, second) = key.sign_companion(CompanionKind::Objects, message).unwrap();
     (key.sign(message).unwrap(), second)
 }
 
