@@ -193,7 +193,11 @@ impl VerifyingKey {
     }
 
     /// What the Ed25519 key alone has signed: of a key with a companion the first half.
-    pub(crate) fn verify_ed25519(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+    pub(crate) fn verify_ed25519(
+        &self,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), SignatureError> {
         let signature = ed25519::Signature::from_slice(signature).map_err(|_| SignatureError)?;
         self.point
             .verify_strict(message, &signature)

@@ -136,10 +136,10 @@ pub(super) fn bare(checkpoint: &[u8], log: &LogVerifier) -> Result<Bytes, WireCo
     }
 }
 
-/// The line by which it is cosigned. What it covers is durable here. Spec: WIT-5.
+/// The line by which it is cosigned, or two of a key with a companion. What it covers is durable here. Spec: WIT-5.
 fn cosigned(witness: &Witness, checkpoint: &[u8], now_ms: u64) -> Result<Answer, WireCode> {
     let signed = cosignature::cosign(checkpoint, &witness.name, &witness.key, now_ms / 1000);
     let signed = signed.map_err(|_| WireCode::KeyUnavailable)?;
-    let line = witness::last_line(&signed).ok_or(WireCode::KeyUnavailable)?;
+    let line = witness::lines_beyond(&signed, checkpoint).ok_or(WireCode::KeyUnavailable)?;
     Ok(Answer::Cosigned(v1::Cosigned { line }))
 }

@@ -95,8 +95,7 @@ impl CompanionKey {
     /// [`KeyError::Length`].
     pub fn admit(kind: CompanionKind, bytes: &[u8]) -> Result<Self, KeyError> {
         let fits = bytes.len() == kind.key_bytes();
-        fits.then(|| Self::new(kind, bytes))
-            .ok_or(KeyError::Length)
+        fits.then(|| Self::new(kind, bytes)).ok_or(KeyError::Length)
     }
 
     fn new(kind: CompanionKind, bytes: &[u8]) -> Self {

@@ -161,7 +161,10 @@ pub fn merged(note: &Bytes, other: &[u8]) -> Bytes {
 pub fn lines_beyond(checkpoint: &[u8], before: &[u8]) -> Option<Bytes> {
     let known = SignedNote::parse(before).ok()?.signatures.len();
     let note = SignedNote::parse(checkpoint).ok()?;
-    let lines = note.signatures.get(known..).filter(|lines| !lines.is_empty())?;
+    let lines = note
+        .signatures
+        .get(known..)
+        .filter(|lines| !lines.is_empty())?;
     let lines: String = lines.iter().map(ToString::to_string).collect();
     Some(Bytes::from(lines))
 }

@@ -274,7 +274,7 @@ fn witness_requests() -> Vec<Vec<u8>> {
     };
     let name = log::witness_name(FEDERATION, "b", 1);
     let cosigned = cosignature::cosign(&checkpoint(), &name, &author(), NOW_MS / 1000);
-    let line = witness::last_line(&cosigned.expect("a checkpoint")).expect("a line");
+    let line = witness::lines_beyond(&cosigned.expect("a checkpoint"), &checkpoint()).expect("a line");
     vec![asked.to_body().to_vec(), line.to_vec()]
 }
 

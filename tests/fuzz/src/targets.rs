@@ -219,7 +219,7 @@ fn checkpoint(data: &[u8]) -> bool {
 fn add_checkpoint(data: &[u8]) -> bool {
     let Ok(asked) = AddCheckpoint::parse(data) else {
         // What a witness answers is bytes of a peer too.
-        let joined = witness::with_line(&samples::checkpoint(), data);
+        let joined = witness::with_lines(&samples::checkpoint(), data);
         return joined.is_ok_and(|joined| witness::bare(&joined, &log()).is_ok());
     };
     assert_eq!(asked.to_body(), data);
