@@ -459,8 +459,7 @@ mod tests {
     fn a_wrong_verifier_key_is_refused() {
         let good = NoteKey {
             name: NAME.to_owned(),
-            kind: NoteKeyKind::Ed25519,
-            key: key(1).verifying_key(),
+            key: NotePublicKey::Ed25519(key(1).verifying_key()),
         };
         let text = good.to_string();
         let (name, rest) = text.split_once('+').expect("own output");

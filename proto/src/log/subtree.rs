@@ -133,15 +133,16 @@ mod tests {
     #[test]
     fn of_a_log_key_with_a_companion_both_lines_must_be_there() {
         let note = checkpoint::sign(&head(), &pair(1)).expect("a head");
-        let judge = |note: &[u8], key| checkpoint::parse_and_verify(note, &log(key), 0);
-        assert_eq!(judge(&note, &pair(1)), Ok(head()));
+        let judge =
+            |note: &[u8], key: SigningKey| checkpoint::parse_and_verify(note, &log(&key), 0);
+        assert_eq!(judge(&note, pair(1)), Ok(head()));
         // Trusted by the Ed25519 key alone the other line is a stranger's.
-        assert_eq!(judge(&note, &bare(1)), Ok(head()));
+        assert_eq!(judge(&note, bare(1)), Ok(head()));
         let from_vkey = LogVerifier::from_vkey(&log(&pair(1)).vkey()).expect("own output");
         assert_eq!(from_vkey.key(), &pair(1).verifying_key());
         let missing = without_one(&note).into_iter();
         let missing: Vec<_> = missing
-            .map(|note| judge(note.as_bytes(), &pair(1)))
+            .map(|note| judge(note.as_bytes(), pair(1)))
             .collect();
         let refused = [NoteError::Unsigned, NoteError::HalfSigned];
         assert_eq!(
@@ -151,7 +152,7 @@ mod tests {
         assert_eq!(WireCode::from(NoteError::HalfSigned), WireCode::HalfSigned);
         let bare_note = checkpoint::sign(&head(), &bare(1)).expect("a head");
         let half = Err(CheckpointError::Note(NoteError::HalfSigned));
-        assert_eq!(judge(&bare_note, &pair(1)), half);
+        assert_eq!(judge(&bare_note, pair(1)), half);
         // What is kept as evidence is the log's word whole.
         let cosigned = cosignature::cosign(&note, "w", &pair(2), TIME_S).expect("a note");
         assert_eq!(witness::bare(&cosigned, &log(&pair(1))), Ok(note.clone()));
@@ -163,8 +164,8 @@ mod tests {
     fn a_witness_with_a_companion_counts_by_both_lines_alone() {
         let note = checkpoint::sign(&head(), &bare(1)).expect("a head");
         let witness = WitnessVerifier::new("w".to_owned(), pair(2).verifying_key());
-        let by = |key| cosignature::cosign(&note, "w", key, TIME_S).expect("a note");
-        let whole = by(&pair(2));
+        let by = |key: SigningKey| cosignature::cosign(&note, "w", &key, TIME_S).expect("a note");
+        let whole = by(pair(2));
         let lines = witness::lines_beyond(&whole, &note).expect("two lines");
         assert_eq!(witness.add(&note, &lines), Ok(whole.clone()));
         let answer = String::from_utf8([b"noise\n", &lines[..], &lines[..]].concat());
@@ -189,7 +190,7 @@ mod tests {
                 .to_owned()
         };
         let refused = |lines: &str| witness.add(&note, lines.as_bytes()).is_err();
-        let other = witness::lines_beyond(&by(&pair(3)), &note).expect("two lines");
+        let other = witness::lines_beyond(&by(pair(3)), &note).expect("two lines");
         let (first, second) = (line(&lines, 0), line(&lines, 1));
         for wrong in [
             String::new(),
