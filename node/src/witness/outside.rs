@@ -49,7 +49,7 @@ impl OutsideConfig {
         if url.scheme_str() != Some("http") || !is_loopback(host) || url.query().is_some() {
             return Err(URL);
         }
-        let verifier = WitnessVerifier::from_vkey(&self.vkey)
+        let verifier = WitnessVerifier::from_vkey(self.vkey.trim())
             .map_err(|_| "must have the vkey of an Ed25519 cosigner, NAME+HASH+KEY, and may have that of its ML-DSA-44 key on a second line")?;
         Ok(Outside {
             authority: format!("{host}:{}", url.port_u16().unwrap_or(80)),
