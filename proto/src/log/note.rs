@@ -422,9 +422,12 @@ mod tests {
                 good.clone() + "\u{2014} x AAAAAAB=\n",
                 NoteError::SignatureLine,
             ),
-            ("x".repeat(9000) + &good, NoteError::TooLarge),
             (
-                good.clone() + &"\u{2014} x AAAAAAA=\n".repeat(64),
+                "x".repeat(limits::CHECKPOINT_BYTES_MAX) + &good,
+                NoteError::TooLarge,
+            ),
+            (
+                good.clone() + &"\u{2014} x AAAAAAA=\n".repeat(limits::NOTE_SIGNATURES_MAX),
                 NoteError::TooManySignatures,
             ),
         ];
@@ -494,7 +497,7 @@ mod tests {
         assert_eq!(sign("x\0\n", NAME), Err(NoteError::NotText));
         assert_eq!(sign("x\n", "a b"), Err(NoteError::KeyName));
         assert_eq!(
-            sign(&("x".repeat(8192) + "\n"), NAME),
+            sign(&("x".repeat(limits::CHECKPOINT_BYTES_MAX) + "\n"), NAME),
             Err(NoteError::TooLarge)
         );
     }
