@@ -129,7 +129,8 @@ mod tests {
         (0..note.signatures.len()).map(without).collect()
     }
 
-    // LOG-31, LOG-32: who lists the key decides that there are two signatures; nothing in a note does.
+    // KEY-36, LOG-31, LOG-32: who lists the key decides that there are two signatures; nothing in a note
+    // does.
     #[test]
     fn of_a_log_key_with_a_companion_both_lines_must_be_there() {
         let note = checkpoint::sign(&head(), &pair(1)).expect("a head");
