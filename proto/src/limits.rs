@@ -185,6 +185,8 @@ pub const EXHIBITS_MAX: usize = 64;
 pub const EVIDENCE_RECEIPTS_MAX: usize = 1024;
 /// Words that no answer has come, in one file of evidence. Spec: LIM-93.
 pub const SILENCES_MAX: usize = 64;
+/// Word that no answer has come: its head may have the lines of every witness. Spec: LIM-94.
+pub const SILENCE_BYTES_MAX: usize = CHECKPOINT_BYTES_MAX + 16 * 1024;
 /// Logs that a node has had before the one it has. Spec: LIM-100.
 pub const ENDED_LOGS_MAX: usize = 64;
 /// Entries of the log that one ERASED statement names. Spec: LIM-95.
@@ -209,7 +211,22 @@ const _: () = {
     // A root of all its keys, each 1,952 bytes of companion and 100 more, and all its signatures.
     assert!(2 * GOVERNANCE_KEYS_MAX * 2052 + SIGNATURES_MAX / 2 * (3340 + 90) <= ROOT_BYTES_MAX);
     assert!(ATTACHMENT_BYTES_MAX / CHUNK_BYTES as u64 * 32 == HASHES_FRAME_BYTES_MAX as u64);
-    assert!(STATEMENT_BYTES_MAX + CHECKPOINT_BYTES_MAX < ANSWER_FRAME_BYTES_MAX + 4096);
+    // A receipt, also one under a head of every witness, and one that is relayed under the log's own lines.
+    assert!(
+        STATEMENT_BYTES_MAX + PROOF_HASHES_MAX * 34 + CHECKPOINT_BYTES_MAX + 1024
+            <= ANSWER_FRAME_BYTES_MAX
+    );
+    assert!(
+        STATEMENT_BYTES_MAX + PROOF_HASHES_MAX * 34 + SEEN_CHECKPOINT_BYTES_MAX + 1024
+            <= REQUEST_FRAME_BYTES_MAX
+    );
+    // Two heads and what else a statement says; two heads in one question; a head and its proof in another.
+    assert!(2 * SEEN_CHECKPOINT_BYTES_MAX + 1024 <= STATEMENT_BYTES_MAX);
+    assert!(2 * SEEN_CHECKPOINT_BYTES_MAX + 1024 <= REQUEST_FRAME_BYTES_MAX);
+    assert!(SEEN_CHECKPOINT_BYTES_MAX + PROOF_HASHES_MAX * 45 + 64 <= ADD_CHECKPOINT_BYTES_MAX);
+    assert!(ADD_CHECKPOINT_BYTES_MAX + 1024 <= REQUEST_FRAME_BYTES_MAX);
+    // A word of silence about so many, signed by a key with a companion.
+    assert!(RECIPIENTS_MAX * (ID_BYTES_MAX + 2) + 3340 + 1024 <= 16 * 1024);
     // The head of a log and every witness, each by two lines under the longest names; and of outside
     // witnesses eight more.
     assert!(1024 + (1 + WITNESSES_MAX) * 3648 <= CHECKPOINT_BYTES_MAX);

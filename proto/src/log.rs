@@ -226,10 +226,6 @@ pub enum NoteKeyKind {
 
 /// The public key of a note key, by what it signs. Spec: LOG-8.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "read from a line of text and taken apart at once"
-)]
 pub enum NotePublicKey {
     /// Signs notes.
     Ed25519(VerifyingKey),

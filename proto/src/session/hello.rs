@@ -339,7 +339,7 @@ mod tests {
                 h.checkpoint = vec![0; limits::CHECKPOINT_BYTES_MAX + 1].into();
             }),
             (SessionError::Malformed, |h| {
-                h.seen = vec![0; limits::SEEN_CHECKPOINT_BYTES_MAX + 1].into()
+                h.seen = vec![0; limits::SEEN_CHECKPOINT_BYTES_MAX + 1].into();
             }),
         ];
         for (number, (error, spoil)) in cases.iter().enumerate() {

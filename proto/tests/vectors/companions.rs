@@ -117,7 +117,7 @@ fn keys() -> Vec<Vector> {
             .expect(expect)
     };
     let bytes = key.as_bytes();
-    let longer = [&bytes[..], &[0]].concat();
+    let longer = [bytes, &[0]].concat();
     vec![
         row("ml-dsa-65", "KEY-2", "a companion and its id", bytes, "ok"),
         row(
