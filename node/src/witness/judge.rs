@@ -30,10 +30,7 @@ pub async fn add_checkpoint(shared: &Shared, node: &str, body: &[u8]) -> Result<
     let log = roster.log_verifier(node).ok_or(WireCode::NotTrusted)?;
     let head = verified(&asked, &log, shared.just_now_ms())?;
     let before = seen(shared, &head.origin)?;
-    if before
-        .as_ref()
-        .is_some_and(|seen| !seen.contradicts.is_empty())
-    {
+    if before.as_ref().is_some_and(SeenLog::is_fork) {
         return Err(WireCode::Forked);
     }
     let known = known(before.as_ref())?;
