@@ -209,6 +209,8 @@ fn checkpoint(data: &[u8]) -> bool {
     let note = SignedNote::parse(data).is_ok();
     let verified = checkpoint::parse_and_verify(data, &log(), 0).is_ok();
     assert!(note || !verified);
+    let twice = checkpoint::parse_and_verify(data, &samples::paired_log().1, 0).is_ok();
+    assert!(verified || !twice);
     let Ok(text) = std::str::from_utf8(data) else {
         return false;
     };
