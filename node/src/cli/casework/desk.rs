@@ -58,6 +58,8 @@ pub struct Desk {
     pub now_ms: u64,
     /// What reports call themselves here, by case.
     pub names: BTreeMap<CaseId, String>,
+    /// The case of each message that came or was sent.
+    pub case_of: BTreeMap<MessageId, CaseId>,
 }
 
 /// What the folder keeps, while it is read.
@@ -78,9 +80,19 @@ struct Shelf<'a> {
 /// # Errors
 /// The folder cannot be read.
 pub fn open(home: &MemberHome) -> Result<Desk, Failure> {
-    let roster = member::roster(home)?;
+    of(home, member::roster(home)?, &messages::all(home)?)
+}
+
+/// The cases of what the folder keeps, as it was read.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn of(
+    home: &MemberHome,
+    roster: Roster,
+    rows: &[(&'static str, Value)],
+) -> Result<Desk, Failure> {
     let own = home.settings().member.clone();
-    let rows = messages::all(home)?;
     let mut shelf = Shelf {
         home,
         roster: &roster,
@@ -90,13 +102,13 @@ pub fn open(home: &MemberHome) -> Result<Desk, Failure> {
         case_of: BTreeMap::new(),
     };
     shelf.list_receipts()?;
-    for (_, row) in &rows {
+    for (_, row) in rows {
         if let (Some(message), Some(case)) = (message_of(row), case_of(row)) {
             shelf.case_of.insert(message, case);
         }
     }
     let mut cases: BTreeMap<CaseId, Case> = BTreeMap::new();
-    for (direction, row) in &rows {
+    for (direction, row) in rows {
         for (case, said) in shelf.said(direction, row)? {
             cases
                 .entry(case)
@@ -108,14 +120,30 @@ pub fn open(home: &MemberHome) -> Result<Desk, Failure> {
         let name = row["reference"].as_str()?;
         Some((case_of(row)?, name.to_owned()))
     });
+    let case_of = shelf.case_of;
     Ok(Desk {
         names: names.collect(),
+        case_of,
         setting: setting(home, &roster)?,
         now_ms: Clock::System.now_ms(),
         cases,
         own,
         roster,
     })
+}
+
+impl Desk {
+    /// What this member has said in a case, of which no receipt here shows that these have it: what they
+    /// must do about it has no clock yet.
+    #[must_use]
+    pub fn not_shown(&self, case: &Case) -> Vec<(MessageId, Vec<String>)> {
+        let own = case.said().filter(|said| said.key.from == self.own);
+        let waits = own.map(|said| {
+            let without = said.to.iter().filter(|to| !said.received.contains_key(*to));
+            (said.key.message, without.cloned().collect::<Vec<_>>())
+        });
+        waits.filter(|(_, without)| !without.is_empty()).collect()
+    }
 }
 
 impl Shelf<'_> {
@@ -321,7 +349,8 @@ fn message_of(row: &Value) -> Option<MessageId> {
 }
 
 /// The case of a message: its conversation, or of a report that has none its own id. Spec: CSE-1.
-fn case_of(row: &Value) -> Option<CaseId> {
+#[must_use]
+pub fn case_of(row: &Value) -> Option<CaseId> {
     if let Some(id) = row["conversation"].as_str() {
         return Some(CaseId(hex::decode(id).ok()?.try_into().ok()?));
     }

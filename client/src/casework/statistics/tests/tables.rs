@@ -317,12 +317,14 @@ fn a_case_says_more_than_a_receipt() {
         shelved: None,
         overdue: 2,
         duplicate: true,
+        acted_ms: Some(7),
     };
     let known = fact(1, [0, 0, 2, 1]).with(&case);
     assert_eq!(
         (known.outcome.as_deref(), known.overdue, known.duplicate),
         (Some("arrest"), 2, true)
     );
+    assert_eq!(known.times.acted_ms, Some(7));
     assert_eq!(
         fact(1, [0, 0, 2, 1]).with(&CaseState::default()),
         fact(1, [0, 0, 2, 1])
