@@ -47,7 +47,12 @@ fn a_case_is_told_to_who_reported_it() {
     assert_eq!(state(&shown, "outcome", POLICE), "in_investigation");
     assert_eq!(deadline(&shown, "acknowledge", POLICE)["state"], "answered");
     assert_eq!(deadline(&shown, "takedown", "")["state"], "answered");
-    // By the report's own name, and by what police call it.
+    // By the report's own name, of either side, and by what police call it.
+    for member in [PLATFORM, POLICE] {
+        assert_eq!(scene.show(member)["name"], "A-1", "{member}");
+    }
+    let named = scene.frex.done(&["case", "ls", POLICE]);
+    assert_eq!(named["cases"][0]["references"][0], "A-1", "{named}");
     assert_eq!(shown["references"][0], "POL 7/26");
     // What police told the platform is not the hotline's business.
     let hotline = scene.show(HOTLINE);
@@ -66,6 +71,18 @@ fn a_case_is_told_to_who_reported_it() {
         let found = scene.frex.done(&["case", "show", id, PLATFORM]);
         assert_eq!(found["case"], case.as_str());
     }
+}
+
+/// Police erase what they have said, here.
+fn erase(scene: &Scene, message: &str) {
+    let how = ["--local", "--confirm", "--ground", "exonerated"];
+    let erase = [
+        &["erase", message, POLICE][..],
+        &how,
+        &["--authority", "CSE-29"],
+    ]
+    .concat();
+    let _ = scene.frex.done(&erase);
 }
 
 // CSE-26, CSE-29: an exoneration is a recall; it ends the case and erases the report. What was said of it is
@@ -117,24 +134,10 @@ fn an_exoneration_is_folded_and_what_was_said_can_be_erased() {
         "{police}"
     );
 
-    let erase = [
-        "erase",
-        &said,
-        POLICE,
-        "--local",
-        "--confirm",
-        "--ground",
-        "exonerated",
-        "--authority",
-        "CSE-26",
-    ];
-    let _ = scene.frex.done(&erase);
-    assert_eq!(fs::read_dir(&kept).unwrap().count(), 1);
-    let _ = scene.frex.done(&erase.map(|word| match word == said {
-        true => asked.as_str(),
-        false => word,
-    }));
-    assert_eq!(fs::read_dir(&kept).unwrap().count(), 0);
+    for (message, left) in [(&said, 1), (&asked, 0)] {
+        erase(&scene, message);
+        assert_eq!(fs::read_dir(&kept).unwrap().count(), left);
+    }
     // The hotline has what it was asked, and learns by the recall that it is about somebody exonerated.
     let told = scene.read(HOTLINE);
     let asked = serde_json::json!([{ "message": asked, "from": POLICE }]);

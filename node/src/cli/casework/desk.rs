@@ -12,9 +12,10 @@ use frex_client::{
     casework::{
         case::{
             CONTENT_TYPE, Case, CaseId, Key, MESSAGE_BYTES_MAX, Party, REPORT_TYPES, Said, Setting,
-            What, read,
+            What, name_of, read,
         },
         clock::{Holidays, holidays, instant},
+        model,
     },
     environment::Clock,
     keys::MemberHome,
@@ -22,6 +23,7 @@ use frex_client::{
 use frex_proto::{
     error::WireCode,
     id::{EnvelopeId, MessageId},
+    label,
     log::Leaf,
     roster::Roster,
     v1::{Kind, Lane, Role},
@@ -116,13 +118,13 @@ pub fn of(
                 .add(said);
         }
     }
-    let names = rows.iter().filter_map(|(_, row)| {
-        let name = row["reference"].as_str()?;
-        Some((case_of(row)?, name.to_owned()))
-    });
+    let names = rows
+        .iter()
+        .filter_map(|(direction, row)| Some((case_of(row)?, shelf.name(direction, row)?)));
+    let names = names.collect();
     let case_of = shelf.case_of;
     Ok(Desk {
-        names: names.collect(),
+        names,
         case_of,
         setting: setting(home, &roster)?,
         now_ms: Clock::System.now_ms(),
@@ -271,6 +273,29 @@ impl Shelf<'_> {
             Ok(message) => What::Case(Box::new(message)),
             Err(_) => What::Unreadable("it breaks a rule for such messages"),
         })
+    }
+
+    /// What a report calls itself, where it is kept: that of ours as long as it is what was sent.
+    fn name(&self, direction: &str, row: &Value) -> Option<String> {
+        let content_type = row["content_type"].as_str()?;
+        if !REPORT_TYPES.contains(&content_type) {
+            return None;
+        }
+        if direction != SENT {
+            let bytes = files::read(&content_path(self.home, row), model::REPORT_BYTES_MAX).ok()?;
+            return name_of(content_type, &bytes);
+        }
+        if let Some(name) = row["reference"].as_str() {
+            return Some(name.to_owned());
+        }
+        let path = Path::new(row["file"].as_str()?);
+        let bytes = files::read(path, model::JSON_BYTES_MAX).ok()?;
+        let bytes = match content_type == model::CONTENT_TYPE {
+            true => model::as_sent(bytes),
+            false => bytes,
+        };
+        let is_same = hex::encode(label::sha256(&[&bytes])) == row["sha256"].as_str()?;
+        name_of(content_type, &bytes).filter(|_| is_same)
     }
 
     /// When the recipients' nodes had a message of ours, by the leaves of their receipts.

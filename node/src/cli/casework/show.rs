@@ -27,6 +27,7 @@ pub fn show(args: &CaseShowArgs, json: bool) -> Done {
     let waits = room.desk.not_shown(case);
     if json {
         let mut said = view_json(&view);
+        said["name"] = json!(room.desk.names.get(&case.id));
         said["not_received"] = waits.iter().map(not_received).collect();
         output::document(said);
         return Ok(0);
