@@ -95,6 +95,8 @@ fn overdue(scene: &Scene) -> String {
     let ask = ["request", "produce", &scene.case, "--to", PLATFORM];
     let when = ["--profile", "mla", "--reply-by", "1s"];
     let request = scene.say(&[&ask[..], &when].concat(), POLICE, &[PLATFORM]);
+    // That somebody has seen it waits in the inbox, and is no answer.
+    scene.say(&["answer", &request, "acked"], PLATFORM, &[]);
     let late = scene.until(POLICE, "overdue", |shown| shown["state"] == "overdue");
     let listed = scene.frex.done(&["overdue", POLICE]);
     assert_eq!(listed["overdue"][0]["request"], request.as_str());
