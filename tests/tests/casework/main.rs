@@ -9,3 +9,4 @@ mod many;
 mod past;
 mod requests;
 mod scene;
+mod story;
