@@ -222,6 +222,9 @@ pub struct InitArgs {
     /// Give the identity key an ML-DSA-65 companion: all it signs is signed by both
     #[arg(long, conflicts_with = "token")]
     pub post_quantum: bool,
+    /// Give the node's log key and witness key ML-DSA-44 companions: heads of logs are signed by both
+    #[arg(long, conflicts_with_all = ["token", "no_node"])]
+    pub post_quantum_log: bool,
     /// Write the keys encrypted: by --passphrase-fd, or asked for at the terminal
     #[arg(long)]
     pub encrypt_keys: bool,

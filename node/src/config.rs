@@ -249,7 +249,8 @@ impl NodeConfig {
 {comment}alert_command = {alert_command}
 
 # Witnesses outside of the federation, each as a local proxy offers it. What they cosign is published
-# as `cosigned` beside `checkpoint`; final is what the roster's witnesses cosign.
+# as `cosigned` beside `checkpoint`; final is what the roster's witnesses cosign. One that signs by
+# ML-DSA-44 too has a second vkey, behind \n in the same text: then both must sign.
 #     [[outside_witnesses]]
 #     url="http://127.0.0.1:8480/"
 #     vkey="witness.example/w1+0123abcd+BA…"

@@ -41,7 +41,7 @@ pub const VALUE_BYTES_MAX: usize = 4 * 1024;
 /// Largest key, bytes.
 pub const KEY_BYTES_MAX: usize = 127;
 /// Largest state, bytes.
-pub const STATE_BYTES_MAX: usize = 4 * 1024;
+pub const STATE_BYTES_MAX: usize = 8 * 1024;
 
 /// What a key belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

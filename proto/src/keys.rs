@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use self::companion::CompanionSecret;
 pub use self::{
     admission::KeyError,
-    companion::{COMPANION_KEY_BYTES, COMPANION_SIGNATURE_BYTES, CompanionKey},
+    companion::{CompanionKey, CompanionKind},
     token::{SigningError, Token},
 };
 use crate::{
@@ -73,15 +73,32 @@ impl VerifyingKey {
         admission::admit_verifying(bytes).map(Self::new)
     }
 
-    /// Judges a key as an entry lists it: with its companion, unless those bytes are empty.
+    /// Judges a key as an entry lists it: with its companion of this kind, unless those bytes are
+    /// empty.
     ///
     /// # Errors
     /// [`KeyError`] says which rule is broken.
-    pub fn admit_pair(bytes: &[u8], companion: &[u8]) -> Result<Self, KeyError> {
-        let companion = (!companion.is_empty()).then(|| CompanionKey::admit(companion));
+    pub fn admit_pair(
+        bytes: &[u8],
+        kind: CompanionKind,
+        companion: &[u8],
+    ) -> Result<Self, KeyError> {
+        let companion = (!companion.is_empty()).then(|| CompanionKey::admit(kind, companion));
         let companion = companion.transpose()?;
         let key = Self::admit(bytes)?;
         Ok(Self { companion, ..key })
+    }
+
+    /// Judges a key with a companion of whichever kind is so long, unless those bytes are empty.
+    ///
+    /// # Errors
+    /// [`KeyError`] says which rule is broken.
+    pub fn admit_with(bytes: &[u8], companion: &[u8]) -> Result<Self, KeyError> {
+        if companion.is_empty() {
+            return Self::admit(bytes);
+        }
+        let kind = CompanionKind::of_length(companion.len()).ok_or(KeyError::Length)?;
+        Self::admit_pair(bytes, kind, companion)
     }
 
     /// Judges what [`encoded`](Self::encoded) gives.
@@ -90,7 +107,7 @@ impl VerifyingKey {
     /// [`KeyError`] says which rule is broken.
     pub fn admit_encoded(bytes: &[u8]) -> Result<Self, KeyError> {
         let (key, companion) = bytes.split_at_checked(32).ok_or(KeyError::Length)?;
-        Self::admit_pair(key, companion)
+        Self::admit_with(key, companion)
     }
 
     fn new(point: ed25519_dalek::VerifyingKey) -> Self {
@@ -119,6 +136,13 @@ impl VerifyingKey {
     #[must_use]
     pub fn companion(&self) -> Option<&CompanionKey> {
         self.companion.as_ref()
+    }
+
+    /// The companion that signs heads of logs beside this key. Spec: KEY-35.
+    #[must_use]
+    pub fn head_companion(&self) -> Option<&CompanionKey> {
+        let companion = self.companion.as_ref();
+        companion.filter(|companion| companion.kind() == CompanionKind::Heads)
     }
 
     /// The bytes of the companion; none: no bytes.
@@ -159,7 +183,9 @@ impl VerifyingKey {
     ) -> Result<(), SignatureError> {
         let both = match (&self.companion, companions) {
             (None, None) => None,
-            (Some(companion), Some(signature)) => Some((companion, signature)),
+            (Some(companion), Some(signature)) if companion.kind() == CompanionKind::Objects => {
+                Some((companion, signature))
+            }
             _ => return Err(SignatureError),
         };
         self.verify_ed25519(message, signature)?;
@@ -167,7 +193,11 @@ impl VerifyingKey {
     }
 
     /// What the Ed25519 key alone has signed: of a key with a companion the first half.
-    fn verify_ed25519(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+    pub(crate) fn verify_ed25519(
+        &self,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), SignatureError> {
         let signature = ed25519::Signature::from_slice(signature).map_err(|_| SignatureError)?;
         self.point
             .verify_strict(message, &signature)
@@ -241,10 +271,17 @@ impl SigningKey {
         }
     }
 
-    /// The same key with the companion of a stored seed: another key to everyone who verifies.
+    /// The same key with the companion of a stored seed, which signs objects: another key to
+    /// everyone who verifies.
     #[must_use]
     pub fn with_companion(self, seed: &[u8; 32]) -> Self {
-        let companion = CompanionSecret::from_seed(seed);
+        self.with_companion_of(CompanionKind::Objects, seed)
+    }
+
+    /// The same key with the companion of a stored seed: another key to everyone who verifies.
+    #[must_use]
+    pub fn with_companion_of(self, kind: CompanionKind, seed: &[u8; 32]) -> Self {
+        let companion = CompanionSecret::from_seed(kind, seed);
         Self {
             place: self.place,
             verifying: VerifyingKey {
@@ -261,10 +298,16 @@ impl SigningKey {
         Self::from_seed(&random_seed(rng))
     }
 
-    /// A new key with a companion.
+    /// A new key with a companion that signs objects.
     #[must_use]
     pub fn generate_pair(rng: &mut dyn CryptoRng) -> Self {
         Self::generate(rng).with_companion(&random_seed(rng))
+    }
+
+    /// A new key of a log or a witness, with a companion that signs heads too.
+    #[must_use]
+    pub fn generate_head_pair(rng: &mut dyn CryptoRng) -> Self {
+        Self::generate(rng).with_companion_of(CompanionKind::Heads, &random_seed(rng))
     }
 
     /// The key of which `token` holds the secret half. A companion is no part of it: see
@@ -318,11 +361,16 @@ impl SigningKey {
         }
     }
 
-    /// Signs `message` with the companion, and gives the companion's id; none without one.
-    pub(crate) fn sign_companion(&self, message: &[u8]) -> Option<(KeyId, Vec<u8>)> {
+    /// Signs `message` with the companion for it, and gives the companion's public half; none
+    /// without one of this kind.
+    pub(crate) fn sign_companion(
+        &self,
+        kind: CompanionKind,
+        message: &[u8],
+    ) -> Option<(&CompanionKey, Vec<u8>)> {
         let companion = self.companion.as_ref()?;
-        let signature = companion.sign(message);
-        Some((companion.public().key_id(), signature.to_vec()))
+        let fits = companion.public().kind() == kind;
+        fits.then(|| (companion.public(), companion.sign(message)))
     }
 }
 

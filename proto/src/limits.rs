@@ -34,13 +34,13 @@ pub const SIGNATURES_MAX: usize = 128;
 /// Characters of a content type. Spec: LIM-14.
 pub const CONTENT_TYPE_BYTES_MAX: usize = 128;
 /// Encoded HELLO frame. Spec: LIM-15.
-pub const HELLO_FRAME_BYTES_MAX: usize = 4 * 1024;
+pub const HELLO_FRAME_BYTES_MAX: usize = 12 * 1024;
 /// Encoded REQUEST frame (it may carry one receipt). Spec: LIM-16.
 pub const REQUEST_FRAME_BYTES_MAX: usize = 24 * 1024;
 /// Encoded ENVELOPE or ITEM frame: signed manifest, 64 wraps and an inline body. Spec: LIM-17.
 pub const ENVELOPE_FRAME_BYTES_MAX: usize = 256 * 1024;
 /// Encoded ANSWER frame. Spec: LIM-18.
-pub const ANSWER_FRAME_BYTES_MAX: usize = 24 * 1024;
+pub const ANSWER_FRAME_BYTES_MAX: usize = 160 * 1024;
 /// Encoded CONFIRM frame. Spec: LIM-19.
 pub const CONFIRM_FRAME_BYTES_MAX: usize = 8 * 1024;
 /// Encoded statement of a receipt. Spec: LIM-20.
@@ -48,9 +48,9 @@ pub const STATEMENT_BYTES_MAX: usize = 16 * 1024;
 /// Hashes of an inclusion or consistency proof. Spec: LIM-21.
 pub const PROOF_HASHES_MAX: usize = 63;
 /// Text of a signed checkpoint with its signatures. Spec: LIM-22.
-pub const CHECKPOINT_BYTES_MAX: usize = 8 * 1024;
+pub const CHECKPOINT_BYTES_MAX: usize = 128 * 1024;
 /// Signature lines of a signed note. Spec: LIM-23.
-pub const NOTE_SIGNATURES_MAX: usize = 64;
+pub const NOTE_SIGNATURES_MAX: usize = 128;
 /// How far a peer's or an envelope's clock may differ from ours, milliseconds. Spec: LIM-24.
 pub const CLOCK_SKEW_MS_MAX: u64 = 10 * 60 * 1000;
 /// Longest life of an envelope, milliseconds: 31 days. Spec: LIM-25.
@@ -171,7 +171,7 @@ pub const SEEN_LOGGED_MS: u64 = 5 * 60 * 1000;
 /// Nodes whose cosignatures count. Spec: LIM-81.
 pub const WITNESSES_MAX: usize = 32;
 /// Checkpoint that a statement names, with the log's signature alone. Spec: LIM-82.
-pub const SEEN_CHECKPOINT_BYTES_MAX: usize = 1024;
+pub const SEEN_CHECKPOINT_BYTES_MAX: usize = 4 * 1024;
 /// Request of a log to its witness: old size, proof and checkpoint. Spec: LIM-83.
 pub const ADD_CHECKPOINT_BYTES_MAX: usize = 16 * 1024;
 /// How long an entry stays published at least after its time, milliseconds: 400 days, for an auditor
@@ -187,6 +187,8 @@ pub const EXHIBITS_MAX: usize = 64;
 pub const EVIDENCE_RECEIPTS_MAX: usize = 1024;
 /// Words that no answer has come, in one file of evidence. Spec: LIM-93.
 pub const SILENCES_MAX: usize = 64;
+/// Word that no answer has come: its head may have the lines of every witness. Spec: LIM-94.
+pub const SILENCE_BYTES_MAX: usize = CHECKPOINT_BYTES_MAX + 16 * 1024;
 /// Logs that a node has had before the one it has. Spec: LIM-100.
 pub const ENDED_LOGS_MAX: usize = 64;
 /// Entries of the log that one ERASED statement names. Spec: LIM-95.
@@ -236,7 +238,27 @@ const _: () = {
     // A root of all its keys, each 1,952 bytes of companion and 100 more, and all its signatures.
     assert!(2 * GOVERNANCE_KEYS_MAX * 2052 + SIGNATURES_MAX / 2 * (3340 + 90) <= ROOT_BYTES_MAX);
     assert!(ATTACHMENT_BYTES_MAX / CHUNK_BYTES as u64 * 32 == HASHES_FRAME_BYTES_MAX as u64);
-    assert!(STATEMENT_BYTES_MAX + CHECKPOINT_BYTES_MAX < ANSWER_FRAME_BYTES_MAX + 4096);
+    // A receipt, also one under a head of every witness, and one that is relayed under the log's own lines.
+    assert!(
+        STATEMENT_BYTES_MAX + PROOF_HASHES_MAX * 34 + CHECKPOINT_BYTES_MAX + 1024
+            <= ANSWER_FRAME_BYTES_MAX
+    );
+    assert!(
+        STATEMENT_BYTES_MAX + PROOF_HASHES_MAX * 34 + SEEN_CHECKPOINT_BYTES_MAX + 1024
+            <= REQUEST_FRAME_BYTES_MAX
+    );
+    // Two heads and what else a statement says; two heads in one question; a head and its proof in another.
+    assert!(2 * SEEN_CHECKPOINT_BYTES_MAX + 1024 <= STATEMENT_BYTES_MAX);
+    assert!(2 * SEEN_CHECKPOINT_BYTES_MAX + 1024 <= REQUEST_FRAME_BYTES_MAX);
+    assert!(SEEN_CHECKPOINT_BYTES_MAX + PROOF_HASHES_MAX * 45 + 64 <= ADD_CHECKPOINT_BYTES_MAX);
+    assert!(ADD_CHECKPOINT_BYTES_MAX + 1024 <= REQUEST_FRAME_BYTES_MAX);
+    // A word of silence about so many, signed by a key with a companion.
+    assert!(RECIPIENTS_MAX * (ID_BYTES_MAX + 2) + 3340 + 1024 <= 16 * 1024);
+    // The head of a log and every witness, each by two lines under the longest names; and of outside
+    // witnesses eight more.
+    assert!(1024 + (1 + WITNESSES_MAX) * 3648 <= CHECKPOINT_BYTES_MAX);
+    assert!(2 * (1 + WITNESSES_MAX + 8) <= NOTE_SIGNATURES_MAX);
+    assert!(2 * SEEN_CHECKPOINT_BYTES_MAX + 2 * 1024 <= HELLO_FRAME_BYTES_MAX);
     // A row: key, node and member of the longest names, two ids, ten numbers.
     assert!(OUTBOX_ROWS_MAX * (3 * (ID_BYTES_MAX + 12) + 60 + 10 * 12) < ANSWER_FRAME_BYTES_MAX);
 };

@@ -14,6 +14,7 @@ pub mod fork;
 pub mod leaf;
 pub mod note;
 pub mod proof;
+mod subtree;
 pub mod tile;
 pub mod tlog_proof;
 pub mod tree;
@@ -36,7 +37,7 @@ use bytes::Bytes;
 pub use crate::label::Hash;
 use crate::{
     id::{self, IdError},
-    keys::VerifyingKey,
+    keys::{CompanionKey, VerifyingKey},
     label,
 };
 
@@ -133,7 +134,7 @@ pub struct LogVerifier {
     keys: Vec<LogKey>,
 }
 
-/// A key of a log. Spec: LOG-22.
+/// A key of a log or of a witness. Spec: LOG-22, WIT-24.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogKey {
     /// The key.
@@ -142,13 +143,15 @@ pub struct LogKey {
     pub not_after_ms: Option<u64>,
 }
 
-/// Whose cosignatures count: a witness's name with its key. Spec: LOG-10.
+/// Whose cosignatures count: a witness's name with its keys. Spec: LOG-10, WIT-24.
 #[derive(Debug, Clone)]
 pub struct WitnessVerifier {
     /// The witness's name, `frex/<federation>/<node>/witness/<epoch>`.
     pub name: String,
     /// The witness's key.
     pub key: VerifyingKey,
+    /// Those before it, newest first; each says nothing from its end on.
+    pub earlier: Vec<LogKey>,
 }
 
 /// How many cosignatures, and whose, make a checkpoint of one log final. Spec: WIT-1.
@@ -217,6 +220,19 @@ pub enum NoteKeyKind {
     Ed25519 = 0x01,
     /// Ed25519 over a time and a checkpoint's text (`cosignature/v1`).
     Cosignature = 0x04,
+    /// ML-DSA-44 over a name, a time and a head (`subtree/v1`).
+    Subtree = 0x06,
+}
+
+/// The public key of a note key, by what it signs. Spec: LOG-8.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotePublicKey {
+    /// Signs notes.
+    Ed25519(VerifyingKey),
+    /// Cosigns.
+    Cosignature(VerifyingKey),
+    /// Signs heads as a log, or cosigns them, beside an Ed25519 key.
+    Subtree(CompanionKey),
 }
 
 /// A named note key, as a verifier key line (vkey) carries it. Spec: LOG-8.
@@ -224,10 +240,8 @@ pub enum NoteKeyKind {
 pub struct NoteKey {
     /// Name on its signature lines.
     pub name: String,
-    /// What it signs.
-    pub kind: NoteKeyKind,
     /// The key.
-    pub key: VerifyingKey,
+    pub key: NotePublicKey,
 }
 
 /// The parts of a tlog-proof file, parsed but not believed. Spec: LOG-13.

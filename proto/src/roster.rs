@@ -264,6 +264,8 @@ pub struct Node {
     pub ended_logs: Vec<EndedLog>,
     /// Cosigns other nodes' checkpoints.
     pub witness_key: Option<VerifyingKey>,
+    /// Cosigned them before, newest first; each has its end. Spec: ROS-63.
+    pub earlier_witness_keys: Vec<Timed<VerifyingKey>>,
     /// `host:port`, in the operator's order of preference; to dial: [`addresses_at`](Self::addresses_at).
     pub addresses: Vec<String>,
     /// When the document that states it is good; none: no document does.
@@ -442,8 +444,8 @@ pub enum Fault {
     /// Epoch zero, or not the one that follows the logs that have ended.
     #[error("the log epoch is zero, or is not the one after the logs that have ended")]
     BadEpoch,
-    /// A log key that was followed by another has no end.
-    #[error("an earlier log key has no end")]
+    /// A log key or witness key that was followed by another has no end.
+    #[error("an earlier key of a log or a witness has no end")]
     EndMissing,
     /// A minimum report profile names a field twice, or something that is no field's name.
     #[error("a report profile names a field twice or what is no name of a field")]
@@ -490,8 +492,8 @@ pub enum Fault {
     /// A log that was listed, or had ended, is listed no more, or otherwise.
     #[error("a log that a node had is listed no more, or with another end")]
     LogDropped,
-    /// A key as an earlier one of a log that it never signed.
-    #[error("a key is listed as an earlier one of a log that was not its own")]
+    /// A key as an earlier one of a log that it never signed, or of a witness in a card.
+    #[error("a key is listed as an earlier one of a log or a witness that was not its own")]
     ForeignLogKey,
 }
 

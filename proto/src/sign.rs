@@ -20,7 +20,7 @@ pub use self::{
 use crate::{
     error::WireCode,
     id::KeyId,
-    keys::{SigningError, SigningKey},
+    keys::{CompanionKind, SigningError, SigningKey},
     label::Hash,
     v1,
 };
@@ -146,8 +146,8 @@ fn signatures(key: &SigningKey, message: &[u8]) -> Result<Vec<v1::Signature>, Si
         signature: Bytes::copy_from_slice(signature),
     };
     let mut made = vec![entry(key.key_id(), &key.sign(message)?)];
-    if let Some((id, signature)) = key.sign_companion(message) {
-        made.push(entry(id, &signature));
+    if let Some((companion, signature)) = key.sign_companion(CompanionKind::Objects, message) {
+        made.push(entry(companion.key_id(), &signature));
     }
     Ok(made)
 }

@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn header_over_the_cap_is_refused_before_its_payload() {
         let mut header = [FrameType::Hello as u8, 0, 0, 0, 0];
-        header[1..].copy_from_slice(&4097_u32.to_be_bytes());
+        header[1..].copy_from_slice(&12_289_u32.to_be_bytes());
         assert_eq!(parse_header(header), Err(FrameError::TooLong));
     }
 

@@ -27,7 +27,7 @@ import tlog
 import witness
 from refused import Refused, inside, require
 
-FRAME_CAPS = {1: 4096, 2: 24576, 3: 262144, 4: 1_200_000, 5: 24576, 6: 262144, 7: 8192,
+FRAME_CAPS = {1: 12288, 2: 24576, 3: 262144, 4: 1_200_000, 5: 163840, 6: 262144, 7: 8192,
               8: 262144, 9: 1_048_596}
 
 
@@ -94,6 +94,9 @@ def admit_key(inputs):
     if inputs["algorithm"] == "ml-dsa-65":
         mldsa.admit(key)
         return mldsa.key_id(key).hex()
+    if inputs["algorithm"] == "ml-dsa-44":
+        mldsa.admit(key, mldsa.HEADS)
+        return mldsa.key_id(key, mldsa.HEADS).hex()
     roster.admit_sealing(key)
     return envelope.sha256(b"frex/v1/hpke-key\0" + b"\x64\x7a" + key)[:16].hex()
 

@@ -25,6 +25,7 @@ from refused import Refused, inside, require
 FIRST_LINE = b"frex-evidence/v1\n"
 BYTES_MAX = 64 << 20
 EXHIBITS_MAX, RECEIPTS_MAX, SILENCES_MAX = 64, 1024, 64
+SILENCE_BYTES_MAX = tlog.CHECKPOINT_BYTES_MAX + 16 * 1024
 KINDS = ("unspecified", "report", "feedback", "request", "response", "notice", "statistics", "ping", "recall")
 FEEDBACK, REQUEST = 2, 3
 STAGES = {1: "delivered", 2: "opened", 3: "acted"}
@@ -246,7 +247,7 @@ def relate(proven, shown, first):
 def read_silence(data, federation):
     """EVD-9."""
     try:
-        require(len(data) <= envelope.SIGNED_BYTES_MAX, "Silence")
+        require(len(data) <= SILENCE_BYTES_MAX, "Silence")
         signed = dsse.decode(data)
         require(signed.payload_type == SILENCE_TYPE and signed.batch is None, "Silence")
         said = protobuf.decode(protobuf.SILENCE, signed.payload)

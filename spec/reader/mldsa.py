@@ -1,26 +1,66 @@
-"""ML-DSA-65 as KEY-31 says it: FIPS 204, Algorithm 3. Only verification, so nothing here is secret."""
+"""ML-DSA-65 as KEY-31 says it and ML-DSA-44 as KEY-36 does: FIPS 204, Algorithm 3. Only verification, so
+nothing here is secret."""
 
 import hashlib
+from dataclasses import dataclass
 
 from refused import require
 
-Q, N, K, L = 8380417, 256, 6, 5
-DROPPED_BITS, TAU, OMEGA = 13, 49, 55
-GAMMA1, GAMMA2 = 1 << 19, (Q - 1) // 32
-BETA = TAU * 4
-KEY_BYTES, SIGNATURE_BYTES, CHALLENGE_BYTES, Z_BYTES = 1952, 3309, 48, 640
-CONTEXT = b"frex/v1"
+Q, N, DROPPED_BITS = 8380417, 256, 13
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """One row of FIPS 204, Table 1, and what FREX adds: the number in a key id and the context."""
+
+    k: int
+    l: int
+    tau: int
+    omega: int
+    eta: int
+    gamma1_bits: int
+    gamma2: int
+    challenge_bytes: int
+    number: int
+    context: bytes
+
+    @property
+    def gamma1(self):
+        return 1 << self.gamma1_bits
+
+    @property
+    def z_bytes(self):
+        return N * (self.gamma1_bits + 1) // 8
+
+    @property
+    def key_bytes(self):
+        return 32 + 320 * self.k
+
+    @property
+    def signature_bytes(self):
+        return self.challenge_bytes + self.l * self.z_bytes + self.omega + self.k
+
+    @property
+    def highs(self):
+        """How many values a high part has."""
+        return (Q - 1) // (2 * self.gamma2)
+
+
+OBJECTS = Parameters(6, 5, 49, 55, 4, 19, (Q - 1) // 32, 48, 2, b"frex/v1")
+HEADS = Parameters(4, 4, 39, 80, 2, 17, (Q - 1) // 88, 32, 4, b"")
+assert (OBJECTS.key_bytes, OBJECTS.signature_bytes) == (1952, 3309)
+assert (HEADS.key_bytes, HEADS.signature_bytes) == (1312, 2420)
 ZETAS = [pow(1753, int(f"{place:08b}"[::-1], 2), Q) for place in range(N)]
 
 
-def admit(key):
-    """KEY-30: every string of this length encodes a key."""
-    require(len(key) == KEY_BYTES, "Length")
+def admit(key, rules=OBJECTS):
+    """KEY-30, KEY-35: every string of this length encodes a key."""
+    require(len(key) == rules.key_bytes, "Length")
 
 
-def key_id(key):
+def key_id(key, rules=OBJECTS):
     """KEY-2."""
-    return hashlib.sha256(b"frex/v1/sig-key\0" + b"\x00\x02" + key).digest()[:16]
+    return hashlib.sha256(b"frex/v1/sig-key\0" + rules.number.to_bytes(2, "big") + key).digest()[:16]
 
 
 def ntt(w):
@@ -65,67 +105,76 @@ def rejected_polynomial(seed):
     return found[:N]
 
 
-def sample_in_ball(seed):
+def sample_in_ball(seed, tau):
     """Algorithm 29."""
     stream = hashlib.shake_256(seed).digest(8 + 4096)
     signs, at, c = int.from_bytes(stream[:8], "little"), 8, [0] * N
-    for i in range(N - TAU, N):
+    for i in range(N - tau, N):
         while stream[at] > i:
             at += 1
         j, at = stream[at], at + 1
-        c[i], c[j] = c[j], (-1) ** ((signs >> (i + TAU - N)) & 1)
+        c[i], c[j] = c[j], (-1) ** ((signs >> (i + tau - N)) & 1)
     return c
 
 
-def unpack_hint(data):
+def unpack_hint(data, omega):
     """Algorithm 21: the places of the hints of each polynomial, or None. There is one encoding."""
     hints, index = [], 0
-    for end in data[OMEGA:]:
-        if not index <= end <= OMEGA:
+    for end in data[omega:]:
+        if not index <= end <= omega:
             return None
         places = data[index:end]
         if any(a >= b for a, b in zip(places, places[1:])):
             return None
         hints.append(set(places))
         index = end
-    return None if any(data[index:OMEGA]) else hints
+    return None if any(data[index:omega]) else hints
 
 
-def use_hint(hinted, r):
+def use_hint(hinted, r, rules):
     """Algorithms 36 and 40."""
-    low = r % (2 * GAMMA2)
-    if low > GAMMA2:
-        low -= 2 * GAMMA2
-    high = (r - low) // (2 * GAMMA2)
+    low = r % (2 * rules.gamma2)
+    if low > rules.gamma2:
+        low -= 2 * rules.gamma2
+    high = (r - low) // (2 * rules.gamma2)
     if r - low == Q - 1:
         high, low = 0, low - 1
     if hinted:
         high += 1 if low > 0 else -1
-    return high % 16
+    return high % rules.highs
 
 
-def verify(key, message, signature):
-    """Whether `signature` holds under `key` and the context of this protocol."""
-    if len(key) != KEY_BYTES or len(signature) != SIGNATURE_BYTES:
+def pack(values, most):
+    """Algorithm 16: `most` is the largest value there can be."""
+    bits = most.bit_length()
+    number = sum(one << (bits * place) for place, one in enumerate(values))
+    return number.to_bytes(N * bits // 8, "little")
+
+
+def verify(key, message, signature, rules=OBJECTS):
+    """Whether `signature` holds under `key` and the context that goes with these parameters."""
+    if len(key) != rules.key_bytes or len(signature) != rules.signature_bytes:
         return False
-    challenge, packed = signature[:CHALLENGE_BYTES], signature[CHALLENGE_BYTES:]
-    z = [[GAMMA1 - one for one in unpack(packed[i * Z_BYTES:(i + 1) * Z_BYTES], 20)]
-         for i in range(L)]
-    hints = unpack_hint(packed[L * Z_BYTES:])
-    if hints is None or any(abs(one) >= GAMMA1 - BETA for row in z for one in row):
+    challenge, packed = signature[:rules.challenge_bytes], signature[rules.challenge_bytes:]
+    z_bytes, bits = rules.z_bytes, rules.gamma1_bits + 1
+    z = [[rules.gamma1 - one for one in unpack(packed[i * z_bytes:(i + 1) * z_bytes], bits)]
+         for i in range(rules.l)]
+    hints = unpack_hint(packed[rules.l * z_bytes:], rules.omega)
+    bound = rules.gamma1 - rules.tau * rules.eta
+    if hints is None or any(abs(one) >= bound for row in z for one in row):
         return False
-    rho, t1 = key[:32], [unpack(key[32 + i * 320:352 + i * 320], 10) for i in range(K)]
-    framed = bytes([0, len(CONTEXT)]) + CONTEXT + message
+    rho, t1 = key[:32], [unpack(key[32 + i * 320:352 + i * 320], 10) for i in range(rules.k)]
+    framed = bytes([0, len(rules.context)]) + rules.context + message
     mu = hashlib.shake_256(hashlib.shake_256(key).digest(64) + framed).digest(64)
-    z_hat, c_hat = [ntt(row) for row in z], ntt(sample_in_ball(challenge))
+    z_hat, c_hat = [ntt(row) for row in z], ntt(sample_in_ball(challenge, rules.tau))
     encoded = b""
-    for r in range(K):
+    for r in range(rules.k):
         t_hat = ntt([one << DROPPED_BITS for one in t1[r]])
         row = [-c * t for c, t in zip(c_hat, t_hat)]
-        for s in range(L):
+        for s in range(rules.l):
             a = rejected_polynomial(rho + bytes([s, r]))
             row = [sum_ + x * y for sum_, x, y in zip(row, a, z_hat[s])]
         w = inverse_ntt([one % Q for one in row])
-        high = [use_hint(place in hints[r], one) for place, one in enumerate(w)]
-        encoded += bytes(a | b << 4 for a, b in zip(high[::2], high[1::2]))
-    return hashlib.shake_256(mu + encoded).digest(CHALLENGE_BYTES) == challenge
+        high = [use_hint(place in hints[r], one, rules) for place, one in enumerate(w)]
+        encoded += pack(high, rules.highs - 1)
+    return hashlib.shake_256(mu + encoded).digest(rules.challenge_bytes) == challenge

@@ -63,6 +63,7 @@ RECEIPT = {
 PUBLIC_KEY = {
     1: ("algorithm", "uint32"), 2: ("key", "bytes"), 3: ("not_before_ms", "uint64"),
     4: ("not_after_ms", "uint64"), 5: ("ml_dsa_65", "bytes"),
+    6: ("ml_dsa_44", "bytes"),
 }
 ROOT = {
     1: ("federation", "string"), 2: ("version", "uint64"), 3: ("expires_ms", "uint64"),
@@ -82,6 +83,7 @@ NODE = {
     1: ("id", "string"), 2: ("operator", "string"), 3: ("status", "uint32"),
     4: ("log_key", PUBLIC_KEY), 5: ("log_epoch", "uint32"), 6: ("witness_key", PUBLIC_KEY),
     7: ("earlier_log_keys", [PUBLIC_KEY]), 8: ("ended_logs", [ENDED_LOG]),
+    9: ("earlier_witness_keys", [PUBLIC_KEY]),
 }
 WITNESSING = {1: ("nodes", ["string"]), 2: ("quorum", "uint32")}
 TRANSPORT = {1: ("allow_classical_key_exchange", "bool")}

@@ -17,7 +17,7 @@ ID_REUSE = 4004
 OPERATOR = 9
 # PEER_SEEN names one checkpoint, FORK_EVIDENCE two.
 CHECKPOINTS = {8: 1, 10: 2}
-SEEN_BYTES_MAX = 1024
+SEEN_BYTES_MAX = 4096
 GROUND = re.compile("[a-z0-9-]{1,32}")
 AUTHORITY = re.compile("[A-Za-z0-9._:/-]{1,64}")
 ERASED_ENTRIES_MAX = 512

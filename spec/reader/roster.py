@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 import dsse
+import mldsa
 import protobuf
 import tlog
 from envelope import CLOCK_SKEW_MS, NAME
@@ -62,21 +63,28 @@ class Ledger:
     def __init__(self):
         self.seen = set()
 
-    def key(self, listed, algorithm, paired=False):
-        """`paired`: it signs objects, so it may have a companion. ROS-50."""
+    def key(self, listed, algorithm, paired=False, heads=False):
+        """`paired`: it signs objects, so it may have a companion; `heads`: likewise, heads. ROS-50, ROS-62."""
         require(listed.algorithm == algorithm, "KeyAlgorithm")
         require(paired or not listed.ml_dsa_65, "CompanionMisplaced")
+        require(heads or not listed.ml_dsa_44, "CompanionMisplaced")
         require(listed.not_after_ms == 0 or listed.not_after_ms > listed.not_before_ms, "BadTimes")
         with inside("Key"):
-            admit_sealing(listed.key) if algorithm == SEALING else dsse.admit(pair(listed))
+            if algorithm == SEALING:
+                admit_sealing(listed.key)
+            elif listed.ml_dsa_44:
+                dsse.admit(listed.key)
+                mldsa.admit(listed.ml_dsa_44, mldsa.HEADS)
+            else:
+                dsse.admit(pair(listed))
         self.note(listed.key)
-        if listed.ml_dsa_65:
-            self.note(listed.ml_dsa_65)
+        if companion(listed):
+            self.note(companion(listed))
 
-    def keys(self, listed, algorithm, paired=False):
+    def keys(self, listed, algorithm, paired=False, heads=False):
         require(len(listed) <= KEYS_MAX, "TooLarge")
         for one in listed:
-            self.key(one, algorithm, paired)
+            self.key(one, algorithm, paired, heads)
 
     def note(self, key):
         require(key not in self.seen, "KeyReused")
@@ -86,7 +94,12 @@ class Ledger:
 def pair(listed):
     """The key, followed by its companion if it has one."""
     require(len(listed.key) == 32, "Length")
-    return listed.key + listed.ml_dsa_65
+    return listed.key + companion(listed)
+
+
+def companion(listed):
+    """The one companion that a key can have in its place, or nothing."""
+    return listed.ml_dsa_65 or listed.ml_dsa_44
 
 
 def pairs(listed):
@@ -234,16 +247,18 @@ def check_ended_logs(node):
 
 
 def check_node(node, ledger):
-    """ROS-11, ROS-15, ROS-40, ROS-60."""
+    """ROS-11, ROS-15, ROS-40, ROS-60, ROS-63."""
     require(NAME.fullmatch(node.id) and NAME.fullmatch(node.operator), "BadId")
     check_ended_logs(node)
     require(node.log_key is not None, "KeyMissing")
-    require(all(one.not_after_ms for one in node.earlier_log_keys), "EndMissing")
+    earlier = [*node.earlier_log_keys, *node.earlier_witness_keys]
+    require(all(one.not_after_ms for one in earlier), "EndMissing")
     if node.witness_key is not None:
-        ledger.key(node.witness_key, ED25519)
+        ledger.key(node.witness_key, ED25519, heads=True)
     require(node.status in range(1, 4), "BadStatus")
-    ledger.key(node.log_key, ED25519)
-    ledger.keys(node.earlier_log_keys, ED25519)
+    ledger.key(node.log_key, ED25519, heads=True)
+    ledger.keys(node.earlier_log_keys, ED25519, heads=True)
+    ledger.keys(node.earlier_witness_keys, ED25519, heads=True)
 
 
 def check_doc(data, federation, members, nodes, ledger, seen, now_ms):
@@ -370,7 +385,7 @@ class Roster:
             return False
         at_once = ours.version == theirs.version + 1
         require(not at_once or ours.prev_sha256 == held.sha256, "BrokenChain")
-        check_companions(identity_keys(theirs.members), identity_keys(ours.members))
+        check_companions(signing_keys(theirs), signing_keys(ours))
         for old in theirs.members:
             new = self.members.get(old.id)
             require(new is not None, "EntryMissing")
@@ -380,7 +395,8 @@ class Roster:
             require(new is not None, "EntryMissing")
             check_tombstone(old, new, lambda one: (
                 keys_of([one.log_key]), one.witness_key and keys_of([one.witness_key]),
-                keys_of(one.earlier_log_keys), one.operator, one.log_epoch, ended_of(one)))
+                keys_of(one.earlier_log_keys), keys_of(one.earlier_witness_keys), one.operator, one.log_epoch,
+                ended_of(one)))
         known = {node.id: node for node in theirs.nodes}
         for new in ours.nodes:
             check_log_keys(known.get(new.id), new, ours.version - theirs.version - 1)
@@ -397,7 +413,7 @@ class Roster:
         origin = f"frex/{self.listed.federation}/{entry.id}/log/{epoch}"
         listed = [entry.log_key, *entry.earlier_log_keys]
         ends = [[end for end in (one.not_after_ms, ended.get(epoch)) if end] for one in listed]
-        return origin, [(one.key, min(end, default=0)) for one, end in zip(listed, ends)]
+        return origin, [(pair(one), min(end, default=0)) for one, end in zip(listed, ends)]
 
     def log_for(self, node, checkpoint):
         """As `log`, of the log that a checkpoint names, if it is one of this node's. LOG-30."""
@@ -407,14 +423,19 @@ class Roster:
         return self.log(node, parts[2] if ours else None)
 
     def witnesses(self, node):
-        """Who cosigns the log of a node, by name and key, and how many must; or None. WIT-1."""
+        """Who cosigns the log of a node, by name and keys, and how many must; or None. WIT-1, WIT-24."""
         witnessing = self.listed.witnessing
         if witnessing is None:
             return None
         named = [one for one in witnessing.nodes if one != node]
         federation = self.listed.federation
-        keys = [(f"frex/{federation}/{one}/witness/1", self.nodes[one].witness_key.key) for one in named]
-        return keys, witnessing.quorum
+        return [(f"frex/{federation}/{one}/witness/1", witness_keys(self.nodes[one])) for one in named], witnessing.quorum
+
+
+def witness_keys(node):
+    """The key in force and the earlier ones, each with its end or 0."""
+    earlier = [(pair(one), one.not_after_ms) for one in node.earlier_witness_keys]
+    return [(pair(node.witness_key), 0), *earlier]
 
 
 def keys_of(listed):
@@ -427,13 +448,18 @@ def ended_of(node):
 
 def check_companions(held, listed):
     """ROS-51: a key keeps the companion it has, or none."""
-    known = {one.key: one.ml_dsa_65 for one in held}
+    known = {one.key: companion(one) for one in held}
     for one in listed:
-        require(known.get(one.key, one.ml_dsa_65) == one.ml_dsa_65, "CompanionChanged")
+        require(known.get(one.key, companion(one)) == companion(one), "CompanionChanged")
 
 
-def identity_keys(members):
-    return [one for member in members for one in member.identity_keys]
+def signing_keys(roster):
+    """Every key of a roster that may have a companion."""
+    keys = [one for member in roster.members for one in member.identity_keys]
+    for node in roster.nodes:
+        keys += [node.log_key, *([node.witness_key] if node.witness_key else [])]
+        keys += [*node.earlier_log_keys, *node.earlier_witness_keys]
+    return keys
 
 
 def check_log_keys(old, new, unseen):

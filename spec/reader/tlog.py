@@ -7,18 +7,20 @@ import hmac
 import re
 
 import ed25519
+import mldsa
 from refused import Refused, inside, require
 
 SIZE_MAX = 2**63 - 1
 PROOF_HASHES_MAX = 63
-CHECKPOINT_BYTES_MAX = 8192
-NOTE_SIGNATURES_MAX = 64
+CHECKPOINT_BYTES_MAX = 128 * 1024
+NOTE_SIGNATURES_MAX = 128
 EVENTS = 10
 FIRST_LINE = "c2sp.org/tlog-proof@v1\n"
 EXTRA_BYTES_MAX = 16 * 1024 + 256
 PROOF_FILE_BYTES_MAX = (EXTRA_BYTES_MAX + 2) // 3 * 4 + 63 * 45 + CHECKPOINT_BYTES_MAX + 128
 NAME = r"[a-z0-9.-]{1,64}"
 ORIGIN = re.compile(rf"frex/({NAME})/({NAME})/log/([1-9][0-9]{{0,9}})")
+ED25519, COSIGNATURE, SUBTREE = 1, 4, 6
 DECIMAL = re.compile(r"0|[1-9][0-9]{0,19}")
 
 
@@ -153,7 +155,15 @@ def check_key_name(name):
 
 
 def parse_vkey(text):
-    """Name and admitted Ed25519 key of a verifier key. LOG-8."""
+    """Name and admitted key of a log's verifier key, followed by its companion if that stands on a second
+    line. LOG-8, LOG-31."""
+    lines = [_vkey_line(line) for line in text.split("\n")]
+    require([kind for _, kind, _ in lines] in ([ED25519], [ED25519, SUBTREE]), "VerifierKey")
+    require(len({name for name, _, _ in lines}) == 1, "VerifierKey")
+    return lines[0][0], b"".join(key for _, _, key in lines)
+
+
+def _vkey_line(text):
     parts = text.split("+", 2)
     require(len(parts) == 3, "VerifierKey")
     name, key_id, data = parts
@@ -161,12 +171,12 @@ def parse_vkey(text):
     check_key_name(name)
     try:
         data = from_base64(data)
-        require(len(data) == 33 and data[0] == 1, "VerifierKey")
-        ed25519.admit(data[1:])
+        require(data and data[0] in (ED25519, COSIGNATURE, SUBTREE), "VerifierKey")
+        mldsa.admit(data[1:], mldsa.HEADS) if data[0] == SUBTREE else ed25519.admit(data[1:])
     except (ValueError, Refused) as cause:
         raise Refused("VerifierKey") from cause
-    require(key_id == note_key_id(name, 1, data[1:]).hex(), "VerifierKey")
-    return name, data[1:]
+    require(key_id == note_key_id(name, data[0], data[1:]).hex(), "VerifierKey")
+    return name, data[0], data[1:]
 
 
 def parse_note(data):
@@ -200,12 +210,40 @@ def _signature_line(line):
 def verify_note(data, name, key):
     """The text of a note that `key` signed under `name`. LOG-9."""
     text, lines = parse_note(data)
-    known = note_key_id(name, 1, key)
-    ours = [signature for line, key_id, signature in lines if (line, key_id) == (name, known)]
-    require(len(ours) <= 1, "Repeated")
-    require(ours, "Unsigned")
-    require(ed25519.verify(key, text.encode(), ours[0]), "BadSignature")
+    signature = line_of(lines, name, ED25519, key)
+    require(signature is not None, "Unsigned")
+    require(ed25519.verify(key, text.encode(), signature), "BadSignature")
     return text
+
+
+def line_of(lines, name, kind, key):
+    """The only signature that a key has on a note, or None. LOG-9."""
+    known = name, note_key_id(name, kind, key)
+    ours = [signature for line, key_id, signature in lines if (line, key_id) == known]
+    require(len(ours) <= 1, "Repeated")
+    return ours[0] if ours else None
+
+
+def split_time(signature):
+    """The time before a cosignature, and what follows. LOG-10, LOG-31."""
+    time_s = int.from_bytes(signature[:8], "big")
+    require(len(signature) >= 8 and time_s < 2**63, "BadSignature")
+    return time_s, signature[8:]
+
+
+def verify_companion(lines, name, key, head):
+    """The time that the line of an ML-DSA-44 key states over a head, or None without one. LOG-31."""
+    signature = line_of(lines, name, SUBTREE, key)
+    if signature is None:
+        return None
+    time_s, signature = split_time(signature)
+    (origin, size, root), names = head, [name.encode(), head[0].encode()]
+    require(all(1 <= len(one) <= 255 for one in names), "BadSignature")
+    who, log = (bytes([len(one)]) + one for one in names)
+    sizes = b"".join(number.to_bytes(8, "big") for number in (0, size))
+    message = b"subtree/v1\n\0" + who + time_s.to_bytes(8, "big") + log + sizes + root
+    require(mldsa.verify(key, message, signature, mldsa.HEADS), "BadSignature")
+    return time_s
 
 
 def parse_checkpoint(text):
@@ -229,17 +267,22 @@ def parse_checkpoint(text):
 def verify_checkpoint(data, origin, keys, at_ms=0):
     """Size and root of a checkpoint of the log `origin` that covers what happened at `at_ms`.
 
-    `keys` are the one in force and the earlier ones, each with its end or 0. LOG-22, LOG-23.
+    `keys` are the one in force and the earlier ones, each with its companion behind it if it has one, and
+    with its end or 0. LOG-22, LOG-23, LOG-32.
     """
     with inside("Note"):
         text, lines = parse_note(data)
     found, size, root = parse_checkpoint(text)
     require(found == origin, "Origin")
     present = {(name, key_id) for name, key_id, _ in lines}
-    signers = [one for one in keys if (origin, note_key_id(origin, 1, one[0])) in present]
+    signers = [one for one in keys if (origin, note_key_id(origin, 1, one[0][:32])) in present]
     with inside("Note"):
         require(signers, "Unsigned")
-        verify_note(data, origin, signers[0][0])
+        key = signers[0][0]
+        verify_note(data, origin, key[:32])
+        if key[32:]:
+            time_s = verify_companion(lines, origin, key[32:], (found, size, root))
+            require(time_s is not None, "HalfSigned")
     end_ms = signers[0][1]
     require(not end_ms or at_ms < end_ms, "KeyEnded")
     return size, root

@@ -5,7 +5,7 @@ import tlog
 from refused import Refused, inside, require
 
 BODY_BYTES_MAX = 16 * 1024
-SEEN_BYTES_MAX = 1024
+SEEN_BYTES_MAX = 4096
 
 
 def parse_request(body):
@@ -57,19 +57,22 @@ def judge_fork(checkpoints, origin, keys, at_ms):
 
 
 def cosignatures(checkpoint, witnesses):
-    """Names and times of those of `witnesses` who have cosigned. LOG-10, WIT-1."""
+    """Names and times of those of `witnesses` who have cosigned. LOG-10, WIT-1, WIT-23, WIT-24."""
     text, lines = tlog.parse_note(checkpoint)
+    head = tlog.parse_checkpoint(text)
     found = []
-    for name, key in witnesses:
-        known = name, tlog.note_key_id(name, 4, key)
-        theirs = [signature for line, key_id, signature in lines if (line, key_id) == known]
-        require(len(theirs) <= 1, "Repeated")
-        if theirs:
-            time_s = int.from_bytes(theirs[0][:8], "big")
-            require(len(theirs[0]) >= 8 and time_s < 2**63, "BadSignature")
+    for name, keys in witnesses:
+        for key, end_ms in keys:
+            signature = tlog.line_of(lines, name, tlog.COSIGNATURE, key[:32])
+            if signature is None:
+                continue
+            time_s, signature = tlog.split_time(signature)
             message = f"cosignature/v1\ntime {time_s}\n{text}".encode()
-            require(ed25519.verify(key, message, theirs[0][8:]), "BadSignature")
-            found.append((name, time_s))
+            require(ed25519.verify(key[:32], message, signature), "BadSignature")
+            second = tlog.verify_companion(lines, name, key[32:], head) if key[32:] else time_s
+            if second == time_s and (not end_ms or time_s * 1000 < end_ms):
+                found.append((name, time_s))
+            break
     return found
 
 

@@ -8,7 +8,7 @@ use std::{fs, path::Path};
 use anyhow::{Context, ensure};
 use frex_proto::{
     keys::SigningKey,
-    log::{self, AddCheckpoint, NoteKey, NoteKeyKind, TlogProof, cosignature},
+    log::{self, AddCheckpoint, TlogProof, WitnessVerifier, cosignature},
 };
 use frex_tests::published::MadeLog;
 
@@ -36,11 +36,7 @@ fn main() -> anyhow::Result<()> {
         let node = format!("node.witness-{number}");
         let name = log::witness_name("example", &node, 1);
         note = cosignature::cosign(&note, &name, &key, time_s)?;
-        let vkey = NoteKey {
-            name,
-            kind: NoteKeyKind::Cosignature,
-            key: key.verifying_key(),
-        };
+        let vkey = WitnessVerifier::new(name, key.verifying_key()).vkey();
         witnesses.push_str(&format!("{vkey}\n"));
     }
     log.publisher().put_witnessed(&note)?;

@@ -14,6 +14,7 @@ use frex_client::{
 use frex_node::node::Node;
 use frex_proto::{
     error::WireCode,
+    limits,
     log::{Checkpoint, Hash, checkpoint, node_hash},
     roster::Peer,
     v1::{self, answer::Answer, request::Request},
@@ -338,7 +339,10 @@ fn only_evidence_is_evidence() {
             (vec![one.clone(), liar.head(6, [2; 32])], WireCode::BadProof),
             (vec![one.clone(), broken], WireCode::BadSignature),
             (
-                vec![vec![b'x'; 1025].into(), other.clone()],
+                vec![
+                    vec![b'x'; limits::SEEN_CHECKPOINT_BYTES_MAX + 1].into(),
+                    other.clone(),
+                ],
                 WireCode::TooLarge,
             ),
         ] {

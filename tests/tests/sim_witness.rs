@@ -13,8 +13,9 @@ use frex_client::{
 use frex_node::node::{Node, NodeParts, StartError};
 use frex_proto::{
     error::WireCode,
+    keys::{CompanionKind, SigningKey},
     log::{AddCheckpoint, Checkpoint, Frontier, Origin, checkpoint, consistency_proof, leaf_hash},
-    roster::{Finality, Peer},
+    roster::{Finality, Peer, build},
     v1::{self, answer::Answer, request::Request},
     wire::FrameType,
 };
@@ -42,7 +43,8 @@ fn seeds() -> Vec<u64> {
     }
 }
 
-/// Four nodes, of which three witness for all, and a program of the platform.
+/// Four nodes, of which three witness for all, and a program of the platform. Its log and one of the
+/// witnesses sign twice, the others once.
 fn scene(world: &World) -> Scene {
     let organisations = [
         scene::organisation(LOG, v1::Role::Platform, 1),
@@ -51,7 +53,19 @@ fn scene(world: &World) -> Scene {
         scene::organisation(WITNESSES[2], v1::Role::ClearingHouse, 6),
     ];
     let machines = [("platform-client", 3), ("stranger", 7)];
-    Scene::new(world, &organisations, &machines).revised(|roster| {
+    let mut scene = Scene::new(world, &organisations, &machines);
+    let paired = |key: &mut SigningKey, seed| {
+        *key = key
+            .clone()
+            .with_companion_of(CompanionKind::Heads, &[seed; 32]);
+        Some(build::signing_key(&key.verifying_key()))
+    };
+    let nodes = &mut scene.federation.nodes;
+    let log_key = paired(&mut nodes[0].log, 1);
+    let witness_key = paired(&mut nodes[2].witness, 2);
+    scene.revised(|roster| {
+        roster.nodes[0].log_key = log_key;
+        roster.nodes[2].witness_key = witness_key;
         roster.witnessing = Some(v1::Witnessing {
             nodes: WITNESSES.map(str::to_owned).to_vec(),
             quorum: QUORUM,
@@ -320,6 +334,10 @@ impl<'a> Liar<'a> {
 
     async fn add(&self, old_size: u64, size: u64, kind: u8) -> Answer {
         let key = &self.scene.federation.node(LOG).log;
+        self.add_signed(key, old_size, size, kind).await
+    }
+
+    async fn add_signed(&self, key: &SigningKey, old_size: u64, size: u64, kind: u8) -> Answer {
         let checkpoint = checkpoint::sign(&self.head(size, kind), key).unwrap();
         let proof = match old_size {
             0 => Vec::new(),
@@ -422,6 +440,27 @@ fn a_log_with_two_histories_is_found() {
         let _node = scene.power_cut(RECEIVER, node).await;
         let liar = Liar::new(&scene, RECEIVER).await;
         assert_eq!(refused(&liar.add(10, 12, 0).await), Some(WireCode::Forked));
+    });
+}
+
+// LOG-32, WIT-4, WIT-10: what one half of a log's key has signed is nothing to a witness: it is not cosigned,
+// and accuses nobody.
+#[test]
+fn half_a_signature_of_a_log_is_none() {
+    world::run(1, |world| async move {
+        let scene = scene(&world);
+        let node = scene.node(RECEIVER).await;
+        let liar = Liar::new(&scene, RECEIVER).await;
+        let whole = &scene.federation.node(LOG).log;
+        let half = SigningKey::from_seed(&whole.seed().unwrap());
+        let asked = liar.add_signed(&half, 0, 5, 0).await;
+        assert_eq!(refused(&asked), Some(WireCode::BadSignature));
+        assert!(matches!(liar.add(0, 5, 0).await, Answer::Cosigned(_)));
+        let before = node.status().log_size;
+        let asked = liar.add_signed(&half, 5, 5, 1).await;
+        assert_eq!(refused(&asked), Some(WireCode::BadSignature));
+        assert_eq!(node.status().log_size, before, "no evidence of half a word");
+        assert!(matches!(liar.add(5, 9, 0).await, Answer::Cosigned(_)));
     });
 }
 

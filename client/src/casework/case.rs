@@ -25,7 +25,7 @@ use frex_proto::{
 };
 use serde::Serialize;
 
-pub use content::{check, kind_of, read};
+pub use content::{check, kind_of, name_of, read};
 pub use display::{json_of, view_json};
 
 use super::{

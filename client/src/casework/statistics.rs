@@ -20,6 +20,7 @@ mod noise;
 mod parse;
 mod period;
 mod protect;
+mod state;
 pub mod sum;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use change::{change, percent};
 pub use definition::{Definition, definition, definitions};
 pub use grid::value_of;
 pub use make::{Order, make, records_sha256};
+pub use measure::{Measures, measure};
 pub use noise::{NoiseKey, Steps};
 pub use parse::{Signed, message, parse, sign};
 pub use period::{Month, Period, month_of};
@@ -182,6 +184,8 @@ pub struct CaseState {
     pub overdue: u32,
     /// It says again what another said.
     pub duplicate: bool,
+    /// Something was said to be done: found, taken down, come to an outcome.
+    pub acted_ms: Option<u64>,
 }
 
 impl Fact {
@@ -191,11 +195,16 @@ impl Fact {
         if case.outcome.is_some() {
             self.outcome.clone_from(&case.outcome);
         }
-        if case.shelved.is_some() {
+        if case.outcome.is_some() || case.shelved.is_some() {
+            // One that has another outcome since is not put aside any more.
             self.shelved.clone_from(&case.shelved);
         }
         self.overdue = self.overdue.max(case.overdue);
         self.duplicate |= case.duplicate;
+        self.times.acted_ms = match (self.times.acted_ms, case.acted_ms) {
+            (Some(stated), Some(said)) => Some(stated.min(said)),
+            (stated, said) => stated.or(said),
+        };
         self
     }
 }

@@ -14,7 +14,9 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
 use frex_proto::{
     error::WireCode,
     id::KeyId,
-    keys::{CompanionKey, SealingPublicKey, SealingSecretKey, SigningKey, VerifyingKey},
+    keys::{
+        CompanionKey, CompanionKind, SealingPublicKey, SealingSecretKey, SigningKey, VerifyingKey,
+    },
     label::{Hash, sha256},
 };
 use pkcs8::{
@@ -234,7 +236,8 @@ impl SecretKeyRef<'_> {
             return None;
         };
         let public = key.verifying_key().companion()?.clone();
-        Some((public, companion::document(&*key.companion_seed()?)))
+        let document = companion::document(public.kind(), &*key.companion_seed()?);
+        Some((public, document))
     }
 
     /// What the PEM wraps: PKCS#8 version 1, or the seed of a sealing key.
@@ -376,8 +379,9 @@ impl KeyText {
         let passphrase = passphrase.ok_or(KeyTextError::Sealed)?;
         let mut key = encrypted.open(passphrase)?;
         if let (Some(second), SecretKey::Signing(own)) = (second, &key) {
-            let seed = second.open_companion(passphrase)?;
-            key = SecretKey::Signing(Box::new((**own).clone().with_companion(&seed)));
+            let (kind, seed) = second.open_companion(passphrase)?;
+            let paired = (**own).clone().with_companion_of(kind, &seed);
+            key = SecretKey::Signing(Box::new(paired));
         }
         let found = key.as_ref().public();
         check_companion(&found, self.companion.as_deref())?;
@@ -421,7 +425,10 @@ impl Encrypted {
             .ok_or(KeyTextError::WrongPassphrase)
     }
 
-    fn open_companion(&self, passphrase: &Passphrase) -> Result<Zeroizing<[u8; 32]>, KeyTextError> {
+    fn open_companion(
+        &self,
+        passphrase: &Passphrase,
+    ) -> Result<(CompanionKind, Zeroizing<[u8; 32]>), KeyTextError> {
         self.decrypt(passphrase)
             .and_then(|document| companion::seed(&document))
             .ok_or(KeyTextError::WrongPassphrase)
@@ -531,8 +538,8 @@ fn parse_plain(
     let key = match (key.ok_or(malformed)?, second) {
         (key, None) => key,
         (SecretKey::Signing(key), Some(second)) if second.label == SIGNING_LABEL => {
-            let seed = companion::seed(&second.document).ok_or(malformed)?;
-            SecretKey::Signing(Box::new(key.with_companion(&seed)))
+            let (kind, seed) = companion::seed(&second.document).ok_or(malformed)?;
+            SecretKey::Signing(Box::new(key.with_companion_of(kind, &seed)))
         }
         _ => return Err(malformed),
     };
@@ -561,7 +568,7 @@ fn parse_encrypted(
     let public = match (own, stated) {
         (Some(public), Some(companion)) => Some(match sealing {
             true => SealingPublicKey::admit(&public).map(PublicKey::Sealing),
-            false => VerifyingKey::admit_pair(&public, &companion).map(PublicKey::Signing),
+            false => VerifyingKey::admit_with(&public, &companion).map(PublicKey::Signing),
         }),
         (None, None) => None,
         (None, Some(_)) if second.is_none() => None,

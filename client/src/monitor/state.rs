@@ -1,13 +1,16 @@
 //! What is kept of a log, as text: one line of JSON, and one that tells whether it is whole.
 
 use bytes::Bytes;
-use frex_proto::{error::WireCode, label, log::Edge};
+use frex_proto::{error::WireCode, label, limits, log::Edge};
 use serde::{Deserialize, Serialize};
 
 use super::{Followed, StateError};
 
-/// Largest text of a state: eight rows of 255 hashes and two checkpoints are well below. Bytes.
-pub const STATE_BYTES_MAX: usize = 256 * 1024;
+/// Largest text of a state, bytes: eight rows of 255 hashes and two checkpoints as served, each character
+/// of which may take two.
+pub const STATE_BYTES_MAX: usize = 1024 * 1024;
+
+const _: () = assert!(4 * limits::CHECKPOINT_BYTES_MAX + 8 * 255 * 64 + 4096 <= STATE_BYTES_MAX);
 
 /// Version of the form.
 const VERSION: u32 = 1;

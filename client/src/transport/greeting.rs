@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use frex_proto::{
     error::WireCode,
+    limits,
     roster::{Peer, Roster},
     session::{self, SessionLimits, SessionPeer},
     v1,
@@ -16,10 +17,6 @@ use crate::{
     environment::Environment,
     tls::{KeyCheck, KeyExchange},
 };
-
-/// A longer checkpoint, one with many cosignatures, is fetched when it is wanted: a Hello has
-/// room for a short one.
-const CHECKPOINT_IN_HELLO_BYTES_MAX: usize = 2048;
 
 /// The roster in force. Clones share it, and it is replaced whole.
 #[derive(Debug, Clone)]
@@ -159,7 +156,8 @@ impl Greeter {
 
     fn hello(&self, receiver: &str) -> v1::Hello {
         let mut checkpoint = (self.checkpoint)();
-        if checkpoint.len() > CHECKPOINT_IN_HELLO_BYTES_MAX {
+        // A longer one, with many cosignatures, is fetched when it is wanted: a Hello has room for the log's lines.
+        if checkpoint.len() > limits::SEEN_CHECKPOINT_BYTES_MAX {
             checkpoint.clear();
         }
         let hello = session::build_hello(

@@ -28,6 +28,7 @@ pub fn of_node(roster: &Roster, node: v1::Node, now_ms: u64) -> Result<Bytes, Fa
         member: Some(member),
         node: Some(v1::Node {
             earlier_log_keys: Vec::new(),
+            earlier_witness_keys: Vec::new(),
             ..node
         }),
         member_doc,

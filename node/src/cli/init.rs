@@ -128,11 +128,10 @@ fn check_before_writing(args: &InitArgs, plan: &Plan) -> Result<(), Failure> {
         identity: new_identity(args, &mut rng),
         ..MemberKeys::generate(&mut rng)
     };
-    let mut new = || SigningKey::generate(&mut rng).into();
     let node = NewNodeKeys {
-        tls: new(),
-        log: new(),
-        witness: new(),
+        tls: SigningKey::generate(&mut rng).into(),
+        log: new_head_key(args, &mut rng).into(),
+        witness: new_head_key(args, &mut rng).into(),
     };
     let card = card(args, plan, &keys, &node)?;
     Card::judge(&card, &args.federation, Clock::System.now_ms())
@@ -143,6 +142,13 @@ fn check_before_writing(args: &InitArgs, plan: &Plan) -> Result<(), Failure> {
 fn new_identity(args: &InitArgs, rng: &mut dyn CryptoRng) -> SigningKey {
     match args.post_quantum {
         true => SigningKey::generate_pair(rng),
+        false => SigningKey::generate(rng),
+    }
+}
+
+fn new_head_key(args: &InitArgs, rng: &mut dyn CryptoRng) -> SigningKey {
+    match args.post_quantum_log {
+        true => SigningKey::generate_head_pair(rng),
         false => SigningKey::generate(rng),
     }
 }
@@ -161,7 +167,7 @@ fn make_keys(
     let tls = make(TokenKey::Tls, true, format!("tls {member}"))?;
     // Of a node that is another's no key is made in the token.
     let is_here = plan.config.is_some();
-    let node = NewNodeKeys {
+    let mut node = NewNodeKeys {
         tls: make(TokenKey::Tls, is_here, format!("tls {node}"))?,
         log: make(TokenKey::Log, is_here, format!("log {node}"))?,
         witness: make(TokenKey::Witness, is_here, format!("witness {node}"))?,
@@ -170,6 +176,13 @@ fn make_keys(
         true => new_identity(args, rng).into(),
         false => make(TokenKey::Identity, true, format!("identity {member}"))?,
     };
+    if args.post_quantum_log {
+        // Not beside a token: then none of these was made in one.
+        (node.log, node.witness) = (
+            new_head_key(args, rng).into(),
+            new_head_key(args, rng).into(),
+        );
+    }
     let sealing = SealingSecretKey::generate(rng);
     let keys = NewMemberKeys {
         identity,
@@ -236,7 +249,8 @@ fn report(args: &InitArgs, plan: &Plan, (keys, node): (&MemberKeys, &NewNodeKeys
         return output::document(json!({
             "member": args.member, "federation": args.federation, "home_node": plan.node,
             "fingerprint": fingerprint, "card": plan.card, "dir": args.dir,
-            "encrypted": args.encrypt_keys, "post_quantum": args.post_quantum, "token": args.token.token,
+            "encrypted": args.encrypt_keys, "post_quantum": args.post_quantum,
+            "post_quantum_log": args.post_quantum_log, "token": args.token.token,
             "listen": plan.config.as_ref().map(|config| config.listen), "addresses": plan.addresses,
             "witness_key": witness.map(|key| key.to_string()),
         }));
@@ -271,6 +285,11 @@ fn report(args: &InitArgs, plan: &Plan, (keys, node): (&MemberKeys, &NewNodeKeys
     if args.post_quantum {
         output::data(format_args!(
             "signs by     Ed25519 and ML-DSA-65, both in {dir}/member/keys/identity.key"
+        ));
+    }
+    if args.post_quantum_log {
+        output::data(format_args!(
+            "heads by     Ed25519 and ML-DSA-44, in {dir}/node/keys/log.key and witness.key"
         ));
     }
     output::data(format_args!("fingerprint  {fingerprint}"));

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     ShowArgs,
+    casework::desk::said_path,
     ended::{self, GIVEN_UP},
     failure::{Done, Failure},
     files,
@@ -50,7 +51,7 @@ pub fn show(args: &ShowArgs, json: bool) -> Done {
             false => Vec::new(),
         },
         content: match sent {
-            true => None,
+            true => said(&home, &about)?,
             false => content(&home, &about)?,
         },
         receipts: kept.iter().map(receipt_row).collect(),
@@ -178,6 +179,16 @@ fn receipt_row((receipt, statement, path): &Kept) -> Value {
         "event": member::event_label(statement), "outcome": member::outcome_of(statement),
         "node": statement.node, "index": receipt.index, "file": path,
     })
+}
+
+/// A message of a case that this member said: of what else was sent, the content stays where its owner has it.
+fn said(home: &MemberHome, about: &Value) -> Result<Option<Value>, Failure> {
+    let path = said_path(home, about["sha256"].as_str().unwrap_or_default());
+    if about["content_type"] != case::CONTENT_TYPE || !path.exists() {
+        return Ok(None);
+    }
+    let bytes = files::read(&path, case::MESSAGE_BYTES_MAX)?;
+    Ok(Some(case::json_of(&bytes)).filter(|content| !content.is_null()))
 }
 
 /// The report or message of a case itself, if it was received and is of ours.

@@ -9,7 +9,7 @@ use frex_proto::{
     error::{Retry, WireCode},
     id::EnvelopeId,
     limits,
-    log::LogVerifier,
+    log::{LogVerifier, witness},
     receipt::{self, CheckpointCache},
     v1,
     wire::FrameType,
@@ -138,8 +138,12 @@ impl Verifier {
         let log = LogVerifier::choose(&self.logs, &wire.checkpoint).ok_or(WireCode::NotTrusted)?;
         let mut cache = self.cache.lock().map_err(|_| WireCode::StorageFailed)?;
         let verified = receipt::verify_cached(wire, log, Some(id), &mut cache)?;
-        let head = &verified.checkpoint;
-        self.heads.pass(&self.node, head, &wire.checkpoint);
+        // Whatever a log adds to its own lines takes no memory while the head waits to be compared.
+        let note = match wire.checkpoint.len() <= limits::SEEN_CHECKPOINT_BYTES_MAX {
+            true => wire.checkpoint.clone(),
+            false => witness::bare(&wire.checkpoint, log).map_err(|_| WireCode::BadReceipt)?,
+        };
+        self.heads.pass(&self.node, &verified.checkpoint, &note);
         Ok(verified)
     }
 }

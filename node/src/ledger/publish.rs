@@ -14,6 +14,7 @@ use std::{
 use bytes::Bytes;
 use frex_proto::{
     label::Hash,
+    limits,
     log::{
         self, Frontier, Tile, TileKind,
         tile::{self, TILE_WIDTH},
@@ -25,7 +26,7 @@ use prost::Message;
 use super::LedgerError;
 use crate::{
     disk::{self, Disk},
-    index::Index,
+    index::{Index, STATE_BYTES_MAX},
     journal::Position,
 };
 
@@ -155,9 +156,14 @@ pub struct State {
     pub form: u32,
 }
 
+// A tree has at most as many subtrees as a proof has hashes.
+const _: () = assert!(
+    limits::PROOF_HASHES_MAX * 34 + limits::SEEN_CHECKPOINT_BYTES_MAX + 64 <= STATE_BYTES_MAX
+);
+
 /// How keys and values of the index are made. An index of another form is made anew from the
 /// journal at the next start: it holds nothing that is not there. Spec: NOD-13.
-pub const INDEX_FORM: u32 = 2;
+pub const INDEX_FORM: u32 = 3;
 
 /// Writes the published files and keeps their right edge in memory.
 pub struct Publisher {

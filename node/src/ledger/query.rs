@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     Entry, Job, LedgerError, MessageKey, Outcome,
     publish::{Publisher, Tail},
-    records::{self, DeadLetter, OutboxItem, Record, SeenLog},
+    records::{self, DeadLetter, OutboxItem, Record, SeenLog, Sight},
 };
 use crate::{
     index::{Index, Table},
@@ -118,11 +118,19 @@ impl Ledger {
     /// The newest that was seen of another log.
     ///
     /// # Errors
-    /// Index damage.
+    /// Index or journal damage.
     pub fn seen(&self, origin: &str) -> Result<Option<SeenLog>, LedgerError> {
         let value = self.index.get(Table::Seen, &records::seen_key(origin))?;
-        let seen = value.map(SeenLog::decode).transpose();
-        seen.map_err(|_| LedgerError::Record)
+        let Some(value) = value else {
+            return Ok(None);
+        };
+        let sight = Sight::parse(&value).ok_or(LedgerError::Record)?;
+        self.seen_at(sight.position).map(Some)
+    }
+
+    fn seen_at(&self, position: Position) -> Result<SeenLog, LedgerError> {
+        let record = self.read(position)?.record;
+        record.seen.ok_or(LedgerError::Record)
     }
 
     /// Publishes a head of the own log with the cosignatures of outside witnesses.
@@ -136,18 +144,21 @@ impl Ledger {
     /// Logs that have signed two histories.
     ///
     /// # Errors
-    /// Index damage.
+    /// Index or journal damage.
     pub fn forks(&self) -> Result<Vec<SeenLog>, LedgerError> {
         // One row for each log that was ever seen, and one that is no log.
         let rows = self.index.scan(Table::Seen, &[], None, SEEN_LOGS_MAX)?;
         let logs = rows
             .into_iter()
-            .filter(|(key, _)| key != records::COSIGNED_KEY)
-            .map(|(_, value)| SeenLog::decode(value).map_err(|_| LedgerError::Record));
-        let is_fork = |log: &Result<SeenLog, LedgerError>| {
-            log.as_ref().map_or(true, |log| !log.contradicts.is_empty())
-        };
-        logs.filter(is_fork).collect()
+            .filter(|(key, _)| key != records::COSIGNED_KEY);
+        let mut forks = Vec::new();
+        for (_, value) in logs {
+            let sight = Sight::parse(&value).ok_or(LedgerError::Record)?;
+            if sight.forked {
+                forks.push(self.seen_at(sight.position)?);
+            }
+        }
+        Ok(forks)
     }
 
     /// The newest checkpoint of the own log that is final; empty while there is none.
@@ -159,8 +170,8 @@ impl Ledger {
             return Ok(Bytes::new());
         };
         let position = value.as_ref().try_into().map_err(|_| LedgerError::Record)?;
-        let record = self.read(Position::from_u64(u64::from_be_bytes(position)))?;
-        Ok(record.record.seen.unwrap_or_default().checkpoint)
+        let seen = self.seen_at(Position::from_u64(u64::from_be_bytes(position)))?;
+        Ok(seen.checkpoint)
     }
 
     /// Whether an envelope of this message was sent from here.

@@ -16,9 +16,11 @@ use crate::{
 };
 
 mod changes;
+mod sight;
 mod stub;
 
 pub use changes::changes;
+pub use sight::Sight;
 pub use stub::stub;
 
 /// A member's envelope was taken for delivery.
@@ -224,6 +226,14 @@ pub struct SeenLog {
     /// Another checkpoint that it contradicts, or empty.
     #[prost(bytes = "bytes", tag = "6")]
     pub contradicts: Bytes,
+}
+
+impl SeenLog {
+    /// Whether the log has signed two histories.
+    #[must_use]
+    pub fn is_fork(&self) -> bool {
+        !self.contradicts.is_empty()
+    }
 }
 
 /// How a delivery was given up.

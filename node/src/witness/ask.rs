@@ -6,7 +6,8 @@ use bytes::Bytes;
 use frex_proto::{
     error::WireCode,
     log::{
-        ANY_TIME_MS, AddCheckpoint, Checkpoint, LogVerifier, WitnessPolicy, checkpoint, witness,
+        ANY_TIME_MS, AddCheckpoint, Checkpoint, LogVerifier, WitnessPolicy, WitnessVerifier,
+        checkpoint, witness,
     },
     roster::Roster,
     v1::{self, answer::Answer, request::Request},
@@ -38,11 +39,13 @@ pub(super) struct Head {
 struct Brought {
     head: Head,
     policy: WitnessPolicy,
+    /// Who is asked, by node.
+    witnesses: BTreeMap<String, WitnessVerifier>,
 }
 
 /// What a witness said in the end.
 enum Said {
-    /// It cosigned, by this line.
+    /// It cosigned, by this line, or two of a key with a companion.
     Line(Bytes),
     /// It has not seen what is newer than this; it is to be asked again.
     Later,
@@ -108,11 +111,17 @@ async fn round(
         shared.witnessed.note(true, shared.now_ms());
         return Ok(true);
     };
-    let brought = Arc::new(Brought { head, policy });
+    let asked = roster.witnesses_of(&shared.id);
+    let witnesses = asked.filter_map(|node| Some((node.id.clone(), roster.witness(&node.id)?)));
+    let brought = Arc::new(Brought {
+        head,
+        policy,
+        witnesses: witnesses.collect(),
+    });
     let head = &brought.head;
     let mut asking = JoinSet::new();
-    for node in roster.witnesses_of(&shared.id) {
-        let (shared, node, brought) = (Arc::clone(shared), node.id.clone(), Arc::clone(&brought));
+    for node in brought.witnesses.keys() {
+        let (shared, node, brought) = (Arc::clone(shared), node.clone(), Arc::clone(&brought));
         let size = sizes.get(&node).copied().unwrap_or(0);
         asking.spawn(async move {
             let said = bring(&shared, &node, &brought, size).await;
@@ -126,7 +135,7 @@ async fn round(
         match said {
             Ok(Said::Line(line)) => {
                 sizes.insert(node, head.checkpoint.size);
-                note = witness::with_line(&note, &line).map_err(|_| WireCode::BadSignature)?;
+                note = witness::with_lines(&note, &line).map_err(|_| WireCode::BadSignature)?;
                 // As soon as it is enough: whoever else does not answer holds up nobody.
                 is_final |= keep(shared, &brought, &note).await?;
             }
@@ -193,7 +202,7 @@ async fn bring(
         let request = Request::AddCheckpoint(v1::AddCheckpoint { body });
         match shared.links.ask(shared, node, request).await? {
             Answer::Cosigned(cosigned) => {
-                let good = counts(brought, &cosigned.line);
+                let good = counts(brought, node, &cosigned.line);
                 return match good {
                     true => Ok(Said::Line(cosigned.line)),
                     false => Err(AskError::Refused(WireCode::BadSignature)),
@@ -234,11 +243,10 @@ pub(super) fn body(shared: &Shared, head: &Head, known: u64) -> Option<Bytes> {
     Some(asked.to_body())
 }
 
-/// Whether this line on the head is a cosignature that counts.
-fn counts(brought: &Brought, line: &[u8]) -> bool {
-    let note = witness::with_line(&brought.head.note, line);
-    let cosignatures = note.map(|note| brought.policy.cosignatures(&note));
-    matches!(cosignatures, Ok(Ok(found)) if found.len() == 1)
+/// Whether these lines on the head are what the witness that was asked cosigns by, whole. Spec: WIT-13.
+fn counts(brought: &Brought, node: &str, lines: &[u8]) -> bool {
+    let witness = brought.witnesses.get(node);
+    witness.is_some_and(|witness| witness.add(&brought.head.note, lines).is_ok())
 }
 
 /// Keeps the head if it is final; says whether it is.

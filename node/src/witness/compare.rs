@@ -141,10 +141,7 @@ async fn compare(shared: &Arc<Shared>, node: &str, shown: &[Shown]) -> Result<()
         return Ok(());
     };
     let before = seen(shared, &log.origin).map_err(AskError::Lost)?;
-    if before
-        .as_ref()
-        .is_some_and(|seen| !seen.contradicts.is_empty())
-    {
+    if before.as_ref().is_some_and(SeenLog::is_fork) {
         return Ok(());
     }
     let known = known(before.as_ref()).map_err(AskError::Lost)?;

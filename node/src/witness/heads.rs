@@ -87,7 +87,7 @@ impl Heads {
     pub fn pass_own(&self, note: &Bytes) {
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
         if own.len() < OWN_MAX && !own.contains(note) {
-            own.push(note.clone());
+            own.push(Bytes::copy_from_slice(note));
             self.own_passed.notify_one();
         }
     }
@@ -208,7 +208,8 @@ impl Log {
         self.last = Some(head.clone());
         let shown = Shown {
             head: head.clone(),
-            note: note.clone(),
+            // Not the frame that it came in.
+            note: Bytes::copy_from_slice(note),
         };
         if self.waiting.len() < WAITING_MAX {
             self.waiting.push(shown);

@@ -30,10 +30,7 @@ pub async fn add_checkpoint(shared: &Shared, node: &str, body: &[u8]) -> Result<
     let log = roster.log_verifier(node).ok_or(WireCode::NotTrusted)?;
     let head = verified(&asked, &log, shared.just_now_ms())?;
     let before = seen(shared, &head.origin)?;
-    if before
-        .as_ref()
-        .is_some_and(|seen| !seen.contradicts.is_empty())
-    {
+    if before.as_ref().is_some_and(SeenLog::is_fork) {
         return Err(WireCode::Forked);
     }
     let known = known(before.as_ref())?;
@@ -136,10 +133,10 @@ pub(super) fn bare(checkpoint: &[u8], log: &LogVerifier) -> Result<Bytes, WireCo
     }
 }
 
-/// The line by which it is cosigned. What it covers is durable here. Spec: WIT-5.
+/// The line by which it is cosigned, or two of a key with a companion. What it covers is durable here. Spec: WIT-5.
 fn cosigned(witness: &Witness, checkpoint: &[u8], now_ms: u64) -> Result<Answer, WireCode> {
     let signed = cosignature::cosign(checkpoint, &witness.name, &witness.key, now_ms / 1000);
     let signed = signed.map_err(|_| WireCode::KeyUnavailable)?;
-    let line = witness::last_line(&signed).ok_or(WireCode::KeyUnavailable)?;
+    let line = witness::lines_beyond(&signed, checkpoint).ok_or(WireCode::KeyUnavailable)?;
     Ok(Answer::Cosigned(v1::Cosigned { line }))
 }

@@ -23,7 +23,7 @@ pub const OUTSIDE_MAX: usize = 8;
 pub struct OutsideConfig {
     /// Its submission prefix, as a local proxy offers it: `http://127.0.0.1:PORT/PREFIX`.
     pub url: String,
-    /// Its verifier key.
+    /// Its verifier key; on a second line that of its ML-DSA-44 key, if both must sign.
     pub vkey: String,
 }
 
@@ -49,8 +49,8 @@ impl OutsideConfig {
         if url.scheme_str() != Some("http") || !is_loopback(host) || url.query().is_some() {
             return Err(URL);
         }
-        let verifier = WitnessVerifier::from_vkey(&self.vkey)
-            .map_err(|_| "must have the vkey of an Ed25519 cosigner: NAME+HASH+KEY")?;
+        let verifier = WitnessVerifier::from_vkey(self.vkey.trim())
+            .map_err(|_| "must have the vkey of an Ed25519 cosigner, NAME+HASH+KEY, and may have that of its ML-DSA-44 key on a second line")?;
         Ok(Outside {
             authority: format!("{host}:{}", url.port_u16().unwrap_or(80)),
             path: format!("{}{ADD_CHECKPOINT}", url.path().trim_end_matches('/')),
@@ -61,17 +61,16 @@ impl OutsideConfig {
 
 #[cfg(test)]
 mod tests {
-    use frex_proto::keys::SigningKey;
+    use frex_proto::keys::{CompanionKind, SigningKey};
 
     use super::*;
 
     // WIT-22: settings name loopback addresses and keys of cosigners, and nothing else.
     #[test]
     fn only_loopback_and_cosigners_are_taken() {
-        let verifier = WitnessVerifier {
-            name: "witness.example/w1".to_owned(),
-            key: SigningKey::from_seed(&[3; 32]).verifying_key(),
-        };
+        let key = SigningKey::from_seed(&[3; 32]);
+        let name = "witness.example/w1".to_owned();
+        let verifier = WitnessVerifier::new(name.clone(), key.verifying_key());
         let read = |url: &str, vkey: &str| {
             let config = OutsideConfig {
                 url: url.to_owned(),
@@ -96,6 +95,11 @@ mod tests {
         ] {
             assert!(read(url, &vkey).is_err(), "{url}");
         }
+        let pair = key.with_companion_of(CompanionKind::Heads, &[4; 32]);
+        let pair = WitnessVerifier::new(name, pair.verifying_key()).vkey();
+        assert!(read("http://127.0.0.1:8080/", &pair).is_ok());
+        let second = pair.lines().last().expect("a second key").to_owned();
+        assert!(read("http://127.0.0.1:8080/", &second).is_err());
         let log = frex_proto::log::LogVerifier::new("log.example".to_owned(), verifier.key);
         for vkey in ["", "witness.example/w1", &log.vkey()] {
             assert!(read("http://127.0.0.1:8080/", vkey).is_err(), "{vkey}");

@@ -8,7 +8,7 @@ use crate::{
     id::{EnvelopeId, check_name},
     keys::{SigningError, SigningKey},
     label,
-    limits::{CHECKPOINT_BYTES_MAX, RECIPIENTS_MAX, SIGNED_BYTES_MAX},
+    limits::{CHECKPOINT_BYTES_MAX, RECIPIENTS_MAX, SILENCE_BYTES_MAX},
     sign, v1,
 };
 
@@ -39,7 +39,7 @@ pub fn state_silence(
 /// Reads a statement; its signature is not judged.
 pub(super) fn read(signed: &[u8]) -> Result<(v1::Signed, Said), EvidenceError> {
     let malformed = EvidenceError::Silence;
-    if signed.len() > SIGNED_BYTES_MAX {
+    if signed.len() > SILENCE_BYTES_MAX {
         return Err(malformed);
     }
     let signed = v1::Signed::decode(signed).map_err(|_| malformed)?;

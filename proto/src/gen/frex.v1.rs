@@ -518,6 +518,9 @@ pub struct PublicKey {
     /// companion: it must sign whatever this key signs; empty: none
     #[prost(bytes = "bytes", tag = "5")]
     pub ml_dsa_65: ::prost::bytes::Bytes,
+    /// companion of a log key or witness key, likewise
+    #[prost(bytes = "bytes", tag = "6")]
+    pub ml_dsa_44: ::prost::bytes::Bytes,
 }
 /// The governance keys and how many of them must agree.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -626,6 +629,9 @@ pub struct Node {
     /// of epoch 1, 2 and so on, all before log_epoch
     #[prost(message, repeated, tag = "8")]
     pub ended_logs: ::prost::alloc::vec::Vec<EndedLog>,
+    /// newest first, each with its end
+    #[prost(message, repeated, tag = "9")]
+    pub earlier_witness_keys: ::prost::alloc::vec::Vec<PublicKey>,
 }
 /// Whose cosignatures make a receipt final.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -7,7 +7,7 @@ use prost::Message;
 
 use super::{Applicant, Decision, Invitation, RequestError, Terms, welcome};
 use crate::{
-    keys::{SigningError, SigningKey, VerifyingKey},
+    keys::{CompanionKey, SigningError, SigningKey, VerifyingKey},
     label::{self, Hash, sha256},
     limits,
     roster::{Card, Node, Peer, Roster},
@@ -160,7 +160,8 @@ pub fn check_listing(applicant: &Applicant, roster: &Roster) -> Result<Listing, 
 /// What a node signs with, or has signed with: its log's keys and its witness's.
 fn log_keys(node: &Node) -> impl Iterator<Item = &VerifyingKey> {
     let logs = std::iter::once(&node.log_key).chain(&node.earlier_log_keys);
-    logs.map(|timed| &timed.key).chain(&node.witness_key)
+    let earlier = logs.chain(&node.earlier_witness_keys);
+    earlier.map(|timed| &timed.key).chain(&node.witness_key)
 }
 
 fn keys_of_card(card: &Card) -> impl Iterator<Item = &[u8]> {
@@ -176,6 +177,6 @@ fn keys_of_card(card: &Card) -> impl Iterator<Item = &[u8]> {
 
 /// The key, and its companion if it has one.
 fn parts(key: &VerifyingKey) -> impl Iterator<Item = &[u8]> {
-    let companion = key.companion().map(|companion| &companion.as_bytes()[..]);
+    let companion = key.companion().map(CompanionKey::as_bytes);
     [&key.as_bytes()[..]].into_iter().chain(companion)
 }

@@ -360,7 +360,7 @@ fn a_newcomer_proves_the_companion_of_its_key() {
     let of_host = roster_with("fed", PAIRED);
     let mut other = applicant.clone();
     let own = key(NEWCOMER).verifying_key();
-    let stolen = VerifyingKey::admit_pair(own.as_bytes(), other.identity.companion_bytes());
+    let stolen = VerifyingKey::admit_with(own.as_bytes(), other.identity.companion_bytes());
     other.card.member.identity_keys[0].key = stolen.unwrap();
     let taken = check_listing(&other, &of_host);
     assert_eq!(taken, Err(RequestError::KeyTaken));

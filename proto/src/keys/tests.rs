@@ -167,7 +167,7 @@ fn pair(seed: u8) -> SigningKey {
 
 /// The signatures of both halves.
 fn both(key: &SigningKey, message: &[u8]) -> ([u8; 64], Vec<u8>) {
-    let (_, second) = key.sign_companion(message).unwrap();
+    let (_, second) = key.sign_companion(CompanionKind::Objects, message).unwrap();
     (key.sign(message).unwrap(), second)
 }
 
@@ -185,10 +185,14 @@ fn key_with_a_companion_is_another_key_under_the_same_id() {
     let companion = paired_key.companion().unwrap();
     let hash = label::sha256(&[b"frex/v1/sig-key\0", &[0, 2], companion.as_bytes()]);
     assert_eq!(companion.key_id().0, hash[..16]);
-    let listed = VerifyingKey::admit_pair(paired_key.as_bytes(), paired_key.companion_bytes());
+    let listed = VerifyingKey::admit_with(paired_key.as_bytes(), paired_key.companion_bytes());
     assert_eq!(listed, Ok(paired_key.clone()));
     for length in [1, 1951, 1953] {
-        let refused = VerifyingKey::admit_pair(paired_key.as_bytes(), &vec![0; length]);
+        let refused = VerifyingKey::admit_pair(
+            paired_key.as_bytes(),
+            CompanionKind::Objects,
+            &vec![0; length],
+        );
         assert_eq!(refused, Err(KeyError::Length));
     }
 }

@@ -4,8 +4,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 
 use super::{
-    Checkpoint, LogKey, LogVerifier, NoteError, NoteKey, NoteKeyKind, Origin, SIZE_MAX, SignedNote,
-    empty_root, note,
+    Checkpoint, LogKey, LogVerifier, NoteError, NoteKey, NoteKeyKind, NotePublicKey, Origin,
+    SIZE_MAX, SignedNote, empty_root, note, subtree,
 };
 use crate::{
     error::WireCode,
@@ -49,7 +49,8 @@ impl From<CheckpointError> for WireCode {
     }
 }
 
-/// Signs a head as a note under the origin's name. Spec: LOG-5.
+/// Signs a head as a note under the origin's name; twice if the key has a companion for it.
+/// Spec: LOG-5, LOG-32.
 ///
 /// # Errors
 /// [`CheckpointError`] for a head that no reader would take, or a key that does not sign.
@@ -58,7 +59,9 @@ pub fn sign(head: &Checkpoint, key: &SigningKey) -> Result<Bytes, CheckpointErro
         return Err(CheckpointError::Size);
     }
     note::check_key_name(&head.origin)?;
-    let note = SignedNote::sign(&head.text(), &head.origin, key)?;
+    let mut note = SignedNote::sign(&head.text(), &head.origin, key)?;
+    let second = subtree::line(head, &head.origin, key, subtree::NO_TIME);
+    note.signatures.extend(second?);
     Ok(Bytes::from(note.to_string()))
 }
 
@@ -88,8 +91,7 @@ pub(crate) fn parse_and_find_signer<'a>(
     if head.origin != log.origin {
         return Err(CheckpointError::Origin);
     }
-    let signer = log.signer(&note)?;
-    note.verify(&log.origin, &signer.key)?;
+    let signer = log.verify(&note, &head)?;
     Ok((head, signer))
 }
 
@@ -200,7 +202,7 @@ impl LogVerifier {
     /// [`NoteError::Unsigned`], [`NoteError::Repeated`].
     pub fn signer(&self, note: &SignedNote) -> Result<&LogKey, NoteError> {
         for listed in &self.keys {
-            let id = note::key_id(&self.origin, NoteKeyKind::Ed25519, &listed.key);
+            let id = note::key_id(&self.origin, NoteKeyKind::Ed25519, listed.key.as_bytes());
             if note.line_of(&self.origin, id)?.is_some() {
                 return Ok(listed);
             }
@@ -208,14 +210,35 @@ impl LogVerifier {
         Err(NoteError::Unsigned)
     }
 
-    /// The verifier key line (vkey) of the key in force, as C2SP tools take it. Spec: LOG-8.
+    /// The key that has signed a note, which names this head; with its companion, if it has one.
+    /// Spec: LOG-9, LOG-32.
+    ///
+    /// # Errors
+    /// [`NoteError::Unsigned`], [`NoteError::Repeated`], [`NoteError::BadSignature`],
+    /// [`NoteError::HalfSigned`].
+    pub(super) fn verify(
+        &self,
+        note: &SignedNote,
+        head: &Checkpoint,
+    ) -> Result<&LogKey, NoteError> {
+        let signer = self.signer(note)?;
+        note.verify(&self.origin, &signer.key)?;
+        if let Some(companion) = signer.key.companion() {
+            let signed = subtree::verify(note, head, &self.origin, companion)?;
+            signed.ok_or(NoteError::HalfSigned)?;
+        }
+        Ok(signer)
+    }
+
+    /// The verifier key line (vkey) of the key in force, as C2SP tools take it; a second one if it has
+    /// a companion. Spec: LOG-8, LOG-31.
     #[must_use]
     pub fn vkey(&self) -> String {
         self.vkey_of(self.key())
     }
 
-    /// The verifier key line under which this very checkpoint verifies; none for one that is not
-    /// this log's. Spec: LOG-8.
+    /// The verifier key line, or two, under which this very checkpoint verifies; none for one that is
+    /// not this log's. Spec: LOG-8, LOG-31.
     #[must_use]
     pub fn vkey_for(&self, checkpoint: &[u8]) -> Option<String> {
         let note = SignedNote::parse(checkpoint).ok()?;
@@ -224,24 +247,18 @@ impl LogVerifier {
     }
 
     fn vkey_of(&self, key: &VerifyingKey) -> String {
-        let key = NoteKey {
-            name: self.origin.clone(),
-            kind: NoteKeyKind::Ed25519,
-            key: key.clone(),
-        };
-        key.to_string()
+        note::vkeys(&self.origin, NotePublicKey::Ed25519(key.clone()), key)
     }
 
-    /// Reads a log's verifier key line. Spec: LOG-8.
+    /// Reads a log's verifier key line, or two of a key that has a companion. Spec: LOG-8, LOG-31.
     ///
     /// # Errors
     /// [`NoteError::KeyName`], [`NoteError::VerifierKey`].
     pub fn from_vkey(text: &str) -> Result<Self, NoteError> {
-        let key = NoteKey::parse(text)?;
-        if key.kind != NoteKeyKind::Ed25519 {
-            return Err(NoteError::VerifierKey);
+        match NoteKey::parse_pair(text)? {
+            (name, NotePublicKey::Ed25519(key)) => Ok(Self::new(name, key)),
+            _ => Err(NoteError::VerifierKey),
         }
-        Ok(Self::new(key.name, key.key))
     }
 }
 

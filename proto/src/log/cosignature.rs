@@ -1,17 +1,20 @@
-//! Cosignatures of witnesses, `cosignature/v1` as C2SP tlog-cosignature says. Spec: LOG-10.
+//! Cosignatures of witnesses, `cosignature/v1` as C2SP tlog-cosignature says, and beside it
+//! `subtree/v1` of a witness whose key has a companion. Spec: LOG-10, LOG-31, WIT-23.
 
 use bytes::Bytes;
 
 use super::{
-    Checkpoint, CheckpointError, Cosignature, NoteError, NoteKey, NoteKeyKind, NoteSignature,
-    SignedNote, WitnessVerifier, note,
+    Checkpoint, CheckpointError, Cosignature, LogKey, NoteError, NoteKey, NoteKeyKind,
+    NotePublicKey, NoteSignature, SignedNote, WitnessVerifier, note,
+    subtree::{self, TIME_MAX},
+    witness,
 };
-use crate::{keys::SigningKey, limits};
+use crate::{
+    keys::{SigningKey, VerifyingKey},
+    limits,
+};
 
-const TIME_BYTES: usize = 8;
-const TIME_MAX: u64 = i64::MAX.cast_unsigned();
-
-/// Adds a witness's cosignature to a checkpoint. The witness must have checked the log's own
+/// Adds a witness's cosignature to a checkpoint, in two lines if the key has a companion for it. The witness must have checked the log's own
 /// signature and the consistency with what it cosigned before, and kept that durably.
 /// Spec: LOG-10.
 ///
@@ -25,16 +28,18 @@ pub fn cosign(
     time_s: u64,
 ) -> Result<Bytes, CheckpointError> {
     let mut note = SignedNote::parse(checkpoint)?;
-    Checkpoint::parse_text(note.text())?;
+    let head = Checkpoint::parse_text(note.text())?;
     note::check_key_name(name)?;
     let time_s = time_s.min(TIME_MAX);
     let message = message(note.text(), time_s);
     let signature = key.sign(&message).map_err(NoteError::from)?;
     note.signatures.push(NoteSignature {
         name: name.to_owned(),
-        key_id: note::key_id(name, NoteKeyKind::Cosignature, &key.verifying_key()),
+        key_id: key_id(name, &key.verifying_key()),
         signature: [&time_s.to_be_bytes()[..], &signature].concat(),
     });
+    note.signatures
+        .extend(subtree::line(&head, name, key, time_s)?);
     let text = note.to_string();
     if text.len() > limits::CHECKPOINT_BYTES_MAX {
         return Err(NoteError::TooLarge.into());
@@ -46,7 +51,8 @@ pub fn cosign(
 }
 
 /// The cosignatures of known witnesses on a checkpoint, each witness at most once; lines of
-/// unknown keys are ignored. Whether they suffice is for the caller's policy. Spec: LOG-10.
+/// unknown keys are ignored. Whether they suffice is for the caller's policy. Spec: LOG-10, WIT-23,
+/// WIT-24.
 ///
 /// # Errors
 /// [`NoteError::BadSignature`] or [`NoteError::Repeated`] when a known witness's line is wrong:
@@ -57,9 +63,9 @@ pub fn verify_cosignatures(
 ) -> Result<Vec<Cosignature>, NoteError> {
     let mut found = Vec::new();
     for witness in witnesses {
-        let id = note::key_id(&witness.name, NoteKeyKind::Cosignature, &witness.key);
-        if let Some(line) = note.line_of(&witness.name, id)? {
-            found.push(verify_line(note.text(), line, witness)?);
+        if let Some(time_s) = witness.verify(note)? {
+            let witness = witness.name.clone();
+            found.push(Cosignature { witness, time_s });
         }
     }
     Ok(found)
@@ -74,54 +80,118 @@ impl Cosignature {
 }
 
 impl WitnessVerifier {
-    /// Reads the verifier key line of a witness. Spec: LOG-8, LOG-10.
+    /// A witness that has one key.
+    #[must_use]
+    pub fn new(name: String, key: VerifyingKey) -> Self {
+        let earlier = Vec::new();
+        Self { name, key, earlier }
+    }
+
+    /// Reads the verifier key line of a witness, or two of a key that has a companion. Spec: LOG-8,
+    /// LOG-10, LOG-31.
     ///
     /// # Errors
     /// [`NoteError::KeyName`], [`NoteError::VerifierKey`], also for a key that signs no cosignatures.
     pub fn from_vkey(text: &str) -> Result<Self, NoteError> {
-        let key = NoteKey::parse(text)?;
-        match key.kind {
-            NoteKeyKind::Cosignature => Ok(Self {
-                name: key.name,
-                key: key.key,
-            }),
-            NoteKeyKind::Ed25519 => Err(NoteError::VerifierKey),
+        match NoteKey::parse_pair(text)? {
+            (name, NotePublicKey::Cosignature(key)) => Ok(Self::new(name, key)),
+            _ => Err(NoteError::VerifierKey),
         }
     }
 
-    /// Its verifier key line, as C2SP tools take it. Spec: LOG-8.
+    /// The verifier key line of its key in force, as C2SP tools take it; a second one if that has a
+    /// companion. Spec: LOG-8, LOG-31.
     #[must_use]
     pub fn vkey(&self) -> String {
-        let key = NoteKey {
-            name: self.name.clone(),
-            kind: NoteKeyKind::Cosignature,
+        let public = NotePublicKey::Cosignature(self.key.clone());
+        note::vkeys(&self.name, public, &self.key)
+    }
+
+    /// A checkpoint with what this witness has cosigned it by: so many lines as its key in force makes,
+    /// and no other. Spec: WIT-13.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] if these are not its lines, or do not verify, or are over the limits.
+    pub fn add(&self, checkpoint: &[u8], lines: &[u8]) -> Result<Bytes, CheckpointError> {
+        let joined = witness::with_lines(checkpoint, lines)?;
+        let note = SignedNote::parse(&joined)?;
+        let known = SignedNote::parse(checkpoint)?.signatures.len();
+        let added = &note.signatures[known..];
+        let expected = 1 + usize::from(self.key.companion().is_some());
+        if added.len() != expected || !added.iter().all(|line| self.has_made(line)) {
+            return Err(NoteError::SignatureLine.into());
+        }
+        match self.verify(&note)? {
+            Some(_) => Ok(joined),
+            None => Err(NoteError::HalfSigned.into()),
+        }
+    }
+
+    /// Of the lines that somebody answers those that name its key in force, as they travel.
+    #[must_use]
+    pub fn own_lines(&self, answer: &str) -> String {
+        let lines = answer.split_inclusive('\n');
+        let own = lines.filter(|line| {
+            let line = line.strip_suffix('\n').map(NoteSignature::parse);
+            line.is_some_and(|line| line.is_ok_and(|line| self.has_made(&line)))
+        });
+        own.collect()
+    }
+
+    /// Whether a line names its key in force, or the companion of that.
+    fn has_made(&self, line: &NoteSignature) -> bool {
+        let second = self.key.head_companion();
+        let second = second.map(|companion| subtree::key_id(&self.name, companion));
+        let ids = [Some(key_id(&self.name, &self.key)), second];
+        line.name == self.name && ids.contains(&Some(line.key_id))
+    }
+
+    /// When it cosigned; none if it did not: by both halves of a key, at one time, before the key's
+    /// end. Of several keys the first that has a line decides. Spec: WIT-23, WIT-24.
+    fn verify(&self, note: &SignedNote) -> Result<Option<u64>, NoteError> {
+        let in_force = LogKey {
             key: self.key.clone(),
+            not_after_ms: None,
         };
-        key.to_string()
+        for listed in std::iter::once(&in_force).chain(&self.earlier) {
+            let id = key_id(&self.name, &listed.key);
+            let Some(line) = note.line_of(&self.name, id)? else {
+                continue;
+            };
+            let time_s = verify_line(note.text(), line, &listed.key)?;
+            let twice = self.has_signed_twice(note, &listed.key, time_s)?;
+            let in_time = listed.is_good_at(time_s.saturating_mul(1000));
+            return Ok((twice && in_time).then_some(time_s));
+        }
+        Ok(None)
+    }
+
+    /// Whether the companion of a key, if there is one, has cosigned at the same time.
+    fn has_signed_twice(
+        &self,
+        note: &SignedNote,
+        key: &VerifyingKey,
+        time_s: u64,
+    ) -> Result<bool, NoteError> {
+        let Some(companion) = key.companion() else {
+            return Ok(true);
+        };
+        let head = Checkpoint::parse_text(note.text()).map_err(|_| NoteError::BadSignature)?;
+        let second = subtree::verify(note, &head, &self.name, companion)?;
+        Ok(second == Some(time_s))
     }
 }
 
-fn verify_line(
-    text: &str,
-    line: &NoteSignature,
-    witness: &WitnessVerifier,
-) -> Result<Cosignature, NoteError> {
-    let (time, signature) = line
-        .signature
-        .split_first_chunk::<TIME_BYTES>()
-        .ok_or(NoteError::BadSignature)?;
-    let time_s = u64::from_be_bytes(*time);
-    if time_s > TIME_MAX {
-        return Err(NoteError::BadSignature);
-    }
-    witness
-        .key
-        .verify(&message(text, time_s), signature)
-        .map_err(|_| NoteError::BadSignature)?;
-    Ok(Cosignature {
-        witness: witness.name.clone(),
-        time_s,
-    })
+fn key_id(name: &str, key: &VerifyingKey) -> [u8; 4] {
+    note::key_id(name, NoteKeyKind::Cosignature, key.as_bytes())
+}
+
+/// The time at which the Ed25519 key has cosigned.
+fn verify_line(text: &str, line: &NoteSignature, key: &VerifyingKey) -> Result<u64, NoteError> {
+    let bad = NoteError::BadSignature;
+    let (time_s, signature) = subtree::split_time(line).ok_or(bad)?;
+    let verified = key.verify_ed25519(&message(text, time_s), signature);
+    verified.map(|()| time_s).map_err(|_| bad)
 }
 
 fn message(text: &str, time_s: u64) -> Vec<u8> {
@@ -145,10 +215,7 @@ mod tests {
             let key = SigningKey::from_seed(&[seed; 32]);
             let name = format!("frex/f.test/w{seed}/witness/1");
             note = cosign(&note, &name, &key, 1_679_315_147).expect("valid note");
-            WitnessVerifier {
-                name,
-                key: key.verifying_key(),
-            }
+            WitnessVerifier::new(name, key.verifying_key())
         });
         let log = LogVerifier::new(head.origin, key.verifying_key());
         (note, log, witnesses)
@@ -180,7 +247,7 @@ mod tests {
         let later = altered(&|note| note.signatures[1].signature[7] ^= 1);
         assert_eq!(later, Err(NoteError::BadSignature));
         let bare = altered(&|note| {
-            note.signatures[1].signature.drain(..TIME_BYTES);
+            note.signatures[1].signature.drain(..subtree::TIME_BYTES);
         });
         assert_eq!(bare, Err(NoteError::BadSignature));
         let beyond = altered(&|note| note.signatures[1].signature[0] |= 0x80);
@@ -201,10 +268,8 @@ mod tests {
         let note = SignedNote::parse(&bytes).expect("own output");
         let posing = note.verify(&witnesses[0].name, &witnesses[0].key);
         assert_eq!(posing, Err(NoteError::Unsigned));
-        let as_witness = WitnessVerifier {
-            key: log.key().clone(),
-            name: log.origin,
-        };
+        let key = log.key().clone();
+        let as_witness = WitnessVerifier::new(log.origin, key);
         assert_eq!(verify_cosignatures(&note, &[as_witness]), Ok(Vec::new()));
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{CheckpointError, Fork, LogVerifier, NoteError, checkpoint, witness};
+use super::{CheckpointError, Fork, LogVerifier, checkpoint, witness};
 use crate::{error::WireCode, limits};
 
 /// Why two checkpoints prove nothing against a log. Spec: WIT-17.
@@ -59,14 +59,10 @@ impl Fork {
         if one.root == other.root {
             return Err(ForkError::SameRoot);
         }
-        let bare = |note: &Bytes| -> Result<Bytes, NoteError> { witness::bare(note, log) };
         Ok(Self {
             size: one.size,
             roots: [one.root, other.root],
-            checkpoints: [
-                bare(first).map_err(CheckpointError::from)?,
-                bare(second).map_err(CheckpointError::from)?,
-            ],
+            checkpoints: [witness::bare(first, log)?, witness::bare(second, log)?],
             origin: one.origin,
         })
     }

@@ -2,10 +2,10 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::{NoteKey, NoteKeyKind, NoteSignature, SignedNote};
+use super::{NoteKey, NoteKeyKind, NotePublicKey, NoteSignature, SignedNote};
 use crate::{
     error::WireCode,
-    keys::{SigningError, SigningKey, VerifyingKey},
+    keys::{CompanionKey, CompanionKind, SigningError, SigningKey, VerifyingKey},
     label, limits,
 };
 
@@ -46,6 +46,9 @@ pub enum NoteError {
     /// The line of a known key does not verify.
     #[error("signature of a known key does not verify")]
     BadSignature,
+    /// A key with a companion has one of its two lines here.
+    #[error("of a key that signs twice one line is missing: it was taken away or never made")]
+    HalfSigned,
     /// The key that is to sign does not.
     #[error(transparent)]
     Signing(#[from] SigningError),
@@ -63,6 +66,7 @@ impl From<NoteError> for WireCode {
             NoteError::Unsigned | NoteError::Repeated | NoteError::BadSignature => {
                 Self::BadSignature
             }
+            NoteError::HalfSigned => Self::HalfSigned,
             NoteError::Signing(error) => error.into(),
         }
     }
@@ -109,7 +113,7 @@ impl SignedNote {
         let public = key.verifying_key();
         let signature = NoteSignature {
             name: name.to_owned(),
-            key_id: key_id(name, NoteKeyKind::Ed25519, &public),
+            key_id: key_id(name, NoteKeyKind::Ed25519, public.as_bytes()),
             signature: key.sign(text.as_bytes())?.to_vec(),
         };
         Ok(Self {
@@ -118,14 +122,15 @@ impl SignedNote {
         })
     }
 
-    /// Checks the signature of the plain Ed25519 key of this name. Spec: LOG-9.
+    /// Checks the signature of the plain Ed25519 key of this name; that of its companion, if it has
+    /// one, is over a head and not over a text. Spec: LOG-9.
     ///
     /// # Errors
     /// [`NoteError::Unsigned`], [`NoteError::Repeated`], [`NoteError::BadSignature`].
     pub fn verify(&self, name: &str, key: &VerifyingKey) -> Result<(), NoteError> {
-        let id = key_id(name, NoteKeyKind::Ed25519, key);
+        let id = key_id(name, NoteKeyKind::Ed25519, key.as_bytes());
         let line = self.line_of(name, id)?.ok_or(NoteError::Unsigned)?;
-        key.verify(self.text.as_bytes(), &line.signature)
+        key.verify_ed25519(self.text.as_bytes(), &line.signature)
             .map_err(|_| NoteError::BadSignature)
     }
 
@@ -167,7 +172,7 @@ impl std::fmt::Display for SignedNote {
 }
 
 impl NoteSignature {
-    fn parse(line: &str) -> Result<Self, NoteError> {
+    pub(super) fn parse(line: &str) -> Result<Self, NoteError> {
         let line = line.strip_prefix(DASH).ok_or(NoteError::SignatureLine)?;
         let (name, blob) = line.split_once(' ').ok_or(NoteError::SignatureLine)?;
         check_key_name(name)?;
@@ -223,36 +228,107 @@ impl NoteKey {
         check_key_name(name)?;
         let key = STANDARD.decode(key).map_err(|_| malformed)?;
         let (kind, key) = key.split_first().ok_or(malformed)?;
-        let kind = match kind {
-            0x01 => NoteKeyKind::Ed25519,
-            0x04 => NoteKeyKind::Cosignature,
+        let key = match kind {
+            0x01 => VerifyingKey::admit(key).map(NotePublicKey::Ed25519),
+            0x04 => VerifyingKey::admit(key).map(NotePublicKey::Cosignature),
+            0x06 => CompanionKey::admit(CompanionKind::Heads, key).map(NotePublicKey::Subtree),
             _ => return Err(malformed),
         };
-        let key = VerifyingKey::admit(key).map_err(|_| malformed)?;
+        let key = key.map_err(|_| malformed)?;
         // Compared as text, so that only lower case passes.
-        if hex::encode(key_id(name, kind, &key)) != id {
+        if hex::encode(key_id(name, key.kind(), key.as_bytes())) != id {
             return Err(malformed);
         }
         Ok(Self {
             name: name.to_owned(),
-            kind,
             key,
         })
+    }
+
+    /// Reads one verifier key, or two of one name on lines of their own: that of an Ed25519 key and
+    /// that of its companion, which are one key. Spec: LOG-8, LOG-31.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and [`NoteError::VerifierKey`] for more, or for two that are no pair.
+    pub(super) fn parse_pair(text: &str) -> Result<(String, NotePublicKey), NoteError> {
+        // Not `lines`: a carriage return before the newline would pass.
+        let mut lines = text.split('\n');
+        let first = Self::parse(lines.next().unwrap_or_default())?;
+        let second = lines.next().map(Self::parse).transpose()?;
+        if lines.next().is_some() {
+            return Err(NoteError::VerifierKey);
+        }
+        let paired = |key: VerifyingKey, companion: &CompanionKey| {
+            let key = VerifyingKey::admit_with(key.as_bytes(), companion.as_bytes());
+            key.map_err(|_| NoteError::VerifierKey)
+        };
+        let key = match (first.key, second) {
+            (key, None) => key,
+            (_, Some(second)) if second.name != first.name => return Err(NoteError::VerifierKey),
+            (key, Some(second)) => match (key, second.key) {
+                (NotePublicKey::Ed25519(key), NotePublicKey::Subtree(companion)) => {
+                    NotePublicKey::Ed25519(paired(key, &companion)?)
+                }
+                (NotePublicKey::Cosignature(key), NotePublicKey::Subtree(companion)) => {
+                    NotePublicKey::Cosignature(paired(key, &companion)?)
+                }
+                _ => return Err(NoteError::VerifierKey),
+            },
+        };
+        Ok((first.name, key))
+    }
+}
+
+/// The verifier key lines of a key and of its companion, if it has one.
+pub(super) fn vkeys(name: &str, public: NotePublicKey, key: &VerifyingKey) -> String {
+    let line = |key| {
+        let name = name.to_owned();
+        NoteKey { name, key }.to_string()
+    };
+    let first = line(public);
+    match key.head_companion() {
+        None => first,
+        Some(companion) => {
+            let second = line(NotePublicKey::Subtree(companion.clone()));
+            format!("{first}\n{second}")
+        }
+    }
+}
+
+impl NotePublicKey {
+    /// What it signs.
+    #[must_use]
+    pub fn kind(&self) -> NoteKeyKind {
+        match self {
+            Self::Ed25519(_) => NoteKeyKind::Ed25519,
+            Self::Cosignature(_) => NoteKeyKind::Cosignature,
+            Self::Subtree(_) => NoteKeyKind::Subtree,
+        }
+    }
+
+    /// The encoded key.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Ed25519(key) | Self::Cosignature(key) => key.as_bytes(),
+            Self::Subtree(key) => key.as_bytes(),
+        }
     }
 }
 
 impl std::fmt::Display for NoteKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let id = hex::encode(key_id(&self.name, self.kind, &self.key));
-        let key = [&[self.kind as u8][..], self.key.as_bytes()].concat();
+        let (kind, key) = (self.key.kind(), self.key.as_bytes());
+        let id = hex::encode(key_id(&self.name, kind, key));
+        let key = [&[kind as u8][..], key].concat();
         write!(f, "{}+{id}+{}", self.name, STANDARD.encode(key))
     }
 }
 
 /// Short id of a note key: the start of a hash of its name, kind and bytes. Spec: LOG-8.
 #[must_use]
-pub fn key_id(name: &str, kind: NoteKeyKind, key: &VerifyingKey) -> [u8; KEY_ID_BYTES] {
-    let hash = label::sha256(&[name.as_bytes(), b"\n", &[kind as u8], key.as_bytes()]);
+pub fn key_id(name: &str, kind: NoteKeyKind, key: &[u8]) -> [u8; KEY_ID_BYTES] {
+    let hash = label::sha256(&[name.as_bytes(), b"\n", &[kind as u8], key]);
     [hash[0], hash[1], hash[2], hash[3]]
 }
 
@@ -296,7 +372,10 @@ mod tests {
         let key = NoteKey::parse(vkey).expect("published key");
         assert_eq!(key.to_string(), vkey);
         let note = SignedNote::parse(text.as_bytes()).expect("published note");
-        assert_eq!(note.verify(&key.name, &key.key), Ok(()));
+        let NotePublicKey::Ed25519(public) = &key.key else {
+            panic!("an Ed25519 key");
+        };
+        assert_eq!(note.verify(&key.name, public), Ok(()));
         assert_eq!(note.to_string(), text);
     }
 
@@ -305,7 +384,7 @@ mod tests {
     fn a_published_witness_key_reads_back() {
         let vkey = "remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2";
         let key = NoteKey::parse(vkey).expect("published key");
-        assert_eq!(key.kind, NoteKeyKind::Cosignature);
+        assert_eq!(key.key.kind(), NoteKeyKind::Cosignature);
         assert_eq!(key.to_string(), vkey);
     }
 
@@ -343,9 +422,12 @@ mod tests {
                 good.clone() + "\u{2014} x AAAAAAB=\n",
                 NoteError::SignatureLine,
             ),
-            ("x".repeat(9000) + &good, NoteError::TooLarge),
             (
-                good.clone() + &"\u{2014} x AAAAAAA=\n".repeat(64),
+                "x".repeat(limits::CHECKPOINT_BYTES_MAX) + &good,
+                NoteError::TooLarge,
+            ),
+            (
+                good.clone() + &"\u{2014} x AAAAAAA=\n".repeat(limits::NOTE_SIGNATURES_MAX),
                 NoteError::TooManySignatures,
             ),
         ];
@@ -380,8 +462,7 @@ mod tests {
     fn a_wrong_verifier_key_is_refused() {
         let good = NoteKey {
             name: NAME.to_owned(),
-            kind: NoteKeyKind::Ed25519,
-            key: key(1).verifying_key(),
+            key: NotePublicKey::Ed25519(key(1).verifying_key()),
         };
         let text = good.to_string();
         let (name, rest) = text.split_once('+').expect("own output");
@@ -416,7 +497,7 @@ mod tests {
         assert_eq!(sign("x\0\n", NAME), Err(NoteError::NotText));
         assert_eq!(sign("x\n", "a b"), Err(NoteError::KeyName));
         assert_eq!(
-            sign(&("x".repeat(8192) + "\n"), NAME),
+            sign(&("x".repeat(limits::CHECKPOINT_BYTES_MAX) + "\n"), NAME),
             Err(NoteError::TooLarge)
         );
     }

@@ -6,10 +6,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 
 use super::{
-    AddCheckpoint, CheckpointError, Cosignature, LogVerifier, NoteError, NoteKeyKind,
+    AddCheckpoint, Checkpoint, CheckpointError, Cosignature, LogVerifier, NoteError, NoteKeyKind,
     NoteSignature, SignedNote, WitnessPolicy,
     checkpoint::{parse_decimal, parse_hash},
-    cosignature, note,
+    cosignature, note, subtree,
 };
 use crate::{error::WireCode, limits};
 
@@ -100,32 +100,38 @@ impl WitnessPolicy {
     }
 }
 
-/// A checkpoint with one signature line, that of the log's key which decides about it: as the log
-/// signed it, whoever cosigned, and whatever else it put under its own name, so that no log can make
-/// the evidence against it too large to be stated. Spec: WIT-10, WIT-11, LIM-82.
+/// A checkpoint with the signature of the log's key which decides about it and no other line: as the
+/// log signed it, whoever cosigned, and whatever else it put under its own name, so that no log can
+/// make the evidence against it too large to be stated. Spec: WIT-10, WIT-11, LIM-82.
 ///
 /// # Errors
-/// [`NoteError`] if it is no note, or none that the log signed.
-pub fn bare(checkpoint: &[u8], log: &LogVerifier) -> Result<Bytes, NoteError> {
+/// [`CheckpointError`] if it is no checkpoint, or none that the log signed.
+pub fn bare(checkpoint: &[u8], log: &LogVerifier) -> Result<Bytes, CheckpointError> {
     let mut note = SignedNote::parse(checkpoint)?;
-    let signer = log.signer(&note)?;
-    note.verify(&log.origin, &signer.key)?;
-    let id = note::key_id(&log.origin, NoteKeyKind::Ed25519, &signer.key);
-    note.signatures
-        .retain(|line| line.name == log.origin && line.key_id == id);
+    let head = Checkpoint::parse_text(note.text())?;
+    let key = log.verify(&note, &head)?.key.clone();
+    let first = note::key_id(&log.origin, NoteKeyKind::Ed25519, key.as_bytes());
+    let second = key
+        .companion()
+        .map(|companion| subtree::key_id(&log.origin, companion));
+    note.signatures.retain(|line| {
+        line.name == log.origin && (line.key_id == first || Some(line.key_id) == second)
+    });
     Ok(Bytes::from(note.to_string()))
 }
 
-/// A checkpoint with one more signature line. Spec: WIT-13.
+/// A checkpoint with the signature lines of one more key: one, or two of a key that has a companion.
+/// Spec: WIT-13.
 ///
 /// # Errors
 /// [`CheckpointError`] if either does not parse, or the result is over the limits.
-pub fn with_line(checkpoint: &[u8], line: &[u8]) -> Result<Bytes, CheckpointError> {
+pub fn with_lines(checkpoint: &[u8], lines: &[u8]) -> Result<Bytes, CheckpointError> {
     let note = SignedNote::parse(checkpoint)?;
-    let text = [note.to_string().as_bytes(), line].concat();
+    let text = [note.to_string().as_bytes(), lines].concat();
     let joined = SignedNote::parse(&text)?;
+    let more = joined.signatures.len().checked_sub(note.signatures.len());
     // A line that brings an empty line along would divide text and signatures elsewhere.
-    if joined.text != note.text || joined.signatures.len() != note.signatures.len() + 1 {
+    if joined.text != note.text || !matches!(more, Some(1 | 2)) {
         return Err(NoteError::SignatureLine.into());
     }
     Ok(Bytes::from(text))
@@ -146,23 +152,28 @@ pub fn merged(note: &Bytes, other: &[u8]) -> Bytes {
     let more = theirs.signatures.iter();
     let more = more.filter(|line| !known.contains(&key(line)));
     more.fold(note.clone(), |joined, line| {
-        with_line(&joined, line.to_string().as_bytes()).unwrap_or(joined)
+        with_lines(&joined, line.to_string().as_bytes()).unwrap_or(joined)
     })
 }
 
-/// The newest signature line of a note, as it travels.
+/// The lines that a note has more than the one it was made of, as they travel.
 #[must_use]
-pub fn last_line(checkpoint: &[u8]) -> Option<Bytes> {
+pub fn lines_beyond(checkpoint: &[u8], before: &[u8]) -> Option<Bytes> {
+    let known = SignedNote::parse(before).ok()?.signatures.len();
     let note = SignedNote::parse(checkpoint).ok()?;
-    let line = note.signatures.last()?;
-    Some(Bytes::from(line.to_string()))
+    let lines = note
+        .signatures
+        .get(known..)
+        .filter(|lines| !lines.is_empty())?;
+    let lines: String = lines.iter().map(ToString::to_string).collect();
+    Some(Bytes::from(lines))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        keys::SigningKey,
+        keys::{CompanionKind, SigningKey},
         log::{Checkpoint, LogKey, WitnessVerifier, checkpoint, leaf_hash, witness_name},
     };
 
@@ -196,6 +207,11 @@ mod tests {
         checkpoint::sign(&head, &key(1)).expect("valid head")
     }
 
+    fn last_line(note: &[u8]) -> Bytes {
+        let note = SignedNote::parse(note).expect("a note");
+        Bytes::from(note.signatures.last().expect("a line").to_string())
+    }
+
     fn name(seed: u8) -> String {
         witness_name("f.test", &format!("w{seed}"), 1)
     }
@@ -208,10 +224,7 @@ mod tests {
 
     /// Two of the witnesses 2, 3 and 4.
     fn policy() -> WitnessPolicy {
-        let witness = |seed| WitnessVerifier {
-            name: name(seed),
-            key: key(seed).verifying_key(),
-        };
+        let witness = |seed| WitnessVerifier::new(name(seed), key(seed).verifying_key());
         WitnessPolicy {
             witnesses: [2, 3, 4].map(witness).into(),
             quorum: 2,
@@ -317,8 +330,7 @@ mod tests {
         let mut moved = note.clone();
         moved.text = moved.text.replace("\n1\n", "\n2\n");
         assert_eq!(judge(moved.to_string().as_bytes()), bad);
-        let again = last_line(&good).expect("a line");
-        let twice = with_line(&good, &again).expect("within the limits");
+        let twice = with_lines(&good, &last_line(&good)).expect("within the limits");
         assert_eq!(judge(&twice), Err(NoteError::Repeated));
         assert_eq!(judge(b"no note"), Err(NoteError::Shape));
         // Its name under another key is a stranger's line.
@@ -330,17 +342,18 @@ mod tests {
     #[test]
     fn a_line_is_added_to_a_checkpoint_and_changes_nothing_else() {
         let note = cosigned(&signed(), &[2]);
-        let line = last_line(&cosigned(&signed(), &[3])).expect("a line");
-        let joined = with_line(&note, &line).expect("within the limits");
+        let line = last_line(&cosigned(&signed(), &[3]));
+        let joined = with_lines(&note, &line).expect("within the limits");
         assert_eq!(joined, cosigned(&signed(), &[2, 3]));
-        assert_eq!(last_line(&joined), Some(line.clone()));
-        assert_eq!(last_line(b"no note"), None);
-        let refused = |line: &[u8]| with_line(&note, line).expect_err("no line");
+        assert_eq!(lines_beyond(&joined, &note), Some(line.clone()));
+        assert_eq!(lines_beyond(&joined, &joined), None);
+        assert_eq!(lines_beyond(b"no note", &note), None);
+        let refused = |line: &[u8]| with_lines(&note, line).expect_err("no line");
         let no_line = CheckpointError::Note(NoteError::SignatureLine);
-        let twice = [&line[..], &line[..]].concat();
+        let thrice = line.repeat(3);
         let cut = &line[..line.len() - 1];
-        let apart = [b"\n", &twice[..], &line[..]].concat();
-        for wrong in [&b""[..], b"more\n", &twice, &apart] {
+        let apart = [b"\n", &thrice[..]].concat();
+        for wrong in [&b""[..], b"more\n", &thrice, &apart] {
             assert_eq!(refused(wrong), no_line, "{wrong:?}");
         }
         for wrong in [cut, b"\n"] {
@@ -350,21 +363,23 @@ mod tests {
         // An empty line would make of the checkpoint a text that others sign.
         let divided = [b"\n", &line[..], &line[..]].concat();
         let single = signed();
-        assert_eq!(with_line(&single, &divided), Err(no_line));
-        let large = with_line(&note, &[b'x'; 8192]).expect_err("too large");
+        assert_eq!(with_lines(&single, &divided), Err(no_line));
+        let large = [b'x'; limits::CHECKPOINT_BYTES_MAX];
+        let large = with_lines(&note, &large).expect_err("too large");
         assert_eq!(large, NoteError::TooLarge.into());
-        let full = (0..63).fold(note, |note, _| with_line(&note, &line).unwrap_or(note));
-        assert!(with_line(&full, &line).is_err());
+        let full = (0..limits::NOTE_SIGNATURES_MAX)
+            .fold(note, |note, _| with_lines(&note, &line).unwrap_or(note));
+        assert!(with_lines(&full, &line).is_err());
     }
 
     // WIT-10, LIM-82: a log cannot make the evidence against it too large by lines of its own.
     #[test]
     fn of_a_checkpoint_the_line_that_decides_is_kept_alone() {
         let good = signed();
-        let padded = (10..30).fold(cosigned(&good, &[2, 3]), |note, seed| {
+        let padded = (10..60).fold(cosigned(&good, &[2, 3]), |note, seed| {
             let more = SignedNote::sign("x\n", &log().origin, &key(seed)).expect("a text");
-            let line = last_line(more.to_string().as_bytes()).expect("a line");
-            with_line(&note, &line).expect("within the limits")
+            let line = last_line(more.to_string().as_bytes());
+            with_lines(&note, &line).expect("within the limits")
         });
         assert!(padded.len() > limits::SEEN_CHECKPOINT_BYTES_MAX);
         assert_eq!(bare(&padded, &log()), Ok(good.clone()));
@@ -381,12 +396,12 @@ mod tests {
         let later = LogVerifier::with_earlier(log().origin, in_force, [ended]);
         assert_eq!(bare(&padded, &later), Ok(good.clone()));
         let other = LogVerifier::new(log().origin, key(9).verifying_key());
-        assert_eq!(bare(&good, &other), Err(NoteError::Unsigned));
-        assert_eq!(bare(b"no note", &log()), Err(NoteError::Shape));
+        assert_eq!(bare(&good, &other), Err(NoteError::Unsigned.into()));
+        assert_eq!(bare(b"no note", &log()), Err(NoteError::Shape.into()));
         let text = String::from_utf8(good.to_vec()).expect("text");
         let grown = text.replace("\n1\n", "\n2\n");
         let judged = bare(grown.as_bytes(), &log());
-        assert_eq!(judged, Err(NoteError::BadSignature));
+        assert_eq!(judged, Err(NoteError::BadSignature.into()));
     }
 
     // LIM-82: the longest names leave room.
@@ -398,7 +413,9 @@ mod tests {
             size: crate::log::SIZE_MAX,
             root: [1; 32],
         };
-        let note = checkpoint::sign(&head, &key(1)).expect("valid head");
+        let pair = key(1).with_companion_of(CompanionKind::Heads, &[2; 32]);
+        let note = checkpoint::sign(&head, &pair).expect("valid head");
+        assert!(note.len() > limits::SEEN_CHECKPOINT_BYTES_MAX * 9 / 10);
         assert!(note.len() <= limits::SEEN_CHECKPOINT_BYTES_MAX);
     }
 }

@@ -261,7 +261,7 @@ mod tests {
                 ReceiptError::TooLarge,
             ),
             (
-                |r| r.checkpoint = Bytes::from(vec![b'x'; 8193]),
+                |r| r.checkpoint = Bytes::from(vec![b'x'; limits::CHECKPOINT_BYTES_MAX + 1]),
                 ReceiptError::TooLarge,
             ),
             (

@@ -9,7 +9,7 @@ use super::Roster;
 use crate::{
     keys::{SealingPublicKey, SigningError, SigningKey, VerifyingKey},
     label::{self, sha256},
-    sign, v1,
+    limits, sign, v1,
 };
 
 /// How long a log key that a card replaces stays good if nobody says otherwise: time to hand out the
@@ -79,10 +79,13 @@ pub struct RootDraft<'a> {
 /// An Ed25519 key as rosters list it, with its companion if it has one, good until withdrawn.
 #[must_use]
 pub fn signing_key(key: &VerifyingKey) -> v1::PublicKey {
-    v1::PublicKey {
-        ml_dsa_65: Bytes::copy_from_slice(key.companion_bytes()),
-        ..public_key(v1::KeyAlgorithm::Ed25519, key.as_bytes())
+    let mut listed = public_key(v1::KeyAlgorithm::Ed25519, key.as_bytes());
+    let companion = Bytes::copy_from_slice(key.companion_bytes());
+    match key.head_companion() {
+        Some(_) => listed.ml_dsa_44 = companion,
+        None => listed.ml_dsa_65 = companion,
     }
+    listed
 }
 
 /// A sealing key as documents list it, good until withdrawn.
@@ -171,6 +174,7 @@ pub fn list_card_until(roster: &mut v1::Roster, card: &v1::MemberCard, log_key_u
                 *old = v1::Node {
                     status: old.status,
                     earlier_log_keys: earlier_log_keys(old, node, log_key_until_ms),
+                    earlier_witness_keys: earlier_witness_keys(old, node, log_key_until_ms),
                     log_epoch: log.log_epoch,
                     ended_logs: log.ended_logs.clone(),
                     ..node.clone()
@@ -178,6 +182,7 @@ pub fn list_card_until(roster: &mut v1::Roster, card: &v1::MemberCard, log_key_u
             }
             None => roster.nodes.push(v1::Node {
                 earlier_log_keys: Vec::new(),
+                earlier_witness_keys: Vec::new(),
                 ..node.clone()
             }),
         }
@@ -186,14 +191,36 @@ pub fn list_card_until(roster: &mut v1::Roster, card: &v1::MemberCard, log_key_u
 
 /// What the logs of `old` have signed with once they go over to the key of `new`. Spec: ROS-41.
 fn earlier_log_keys(old: &v1::Node, new: &v1::Node, until_ms: u64) -> Vec<v1::PublicKey> {
-    let key = |node: &v1::Node| node.log_key.as_ref().map(|listed| listed.key.clone());
-    let replaced = old.log_key.clone().filter(|_| key(old) != key(new));
+    let (in_force, next) = (old.log_key.as_ref(), new.log_key.as_ref());
+    followed(in_force, next, &old.earlier_log_keys, until_ms)
+}
+
+/// What the witness `old` has cosigned with once it goes over to the key of `new`. The oldest make
+/// room: what they cosigned is provisional again. Spec: ROS-63.
+fn earlier_witness_keys(old: &v1::Node, new: &v1::Node, until_ms: u64) -> Vec<v1::PublicKey> {
+    let (in_force, next) = (old.witness_key.as_ref(), new.witness_key.as_ref());
+    let mut keys = followed(in_force, next, &old.earlier_witness_keys, until_ms);
+    keys.truncate(limits::KEYS_PER_ENTRY_MAX);
+    keys
+}
+
+/// The earlier keys and before them, with this end, the one in force if another follows it.
+fn followed(
+    in_force: Option<&v1::PublicKey>,
+    next: Option<&v1::PublicKey>,
+    earlier: &[v1::PublicKey],
+    until_ms: u64,
+) -> Vec<v1::PublicKey> {
+    let key = |listed: Option<&v1::PublicKey>| listed.map(|listed| listed.key.clone());
+    let replaced = in_force.filter(|_| key(in_force) != key(next));
     let replaced = replaced.map(|listed| v1::PublicKey {
         not_after_ms: until_ms,
-        ..listed
+        ..listed.clone()
     });
-    let earlier = old.earlier_log_keys.iter().cloned();
-    replaced.into_iter().chain(earlier).collect()
+    replaced
+        .into_iter()
+        .chain(earlier.iter().cloned())
+        .collect()
 }
 
 /// A member's card: its entry, its node's, and its document signed by its identity key.
@@ -221,6 +248,7 @@ pub fn card(draft: &CardDraft<'_>) -> Result<v1::MemberCard, SigningError> {
             witness_key: node.witness_key.map(signing_key),
             earlier_log_keys: Vec::new(),
             ended_logs: Vec::new(),
+            earlier_witness_keys: Vec::new(),
         }),
         member_doc: sign_member_doc(&first_doc(draft), draft.identity)?,
     })
@@ -331,5 +359,6 @@ fn public_key(algorithm: v1::KeyAlgorithm, key: &[u8]) -> v1::PublicKey {
         not_before_ms: 0,
         not_after_ms: 0,
         ml_dsa_65: Bytes::new(),
+        ml_dsa_44: Bytes::new(),
     }
 }

@@ -40,8 +40,8 @@ impl Card {
         let mut nodes = BTreeMap::new();
         if let Some(listed) = &wire.node {
             let node = entry::node(part, listed, &mut keys)?;
-            // What a log has signed with before, the rosters before this one say.
-            if !node.earlier_log_keys.is_empty() {
+            // What a log or a witness has signed with before, the rosters before this one say.
+            if !node.earlier_log_keys.is_empty() || !node.earlier_witness_keys.is_empty() {
                 return Err(part.fault(Fault::ForeignLogKey));
             }
             if node.operator != member.id {

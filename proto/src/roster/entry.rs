@@ -125,7 +125,7 @@ fn ended_logs(part: Part, entry: &v1::Node) -> Result<Vec<EndedLog>, RosterError
     logs.collect()
 }
 
-/// Judges one node entry. Spec: ROS-15, ROS-40, ROS-60.
+/// Judges one node entry. Spec: ROS-15, ROS-40, ROS-60, ROS-63.
 pub(super) fn node(
     part: Part,
     entry: &v1::Node,
@@ -139,27 +139,26 @@ pub(super) fn node(
         .as_ref()
         .ok_or(part.fault(Fault::KeyMissing))?;
     // Only what is past stands there: a key without end would sign beside the one in force.
-    if entry
-        .earlier_log_keys
-        .iter()
-        .any(|key| key.not_after_ms == 0)
-    {
+    let logs = entry.earlier_log_keys.iter();
+    let mut earlier = logs.chain(&entry.earlier_witness_keys);
+    if earlier.any(|key| key.not_after_ms == 0) {
         return Err(part.fault(Fault::EndMissing));
     }
     let witness_key = entry
         .witness_key
         .as_ref()
-        .map(|key| keys.signing_key(part, key))
+        .map(|key| keys.head_key(part, key))
         .transpose()?;
     Ok(Node {
         id: entry.id.clone(),
         operator: entry.operator.clone(),
         status: status(part, entry.status())?,
-        log_key: keys.signing_key(part, log_key)?,
-        earlier_log_keys: keys.signing_keys(part, &entry.earlier_log_keys)?,
+        log_key: keys.head_key(part, log_key)?,
+        earlier_log_keys: keys.head_keys(part, &entry.earlier_log_keys)?,
         log_epoch: entry.log_epoch,
         ended_logs,
         witness_key: witness_key.map(|timed| timed.key),
+        earlier_witness_keys: keys.head_keys(part, &entry.earlier_witness_keys)?,
         addresses: Vec::new(),
         stated: None,
         tls_keys: Vec::new(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Fault, Part, RosterError, Timed, Validity};
 use crate::{
-    keys::{SealingPublicKey, VerifyingKey},
+    keys::{CompanionKind, SealingPublicKey, VerifyingKey},
     limits, v1,
 };
 
@@ -24,18 +24,29 @@ impl KeyLedger {
         keys: &[v1::PublicKey],
     ) -> Result<Vec<Timed<VerifyingKey>>, RosterError> {
         check_count(part, keys.len(), limits::KEYS_PER_ENTRY_MAX)?;
-        keys.iter().map(|key| self.signing_key(part, key)).collect()
+        // A companion could not sign there. Spec: ROS-50.
+        let admit = |key| self.admitted(part, key, None);
+        keys.iter().map(admit).collect()
     }
 
-    /// Admits one Ed25519 key that signs connections, checkpoints or cosignatures: without a
-    /// companion, which could not sign there. Spec: ROS-50.
-    pub(super) fn signing_key(
+    /// Admits a list of Ed25519 keys of a log or a witness, which may have companions.
+    pub(super) fn head_keys(
+        &mut self,
+        part: Part,
+        keys: &[v1::PublicKey],
+    ) -> Result<Vec<Timed<VerifyingKey>>, RosterError> {
+        check_count(part, keys.len(), limits::KEYS_PER_ENTRY_MAX)?;
+        keys.iter().map(|key| self.head_key(part, key)).collect()
+    }
+
+    /// Admits one Ed25519 key that signs checkpoints or cosignatures, with its companion if it has
+    /// one. Spec: ROS-62.
+    pub(super) fn head_key(
         &mut self,
         part: Part,
         listed: &v1::PublicKey,
     ) -> Result<Timed<VerifyingKey>, RosterError> {
-        check_no_companion(part, listed)?;
-        self.paired_key(part, listed)
+        self.admitted(part, listed, Some(CompanionKind::Heads))
     }
 
     /// Admits a list of Ed25519 keys that may have companions. Spec: ROS-5, ROS-6, ROS-7.
@@ -54,12 +65,27 @@ impl KeyLedger {
         part: Part,
         listed: &v1::PublicKey,
     ) -> Result<Timed<VerifyingKey>, RosterError> {
+        self.admitted(part, listed, Some(CompanionKind::Objects))
+    }
+
+    fn admitted(
+        &mut self,
+        part: Part,
+        listed: &v1::PublicKey,
+        kind: Option<CompanionKind>,
+    ) -> Result<Timed<VerifyingKey>, RosterError> {
+        check_companions(part, listed, kind)?;
         if listed.algorithm() != v1::KeyAlgorithm::Ed25519 {
             return Err(part.fault(Fault::KeyAlgorithm));
         }
         let validity = validity(part, listed)?;
-        let key = VerifyingKey::admit_pair(&listed.key, &listed.ml_dsa_65)
-            .map_err(|cause| part.fault(Fault::Key(cause)))?;
+        let key = match kind {
+            None => VerifyingKey::admit(&listed.key),
+            Some(kind) => {
+                VerifyingKey::admit_pair(&listed.key, kind, companion_bytes(listed, kind))
+            }
+        };
+        let key = key.map_err(|cause| part.fault(Fault::Key(cause)))?;
         self.note(part, &key)?;
         Ok(Timed { key, validity })
     }
@@ -92,7 +118,7 @@ impl KeyLedger {
         if listed.algorithm() != v1::KeyAlgorithm::Mlkem768X25519 {
             return Err(part.fault(Fault::KeyAlgorithm));
         }
-        check_no_companion(part, listed)?;
+        check_companions(part, listed, None)?;
         let validity = validity(part, listed)?;
         let key =
             SealingPublicKey::admit(&listed.key).map_err(|cause| part.fault(Fault::Key(cause)))?;
@@ -111,8 +137,23 @@ pub(super) fn check_count(part: Part, count: usize, max: usize) -> Result<(), Ro
     Ok(())
 }
 
-fn check_no_companion(part: Part, listed: &v1::PublicKey) -> Result<(), RosterError> {
-    if !listed.ml_dsa_65.is_empty() {
+/// The bytes of a companion of this kind; none: no bytes.
+fn companion_bytes(listed: &v1::PublicKey, kind: CompanionKind) -> &[u8] {
+    match kind {
+        CompanionKind::Objects => &listed.ml_dsa_65,
+        CompanionKind::Heads => &listed.ml_dsa_44,
+    }
+}
+
+/// Refuses a companion of any kind but the one that belongs here. Spec: ROS-50, ROS-62.
+fn check_companions(
+    part: Part,
+    listed: &v1::PublicKey,
+    kind: Option<CompanionKind>,
+) -> Result<(), RosterError> {
+    let kinds = [CompanionKind::Objects, CompanionKind::Heads];
+    let mut others = kinds.into_iter().filter(|other| Some(*other) != kind);
+    if others.any(|other| !companion_bytes(listed, other).is_empty()) {
         return Err(part.fault(Fault::CompanionMisplaced));
     }
     Ok(())

@@ -223,6 +223,7 @@ fn check_entries(held: &v1::Roster, next: &v1::Roster) -> Result<(), RosterError
             let keys = |node: &v1::Node| (node.log_key.clone(), node.witness_key.clone());
             let same = keys(old) == keys(new)
                 && old.earlier_log_keys == new.earlier_log_keys
+                && old.earlier_witness_keys == new.earlier_witness_keys
                 && old.operator == new.operator;
             let same_log = old.log_epoch == new.log_epoch && old.ended_logs == new.ended_logs;
             check_tombstone(part, new.status(), same && same_log)?;
@@ -235,17 +236,38 @@ fn check_entries(held: &v1::Roster, next: &v1::Roster) -> Result<(), RosterError
 /// less than it did on the day. Who wants a companion makes a new key. Spec: ROS-51.
 fn check_companions(held: &v1::Roster, next: &v1::Roster) -> Result<(), RosterError> {
     let keys = held.members.iter().flat_map(|member| &member.identity_keys);
-    let held = companions(keys.map(|key| (&key.key[..], &key.ml_dsa_65[..])));
+    let keys = keys.chain(held.nodes.iter().flat_map(head_keys));
+    let held = companions(keys.map(|key| (&key.key[..], listed_companion(key))));
+    let changed = |key: &v1::PublicKey| {
+        held.get(&key.key[..])
+            .is_some_and(|companion| *companion != listed_companion(key))
+    };
     for (place, member) in next.members.iter().enumerate() {
-        let changed = |key: &v1::PublicKey| {
-            held.get(&key.key[..])
-                .is_some_and(|companion| *companion != &key.ml_dsa_65[..])
-        };
         if member.identity_keys.iter().any(changed) {
             return Err(Part::Member(place).fault(Fault::CompanionChanged));
         }
     }
+    for (place, node) in next.nodes.iter().enumerate() {
+        if head_keys(node).any(changed) {
+            return Err(Part::Node(place).fault(Fault::CompanionChanged));
+        }
+    }
     Ok(())
+}
+
+/// What a node signs heads with, or has.
+fn head_keys(node: &v1::Node) -> impl Iterator<Item = &v1::PublicKey> {
+    let in_force = node.log_key.iter().chain(&node.witness_key);
+    let earlier = node.earlier_log_keys.iter();
+    in_force.chain(earlier).chain(&node.earlier_witness_keys)
+}
+
+/// The bytes of the one companion that a key can have in its place.
+fn listed_companion(key: &v1::PublicKey) -> &[u8] {
+    match key.ml_dsa_65.is_empty() {
+        true => &key.ml_dsa_44,
+        false => &key.ml_dsa_65,
+    }
 }
 
 /// The companion of each key, by the key's bytes.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fault, Node, Part, Roster, RosterError, Witnessing};
+use super::{Fault, Node, Part, Roster, RosterError, Timed, Witnessing};
 use crate::{
+    keys::VerifyingKey,
     limits,
-    log::{self, Cosignature, NoteError, WitnessPolicy, WitnessVerifier},
+    log::{self, Cosignature, LogKey, NoteError, WitnessPolicy, WitnessVerifier},
     v1,
 };
 
@@ -93,11 +94,18 @@ impl Roster {
         })
     }
 
-    /// A node as a witness, if it has a key for that.
+    /// A node as a witness, if it has a key for that. Spec: WIT-24.
     #[must_use]
     pub fn witness(&self, node: &str) -> Option<WitnessVerifier> {
-        let key = self.nodes.get(node)?.witness_key.clone()?;
-        let name = log::witness_name(self.federation(), node, WITNESS_EPOCH);
-        Some(WitnessVerifier { name, key })
+        let listed = self.nodes.get(node)?;
+        let earlier = |listed: &Timed<VerifyingKey>| LogKey {
+            key: listed.key.clone(),
+            not_after_ms: listed.validity.not_after_ms,
+        };
+        Some(WitnessVerifier {
+            name: log::witness_name(self.federation(), node, WITNESS_EPOCH),
+            key: listed.witness_key.clone()?,
+            earlier: listed.earlier_witness_keys.iter().map(earlier).collect(),
+        })
     }
 }

@@ -336,9 +336,11 @@ mod tests {
             }),
             (SessionError::Malformed, |h| h.roster_sha256 = Bytes::new()),
             (SessionError::Malformed, |h| {
-                h.checkpoint = vec![0; 8193].into();
+                h.checkpoint = vec![0; limits::CHECKPOINT_BYTES_MAX + 1].into();
             }),
-            (SessionError::Malformed, |h| h.seen = vec![0; 1025].into()),
+            (SessionError::Malformed, |h| {
+                h.seen = vec![0; limits::SEEN_CHECKPOINT_BYTES_MAX + 1].into();
+            }),
         ];
         for (number, (error, spoil)) in cases.iter().enumerate() {
             let mut hello = hello(&roster, &client("b"), 1);

@@ -3,7 +3,7 @@
 use super::{BatchCache, SignError, Verified, batch, pae};
 use crate::{
     id::KeyId,
-    keys::{COMPANION_SIGNATURE_BYTES, Half, VerifyingKey},
+    keys::{CompanionKind, Half, VerifyingKey},
     label,
     limits::SIGNATURES_MAX,
     v1,
@@ -136,7 +136,8 @@ impl<'a> Claim<'a> {
         let Some(cache) = cache else { return verify() };
         // All lengths before the message are fixed, by whether there is a companion, so the
         // concatenation is unambiguous; and both verdicts are remembered as one.
-        let second_fits = second.is_none_or(|bytes| bytes.len() == COMPANION_SIGNATURE_BYTES);
+        let second_fits =
+            second.is_none_or(|bytes| bytes.len() == CompanionKind::Objects.signature_bytes());
         if first.len() != 64 || !second_fits {
             return Err(SignError::BadSignature);
         }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use frex_proto::{
-    keys::{CompanionKey, SigningKey},
+    keys::{CompanionKey, CompanionKind, SigningKey},
     label::{self, TYPE_MANIFEST},
     sign, v1,
 };
@@ -107,7 +107,9 @@ fn stripped(signed: &v1::Signed) -> v1::Signed {
 }
 
 fn keys() -> Vec<Vector> {
-    let key = CompanionKey::admit(pair().verifying_key().companion_bytes()).expect("a good key");
+    let public = pair().verifying_key();
+    let key = CompanionKey::admit(CompanionKind::Objects, public.companion_bytes());
+    let key = key.expect("a good key");
     let row = |name: &str, spec: &str, what: &str, key: &[u8], expect: &str| {
         Vector::new("keys", name, spec, what, "admit_key")
             .set("algorithm", "ml-dsa-65")
@@ -115,7 +117,7 @@ fn keys() -> Vec<Vector> {
             .expect(expect)
     };
     let bytes = key.as_bytes();
-    let longer = [&bytes[..], &[0]].concat();
+    let longer = [bytes, &[0]].concat();
     vec![
         row("ml-dsa-65", "KEY-2", "a companion and its id", bytes, "ok"),
         row(

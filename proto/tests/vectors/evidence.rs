@@ -1,5 +1,6 @@
 //! Files of evidence: a request to two, an answer by one, the word that the other has not answered.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use frex_proto::{
     envelope::{self, Draft, ForwardDraft, SignedEnvelope},
@@ -453,12 +454,30 @@ fn receipts() -> Vec<Vector> {
     ]
 }
 
+/// A head below 60 more lines by nobody who is known.
+fn crowded(head: &[u8]) -> Bytes {
+    let line = format!("\u{2014} w.test/w {}\n", STANDARD.encode([7; 1004]));
+    [head, line.repeat(60).as_bytes()].concat().into()
+}
+
 #[rustfmt::skip] // A table: one row a vector.
 fn silences() -> Vec<Vector> {
     let row = |name: &str, spec: &str, what: &str, change: &dyn Fn(&mut Scene), expect: &str| {
         vector(name, spec, what, &Scene::new().with(change).file(), expect)
     };
+    let padded = |bytes: usize| {
+        let mut bundle = Scene::new().bundle();
+        let mut silence = bundle.silences[0].to_vec();
+        // A field that nobody knows; its length takes three bytes.
+        let more = vec![0; bytes - silence.len() - 4];
+        prost::encoding::bytes::encode(15, &more, &mut silence);
+        assert_eq!(silence.len(), bytes);
+        bundle.silences[0] = silence.into();
+        [FIRST_LINE, &bundle.encode_to_vec()].concat()
+    };
     vec![
+        row("silence-under-a-head-of-many", "LIM-94", "a head with 80 KiB of lines that others have put there", &|s| s.silence.checkpoint = crowded(&s.receipts(0)[0].checkpoint), "ok"),
+        vector("silence-over-the-limit", "LIM-94", "a word of silence of 147457 bytes", &padded(147_457), "Silence"),
         row("silence-by-a-stranger", "EVD-9", "signed by a key that is not the hotline's", &|s| s.silence_by = stranger(), "SilenceSignature(UnknownKey)"),
         row("silence-of-nobody", "EVD-9", "nobody is said to be silent", &|s| s.silence.silent.clear(), "Silence"),
         row("silence-twice", "EVD-9", "one member twice", &|s| s.silence.silent.push(CLEARING.to_owned()), "Silence"),

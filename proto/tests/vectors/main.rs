@@ -13,6 +13,7 @@ mod envelopes;
 mod evidence;
 mod fixtures;
 mod forwards;
+mod heads;
 mod joining;
 mod keys;
 mod logs;
@@ -122,6 +123,7 @@ fn make_all() -> Vec<Vector> {
         recalls::make(),
         logs::make(),
         notes::make(),
+        heads::make(),
         receipts::make(),
         rosters::make(),
         joining::make(),

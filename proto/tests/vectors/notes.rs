@@ -138,7 +138,7 @@ fn notes() -> Vec<Vector> {
         row("note-signature-not-base64", "LOG-7", "a signature that is not base64", &good.replace(blob, "!!!!"), "SignatureLine"),
         row("note-signature-of-4-bytes", "LOG-7", "a key id and nothing behind it", &good.replace(blob, "AAAAAA=="), "SignatureLine"),
         row("note-name-with-a-plus", "LOG-7", "a plus in a key name", &good.replace("\u{2014} frex/", "\u{2014} frex+"), "KeyName"),
-        row("note-65-signatures", "LIM-23", "more lines than a note may have", &format!("{good}{}", strangers_line.repeat(64)), "TooManySignatures"),
-        row("note-over-the-limit", "LIM-22", "a note of more than 8192 bytes", &good.replace("\n1\n", &format!("\n{}\n", "1".repeat(8192))), "TooLarge"),
+        row("note-129-signatures", "LIM-23", "more lines than a note may have", &format!("{good}{}", strangers_line.repeat(128)), "TooManySignatures"),
+        row("note-over-the-limit", "LIM-22", "a note of more than 131072 bytes", &good.replace("\n1\n", &format!("\n{}\n", "1".repeat(131_072))), "TooLarge"),
     ]
 }

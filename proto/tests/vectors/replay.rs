@@ -6,8 +6,11 @@ use frex_proto::{
     envelope::{self, Parsed},
     evidence,
     id::EnvelopeId,
+    id::KeyId,
     join,
-    keys::{CompanionKey, SealingPublicKey, SealingSecretKey, SigningKey, VerifyingKey},
+    keys::{
+        CompanionKey, CompanionKind, SealingPublicKey, SealingSecretKey, SigningKey, VerifyingKey,
+    },
     label,
     log::{
         self, ANY_TIME_MS, AddCheckpoint, Checkpoint, Fork, Hash, LogKey, LogVerifier, checkpoint,
@@ -149,10 +152,15 @@ fn admit_key(inputs: &Inputs<'_>) -> Outcome {
     let key = inputs.bytes("key");
     let id = match inputs.text("algorithm") {
         "ed25519" => VerifyingKey::admit(&key).map_err(name)?.key_id(),
-        "ml-dsa-65" => CompanionKey::admit(&key).map_err(name)?.key_id(),
+        "ml-dsa-65" => companion_id(CompanionKind::Objects, &key)?,
+        "ml-dsa-44" => companion_id(CompanionKind::Heads, &key)?,
         _ => SealingPublicKey::admit(&key).map_err(name)?.key_id(),
     };
     Ok(Some(id.to_string()))
+}
+
+fn companion_id(kind: CompanionKind, key: &[u8]) -> Result<KeyId, String> {
+    Ok(CompanionKey::admit(kind, key).map_err(name)?.key_id())
 }
 
 fn verify_ed25519(inputs: &Inputs<'_>) -> Outcome {
@@ -334,7 +342,7 @@ fn verify_checkpoint(inputs: &Inputs<'_>) -> Outcome {
 }
 
 fn parse_vkey(inputs: &Inputs<'_>) -> Outcome {
-    Ok(Some(hex::encode(inputs.log()?.key().as_bytes())))
+    Ok(Some(hex::encode(inputs.log()?.key().encoded())))
 }
 
 fn verify_receipt(inputs: &Inputs<'_>) -> Outcome {

@@ -13,6 +13,7 @@ use frex_proto::{
 use prost::Message;
 
 mod companions;
+mod heads;
 mod log_keys;
 mod succession;
 mod witnessing;
@@ -35,6 +36,7 @@ pub(crate) fn make() -> Vec<Vector> {
     vectors.extend(succession::make());
     vectors.extend(companions::make());
     vectors.extend(log_keys::make());
+    vectors.extend(heads::make());
     vectors.extend(witnessing::make());
     vectors
 }

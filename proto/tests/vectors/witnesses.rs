@@ -180,14 +180,14 @@ fn forks() -> Vec<Vector> {
     let row = |name: &str, spec: &str, what: &str, pair: &[Vec<u8>], expect: &str| fork(name, spec, what, 999, pair, expect);
     let next = Checkpoint { origin: origin(FEDERATION, "node.example-a", 2), ..head(1, 11) };
     let text = String::from_utf8(other.clone()).expect("text");
-    let large = [&one[..], &vec![b'x'; 1025 - one.len()]].concat();
+    let large = [&one[..], &vec![b'x'; 4097 - one.len()]].concat();
     vec![
         row("fork", "WIT-17", "one size, two roots", &[one.clone(), other.clone()], "ok"),
         row("fork-the-other-way-round", "WIT-17", "the same in another order", &[other.clone(), one.clone()], "ok"),
         row("fork-of-nothing", "WIT-17", "no checkpoint", &[], "Shape"),
         row("fork-of-one", "WIT-17", "one checkpoint", std::slice::from_ref(&one), "Shape"),
         row("fork-of-three", "WIT-17", "three checkpoints", &[one.clone(), other.clone(), one.clone()], "Shape"),
-        row("fork-too-large", "LIM-82", "a checkpoint of 1025 bytes", &[large, other.clone()], "TooLarge"),
+        row("fork-too-large", "LIM-82", "a checkpoint of 4097 bytes", &[large, other.clone()], "TooLarge"),
         row("fork-of-one-root", "WIT-17", "the same checkpoint twice", &[one.clone(), one.clone()], "SameRoot"),
         row("fork-of-two-sizes", "WIT-17", "one log that grew", &[signed(&head(0, 6), &log_key()), one.clone()], "Sizes"),
         row("fork-of-two-logs", "WIT-17", "two logs of one node", &[one.clone(), signed(&next, &log_key())], "Checkpoint(Origin)"),

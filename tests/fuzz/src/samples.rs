@@ -13,7 +13,7 @@ use frex_proto::{
     attachment::{chunk_frame, Attached, Sealer},
     envelope::{self, Core, Draft, ForwardDraft, Opened, SignedEnvelope},
     id::MessageId,
-    keys::{SealingSecretKey, SigningKey},
+    keys::{CompanionKind, SealingSecretKey, SigningKey},
     log::{
         self, checkpoint, cosignature, witness, AddCheckpoint, Checkpoint, Frontier, Leaf,
         LogVerifier,
@@ -57,6 +57,16 @@ pub fn author() -> SigningKey {
 /// Signs checkpoints.
 pub fn log_key() -> SigningKey {
     SigningKey::from_seed(&[2; 32])
+}
+
+/// The key of a log whose heads have two signatures, and how they are verified.
+pub fn paired_log() -> &'static (SigningKey, LogVerifier) {
+    static LOG: OnceLock<(SigningKey, LogVerifier)> = OnceLock::new();
+    LOG.get_or_init(|| {
+        let key = log_key().with_companion_of(CompanionKind::Heads, &[4; 32]);
+        let log = LogVerifier::new(origin(), key.verifying_key());
+        (key, log)
+    })
 }
 
 /// Opens envelopes for member `b`.
@@ -117,7 +127,9 @@ fn of(target: &str) -> Vec<Vec<u8>> {
         "checkpoint" => vec![
             receipt().checkpoint.to_vec(),
             vkey().into_bytes(),
-            head_text(),
+            paired_head(),
+            paired_log().1.vkey().into_bytes(),
+            head().text().into_bytes(),
         ],
         "add_checkpoint" => witness_requests(),
         "leaf" => vec![receipt().leaf.to_vec()],
@@ -274,7 +286,8 @@ fn witness_requests() -> Vec<Vec<u8>> {
     };
     let name = log::witness_name(FEDERATION, "b", 1);
     let cosigned = cosignature::cosign(&checkpoint(), &name, &author(), NOW_MS / 1000);
-    let line = witness::last_line(&cosigned.expect("a checkpoint")).expect("a line");
+    let line =
+        witness::lines_beyond(&cosigned.expect("a checkpoint"), &checkpoint()).expect("a line");
     vec![asked.to_body().to_vec(), line.to_vec()]
 }
 
@@ -287,13 +300,17 @@ fn vkey() -> String {
     log.vkey()
 }
 
-fn head_text() -> Vec<u8> {
-    let head = Checkpoint {
+fn head() -> Checkpoint {
+    Checkpoint {
         origin: origin(),
         size: 3,
         root: [1; 32],
-    };
-    head.text().into_bytes()
+    }
+}
+
+fn paired_head() -> Vec<u8> {
+    let signed = checkpoint::sign(&head(), &paired_log().0);
+    signed.expect("a key in memory signs").to_vec()
 }
 
 pub fn card() -> Vec<u8> {

@@ -209,6 +209,8 @@ fn checkpoint(data: &[u8]) -> bool {
     let note = SignedNote::parse(data).is_ok();
     let verified = checkpoint::parse_and_verify(data, &log(), 0).is_ok();
     assert!(note || !verified);
+    let twice = checkpoint::parse_and_verify(data, &samples::paired_log().1, 0).is_ok();
+    assert!(verified || !twice);
     let Ok(text) = std::str::from_utf8(data) else {
         return false;
     };
@@ -219,7 +221,7 @@ fn checkpoint(data: &[u8]) -> bool {
 fn add_checkpoint(data: &[u8]) -> bool {
     let Ok(asked) = AddCheckpoint::parse(data) else {
         // What a witness answers is bytes of a peer too.
-        let joined = witness::with_line(&samples::checkpoint(), data);
+        let joined = witness::with_lines(&samples::checkpoint(), data);
         return joined.is_ok_and(|joined| witness::bare(&joined, &log()).is_ok());
     };
     assert_eq!(asked.to_body(), data);

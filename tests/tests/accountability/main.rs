@@ -9,6 +9,7 @@ mod erased;
 mod erasure;
 mod evidence;
 mod outside;
+mod post_quantum;
 mod provisional;
 mod scene;
 mod tampering;

@@ -1,6 +1,10 @@
 //! Figures that count honestly, and give nobody away.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use frex_tests::processes::{Frex, NodeProcess};
 use serde_json::Value;
@@ -12,6 +16,7 @@ const POLICE: &str = "police.es";
 const CLEARING: &str = "clearing.de";
 const MEMBERS: [&str; 3] = [HOTLINE, POLICE, CLEARING];
 const ROSTER: [&str; 4] = ["--root", "governance/root.frex", "--roster", "roster.frex"];
+const PATIENCE: Duration = Duration::from_secs(30);
 const DISCLOSES: Option<u64> = Some(6076);
 
 fn federation(dir: &Path) -> Frex {
@@ -49,7 +54,7 @@ fn rows<'a>(said: &'a Value, month: &str, country: &str) -> &'a Value {
     &found.unwrap()["reports"]
 }
 
-// STA-4, STA-13, STA-26, STA-38: counted from receipts, hidden, signed, verified, counted again, published.
+// STA-4, STA-8, STA-13, STA-26, STA-38: counted from receipts, hidden, signed, verified, counted again, published.
 #[test]
 fn a_quarter_is_counted_and_gives_nobody_away() {
     let dir = tempfile::tempdir().unwrap();
@@ -169,6 +174,130 @@ fn reports_of_today_are_counted_for_the_member_alone() {
         (&filed["reports"], &filed["by"]["lane"]["normal"]),
         (&1.into(), &1.into())
     );
+}
+
+/// What a report of each version says: the same, but for its names.
+fn two_versions(dir: &Path) {
+    let first = serde_json::json!({
+        "reference": "A-1", "created": "2026-07-01T12:00:00Z", "description": "synthetic words",
+        "categories": [{ "scheme": "iccam", "version": "3", "code": "baseline" }],
+        "jurisdictions": [
+            { "country": "ES", "basis": "account-country", "confidence": 0.9 },
+            { "country": "NL", "basis": "hosting", "confidence": 1.0 },
+        ],
+        "subjects": [{ "identifiers": [{ "kind": "username", "value": "nobody" }] }],
+        "urls": [{ "url": "https://host.example/page" }],
+    });
+    let second = serde_json::json!({
+        "reference": "A-2", "created": "2026-07-01T12:00:00Z", "description": "synthetic words",
+        "classifications": [{ "scheme": "iccam", "version": "3", "code": "baseline" }],
+        "jurisdictions": first["jurisdictions"],
+        "reported": [{ "screen_name": "nobody" }, { "screen_name": "nobody-else" }],
+        "hosting": [{ "url": "https://host.example/page" }],
+        "items": [{ "item_id": "item-1" }],
+        "batch": { "incident": "incident-1", "part": 1, "parts": 2 },
+    });
+    let mut third = second.clone();
+    third["reference"] = "A-3".into();
+    third["batch"]["part"] = 2.into();
+    for (name, report) in [("first", first), ("second", second), ("third", third)] {
+        fs::write(dir.join(format!("{name}.json")), report.to_string()).unwrap();
+    }
+}
+
+/// The figures of a member, once they are as they should be.
+fn until_counted(frex: &Frex, words: &[&str], is_so: impl Fn(&Value) -> bool) -> Value {
+    let start = Instant::now();
+    loop {
+        let counted = frex.done(&[&["stats", "count"][..], words].concat());
+        if is_so(&counted) {
+            return counted;
+        }
+        assert!(start.elapsed() < PATIENCE, "{counted:#}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Of what either version says, the same counts, before anything is said in the case.
+fn say_the_same(frex: &Frex) {
+    let untold = frex.done(&["stats", "count", POLICE]);
+    assert_eq!(untold["by"]["category"]["iccam/3/baseline"], 3, "{untold}");
+    assert_eq!(untold["by"]["country"]["ES"], 3);
+    assert_eq!(
+        (&untold["accounts"], &untold["items"]),
+        (&5.into(), &5.into())
+    );
+    // The two of a batch are of one incident.
+    assert_eq!(
+        (&untold["reports"], &untold["incidents"]),
+        (&3.into(), &2.into())
+    );
+    assert_eq!(untold["by"]["outcome"]["none"], 3);
+    assert_eq!(untold["median_hours"]["acted"], Value::Null);
+}
+
+// STA-7, STA-21: both versions of a report count alike; what became of them, whether a request was overdue,
+// what repeats another and when something was done come from the folded case, on both sides of it.
+#[test]
+fn figures_say_what_the_case_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let frex = federation(dir.path());
+    let _nodes: Vec<NodeProcess> = MEMBERS.iter().map(|member| frex.start(member)).collect();
+    two_versions(dir.path());
+    let send = |report: &str| {
+        let report = format!("{report}.json");
+        let words = [
+            "send", &report, "--to", POLICE, "--from", HOTLINE, "--wait", "30s",
+        ];
+        frex.done(&words)["message"].as_str().unwrap().to_owned()
+    };
+    let [first, second, third] = ["first", "second", "third"].map(send);
+    read(&frex, POLICE, 3);
+    say_the_same(&frex);
+    let say = |words: &[&str]| {
+        let all = [words, &["--from", POLICE, "--wait", "30s"]].concat();
+        frex.done(&all)
+    };
+    say(&["outcome", &first, "registered"]);
+    say(&["outcome", &first, "shelved", "--reason", "data-expired"]);
+    say(&["outcome", &second, "arrest"]);
+    say(&["act", "duplicate", &third, &first]);
+    let ask = [
+        "request",
+        "produce",
+        &second,
+        "--to",
+        HOTLINE,
+        "--profile",
+        "mla",
+    ];
+    say(&[&ask[..], &["--reply-by", "1s"]].concat());
+    read(&frex, HOTLINE, 5);
+
+    let filed = [HOTLINE, "--definition", "frex.reports-filed"];
+    for words in [&[POLICE][..], &filed] {
+        let counted = until_counted(&frex, words, |counted| {
+            counted["by"]["overdue"] == serde_json::json!({ "yes": 1, "no": 2 })
+        });
+        let outcomes = serde_json::json!({ "shelved": 1, "arrest": 1, "none": 1 });
+        assert_eq!(counted["by"]["outcome"], outcomes, "{words:?}: {counted:#}");
+        assert_eq!(counted["by"]["country"]["ES"], 3, "{words:?}");
+        assert_eq!(
+            (&counted["accounts"], &counted["items"]),
+            (&5.into(), &5.into())
+        );
+        // What repeats another is no incident of its own; the other of its batch is.
+        assert_eq!(counted["incidents"], 2, "{words:?}");
+        assert!(
+            counted["median_hours"]["acted"].is_number(),
+            "{words:?}: {counted}"
+        );
+    }
+    // One that is taken up again is not put aside any more.
+    say(&["outcome", &first, "reopened", "--because", "other"]);
+    let again = frex.done(&["stats", "count", POLICE]);
+    assert_eq!(again["by"]["outcome"]["reopened"], 1, "{again}");
+    assert_eq!(again["by"]["outcome"].get("shelved"), None);
 }
 
 /// Does what a member does in a round, as its messages come.

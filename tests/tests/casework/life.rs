@@ -47,7 +47,12 @@ fn a_case_is_told_to_who_reported_it() {
     assert_eq!(state(&shown, "outcome", POLICE), "in_investigation");
     assert_eq!(deadline(&shown, "acknowledge", POLICE)["state"], "answered");
     assert_eq!(deadline(&shown, "takedown", "")["state"], "answered");
-    // By the report's own name, and by what police call it.
+    // By the report's own name, of either side, and by what police call it.
+    for member in [PLATFORM, POLICE] {
+        assert_eq!(scene.show(member)["name"], "A-1", "{member}");
+    }
+    let named = scene.frex.done(&["case", "ls", POLICE]);
+    assert_eq!(named["cases"][0]["references"][0], "A-1", "{named}");
     assert_eq!(shown["references"][0], "POL 7/26");
     // What police told the platform is not the hotline's business.
     let hotline = scene.show(HOTLINE);
@@ -68,15 +73,41 @@ fn a_case_is_told_to_who_reported_it() {
     }
 }
 
-// CSE-26: an exoneration is a recall; it ends the case and erases the report. What was said itself goes with
-// the message that said it.
+/// Police erase what they have said, here.
+fn erase(scene: &Scene, message: &str) {
+    let how = ["--local", "--confirm", "--ground", "exonerated"];
+    let erase = [
+        &["erase", message, POLICE][..],
+        &how,
+        &["--authority", "CSE-29"],
+    ]
+    .concat();
+    let _ = scene.frex.done(&erase);
+}
+
+// CSE-26, CSE-29: an exoneration is a recall; it ends the case and erases the report. What was said of it is
+// named with the command that erases it.
 #[test]
 fn an_exoneration_is_folded_and_what_was_said_can_be_erased() {
     let dir = tempfile::tempdir().unwrap();
     let scene = Scene::new(dir.path());
     let said = scene.say(&["outcome", &scene.case, "registered"], POLICE, &[PLATFORM]);
+    let ask = [
+        "request",
+        "preserve",
+        &scene.case,
+        "--profile",
+        "eu-epoc-pr",
+    ];
+    let asked = scene.say(&[&ask[..], &["--to", HOTLINE]].concat(), POLICE, &[HOTLINE]);
+    // What this member itself said is shown as what came is.
+    let shown = scene.frex.done(&["show", &said, POLICE]);
+    assert_eq!(
+        shown["content"]["outcome"]["state"], "registered",
+        "{shown}"
+    );
     let kept = scene.frex.dir().join(POLICE).join("member/cases");
-    assert_eq!(fs::read_dir(&kept).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(&kept).unwrap().count(), 2);
 
     let recall = [
         "recall",
@@ -87,7 +118,11 @@ fn an_exoneration_is_folded_and_what_was_said_can_be_erased() {
         "--confirm",
     ];
     let _ = scene.frex.done(&recall);
-    scene.read(POLICE);
+    let told = scene.read(POLICE);
+    let mut named = told[0]["case_messages"].as_array().unwrap().clone();
+    named.sort_by_key(|one| one["message"] != said.as_str());
+    let own = |message: &str| serde_json::json!({ "message": message, "from": POLICE });
+    assert_eq!(named, [own(&said), own(&asked)], "{told:?}");
     let police = scene.show(POLICE);
     assert_eq!(police["state"], "exonerated", "{police}");
     assert_eq!(state(&police, "outcome", PLATFORM), "exonerated");
@@ -99,17 +134,55 @@ fn an_exoneration_is_folded_and_what_was_said_can_be_erased() {
         "{police}"
     );
 
-    let erase = [
-        "erase",
-        &said,
-        POLICE,
-        "--local",
-        "--confirm",
-        "--ground",
-        "exonerated",
-        "--authority",
-        "CSE-26",
+    for (message, left) in [(&said, 1), (&asked, 0)] {
+        erase(&scene, message);
+        assert_eq!(fs::read_dir(&kept).unwrap().count(), left);
+    }
+    // The hotline has what it was asked, and learns by the recall that it is about somebody exonerated.
+    let told = scene.read(HOTLINE);
+    let asked = serde_json::json!([{ "message": asked, "from": POLICE }]);
+    assert_eq!(told[0]["case_messages"], asked, "{told:?}");
+    let people = scene.frex.run(&["case", "show", &scene.case, HOTLINE]);
+    assert_eq!(people.exit, Some(0), "{people:?}");
+}
+
+// CSE-30: what nothing shows to have come is named, with the command that finds out.
+#[test]
+fn what_no_receipt_shows_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let scene = Scene::new(dir.path());
+    let ask = [
+        "request",
+        "produce",
+        &scene.case,
+        "--to",
+        PLATFORM,
+        "--profile",
+        "eu-epoc",
     ];
-    let _ = scene.frex.done(&erase);
-    assert_eq!(fs::read_dir(&kept).unwrap().count(), 0);
+    let asked = scene.say(&ask, POLICE, &[]);
+    let shown = scene.show(POLICE);
+    assert_eq!(shown["not_received"], serde_json::json!([]), "{shown}");
+    // A receipt that is not here dates nothing.
+    let receipts = scene.frex.dir().join(POLICE).join("member/receipts");
+    for entry in fs::read_dir(receipts).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if name.starts_with(&asked) && name.contains("-accepted") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let waits = serde_json::json!([{ "message": asked, "members": [PLATFORM] }]);
+    let shown = scene.show(POLICE);
+    assert_eq!(shown["not_received"], waits, "{shown}");
+    assert_eq!(
+        deadline(&shown, "answer", PLATFORM)["state"],
+        "not received"
+    );
+    let overdue = scene.frex.done(&["overdue", POLICE]);
+    assert_eq!(overdue["not_received"], waits, "{overdue}");
+    let _ = scene.frex.done(&["receipt", "fetch", &asked, POLICE]);
+    let shown = scene.show(POLICE);
+    assert_eq!(shown["not_received"], serde_json::json!([]), "{shown}");
+    assert_eq!(deadline(&shown, "answer", PLATFORM)["state"], "open");
 }

@@ -10,3 +10,4 @@ mod past;
 mod requests;
 mod routing;
 mod scene;
+mod story;

@@ -1,4 +1,4 @@
-//! Three members who have a report in common.
+//! Members who have a report in common.
 
 use std::{
     fs,
@@ -12,7 +12,8 @@ use serde_json::Value;
 pub const PLATFORM: &str = "platform.example-a";
 pub const POLICE: &str = "police.example-b";
 pub const HOTLINE: &str = "hotline.example-c";
-pub const MEMBERS: [&str; 3] = [PLATFORM, POLICE, HOTLINE];
+/// The national clearing house, of which not every scene has need.
+pub const CLEARING: &str = "clearing.example-d";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A federation whose nodes run, and the case that a report of the platform began.
@@ -25,31 +26,34 @@ pub struct Scene {
 
 impl Scene {
     pub fn new(dir: &Path) -> Self {
-        let frex = Frex::new(env!("CARGO_BIN_EXE_frex-under-test"), dir);
-        frex.federation(&MEMBERS, &[]);
         let report =
             r#"{"reference":"A-1","created":"2026-07-01T12:00:00Z","description":"synthetic"}"#;
-        fs::write(dir.join("report.json"), report).unwrap();
-        let nodes = MEMBERS.iter().map(|member| frex.start(member)).collect();
+        Self::among(dir, &[POLICE, HOTLINE], report)
+    }
+
+    /// The platform and these, who have got that report of it.
+    pub fn among(dir: &Path, recipients: &[&str], report: &str) -> Self {
+        let frex = Frex::new(env!("CARGO_BIN_EXE_frex-under-test"), dir);
+        let members = [&[PLATFORM], recipients].concat();
+        frex.federation(&members, &[]);
+        let nodes = members.iter().map(|member| frex.start(member)).collect();
         let mut scene = Self {
             frex,
             _nodes: nodes,
             case: String::new(),
         };
-        let send = [
-            "send",
-            "report.json",
-            "--from",
-            PLATFORM,
-            "--to",
-            POLICE,
-            HOTLINE,
-        ];
-        let sent = scene.frex.done(&[&send[..], &["--wait", "30s"]].concat());
-        scene.case = sent["message"].as_str().unwrap().to_owned();
-        scene.read(POLICE);
-        scene.read(HOTLINE);
+        scene.case = scene.file(report, recipients);
         scene
+    }
+
+    /// The platform files a report once, of a file that it keeps, and these read it; gives its message.
+    pub fn file(&self, report: &str, recipients: &[&str]) -> String {
+        let dir = self.frex.dir();
+        let mut names = (1..).map(|number| format!("report-{number}.json"));
+        let name = names.find(|name| !dir.join(name).exists()).unwrap();
+        fs::write(dir.join(&name), report).unwrap();
+        let send = ["send", &name, "--to"];
+        self.say(&[&send[..], recipients].concat(), PLATFORM, recipients)
     }
 
     /// Says something, and has it read by these; gives its message id.

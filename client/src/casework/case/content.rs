@@ -5,7 +5,7 @@ use prost::Message;
 
 use super::{
     CODES_MAX, CaseError, LIST_MAX, MESSAGE_BYTES_MAX, NAME_BYTES_MAX, NOTE_BYTES_MAX,
-    PLACE_BYTES_MAX,
+    PLACE_BYTES_MAX, REPORT_TYPES,
 };
 use crate::casework::{
     clock::{self, Purpose},
@@ -227,6 +227,28 @@ fn some(name: &'static str, value: i32) -> Result<(), CaseError> {
         0 => Err(CaseError::Missing(name)),
         _ => Ok(()),
     }
+}
+
+/// What a report calls its case, of all that it says; none if it cannot be told.
+#[must_use]
+pub fn name_of(content_type: &str, report: &[u8]) -> Option<String> {
+    /// A report of which nothing else is read: there may be thousands.
+    #[derive(serde::Deserialize)]
+    struct First {
+        reference: String,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    struct Second {
+        #[prost(string, optional, tag = "41")]
+        reference: Option<String>,
+    }
+    let [first, second] = REPORT_TYPES;
+    let name = match content_type {
+        one if one == first => serde_json::from_slice::<First>(report).ok()?.reference,
+        one if one == second => Second::decode(report).ok()?.reference?,
+        _ => return None,
+    };
+    (!name.is_empty() && name.len() <= NAME_BYTES_MAX).then_some(name)
 }
 
 /// Under which kind a message travels: what asks, what answers, and what goes between. Spec: CSE-8.

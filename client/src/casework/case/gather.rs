@@ -39,6 +39,13 @@ impl Case {
         other.said.into_values().for_each(|one| self.add(one));
     }
 
+    /// What was said in it up to an instant.
+    #[must_use]
+    pub fn as_of(&self, at_ms: u64) -> Self {
+        let said = self.said().filter(|said| said.created_ms <= at_ms);
+        Self::fold(self.id, said.cloned())
+    }
+
     /// Its messages.
     pub fn said(&self) -> impl Iterator<Item = &Said> {
         self.said.values()

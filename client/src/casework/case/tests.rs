@@ -20,6 +20,7 @@ use crate::casework::{
     },
 };
 
+mod counting;
 mod folding;
 mod life;
 mod reading;

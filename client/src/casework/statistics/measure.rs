@@ -6,21 +6,26 @@ use super::Fact;
 
 /// Figures of one cell as they are, before anything is hidden.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Measures {
-    pub(super) reports: u64,
-    pub(super) incidents: u64,
-    pub(super) accounts: u64,
-    pub(super) items: u64,
-    pub(super) accepted_tenths: Option<u32>,
-    pub(super) opened_tenths: Option<u32>,
-    pub(super) acted_tenths: Option<u32>,
+pub struct Measures {
+    /// How many they are.
+    pub reports: u64,
+    /// Of how many incidents.
+    pub incidents: u64,
+    /// Accounts that they name.
+    pub accounts: u64,
+    /// Files and places that they name.
+    pub items: u64,
+    /// The median until a recipient's node had it, in tenths of an hour.
+    pub accepted_tenths: Option<u32>,
+    /// Until it was opened.
+    pub opened_tenths: Option<u32>,
+    /// Until something was done.
+    pub acted_tenths: Option<u32>,
 }
 
 /// Measures the reports of one cell. A median of fewer than `threshold` times is none.
-pub(super) fn measure<'a>(
-    facts: &(impl Iterator<Item = &'a Fact> + Clone),
-    threshold: u64,
-) -> Measures {
+#[must_use]
+pub fn measure<'a>(facts: &(impl Iterator<Item = &'a Fact> + Clone), threshold: u64) -> Measures {
     let times = |at: fn(&Fact) -> Option<u64>| {
         let lasted = |fact: &Fact| Some(at(fact)?.saturating_sub(fact.times.filed_ms));
         median_tenths(facts.clone().filter_map(lasted).collect(), threshold)

@@ -264,8 +264,33 @@ fn pair() -> SigningKey {
 }
 
 fn both_texts() -> [String; 2] {
-    let plain = SecretKeyRef::from(&pair()).to_text().unwrap().to_string();
-    [plain, encrypted(SecretKeyRef::from(&pair()))]
+    texts_of(&pair())
+}
+
+fn texts_of(pair: &SigningKey) -> [String; 2] {
+    let plain = SecretKeyRef::from(pair).to_text().unwrap().to_string();
+    [plain, encrypted(SecretKeyRef::from(pair))]
+}
+
+// FIL-20, KEY-35: the companion of a log's key lies in the key's file like any other, and stays what it
+// was.
+#[test]
+fn a_companion_that_signs_heads_is_kept_as_one() {
+    let pair = signing().with_companion_of(CompanionKind::Heads, &[5; 32]);
+    for text in texts_of(&pair) {
+        assert!(text.len() < 16 * 1024, "{}", text.len());
+        let parsed = KeyText::parse(&text).unwrap();
+        let public = PublicKey::Signing(pair.verifying_key());
+        assert_eq!(parsed.public(), Some(&public));
+        let opened = parsed.open(Some(&passphrase("open sesame"))).unwrap();
+        assert_eq!(opened.as_ref().public(), public);
+    }
+    // One that signs objects, from the same seed, is another.
+    let [of_heads, _] = texts_of(&pair);
+    let [of_objects, _] = both_texts();
+    let second = |text: &str| text[text.rfind("-----BEGIN ").unwrap()..].to_owned();
+    let exchanged = of_heads.replace(&second(&of_heads), &second(&of_objects));
+    assert_eq!(refusal(&exchanged, "open sesame"), KeyTextError::Damaged);
 }
 
 // FIL-20: one file for both, named without a passphrase, opened by one.

@@ -12,9 +12,10 @@ use frex_client::{
     casework::{
         case::{
             CONTENT_TYPE, Case, CaseId, Key, MESSAGE_BYTES_MAX, Party, REPORT_TYPES, Said, Setting,
-            What, read,
+            What, name_of, read,
         },
         clock::{Holidays, holidays, instant},
+        model,
     },
     environment::Clock,
     keys::MemberHome,
@@ -22,6 +23,7 @@ use frex_client::{
 use frex_proto::{
     error::WireCode,
     id::{EnvelopeId, MessageId},
+    label,
     log::Leaf,
     roster::Roster,
     v1::{Kind, Lane, Role},
@@ -58,6 +60,8 @@ pub struct Desk {
     pub now_ms: u64,
     /// What reports call themselves here, by case.
     pub names: BTreeMap<CaseId, String>,
+    /// The case of each message that came or was sent.
+    pub case_of: BTreeMap<MessageId, CaseId>,
 }
 
 /// What the folder keeps, while it is read.
@@ -78,9 +82,19 @@ struct Shelf<'a> {
 /// # Errors
 /// The folder cannot be read.
 pub fn open(home: &MemberHome) -> Result<Desk, Failure> {
-    let roster = member::roster(home)?;
+    of(home, member::roster(home)?, &messages::all(home)?)
+}
+
+/// The cases of what the folder keeps, as it was read.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn of(
+    home: &MemberHome,
+    roster: Roster,
+    rows: &[(&'static str, Value)],
+) -> Result<Desk, Failure> {
     let own = home.settings().member.clone();
-    let rows = messages::all(home)?;
     let mut shelf = Shelf {
         home,
         roster: &roster,
@@ -90,13 +104,13 @@ pub fn open(home: &MemberHome) -> Result<Desk, Failure> {
         case_of: BTreeMap::new(),
     };
     shelf.list_receipts()?;
-    for (_, row) in &rows {
+    for (_, row) in rows {
         if let (Some(message), Some(case)) = (message_of(row), case_of(row)) {
             shelf.case_of.insert(message, case);
         }
     }
     let mut cases: BTreeMap<CaseId, Case> = BTreeMap::new();
-    for (direction, row) in &rows {
+    for (direction, row) in rows {
         for (case, said) in shelf.said(direction, row)? {
             cases
                 .entry(case)
@@ -104,18 +118,34 @@ pub fn open(home: &MemberHome) -> Result<Desk, Failure> {
                 .add(said);
         }
     }
-    let names = rows.iter().filter_map(|(_, row)| {
-        let name = row["reference"].as_str()?;
-        Some((case_of(row)?, name.to_owned()))
-    });
+    let names = rows
+        .iter()
+        .filter_map(|(direction, row)| Some((case_of(row)?, shelf.name(direction, row)?)));
+    let names = names.collect();
+    let case_of = shelf.case_of;
     Ok(Desk {
-        names: names.collect(),
+        names,
+        case_of,
         setting: setting(home, &roster)?,
         now_ms: Clock::System.now_ms(),
         cases,
         own,
         roster,
     })
+}
+
+impl Desk {
+    /// What this member has said in a case, of which no receipt here shows that these have it: what they
+    /// must do about it has no clock yet.
+    #[must_use]
+    pub fn not_shown(&self, case: &Case) -> Vec<(MessageId, Vec<String>)> {
+        let own = case.said().filter(|said| said.key.from == self.own);
+        let waits = own.map(|said| {
+            let without = said.to.iter().filter(|to| !said.received.contains_key(*to));
+            (said.key.message, without.cloned().collect::<Vec<_>>())
+        });
+        waits.filter(|(_, without)| !without.is_empty()).collect()
+    }
 }
 
 impl Shelf<'_> {
@@ -245,6 +275,29 @@ impl Shelf<'_> {
         })
     }
 
+    /// What a report calls itself, where it is kept: that of ours as long as it is what was sent.
+    fn name(&self, direction: &str, row: &Value) -> Option<String> {
+        let content_type = row["content_type"].as_str()?;
+        if !REPORT_TYPES.contains(&content_type) {
+            return None;
+        }
+        if direction != SENT {
+            let bytes = files::read(&content_path(self.home, row), model::REPORT_BYTES_MAX).ok()?;
+            return name_of(content_type, &bytes);
+        }
+        if let Some(name) = row["reference"].as_str() {
+            return Some(name.to_owned());
+        }
+        let path = Path::new(row["file"].as_str()?);
+        let bytes = files::read(path, model::JSON_BYTES_MAX).ok()?;
+        let bytes = match content_type == model::CONTENT_TYPE {
+            true => model::as_sent(bytes),
+            false => bytes,
+        };
+        let is_same = hex::encode(label::sha256(&[&bytes])) == row["sha256"].as_str()?;
+        name_of(content_type, &bytes).filter(|_| is_same)
+    }
+
     /// When the recipients' nodes had a message of ours, by the leaves of their receipts.
     fn received(&self, message: MessageId) -> Result<BTreeMap<String, u64>, Failure> {
         let mut received = BTreeMap::new();
@@ -321,7 +374,8 @@ fn message_of(row: &Value) -> Option<MessageId> {
 }
 
 /// The case of a message: its conversation, or of a report that has none its own id. Spec: CSE-1.
-fn case_of(row: &Value) -> Option<CaseId> {
+#[must_use]
+pub fn case_of(row: &Value) -> Option<CaseId> {
     if let Some(id) = row["conversation"].as_str() {
         return Some(CaseId(hex::decode(id).ok()?.try_into().ok()?));
     }

@@ -7,7 +7,7 @@ use super::{
     OverdueArgs,
     list::minute,
     say::{Room, short},
-    show::standing,
+    show::{not_received, print_not_received, standing},
 };
 use crate::cli::{evidence::length, failure::Done, output, time::rfc3339};
 
@@ -16,6 +16,7 @@ pub fn overdue(args: &OverdueArgs, json: bool) -> Done {
     let room = Room::open(&args.dir)?;
     let desk = &room.desk;
     let mut rows: Vec<Value> = Vec::new();
+    let mut waits = Vec::new();
     for case in desk.cases.values() {
         let view = case.view(desk.now_ms, &desk.setting);
         let wanted = view.deadlines.iter().filter(|one| {
@@ -23,14 +24,26 @@ pub fn overdue(args: &OverdueArgs, json: bool) -> Done {
             own && (one.state == Standing::Overdue || one.warning.is_some())
         });
         rows.extend(wanted.map(|one| row(one, &view)));
+        // What only this member must do needs nobody's receipt.
+        if !args.own && clocks_wait(&view) {
+            waits.extend(desk.not_shown(case));
+        }
     }
     rows.sort_by_key(|row| (row["due_ms"].as_u64(), row["case"].to_string()));
     if json {
-        output::document(json!({ "overdue": rows }));
+        let waits: Vec<Value> = waits.iter().map(not_received).collect();
+        output::document(json!({ "overdue": rows, "not_received": waits }));
     } else {
         print(&rows, args);
+        print_not_received(&waits, &args.dir);
     }
     Ok(0)
+}
+
+/// Whether something is to be done of which nothing shows that its clock has begun.
+fn clocks_wait(view: &View) -> bool {
+    let mut deadlines = view.deadlines.iter();
+    deadlines.any(|one| one.state == Standing::NotReceived)
 }
 
 fn row(one: &Deadline, view: &View) -> Value {

@@ -39,7 +39,10 @@ pub fn remind(args: &RemindArgs, json: bool) -> Done {
             args.request,
             args.say.from.display()
         );
-        return Err(Failure::new(WireCode::Answered, what).advise(advice));
+        let cause = "who was asked has answered, or it is no request, or it is over";
+        return Err(Failure::new(WireCode::Answered, what)
+            .cause(cause)
+            .advise(advice));
     }
     let envelopes = &said.envelopes;
     let before = case.said().filter(|one| {

@@ -1,9 +1,13 @@
 //! `frex case show`: one case as its messages make it.
 
+use std::path::Path;
+
 use frex_client::casework::{
     case::{Deadline, Entry, Matter, Thread, View, view_json},
     clock::Duty,
 };
+use frex_proto::id::MessageId;
+use serde_json::{Value, json};
 
 use super::{
     CaseShowArgs,
@@ -12,13 +16,20 @@ use super::{
 };
 use crate::cli::{failure::Done, output, time::rfc3339};
 
+/// Messages that are named one by one.
+const NAMED_MAX: usize = 5;
+
 /// Shows it.
 pub fn show(args: &CaseShowArgs, json: bool) -> Done {
     let room = Room::open(&args.dir)?;
     let case = room.case(&args.case)?;
     let view = case.view(room.desk.now_ms, &room.desk.setting);
+    let waits = room.desk.not_shown(case);
     if json {
-        output::document(view_json(&view));
+        let mut said = view_json(&view);
+        said["name"] = json!(room.desk.names.get(&case.id));
+        said["not_received"] = waits.iter().map(not_received).collect();
+        output::document(said);
         return Ok(0);
     }
     let parties: Vec<String> = view
@@ -53,7 +64,31 @@ pub fn show(args: &CaseShowArgs, json: bool) -> Done {
             output::clean(&one.by.from)
         ));
     }
+    print_not_received(&waits, &args.dir);
     Ok(0)
+}
+
+/// A message of this member's with those of whom nothing shows that they have it.
+pub fn not_received((message, members): &(MessageId, Vec<String>)) -> Value {
+    json!({ "message": message.to_string(), "members": members })
+}
+
+/// Says by which command it is found out whether they have it.
+pub fn print_not_received(waits: &[(MessageId, Vec<String>)], dir: &Path) {
+    for (message, members) in waits.iter().take(NAMED_MAX) {
+        let members: Vec<String> = members.iter().map(|name| output::clean(name)).collect();
+        output::message(format_args!(
+            "note: no receipt here shows that {} has {}, so no clock of it has begun: frex receipt fetch {message} {}",
+            members.join(", "),
+            letters(message),
+            dir.display()
+        ));
+    }
+    if let Some(more @ 1..) = waits.len().checked_sub(NAMED_MAX) {
+        output::message(format_args!(
+            "note: {more} more of which that is so: --json names them"
+        ));
+    }
 }
 
 fn timeline(view: &View) {

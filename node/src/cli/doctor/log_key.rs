@@ -30,8 +30,8 @@ pub fn examine(folder: &Folder, roster: Option<&Roster>, now_ms: u64) -> Row {
         return Row::ok(
             CHECK,
             match next {
-                Some(_) => "in force; the next one waits to be listed",
-                None => "in force",
+                Some(_) => format!("{}; the next one waits to be listed", in_force(&own)),
+                None => in_force(&own).to_owned(),
             },
         );
     }
@@ -41,6 +41,14 @@ pub fn examine(folder: &Folder, roster: Option<&Roster>, now_ms: u64) -> Row {
             followed(folder, node, next.as_ref(), (end_ms, now_ms))
         }
         None => Row::skip(CHECK, format!("{file} was never this log's")),
+    }
+}
+
+/// That a key is in force, and by which algorithms it signs if they are two.
+pub(super) fn in_force(key: &VerifyingKey) -> &'static str {
+    match key.companion() {
+        Some(_) => "in force, Ed25519 and ML-DSA-44",
+        None => "in force",
     }
 }
 

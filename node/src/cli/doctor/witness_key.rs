@@ -8,7 +8,7 @@ use frex_proto::{
 
 use super::{
     Folder, Row,
-    log_key::{next_key, verifying_key},
+    log_key::{in_force, next_key, verifying_key},
 };
 
 const CHECK: &str = "node witness key";
@@ -38,8 +38,14 @@ pub fn examine(folder: &Folder, roster: Option<&Roster>) -> Row {
         (Some(listed), Some(own)) if own == listed => Row::ok(
             CHECK,
             match named {
-                true => "in force; the federation counts on this node to cosign",
-                false => "in force; the roster does not name this node as a witness",
+                true => format!(
+                    "{}; the federation counts on this node to cosign",
+                    in_force(own)
+                ),
+                false => format!(
+                    "{}; the roster does not name this node as a witness",
+                    in_force(own)
+                ),
             },
         ),
         (Some(_), own) => lacking(folder, node, (own.is_some(), named)),

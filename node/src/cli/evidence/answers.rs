@@ -25,6 +25,8 @@ struct Reply {
     from: String,
     to: EnvelopeId,
     envelope: String,
+    /// It may only say how something goes on.
+    is_feedback: bool,
 }
 
 /// Fails if one of those who have not answered by the file has, by what is kept here: what was taken
@@ -40,7 +42,11 @@ pub(super) fn refuse_kept(
     replies.extend(unread(home)?);
     for clock in unanswered {
         let asked = asked(clock, findings, &kept);
-        let answers = |reply: &&Reply| reply.from == clock.member && asked.contains(&reply.to);
+        let requests = is_request(clock, findings);
+        let answers = |reply: &&Reply| {
+            let concludes = !(requests && reply.is_feedback);
+            reply.from == clock.member && asked.contains(&reply.to) && concludes
+        };
         let Some(answer) = replies.iter().find(answers) else {
             continue;
         };
@@ -56,6 +62,15 @@ pub(super) fn refuse_kept(
             .advise(instead));
     }
     Ok(())
+}
+
+/// Whether a message is a REQUEST, to which FEEDBACK is no answer. Spec: EVD-8.
+fn is_request(clock: &Clock, findings: &Findings) -> bool {
+    let mut shown = findings.exhibits.iter().flatten().map(|one| &one.carried);
+    shown.any(|one| {
+        let same = one.message_id() == clock.message && one.sender() == clock.asker;
+        same && one.original().core.kind == Kind::Request
+    })
 }
 
 /// The envelopes that an answer would name: those of the message, and of its reminders.
@@ -98,6 +113,7 @@ fn reply((direction, about): &(&'static str, Value)) -> Option<Reply> {
         from: about["from"].as_str()?.to_owned(),
         to: replied(about)?,
         envelope: about["envelope"].as_str().unwrap_or_default().to_owned(),
+        is_feedback: about["kind"] == Kind::Feedback.word(),
     })
 }
 
@@ -118,6 +134,7 @@ fn unread(home: &MemberHome) -> Result<Vec<Reply>, Failure> {
                 from: carried.sender().to_owned(),
                 to,
                 envelope: name.to_owned(),
+                is_feedback: core.kind == Kind::Feedback,
             });
         }
     }

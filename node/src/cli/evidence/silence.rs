@@ -1,15 +1,19 @@
 //! Stating that nobody has answered, after everything that came was looked through. Spec: EVD-10.
 
-use std::{collections::BTreeSet, pin::pin, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::pin,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use frex_client::{client::Client, environment::Clock, keys::MemberHome};
 use frex_proto::{
-    envelope,
+    envelope::{self, Carried},
     error::WireCode,
     evidence::{Clock as Asked, Findings, Parts, State, clocks, state_silence, verify},
     id::{EnvelopeId, MessageId},
-    v1::{self, Event},
+    v1::{self, Event, Kind},
 };
 
 use super::answers;
@@ -87,7 +91,7 @@ async fn looked_through(
             heads.push((message, envelope, head));
         }
     }
-    look_through(client, &ids_of(own, findings)).await?;
+    look_through(client, &awaited(own, findings)).await?;
     Ok(heads)
 }
 
@@ -107,11 +111,19 @@ fn envelope_of(message: MessageId, own: &str, findings: &Findings) -> Option<Env
     Some(asked.id())
 }
 
-/// What this member sent: an answer names one of these.
-fn ids_of(own: &str, findings: &Findings) -> BTreeSet<EnvelopeId> {
+/// What this member sent, of which an answer names one: to a REQUEST and what came back to it, FEEDBACK is
+/// none. Spec: EVD-8.
+fn awaited(own: &str, findings: &Findings) -> BTreeMap<EnvelopeId, bool> {
     let shown = findings.exhibits.iter().flatten();
     let own = shown.filter(|shown| shown.carried.sender() == own);
-    own.map(|shown| shown.carried.id()).collect()
+    let own: Vec<_> = own.map(|shown| &shown.carried).collect();
+    let asks = |one: &&&Carried| one.original().core.kind == Kind::Request;
+    let requests: BTreeSet<EnvelopeId> = own.iter().filter(asks).map(|one| one.id()).collect();
+    let of_request = |one: &&Carried| {
+        let before = one.original().core.in_reply_to;
+        requests.contains(&one.id()) || before.is_some_and(|id| requests.contains(&id))
+    };
+    own.iter().map(|one| (one.id(), of_request(one))).collect()
 }
 
 /// The newest head that enough witnesses have cosigned, or else the newest one.
@@ -138,7 +150,7 @@ async fn head(
 }
 
 /// Sees that nothing which waits is an answer. What waits stays there, and is told to nobody.
-async fn look_through(client: &Client, asked: &BTreeSet<EnvelopeId>) -> Result<(), Failure> {
+async fn look_through(client: &Client, asked: &BTreeMap<EnvelopeId, bool>) -> Result<(), Failure> {
     let inbox = client.inbox(WAITING_MAX, Duration::ZERO).await;
     let mut inbox = inbox.or_fail("the inbox cannot be read")?;
     let (mut held, mut seen, mut answered) = (Vec::new(), 0, false);
@@ -153,14 +165,17 @@ async fn look_through(client: &Client, asked: &BTreeSet<EnvelopeId>) -> Result<(
         let Some(item) = item else { break };
         seen += 1;
         let item = item.or_fail("the inbox cannot be read")?;
-        let replies = match &item {
-            Ok(item) => item.parsed.core.in_reply_to,
+        let core = match &item {
+            Ok(item) => Some(item.parsed.core.clone()),
             // What cannot be opened may be an answer all the same.
             Err(failed) => envelope::parse_carried(&failed.envelope)
                 .ok()
-                .and_then(|carried| carried.original().core.in_reply_to),
+                .map(|carried| carried.original().core.clone()),
         };
-        answered = replies.is_some_and(|id| asked.contains(&id));
+        answered = core.is_some_and(|core| {
+            let of_request = core.in_reply_to.and_then(|id| asked.get(&id));
+            of_request.is_some_and(|of_request| !(*of_request && core.kind == Kind::Feedback))
+        });
         held.push(item);
     }
     let elsewhere = inbox.held_elsewhere();

@@ -2,6 +2,7 @@
 //! and here, also what was passed on from here, and that is what the sender is told. Spec: ERA-17.
 
 use frex_client::{
+    casework::case::{CONTENT_TYPE, CaseId},
     client::{Client, EraseOrder, InboxItem},
     keys::MemberHome,
 };
@@ -9,6 +10,7 @@ use frex_proto::{envelope::Recall, erasure::EXONERATED, error::WireCode, id::Mes
 use serde_json::Value;
 
 use crate::cli::{
+    casework::desk,
     erase::local::{self, Folder},
     failure::{Failure, OrFail},
     member,
@@ -57,7 +59,7 @@ pub async fn settle(
 }
 
 /// The recall itself is the authority: whoever has its receipts can look it up.
-fn authority(item: &InboxItem) -> String {
+pub fn authority(item: &InboxItem) -> String {
     format!("recall:{}", &item.id().to_string()[..32])
 }
 
@@ -126,6 +128,33 @@ fn remove(folder: &Folder<'_>, message: MessageId, sender: &str) -> Result<bool,
     found.remove()?;
     found.tell_by_hand();
     Ok(referenced || !found.files.is_empty())
+}
+
+/// What members have said in the case of an exonerated report and is kept here still, each with who said
+/// it: its author's word reaches the report alone, so a person decides about the rest. Spec: CSE-29.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn still_said(
+    home: &MemberHome,
+    recall: &Recall,
+    kept: &[Value],
+) -> Result<Vec<(String, String)>, Failure> {
+    let known = kept.iter().find_map(desk::case_of);
+    let case = known.unwrap_or(CaseId(recall.message.0));
+    let own = home.settings().member.as_str();
+    let rows = messages::all(home)?
+        .into_iter()
+        .filter(|(_, row)| row["content_type"] == CONTENT_TYPE && desk::case_of(row) == Some(case));
+    let said = rows.filter_map(|(direction, row)| {
+        let from = if direction == SENT {
+            own
+        } else {
+            row["from"].as_str()?
+        };
+        Some((row["message"].as_str()?.to_owned(), from.to_owned()))
+    });
+    Ok(said.collect())
 }
 
 /// What was passed on of a message of this author, by what is kept of it and of them.

@@ -57,7 +57,15 @@ pub(super) async fn take(
         let settled = exonerated::settle(home, client, &item, recall, &kept).await?;
         outcome = settled.unwrap_or(outcome);
     }
-    let note = note(home, &item, recall, outcome, passed_on);
+    let mut note = note(home, &item, recall, outcome, passed_on);
+    if exonerated::is_one(recall) {
+        let said = exonerated::still_said(home, recall, &kept)?;
+        note.push_str(&still_said(home, &item, &said));
+        let said = said
+            .iter()
+            .map(|(id, from)| json!({ "message": id, "from": from }));
+        row["case_messages"] = said.collect();
+    }
     if !confirm {
         return Ok((row, note, Some(item)));
     }
@@ -107,6 +115,23 @@ fn note(
         ));
     }
     text
+}
+
+/// What was said in its case, with the command that erases it. Spec: CSE-29.
+fn still_said(home: &MemberHome, item: &InboxItem, said: &[(String, String)]) -> String {
+    let Some((first, _)) = said.first() else {
+        return String::new();
+    };
+    let dir = home.dir().parent().unwrap_or(home.dir()).display();
+    let ids = said
+        .iter()
+        .map(|(id, from)| format!("{id} by {}", output::clean(from)));
+    let ids: Vec<String> = ids.collect();
+    format!(
+        "; still kept of its case: {}; to erase one: frex erase {first} {dir} --ground exonerated --authority {} --confirm",
+        ids.join(", "),
+        exonerated::authority(item)
+    )
 }
 
 /// Marks everything that is kept of the message, if it came from who withdraws it.

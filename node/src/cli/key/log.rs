@@ -17,6 +17,10 @@ use crate::cli::{
 /// `frex key rotate log`.
 #[derive(Debug, Args)]
 pub struct RotateLogArgs {
+    /// Give the next key an ML-DSA-44 companion: what it signs is signed by both; a key that has one is
+    /// followed by one that has
+    #[arg(long)]
+    pub post_quantum: bool,
     /// The folder that `frex init` made, with the node in it
     #[arg(env = "FREX_DIR", default_value = ".")]
     pub dir: PathBuf,
@@ -38,12 +42,13 @@ pub fn rotate(args: &RotateLogArgs, json: bool) -> Done {
     let member = node.listed.operator.clone();
     let path = args.dir.join(format!("{member}.card"));
     // Whatever can be wrong with the card comes before the key: nothing is to be made in vain.
-    node.check_card(KeyUse::Log, now_ms)?;
-    let (next, made) = node.next_key(KeyUse::Log, now_ms)?;
+    let pair = args.post_quantum || node.listed.log_key.key.companion().is_some();
+    node.check_card(KeyUse::Log, pair, now_ms)?;
+    let (next, made) = node.next_key(KeyUse::Log, pair, now_ms)?;
     files::replace(&path, &node.card(KeyUse::Log, &next, now_ms)?)?;
     let waiting = Next {
         usage: KeyUse::Log,
-        key_id: next.key_id(),
+        key: &next,
         made,
         card: &path,
         until: "Until then the log goes on under its present key. Next, when you have their roster:",

@@ -62,7 +62,7 @@ pub fn rotate(args: &RotateTlsArgs, json: bool) -> Done {
     let mut own = Own::open(&args.dir, now_ms)?;
     let active = own.node.public_key(&KeyUse::Tls.active_file())?;
     own.check_active(&active, now_ms)?;
-    let (next, made) = own.node.next_key(KeyUse::Tls, now_ms)?;
+    let (next, made) = own.node.next_key(KeyUse::Tls, false, now_ms)?;
     let listed = |key: &v1::PublicKey| key.key == next.as_bytes()[..];
     if !own.endpoint()?.1.tls_keys.iter().any(listed) {
         own.state(

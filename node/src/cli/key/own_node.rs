@@ -14,7 +14,6 @@ use frex_client::{
 };
 use frex_proto::{
     error::WireCode,
-    id::KeyId,
     keys::{SigningKey, VerifyingKey},
     roster::{Node, Roster, build},
     v1,
@@ -51,7 +50,7 @@ pub struct Next<'a> {
     /// What it is for.
     pub usage: KeyUse,
     /// The key.
-    pub key_id: KeyId,
+    pub key: &'a VerifyingKey,
     /// Whether it was made now.
     pub made: bool,
     /// The card that names it.
@@ -74,6 +73,23 @@ fn other(usage: KeyUse) -> KeyUse {
         KeyUse::Witness => KeyUse::Log,
         _ => KeyUse::Witness,
     }
+}
+
+/// A key that signs heads, with a companion if it is wished for.
+fn new_key(pair: bool) -> SigningKey {
+    let mut rng = Random::System.rng();
+    match pair {
+        true => SigningKey::generate_head_pair(&mut rng),
+        false => SigningKey::generate(&mut rng),
+    }
+}
+
+/// The key that waits was made without a companion, and gets none.
+fn lacks_companion(path: &Path) -> Failure {
+    let what = format!("{} has no ML-DSA-44 companion", path.display());
+    Failure::new(WireCode::BadInput, what)
+        .cause("it was made earlier, and a key keeps its companion or stays without")
+        .advise("Have the roster list it and start the node, then run this again for the key that follows it")
 }
 
 impl OwnNode {
@@ -136,13 +152,17 @@ impl OwnNode {
     pub fn next_key(
         &mut self,
         usage: KeyUse,
+        pair: bool,
         now_ms: u64,
     ) -> Result<(VerifyingKey, bool), Failure> {
-        let make = || SecretKey::Signing(Box::new(SigningKey::generate(&mut Random::System.rng())));
+        let make = || SecretKey::Signing(Box::new(new_key(pair)));
         let unlock = passphrase::unlock();
         let (record, made) = next::find_or_make(&mut self.keys, usage, &unlock, now_ms, make)?;
         let key = self.public_key(&usage.next_file())?;
         let path = self.keys.dir().join(usage.next_file());
+        if pair && key.companion().is_none() {
+            return Err(lacks_companion(&path));
+        }
         next::check_recorded(path, key.key_id(), &record)?;
         Ok((key, made))
     }
@@ -156,7 +176,8 @@ impl OwnNode {
         if json {
             let mut said = json!({
                 "state": "next", "node": self.config.node, "file": file, "made": next.made,
-                "key_id": next.key_id.to_string(), "card": next.card,
+                "key_id": next.key.key_id().to_string(), "card": next.card,
+                "post_quantum": next.key.companion().is_some(),
             });
             said[format!("next_{}_key", others.0)] = json!(other.map(|key| key.to_string()));
             return output::document(said);
@@ -168,7 +189,10 @@ impl OwnNode {
                 "kept         {file}   made earlier, not listed yet"
             )),
         }
-        output::data(format_args!("key          {}", next.key_id));
+        output::data(format_args!("key          {}", next.key.key_id()));
+        if next.key.companion().is_some() {
+            output::data("signs by     Ed25519 and ML-DSA-44, both in this file");
+        }
         output::data(format_args!("card         {card}"));
         if let Some(other) = other {
             output::data(format_args!("also in it   {}, {other}", others.1));
@@ -192,8 +216,8 @@ impl OwnNode {
     ///
     /// # Errors
     /// As [`card`](Self::card).
-    pub fn check_card(&self, usage: KeyUse, now_ms: u64) -> Result<(), Failure> {
-        let key = SigningKey::generate(&mut Random::System.rng());
+    pub fn check_card(&self, usage: KeyUse, pair: bool, now_ms: u64) -> Result<(), Failure> {
+        let key = new_key(pair);
         self.card(usage, &key.verifying_key(), now_ms).map(drop)
     }
 

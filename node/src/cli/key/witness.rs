@@ -1,8 +1,8 @@
 //! `frex key rotate witness`: the key by which a node cosigns, and the card that has it listed.
 //!
-//! No overlap, and no earlier keys: a cosignature is kept in the receipt that it was given for, and
-//! a new one counts by the key that the roster lists then. So the node goes on with the key it has,
-//! or with none, until the roster lists the other one and the node is started again.
+//! No overlap: who asks counts by the key that the roster lists then. So the node goes on with the key
+//! it has, or with none, until the roster lists the other one and the node is started again. What the
+//! key before has cosigned keeps its worth: the roster keeps it with its end. Spec: WIT-24.
 
 use std::path::PathBuf;
 
@@ -17,6 +17,10 @@ use crate::cli::{failure::Done, files, output};
 /// `frex key rotate witness`.
 #[derive(Debug, Args)]
 pub struct RotateWitnessArgs {
+    /// Give the next key an ML-DSA-44 companion: what it signs is signed by both; a key that has one is
+    /// followed by one that has
+    #[arg(long)]
+    pub post_quantum: bool,
     /// The folder that `frex init` made, with the node in it
     #[arg(env = "FREX_DIR", default_value = ".")]
     pub dir: PathBuf,
@@ -33,12 +37,14 @@ pub fn rotate(args: &RotateWitnessArgs, json: bool) -> Done {
         return Ok(0);
     }
     let path = args.dir.join(format!("{}.card", node.listed.operator));
-    node.check_card(KeyUse::Witness, now_ms)?;
-    let (next, made) = node.next_key(KeyUse::Witness, now_ms)?;
+    let former = node.listed.witness_key.as_ref();
+    let pair = args.post_quantum || former.is_some_and(|key| key.companion().is_some());
+    node.check_card(KeyUse::Witness, pair, now_ms)?;
+    let (next, made) = node.next_key(KeyUse::Witness, pair, now_ms)?;
     files::replace(&path, &node.card(KeyUse::Witness, &next, now_ms)?)?;
     let waiting = Next {
         usage: KeyUse::Witness,
-        key_id: next.key_id(),
+        key: &next,
         made,
         card: &path,
         until: match node.listed.witness_key {

@@ -48,7 +48,8 @@ pub struct RosterProposeArgs {
     /// Life of the roster
     #[arg(long, default_value = "365d")]
     pub expires: Span,
-    /// How long a log key that a card replaces stays good beside the new one
+    /// How long a log key that a card replaces stays good beside the new one, and what a witness key that
+    /// it replaces has cosigned counts
     #[arg(long, value_name = "SPAN", default_value = "7d")]
     pub log_overlap: Span,
     /// Print the plan and write nothing

@@ -190,7 +190,7 @@ fn member_json(member: &Member) -> Value {
         "urgent_per_minute": member.quota.urgent_per_minute,
         "identity_keys": member.identity_keys.iter().map(|timed| hex::encode(timed.key.as_bytes())).collect::<Vec<_>>(),
         "ml_dsa_65_keys": member.identity_keys.iter().map(|timed| {
-            timed.key.companion().map(|key| hex::encode(key.as_bytes()))
+            companion(&timed.key)
         }).collect::<Vec<_>>(),
         "sealing_keys": member.sealing_keys.iter().map(|timed| timed.key.key_id().to_string()).collect::<Vec<_>>(),
     })
@@ -201,12 +201,22 @@ fn node_json(node: &Node) -> Value {
         "id": node.id, "operator": node.operator, "state": status_name(node.status),
         "log_key": hex::encode(node.log_key.key.as_bytes()), "log_epoch": node.log_epoch,
         "witness_key": node.witness_key.as_ref().map(|key| hex::encode(key.as_bytes())),
+        "ml_dsa_44_log_key": companion(&node.log_key.key),
+        "ml_dsa_44_witness_key": node.witness_key.as_ref().and_then(companion),
+        "earlier_witness_keys": node.earlier_witness_keys.iter().map(|timed| json!({
+            "witness_key": hex::encode(timed.key.as_bytes()),
+            "ended": timed.validity.not_after_ms.map(rfc3339),
+        })).collect::<Vec<_>>(),
         "ended_logs": node.ended_logs.iter().map(|log| json!({
             "ended": rfc3339(log.not_after_ms), "kept": log.kept,
         })).collect::<Vec<_>>(),
         "earlier_log_keys": node.earlier_log_keys.iter().map(earlier_json).collect::<Vec<_>>(),
         "addresses": node.addresses,
     })
+}
+
+fn companion(key: &VerifyingKey) -> Option<String> {
+    key.companion().map(|key| hex::encode(key.as_bytes()))
 }
 
 fn earlier_json(timed: &Timed<VerifyingKey>) -> Value {

@@ -74,6 +74,7 @@ fn member_entry(member: &Member) -> (String, Vec<Field>) {
 
 fn node_entry(node: &Node) -> (String, Vec<Field>) {
     let print = |key: &VerifyingKey| key.key_id().to_string();
+    let cosigns_by = node.witness_key.as_ref().map(head_algorithms);
     let fields = vec![
         ("run by", node.operator.clone()),
         ("status", status_name(node.status).to_owned()),
@@ -81,12 +82,21 @@ fn node_entry(node: &Node) -> (String, Vec<Field>) {
             "log",
             format!("{} under key {}", node.log_epoch, print(&node.log_key.key)),
         ),
+        (
+            "log signed by",
+            head_algorithms(&node.log_key.key).to_owned(),
+        ),
         ("earlier log keys", earlier(&node.earlier_log_keys)),
         ("logs before", ended_logs(&node.ended_logs)),
         (
             "witness key",
             node.witness_key.as_ref().map(print).unwrap_or_default(),
         ),
+        (
+            "witness signs by",
+            cosigns_by.unwrap_or_default().to_owned(),
+        ),
+        ("earlier witness keys", earlier(&node.earlier_witness_keys)),
         ("addresses", node.addresses.join(" ")),
     ];
     (node.id.clone(), fields)
@@ -108,6 +118,14 @@ fn earlier(keys: &[Timed<VerifyingKey>]) -> String {
         format!("{} until {}", timed.key.key_id(), rfc3339(end_ms))
     });
     ended.collect::<Vec<_>>().join(", ")
+}
+
+/// By which algorithms a log or a witness signs.
+fn head_algorithms(key: &VerifyingKey) -> &'static str {
+    match key.companion() {
+        Some(_) => "Ed25519 and ML-DSA-44",
+        None => "Ed25519",
+    }
 }
 
 /// By which algorithms these keys sign.

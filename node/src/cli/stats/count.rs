@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use frex_client::{
-    casework::statistics::{self, Axis, Fact, value_of},
+    casework::statistics::{self, Axis, Fact, Measures, measure, value_of, view::hours},
     environment::Clock,
 };
 use serde_json::{Value, json};
@@ -41,13 +41,20 @@ pub fn count(args: &CountArgs, json: bool) -> Done {
         }
         rows.push((axis.name(), counts));
     }
+    // For this member alone: a median of a single report is one.
+    let all = measure(&facts.iter().copied(), 1);
     if json {
         let by: serde_json::Map<String, Value> = rows
             .iter()
             .map(|(axis, counts)| ((*axis).to_owned(), json!(counts)))
             .collect();
         output::document(json!({
-            "definition": definition.id, "zone": args.zone, "reports": facts.len(), "by": by,
+            "definition": definition.id, "zone": args.zone, "reports": all.reports, "by": by,
+            "incidents": all.incidents, "accounts": all.accounts, "items": all.items,
+            "median_hours": {
+                "accepted": median(all.accepted_tenths), "opened": median(all.opened_tenths),
+                "acted": median(all.acted_tenths),
+            },
         }));
         return Ok(0);
     }
@@ -63,8 +70,32 @@ pub fn count(args: &CountArgs, json: bool) -> Done {
         }
     }
     output::print_table(&table);
+    print(&all);
     output::message(
         "note: as they are, small ones too: for this member alone. For others: frex stats make --help",
     );
     Ok(0)
+}
+
+/// Hours with one digit after the point.
+fn median(tenths: Option<u32>) -> Option<f64> {
+    tenths.map(|tenths| f64::from(tenths) / 10.0)
+}
+
+fn print(all: &Measures) {
+    output::data("");
+    let lasted = |tenths: Option<u32>| match tenths {
+        None => "none yet".to_owned(),
+        tenths => hours(tenths),
+    };
+    for (name, figure) in [
+        ("incidents", all.incidents.to_string()),
+        ("accounts", all.accounts.to_string()),
+        ("items", all.items.to_string()),
+        ("median hours until accepted", lasted(all.accepted_tenths)),
+        ("median hours until opened", lasted(all.opened_tenths)),
+        ("median hours until acted", lasted(all.acted_tenths)),
+    ] {
+        output::data(format_args!("{name:<28} {figure}"));
+    }
 }

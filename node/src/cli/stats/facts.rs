@@ -1,10 +1,18 @@
 //! From a member's folder to facts. Spec: STA-4, STA-7.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use bytes::Bytes;
 use frex_client::{
-    casework::statistics::{Code, Definition, Fact, Times, wire::LogRange},
+    casework::{
+        case::{Case, CaseId, View},
+        model,
+        statistics::{CaseState, Code, Definition, Fact, Times, wire::LogRange},
+        v1,
+    },
     keys::MemberHome,
     report::{self, Report},
 };
@@ -21,6 +29,7 @@ use serde_json::Value;
 
 use super::gather::{self, BySeen, Seen};
 use crate::cli::{
+    casework::desk::{self, Desk},
     failure::Failure,
     files,
     inbox::RECALLED,
@@ -47,6 +56,7 @@ pub(super) fn of(
 ) -> Result<Counted, Failure> {
     let seen = gather::receipts(home, roster)?;
     let all = messages::all(home)?;
+    let desk = desk::of(home, roster.clone(), &all)?;
     let settings = home.settings();
     let place = Place {
         home,
@@ -56,6 +66,8 @@ pub(super) fn of(
         seen: &seen,
         as_of_ms,
         answers: answers(&all),
+        cases: cases(&desk, as_of_ms),
+        desk: &desk,
     };
     let direction = if definition.received { RECEIVED } else { SENT };
     let mut counted = Counted {
@@ -130,6 +142,16 @@ fn heads(seen: &BySeen, node: &str) -> Vec<(String, u64, Bytes)> {
     heads
 }
 
+/// Every case as it was known at that instant.
+fn cases(desk: &Desk, as_of_ms: u64) -> BTreeMap<CaseId, (Case, View)> {
+    let cases = desk.cases.iter().map(|(id, case)| {
+        let case = case.as_of(as_of_ms);
+        let view = case.view(as_of_ms, &desk.setting);
+        (*id, (case, view))
+    });
+    cases.collect()
+}
+
 /// Envelopes that were answered, each with the time of the answer.
 fn answers(all: &[(&'static str, Value)]) -> Vec<(String, u64)> {
     let answer = |(direction, about): &(&str, Value)| {
@@ -156,6 +178,8 @@ struct Place<'a> {
     seen: &'a BySeen,
     as_of_ms: u64,
     answers: Vec<(String, u64)>,
+    desk: &'a Desk,
+    cases: BTreeMap<CaseId, (Case, View)>,
 }
 
 impl Place<'_> {
@@ -180,6 +204,7 @@ impl Place<'_> {
             ..self.fact(record, entry, about)
         };
         let fact = self.said(fact, about, about["from"].as_str().unwrap_or_default());
+        let fact = fact.with(&self.case(record, &[self.member]));
         Some((fact, entry.origin.clone()))
     }
 
@@ -197,8 +222,9 @@ impl Place<'_> {
         let filed_ms = about["created_ms"].as_u64().unwrap_or(entry.at_ms);
         let accepted = seen.iter().find(|one| one.event == Event::Accepted);
         let recipients = about["recipients"].as_array().into_iter().flatten();
+        let recipients: Vec<&str> = recipients.filter_map(Value::as_str).collect();
         let fact = Fact {
-            roles: self.roles(recipients.filter_map(Value::as_str)),
+            roles: self.roles(recipients.iter().copied()),
             times: self.times(seen, None, (filed_ms, accepted.map(|one| one.at_ms))),
             outcome: self.outcome(seen, None),
             overdue: self.overdue(
@@ -209,7 +235,18 @@ impl Place<'_> {
             ),
             ..self.fact(record, entry, about)
         };
-        Some((self.said(fact, about, self.member), entry.origin.clone()))
+        let fact = self.said(fact, about, self.member);
+        let fact = fact.with(&self.case(record, &recipients));
+        Some((fact, entry.origin.clone()))
+    }
+
+    /// What the case of a report comes to, by what these members have said.
+    fn case(&self, record: [u8; 16], by: &[&str]) -> CaseState {
+        let id = self.desk.case_of.get(&MessageId(record));
+        let found = id.and_then(|id| self.cases.get(id));
+        found.map_or_else(CaseState::default, |(case, view)| {
+            CaseState::of(case, view, by)
+        })
     }
 
     fn seen_of(&self, about: &Value) -> Option<([u8; 16], &[Seen])> {
@@ -286,49 +323,71 @@ impl Place<'_> {
         let Some(report) = self.report(about) else {
             return fact;
         };
-        let codes = report.categories.iter().map(|one| Code {
-            scheme: one.scheme.clone(),
-            version: one.version.clone(),
-            code: one.code.clone(),
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let codes = report.classifications.iter().map(|one| Code {
+            scheme: text(&one.scheme),
+            version: text(&one.version),
+            code: text(&one.code),
         });
         fact.categories = codes.collect();
         fact.countries = countries(&report);
-        fact.accounts = report.subjects.len() as u64;
-        fact.items = (report.urls.len() + report.hashes.len()) as u64;
-        // A sender gives its cases names of its own: two reports of one name are of one incident.
-        fact.incident = Some(format!("{author}/{}", report.reference));
+        let named = [
+            &report.reported,
+            &report.recipients,
+            &report.victims,
+            &report.witnesses,
+        ];
+        fact.accounts = named.iter().map(|parties| parties.len() as u64).sum();
+        fact.items = (report.hosting.len() + report.items.len()) as u64;
+        // A sender gives its cases names of its own: two reports of one name are of one incident, and those
+        // of a batch that name one.
+        let batch = report.batch.as_ref().map(|batch| text(&batch.incident));
+        fact.incident = Some(match batch {
+            Some(incident) => format!("{author}/batch/{incident}"),
+            None => format!("{author}/report/{}", text(&report.reference)),
+        });
         fact
     }
 
-    /// The report, if it is one and is still what was sent.
-    fn report(&self, about: &Value) -> Option<Report> {
-        if about["content_type"] != report::CONTENT_TYPE {
-            return None;
-        }
+    /// The report in the model, of whichever version, if it is one and is still what was sent.
+    fn report(&self, about: &Value) -> Option<v1::Report> {
+        let first = match about["content_type"].as_str()? {
+            report::CONTENT_TYPE => true,
+            model::CONTENT_TYPE => false,
+            _ => return None,
+        };
         let file = Path::new(about["file"].as_str()?);
-        let kept = self.home.dir().join(INBOX_DIR).join(file.file_name()?);
         let bytes = match about["sha256"].as_str() {
-            None => files::read(&kept, report::REPORT_BYTES_MAX).ok()?,
+            None => {
+                let kept = self.home.dir().join(INBOX_DIR).join(file.file_name()?);
+                files::read(&kept, model::REPORT_BYTES_MAX).ok()?
+            }
             Some(sha256) => {
-                let bytes = files::read(file, report::REPORT_BYTES_MAX).ok()?;
+                let bytes = files::read(file, model::JSON_BYTES_MAX).ok()?;
+                // Its owner may keep it as JSON; it went as Protobuf.
+                let bytes = if first { bytes } else { model::as_sent(bytes) };
                 (hex::encode(label::sha256(&[&bytes])) == sha256).then_some(bytes)?
             }
         };
-        Report::parse(&bytes).ok()
+        // What was taken is counted, also if it breaks a rule of this version's.
+        let report = match first {
+            true => model::from_first(&Report::parse(&bytes).ok()?),
+            false => model::Report::decode_unchecked(&bytes).ok()?,
+        };
+        Some(report.typed())
     }
 }
 
 /// The country of origin: the one with the most confidence that is not only where something is hosted.
-fn countries(report: &Report) -> Vec<String> {
+fn countries(report: &v1::Report) -> Vec<String> {
     let origin = report
         .jurisdictions
         .iter()
-        .filter(|one| one.basis != "hosting");
-    let confidence = |one: &&report::Jurisdiction| one.confidence.unwrap_or(0.0);
+        .filter(|one| one.basis() != "hosting");
     let most = origin
         .clone()
-        .map(|one| confidence(&one))
+        .map(v1::Jurisdiction::confidence)
         .fold(0.0, f64::max);
-    let most = origin.filter(|one| confidence(one) >= most);
-    most.map(|one| one.country.clone()).collect()
+    let most = origin.filter(|one| one.confidence() >= most);
+    most.map(|one| one.country().to_owned()).collect()
 }

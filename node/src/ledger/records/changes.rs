@@ -66,7 +66,7 @@ pub fn changes(
         ATTACHMENT_RELEASED | ATTACHMENT_REMOVED => {
             changes.push(row_change(kind, record)?);
         }
-        SEEN | SEEN_LOGGED | FORKED => changes.push(seen_change(record)?),
+        SEEN | SEEN_LOGGED | FORKED => changes.push(seen_change(record, position)?),
         COSIGNED => changes.push(put(Table::Seen, COSIGNED_KEY.to_vec(), place)),
         // What was final of the log before says nothing of this one.
         LOG_BEGUN => changes.push(delete(Table::Seen, COSIGNED_KEY.to_vec())),
@@ -185,10 +185,13 @@ fn needs(changes: &mut Vec<Change>, record: &Record, need: Need, position: Posit
     }
 }
 
-fn seen_change(record: &Record) -> Result<Change, LedgerError> {
+fn seen_change(record: &Record, position: Position) -> Result<Change, LedgerError> {
     let seen = record.seen.as_ref().ok_or(LedgerError::Record)?;
-    let value = seen.encode_to_vec().into();
-    Ok(put(Table::Seen, seen_key(&seen.origin), value))
+    let sight = Sight {
+        position,
+        forked: seen.is_fork(),
+    };
+    Ok(put(Table::Seen, seen_key(&seen.origin), sight.value()))
 }
 
 fn row_change(kind: RecordKind, record: &Record) -> Result<Change, LedgerError> {

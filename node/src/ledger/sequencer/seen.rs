@@ -15,7 +15,7 @@ use crate::{
     index::Table,
     ledger::{
         LedgerError, MessageKey, Outcome, SeenEntry,
-        records::{self, Record, SeenLog},
+        records::{self, Record, SeenLog, Sight},
     },
 };
 
@@ -34,7 +34,7 @@ impl Sequencer {
             return Ok(Plan::NextBlock);
         }
         let before = self.seen(&key)?;
-        if before.as_ref().is_some_and(is_fork) {
+        if before.as_ref().is_some_and(SeenLog::is_fork) {
             return Ok(Plan::Answer(Outcome::Failed(WireCode::Forked)));
         }
         let nothing = log::empty_root();
@@ -87,7 +87,7 @@ impl Sequencer {
         if !seen.insert(key.clone()) {
             return Ok(Plan::NextBlock);
         }
-        if self.seen(&key)?.as_ref().is_some_and(is_fork) {
+        if self.seen(&key)?.is_some_and(|seen| seen.is_fork()) {
             return Ok(Plan::Answer(Outcome::Done));
         }
         let [checkpoint, contradicts] = fork.checkpoints.clone();
@@ -109,8 +109,13 @@ impl Sequencer {
     }
 
     fn seen(&self, key: &[u8]) -> Result<Option<SeenLog>, LedgerError> {
-        let seen = self.index.get(Table::Seen, key)?.map(SeenLog::decode);
-        seen.transpose().map_err(|_| LedgerError::Record)
+        let Some(value) = self.index.get(Table::Seen, key)? else {
+            return Ok(None);
+        };
+        let sight = Sight::parse(&value).ok_or(LedgerError::Record)?;
+        let (_, bytes) = self.journal.reader().read(sight.position)?;
+        let record = Record::decode(bytes).map_err(|_| LedgerError::Record)?;
+        record.seen.map(Some).ok_or(LedgerError::Record)
     }
 
     /// Keeps the newest own checkpoint that is final. Spec: WIT-12.
@@ -122,10 +127,6 @@ impl Sequencer {
         };
         Plan::of(Planned::plain(job, records::COSIGNED, of_log(seen)))
     }
-}
-
-fn is_fork(seen: &SeenLog) -> bool {
-    !seen.contradicts.is_empty()
 }
 
 fn of_log(seen: SeenLog) -> Record {

@@ -4,10 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use frex_proto::{
-    error::WireCode,
-    log::{SignedNote, cosignature, witness},
-};
+use frex_proto::error::WireCode;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Method, Request, StatusCode, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
@@ -178,22 +175,13 @@ async fn call(outside: &Outside, body: Bytes) -> Result<(StatusCode, bool, Bytes
     Ok((status, is_size, answer.to_bytes()))
 }
 
-/// The head with the one line of the answer that is the witness's cosignature; lines of other keys are
+/// The head with those lines of the answer that are the witness's cosignature; lines of other keys are
 /// left out.
 fn cosigned(outside: &Outside, note: &Bytes, answer: &[u8]) -> Result<Bytes, PushError> {
     let text = std::str::from_utf8(answer).map_err(|_| PushError::Unsigned)?;
-    let verifiers = std::slice::from_ref(&outside.verifier);
-    for line in text.split_inclusive('\n') {
-        let Ok(joined) = witness::with_line(note, line.as_bytes()) else {
-            continue;
-        };
-        let parsed = SignedNote::parse(&joined).map_err(|_| PushError::Unsigned)?;
-        let found = cosignature::verify_cosignatures(&parsed, verifiers);
-        if found.is_ok_and(|found| found.len() == 1) {
-            return Ok(joined);
-        }
-    }
-    Err(PushError::Unsigned)
+    let own = outside.verifier.own_lines(text);
+    let joined = outside.verifier.add(note, own.as_bytes());
+    joined.map_err(|_| PushError::Unsigned)
 }
 
 /// Files are written: nothing for the thread of the network.

@@ -1,7 +1,10 @@
 //! Keys with companions: in the entries, in what they sign, and from one roster to the next.
 
 use super::*;
-use crate::roster::ceremony::{CollectError, Collection, Holder, detached, holder_card};
+use crate::{
+    keys::CompanionKind,
+    roster::ceremony::{CollectError, Collection, Holder, detached, holder_card},
+};
 
 /// The first member, a root key and a roster key have companions.
 fn world() -> World {
@@ -125,6 +128,43 @@ fn a_key_keeps_its_companion_from_roster_to_roster() {
         keys.push(bare);
     });
     assert_eq!(twice, Err(Part::Member(0).fault(Fault::KeyReused)));
+}
+
+// ROS-62, ROS-63, WIT-24: keys of logs and witnesses have companions of their own kind, and a card by
+// which one follows another leaves the one before with its end.
+#[test]
+fn a_witness_key_is_followed_by_one_with_a_companion() {
+    let head_key = |seed: u8| {
+        let key = key(seed).with_companion_of(CompanionKind::Heads, &[seed; 32]);
+        key.verifying_key()
+    };
+    let mut world = World::new();
+    let former = first_node(&mut world).witness_key.clone().unwrap();
+    let mut card = v1::MemberCard {
+        node: Some(first_node(&mut world).clone()),
+        ..v1::MemberCard::default()
+    };
+    let node = card.node.as_mut().unwrap();
+    node.witness_key = Some(build::signing_key(&head_key(150)));
+    build::list_card_until(&mut world.roster, &card, NOW + DAY);
+    let roster = world.judge().unwrap();
+    let witness = roster.witness("node-de").unwrap();
+    assert_eq!(witness.key, head_key(150));
+    let companion = witness.key.companion().unwrap();
+    assert_eq!(companion.kind(), CompanionKind::Heads);
+    assert_eq!(witness.earlier[0].key.as_bytes()[..], former.key);
+    assert_eq!(witness.earlier[0].not_after_ms, Some(NOW + DAY));
+    // Listed again nothing changes; and no more stay than an entry holds.
+    build::list_card_until(&mut world.roster, &card, NOW + 2 * DAY);
+    assert_eq!(first_node(&mut world).earlier_witness_keys.len(), 1);
+    for seed in 151..=170 {
+        let node = card.node.as_mut().unwrap();
+        node.witness_key = Some(build::signing_key(&head_key(seed)));
+        build::list_card_until(&mut world.roster, &card, NOW + DAY);
+    }
+    let count = first_node(&mut world).earlier_witness_keys.len();
+    assert_eq!(count, limits::KEYS_PER_ENTRY_MAX);
+    assert!(world.judge().is_ok());
 }
 
 // ROS-51: roots follow the same rule, over both lists.

@@ -5,10 +5,10 @@ use frex_proto::log::{Checkpoint, SignedNote, checkpoint, cosignature, leaf_hash
 use super::*;
 use crate::fixtures::CLEARING;
 
-const TIME_S: u64 = NOW_MS / 1000;
-const A: &str = "node.example-a";
-const B: &str = "node.example-b";
-const C: &str = "node.example-c";
+pub(super) const TIME_S: u64 = NOW_MS / 1000;
+pub(super) const A: &str = "node.example-a";
+pub(super) const B: &str = "node.example-b";
+pub(super) const C: &str = "node.example-c";
 
 /// A roster in which two of three nodes must cosign, and its pin.
 pub(crate) fn two_of_three() -> (Vec<u8>, [u8; 32]) {
@@ -38,7 +38,7 @@ fn witnessing(nodes: &[&str], quorum: u32) -> Option<v1::Witnessing> {
 }
 
 /// Three nodes, each with a witness key: that of A is 54, of B 64, of C 74.
-fn three(nodes: &[&str], quorum: u32) -> Parts {
+pub(super) fn three(nodes: &[&str], quorum: u32) -> Parts {
     let mut parts = Parts::new();
     let card = card(CLEARING, C, 70);
     build::list_card(&mut parts.roster, &card);
@@ -89,7 +89,14 @@ fn note(witnesses: &[(&str, u8)]) -> String {
     String::from_utf8(cosigned.to_vec()).expect("text")
 }
 
-fn judged(name: &str, spec: &str, what: &str, by: &Parts, note: &str, expect: &str) -> Vector {
+pub(super) fn judged(
+    name: &str,
+    spec: &str,
+    what: &str,
+    by: &Parts,
+    note: &str,
+    expect: &str,
+) -> Vector {
     Vector::new("witness", name, spec, what, "judge_witnessed")
         .set("federation", FEDERATION)
         .hex("root_sha256", by.pinned())

@@ -5,7 +5,9 @@ use serde_json::json;
 
 use super::*;
 use crate::casework::{
-    case::{CaseError, MESSAGE_BYTES_MAX, check, json_of, read, view_json, words},
+    case::{
+        CaseError, MESSAGE_BYTES_MAX, REPORT_TYPES, check, json_of, name_of, read, view_json, words,
+    },
     v1::{DuplicateOf, case_message::LegalInstrument},
 };
 
@@ -212,4 +214,27 @@ fn a_view_says_its_instants_twice() {
         (&json!("overdue"), &json!("America/New_York"))
     );
     assert_eq!(shown["timeline"][1]["counts"], true);
+}
+
+// CSE-28: a case is named as its report names it, of either version; nothing else of a report is read for that.
+#[test]
+fn a_report_names_its_case() {
+    let [first, second] = REPORT_TYPES;
+    let json = br#"{"urls":[{"url":"https://host.example/"}],"reference":"A-1"}"#;
+    assert_eq!(name_of(first, json).as_deref(), Some("A-1"));
+    let report = crate::casework::v1::Report {
+        reference: Some("A-2".to_owned()),
+        description: Some("synthetic".to_owned()),
+        ..Default::default()
+    };
+    let report = report.encode_to_vec();
+    assert_eq!(name_of(second, &report).as_deref(), Some("A-2"));
+    for (content_type, bytes) in [
+        (first, &report[..]),
+        (second, &b""[..]),
+        ("text/plain", &json[..]),
+        (first, &br#"{"reference":""}"#[..]),
+    ] {
+        assert_eq!(name_of(content_type, bytes), None, "{content_type}");
+    }
 }

@@ -223,7 +223,7 @@ fn an_auditor_sees_that_shares_are_of_the_figures() {
     assert_eq!(audit(&mixed, &round, &roster), Err(SumError::Commitment));
 }
 
-// STA-29: a round of two, of unknown values or of somebody else's word is none.
+// STA-29, LIM-144: a round of two, of more than sixty-four, of unknown values or of somebody else's word is none.
 #[test]
 fn a_round_of_another_form_is_refused() {
     let open = |change: &dyn Fn(&mut SumRound)| {
@@ -233,6 +233,9 @@ fn a_round_of_another_form_is_refused() {
     };
     assert_eq!(open(&|_| {}), Ok(()));
     assert!(open(&|round| drop(round.members.pop())).is_err());
+    let many = |count: u32| (0..count).map(|at| format!("member-{at:02}")).collect();
+    assert_eq!(open(&|round| round.members = many(64)), Ok(()));
+    assert!(open(&|round| round.members = many(65)).is_err());
     assert!(open(&|round| round.members.swap(0, 1)).is_err());
     assert!(open(&|round| round.threshold = 4).is_err());
     assert!(open(&|round| drop(round.axes[0].values.pop())).is_err());
@@ -245,4 +248,32 @@ fn a_round_of_another_form_is_refused() {
     );
     let read = Round::read(&round().to_bytes(), &roster()).expect("it holds");
     assert_eq!(read.id, round().id);
+}
+
+// LIM-142, LIM-143: an axis of a round has no more values than that of a table; all axes at their fullest fit a round.
+#[test]
+fn a_round_of_all_axes_fits() {
+    let axis = |axis: Axis, count: usize| AxisValues {
+        axis: axis.name().to_owned(),
+        values: match axis {
+            Axis::Month => ["2026-01", "2026-02", "2026-03"]
+                .map(str::to_owned)
+                .to_vec(),
+            _ => {
+                let values = (1..count).map(|at| format!("v{at}"));
+                values.chain([OTHER.to_owned()]).collect()
+            }
+        },
+    };
+    let open = |axes: Vec<AxisValues>| {
+        let said = SumRound { axes, ..said() };
+        Round::open(said, &identity("member-a")).map(drop)
+    };
+    let max = limits::STATISTICS_VALUES_MAX;
+    let all = || -> Vec<AxisValues> { Axis::ALL.into_iter().map(|one| axis(one, max)).collect() };
+    assert_eq!(open(all()), Ok(()));
+    let cells: usize = 1 + all().iter().map(|one| one.values.len()).sum::<usize>();
+    assert!(cells + limits::STATISTICS_MONTHS_MAX <= limits::SUM_CELLS_MAX);
+    let one_more = vec![axis(Axis::Country, max + 1)];
+    assert_eq!(open(one_more), Err(StatisticsError::Malformed.into()));
 }

@@ -1,5 +1,8 @@
 //! Tables one at a time.
 
+use frex_proto::v1;
+use prost::Message as _;
+
 use super::*;
 use crate::casework::statistics::{measure::median_tenths, noise::Measure};
 
@@ -127,7 +130,7 @@ fn months_begin_where_the_table_says() {
     );
 }
 
-// STA-6: a month that is not over is not counted, nor a period that is written wrongly.
+// STA-6, LIM-141: a month that is not over is not counted, nor a period that is written wrongly or too long.
 #[test]
 fn only_months_that_are_over_are_counted() {
     let (range, key) = (wire::LogRange::default(), NoiseKey::new([7; 32]));
@@ -147,6 +150,11 @@ fn only_months_that_are_over_are_counted() {
         assert!(wrong.parse::<Period>().is_err(), "{wrong}");
     }
     let one = |text: &str| text.parse::<Period>().expect("a period");
+    assert_eq!(
+        one("2024-02..2026-01").months().expect("they fit").len(),
+        24
+    );
+    assert!("2024-01..2026-01".parse::<Period>().is_err());
     assert!(one("2026-01..2026-03").overlaps(&one("2026-03")));
     assert!(!one("2026-01..2026-02").overlaps(&one("2026-03")));
 }
@@ -274,6 +282,21 @@ fn figures_that_do_not_hold_are_named() {
     );
 }
 
+// STA-1, LIM-140: neither what is signed as something else is a table, nor what is longer than one may be.
+#[test]
+fn only_a_signed_table_is_one() {
+    let table = made(&many(100, |_| [0, 0, 1, 1]));
+    let key = crate::fixture::key(7);
+    let signed = sign(&table, &key).expect("a key in memory signs");
+    assert!(parse(&signed).is_ok());
+    let mut other = v1::Signed::decode(&signed[..]).expect("it was signed");
+    other.payload_type = frex_proto::label::TYPE_SUM_COMMITMENTS.to_owned();
+    assert!(parse(&other.encode_to_vec()).is_err());
+    let long = vec![0; limits::STATISTICS_BYTES_MAX + 1];
+    assert_eq!(parse(&long).map(drop), Err(StatisticsError::TooLarge));
+    assert_eq!(message(&long).map(drop), Err(StatisticsError::TooLarge));
+}
+
 // STA-2: a table that is not of its form is not read.
 #[test]
 fn a_table_of_another_form_is_refused() {
@@ -317,12 +340,14 @@ fn a_case_says_more_than_a_receipt() {
         shelved: None,
         overdue: 2,
         duplicate: true,
+        acted_ms: Some(7),
     };
     let known = fact(1, [0, 0, 2, 1]).with(&case);
     assert_eq!(
         (known.outcome.as_deref(), known.overdue, known.duplicate),
         (Some("arrest"), 2, true)
     );
+    assert_eq!(known.times.acted_ms, Some(7));
     assert_eq!(
         fact(1, [0, 0, 2, 1]).with(&CaseState::default()),
         fact(1, [0, 0, 2, 1])

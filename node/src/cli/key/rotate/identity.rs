@@ -115,6 +115,7 @@ fn card(
         // What its log has signed with before, the roster before says (ROS-40).
         Some(v1::Node {
             earlier_log_keys: Vec::new(),
+            earlier_witness_keys: Vec::new(),
             ..roster.node_entry(&stated.node)?
         })
     });

@@ -1,9 +1,19 @@
 //! What was seen of another log is taken one after the other, and follows from the journal.
 
-use frex_proto::log::{Checkpoint, Fork, empty_root};
+use frex_proto::{
+    limits,
+    log::{Checkpoint, Fork, empty_root},
+};
 
 use super::*;
-use crate::{index::Table, ledger::SeenEntry, ledger::records::SeenLog};
+use crate::{
+    index::Table,
+    ledger::{
+        SeenEntry,
+        publish::State,
+        records::{SeenLog, Sight},
+    },
+};
 
 const LOG: &str = "frex/f.test/node.b/log/1";
 
@@ -25,7 +35,19 @@ impl Scene {
         let key = records::seen_key(LOG);
         let value = self.sequencer.index.get(Table::Seen, &key);
         let value = value.expect("an index").expect("it was seen");
-        SeenLog::decode(value).expect("a row")
+        let sight = Sight::parse(&value).expect("a row");
+        let (_, bytes) = self
+            .sequencer
+            .journal
+            .reader()
+            .read(sight.position)
+            .expect("whole");
+        let seen = Record::decode(bytes)
+            .expect("a record")
+            .seen
+            .expect("what was seen");
+        assert_eq!(sight.forked, seen.is_fork());
+        seen
     }
 
     fn code(&mut self, entry: Entry) -> Option<WireCode> {
@@ -94,4 +116,55 @@ fn a_log_that_contradicts_itself_is_done_with() {
     assert!(matches!(again, Outcome::Done));
     assert_eq!(scene.sequencer.frontier.size(), size);
     assert_eq!(scene.seen(), seen);
+}
+
+// WIT-10, WIT-11: heads as large as they may be, as two signatures of a key with a companion make them, are kept:
+// the journal has them, and the index where they are, also one that is made anew.
+#[test]
+fn the_largest_heads_are_kept() {
+    let largest = |byte: u8| Bytes::from(vec![byte; limits::SEEN_CHECKPOINT_BYTES_MAX]);
+    let mut scene = Scene::new();
+    let mut large = sight((0, empty_root()), 9, 1);
+    if let Entry::Seen(entry) = &mut large {
+        entry.checkpoint = largest(b'a');
+        entry.states_first = false;
+    }
+    assert_eq!(scene.code(large), None);
+    assert_eq!(scene.seen().checkpoint, largest(b'a'));
+    scene.restart();
+    assert_eq!(scene.seen().checkpoint, largest(b'a'));
+
+    let mut large = fork(9, [1, 2]);
+    if let Entry::Forked(fork) = &mut large {
+        fork.checkpoints = [b'a', b'b'].map(largest);
+    }
+    assert!(matches!(scene.record(large), Outcome::Receipt(_)));
+    let kept = scene.seen();
+    assert_eq!(
+        [kept.checkpoint.clone(), kept.contradicts.clone()],
+        [b'a', b'b'].map(largest)
+    );
+    scene.restart();
+    assert_eq!(scene.seen(), kept);
+    assert_eq!(
+        scene.code(sight((9, [1; 32]), 12, 1)),
+        Some(WireCode::Forked)
+    );
+}
+
+// NOD-13: the state of the index has room for the roots of the largest tree and the largest head.
+#[test]
+fn the_largest_state_is_kept() {
+    let state = State {
+        position: u64::MAX,
+        size: u64::MAX >> 1,
+        frontier: vec![Bytes::from_static(&[1; 32]); limits::PROOF_HASHES_MAX],
+        checkpoint: vec![b'x'; limits::SEEN_CHECKPOINT_BYTES_MAX].into(),
+        last_ms: u64::MAX,
+        form: u32::MAX,
+    };
+    let index = Index::open(None).expect("memory");
+    index.flush(&state.encode_to_vec()).expect("there is room");
+    let kept = State::decode(index.state().expect("a state"));
+    assert_eq!(kept.expect("ours"), state);
 }
