@@ -128,14 +128,7 @@ pub fn send_one(args: &SendArgs, json: bool) -> Done {
     let words = words::words(&roster, home.settings(), args, about, content);
     // What no newer roster can mend needs no connection.
     let known = words.clone().build(&roster);
-    match &known {
-        Ok(draft) => {
-            let sealed = envelope::seal(draft, &mut Random::System.rng());
-            sealed.or_fail("the report cannot be sealed")?;
-        }
-        Err(error @ DraftError::LacksFields { .. }) => return Err(unsendable(error)),
-        Err(_) => {}
-    }
+    can_be_sealed(&known)?;
     let runtime = member::runtime()?;
     runtime.block_on(async {
         let started = Instant::now();
@@ -183,6 +176,18 @@ pub fn send_one(args: &SendArgs, json: bool) -> Done {
         }
         conclude(&sent, &heard, json)
     })
+}
+
+fn can_be_sealed(known: &Result<Draft, DraftError>) -> Result<(), Failure> {
+    match known {
+        Ok(draft) => {
+            let sealed = envelope::seal(draft, &mut Random::System.rng());
+            sealed.or_fail("the report cannot be sealed")?;
+            Ok(())
+        }
+        Err(error @ DraftError::LacksFields { .. }) => Err(unsendable(error)),
+        Err(_) => Ok(()),
+    }
 }
 
 /// What is judged of a report beyond its form; nothing of what is no report, or was judged with its plan.

@@ -56,16 +56,16 @@ impl Routed {
     /// It is no report any more.
     pub fn model(&self) -> Result<Report, Failure> {
         match self.content_type == model::CONTENT_TYPE {
-            true => Report::decode(&self.data).map_err(none),
+            true => Report::decode(&self.data).map_err(|error| none(&error)),
             false => report::Report::parse(&self.data)
                 .map(|first| model::from_first(&first))
-                .map_err(none),
+                .map_err(|error| none(&error)),
         }
     }
 }
 
-fn none(error: report::ReportErrors) -> Failure {
-    Failure::new(WireCode::BadInput, "this is no report").because(&error)
+fn none(error: &report::ReportErrors) -> Failure {
+    Failure::new(WireCode::BadInput, "this is no report").because(error)
 }
 
 /// The member's policy, and the table of address ranges that it names, with the hash of that.
@@ -102,12 +102,12 @@ pub fn plan(home: &MemberHome, roster: &Roster, routed: &Routed) -> Result<Plan,
     let view = RosterView::of(roster, Clock::System.now_ms());
     let own = &home.settings().member;
     let plan = route(&routed.view, &view, own, &policy, (&ranges, &hash));
-    plan.map_err(|error| unrouted(home, error))
+    plan.map_err(|error| unrouted(home, &error))
 }
 
-fn unrouted(home: &MemberHome, error: RouteError) -> Failure {
-    let code = WireCode::from(&error);
-    let advice = match &error {
+fn unrouted(home: &MemberHome, error: &RouteError) -> Failure {
+    let code = WireCode::from(error);
+    let advice = match error {
         RouteError::Nobody { countries, .. } if countries.is_empty() => Some(
             "Say in the report which country it concerns: jurisdictions, an address, a telephone number; or name recipients: frex send FILE --to MEMBER".to_owned(),
         ),
@@ -120,7 +120,7 @@ fn unrouted(home: &MemberHome, error: RouteError) -> Failure {
         )),
         _ => None,
     };
-    let failure = Failure::new(code, "the report has no route").because(&error);
+    let failure = Failure::new(code, "the report has no route").because(error);
     match advice {
         Some(advice) => failure.advise(advice),
         None => failure,

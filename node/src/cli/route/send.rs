@@ -3,7 +3,7 @@
 //! The record of the decision is kept before anything leaves; the ids of the messages are made of it.
 //! A command that was stopped is given again with the id of its first message. Spec: RTE-27 to RTE-34.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use frex_client::{
     casework::{
@@ -90,7 +90,7 @@ fn show(args: &SendArgs, plan: &Plan, json: bool) {
 }
 
 /// Refuses if the plan that somebody has looked at is another by now. Spec: RTE-33.
-fn still_holds(plan: &Plan, path: &PathBuf, args: &SendArgs) -> Result<(), Failure> {
+fn still_holds(plan: &Plan, path: &Path, args: &SendArgs) -> Result<(), Failure> {
     let bytes = files::read(path, PLAN_BYTES_MAX)?;
     let seen: Value = serde_json::from_slice(&bytes).or_code(
         WireCode::BadInput,
@@ -232,7 +232,7 @@ impl Filing<'_> {
             }
         }
         self.remember(first);
-        self.conclude(documents, json);
+        self.conclude(&documents, json);
         Ok(exit)
     }
 
@@ -246,7 +246,7 @@ impl Filing<'_> {
         ));
     }
 
-    fn conclude(&self, documents: Vec<Value>, json: bool) {
+    fn conclude(&self, documents: &[Value], json: bool) {
         let path = path_of(self.home, self.record.message_id(0));
         if json {
             output::document(json!({
