@@ -1,7 +1,10 @@
 //! One filing reaches everybody competent, each with what it may have; what is missing, sent before or
 //! nobody's is said.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use frex_proto::error::WireCode;
 use frex_tests::processes::{Ended, Frex, NodeProcess, free_addresses};
@@ -76,9 +79,33 @@ impl Scene {
         fs::write(self.frex.dir().join(name), text).unwrap();
     }
 
-    fn send(&self, file: &str, more: &[&str]) -> Ended {
-        let words = ["send", file, "--route", "--from", PLATFORM, "--wait", "30s"];
-        self.frex.run(&[&words[..], more].concat())
+    /// A command of words without blanks.
+    fn run(&self, line: &str) -> Ended {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        self.frex.run(&words)
+    }
+
+    fn done(&self, line: &str) -> Value {
+        let ended = self.run(line);
+        assert_eq!(ended.exit, Some(0), "{line}: {ended:?}");
+        ended.json()
+    }
+
+    fn send(&self, file: &str, more: &str) -> Ended {
+        self.run(&format!(
+            "send {file} --route --from {PLATFORM} --wait 30s {more}"
+        ))
+    }
+
+    fn policy(&self, text: &str) {
+        self.write(
+            "platform.us/member/route.toml",
+            &format!("version = 1\n{text}"),
+        );
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.frex.dir().join(name)
     }
 
     /// What a member reads of the one report that waits for it or comes soon.
@@ -108,14 +135,17 @@ fn report(change: impl FnOnce(&mut Value)) -> String {
     report.to_string()
 }
 
-fn cause(ended: &Ended) -> String {
+/// Refused with this code; gives what was said.
+fn refused(ended: &Ended, code: WireCode) -> String {
+    assert_eq!(ended.code(), Some(code as u64), "{ended:?}");
+    assert_eq!(ended.exit, Some(i32::from(code.info().exit)), "{ended:?}");
     let said: Value = serde_json::from_str(ended.err.lines().last().unwrap()).unwrap();
-    let error = &said["error"];
-    format!(
-        "{} {}",
-        error["what"].as_str().unwrap(),
-        error["cause"].as_str().unwrap()
-    )
+    let text = |name: &str| said["error"][name].as_str().unwrap().to_owned();
+    format!("{} {}", text("what"), text("cause"))
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap()
 }
 
 // RTE-10, RTE-18, RTE-20, RTE-24, RTE-27 to RTE-34: previewed, sent as one message for each copy, in one
@@ -126,163 +156,118 @@ fn one_filing_reaches_everybody_with_what_each_may_have() {
     let scene = Scene::new(dir.path());
     scene.write("report.json", &report(|_| ()));
     scene.write("platform.us/member/ranges.csv", "192.0.2.0/24,NO\n");
-    scene.write(
-        "platform.us/member/route.toml",
-        "version = 1\nranges = \"ranges.csv\"\n[[approval]]\ncountries = [\"NO\"]\nby = \"legal\"\n",
-    );
+    scene.policy("ranges = \"ranges.csv\"\n[[approval]]\ncountries = [\"NO\"]\nby = \"legal\"\n");
+    previewed(&scene);
+    let sent = agreed_and_sent(&scene);
+    arrived(&scene, &sent);
+    decided(&scene, &sent);
+    goes_on(&scene, &sent);
+    erased(&scene, &sent);
+}
 
-    let shown = scene
-        .frex
-        .done(&["route", "report.json", PLATFORM, "--out", "plan.json"]);
+fn previewed(scene: &Scene) {
+    let shown = scene.done(&format!("route report.json {PLATFORM} --out plan.json"));
     let plan = &shown["plan"];
-    let members: Vec<(&str, &str)> = plan["recipients"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| {
-            (
-                one["member"].as_str().unwrap(),
-                one["copy"].as_str().unwrap(),
-            )
-        })
+    let recipients = plan["recipients"].as_array().unwrap().iter();
+    let copies: Vec<(&str, &str)> = recipients
+        .map(|one| (text(one, "member"), text(one, "copy")))
         .collect();
     let expected = [
         (CLEARING, "full"),
         (HOTLINE, "metadata"),
         (POLICE, "metadata"),
     ];
-    assert_eq!(members, expected);
+    assert_eq!(copies, expected);
     assert_eq!(plan["candidates"][0]["country"], "NO");
     assert_eq!(plan["recipients"][0]["ground"]["law"], "18 USC 2258A");
-    assert!(!plan.to_string().contains("192.0.2") && !plan.to_string().contains("sam_4711"));
+    let said = plan.to_string();
+    assert!(!said.contains("192.0.2") && !said.contains("sam_4711"));
+}
 
-    let nothing = scene.send("report.json", &[]);
-    assert_eq!(
-        (nothing.exit, &nothing.json()["sent"]),
-        (Some(0), &false.into())
-    );
-    let refused = scene.send("report.json", &["--plan", "plan.json"]);
-    assert_eq!(
-        refused.code(),
-        Some(WireCode::NotApproved as u64),
-        "{refused:?}"
-    );
-    assert!(cause(&refused).contains("legal for NO"));
-    let sent = scene.send(
-        "report.json",
-        &["--plan", "plan.json", "--approved", "legal"],
-    );
+fn agreed_and_sent(scene: &Scene) -> Value {
+    let nothing = scene.send("report.json", "");
+    assert_eq!(nothing.json()["sent"], false);
+    let alone = scene.send("report.json", "--plan plan.json");
+    let said = refused(&alone, WireCode::NotApproved);
+    assert!(said.contains("legal for NO"), "{said}");
+    let sent = scene.send("report.json", "--plan plan.json --approved legal");
     assert_eq!(sent.exit, Some(0), "{sent:?}");
-    let sent = sent.json();
-    let case = sent["case"].as_str().unwrap();
-    assert_eq!(sent["messages"].as_array().unwrap().len(), 2);
-    assert_eq!(sent["messages"][0]["message"], case);
+    sent.json()
+}
 
+fn arrived(scene: &Scene, sent: &Value) {
+    let (case, copied) = (&sent["case"], &sent["messages"][1]["message"]);
+    assert_eq!(sent["messages"].as_array().unwrap().len(), 2);
+    assert_eq!(sent["messages"][0]["message"], *case);
     let (about, content) = scene.read(CLEARING);
-    assert_eq!(
-        (&about["message"], &about["conversation"]),
-        (&case.into(), &case.into())
-    );
-    assert_eq!(
-        content["channels"][0]["chat"]["content"],
-        "Words of a conversation."
-    );
-    let copied = sent["messages"][1]["message"].as_str().unwrap();
+    assert_eq!((&about["message"], &about["conversation"]), (case, case));
+    let chat = &content["channels"][0]["chat"];
+    assert_eq!(chat["content"], "Words of a conversation.");
     for member in [POLICE, HOTLINE] {
         let (about, content) = scene.read(member);
-        assert_eq!(
-            (&about["message"], &about["conversation"]),
-            (&copied.into(), &case.into())
-        );
-        let text = content.to_string();
-        assert!(!text.to_lowercase().contains("words"), "{text}");
+        assert_eq!((&about["message"], &about["conversation"]), (copied, case));
+        let text = content.to_string().to_lowercase();
+        assert!(!text.contains("words"), "{text}");
         assert_eq!(content["reported"][0]["ip_events"][0]["port"], 4711);
         assert_eq!(content["items"][0]["hashes"][0]["algorithm"], "md5");
         assert_eq!(content["lineage"]["origin"], PLATFORM);
-        let scored = scene
-            .frex
-            .done(&["report", "score", copied, "--dir", member]);
+        let copied = copied.as_str().unwrap();
+        let scored = scene.done(&format!("report score {copied} --dir {member}"));
         assert!(scored["scores"]["actionability"]["score"].as_u64() > Some(30));
     }
+}
 
-    let record = sent["record"].as_str().unwrap();
-    let text = fs::read_to_string(dir.path().join(record)).unwrap();
-    assert!(!text.contains("P-1") && !text.contains("192.0.2") && text.contains("legal"));
-    let words = [
-        "route",
-        "verify",
-        record,
-        "--message",
-        case,
-        "--message",
-        copied,
-    ];
-    let verified = scene.frex.done(&words);
+/// The record and evidence without content bind the decision to what the logs hold.
+fn decided(scene: &Scene, sent: &Value) {
+    let (record, case) = (text(sent, "record"), text(sent, "case"));
+    let written = fs::read_to_string(scene.path(record)).unwrap();
+    assert!(!written.contains("P-1") && !written.contains("192.0.2") && written.contains("legal"));
+    let copied = text(&sent["messages"][1], "message");
+    let verified = scene.done(&format!(
+        "route verify {record} --message {case} --message {copied}"
+    ));
     assert_eq!(verified["checks"][1]["part"], 1);
-    // The record and a bundle of evidence without content bind the decision to what the logs hold.
-    let evidence = [
-        "evidence",
-        "export",
-        case,
-        PLATFORM,
-        "--out",
-        "case.frexevidence",
-    ];
-    let _ = scene.frex.done(&evidence);
-    let timeline = scene
-        .frex
-        .run(&["evidence", "verify", "case.frexevidence", "--root", ROOT]);
-    assert_eq!(timeline.exit, Some(0), "{timeline:?}");
-    assert!(timeline.out.contains(case));
-    fs::write(
-        dir.path().join("other.json"),
-        text.replacen("\"legal\"", "\"nobody\"", 1),
-    )
-    .unwrap();
-    let other = scene
-        .frex
-        .run(&["route", "verify", "other.json", "--message", case]);
-    assert_eq!(
-        other.code(),
-        Some(WireCode::BadEvidence as u64),
-        "{other:?}"
+    scene.done(&format!(
+        "evidence export {case} {PLATFORM} --out case.frexevidence"
+    ));
+    let proven = scene.run(&format!("evidence verify case.frexevidence --root {ROOT}"));
+    assert!(
+        proven.exit == Some(0) && proven.out.contains(case),
+        "{proven:?}"
     );
+    scene.write(
+        "other.json",
+        &written.replacen("\"legal\"", "\"nobody\"", 1),
+    );
+    let other = scene.run(&format!("route verify other.json --message {case}"));
+    refused(&other, WireCode::BadEvidence);
+}
 
-    // Given again under its id, it goes on where it was stopped: here nothing is left to send.
-    let go_on = ["--confirm", "--approved", "legal", "--message", case];
+/// Given again under its id, it goes on where it was stopped: here nothing is left to send.
+fn goes_on(scene: &Scene, sent: &Value) {
+    let go_on = format!(
+        "--confirm --approved legal --message {}",
+        text(sent, "case")
+    );
     let again = scene.send("report.json", &go_on);
     assert_eq!(again.exit, Some(0), "{again:?}");
     let again = again.json();
     assert_eq!(again["record_sha256"], sent["record_sha256"]);
     let before = again["messages"].as_array().unwrap();
-    assert!(
-        before.len() == 2 && before.iter().all(|one| one["before"] == true),
-        "{again}"
-    );
-    scene.write("platform.us/member/route.toml", "version = 1\n");
-    let other = scene.send("report.json", &go_on);
-    assert_eq!(
-        other.code(),
-        Some(WireCode::PlanChanged as u64),
-        "{other:?}"
-    );
+    let all = before.iter().all(|one| one["before"] == true);
+    assert!(before.len() == 2 && all, "{again}");
+    scene.policy("");
+    refused(&scene.send("report.json", &go_on), WireCode::PlanChanged);
+}
 
-    // What is erased takes the record and what it would be noticed by along.
-    let erase = [
-        "erase",
-        case,
-        PLATFORM,
-        "--ground",
-        "withdrawn",
-        "--authority",
-        "x:1",
-        "--local",
-    ];
-    let erased = scene.frex.run(&[&erase[..], &["--confirm"]].concat());
-    assert_eq!(erased.exit, Some(0), "{erased:?}");
-    assert!(!dir.path().join(record).exists());
-    let before = dir.path().join(PLATFORM).join("member/before");
-    assert!(!before.join(format!("{case}.tags")).exists());
+/// What is erased takes the record along, and what it would be noticed by.
+fn erased(scene: &Scene, sent: &Value) {
+    let case = text(sent, "case");
+    let tags = scene.path(&format!("{PLATFORM}/member/before/{case}.tags"));
+    assert!(tags.exists());
+    let order = "--ground withdrawn --authority x:1 --local --confirm";
+    scene.done(&format!("erase {case} {PLATFORM} {order}"));
+    assert!(!scene.path(text(sent, "record")).exists() && !tags.exists());
 }
 
 // RTE-5, RTE-8, RTE-9, RTE-19, RTE-33: what is missing is named for whom, what was sent before is noticed,
@@ -292,111 +277,70 @@ fn what_is_missing_sent_before_or_nobodys_is_said() {
     let dir = tempfile::tempdir().unwrap();
     let scene = Scene::new(dir.path());
     scene.write("report.json", &report(|_| ()));
+    missing(&scene);
+    sent_before(&scene);
+    changed(&scene);
+}
+
+fn missing(scene: &Scene) {
     let bare = report(|one| {
-        one["reported"][0]
-            .as_object_mut()
-            .unwrap()
-            .remove("ip_events");
+        let party = one["reported"][0].as_object_mut().unwrap();
+        party.remove("ip_events");
         one["items"] = json!([]);
     });
     scene.write("bare.json", &bare);
-
-    let refused = scene.send("bare.json", &["--confirm"]);
-    assert_eq!(refused.exit, Some(22), "{refused:?}");
-    let said = cause(&refused);
-    assert!(
-        said.contains("hotline.no needs a report to say more"),
-        "{said}"
-    );
-    assert!(
-        said.contains("reported[0].ip_events[0].at") && said.contains("hashes (add items)"),
-        "{said}"
-    );
-    let score = scene.frex.done(&[
-        "report",
-        "score",
-        "bare.json",
-        "--to",
-        HOTLINE,
-        "--dir",
-        PLATFORM,
-    ]);
+    let routed = scene.send("bare.json", "--confirm");
+    let said = refused(&routed, WireCode::NotAccepted);
+    for words in [
+        "hotline.no needs a report to say more",
+        "reported[0].ip_events[0].at",
+        "hashes (add items)",
+    ] {
+        assert!(said.contains(words), "{said}");
+    }
+    let score = scene.done(&format!(
+        "report score bare.json --to {HOTLINE} --dir {PLATFORM}"
+    ));
     assert_eq!(score["recipients"][0]["completeness"]["score"], 0);
-    let named = [
-        "send",
-        "bare.json",
-        "--to",
-        HOTLINE,
-        "--from",
-        PLATFORM,
-        "--wait",
-        "30s",
-    ];
-    assert_eq!(
-        scene.frex.run(&named).code(),
-        Some(WireCode::NotAccepted as u64)
-    );
-    let anyway = scene.frex.run(&[&named[..], &["--anyway"]].concat());
+    let named = format!("send bare.json --to {HOTLINE} --from {PLATFORM} --wait 30s");
+    refused(&scene.run(&named), WireCode::NotAccepted);
+    let anyway = scene.run(&format!("{named} --anyway"));
     assert_eq!(anyway.exit, Some(0), "{anyway:?}");
     assert!(anyway.err.contains("it goes all the same"), "{anyway:?}");
+}
 
-    let named = [
-        "send",
-        "report.json",
-        "--to",
-        POLICE,
-        "--from",
-        PLATFORM,
-        "--wait",
-        "30s",
-    ];
-    let first = scene.frex.done(&named);
-    let message = first["message"].as_str().unwrap();
-    let again = scene.frex.run(&named);
-    assert_eq!(again.code(), Some(WireCode::LooksSent as u64), "{again:?}");
-    assert!(cause(&again).contains(message));
+fn sent_before(scene: &Scene) {
+    let named = format!("send report.json --to {POLICE} --from {PLATFORM} --wait 30s");
+    let first = scene.done(&named);
+    let message = text(&first, "message");
+    let said = refused(&scene.run(&named), WireCode::LooksSent);
+    assert!(said.contains(message), "{said}");
     let alike = report(|one| one["description"] = "In other words.".into());
     scene.write("alike.json", &alike);
-    let routed = scene.send("alike.json", &["--confirm"]);
-    assert_eq!(
-        routed.code(),
-        Some(WireCode::LooksSent as u64),
-        "{routed:?}"
+    let routed = scene.send("alike.json", "--confirm");
+    refused(&routed, WireCode::LooksSent);
+    let same_case = scene.done(&format!("{named} --duplicate-of {message}"));
+    let name = format!(
+        "{PLATFORM}/member/sent/{}.json",
+        text(&same_case, "message")
     );
-    let same_case = scene
-        .frex
-        .done(&[&named[..], &["--duplicate-of", message]].concat());
-    let kept = dir.path().join(PLATFORM).join("member/sent");
-    let path = kept.join(format!("{}.json", same_case["message"].as_str().unwrap()));
-    let about: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    let about = fs::read(scene.path(&name)).unwrap();
+    let about: Value = serde_json::from_slice(&about).unwrap();
     assert_eq!(about["conversation"], message);
+}
 
-    let _ = scene
-        .frex
-        .done(&["route", "report.json", PLATFORM, "--out", "plan.json"]);
-    scene.write(
-        "platform.us/member/route.toml",
-        "version = 1\n[[rule]]\nroles = [\"police\"]\ndo = \"deny\"\nwhy = \"no agreement\"\n",
-    );
-    let changed = scene.send("report.json", &["--plan", "plan.json", "--anyway"]);
-    assert_eq!(
-        changed.code(),
-        Some(WireCode::PlanChanged as u64),
-        "{changed:?}"
-    );
-    assert!(cause(&changed).contains("passed_over"), "{changed:?}");
-    scene.write(
-        "platform.us/member/route.toml",
-        "version = 1\n[[rule]]\ndo = \"deny\"\n",
-    );
-    let nobody = scene.send("report.json", &["--confirm"]);
-    assert_eq!(nobody.code(), Some(WireCode::Unrouted as u64), "{nobody:?}");
-    assert!(
-        cause(&nobody).contains("police.no is passed over: denied"),
-        "{nobody:?}"
-    );
-    scene.write("platform.us/member/route.toml", "version = 1\ncolour = 3\n");
-    let bad = scene.frex.run(&["route", "report.json", PLATFORM]);
-    assert_eq!(bad.code(), Some(WireCode::BadConfig as u64), "{bad:?}");
-    assert!(cause(&bad).contains("line 2"), "{bad:?}");
+fn changed(scene: &Scene) {
+    scene.done(&format!("route report.json {PLATFORM} --out plan.json"));
+    scene.policy("[[rule]]\nroles = [\"police\"]\ndo = \"deny\"\nwhy = \"no agreement\"\n");
+    let other = scene.send("report.json", "--plan plan.json --anyway");
+    let said = refused(&other, WireCode::PlanChanged);
+    assert!(said.contains("passed_over"), "{said}");
+    scene.policy("[[rule]]\ndo = \"deny\"\n");
+    let nobody = scene.send("report.json", "--confirm");
+    let said = refused(&nobody, WireCode::Unrouted);
+    assert!(said.contains("police.no is passed over: denied"), "{said}");
+    scene.policy("colour = 3\n");
+    let bad = scene.run(&format!("route report.json {PLATFORM}"));
+    let said = refused(&bad, WireCode::BadConfig);
+    assert!(said.contains("line 2"), "{said}");
 }
