@@ -112,3 +112,39 @@ fn every_vector_comes_out_as_it_says() {
         "most of {count} vectors say what must be refused"
     );
 }
+
+// RTE-2, RTE-11, RTE-20: the chapter prints what the tables hold.
+#[test]
+fn the_chapter_prints_the_tables() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/29-routing.md");
+    let chapter = fs::read_to_string(path).unwrap();
+    let quality = frex_client::casework::quality::table();
+    let lists = quality.completeness.values();
+    let mut rows: Vec<String> = lists
+        .chain([&quality.actionability])
+        .flatten()
+        .map(|entry| {
+            format!(
+                "| {} | `{}` | {} | `{}`",
+                entry.weight, entry.code, entry.text, entry.paths[0]
+            )
+        })
+        .collect();
+    let tables = frex_client::casework::routing::tables();
+    let bases = tables.routes.bases.iter();
+    rows.extend(bases.map(|one| {
+        format!("| `{}` | {:?} | {} |", one.basis, one.class, one.points).to_lowercase()
+    }));
+    let law = tables.law.rows.iter();
+    rows.extend(law.map(|row| format!("{} {}", row.law, row.article).trim().to_owned()));
+    let threshold = format!("from the threshold on ({}", tables.routes.threshold);
+    rows.extend([
+        threshold,
+        format!("from {} on", tables.routes.urgent_threshold),
+    ]);
+    let missing: Vec<_> = rows
+        .iter()
+        .filter(|row| !chapter.contains(row.as_str()))
+        .collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+}
