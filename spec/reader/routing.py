@@ -217,7 +217,7 @@ def compare_reports(inputs):
         return "exact"
     common = len(one & other)
     percent = common * 100 // len(one | other)
-    require(common >= 2 and percent >= 60, "Unlike")
+    require(common >= 3 and percent >= 75, "Unlike")
     return f"near {percent}"
 
 
@@ -225,8 +225,9 @@ def compare_reports(inputs):
 
 def country(code):
     """The country, None for a code that names none, or an empty text for one that nobody knows."""
-    code = code.strip().upper() if code.isascii() else code
-    if not code.strip() or code in ROUTES["no_country"]:
+    code = code.strip()
+    code = code.upper() if code.isascii() else code
+    if not code or code in ROUTES["no_country"]:
         return None
     code = ROUTES["aliases"].get(code, code)
     return code if code in COUNTRIES else ""
@@ -438,7 +439,7 @@ def read_policy(written):
         policy = tomllib.loads(written)
     except tomllib.TOMLDecodeError:
         raise Refused("Policy") from None
-    require(policy.keys() <= FIELDS and policy.get("version") == 1 and policy["version"] is not True, "Policy")
+    require(policy.keys() <= FIELDS and type(policy.get("version")) is int and policy["version"] == 1, "Policy")
     for name in ("threshold", "urgent_threshold"):
         value = policy.get(name, 1)
         require(type(value) is int and 1 <= value <= 100, "Policy")

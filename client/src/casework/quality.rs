@@ -26,9 +26,10 @@ pub const TOKENS_MAX: usize = 256;
 /// Messages of which tokens are remembered. Spec: LIM-121.
 pub const MESSAGES_MAX: usize = 10_000;
 /// From this share of tokens in common on, in percent, two reports are alike. Spec: RTE-8.
-pub const ALIKE_PERCENT: usize = 60;
-/// Tokens that two alike reports have in common at least, unless all are the same. Spec: RTE-8.
-pub const ALIKE_TOKENS: usize = 2;
+pub const ALIKE_PERCENT: usize = 75;
+/// Tokens that two alike reports have in common at least, unless all are the same: a person who is reported
+/// again for something else has a few. Spec: RTE-8.
+pub const ALIKE_TOKENS: usize = 3;
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     serde_json::from_str(TABLE_TEXT).expect("a test reads the table that is built in")

@@ -20,6 +20,7 @@ fn policies() -> Vec<Vector> {
         policy("of-another-version", "another version is refused", "version = 2\n", "Policy"),
         policy("without-version", "one without version is refused", "threshold = 50\n", "Policy"),
         policy("version-text", "a version is a number", "version = \"1\"\n", "Policy"),
+        policy("version-share", "a version is a whole number", "version = 1.0\n", "Policy"),
         policy("no-toml", "what is no TOML is refused", "version: 1\n", "Policy"),
         policy("unknown-field", "a field that nobody knows may be a misspelt rule", "version = 1\nthreshhold = 50\n", "Policy"),
         policy("unknown-field-in-rule", "the same inside a rule", &rule("country = [\"NO\"]\ndo = \"deny\"\n"), "Policy"),

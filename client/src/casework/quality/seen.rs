@@ -344,10 +344,11 @@ mod tests {
             (found[0].message, found[0].to.as_slice()),
             (MessageId([1; 16]), &to[..])
         );
-        let near = set(&["email a@b.example", "hash md5:aa"]);
-        assert_eq!(again.alike(&near).unwrap()[0].likeness, Likeness::Near(66));
-        let one = set(&["email a@b.example"]);
-        assert!(again.alike(&one).unwrap().is_empty());
+        let mut near = first.clone();
+        near.insert("hash md5:bb".to_owned());
+        assert_eq!(again.alike(&near).unwrap()[0].likeness, Likeness::Near(75));
+        let two = set(&["email a@b.example", "hash md5:aa"]);
+        assert!(again.alike(&two).unwrap().is_empty());
         assert!(again.alike(&set(&[])).unwrap().is_empty());
         let file = dir
             .path()
