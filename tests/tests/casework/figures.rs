@@ -246,10 +246,12 @@ fn figures_say_what_the_case_says() {
     two_versions(dir.path());
     let send = |report: &str| {
         let report = format!("{report}.json");
-        let words = [
-            "send", &report, "--to", POLICE, "--from", HOTLINE, "--wait", "30s",
-        ];
-        frex.done(&words)["message"].as_str().unwrap().to_owned()
+        let words = ["send", &report, "--to", POLICE, "--from", HOTLINE];
+        // They repeat one another on purpose.
+        frex.done(&[&words[..], &["--anyway", "--wait", "30s"]].concat())["message"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
     let [first, second, third] = ["first", "second", "third"].map(send);
     read(&frex, POLICE, 3);
