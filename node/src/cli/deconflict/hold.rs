@@ -42,7 +42,7 @@ pub fn hold(args: &HoldArgs, json: bool) -> Done {
                 .collect();
             store.let_go(|holding| gone.contains(&holding.identifier))
         } else {
-            desk::known(&store, &args.desk)?;
+            desk::known(&store, &args.desk, &args.from)?;
             let holding = |identifier: Identifier| Holding {
                 identifier,
                 desk: args.desk.clone(),
