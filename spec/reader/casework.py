@@ -19,7 +19,7 @@ DEPTH_MAX = 32
 NODES_MAX = 200_000
 ATTRIBUTES_MAX = 64
 HIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u202a-\u202e"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
 
 
@@ -97,10 +97,41 @@ def registry():
 
 def judge_hash(inputs):
     """A value has the form of its algorithm. MOD-10."""
-    value, known = inputs["value"], registry().get(inputs["algorithm"])
-    form, length = (known["form"], known["length"]) if known else ("opaque", 510)
-    require(FORMS[form](value, length), "Value")
-    return value.strip().lower() if form == "hex" else value.strip()
+    algorithm, value = inputs["algorithm"], inputs["value"]
+    require(has_form(algorithm, value), "Value")
+    return hash_compared(algorithm, value)
+
+
+def form_of(algorithm):
+    known = registry().get(algorithm)
+    return (known["form"], known["length"]) if known else ("opaque", 510)
+
+
+def has_form(algorithm, value):
+    form, length = form_of(algorithm)
+    return FORMS[form](value, length)
+
+
+def hash_compared(algorithm, value):
+    """A value as it is compared. MOD-11."""
+    return value.strip().lower() if form_of(algorithm)[0] in ("hex", "frames") else value.strip()
+
+
+def algorithm_of(name):
+    """The id for any of the names of an algorithm; one that is not known stays what it is. MOD-10."""
+    lower = ascii_lower(name)
+    for one in registry().values():
+        if lower in [one["id"], ascii_lower(one["tip"]), *one["names"]]:
+            return one["id"]
+    return name
+
+
+def is_algorithm(id_):
+    return re.fullmatch(r"x-[a-z0-9._-]+" if id_.startswith("x-") else "[!-~]{1,64}", id_) is not None
+
+
+def ascii_lower(text):
+    return re.sub("[A-Z]+", lambda found: found[0].lower(), text)
 
 
 def is_hex(value, length):
@@ -129,7 +160,11 @@ FORMS = {"hex": is_hex, "base64": is_base64, "frames": is_frames, "opaque": is_o
 
 def read_onion(inputs):
     """An address holds its own checksum. MOD-12."""
-    address = inputs["address"].lower()
+    return onion(inputs["address"])
+
+
+def onion(address):
+    address = ascii_lower(address)
     require(re.fullmatch(r"[a-z2-7]{56}\.onion", address) is not None, "Form")
     data = base64.b32decode(address[:56].upper())
     key, checksum, version = data[:32], data[32:34], data[34:]

@@ -3,19 +3,15 @@
 Names of other scripts are mapped here by NFKC and lower case alone, which is what UTS 46 does to all
 letters but a few; the vectors hold none of those."""
 
-import base64
-import hashlib
 import ipaddress
 import re
 import unicodedata
 from datetime import datetime, timezone
 
+import casework
 from refused import Refused, require
 
 BYTES_MAX = 4096
-UNSEEN = {0xAD, 0x180E, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070),
-          0xFEFF, *range(0xE0000, 0xE0080)}
-HEXADECIMAL = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128, "blake3": 64, "pdq": 64}
 QUOTED = set('"()<>,;:\\[]')
 TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:[0-5]\d:[0-5]\d)(?:\.\d{1,9})?(Z|[+-]\d\d:[0-5]\d)", re.ASCII)
 PLAIN = set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -23,8 +19,7 @@ KEPT = set(b"!$&'()*+,;=:@/?")
 
 
 def unseen(c):
-    space = c != " " and (c.isspace() or unicodedata.category(c) in ("Zs", "Zl", "Zp"))
-    return unicodedata.category(c) == "Cc" or space or ord(c) in UNSEEN
+    return casework.HIDDEN.fullmatch(c) or c != " " and (c.isspace() or unicodedata.category(c) in ("Zs", "Zl", "Zp"))
 
 
 def nfc(text):
@@ -95,23 +90,19 @@ def hour(time):
 
 
 def onion(host):
-    host = host.lower()
-    require(host.endswith(".onion"), "Onion")
-    name = host.removesuffix(".onion").split(".")[-1]
-    require(re.fullmatch("[a-z2-7]{56}", name), "Onion")
-    data = base64.b32decode(name.upper())
-    checksum = hashlib.sha3_256(b".onion checksum" + data[:32] + data[34:]).digest()[:2]
-    require(data[34] == 3 and data[32:34] == checksum, "Onion")
-    return name + ".onion"
+    """The address alone: what stands before it goes."""
+    *_, name, ending = ["", *host.split(".")]
+    try:
+        return casework.onion(f"{name}.{ending}")
+    except Refused:
+        raise Refused("Onion") from None
 
 
-def hash_(algorithm, value):
-    algorithm = algorithm.lower()
-    require(re.fullmatch("[a-z0-9_-]{1,32}", algorithm), "Algorithm")
-    if algorithm in HEXADECIMAL:
-        require(re.fullmatch("[0-9a-fA-F]{%d}" % HEXADECIMAL[algorithm], value), "Value")
-        return f"{algorithm} {value.lower()}"
-    require(re.fullmatch("[!-~]+", value), "Value")
+def hash_(name, value):
+    algorithm = casework.ascii_lower(casework.algorithm_of(name))
+    require(casework.is_algorithm(algorithm), "Algorithm")
+    value = casework.hash_compared(algorithm, value)
+    require(casework.has_form(algorithm, value), "Value")
     return f"{algorithm} {value}"
 
 

@@ -1,7 +1,7 @@
 //! Nothing is lost of a report: XML → model → XML, JSON → model → JSON, over ten thousand made-up
 //! ones, and over those under `tests/fixtures/reports`, which the generator makes again.
 //!
-//! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test reports`;
+//! Half a minute in debug. A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test reports`;
 //! `FREX_REGENERATE=1` writes the fixtures anew.
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -42,29 +42,42 @@ fn travelled(message: &DynamicMessage, kind: &str) -> DynamicMessage {
     DynamicMessage::decode(schema::message(kind), bytes.as_slice()).unwrap()
 }
 
-// MOD-4, MOD-5: ten thousand documents are written again as they came, and none is refused.
+// MOD-4, MOD-5: ten thousand documents are written again as they came, and none is refused. Two tests
+// share them, as machines have two cores.
 #[test]
 fn every_document_is_written_again_as_it_came() {
-    for seed in seeds(DOCUMENTS) {
-        let (form, kind) = match seed % 4 {
-            0 => (Form::FileDetails, "Item"),
-            _ => (Form::Report, "Report"),
-        };
-        let xml = document::random(&mut Dice::of(seed), form);
-        let source = Document::parse(xml.as_bytes());
-        let source = source.unwrap_or_else(|error| panic!("FREX_SEED={seed}: {error}\n{xml}"));
-        let message = cybertip::read(form, xml.as_bytes());
-        let message = message.unwrap_or_else(|error| panic!("FREX_SEED={seed}: {error}\n{xml}"));
-        let written = cybertip::write(form, &travelled(&message, kind));
-        assert_eq!(
-            written.document.canonical(),
-            source.canonical(),
-            "FREX_SEED={seed}"
-        );
-        assert_eq!(written.stale, 0, "FREX_SEED={seed}");
-        let again = Document::parse(written.document.to_xml().as_bytes()).unwrap();
-        assert!(again == written.document, "FREX_SEED={seed}");
+    for seed in seeds(DOCUMENTS).into_iter().filter(|seed| seed % 2 == 0) {
+        written_again(seed);
     }
+}
+
+// MOD-4, MOD-5
+#[test]
+fn every_other_document_is_written_again_as_it_came() {
+    for seed in seeds(DOCUMENTS).into_iter().filter(|seed| seed % 2 == 1) {
+        written_again(seed);
+    }
+}
+
+fn written_again(seed: u64) {
+    let (form, kind) = match seed % 4 {
+        0 => (Form::FileDetails, "Item"),
+        _ => (Form::Report, "Report"),
+    };
+    let xml = document::random(&mut Dice::of(seed), form);
+    let source = Document::parse(xml.as_bytes());
+    let source = source.unwrap_or_else(|error| panic!("FREX_SEED={seed}: {error}\n{xml}"));
+    let message = cybertip::read(form, xml.as_bytes());
+    let message = message.unwrap_or_else(|error| panic!("FREX_SEED={seed}: {error}\n{xml}"));
+    let written = cybertip::write(form, &travelled(&message, kind));
+    assert_eq!(
+        written.document.canonical(),
+        source.canonical(),
+        "FREX_SEED={seed}"
+    );
+    assert_eq!(written.stale, 0, "FREX_SEED={seed}");
+    let again = Document::parse(written.document.to_xml().as_bytes()).unwrap();
+    assert!(again == written.document, "FREX_SEED={seed}");
 }
 
 // MOD-3: the view says all, and is read as the same.

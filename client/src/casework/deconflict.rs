@@ -24,6 +24,7 @@ mod book;
 mod claim;
 mod epoch;
 mod message;
+mod named;
 mod normalise;
 mod oprf;
 mod serve;
@@ -37,6 +38,7 @@ pub use book::{Book, BookBuilder};
 pub use claim::verify_claim;
 pub use epoch::EpochDraft;
 pub use message::{decode, encode};
+pub use named::Named;
 pub use oprf::{Blinded, EpochKey, Evaluation, Output, finish};
 pub use serve::{Served, Serving, serve};
 
@@ -139,7 +141,7 @@ pub enum IdentifierError {
     #[error("it is no onion address of version 3, or its checksum does not fit")]
     Onion,
     /// No name of an algorithm.
-    #[error("its algorithm is none: a-z, 0-9, _ and -, at most 32 of them")]
+    #[error("its algorithm is none: a name of the registry, or x- and one of a-z, 0-9, . _ and -")]
     Algorithm,
     /// Not what values of that algorithm look like.
     #[error("its value is not of the form that its algorithm gives")]

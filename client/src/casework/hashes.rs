@@ -128,11 +128,12 @@ pub fn fault(id: &str, value: &str) -> Option<String> {
     (!right).then_some(expected)
 }
 
-/// The value as it is compared: hexadecimal in lower case, all else as it stands. Spec: MOD-11.
+/// The value as it is compared: hexadecimal in lower case, also in frames, all else as it stands.
+/// Spec: MOD-11.
 #[must_use]
 pub fn normal(id: &str, value: &str) -> String {
     match algorithm(id).map(|known| known.form) {
-        Some(Form::Hex) => value.trim().to_ascii_lowercase(),
+        Some(Form::Hex | Form::Frames) => value.trim().to_ascii_lowercase(),
         _ => value.trim().to_owned(),
     }
 }

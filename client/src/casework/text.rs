@@ -1,9 +1,13 @@
 //! What is compared of a text. The text itself is always kept as it was written; nothing here
-//! changes a report. Spec: MOD-11, MOD-12.
+//! changes a report. Identifiers that members ask one another for are compared by the same forms
+//! ([`super::deconflict`]). Spec: MOD-11, MOD-12, DCF-1, DCF-2.
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use sha3::{Digest, Sha3_256};
-use url::Url;
+
+mod url;
+
+pub use url::location;
 
 /// Characters of a version 3 onion address, without its ending.
 const ONION_CHARS: usize = 56;
@@ -14,9 +18,16 @@ const ONION_ENDING: &str = ".onion";
 #[must_use]
 pub fn compared(text: &str) -> String {
     let seen: String = text.chars().filter(|symbol| !is_hidden(*symbol)).collect();
-    let composed = ComposingNormalizerBorrowed::new_nfc().normalize(&seen);
+    let composed = composed(&seen);
     let words: Vec<&str> = composed.split_whitespace().collect();
     words.join(" ")
+}
+
+/// A text in Unicode NFC.
+#[must_use]
+pub fn composed(text: &str) -> String {
+    let form = ComposingNormalizerBorrowed::new_nfc();
+    form.normalize(text).into_owned()
 }
 
 /// Whether a character is not seen, moves the cursor, or turns the text around.
@@ -24,23 +35,46 @@ pub fn compared(text: &str) -> String {
 pub fn is_hidden(symbol: char) -> bool {
     let control = symbol.is_control() && !matches!(symbol, '\n' | '\r' | '\t');
     control
-        || matches!(symbol, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        || matches!(symbol, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// A URL as it is compared: host in lower case and Punycode, no default port, no dots in the path,
-/// no fragment, no user. Nothing if it is none, or is no location on a network.
+/// A name of the domain name system as it travels there: in lower case, other scripts in ASCII.
+/// Nothing if it is none, or has one label only.
 #[must_use]
-pub fn location(text: &str) -> Option<String> {
-    let mut url = Url::parse(text.trim()).ok()?;
-    url.host_str().filter(|host| !host.is_empty())?;
-    if ["data", "file", "blob", "javascript", "about"].contains(&url.scheme()) {
-        return None;
-    }
-    url.set_fragment(None);
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    Some(url.into())
+pub fn domain(name: &str) -> Option<String> {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let ascii = idna::domain_to_ascii(name).ok()?;
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte)
+            })
+    };
+    let last = ascii.rsplit('.').next().unwrap_or_default();
+    let is_name = ascii.len() <= 253
+        && ascii.contains('.')
+        && ascii.split('.').all(label)
+        && last.bytes().any(|byte| byte.is_ascii_lowercase());
+    is_name.then_some(ascii)
+}
+
+/// Why a text is no web address that can be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LocationError {
+    /// Of another scheme, with a user name, or with characters that none has.
+    #[error("no URL of http or https without user name, or with characters that none has")]
+    Form,
+    /// No name that the domain name system can hold.
+    #[error("its domain is none")]
+    Domain,
+    /// Below `.onion`, and no address of it.
+    #[error(transparent)]
+    Onion(#[from] OnionError),
 }
 
 /// Why a text is no version 3 onion address.
@@ -89,6 +123,18 @@ pub fn onion(text: &str) -> Result<String, OnionError> {
     Ok(lower)
 }
 
+/// As [`onion`], of a name that may stand below the address; what stands before that goes.
+///
+/// # Errors
+/// [`OnionError`] says what is wrong.
+pub fn onion_below(text: &str) -> Result<String, OnionError> {
+    let ending = text.len().saturating_sub(ONION_CHARS + ONION_ENDING.len());
+    match text.get(..ending).map(|before| before.strip_suffix('.')) {
+        Some(Some(_)) => onion(&text[ending..]),
+        _ => onion(text),
+    }
+}
+
 /// The address of the onion service with this key: for tests and samples.
 #[must_use]
 pub fn onion_of(key: &[u8; 32]) -> String {
@@ -114,23 +160,23 @@ mod tests {
         assert_eq!(compared("日本 語"), "日本 語");
     }
 
-    // MOD-11
+    // MOD-11, DCF-2: one text for a page, whoever wrote it.
     #[test]
     fn locations_are_compared_in_one_form() {
-        let normal = |text| location(text).unwrap();
         assert_eq!(
-            normal(" HTTPS://User:x@B\u{fc}cher.Example:443/a/../b?q=1#top"),
-            "https://xn--bcher-kva.example/b?q=1"
+            location("HTTPS://B\u{fc}cher.Example:443/a/../%7eb?q=1#top"),
+            Ok("xn--bcher-kva.example/~b?q=1".to_owned())
         );
         for none in [
             "data:text/plain,a",
             "file:///etc/passwd",
             "example.org/a",
+            "https://user:x@example.org/",
             "",
-            "https://",
         ] {
-            assert_eq!(location(none), None, "{none}");
+            assert_eq!(location(none), Err(LocationError::Form), "{none}");
         }
+        assert_eq!(location("https://"), Err(LocationError::Domain));
     }
 
     // MOD-12: an address verifies itself.
@@ -153,6 +199,12 @@ mod tests {
             &format!("a.{known}"),
         ] {
             assert_eq!(onion(none), Err(OnionError::Form), "{none}");
+        }
+        let below = format!("www.a.{known}");
+        assert_eq!(onion_below(&below).unwrap(), known);
+        assert_eq!(onion_below(known).unwrap(), known);
+        for none in [&format!("é{known}"), &format!("a{known}"), ".onion"] {
+            assert_eq!(onion_below(none), Err(OnionError::Form), "{none}");
         }
     }
 }

@@ -5,7 +5,7 @@ use super::Vector;
 const ONION: &str = "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd";
 
 /// Name, text, and what must come of it: `ok`, or the name of the fault.
-const CASES: [(&str, &str, &str); 80] = [
+const CASES: [(&str, &str, &str); 83] = [
     ("email", "email Some.One@Mail.Example", "ok"),
     ("email-spaces", "  email   a@b.example  ", "ok"),
     ("email-tag", "email a+news@b.example", "ok"),
@@ -73,7 +73,9 @@ const CASES: [(&str, &str, &str); 80] = [
         "hash MD5 D41D8CD98F00B204E9800998ECF8427E",
         "ok",
     ),
-    ("hash-other", "hash photodna AbC+/=", "ok"),
+    ("hash-other", "hash netclean AbC+/=", "ok"),
+    ("hash-later", "hash TMK+Later AbC", "ok"),
+    ("hash-own", "hash X-Mine 1:2:3", "ok"),
     ("kind-none", "", "Kind"),
     ("kind-unknown", "passport X1234567", "Kind"),
     ("kind-upper", "Email a@b.example", "Kind"),
@@ -91,6 +93,7 @@ const CASES: [(&str, &str, &str); 80] = [
         "username chat.example a\u{202e}b",
         "Unseen",
     ),
+    ("unseen-mark", "username chat.example a\u{61c}b", "Unseen"),
     ("unseen-hyphen", "username chat.example a\u{ad}b", "Unseen"),
     ("email-no-at", "email b.example", "Email"),
     ("email-two-ats", "email a@b@c.example", "Email"),
@@ -159,14 +162,21 @@ const CASES: [(&str, &str, &str); 80] = [
     ),
     ("onion-two", "onion expyuzz4wqqyqhjn.onion", "Onion"),
 ];
-const HASHES: [(&str, &str, &str); 3] = [
-    ("algorithm", "hash sha/256 00", "Algorithm"),
+const HASHES: [(&str, &str, &str); 6] = [
+    (
+        "hash-by-another-name",
+        "hash SHA-1 DA39A3EE5E6B4B0D3255BFEF95601890AFD80709",
+        "ok",
+    ),
+    ("algorithm", "hash x- 00", "Algorithm"),
+    ("algorithm-own", "hash x-mine/2 00", "Algorithm"),
     ("value-short", "hash sha1 da39a3ee", "Value"),
     (
         "value-letters",
         "hash md5 g41d8cd98f00b204e9800998ecf8427e",
         "Value",
     ),
+    ("value-photodna", "hash photodna AbC+/=", "Value"),
 ];
 
 pub fn make() -> Vec<Vector> {
@@ -210,6 +220,11 @@ pub fn make() -> Vec<Vector> {
             "Account",
         ),
         (
+            "value-photodna-144",
+            format!("hash PDNA {}", "AAAA".repeat(48)),
+            "ok",
+        ),
+        (
             "label-long",
             format!("email a@{}.example", "b".repeat(64)),
             "Domain",
@@ -223,7 +238,12 @@ pub fn make() -> Vec<Vector> {
     for (name, text, expect) in long {
         let name = format!("identifier-{name}");
         let what = "what is too long or mistyped is refused";
-        let vector = Vector::new(&name, "DCF-1", what, "normalise_identifier");
+        let spec = if expect == "TooLong" {
+            "LIM-136"
+        } else {
+            "DCF-1"
+        };
+        let vector = Vector::new(&name, spec, what, "normalise_identifier");
         made.push(vector.set("text", text).expect(expect));
     }
     made

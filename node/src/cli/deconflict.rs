@@ -71,8 +71,9 @@ pub struct HoldArgs {
     /// Identifiers, one on each line; - reads standard input
     #[arg(required_unless_present_any = ["report", "let_go_of"])]
     pub file: Option<PathBuf>,
-    /// A report that was received: its identifiers, addresses and hashes
-    #[arg(long, value_name = "MESSAGE", conflicts_with = "file")]
+    /// A report: its identifiers, addresses and hashes. The message id of one that was received, or the
+    /// beginning of it, or a file
+    #[arg(long, value_name = "MESSAGE|FILE", conflicts_with = "file")]
     pub report: Option<String>,
     /// The folder that `frex init` made
     #[arg(long, value_name = "DIR", env = "FREX_DIR", default_value = ".")]

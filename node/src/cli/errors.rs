@@ -16,8 +16,8 @@ pub fn errors(code: Option<&str>, json: bool) -> Done {
     let exit = code.and_then(|text| text.parse().ok());
     match (code, of_exit(exit)) {
         (None, _) => list(WireCode::ALL, json),
+        (Some(_), codes) if exit == Some(PARTIAL) => explain_partial(&codes, json),
         (Some(_), codes) if !codes.is_empty() => list(&codes, json),
-        (Some(_), _) if exit == Some(PARTIAL) => explain_partial(json),
         (Some(text), _) => explain(find(text)?, json),
     }
     Ok(0)
@@ -46,11 +46,14 @@ fn find(text: &str) -> Result<WireCode, Failure> {
         })
 }
 
-fn explain_partial(json: bool) {
+fn explain_partial(codes: &[WireCode], json: bool) {
     if json {
-        return output::document(json!({ "exit": PARTIAL, "what": PARTIAL_MEANS }));
+        let rows: Vec<Value> = codes.iter().map(|code| row(*code)).collect();
+        let what = json!({ "exit": PARTIAL, "what": PARTIAL_MEANS, "errors": rows });
+        return output::document(what);
     }
     output::data(format_args!("exit code {PARTIAL}: {PARTIAL_MEANS}"));
+    list(codes, false);
 }
 
 fn explain(code: WireCode, json: bool) {

@@ -149,8 +149,11 @@ fn read(path: &Path) -> Result<Found, Failure> {
     }
 }
 
-/// Reads a report that is one already: XML is imported first.
-fn read_report(path: &Path) -> Result<Report, Failure> {
+/// Reads a report that is one already, its rules not judged: XML is imported first.
+///
+/// # Errors
+/// It cannot be read, or is no report.
+pub fn read_report(path: &Path) -> Result<Report, Failure> {
     match read(path)? {
         Found::First(report) => Ok(model::from_first(&report)),
         Found::Second(report) => Ok(report),

@@ -7,6 +7,7 @@
 
 mod governing;
 mod joining;
+mod reporting;
 mod samples;
 mod targets;
 

@@ -30,6 +30,9 @@ use prost::Message;
 use crate::{
     governing::{holder, offered_roster, proposal, signatures},
     joining::{invitation, join_answer, join_request},
+    reporting::{
+        deconflict, deconflict_book, document, first_report, identifier, report, report_view,
+    },
     samples::{self, NOW_MS},
 };
 
@@ -66,6 +69,13 @@ pub const ALL: &[(&str, Target)] = &[
     ("member_settings", member_settings),
     ("journal_segment", journal_segment),
     ("journal_marker", journal_marker),
+    ("document", document),
+    ("report", report),
+    ("report_view", report_view),
+    ("first_report", first_report),
+    ("identifier", identifier),
+    ("deconflict", deconflict),
+    ("deconflict_book", deconflict_book),
 ];
 
 fn frame(data: &[u8]) -> bool {

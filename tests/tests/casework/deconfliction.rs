@@ -12,6 +12,12 @@ const SECRET: &str = "only.the.hotline.asks@mail.example";
 const SHARED: &str = "email Known.To.Both@mail.example";
 const SILENT: &str = "phone +999 55 00 11 22";
 
+/// A report of version 2, as JSON.
+const REPORT: &str = r#"{"reference": "B-1", "created": "2026-07-01T12:00:00Z", "incident": {},
+    "description": "synthetic", "reported": [{"person": {"emails": [{"value": "Named.In@Mail.Example"}],
+    "phones": [{"value": "055012345"}]}}], "items": [{"hashes": [{"algorithm": "md5",
+    "value": "d41d8cd98f00b204e9800998ecf8427e"}]}]}"#;
+
 struct Scene {
     frex: Frex,
     _nodes: Vec<NodeProcess>,
@@ -89,6 +95,19 @@ impl Scene {
         assert_eq!(ended.exit, Some(0), "{ended:?}");
         assert_eq!(served["state"], "answered", "{served}");
         ended.json()
+    }
+
+    fn hold_report(&self, report: &str, more: &[&str]) -> Ended {
+        let words = ["hold", "--report", report, "--from", POLICE];
+        self.run(&[&words[..], more].concat())
+    }
+
+    /// Added and removed.
+    fn held_of(&self, report: &str, more: &[&str]) -> [u64; 2] {
+        let ended = self.hold_report(report, more);
+        assert_eq!(ended.exit, Some(0), "{ended:?}");
+        let merged = ended.json();
+        ["added", "removed"].map(|field| merged[field].as_u64().unwrap())
     }
 }
 
@@ -243,4 +262,63 @@ fn a_large_book_is_fetched_once() {
     assert_eq!(files, [1, 0]);
     let books = dir.path().join(HOTLINE).join("member/deconflict/books");
     assert_eq!(fs::read_dir(books).unwrap().count(), 1);
+}
+
+// DCF-1, DCF-24: what a report names is held, in whatever form it comes; with the message it goes, and so do
+// the key and the book of the epoch.
+#[test]
+fn what_a_report_names_is_held_until_it_is_erased() {
+    let dir = tempfile::tempdir().unwrap();
+    let scene = Scene::new(dir.path());
+    let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+    write("report.json", REPORT);
+    let first = r#"{"reference": "B-1", "created": "2026-07-01T12:00:00Z", "subjects": [{"identifiers":
+        [{"kind": "email", "value": "named.in@mail.example"}]}], "hashes": [{"algorithm": "md5",
+        "value": "d41d8cd98f00b204e9800998ecf8427e"}]}"#;
+    write("first.json", first);
+    write("tip.xml", "<report/>");
+    let import = ["report", "import", "report.json", "--out", "r.frexreport"];
+    let _ = scene.frex.done(&import);
+    assert_eq!(scene.held_of("report.json", &[]), [2, 0]);
+    assert_eq!(scene.held_of("r.frexreport", &[]), [0, 0]);
+    assert_eq!(scene.held_of("first.json", &["--let-go"]), [0, 2]);
+    let document = scene.hold_report("tip.xml", &[]);
+    assert_eq!(
+        document.code(),
+        Some(WireCode::BadInput as u64),
+        "{document:?}"
+    );
+
+    let send = ["send", "r.frexreport", "--from", HOTLINE, "--to", POLICE];
+    let sent = scene.frex.done(&[&send[..], &["--wait", "30s"]].concat());
+    let message = sent["message"].as_str().unwrap();
+    let _ = scene.frex.done(&["inbox", POLICE, "--wait", "30s"]);
+    let named = scene.hold_report(&message[..8], &["--source", "word"]);
+    assert_eq!(named.code(), Some(WireCode::BadInput as u64), "{named:?}");
+    let taken = scene.hold_report(&message[..8], &[]);
+    assert!(
+        taken
+            .err
+            .contains("1 identifier of the report cannot be compared"),
+        "{taken:?}"
+    );
+    assert_eq!(taken.json()["held"], 2);
+    scene.done(&["keys", POLICE, "--next"]);
+    let asked = [
+        "email named.in@mail.example",
+        "hash MD-5 D41D8CD98F00B204E9800998ECF8427E",
+    ];
+    assert_eq!(held(&scene.answered(&asked)), [Some(true), Some(true)]);
+
+    let why = ["--ground", "data-subject", "--authority", "c1", "--confirm"];
+    let _ = scene
+        .frex
+        .done(&[&["erase", message, POLICE][..], &why].concat());
+    assert_eq!(scene.done(&["ls", POLICE])["held"], serde_json::json!([]));
+    let keys = scene.done(&["keys", POLICE]);
+    assert!(keys["epochs"][0]["state"] != "own, in force", "{keys}");
+    assert!(!anywhere(
+        &dir.path().join(POLICE).join("member/deconflict"),
+        "named.in@"
+    ));
 }

@@ -167,6 +167,14 @@ impl Scene {
         *node = self.frex.start(member);
     }
 
+    /// Kills a node in the middle of what comes to it: looked at before it goes on.
+    fn interrupt(&mut self, node: &mut NodeProcess, member: &str) {
+        self.note(node.pid());
+        node.kill().unwrap();
+        assert!(self.is_coming(member), "the node was killed in the middle");
+        *node = self.frex.start(member);
+    }
+
     /// Waits for a command's end, with an eye on its memory.
     fn finish(&mut self, mut running: Running) -> Ended {
         let began = Instant::now();
@@ -240,11 +248,7 @@ fn send(scene: &mut Scene, home: &mut NodeProcess, away: &mut NodeProcess) {
     thread::sleep(Duration::from_millis(400));
     scene.restart(home, SENDER);
     wait_until("a transfer between nodes", || scene.is_coming(RECEIVER));
-    scene.restart(away, RECEIVER);
-    assert!(
-        scene.is_coming(RECEIVER),
-        "the node was killed in the middle"
-    );
+    scene.interrupt(away, RECEIVER);
     thread::sleep(Duration::from_millis(50));
     scene.restart(home, SENDER);
     let sent = scene.finish(sending);

@@ -5,27 +5,18 @@
 
 use std::net::IpAddr;
 
-use data_encoding::BASE32;
 use frex_proto::limits;
 use icu_normalizer::ComposingNormalizerBorrowed;
 use jiff::{Timestamp, Unit};
-use sha3::{Digest, Sha3_256};
 
 use super::{Identifier, IdentifierError};
-
-mod url;
+use crate::casework::{
+    hashes,
+    text::{self, LocationError, composed},
+};
 
 /// Longest name of an account.
 const ACCOUNT_BYTES_MAX: usize = 256;
-/// Algorithms whose values are hexadecimal, and how many digits they have.
-const HEXADECIMAL: [(&str, usize); 6] = [
-    ("md5", 32),
-    ("sha1", 40),
-    ("sha256", 64),
-    ("sha512", 128),
-    ("blake3", 64),
-    ("pdq", 64),
-];
 
 impl Identifier {
     /// Reads an identifier as people write it: a kind, a space, and what belongs to it.
@@ -63,8 +54,10 @@ impl Identifier {
             ("ip", [address, number, time]) => {
                 format!("{} {} {}", ip(address)?, port(number)?, hour(time)?)
             }
-            ("url", [url]) => url::normal(url)?,
-            ("onion", [address]) => onion(address)?,
+            ("url", [url]) => location(url)?,
+            ("onion", [address]) => {
+                text::onion_below(address).map_err(|_| IdentifierError::Onion)?
+            }
             ("hash", [algorithm, value]) => hash(algorithm, value)?,
             ("phone" | "email" | "account" | "username" | "ip" | "url" | "onion" | "hash", _) => {
                 return Err(IdentifierError::Words);
@@ -116,24 +109,14 @@ impl Identifier {
     }
 }
 
-/// Controls, spaces other than the plain one, and what has no shape of its own.
+/// What nobody sees, and spaces other than the plain one.
 fn is_unseen(c: char) -> bool {
-    c.is_control()
-        || (c.is_whitespace() && c != ' ')
-        || matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+    text::is_hidden(c) || (c.is_whitespace() && c != ' ')
 }
 
-fn nfc(text: &str) -> String {
-    ComposingNormalizerBorrowed::new_nfc()
-        .normalize(text)
-        .into_owned()
-}
-
-fn nfkc(text: &str) -> String {
-    ComposingNormalizerBorrowed::new_nfkc()
-        .normalize(text)
-        .into_owned()
+fn compatible(text: &str) -> String {
+    let form = ComposingNormalizerBorrowed::new_nfkc();
+    form.normalize(text).into_owned()
 }
 
 fn email(address: &str) -> Result<String, IdentifierError> {
@@ -144,32 +127,21 @@ fn email(address: &str) -> Result<String, IdentifierError> {
     }
     Ok(format!(
         "{}@{}",
-        nfc(&nfc(local).to_lowercase()),
+        composed(&composed(local).to_lowercase()),
         domain(host)?
     ))
 }
 
-/// A name of the domain name system as it travels there: in lower case, other scripts in ASCII.
 fn domain(name: &str) -> Result<String, IdentifierError> {
-    let name = name.strip_suffix('.').unwrap_or(name);
-    let ascii = idna::domain_to_ascii(name).map_err(|_| IdentifierError::Domain)?;
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.bytes().all(|byte| {
-                byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte)
-            })
-    };
-    let last = ascii.rsplit('.').next().unwrap_or_default();
-    let is_name = ascii.len() <= 253
-        && ascii.contains('.')
-        && ascii.split('.').all(label)
-        && last.bytes().any(|byte| byte.is_ascii_lowercase());
-    match is_name {
-        true => Ok(ascii),
-        false => Err(IdentifierError::Domain),
-    }
+    text::domain(name).ok_or(IdentifierError::Domain)
+}
+
+fn location(url: &str) -> Result<String, IdentifierError> {
+    text::location(url).map_err(|error| match error {
+        LocationError::Form => IdentifierError::Url,
+        LocationError::Domain => IdentifierError::Domain,
+        LocationError::Onion(_) => IdentifierError::Onion,
+    })
 }
 
 /// E.164.
@@ -196,12 +168,12 @@ fn phone(number: &str) -> Result<String, IdentifierError> {
 
 /// What a service calls an account: it may tell upper from lower case, so nothing is changed.
 fn account(id: &str) -> Result<String, IdentifierError> {
-    named(nfc(id))
+    named(composed(id))
 }
 
 /// What an account shows: nobody tells upper from lower case there.
 fn username(name: &str) -> Result<String, IdentifierError> {
-    let name = nfkc(&nfkc(name).to_lowercase());
+    let name = compatible(&compatible(name).to_lowercase());
     named(name.trim_start_matches('@').to_owned())
 }
 
@@ -273,52 +245,15 @@ fn is_rfc3339(time: &[u8]) -> bool {
     fits(seconds, b"0000-00-00T00:50:50") && zone
 }
 
-/// An onion address of version 3 without what stands before it.
-fn onion(host: &str) -> Result<String, IdentifierError> {
-    let host = host.to_ascii_lowercase();
-    let name = host.strip_suffix(".onion").ok_or(IdentifierError::Onion)?;
-    let name = name.rsplit('.').next().unwrap_or_default();
-    let bytes = BASE32
-        .decode(name.to_ascii_uppercase().as_bytes())
-        .map_err(|_| IdentifierError::Onion)?;
-    let [key @ .., first, second, version] = &bytes[..] else {
-        return Err(IdentifierError::Onion);
-    };
-    let mut hasher = Sha3_256::new();
-    hasher.update(b".onion checksum");
-    hasher.update(key);
-    hasher.update([*version]);
-    let checksum = hasher.finalize();
-    let fits = key.len() == 32 && *version == 3 && checksum[..2] == [*first, *second];
-    match fits {
-        true => Ok(format!("{name}.onion")),
-        false => Err(IdentifierError::Onion),
-    }
-}
-
+/// By the registry of the report model: whatever name an algorithm has there. Spec: MOD-10, MOD-11.
 fn hash(algorithm: &str, value: &str) -> Result<String, IdentifierError> {
-    let algorithm = algorithm.to_ascii_lowercase();
-    let is_name = (1..=32).contains(&algorithm.len())
-        && algorithm.bytes().all(|byte| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte)
-        });
-    if !is_name {
+    let id = hashes::id_of(algorithm).to_ascii_lowercase();
+    if !hashes::is_name(&id) {
         return Err(IdentifierError::Algorithm);
     }
-    let known = HEXADECIMAL.iter().find(|(name, _)| *name == algorithm);
-    let (value, fits) = match known {
-        Some((_, digits)) => {
-            let hexadecimal = value.bytes().all(|byte| byte.is_ascii_hexdigit());
-            let fits = value.len() == *digits && hexadecimal;
-            (value.to_ascii_lowercase(), fits)
-        }
-        None => {
-            let printable = value.bytes().all(|byte| byte.is_ascii_graphic());
-            (value.to_owned(), printable)
-        }
-    };
-    match fits {
-        true => Ok(format!("{algorithm} {value}")),
-        false => Err(IdentifierError::Value),
+    let value = hashes::normal(&id, value);
+    match hashes::fault(&id, &value) {
+        None => Ok(format!("{id} {value}")),
+        Some(_) => Err(IdentifierError::Value),
     }
 }

@@ -139,6 +139,14 @@ fn wrong_hits_are_rarer_than_anybody_will_see() {
     }
 }
 
+// DCF-9: an output is of what is compared, and of nothing else that FREX hashes.
+#[test]
+fn the_function_is_applied_to_what_is_compared() {
+    let identifier = Identifier::parse("email Some.One@Mail.Example").unwrap();
+    let input = b"frex/v1/deconflict-input\0email some.one@mail.example";
+    assert_eq!(identifier.input(), input);
+}
+
 // DCF-6, DCF-10: the same identifier is blinded anew each time, and every question is as long.
 #[test]
 fn a_question_says_nothing_of_what_it_asks() {

@@ -33,7 +33,7 @@ pub fn contact(args: &ContactArgs, json: bool) -> Done {
         return Err(Failure::new(WireCode::TooLarge, what));
     }
     let mut asked = ask::find(&store, &args.question)?;
-    let own_desk = desk::known(&store, &args.desk)?;
+    let own_desk = desk::known(&store, &args.desk, &args.dir)?;
     let number = args.item as usize;
     let item = asked
         .items

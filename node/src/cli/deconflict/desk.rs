@@ -1,5 +1,7 @@
 //! `frex deconflict desk`: names whom others call.
 
+use std::path::Path;
+
 use frex_client::casework::deconflict::store::{Desk, Store};
 use frex_proto::error::WireCode;
 use serde_json::json;
@@ -44,12 +46,13 @@ pub fn desk(args: &DeskArgs, json: bool) -> Done {
 ///
 /// # Errors
 /// They do not.
-pub fn known(store: &Store, name: &str) -> Result<Desk, Failure> {
+pub fn known(store: &Store, name: &str, dir: &Path) -> Result<Desk, Failure> {
     let settings = store.settings().or_fail("the settings cannot be read")?;
     settings.desk.get(name).cloned().ok_or_else(|| {
         let what = format!("there is no desk {name}");
         Failure::new(WireCode::NotFound, what).advise(format!(
-            "Name whom others are to call: frex deconflict desk {name} --email ADDRESS"
+            "Name whom others are to call: frex deconflict desk {name} {} --email ADDRESS",
+            dir.display()
         ))
     })
 }

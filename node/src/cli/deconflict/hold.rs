@@ -1,28 +1,29 @@
 //! `frex deconflict hold`: which identifiers this member holds, and whether it tells.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use frex_client::{
-    casework::deconflict::{
-        Identifier,
-        store::{Holding, Merged, Store},
+    casework::{
+        deconflict::{
+            Identifier, Named,
+            store::{Holding, Merged, Store},
+        },
+        model,
     },
     keys::MemberHome,
-    report::{self, Report},
+    report,
 };
-use frex_proto::{error::WireCode, limits};
-use serde_json::json;
+use frex_proto::error::WireCode;
+use serde_json::{Value, json};
 
 use super::{HoldArgs, desk, words};
 use crate::cli::{
     failure::{Done, Failure, OrFail},
-    files,
     member::{self, INBOX_DIR},
     messages, output,
+    report::read_report,
 };
 
-/// Kinds of a report's identifiers that are compared, as they stand.
-const KINDS: [&str; 2] = ["email", "phone"];
 const SOURCE_BYTES_MAX: usize = 64;
 
 /// Takes identifiers up, or lets go of them.
@@ -41,7 +42,7 @@ pub fn hold(args: &HoldArgs, json: bool) -> Done {
                 .collect();
             store.let_go(|holding| gone.contains(&holding.identifier))
         } else {
-            desk::known(&store, &args.desk)?;
+            desk::known(&store, &args.desk, &args.from)?;
             let holding = |identifier: Identifier| Holding {
                 identifier,
                 desk: args.desk.clone(),
@@ -64,52 +65,58 @@ fn given(home: &MemberHome, args: &HoldArgs) -> Result<(Vec<Identifier>, String)
         let what = "a source is a word of 1 to 64 printable letters";
         return Err(Failure::new(WireCode::BadInput, what));
     }
-    if let Some(message) = &args.report {
-        let (identifiers, id) = of_report(home, message)?;
-        return Ok((identifiers, source.unwrap_or(id)));
+    if let Some(report) = &args.report {
+        return of_report(home, report, source);
     }
-    let file = args.file.as_deref().unwrap_or(std::path::Path::new("-"));
+    let file = args.file.as_deref().unwrap_or(Path::new("-"));
     Ok((
         words::read(file)?,
         source.unwrap_or_else(|| "file".to_owned()),
     ))
 }
 
-/// What a report names that can be compared; what cannot is left out, and how much that is, is said.
-fn of_report(home: &MemberHome, id: &str) -> Result<(Vec<Identifier>, String), Failure> {
-    let (direction, about) = messages::find_one(home, id)?;
-    if direction != messages::RECEIVED || about["content_type"] != report::CONTENT_TYPE {
-        let what = format!("{id} is no report that was received");
+/// What a report names that can be compared: of a file, or of a message that was received.
+fn of_report(
+    home: &MemberHome,
+    report: &str,
+    source: Option<String>,
+) -> Result<(Vec<Identifier>, String), Failure> {
+    if messages::beginning(report).is_err() {
+        let source = source.unwrap_or_else(|| "file".to_owned());
+        return Ok((named(Path::new(report))?, source));
+    }
+    if source.is_some() {
+        let what = "what a message names is held because of it, and let go of when it is erased";
+        return Err(Failure::new(WireCode::BadInput, what).advise("Leave --source out"));
+    }
+    let (direction, about) = messages::find_one(home, report)?;
+    let known = [report::CONTENT_TYPE, model::CONTENT_TYPE];
+    let is_report = known.map(Value::from).contains(&about["content_type"]);
+    // By its name: the folder may have moved since.
+    let file = about["file"].as_str().map(Path::new);
+    let name = file.and_then(Path::file_name);
+    let Some(name) = name.filter(|_| is_report && direction == messages::RECEIVED) else {
+        let what = format!("{report} is no report that was received");
         return Err(Failure::new(WireCode::BadInput, what)
             .advise("List what was received: frex inbox --kept DIR"));
-    }
-    let envelope = about["envelope"].as_str().unwrap_or_default();
-    let path = home.dir().join(INBOX_DIR).join(format!("{envelope}.json"));
-    let bytes = files::read(&path, limits::CONTENT_BYTES_MAX)?;
-    let report = Report::parse(&bytes).or_fail(format_args!("{} is no report", path.display()))?;
-    let named = report
-        .subjects
-        .iter()
-        .flat_map(|subject| &subject.identifiers);
-    let named = named
-        .filter(|one| KINDS.contains(&one.kind.as_str()))
-        .map(|one| format!("{} {}", one.kind, one.value));
-    let urls = report.urls.iter().map(|one| format!("url {}", one.url));
-    let hashes = report.hashes.iter();
-    let hashes = hashes.map(|one| format!("hash {} {}", one.algorithm, one.value));
-    let texts: Vec<String> = named.chain(urls).chain(hashes).collect();
-    let parsed = texts.iter().filter_map(|text| Identifier::parse(text).ok());
-    let found: Vec<Identifier> = parsed.collect();
-    if found.len() < texts.len() {
+    };
+    let id = about["message"].as_str().unwrap_or_default().to_owned();
+    Ok((named(&home.dir().join(INBOX_DIR).join(name))?, id))
+}
+
+/// What cannot be compared is left out, and how much that is, is said.
+fn named(path: &Path) -> Result<Vec<Identifier>, Failure> {
+    let Named {
+        identifiers,
+        left_out,
+    } = Named::of(&read_report(path)?);
+    if left_out > 0 {
         output::message(format_args!(
-            "note: {} of the report cannot be compared and is left out; write it in a file as it should be",
-            output::counted(texts.len() - found.len(), "identifier")
+            "note: {} of the report cannot be compared: write what is left out in a file, as it should be",
+            output::counted(left_out, "identifier")
         ));
     }
-    Ok((
-        found,
-        about["message"].as_str().unwrap_or_default().to_owned(),
-    ))
+    Ok(identifiers.into_iter().collect())
 }
 
 fn tell(args: &HoldArgs, merged: Merged, json: bool) {

@@ -2,21 +2,25 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{IdentifierError, domain, nfc, onion};
+use super::{LocationError, composed, domain, onion_below};
 
 const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
 
-/// Host, port unless it is the usual one, path without detours, and query. The scheme is left out, for
-/// a page is the same with and without encryption, and so is the fragment, which no server sees.
-pub(super) fn normal(url: &str) -> Result<String, IdentifierError> {
-    let (scheme, rest) = url.split_once("://").ok_or(IdentifierError::Url)?;
+/// A web address as it is compared: host, port unless it is the usual one, path without detours, and
+/// query. The scheme is left out, for a page is the same with and without encryption, and so is the
+/// fragment, which no server sees.
+///
+/// # Errors
+/// [`LocationError`] says what is wrong.
+pub fn location(url: &str) -> Result<String, LocationError> {
+    let (scheme, rest) = url.split_once("://").ok_or(LocationError::Form)?;
     let usual_port = match scheme.to_ascii_lowercase().as_str() {
         "http" => "80",
         "https" => "443",
-        _ => return Err(IdentifierError::Url),
+        _ => return Err(LocationError::Form),
     };
     if url.contains('\\') {
-        return Err(IdentifierError::Url);
+        return Err(LocationError::Form);
     }
     let rest = rest.split('#').next().unwrap_or_default();
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -32,7 +36,7 @@ pub(super) fn normal(url: &str) -> Result<String, IdentifierError> {
         port if port == usual_port => host,
         port => match port.parse::<u16>() {
             Ok(port) if port > 0 => format!("{host}:{port}"),
-            _ => return Err(IdentifierError::Url),
+            _ => return Err(LocationError::Form),
         },
     };
     text.push_str(&without_detours(&escaped(path)?));
@@ -44,9 +48,9 @@ pub(super) fn normal(url: &str) -> Result<String, IdentifierError> {
 }
 
 /// Host and port.
-fn split(authority: &str) -> Result<(&str, &str), IdentifierError> {
+fn split(authority: &str) -> Result<(&str, &str), LocationError> {
     if authority.contains('@') {
-        return Err(IdentifierError::Url);
+        return Err(LocationError::Form);
     }
     let (host, port) = match authority.rfind(']') {
         Some(end) => match authority[end + 1..].strip_prefix(':') {
@@ -57,38 +61,38 @@ fn split(authority: &str) -> Result<(&str, &str), IdentifierError> {
     };
     match port.bytes().all(|byte| byte.is_ascii_digit()) {
         true => Ok((host, port)),
-        false => Err(IdentifierError::Url),
+        false => Err(LocationError::Form),
     }
 }
 
-fn host_text(host: &str) -> Result<String, IdentifierError> {
+fn host_text(host: &str) -> Result<String, LocationError> {
     if let Some(inside) = host.strip_prefix('[') {
-        let inside = inside.strip_suffix(']').ok_or(IdentifierError::Url)?;
-        let address: Ipv6Addr = inside.parse().map_err(|_| IdentifierError::Url)?;
+        let inside = inside.strip_suffix(']').ok_or(LocationError::Form)?;
+        let address: Ipv6Addr = inside.parse().map_err(|_| LocationError::Form)?;
         return Ok(format!("[{address}]"));
     }
     if let Ok(address) = host.parse::<Ipv4Addr>() {
         return Ok(address.to_string());
     }
-    let host = domain(host)?;
+    let host = domain(host).ok_or(LocationError::Domain)?;
     if host.ends_with(".onion") {
-        onion(&host)?;
+        onion_below(&host)?;
     }
     Ok(host)
 }
 
 /// Letters that mean themselves as they are, all others as `%` and two digits.
-fn escaped(text: &str) -> Result<String, IdentifierError> {
-    let text = nfc(text);
+fn escaped(text: &str) -> Result<String, LocationError> {
+    let text = composed(text);
     let bytes = text.as_bytes();
     let mut out = String::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         at += 1;
         let (byte, was_escaped) = if byte == b'%' {
-            let digits = text.get(at..at + 2).ok_or(IdentifierError::Url)?;
+            let digits = text.get(at..at + 2).ok_or(LocationError::Form)?;
             at += 2;
-            let number = hex::decode(digits).map_err(|_| IdentifierError::Url)?;
+            let number = hex::decode(digits).map_err(|_| LocationError::Form)?;
             (number[0], true)
         } else {
             (byte, false)
