@@ -21,7 +21,8 @@ const REPORTS: usize = 40;
 const PAUSE: Duration = Duration::from_millis(50);
 const DEADLINE: Duration = Duration::from_secs(60);
 const CANNOT_OPEN: u64 = 2003;
-const REPORT: &str = r#"{"reference":"A-1","created":"2026-07-01T12:00:00Z","urls":[{"url":"https://host.example/page"}]}"#;
+const REPORT: &str =
+    r#"{"reference":"A-1","created":"2026-07-01T12:00:00Z","description":"made up"}"#;
 
 struct Scene {
     frex: Frex,
