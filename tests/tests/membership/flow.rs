@@ -167,6 +167,7 @@ fn send_many(frex: &Frex) -> Vec<String> {
         let line = [
             "send",
             "report.json",
+            "--anyway",
             "--from",
             "hotline",
             "--to",
