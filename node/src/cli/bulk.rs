@@ -75,6 +75,8 @@ pub struct BulkArgs {
 struct Underway {
     line: u64,
     content: Vec<u8>,
+    /// Under which id it goes out, unless an earlier run has begun it.
+    own: MessageId,
     message: Option<MessageId>,
     /// Who refused the key that it was sealed to.
     retired: Vec<String>,
@@ -109,7 +111,7 @@ struct Tally {
     /// Why it is not known what became of those of earlier runs.
     unknown: Option<String>,
     underway: BTreeMap<String, Underway>,
-    /// Submitted in this run, of what an earlier one had begun: told before its line is reached.
+    /// Submitted in this run, of what an earlier one had begun: its line says so once more.
     finished: BTreeSet<String>,
     /// Reports to be sealed again for those who have retired a key.
     again: Vec<(String, Underway)>,

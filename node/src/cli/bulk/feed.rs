@@ -112,6 +112,7 @@ pub(super) async fn feed(
             let underway = Underway {
                 line,
                 content: said,
+                own: draft.message_id,
                 message: None,
                 retired: Vec::new(),
             };
