@@ -186,6 +186,12 @@ impl DraftBuilder {
         self
     }
 
+    /// The id that the message will have, unless another is named.
+    #[must_use]
+    pub fn id(&self) -> MessageId {
+        self.draft.message_id
+    }
+
     /// The id of a message that was drafted before, to seal it anew under the same name. To send
     /// the same thing twice without effect, submit the same sealed envelope again instead: other
     /// bytes under a used id are refused as `ID_REUSE`, unless it is for those who refused the

@@ -112,7 +112,7 @@ pub(super) async fn feed(
             let underway = Underway {
                 line,
                 content: said,
-                own: draft.message_id,
+                own: draft.id(),
                 message: None,
                 retired: Vec::new(),
             };
