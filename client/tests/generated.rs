@@ -10,6 +10,7 @@ use std::{
 };
 
 use frex_client::casework::{model, schema};
+use prost_reflect::{Kind, MessageDescriptor};
 use protox::Compiler;
 
 fn root() -> PathBuf {
@@ -69,6 +70,25 @@ fn json_schema_matches_the_schema() {
     // Everything in it is described.
     let silent = text.matches("\"description\": \"\"").count();
     assert_eq!(silent, 0, "something of the schema has no comment");
+}
+
+// LIM-117: what counts, reads, shows or judges a message calls itself for those in it, and ends.
+#[test]
+fn no_message_is_inside_itself() {
+    fn walk(message: &MessageDescriptor, around: &mut Vec<String>) {
+        let name = message.full_name().to_owned();
+        assert!(!around.contains(&name), "{name} is inside itself");
+        around.push(name);
+        for field in message.fields() {
+            if let Kind::Message(inner) = field.kind() {
+                walk(&inner, around);
+            }
+        }
+        around.pop();
+    }
+    for message in schema::messages() {
+        walk(&message, &mut Vec::new());
+    }
 }
 
 // MOD-9: every form that the schema names is one that is checked.

@@ -2,7 +2,8 @@
 
 from datetime import date
 
-from case import PROFILES, due, instant, read, reason, rule_of, says, zone_of
+from case import due, instant, read, reason, rule_of, says, zone_of
+from casedue import deadlines, reopenings, state_of
 from refused import Refused
 
 PRODUCED = {"clarify", "partial", "delivered", "non_execution", "refused", "withdrawn", "enforcement", "objected"}
@@ -299,8 +300,6 @@ def text(value):
 
 def fold_case(said, members, holidays, now_ms):
     """What a vector says of a case."""
-    from casedue import deadlines, reopenings, state_of
-
     fold = Fold(said, members, holidays, now_ms)
     due_rows, again = deadlines(fold), reopenings(fold)
     lines = [f"state {state_of(fold, due_rows, again)}"]
@@ -316,6 +315,3 @@ def fold_case(said, members, holidays, now_ms):
                                          one["met"], one["state"].replace(" ", "_"), one["warning"]))))
     lines += [f"reopens {member} {because} {key[1].hex()[:8]}" for member, because, key in again]
     return "\n".join(lines)
-
-
-assert PROFILES

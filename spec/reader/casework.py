@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import functools
 import hashlib
 import io
 import json
@@ -90,6 +91,7 @@ def is_utf8(data):
     return True
 
 
+@functools.cache
 def registry():
     listed = json.loads((PUBLISHED / "hash-algorithms.json").read_text("utf-8"))
     return {one["id"]: one for one in listed["algorithms"]}
@@ -180,16 +182,21 @@ def compare_text(inputs):
     return " ".join(unicodedata.normalize("NFC", seen).split())
 
 
+@functools.cache
+def view_schema():
+    return json.loads((PUBLISHED / "report.v2.schema.json").read_text("utf-8"))
+
+
 def read_view(inputs):
     """Judges the JSON view by the published JSON Schema alone. MOD-3, MOD-9."""
-    schema = json.loads((PUBLISHED / "report.v2.schema.json").read_text("utf-8"))
+    schema = view_schema()
     fault = judge(inputs["view"], schema, schema, "")
     require(fault is None, f"Fault({fault})")
 
 
 def judge_made_up(folder):
     """Judges the made-up reports by the published JSON Schema; how many hold, and the faults of others."""
-    schema = json.loads((PUBLISHED / "report.v2.schema.json").read_text("utf-8"))
+    schema = view_schema()
     paths = sorted(folder.glob("*.json"))
     judged = [(path, judge(json.loads(path.read_text("utf-8")), schema, schema, "")) for path in paths]
     faults = [f"{path.name}: {fault}" for path, fault in judged if fault is not None]

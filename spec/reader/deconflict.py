@@ -9,7 +9,6 @@ import protobuf
 import ristretto
 from refused import Refused, require
 
-LENGTHS = range(8191, 8201)
 TYPE_EPOCH = "application/vnd.frex.deconflict-epoch.v1+protobuf"
 EPOCH_MS_MAX = 31 * 24 * 3600 * 1000
 ROWS = [256 * 4**power for power in range(8)]
@@ -42,7 +41,7 @@ def read_message(data):
     message = protobuf.decode(MESSAGE, data)
     said = [name for name in ("query", "answer", "contact") if getattr(message, name) is not None]
     book = message.answer.book if said == ["answer"] else b""
-    require(len(data) - len(book) in LENGTHS, "Length")
+    require(8191 <= len(data) - len(book) <= (8200 if book else 8192), "Length")
     require(said, "Malformed")
     judge = {"query": judge_query, "answer": judge_answer, "contact": judge_contact}[said[0]]
     return f"{said[0]} {judge(getattr(message, said[0]))}"
@@ -78,8 +77,8 @@ def judge_contact(contact):
 
 def read_epoch(data, keys, federation, member):
     """DCF-15, DCF-16."""
-    with_keys, _ = dsse.verify(dsse.decode(data), TYPE_EPOCH, keys, 1)
-    epoch = protobuf.decode(EPOCH, with_keys)
+    payload, _ = dsse.verify(dsse.decode(data), TYPE_EPOCH, keys, 1)
+    epoch = protobuf.decode(EPOCH, payload)
     require(epoch.suite == 1, "Suite")
     require(0 < epoch.ends_ms - epoch.begins_ms <= EPOCH_MS_MAX, "Life")
     require(len(epoch.public_key) == len(epoch.book_sha256) == 32, "Malformed")

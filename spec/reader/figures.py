@@ -108,10 +108,9 @@ def fold_values(values, threshold, before):
 
 
 def fold_months(values, months, threshold, before):
-    blocks = [tuple(label.split("/"))[:: 1] for label in before] if before else [(one, one) for one in months]
-    blocks = [(block[0], block[-1]) for block in blocks]
     joined = []
-    for first, last in blocks:
+    for label in before or months:
+        first, last = label.split("/")[0], label.split("/")[-1]
         count = sum(first <= one <= last for one in values)
         if joined and joined[-1][2] < threshold:
             joined[-1] = (joined[-1][0], last, joined[-1][2] + count)
@@ -462,17 +461,14 @@ def totals(parts, axes, threshold, exact_from):
     sums = [sum(column) % 2**64 for column in zip(*parts)]
     opened = sums[0] >= threshold
 
-    def one(figure):
-        return max(rounded(figure), smallest(threshold))
-
     exact = exact_from and sums[0] >= exact_from
-    text = ["total " + (str(sums[0] if exact else one(sums[0])) if opened else "x")]
+    text = ["total " + (str(sums[0] if exact else shown(sums[0], 0, threshold)) if opened else "x")]
     at = 1
     for axis, labels in axes:
         figures = sums[at : at + len(labels)]
         at += len(labels)
         shown_ones = line(figures, threshold) if opened else [False] * len(labels)
-        text += [f"{axis}={label} " + (str(one(figure)) if show else "x")
+        text += [f"{axis}={label} " + (str(shown(figure, 0, threshold)) if show else "x")
                  for label, figure, show in zip(labels, figures, shown_ones)]
     return text
 

@@ -85,7 +85,7 @@ def hour(time):
     try:
         at = datetime.fromisoformat(f"{found[1]}T{found[2]}{found[3].replace('Z', '+00:00')}")
         return at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H")
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Refused("Time") from None
 
 

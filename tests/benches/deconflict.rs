@@ -13,7 +13,7 @@ use frex_client::casework::deconflict::{
     Book, DeconflictAnswer, Identifier, Question, Serving, read_answer, serve,
     store::{Begin, Desk, Holding, OwnEpoch, Settings, Store},
 };
-use frex_proto::{id::EnvelopeId, keys::SigningKey};
+use frex_proto::{id::EnvelopeId, keys::SigningKey, limits};
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 
 const NOW_MS: u64 = 1_900_000_000_000;
@@ -78,6 +78,15 @@ fn measure(count: u64) -> anyhow::Result<()> {
         &mut ChaCha20Rng::from_seed([1; 32]),
     )?;
     let book = started.elapsed();
+    let mut rows = limits::BOOK_ROWS_MIN as u64;
+    while rows < count {
+        rows *= 4;
+    }
+    let bytes = 32 + 512 + 24 * rows;
+    ensure!(
+        own.epoch.book_bytes == bytes,
+        "a book is as long as its class"
+    );
     let [answer, read] = ask(&store, &own, count)?;
     println!(
         "{count:>9}  {:>8.2}  {:>8.2}  {:>10}  {:>8.1}  {:>9.2}  {:>9.2}  {:>6}",
@@ -116,11 +125,8 @@ fn ask(store: &Store, own: &OwnEpoch, count: u64) -> anyhow::Result<[Duration; 2
         times[0].push(started.elapsed());
         let answer: DeconflictAnswer = served.answer;
         let started = Instant::now();
-        let answered = read_answer(&question, &[round; 32], &answer, &own.epoch)?;
-        let hits = answered
-            .outputs
-            .iter()
-            .filter_map(|output| book.find(output));
+        let outputs = read_answer(&question, &[round; 32], &answer, &own.epoch)?;
+        let hits = outputs.iter().filter_map(|output| book.find(output));
         ensure!(hits.count() as u64 == ASKED / 2, "half of it is held");
         times[1].push(started.elapsed());
     }

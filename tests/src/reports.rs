@@ -1,6 +1,6 @@
 //! Made-up reports. [`document`] and [`view`] make any that the schema allows, to show that
-//! nothing is lost of them; [`samples`] makes such as people write, in many languages, for tests,
-//! trials and load. All from a seed, and all harmless: example domains, documentation addresses,
+//! nothing is lost of them; [`samples`] makes such as people write, in many languages, for tests and
+//! trials. All from a seed, and all harmless: example domains, documentation addresses,
 //! telephone numbers of no country, hashes of nothing. No imagery, and nothing that imitates it.
 
 use rand_chacha::ChaCha20Rng;

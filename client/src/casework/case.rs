@@ -23,7 +23,6 @@ use frex_proto::{
     id::{EnvelopeId, MessageId},
     v1::{Kind, Lane},
 };
-use serde::Serialize;
 
 pub use content::{check, kind_of, name_of, read};
 pub use display::{json_of, view_json};
@@ -51,7 +50,7 @@ pub const NOTE_BYTES_MAX: usize = 4000;
 pub const PLACE_BYTES_MAX: usize = 2083;
 /// Most addressees or targets. Spec: LIM-129.
 pub const LIST_MAX: usize = 64;
-/// Most classifications, categories or external ids. Spec: LIM-130.
+/// Most classifications or external ids. Spec: LIM-130.
 pub const CODES_MAX: usize = 32;
 
 /// The case's 16 bytes: the conversation that its first report has set.
@@ -186,8 +185,7 @@ pub struct Setting {
 }
 
 /// What a thread is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Matter {
     /// What a recipient does with the report.
     Route,

@@ -6,7 +6,7 @@
 //! Reading verifies itself: a document that would not be written again as it came is refused.
 //! Spec: MOD-4 to MOD-8.
 
-use prost::Message as _;
+use prost::Message;
 use prost_reflect::DynamicMessage;
 
 use super::{
@@ -83,7 +83,9 @@ impl Form {
             .find(|form| form.root() == name)
     }
 
-    fn message(self) -> &'static str {
+    /// The message of the schema that it is.
+    #[must_use]
+    pub fn message(self) -> &'static str {
         match self {
             Self::Report => "Report",
             Self::FileDetails => "Item",
@@ -110,17 +112,12 @@ pub fn read(form: Form, bytes: &[u8]) -> Result<DynamicMessage, ImportError> {
     }
     let left = diff::residue(&plain, &document, &unread, indent);
     if left != super::v1::Residue::default() {
-        set(&mut message, RESIDUE, &left.encode_to_vec(), "Residue");
+        set(&mut message, RESIDUE, &left, "Residue");
     }
     let source = residue::source(bytes);
-    set(
-        &mut message,
-        SOURCE,
-        &source.encode_to_vec(),
-        "SourceDocument",
-    );
-    let written = write(form, &message);
-    if written.document.canonical() != document.canonical() {
+    set(&mut message, SOURCE, &source, "SourceDocument");
+    let (written, _) = compose(form, &message);
+    if written.canonical() != document.canonical() {
         return Err(ImportError::Loss);
     }
     Ok(message)
@@ -129,13 +126,7 @@ pub fn read(form: Form, bytes: &[u8]) -> Result<DynamicMessage, ImportError> {
 /// Writes a message as a document, its residue put back where it still fits.
 #[must_use]
 pub fn write(form: Form, message: &DynamicMessage) -> Written {
-    let left = residue::of(message);
-    let mut root = emit::element(message, form.root());
-    let blank = |indent: &&String| indent.chars().all(|c| matches!(c, ' ' | '\t'));
-    if let Some(indent) = left.indent.as_ref().filter(blank) {
-        layout::spread(&mut root, indent);
-    }
-    let (document, stale) = apply::apply(root, &left);
+    let (document, stale) = compose(form, message);
     Written {
         document,
         left_out: emit::left_out(message, form.root()),
@@ -143,9 +134,21 @@ pub fn write(form: Form, message: &DynamicMessage) -> Written {
     }
 }
 
-/// Sets a field of a message by its name to an encoded message, which is of that type.
-fn set(message: &mut DynamicMessage, field: &str, bytes: &[u8], kind: &str) {
-    if let Ok(value) = DynamicMessage::decode(schema::message(kind), bytes) {
+/// The document, and how much of the residue fits no more.
+fn compose(form: Form, message: &DynamicMessage) -> (Document, usize) {
+    let left = residue::of(message);
+    let mut root = emit::element(message, form.root());
+    let blank = |indent: &&String| indent.chars().all(|c| matches!(c, ' ' | '\t'));
+    if let Some(indent) = left.indent.as_ref().filter(blank) {
+        layout::spread(&mut root, indent);
+    }
+    apply::apply(root, &left)
+}
+
+/// Sets a field of a message by its name to what is said, which is of that type.
+pub(super) fn set(message: &mut DynamicMessage, field: &str, said: &impl Message, kind: &str) {
+    let bytes = said.encode_to_vec();
+    if let Ok(value) = DynamicMessage::decode(schema::message(kind), bytes.as_slice()) {
         message.set_field_by_name(field, prost_reflect::Value::Message(value));
     }
 }

@@ -32,7 +32,7 @@ pub mod store;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answered, read_answer};
+pub use answer::read_answer;
 pub use ask::{Item, Question};
 pub use book::{Book, BookBuilder};
 pub use claim::verify_claim;
@@ -283,15 +283,9 @@ pub enum AnswerError {
     /// Refused: nothing was evaluated.
     #[error("nothing was evaluated")]
     Refused,
-    /// What the member states of the epoch.
-    #[error(transparent)]
-    Epoch(#[from] EpochError),
     /// The function.
     #[error(transparent)]
     Oprf(#[from] OprfError),
-    /// The book.
-    #[error(transparent)]
-    Book(#[from] BookError),
     /// The identifier is not in the form in which it is compared.
     #[error("the identifier is not in the form in which it is compared")]
     NotNormal,
@@ -303,9 +297,7 @@ pub enum AnswerError {
 impl From<AnswerError> for WireCode {
     fn from(error: AnswerError) -> Self {
         match error {
-            AnswerError::Epoch(error) => error.into(),
             AnswerError::Oprf(error) => error.into(),
-            AnswerError::Book(error) => error.into(),
             _ => Self::BadAnswer,
         }
     }

@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::report::format::{is_code, is_hex, is_word};
+
 const REGISTRY: &str = include_str!("../../schema/hash-algorithms.json");
 
 /// Longest value of an algorithm that the registry does not know, characters.
@@ -89,9 +91,8 @@ pub fn tip_name(id: &str) -> String {
 /// Whether an algorithm may be named so: by a word, in lower case if it is the sender's own.
 #[must_use]
 pub fn is_name(id: &str) -> bool {
-    let code = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_');
     match id.strip_prefix("x-") {
-        Some(own) => !own.is_empty() && own.bytes().all(code),
+        Some(own) => is_code(own),
         // Of a form that names it otherwise, or of a later registry.
         None => is_opaque(id, 64),
     }
@@ -102,7 +103,8 @@ pub fn is_name(id: &str) -> bool {
 pub fn fault(id: &str, value: &str) -> Option<String> {
     let Some(known) = algorithm(id) else {
         let right = is_opaque(value, OPAQUE_CHARS_MAX);
-        return (!right).then(|| "1 to 510 printable ASCII characters without spaces".to_owned());
+        return (!right)
+            .then(|| format!("1 to {OPAQUE_CHARS_MAX} printable ASCII characters without spaces"));
     };
     let length = known.length;
     let (right, expected) = match known.form {
@@ -138,11 +140,6 @@ pub fn normal(id: &str, value: &str) -> String {
     }
 }
 
-fn is_hex(value: &str, digits: usize) -> bool {
-    let digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    value.len() == digits && value.bytes().all(digit)
-}
-
 fn is_base64(value: &str, bytes: usize) -> bool {
     data_encoding::BASE64
         .decode(value.as_bytes())
@@ -150,7 +147,7 @@ fn is_base64(value: &str, bytes: usize) -> bool {
 }
 
 fn is_opaque(value: &str, chars_max: usize) -> bool {
-    (1..=chars_max).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic())
+    value.len() <= chars_max && is_word(value)
 }
 
 fn is_frame(frame: &str) -> bool {

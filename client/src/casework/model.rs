@@ -4,7 +4,7 @@
 use std::fmt;
 
 use prost::Message as _;
-use prost_reflect::{DynamicMessage, ReflectMessage};
+use prost_reflect::DynamicMessage;
 use serde_json::Value;
 
 use super::{
@@ -68,7 +68,7 @@ impl Report {
             return Err(too_large("at most 1 MiB of Protobuf"));
         }
         let kind = schema::message("Report");
-        measure::measure(&schema::shape(&kind), bytes)?;
+        measure::measure(&kind, bytes)?;
         let message = DynamicMessage::decode(kind, bytes)
             .map_err(|_| ReportErrors::one("is not Protobuf", "one encoded Report"))?;
         Ok(Self(message))
@@ -115,16 +115,6 @@ impl Report {
         message
             .transcode_from(report)
             .expect("both are of one schema");
-        Self(message)
-    }
-
-    /// A message that holds what a report says.
-    ///
-    /// # Panics
-    /// If it is of another type.
-    #[must_use]
-    pub fn of_message(message: DynamicMessage) -> Self {
-        assert_eq!(message.descriptor(), schema::message("Report"));
         Self(message)
     }
 

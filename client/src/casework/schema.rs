@@ -173,17 +173,10 @@ impl Shape {
     /// The field whose attribute is called so.
     #[must_use]
     pub fn by_attribute(&self, name: &str) -> Option<&Field> {
-        let named = |field: &&Field| {
-            field
-                .tip
-                .as_ref()?
-                .attribute
-                .as_deref()
-                .map(|known| known == name)
-        };
-        self.fields
-            .iter()
-            .find(|field| named(field).unwrap_or_default())
+        self.fields.iter().find(|field| {
+            let tip = field.tip.as_ref();
+            tip.and_then(|tip| tip.attribute.as_deref()) == Some(name)
+        })
     }
 
     /// The field that is the element's own text.

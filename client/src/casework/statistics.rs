@@ -30,12 +30,11 @@ pub mod view;
 pub use change::{change, percent};
 pub use definition::{Definition, definition, definitions};
 pub use grid::value_of;
-pub use make::{Order, make, records_sha256};
+pub use make::{Order, make};
 pub use measure::{Measures, measure};
 pub use noise::{NoiseKey, Steps};
 pub use parse::{Signed, message, parse, sign};
 pub use period::{Month, Period, month_of};
-pub use protect::{Pattern, View, line, protect};
 pub use sum::{Round, SumError};
 pub use verify::{Check, Problem, figures, verify};
 
@@ -165,8 +164,6 @@ pub struct Times {
     pub filed_ms: u64,
     /// The first recipient's node had it.
     pub accepted_ms: Option<u64>,
-    /// The first recipient fetched it.
-    pub delivered_ms: Option<u64>,
     /// The first recipient opened it.
     pub opened_ms: Option<u64>,
     /// The first recipient acted.

@@ -113,11 +113,7 @@ pub fn onion(text: &str) -> Result<String, OnionError> {
     if *version != 3 {
         return Err(OnionError::Version);
     }
-    let mut hash = Sha3_256::new();
-    hash.update(b".onion checksum");
-    hash.update(key);
-    hash.update([3]);
-    if hash.finalize()[..2] != [*first, *second] {
+    if onion_checksum(key) != [*first, *second] {
         return Err(OnionError::Checksum);
     }
     Ok(lower)
@@ -138,14 +134,19 @@ pub fn onion_below(text: &str) -> Result<String, OnionError> {
 /// The address of the onion service with this key: for tests and samples.
 #[must_use]
 pub fn onion_of(key: &[u8; 32]) -> String {
+    let bytes = [&key[..], &onion_checksum(key), &[3]].concat();
+    let address = data_encoding::BASE32_NOPAD.encode(&bytes);
+    format!("{}{ONION_ENDING}", address.to_ascii_lowercase())
+}
+
+/// What stands in the address of a service beside its key and the version, which is 3.
+fn onion_checksum(key: &[u8]) -> [u8; 2] {
     let mut hash = Sha3_256::new();
     hash.update(b".onion checksum");
     hash.update(key);
     hash.update([3]);
-    let sum = hash.finalize();
-    let bytes = [&key[..], &sum[..2], &[3]].concat();
-    let address = data_encoding::BASE32_NOPAD.encode(&bytes);
-    format!("{}{ONION_ENDING}", address.to_ascii_lowercase())
+    let hash = hash.finalize();
+    [hash[0], hash[1]]
 }
 
 #[cfg(test)]

@@ -119,9 +119,14 @@ pub(crate) fn is_hex(text: &str, digits: usize) -> bool {
             .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-pub(crate) fn is_text(text: &str) -> bool {
+fn is_text(text: &str) -> bool {
+    !text.trim().is_empty() && is_plain(text)
+}
+
+/// Whether text may stand in a report at all: nothing that moves a cursor.
+pub(crate) fn is_plain(text: &str) -> bool {
     let allowed = |symbol: char| !symbol.is_control() || matches!(symbol, '\n' | '\r' | '\t');
-    !text.trim().is_empty() && text.chars().all(allowed)
+    text.chars().all(allowed)
 }
 
 pub(crate) fn is_line(text: &str) -> bool {

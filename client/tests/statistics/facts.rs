@@ -76,7 +76,8 @@ fn fact(number: u32, numbers: &mut Numbers) -> Value {
 }
 
 fn count(name: &'static str, spec: &str, what: &str, revisions: &[Vec<Value>]) -> Vector {
-    Vector::new(name, spec, what, "count_figures", "ok")
+    Vector::new(name, spec, what, "count_figures")
+        .set("expect", "ok")
         .set("first_month", "2026-01")
         .set("last_month", "2026-03")
         .set("zone", "UTC")
@@ -229,7 +230,8 @@ fn periods() -> Vec<Vector> {
 
 fn changes() -> Vec<Vector> {
     let change = |name, what: &str, before: u64, after: u64, expect: &str| {
-        Vector::new(name, "STA-25", what, "change_of_figures", expect)
+        Vector::new(name, "STA-25", what, "change_of_figures")
+            .set("expect", expect)
             .set("before", before)
             .set("after", after)
     };
@@ -275,7 +277,8 @@ fn changes() -> Vec<Vector> {
 
 fn sums() -> Vec<Vector> {
     let sum = |name, what: &str, parts: Value| {
-        Vector::new(name, "STA-35", what, "sum_figures", "ok")
+        Vector::new(name, "STA-35", what, "sum_figures")
+            .set("expect", "ok")
             .set("members", 3)
             .set("threshold", 10)
             .set("exact_from", 1000)
@@ -319,7 +322,8 @@ fn sums() -> Vec<Vector> {
 
 fn commitments() -> Vec<Vector> {
     let commit = |name, what: &str| {
-        Vector::new(name, "STA-31", what, "commit_figures", "Commitment")
+        Vector::new(name, "STA-31", what, "commit_figures")
+            .set("expect", "Commitment")
             .set("label", "frex/v1/sum-share")
             .set("round", hex::encode([1; 32]))
             .set("salt", hex::encode([2; 32]))

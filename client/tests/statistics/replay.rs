@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 use frex_client::casework::statistics::{
-    self, Axis, Code, Definition, Fact, Month, NoiseKey, Order, Period, Steps, Times, change,
-    figures, line, make, parse, percent,
-    wire::{LogRange, StatisticsTable},
+    self, Axis, Code, Definition, Fact, Month, NoiseKey, Order, Period, Round, Steps, SumError,
+    Times, change, figures, make, parse, percent,
+    sum::combine,
+    view::figure as shown,
+    wire::{AxisValues, LogRange, Row, StatisticsTable, SumPartial, SumRound},
 };
-use frex_proto::label;
+use frex_proto::{label, v1};
 use serde_json::{Map, Value};
 
 type Outcome = Result<Option<String>, String>;
@@ -35,11 +37,7 @@ fn hex_of(value: &Value) -> Vec<u8> {
 fn count(inputs: &Map<String, Value>) -> Outcome {
     let name = |error: statistics::StatisticsError| format!("{error:?}");
     let text = |field: &str| inputs[field].as_str().unwrap();
-    let period = Period {
-        first: text("first_month").parse().map_err(name)?,
-        last: text("last_month").parse().map_err(name)?,
-    };
-    period.months().map_err(name)?;
+    let period = Period::between(text("first_month"), text("last_month")).map_err(name)?;
     let axis = |name: &Value| Axis::of_name(name.as_str().unwrap()).unwrap();
     let pairs = inputs["crossings"].as_array().unwrap().iter();
     let definition = Definition {
@@ -80,19 +78,7 @@ fn count(inputs: &Map<String, Value>) -> Outcome {
 
 /// A table as text, a row a line.
 fn lines(table: &StatisticsTable) -> String {
-    let shown =
-        |figure: Option<u64>| figure.map_or_else(|| "x".to_owned(), |figure| figure.to_string());
-    let row = |row: &statistics::wire::Row| {
-        let places: Vec<String> = row
-            .at
-            .iter()
-            .map(|at| format!("{}={}", at.axis, at.value))
-            .collect();
-        let name = if places.is_empty() {
-            "total".to_owned()
-        } else {
-            places.join(" ")
-        };
+    let row = |row: &Row| {
         let small = |figure: Option<u32>| shown(figure.map(u64::from));
         let mut figures = vec![shown(row.reports)];
         if row.at.len() < 2 {
@@ -104,7 +90,7 @@ fn lines(table: &StatisticsTable) -> String {
             ]);
             figures.extend([small(row.overdue_percent), small(row.shelved_percent)]);
         }
-        format!("{name} {}", figures.join(" "))
+        format!("{} {}", name(row), figures.join(" "))
     };
     let mut lines: Vec<String> = table.rows.iter().map(row).collect();
     if !table.axes.is_empty() {
@@ -112,6 +98,18 @@ fn lines(table: &StatisticsTable) -> String {
         lines.extend(withdrawn.map(|one| format!("withdrawn {} {}", one.first, one.second)));
     }
     lines.join("\n")
+}
+
+/// Where a row stands.
+fn name(row: &Row) -> String {
+    let places = row.at.iter();
+    let places: Vec<String> = places
+        .map(|at| format!("{}={}", at.axis, at.value))
+        .collect();
+    match places.is_empty() {
+        true => "total".to_owned(),
+        false => places.join(" "),
+    }
 }
 
 fn fact(row: &Value) -> Fact {
@@ -138,7 +136,6 @@ fn fact(row: &Value) -> Fact {
         times: Times {
             filed_ms: number(3),
             accepted_ms: time(4),
-            delivered_ms: None,
             opened_ms: time(5),
             acted_ms: time(6),
         },
@@ -167,65 +164,77 @@ fn read(inputs: &Map<String, Value>) -> Outcome {
     }
 }
 
-/// Adds up the figures of members as their shares would.
+/// Adds up what members have added up: of a round of so many, by what each has sent.
 fn sum(inputs: &Map<String, Value>) -> Outcome {
+    let definition = statistics::definition("frex.reports-received", None).unwrap();
+    assert_eq!(inputs["exact_from"], definition.exact_from);
+    let texts = |list: &Value| -> Vec<String> {
+        let list = list.as_array().unwrap().iter();
+        list.map(|one| one.as_str().unwrap().to_owned()).collect()
+    };
+    let axis = |axis: &Value| AxisValues {
+        axis: axis[0].as_str().unwrap().to_owned(),
+        values: texts(&axis[1]),
+    };
+    let members = 0..inputs["members"].as_u64().unwrap();
+    let members: Vec<String> = members.map(|at| format!("member-{at}")).collect();
+    let partial = |(member, part): (&String, &Value)| {
+        let figures = part.as_array().unwrap().iter();
+        let figures = figures.flat_map(|figure| figure.as_u64().unwrap().to_be_bytes());
+        SumPartial {
+            round_sha256: Bytes::new(),
+            member: member.clone(),
+            values: figures.collect(),
+            commitments_sha256: vec![Bytes::new(); members.len()],
+        }
+    };
     let parts = inputs["parts"].as_array().unwrap();
-    if parts.len() as u64 != inputs["members"].as_u64().unwrap() {
-        return Err("Missing".to_owned());
-    }
-    let threshold = inputs["threshold"].as_u64().unwrap();
-    let steps = Steps {
-        threshold: u32::try_from(threshold).unwrap(),
-        ..Steps::default()
+    let partials: Vec<SumPartial> = members.iter().zip(parts).map(partial).collect();
+    let said = SumRound {
+        members: members.clone(),
+        definition_id: definition.id.clone(),
+        definition_version: definition.version,
+        threshold: u32::try_from(inputs["threshold"].as_u64().unwrap()).unwrap(),
+        axes: inputs["axes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(axis)
+            .collect(),
+        ..SumRound::default()
     };
-    let column = |at: usize| {
-        let figures = parts.iter().map(|part| part[at].as_u64().unwrap());
-        figures.fold(0_u64, u64::wrapping_add)
-    };
-    let (total, exact_from) = (column(0), inputs["exact_from"].as_u64().unwrap());
-    let shown = |figure: u64, open: bool| match open {
-        true => steps.shown(figure, 0).to_string(),
-        false => "x".to_owned(),
-    };
-    let exact = exact_from > 0 && total >= exact_from;
-    let mut text = vec![format!(
-        "total {}",
-        if exact {
-            total.to_string()
-        } else {
-            shown(total, total >= threshold)
+    match combine(&round(said, [0; 32]), &partials) {
+        Ok(totals) => {
+            let rows = totals.rows.iter();
+            let text: Vec<String> = rows
+                .map(|row| format!("{} {}", name(row), shown(row.reports)))
+                .collect();
+            Ok(Some(text.join("\n")))
         }
-    )];
-    let mut at = 1;
-    for axis in inputs["axes"].as_array().unwrap() {
-        let labels = axis[1].as_array().unwrap();
-        let figures: Vec<u64> = (at..at + labels.len()).map(column).collect();
-        at += labels.len();
-        let open = match total >= threshold {
-            true => line(&figures, threshold),
-            false => vec![false; figures.len()],
-        };
-        for ((label, figure), open) in labels.iter().zip(&figures).zip(open) {
-            let (axis, label) = (axis[0].as_str().unwrap(), label.as_str().unwrap());
-            text.push(format!("{axis}={label} {}", shown(*figure, open)));
-        }
+        Err(SumError::Missing(_)) => Err("Missing".to_owned()),
+        Err(error) => Err(format!("{error:?}")),
     }
-    Ok(Some(text.join("\n")))
+}
+
+/// A round that nobody has signed.
+fn round(said: SumRound, id: label::Hash) -> Round {
+    Round {
+        said,
+        signed: v1::Signed::default(),
+        id,
+    }
 }
 
 fn commit(inputs: &Map<String, Value>) -> Outcome {
-    let named = |field: &str| {
-        let name = inputs[field].as_str().unwrap();
-        let length = u16::try_from(name.len()).unwrap();
-        [&length.to_be_bytes()[..], name.as_bytes()].concat()
-    };
-    let label = match inputs["label"].as_str().unwrap() {
+    let text = |field: &str| inputs[field].as_str().unwrap();
+    let label = match text("label") {
         "frex/v1/sum-input" => label::SUM_INPUT,
         _ => label::SUM_SHARE,
     };
-    let (round, values) = (hex_of(&inputs["round"]), hex_of(&inputs["values"]));
-    let parts = [label, &round, &named("member"), &named("to"), &values];
-    let made = label::hmac_sha256(&hex_of(&inputs["salt"]), &parts);
+    let id = hex_of(&inputs["round"]).try_into().unwrap();
+    let (salt, values) = (hex_of(&inputs["salt"]), hex_of(&inputs["values"]));
+    let pair = (text("member"), text("to"));
+    let made = round(SumRound::default(), id).commitment(label, &salt, pair, &values);
     match made[..] == hex_of(&inputs["commitment"])[..] {
         true => Ok(None),
         false => Err("Commitment".to_owned()),
@@ -241,7 +250,7 @@ pub fn begins(month: &str) -> u64 {
 pub fn unsigned(table: &StatisticsTable) -> Bytes {
     use frex_client::casework::statistics::wire::{StatisticsMessage, statistics_message::What};
     use prost::Message as _;
-    let signed = frex_proto::v1::Signed {
+    let signed = v1::Signed {
         payload: table.encode_to_vec().into(),
         payload_type: label::TYPE_STATISTICS.to_owned(),
         signatures: Vec::new(),

@@ -103,7 +103,9 @@ fn changed(
     let mut table = good();
     change(&mut table);
     let message = hex::encode(unsigned(&table));
-    Vector::new(name, spec, what, "read_figures", expect).set("message", message)
+    Vector::new(name, spec, what, "read_figures")
+        .set("expect", expect)
+        .set("message", message)
 }
 
 pub fn make() -> Vec<Vector> {

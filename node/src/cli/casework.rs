@@ -82,7 +82,7 @@ pub struct CaseShowArgs {
 }
 
 /// What commands that say something have in common.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct SayArgs {
     /// The folder that `frex init` made
     #[arg(long, value_name = "DIR", env = "FREX_DIR", default_value = ".")]

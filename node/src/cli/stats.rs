@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use frex_client::{
-    casework::statistics::{self, Month, Period, Signed},
+    casework::statistics::{self, Period, Signed},
     keys::MEMBER_FILE,
 };
 use frex_proto::{limits, roster::Roster};
@@ -258,20 +258,20 @@ impl std::str::FromStr for Months {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let one = text.parse::<Month>().map(|month| Period {
-            first: month,
-            last: month,
-        });
-        let period = one.or_else(|_| text.parse());
+        let period = text.parse::<Period>();
         period.map(Self).map_err(|error| error.to_string())
     }
 }
 
 /// Reads a table.
 fn read(path: &Path) -> Result<Signed, Failure> {
-    let bytes = files::read(path, limits::STATISTICS_BYTES_MAX)?;
-    let read = statistics::parse(&bytes)
-        .or_fail(format_args!("{} is no table of figures", path.display()));
+    parsed(path, &files::read(path, limits::STATISTICS_BYTES_MAX)?)
+}
+
+/// The table in the bytes of a file.
+fn parsed(path: &Path, bytes: &[u8]) -> Result<Signed, Failure> {
+    let read =
+        statistics::parse(bytes).or_fail(format_args!("{} is no table of figures", path.display()));
     read.map_err(|failure| {
         failure.advise("One is made by: frex stats make DIR --period 2026-01 --out FILE")
     })

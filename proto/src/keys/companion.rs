@@ -29,6 +29,9 @@ pub enum CompanionKind {
 }
 
 impl CompanionKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Objects, Self::Heads];
+
     /// Bytes of an encoded public key. Spec: KEY-30, KEY-35.
     #[must_use]
     pub const fn key_bytes(self) -> usize {
@@ -50,8 +53,7 @@ impl CompanionKind {
     /// The kind of which keys are so long; none: no kind.
     #[must_use]
     pub fn of_length(bytes: usize) -> Option<Self> {
-        let kinds = [Self::Objects, Self::Heads];
-        kinds.into_iter().find(|kind| kind.key_bytes() == bytes)
+        Self::ALL.into_iter().find(|kind| kind.key_bytes() == bytes)
     }
 
     /// Its number in a key id. Spec: KEY-2.

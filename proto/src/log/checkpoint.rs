@@ -247,7 +247,7 @@ impl LogVerifier {
     }
 
     fn vkey_of(&self, key: &VerifyingKey) -> String {
-        note::vkeys(&self.origin, NotePublicKey::Ed25519(key.clone()), key)
+        note::vkeys(&self.origin, NotePublicKey::Ed25519(key.clone()))
     }
 
     /// Reads a log's verifier key line, or two of a key that has a companion. Spec: LOG-8, LOG-31.

@@ -14,9 +14,9 @@ use crate::{
     limits,
 };
 
-/// Adds a witness's cosignature to a checkpoint, in two lines if the key has a companion for it. The witness must have checked the log's own
-/// signature and the consistency with what it cosigned before, and kept that durably.
-/// Spec: LOG-10.
+/// Adds a witness's cosignature to a checkpoint, in two lines if the key has a companion for it. The
+/// witness must have checked the log's own signature and the consistency with what it cosigned
+/// before, and kept that durably. Spec: LOG-10, LOG-31.
 ///
 /// # Errors
 /// [`CheckpointError`] when the bytes are no checkpoint, the name is malformed, or the result
@@ -103,8 +103,7 @@ impl WitnessVerifier {
     /// companion. Spec: LOG-8, LOG-31.
     #[must_use]
     pub fn vkey(&self) -> String {
-        let public = NotePublicKey::Cosignature(self.key.clone());
-        note::vkeys(&self.name, public, &self.key)
+        note::vkeys(&self.name, NotePublicKey::Cosignature(self.key.clone()))
     }
 
     /// A checkpoint with what this witness has cosigned it by: so many lines as its key in force makes,

@@ -280,19 +280,17 @@ impl NoteKey {
 }
 
 /// The verifier key lines of a key and of its companion, if it has one.
-pub(super) fn vkeys(name: &str, public: NotePublicKey, key: &VerifyingKey) -> String {
-    let line = |key| {
+pub(super) fn vkeys(name: &str, key: NotePublicKey) -> String {
+    let companion = match &key {
+        NotePublicKey::Ed25519(key) | NotePublicKey::Cosignature(key) => key.head_companion(),
+        NotePublicKey::Subtree(_) => None,
+    };
+    let second = companion.cloned().map(NotePublicKey::Subtree);
+    let lines = std::iter::once(key).chain(second).map(|key| {
         let name = name.to_owned();
         NoteKey { name, key }.to_string()
-    };
-    let first = line(public);
-    match key.head_companion() {
-        None => first,
-        Some(companion) => {
-            let second = line(NotePublicKey::Subtree(companion.clone()));
-            format!("{first}\n{second}")
-        }
-    }
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 impl NotePublicKey {

@@ -109,7 +109,7 @@ impl WitnessPolicy {
 pub fn bare(checkpoint: &[u8], log: &LogVerifier) -> Result<Bytes, CheckpointError> {
     let mut note = SignedNote::parse(checkpoint)?;
     let head = Checkpoint::parse_text(note.text())?;
-    let key = log.verify(&note, &head)?.key.clone();
+    let key = &log.verify(&note, &head)?.key;
     let first = note::key_id(&log.origin, NoteKeyKind::Ed25519, key.as_bytes());
     let second = key
         .companion()

@@ -151,8 +151,8 @@ fn check_companions(
     listed: &v1::PublicKey,
     kind: Option<CompanionKind>,
 ) -> Result<(), RosterError> {
-    let kinds = [CompanionKind::Objects, CompanionKind::Heads];
-    let mut others = kinds.into_iter().filter(|other| Some(*other) != kind);
+    let kinds = CompanionKind::ALL.into_iter();
+    let mut others = kinds.filter(|other| Some(*other) != kind);
     if others.any(|other| !companion_bytes(listed, other).is_empty()) {
         return Err(part.fault(Fault::CompanionMisplaced));
     }

@@ -5,8 +5,7 @@ use frex_proto::{
     attachment::{Attached, AttachedFile, Hashes, Held, Listed, Opener},
     envelope::{self, Parsed},
     evidence,
-    id::EnvelopeId,
-    id::KeyId,
+    id::{EnvelopeId, KeyId},
     join,
     keys::{
         CompanionKey, CompanionKind, SealingPublicKey, SealingSecretKey, SigningKey, VerifyingKey,

@@ -94,11 +94,7 @@ struct Maker<'a> {
 pub fn random(dice: &mut Dice, form: Form) -> String {
     let odd = dice.pick(&[&0, &0, &2, &8, &25]);
     let indent = *dice.pick(&[&None, &Some("  "), &Some("\t"), &Some("    ")]);
-    let kind = match form {
-        Form::Report => "Report",
-        Form::FileDetails => "Item",
-    };
-    let shape = schema::shape(&schema::message(kind));
+    let shape = schema::shape(&schema::message(form.message()));
     let mut maker = Maker {
         dice,
         odd: *odd,

@@ -11,7 +11,7 @@ use super::{
 pub const SEED: u64 = 0x00f1_c71c;
 
 /// The kinds of case.
-pub const KINDS: [&str; 7] = [
+const KINDS: [&str; 7] = [
     "hash-match",
     "sextortion",
     "grooming",
@@ -51,14 +51,6 @@ pub fn samples(seed: u64) -> Vec<Sample> {
         }
     }
     samples
-}
-
-/// The report of this number: for load, as many as are wanted.
-#[must_use]
-pub fn numbered(dice: &mut Dice, number: usize) -> Sample {
-    let words = &WORDS[dice.below(WORDS.len())];
-    let kind = dice.below(KINDS.len());
-    sample(dice, words, kind, number)
 }
 
 fn sample(dice: &mut Dice, words: &Words, kind: usize, number: usize) -> Sample {

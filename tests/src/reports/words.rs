@@ -9,7 +9,7 @@ pub(super) struct Words {
     pub(super) texts: [&'static str; 7],
 }
 
-/// In the order of [`super::samples::KINDS`].
+/// Texts in the order of the kinds in [`super::samples`].
 pub(super) const WORDS: [Words; 10] = [
     Words {
         language: "en",

@@ -316,7 +316,7 @@ fn what_a_report_names_is_held_until_it_is_erased() {
         .done(&[&["erase", message, POLICE][..], &why].concat());
     assert_eq!(scene.done(&["ls", POLICE])["held"], serde_json::json!([]));
     let keys = scene.done(&["keys", POLICE]);
-    assert!(keys["epochs"][0]["state"] != "own, in force", "{keys}");
+    assert_eq!(keys["epochs"][0]["state"], "own, key destroyed", "{keys}");
     assert!(!anywhere(
         &dir.path().join(POLICE).join("member/deconflict"),
         "named.in@"

@@ -100,7 +100,7 @@ fn a_quarter_is_counted_and_gives_nobody_away() {
             .unwrap()
             .contains("<title")
     );
-    // The same file is the content of a message.
+    // One bit that was changed is found.
     let mut bytes = fs::read(dir.path().join("q1.frexstats")).unwrap();
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
@@ -302,7 +302,7 @@ fn figures_say_what_the_case_says() {
     assert_eq!(again["by"]["outcome"].get("shelved"), None);
 }
 
-/// Does what a member does in a round, as its messages come.
+/// Reads a member's inbox until so many messages have come.
 fn read(frex: &Frex, member: &str, from: usize) {
     let mut read = 0;
     for _ in 0..20 {

@@ -16,6 +16,8 @@ use crate::casework::{
     },
 };
 
+/// Most categories of data. Spec: LIM-130.
+const CATEGORIES_MAX: usize = 16;
 /// Longest text of a legal instrument, target or host. Spec: LIM-131.
 const TEXT_BYTES_MAX: usize = 256;
 /// Longest facts or necessity. Spec: LIM-132.
@@ -81,7 +83,7 @@ pub fn check(message: &CaseMessage) -> Result<(), CaseError> {
         What::ProduceRequest(asked) => {
             texts("targets", &asked.targets)?;
             texts("addressed_to", &asked.addressed_to)?;
-            count("categories", asked.categories.len(), 16)?;
+            count("categories", asked.categories.len(), CATEGORIES_MAX)?;
             text(
                 "enforcing_authority",
                 &asked.enforcing_authority,

@@ -1,7 +1,8 @@
 //! What must be done by when, and whether it was. Spec: CSE-20 to CSE-27.
 
 use super::{
-    Deadline, Matter, Said, Standing, What,
+    Deadline, Matter, Said, Setting, Standing, What,
+    members::ENDED,
     requests::concludes,
     roles::{Asked, Request, Roles},
     view::{Builder, Step, Track},
@@ -17,16 +18,6 @@ const WARNINGS: [u32; 3] = [2, 7, 14];
 const DAY_MS: u64 = 86_400_000;
 /// The asker's own word in the header.
 const REPLY_BY: &str = "reply-by";
-/// Outcomes after which nothing more is to be told.
-const TOLD: [&str; 7] = [
-    "convicted",
-    "no_crime",
-    "no_jurisdiction",
-    "insufficient",
-    "shelved",
-    "exonerated",
-    "duplicate",
-];
 
 /// Every deadline, the earliest first.
 pub(super) fn of(builder: &Builder<'_>, roles: &Roles<'_>, now_ms: u64) -> Vec<Deadline> {
@@ -82,8 +73,7 @@ impl<'a> Seat<'a> {
     }
 
     fn country(&self, member: &str) -> &str {
-        let party = self.builder.setting.members.get(member);
-        party.map_or("", |party| party.country.as_str())
+        self.builder.setting.country(member)
     }
 
     /// A deadline by a row of the table, for what began at `from_ms`.
@@ -190,7 +180,7 @@ impl<'a> Seat<'a> {
             track.thread.matter == Matter::Outcome && track.thread.member == member
         };
         let outcome = self.builder.tracks.iter().find(outcome);
-        let ended = outcome.is_some_and(|track| TOLD.contains(&track.thread.state.as_str()));
+        let ended = outcome.is_some_and(|track| ENDED.contains(&track.thread.state.as_str()));
         let told: Vec<u64> = outcome
             .iter()
             .flat_map(|track| track.steps.iter().map(|step| step.at_ms))
@@ -477,6 +467,15 @@ fn keepers(builder: &Builder<'_>, roles: &Roles<'_>, now_ms: u64) -> Vec<Deadlin
         })
     });
     kept.collect()
+}
+
+impl Setting {
+    /// The country that the roster lists for a member; empty of who is not in it.
+    #[must_use]
+    pub fn country(&self, member: &str) -> &str {
+        let party = self.members.get(member);
+        party.map_or("", |party| party.country.as_str())
+    }
 }
 
 impl Deadline {

@@ -1,28 +1,17 @@
 //! A message and a view as JSON: field names as in the schema, enums as lower-case words, what is absent
 //! left out, what is unknown kept. Spec: CSE-7, CSE-28.
 
-use std::sync::LazyLock;
-
 use prost::Message;
-use prost_reflect::{DescriptorPool, DynamicMessage, Kind as FieldKind, Value as Field};
+use prost_reflect::{DynamicMessage, Kind as FieldKind, Value as Field};
 use serde_json::{Map, Value, json};
 
 use super::{Deadline, Entry, Key, Not, Thread, View};
-use crate::casework::{clock::rfc3339, v1::CaseMessage};
-
-const NAME: &str = "frex.casework.v1.CaseMessage";
-
-static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
-    let bytes: &[u8] = include_bytes!("../gen/frex.casework.v1.bin");
-    // The file is made with the code beside it, and a test compares both with the schema.
-    DescriptorPool::decode(bytes).unwrap_or_default()
-});
+use crate::casework::{clock::rfc3339, schema, v1::CaseMessage};
 
 /// A message as JSON, from its bytes, with what this program does not know. Null if they do not decode.
 #[must_use]
 pub fn json_of(bytes: &[u8]) -> Value {
-    let descriptor = POOL.get_message_by_name(NAME);
-    let message = descriptor.and_then(|descriptor| DynamicMessage::decode(descriptor, bytes).ok());
+    let message = DynamicMessage::decode(schema::message("CaseMessage"), bytes);
     message.map_or(Value::Null, |message| object(&message))
 }
 
@@ -72,22 +61,13 @@ fn value_of(value: &Field, kind: &FieldKind) -> Value {
     }
 }
 
-/// The word of an enum's number, without the prefix that all its words share.
+/// The word of an enum's number, or the number where this program knows none.
 fn word(number: i32, kind: &FieldKind) -> String {
-    let FieldKind::Enum(descriptor) = kind else {
-        return format!("#{number}");
+    let known = match kind {
+        FieldKind::Enum(descriptor) => descriptor.get_value(number),
+        _ => None,
     };
-    let zero = descriptor.get_value(0);
-    let prefix = zero.and_then(|zero| zero.name().strip_suffix("UNSPECIFIED").map(str::to_owned));
-    let known = descriptor.get_value(number);
-    let name = known.map(|known| {
-        let prefix = prefix.unwrap_or_default();
-        let name = known.name();
-        name.strip_prefix(&prefix)
-            .unwrap_or(name)
-            .to_ascii_lowercase()
-    });
-    name.unwrap_or_else(|| format!("#{number}"))
+    known.map_or_else(|| format!("#{number}"), |known| schema::word(&known))
 }
 
 /// A view as JSON: instants both in milliseconds and in RFC 3339.

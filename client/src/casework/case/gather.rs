@@ -51,12 +51,6 @@ impl Case {
         self.said.values()
     }
 
-    /// Whether nothing is here.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.said.is_empty()
-    }
-
     /// One of its messages.
     #[must_use]
     pub fn get(&self, key: &Key) -> Option<&Said> {

@@ -2,16 +2,16 @@
 //! is to be taken up again. Spec: CSE-13, CSE-16, CSE-17.
 
 use super::{
-    Matter, Not, Reopening, What,
+    Matter, Reopening, What,
     requests::Move,
-    roles::{Place, Roles, at_ms},
+    roles::{Roles, at_ms},
     view::Track,
 };
 
 /// What a member has decided is not undone by its saying that somebody has looked.
 const LOOKED: [&str; 2] = ["acknowledged", "triaged"];
 /// The member has said all that it will say, unless it takes the case up again.
-const ENDED: [&str; 6] = [
+pub(super) const ENDED: [&str; 6] = [
     "convicted",
     "no_crime",
     "no_jurisdiction",
@@ -132,17 +132,12 @@ fn reopening(track: &Track<'_>, tracks: &[&Track<'_>], roles: &Roles<'_>) -> Opt
     }
     // Another report of the same case.
     let reports = roles.ordered.iter().filter(|said| {
-        let counts = !matches!(roles.judge(said), Err(Not::Otherwise));
-        said.what == What::Report && counts && at_ms(said) > thread.since_ms
+        said.what == What::Report && !said.otherwise && at_ms(said) > thread.since_ms
     });
     causes.extend(reports.map(|said| found("new_match", at_ms(said), &said.key)));
-    let duplicates = roles.ordered.iter().filter(|said| {
-        let moves = matches!(roles.judge(said), Ok(Place::Thread(Matter::Route, ..)));
-        let names = matches!(&said.what, What::Case(message) if matches!(
-            message.what, Some(crate::casework::v1::case_message::What::DuplicateOf(_))));
-        moves && names && at_ms(said) > thread.since_ms && said.key.from != thread.member
-    });
-    causes.extend(duplicates.map(|said| found("new_match", at_ms(said), &said.key)));
+    let duplicates = steps(Matter::Route)
+        .filter(|step| step.word == "duplicate" && step.said.key.from != thread.member);
+    causes.extend(duplicates.map(|step| found("new_match", step.at_ms, &step.said.key)));
     causes
         .into_iter()
         .min_by(|one, other| (one.at_ms, &one.by).cmp(&(other.at_ms, &other.by)))

@@ -37,50 +37,28 @@ const KEEPING: &[Row] = &[
     ("released", &[]),
 ];
 
+/// What may be said first to a request for data; the first two of it in this order alone, so that after each
+/// the rest is left.
+const FIRST: &[&str] = &[
+    "acked",
+    "preserved",
+    "clarify",
+    "partial",
+    "delivered",
+    "non_execution",
+    "refused",
+    "withdrawn",
+    "enforcement",
+    "objected",
+];
+const AFTER_ACKED: &[&str] = FIRST.split_at(1).1;
+const AFTER_PRESERVED: &[&str] = FIRST.split_at(2).1;
+
 /// From which state a request for data gets to which.
 const PRODUCING: &[Row] = &[
-    (
-        "sent",
-        &[
-            "acked",
-            "preserved",
-            "clarify",
-            "partial",
-            "delivered",
-            "non_execution",
-            "refused",
-            "withdrawn",
-            "enforcement",
-            "objected",
-        ],
-    ),
-    (
-        "acked",
-        &[
-            "preserved",
-            "clarify",
-            "partial",
-            "delivered",
-            "non_execution",
-            "refused",
-            "withdrawn",
-            "enforcement",
-            "objected",
-        ],
-    ),
-    (
-        "preserved",
-        &[
-            "clarify",
-            "partial",
-            "delivered",
-            "non_execution",
-            "refused",
-            "withdrawn",
-            "enforcement",
-            "objected",
-        ],
-    ),
+    ("sent", FIRST),
+    ("acked", AFTER_ACKED),
+    ("preserved", AFTER_PRESERVED),
     (
         "clarify",
         &[
@@ -94,20 +72,7 @@ const PRODUCING: &[Row] = &[
             "objected",
         ],
     ),
-    (
-        "clarified",
-        &[
-            "preserved",
-            "clarify",
-            "partial",
-            "delivered",
-            "non_execution",
-            "refused",
-            "withdrawn",
-            "enforcement",
-            "objected",
-        ],
-    ),
+    ("clarified", AFTER_ACKED),
     (
         "partial",
         &[
@@ -127,19 +92,7 @@ const PRODUCING: &[Row] = &[
         "delivered",
         &["delivered", "delivery_ok", "delivery_error", "objected"],
     ),
-    (
-        "delivery_error",
-        &[
-            "clarify",
-            "partial",
-            "delivered",
-            "non_execution",
-            "refused",
-            "withdrawn",
-            "enforcement",
-            "objected",
-        ],
-    ),
+    ("delivery_error", AFTER_PRESERVED),
     (
         "non_execution",
         &[

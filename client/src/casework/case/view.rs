@@ -240,10 +240,8 @@ impl<'a> Builder<'a> {
             track.thread.until_ms = until_ms.or(track.thread.until_ms);
         }
         let mut against = fault;
-        if !fits {
-            against = Some(format!("{word} after {before}"));
-        }
-        if word == "still_up" && matches!(before.as_str(), "removed" | "gone") {
+        let is_back = word == "still_up" && matches!(before.as_str(), "removed" | "gone");
+        if !fits || is_back {
             against = Some(format!("{word} after {before}"));
         }
         if track.thread.matter == Matter::Assessment {
@@ -281,8 +279,7 @@ impl<'a> Builder<'a> {
             _ => asked.said.received.get(member).copied(),
         };
         let counted = || {
-            let party = self.setting.members.get(member);
-            let country = party.map_or("", |party| party.country.as_str());
+            let country = self.setting.country(member);
             let zone = zone_of(asked.time_zone(), country);
             rule?.due(from?, &zone, self.setting.holidays.get(country))
         };

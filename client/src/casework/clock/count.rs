@@ -43,7 +43,7 @@ impl Rule {
 }
 
 /// The last millisecond of a day; where clocks change at midnight, the one before the next day begins.
-pub(super) fn end_of(day: Date, zone: &Zone) -> Option<u64> {
+fn end_of(day: Date, zone: &Zone) -> Option<u64> {
     let next = day
         .tomorrow()
         .ok()?

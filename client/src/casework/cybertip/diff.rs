@@ -53,11 +53,9 @@ fn compare(plain: &Element, source: &Element, path: &str, unread: &Unread, out: 
             place.text_of = Some(plain.text());
         }
     }
-    if !place.attributes.is_empty()
-        || place.text.is_some()
-        || !place.pieces.is_empty()
-        || emptied(&place)
-    {
+    // One of these stands beside whatever text or pieces there are, also where the document has none.
+    let differs = place.text_of.is_some() || place.children.is_some();
+    if differs || !place.attributes.is_empty() {
         out.push(place);
     }
     let mut seen: HashMap<&str, usize> = HashMap::new();
@@ -69,11 +67,6 @@ fn compare(plain: &Element, source: &Element, path: &str, unread: &Unread, out: 
             compare(child, written, &path, unread, out);
         }
     }
-}
-
-/// Whether a place says that there is nothing where the fields have white space.
-fn emptied(place: &Place) -> bool {
-    place.children.is_some() || place.text_of.is_some()
 }
 
 /// Attributes that are not known or written otherwise.

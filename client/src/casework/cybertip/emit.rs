@@ -68,7 +68,7 @@ fn look(message: &DynamicMessage, name: &str, path: &str, found: &mut Vec<String
 }
 
 /// The path of a value: the field, with its number in a list.
-pub(super) fn path_of(path: &str, field: &Field, at: usize) -> String {
+fn path_of(path: &str, field: &Field, at: usize) -> String {
     let dot = if path.is_empty() { "" } else { "." };
     let name = field.descriptor.name();
     match field.descriptor.is_list() {
@@ -78,7 +78,7 @@ pub(super) fn path_of(path: &str, field: &Field, at: usize) -> String {
 }
 
 /// What a field holds, one or many. A list of what is set.
-pub(super) fn values<'a>(message: &'a DynamicMessage, field: &Field) -> Vec<&'a Value> {
+fn values<'a>(message: &'a DynamicMessage, field: &Field) -> Vec<&'a Value> {
     let set = message
         .fields()
         .find(|(known, _)| known.number() == field.descriptor.number());

@@ -1,4 +1,3 @@
-use prost::Message as _;
 use prost_reflect::Value;
 
 use super::*;
@@ -12,17 +11,15 @@ fn typed(message: &DynamicMessage) -> v1::Report {
     message.transcode_to().unwrap()
 }
 
-/// What is written again, with what is left out and what is stale.
-fn again(message: &DynamicMessage) -> Written {
-    // As it travels.
+/// The message as it travels.
+fn travelled(message: &impl Message) -> DynamicMessage {
     let bytes = message.encode_to_vec();
-    let message = DynamicMessage::decode(schema::message("Report"), bytes.as_slice()).unwrap();
-    write(Form::Report, &message)
+    DynamicMessage::decode(schema::message("Report"), bytes.as_slice()).unwrap()
 }
 
 fn same(xml: &str) {
     let source = Document::parse(xml.as_bytes()).unwrap();
-    let written = again(&read_report(xml));
+    let written = write(Form::Report, &travelled(&read_report(xml)));
     assert_eq!(written.document.canonical(), source.canonical());
     assert_eq!(written.stale, 0);
 }
@@ -104,9 +101,7 @@ fn after_a_change_the_residue_goes_where_it_fits() {
     let mut report = typed(&read_report(xml));
     report.victims[0].person.as_mut().unwrap().age = Some(8);
     report.additional_info = Some("more".to_owned());
-    let message =
-        DynamicMessage::decode(schema::message("Report"), &*report.encode_to_vec()).unwrap();
-    let written = write(Form::Report, &message);
+    let written = write(Form::Report, &travelled(&report));
     assert!(written.stale > 0);
     let text = written.document.to_xml();
     assert!(
@@ -128,9 +123,7 @@ fn what_the_form_cannot_say_is_named() {
         additional_info: Some("bell \u{7}".to_owned()),
         ..v1::Report::default()
     };
-    let message =
-        DynamicMessage::decode(schema::message("Report"), &*report.encode_to_vec()).unwrap();
-    let written = write(Form::Report, &message);
+    let written = write(Form::Report, &travelled(&report));
     assert_eq!(
         written.left_out,
         ["channels[0].onion", "additional_info", "reference"]
@@ -157,6 +150,15 @@ fn details_of_a_file_become_an_item() {
     );
     assert_eq!(item.hashes[1].algorithm(), "Other");
     assert_eq!(item.source.unwrap().bytes, Some(xml.len() as u64));
+}
+
+// MOD-1: the roots are those that the schema says.
+#[test]
+fn roots_are_those_of_the_schema() {
+    for form in [Form::Report, Form::FileDetails] {
+        let shape = schema::shape(&schema::message(form.message()));
+        assert_eq!(shape.root.as_deref(), Some(form.root()));
+    }
 }
 
 // MOD-6: what is no such document is refused.
@@ -197,8 +199,7 @@ fn a_residue_of_anybodys_making_is_taken_as_far_as_it_fits() {
         }),
         ..v1::Report::default()
     };
-    let message =
-        DynamicMessage::decode(schema::message("Report"), &*report.encode_to_vec()).unwrap();
+    let message = travelled(&report);
     let written = write(Form::Report, &message);
     assert_eq!(written.document.root.elements().count(), 2);
     assert_eq!(written.stale, 3);

@@ -2,14 +2,9 @@
 
 use super::{AnswerError, DeconflictAnswer, Epoch, Question, finish, oprf::Output};
 
-/// An answer that holds.
-pub struct Answered {
-    /// What each identifier became, in the order of the question: to be looked for in the book.
-    pub outputs: Vec<Output>,
-}
-
 /// Checks an answer to `question`, whose envelope has this id, against the epoch that it names and
-/// that was verified before.
+/// that was verified before. Gives what each identifier became, in the order of the question: to be
+/// looked for in the book.
 ///
 /// # Errors
 /// [`AnswerError`].
@@ -18,7 +13,7 @@ pub fn read_answer(
     query: &[u8],
     answer: &DeconflictAnswer,
     epoch: &Epoch,
-) -> Result<Answered, AnswerError> {
+) -> Result<Vec<Output>, AnswerError> {
     if answer.query != query {
         return Err(AnswerError::OtherQuestion);
     }
@@ -29,6 +24,11 @@ pub fn read_answer(
     let inputs: Vec<Vec<u8>> = inputs.collect();
     let blinded: Vec<_> = question.items.iter().map(|item| &item.blinded).collect();
     let (evaluated, proof) = (&answer.evaluated, &answer.proof);
-    let outputs = finish(&inputs, &blinded, evaluated, proof, &epoch.public_key)?;
-    Ok(Answered { outputs })
+    Ok(finish(
+        &inputs,
+        &blinded,
+        evaluated,
+        proof,
+        &epoch.public_key,
+    )?)
 }

@@ -50,8 +50,9 @@ pub fn decode(bytes: &[u8]) -> Result<What, MessageError> {
         _ => 0,
     };
     // A book brings a few bytes that say how long it is.
+    let most = MESSAGE_BYTES + if book == 0 { 0 } else { 8 };
     let length = bytes.len().saturating_sub(book);
-    if !(MESSAGE_BYTES - 1..=MESSAGE_BYTES + 8).contains(&length) {
+    if !(MESSAGE_BYTES - 1..=most).contains(&length) {
         return Err(MessageError::Length);
     }
     match message.what.ok_or(MessageError::Malformed)? {

@@ -106,7 +106,7 @@ impl Named {
         }
         for phone in phones {
             let value = text::compared(phone.value.as_deref().unwrap_or_default());
-            let international = value.starts_with(['+']) || value.starts_with("00");
+            let international = value.starts_with('+') || value.starts_with("00");
             let trunk = value.starts_with('0');
             match &phone.country_calling_code {
                 // A number that begins with a zero is dialled otherwise from abroad, but not

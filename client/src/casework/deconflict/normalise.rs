@@ -10,9 +10,12 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use jiff::{Timestamp, Unit};
 
 use super::{Identifier, IdentifierError};
-use crate::casework::{
-    hashes,
-    text::{self, LocationError, composed},
+use crate::{
+    casework::{
+        hashes,
+        text::{self, LocationError, composed},
+    },
+    report::format::is_rfc3339,
 };
 
 /// Longest name of an account.
@@ -202,7 +205,9 @@ fn port(number: &str) -> Result<u16, IdentifierError> {
 
 /// The hour in which it was, in UTC.
 fn hour(time: &str) -> Result<String, IdentifierError> {
-    if !is_rfc3339(time.as_bytes()) {
+    // Small letters and a second 60 are of RFC 3339 too, but not everybody reads them.
+    let everywhere = !time.contains(['t', 'z']) && time.get(17..19) != Some("60");
+    if !everywhere || !is_rfc3339(time) {
         return Err(IdentifierError::Time);
     }
     let time: Timestamp = time.parse().map_err(|_| IdentifierError::Time)?;
@@ -216,33 +221,6 @@ fn hour(time: &str) -> Result<String, IdentifierError> {
         13 => Ok(hour),
         _ => Err(IdentifierError::Time),
     }
-}
-
-/// The library reads other forms of time too, which not everybody does: only the one form is taken, and
-/// no second 60.
-fn is_rfc3339(time: &[u8]) -> bool {
-    let fits = |time: &[u8], form: &[u8]| {
-        time.len() == form.len()
-            && time.iter().zip(form).all(|(byte, form)| match form {
-                b'0' => byte.is_ascii_digit(),
-                b'5' => (b'0'..=b'5').contains(byte),
-                form => byte == form,
-            })
-    };
-    let Some((seconds, rest)) = time.split_at_checked(19) else {
-        return false;
-    };
-    let fraction = match rest.strip_prefix(b".") {
-        Some(rest) => rest.iter().take_while(|byte| byte.is_ascii_digit()).count(),
-        None => 0,
-    };
-    let offset = match (rest.first(), fraction) {
-        (Some(b'.'), 1..=9) => &rest[1 + fraction..],
-        (Some(b'.'), _) => return false,
-        _ => rest,
-    };
-    let zone = fits(offset, b"Z") || fits(offset, b"+00:50") || fits(offset, b"-00:50");
-    fits(seconds, b"0000-00-00T00:50:50") && zone
 }
 
 /// By the registry of the report model: whatever name an algorithm has there. Spec: MOD-10, MOD-11.

@@ -6,15 +6,16 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
+    fmt, fs,
     path::{Path, PathBuf},
 };
 
+use bytes::Bytes;
 use frex_proto::{error::WireCode, keys::SigningError};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{BookError, DeconflictDesk, Identifier, OprfError};
-use crate::keys::KeyFileError;
+use crate::keys::{KeyFileError, file};
 
 mod asked;
 mod epochs;
@@ -29,6 +30,7 @@ pub use served::{Admission, Query};
 
 const FOLDER: &str = "deconflict";
 const SETTINGS_FILE: &str = "settings.toml";
+const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// The folder.
 #[derive(Debug, Clone)]
@@ -224,4 +226,37 @@ fn damaged(path: &Path) -> StoreError {
     StoreError::Damaged {
         path: path.to_owned(),
     }
+}
+
+/// The paths of what a folder holds, in their order; none if there is no such folder.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let listed = fs::read_dir(folder).and_then(|entries| {
+        let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+        paths.collect::<std::io::Result<Vec<PathBuf>>>()
+    });
+    let mut listed = listed.map_err(|error| io(folder, error))?;
+    listed.sort();
+    Ok(listed)
+}
+
+/// The files of a folder whose names end so, in their order.
+fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, StoreError> {
+    let mut files = entries(folder)?;
+    files.retain(|path| path.extension().is_some_and(|end| end == extension));
+    Ok(files)
+}
+
+/// What was written as JSON.
+fn record<T: DeserializeOwned>(path: &Path, kind: &'static str) -> Result<T, StoreError> {
+    let bytes = file::read_capped(path, FILE_BYTES_MAX, kind)?;
+    serde_json::from_slice(&bytes).map_err(|_| damaged(path))
+}
+
+/// A file that is no secret, and may be long: it is neither copied nor overwritten in memory.
+fn bytes_of(path: &Path, bytes_max: u64, kind: &'static str) -> Result<Bytes, StoreError> {
+    let mut bytes = file::read_capped(path, bytes_max, kind)?;
+    Ok(Bytes::from(std::mem::take(&mut *bytes)))
 }

@@ -58,8 +58,8 @@ fn asked(key: &EpochKey, book: &Book, identifiers: Vec<Identifier>, seed: u8) ->
         ..DeconflictAnswer::default()
     };
     let epoch = epoch(key.public());
-    let answered = read_answer(&question, &[1; 32], &answer, &epoch).unwrap();
-    let found = answered.outputs.iter().map(|output| book.find(output));
+    let outputs = read_answer(&question, &[1; 32], &answer, &epoch).unwrap();
+    let found = outputs.iter().map(|output| book.find(output));
     found.map(|desk| desk.is_some()).collect()
 }
 
@@ -168,6 +168,34 @@ fn a_question_says_nothing_of_what_it_asks() {
     assert!(Question::begin((0..65).map(phone).collect(), &mut rng(1)).is_err());
 }
 
+// DCF-5: nothing but a book makes a message longer.
+#[test]
+fn a_message_without_a_book_is_of_the_one_length() {
+    let question = Question::begin(vec![phone(1)], &mut rng(1)).unwrap();
+    let mut bytes = encode(What::Query(question.query(&[]))).to_vec();
+    assert!(decode(&bytes).is_ok());
+    // A field that nobody knows yet, of two bytes.
+    bytes.extend([14 << 3, 0]);
+    assert_eq!(decode(&bytes), Err(MessageError::Length));
+}
+
+// DCF-1: an offset of a day is none, whatever a library reads.
+#[test]
+fn a_time_has_an_offset_of_less_than_a_day() {
+    let at = |time: &str| Identifier::parse(&format!("ip 192.0.2.7 {time}"));
+    assert!(at("2026-11-26T22:15:00.000000001-23:59").is_ok());
+    for wrong in [
+        "2026-11-26T22:15:00+24:00",
+        "2026-11-26t22:15:00Z",
+        "2026-11-26T22:15:00z",
+        "2026-12-31T23:59:60Z",
+        "2026-11-26T22:15:00.0000000001Z",
+        "2026-11-26T22:15Z",
+    ] {
+        assert_eq!(at(wrong), Err(IdentifierError::Time), "{wrong}");
+    }
+}
+
 // DCF-12, DCF-14: how many rows hold something is not seen, and nothing in one book is in another.
 #[test]
 fn rows_that_hold_nothing_look_like_those_that_do() {
@@ -175,7 +203,7 @@ fn rows_that_hold_nothing_look_like_those_that_do() {
     let held: Vec<Identifier> = (0..256).map(phone).collect();
     let (full, empty) = (book(&key, &held, 4), book(&key, &[], 5));
     assert_eq!(full.len(), empty.len());
-    assert_eq!((full[0..32].len(), &full[0..32]), (32, &empty[0..32]));
+    assert_eq!(full[..32], empty[..32]);
     let more = book(&key, &(0..257).map(phone).collect::<Vec<_>>(), 4);
     assert_eq!(more.len() - full.len(), 3 * 256 * 24);
     let rows = |book: &Bytes| -> BTreeSet<[u8; 24]> {

@@ -2,11 +2,12 @@
 
 use prost_reflect::{DynamicMessage, Kind, ReflectMessage, Value};
 
-use super::{ENTRIES_MAX, UNKNOWN_BYTES_MAX, format, rules};
+use super::{ENTRIES_MAX, UNKNOWN_BYTES_MAX, format, json, rules};
 use crate::{
     casework::schema::{self, Field},
     report::{
         ReportErrors,
+        format::is_plain,
         no_files::{self, in_text},
     },
 };
@@ -28,13 +29,16 @@ pub(super) fn check(message: &DynamicMessage) -> Result<(), ReportErrors> {
 fn walk(message: &DynamicMessage, path: &str, errors: &mut ReportErrors) {
     let shape = schema::shape(&message.descriptor());
     for field in &shape.fields {
+        // Most fields of most messages are neither there nor needed: they have no path.
+        let is_set = message.has_field(&field.descriptor);
+        if !is_set && !field.rule.required {
+            continue;
+        }
         let name = field.descriptor.name();
         let dot = if path.is_empty() { "" } else { "." };
         let path = format!("{path}{dot}{name}");
-        if !message.has_field(&field.descriptor) {
-            if field.rule.required {
-                errors.fault(&path, "is missing", expected(field));
-            }
+        if !is_set {
+            errors.fault(&path, "is missing", expected(field));
             continue;
         }
         match &*message.get_field(&field.descriptor) {
@@ -75,7 +79,7 @@ fn judge_text(field: &Field, text: &str, path: &str, errors: &mut ReportErrors) 
         errors.fault(path, "is empty", expected(field));
     } else if form.is_some_and(|form| !(form.holds)(text)) {
         errors.fault(path, "is not of this form", expected(field));
-    } else if !format::is_text(text) {
+    } else if !is_plain(text) {
         errors.fault(
             path,
             "holds control characters",
@@ -108,11 +112,7 @@ fn expected(field: &Field) -> String {
             (None, Some(most)) => format!("text of at most {most} characters"),
             (None, None) => "text".to_owned(),
         },
-        Kind::Enum(kind) => {
-            let words = kind.values().filter(|value| value.number() != 0);
-            let words: Vec<String> = words.map(|value| schema::word(&value)).collect();
-            format!("one of {}", words.join(", "))
-        }
+        Kind::Enum(words) => format!("one of {}", json::listed(&words)),
         Kind::Message(_) => "an object".to_owned(),
         _ => match (rule.min, rule.max) {
             (Some(least), Some(most)) => format!("a number from {least} to {most}"),

@@ -18,9 +18,7 @@ pub fn from_first(first: &report::Report) -> Report {
     let mut reported = Vec::new();
     let mut victims = Vec::new();
     let mut witnesses = Vec::new();
-    let mut extensions = more(&first.more, "");
-    for (at, subject) in first.subjects.iter().enumerate() {
-        extensions.extend(more(&subject.more, &format!("subjects.{at}.")));
+    for subject in &first.subjects {
         let role = subject.role.as_deref().unwrap_or_default();
         let list = match role {
             "victim" | "child" => &mut victims,
@@ -38,9 +36,6 @@ pub fn from_first(first: &report::Report) -> Report {
         }],
         ..v1::Item::default()
     };
-    for (at, hash) in first.hashes.iter().enumerate() {
-        extensions.extend(more(&hash.more, &format!("hashes.{at}.")));
-    }
     let report = v1::Report {
         reference: Some(first.reference.clone()),
         created: Some(first.created.clone()),
@@ -54,10 +49,37 @@ pub fn from_first(first: &report::Report) -> Report {
         reported,
         victims,
         witnesses,
-        extensions,
+        extensions: extensions(first),
         ..v1::Report::default()
     };
     Report::of(&report)
+}
+
+/// What it says in fields of its own, wherever they stand.
+fn extensions(first: &report::Report) -> Vec<v1::Extra> {
+    let mut all = more(&first.more, "");
+    all.extend(more(&first.urgency.more, "urgency."));
+    for (at, category) in first.categories.iter().enumerate() {
+        all.extend(more(&category.more, &format!("categories.{at}.")));
+    }
+    for (at, location) in first.urls.iter().enumerate() {
+        all.extend(more(&location.more, &format!("urls.{at}.")));
+    }
+    for (at, hash) in first.hashes.iter().enumerate() {
+        all.extend(more(&hash.more, &format!("hashes.{at}.")));
+    }
+    for (at, jurisdiction) in first.jurisdictions.iter().enumerate() {
+        all.extend(more(&jurisdiction.more, &format!("jurisdictions.{at}.")));
+    }
+    for (at, subject) in first.subjects.iter().enumerate() {
+        let place = format!("subjects.{at}.");
+        all.extend(more(&subject.more, &place));
+        for (number, identifier) in subject.identifiers.iter().enumerate() {
+            let place = format!("{place}identifiers.{number}.");
+            all.extend(more(&identifier.more, &place));
+        }
+    }
+    all
 }
 
 fn more(fields: &serde_json::Map<String, serde_json::Value>, place: &str) -> Vec<v1::Extra> {

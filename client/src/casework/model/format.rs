@@ -1,7 +1,7 @@
 //! The forms of text that the schema names. Each is one function and one sentence; the table in
 //! spec/28-model.md says the same.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use frex_proto::roster;
 
@@ -77,7 +77,11 @@ pub(super) const FORMATS: [Format; 19] = [
         "an absolute URL without spaces; not data:, file:, blob: or javascript:",
     ),
     opaque("address", is_address, "an address on one line"),
-    format("ip", is_ip, "an IPv4 or IPv6 address, without port"),
+    format(
+        "ip",
+        |text| text.parse::<IpAddr>().is_ok(),
+        "an IPv4 or IPv6 address, without port",
+    ),
     format(
         "calling-code",
         is_calling_code,
@@ -118,21 +122,11 @@ pub(super) fn by_name(name: &str) -> Option<&'static Format> {
     FORMATS.iter().find(|format| format.name == name)
 }
 
-/// Whether text may stand in a report at all: nothing that moves a cursor.
-pub(super) fn is_text(text: &str) -> bool {
-    let allowed = |symbol: char| !symbol.is_control() || matches!(symbol, '\n' | '\r' | '\t');
-    text.chars().all(allowed)
-}
-
 /// What the form of others calls an address: often no URL, never a script or a file.
 fn is_address(text: &str) -> bool {
     let lower = text.trim_start().to_ascii_lowercase();
     let local = ["data:", "file:", "blob:", "javascript:", "about:"];
     !text.contains(char::is_control) && !local.iter().any(|scheme| lower.starts_with(scheme))
-}
-
-fn is_ip(text: &str) -> bool {
-    text.parse::<IpAddr>().is_ok() || text.parse::<Ipv6Addr>().is_ok()
 }
 
 fn is_calling_code(text: &str) -> bool {
@@ -233,9 +227,7 @@ fn is_path(text: &str) -> bool {
             None => (step, None),
             Some((name, rest)) => (name, Some(rest)),
         };
-        let field = shape
-            .as_ref()
-            .and_then(|shape| shape.by_name(name).cloned());
+        let field = shape.as_ref().and_then(|shape| shape.by_name(name));
         let Some(field) = field else { return false };
         let numbered = number.is_none_or(|rest| {
             let digits = rest.strip_suffix(']').unwrap_or_default();

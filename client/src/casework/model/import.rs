@@ -75,13 +75,7 @@ impl Report {
             reason: Some(reason),
             until: None,
         };
-        let held = Self::of(&v1::Report {
-            urgency: Some(urgency),
-            ..v1::Report::default()
-        });
-        if let Some(value) = held.0.get_field_by_name("urgency") {
-            self.0.set_field_by_name("urgency", value.into_owned());
-        }
+        cybertip::set(&mut self.0, "urgency", &urgency, "Urgency");
     }
 
     /// How much the residues hold.

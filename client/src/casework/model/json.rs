@@ -165,7 +165,8 @@ fn list(field: &Field, value: &Value, path: &str, errors: &mut ReportErrors) -> 
 }
 
 fn single(field: &Field, value: &Value, path: &str, errors: &mut ReportErrors) -> Option<Held> {
-    let whole = |least: i64, most: i64| value.as_i64().filter(|one| (least..=most).contains(one));
+    let int32 = || value.as_i64().and_then(|number| i32::try_from(number).ok());
+    let uint32 = || value.as_u64().and_then(|number| u32::try_from(number).ok());
     let (held, expected) = match field.descriptor.kind() {
         Kind::Message(message) => {
             let shape = schema::shape(&message);
@@ -176,19 +177,9 @@ fn single(field: &Field, value: &Value, path: &str, errors: &mut ReportErrors) -
             "text in quotes".to_owned(),
         ),
         Kind::Bool => (value.as_bool().map(Held::Bool), "true or false".to_owned()),
-        Kind::Int32 => (
-            whole(i32::MIN.into(), i32::MAX.into())
-                .and_then(|number| number.try_into().ok())
-                .map(Held::I32),
-            "a whole number".to_owned(),
-        ),
+        Kind::Int32 => (int32().map(Held::I32), "a whole number".to_owned()),
         Kind::Int64 => (value.as_i64().map(Held::I64), "a whole number".to_owned()),
-        Kind::Uint32 => (
-            whole(0, u32::MAX.into())
-                .and_then(|number| number.try_into().ok())
-                .map(Held::U32),
-            "a whole number from 0".to_owned(),
-        ),
+        Kind::Uint32 => (uint32().map(Held::U32), "a whole number from 0".to_owned()),
         Kind::Uint64 => (
             value.as_u64().map(Held::U64),
             "a whole number from 0".to_owned(),
@@ -198,9 +189,7 @@ fn single(field: &Field, value: &Value, path: &str, errors: &mut ReportErrors) -
             let number = match value {
                 Value::String(word) => schema::number(&words, word),
                 // One of a later version.
-                _ => whole(i32::MIN.into(), i32::MAX.into())
-                    .and_then(|number| i32::try_from(number).ok())
-                    .filter(|number| words.get_value(*number).is_none()),
+                _ => int32().filter(|number| words.get_value(*number).is_none()),
             };
             (
                 number.map(Held::EnumNumber),
@@ -220,7 +209,7 @@ fn single(field: &Field, value: &Value, path: &str, errors: &mut ReportErrors) -
 }
 
 /// The words of an enumeration.
-fn listed(words: &prost_reflect::EnumDescriptor) -> String {
+pub(super) fn listed(words: &prost_reflect::EnumDescriptor) -> String {
     let words = words.values().filter(|value| value.number() != 0);
     let words: Vec<String> = words.map(|value| schema::word(&value)).collect();
     words.join(", ")

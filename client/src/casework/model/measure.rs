@@ -2,14 +2,15 @@
 //! message of two hundred. Spec: MOD-2, LIM-117.
 
 use prost::encoding::{WireType, decode_key, decode_varint};
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
 use super::VALUES_MAX;
-use crate::{casework::schema::Shape, report::ReportErrors};
+use crate::report::ReportErrors;
 
-/// Refuses encoded bytes that hold too many values, or are not Protobuf of this shape.
-pub(super) fn measure(shape: &Shape, bytes: &[u8]) -> Result<(), ReportErrors> {
+/// Refuses encoded bytes that hold too many values, or are not Protobuf of this kind.
+pub(super) fn measure(kind: &MessageDescriptor, bytes: &[u8]) -> Result<(), ReportErrors> {
     let mut left = VALUES_MAX;
-    match walk(shape, bytes, &mut left) {
+    match walk(kind, bytes, &mut left) {
         Some(()) => Ok(()),
         None if left == 0 => Err(ReportErrors {
             too_large: true,
@@ -22,7 +23,7 @@ pub(super) fn measure(shape: &Shape, bytes: &[u8]) -> Result<(), ReportErrors> {
     }
 }
 
-fn walk(shape: &Shape, mut bytes: &[u8], left: &mut usize) -> Option<()> {
+fn walk(kind: &MessageDescriptor, mut bytes: &[u8], left: &mut usize) -> Option<()> {
     while !bytes.is_empty() {
         take(left, 1)?;
         let (number, wire) = decode_key(&mut bytes).ok()?;
@@ -36,16 +37,15 @@ fn walk(shape: &Shape, mut bytes: &[u8], left: &mut usize) -> Option<()> {
                 let length = usize::try_from(decode_varint(&mut bytes).ok()?).ok()?;
                 let (value, rest) = bytes.split_at_checked(length)?;
                 bytes = rest;
-                let field = shape.descriptor.get_field(number);
-                let field = field.and_then(|field| shape.by_name(field.name()));
-                match field.and_then(crate::casework::schema::Field::message) {
+                let field = kind.get_field(number);
+                match field.as_ref().map(FieldDescriptor::kind) {
                     // The schema has no message inside itself, so this ends.
-                    Some(inner) => walk(&inner, value, left)?,
+                    Some(Kind::Message(inner)) => walk(&inner, value, left)?,
                     // Packed numbers are a byte each at least.
-                    None if field.is_some_and(|field| field.descriptor.is_packed()) => {
+                    _ if field.as_ref().is_some_and(FieldDescriptor::is_packed) => {
                         take(left, value.len())?;
                     }
-                    None => {}
+                    _ => {}
                 }
             }
             // Groups are of an older Protobuf, and nest.

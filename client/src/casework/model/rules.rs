@@ -22,21 +22,6 @@ pub(super) fn check(message: &DynamicMessage, errors: &mut ReportErrors) {
         batched(&report, errors);
     }
     parts(&report, errors);
-    for (at, verdict) in report.items.iter().enumerate().flat_map(verdicts) {
-        let national = verdict.verdict() == v1::Verdict::NationallyIllegal;
-        if national && verdict.country.is_none() {
-            let path = format!("items[{at}].legality");
-            errors.fault(
-                &path,
-                "names no country",
-                "a country with nationally_illegal",
-            );
-        }
-    }
-}
-
-fn verdicts((at, item): (usize, &v1::Item)) -> impl Iterator<Item = (usize, &v1::Legality)> {
-    item.legality.iter().map(move |verdict| (at, verdict))
 }
 
 /// Spec: MOD-13.
@@ -95,6 +80,14 @@ fn item(item: &v1::Item, path: &str, errors: &mut ReportErrors) {
     if item.exif_viewed_by_esp == Some(true) && item.viewed_by_esp == Some(false) {
         let path = format!("{path}.viewed_by_esp");
         errors.fault(&path, "is false", "true where exif_viewed_by_esp is");
+    }
+    for verdict in &item.legality {
+        let national = verdict.verdict() == v1::Verdict::NationallyIllegal;
+        if national && verdict.country.is_none() {
+            let path = format!("{path}.legality");
+            let expected = "a country with nationally_illegal";
+            errors.fault(&path, "names no country", expected);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use prost_reflect::{
 use serde_json::{Map, Value, json};
 
 use super::{Field, PACKAGE, message, shape, word};
+use crate::casework::model::ENTRIES_MAX;
 
 const ID: &str = "https://frex.example/schema/report.v2.schema.json";
 
@@ -36,7 +37,7 @@ fn define(kind: &MessageDescriptor, described: &DescriptorPool, out: &mut Map<St
         let name = field.descriptor.name();
         let mut one = value(field, described, out);
         if field.descriptor.is_list() {
-            one = json!({"type": "array", "maxItems": 10_000, "items": one});
+            one = json!({"type": "array", "maxItems": ENTRIES_MAX, "items": one});
         }
         let about = field_comment(described, kind, field);
         set(&mut one, "description", about.into());

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     Axis, Fact, Month, NONE, OVERDUE, Period, SEVERAL, SHELVED, StatisticsError,
     fold::{self, Folded},
+    parse::is_value,
     period::{month_in, month_of, zone_of},
     wire,
 };
@@ -143,12 +144,7 @@ fn only(said: impl IntoIterator<Item = String>) -> String {
 
 /// A label as a table may hold it: others chose it. What is no code is told apart by nothing.
 fn harmless(text: &str) -> String {
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/-".contains(&byte);
-    let begins = text
-        .bytes()
-        .next()
-        .is_some_and(|byte| byte.is_ascii_alphanumeric());
-    match begins && text.len() <= 200 && text.bytes().all(good) {
+    match is_value(text) {
         true => text.to_owned(),
         false => super::OTHER.to_owned(),
     }

@@ -6,12 +6,12 @@ use bytes::Bytes;
 use frex_proto::label::{self, Hash};
 
 use super::{
-    Axis, Definition, Fact, NoiseKey, OVERDUE, Pattern, Period, SHELVED, StatisticsError, Steps,
-    View,
+    Axis, Definition, Fact, NoiseKey, OVERDUE, Period, SHELVED, StatisticsError, Steps,
     grid::{self, Grid},
     measure::{Measures, measure, share},
     noise::Measure,
-    protect::{line, protect},
+    protect::{Pattern, View, line, protect},
+    view,
     wire::{self, Row, StatisticsTable},
 };
 
@@ -98,13 +98,19 @@ pub fn make(facts: &[Fact], order: &Order<'_>) -> Result<StatisticsTable, Statis
             values: folded.values.clone(),
         })
         .collect();
-    Maker { grid: &grid, order }.fill(&mut table);
+    let keys = grid.facts.iter();
+    let keys = keys.map(|(fact, _)| order.key.record(&fact.record));
+    Maker {
+        grid: &grid,
+        order,
+        keys: keys.collect(),
+    }
+    .fill(&mut table);
     Ok(table)
 }
 
 /// The hash of a set of reports: of their ids in ascending order. Spec: STA-8.
-#[must_use]
-pub fn records_sha256(records: impl IntoIterator<Item = [u8; 16]>) -> Hash {
+fn records_sha256(records: impl IntoIterator<Item = [u8; 16]>) -> Hash {
     let mut records: Vec<[u8; 16]> = records.into_iter().collect();
     records.sort_unstable();
     records.dedup();
@@ -148,12 +154,16 @@ fn crossings(definition: &Definition) -> Vec<wire::Crossing> {
 struct Maker<'a> {
     grid: &'a Grid<'a>,
     order: &'a Order<'a>,
+    /// The key of each report of the grid: every report is in many cells.
+    keys: Vec<u64>,
 }
 
 /// The reports of one cell.
 struct Cell<'a> {
     at: Vec<wire::Coordinate>,
     facts: Vec<&'a Fact>,
+    /// The sum of their keys. Spec: STA-18.
+    key: u64,
 }
 
 impl Maker<'_> {
@@ -213,12 +223,8 @@ impl Maker<'_> {
     }
 
     fn total(&self) -> Row {
-        let facts: Vec<&Fact> = self.grid.facts.iter().map(|(fact, _)| *fact).collect();
-        let measures = self.measures(&facts);
-        let cell = Cell {
-            at: Vec::new(),
-            facts,
-        };
+        let cell = self.cell(&[]);
+        let measures = self.measures(&cell.facts);
         let threshold = u64::from(self.order.steps.threshold);
         let open = |figure: u64| figure >= threshold;
         let exact_from = self.order.definition.exact_from;
@@ -287,23 +293,22 @@ impl Maker<'_> {
     }
 
     fn cell(&self, at: &[(usize, u16)]) -> Cell<'_> {
-        let within = |(_, places): &&(&Fact, Vec<u16>)| {
-            at.iter().all(|(axis, place)| places[*axis] == *place)
+        let within = |places: &[u16]| at.iter().all(|(axis, place)| places[*axis] == *place);
+        let place = |(axis, at): &(usize, u16)| {
+            view::place(self.grid.axes[*axis].0.name(), self.grid.value(*axis, *at))
         };
-        let place = |(axis, at): &(usize, u16)| wire::Coordinate {
-            axis: self.grid.axes[*axis].0.name().to_owned(),
-            value: self.grid.value(*axis, *at).to_owned(),
-        };
-        Cell {
+        let mut cell = Cell {
             at: at.iter().map(place).collect(),
-            facts: self
-                .grid
-                .facts
-                .iter()
-                .filter(within)
-                .map(|(fact, _)| *fact)
-                .collect(),
+            facts: Vec::new(),
+            key: 0,
+        };
+        for ((fact, places), key) in self.grid.facts.iter().zip(&self.keys) {
+            if within(places) {
+                cell.facts.push(*fact);
+                cell.key = cell.key.wrapping_add(*key);
+            }
         }
+        cell
     }
 
     fn measures(&self, facts: &[&Fact]) -> Measures {
@@ -338,13 +343,9 @@ impl Maker<'_> {
 
     /// A figure with its noise, rounded.
     fn shown(&self, measure: Measure, cell: &Cell<'_>, figure: u64) -> u64 {
-        let keys = cell
-            .facts
-            .iter()
-            .map(|fact| self.order.key.record(&fact.record));
-        let key = keys.fold(0_u64, u64::wrapping_add);
         let steps = &self.order.steps;
-        steps.shown(figure, self.order.key.noise(measure, key, steps.noise_max))
+        let noise = self.order.key.noise(measure, cell.key, steps.noise_max);
+        steps.shown(figure, noise)
     }
 }
 
@@ -405,11 +406,7 @@ pub(super) fn shares(rows: &mut [Row]) {
             if row.at.iter().any(|place| place.axis == axis.name()) {
                 return None;
             }
-            let place = wire::Coordinate {
-                axis: axis.name().to_owned(),
-                value: value.to_owned(),
-            };
-            let at = [&row.at[..], &[place]].concat();
+            let at = [&row.at[..], &[view::place(axis.name(), value)]].concat();
             share(find(&at)?, row.reports?)
         };
         let (overdue, shelved) = (

@@ -35,10 +35,13 @@ pub struct Signed {
 pub fn sign(table: &StatisticsTable, key: &SigningKey) -> Result<Bytes, SigningError> {
     let payload = table.encode_to_vec().into();
     let signed = sign::sign(label::TYPE_STATISTICS, payload, &[key])?;
-    let what = What::Table(signed.encode_to_vec().into());
-    Ok(StatisticsMessage { what: Some(what) }
-        .encode_to_vec()
-        .into())
+    Ok(to_bytes(What::Table(signed.encode_to_vec().into())))
+}
+
+/// A message about figures, as it travels.
+pub(super) fn to_bytes(what: What) -> Bytes {
+    let message = StatisticsMessage { what: Some(what) };
+    message.encode_to_vec().into()
 }
 
 /// Reads what a message about figures says.
@@ -53,6 +56,16 @@ pub fn message(bytes: &[u8]) -> Result<What, StatisticsError> {
     message.what.ok_or(StatisticsError::Malformed)
 }
 
+/// What was signed, with what it says; who signed it is not judged.
+pub(super) fn opened<T: prost::Message + Default>(
+    signed: Bytes,
+) -> Result<(v1::Signed, T), StatisticsError> {
+    let malformed = |_| StatisticsError::Malformed;
+    let signed = v1::Signed::decode(signed).map_err(malformed)?;
+    let said = T::decode(signed.payload.clone()).map_err(malformed)?;
+    Ok((signed, said))
+}
+
 /// Reads a signed table and judges its form, not its signature.
 ///
 /// # Errors
@@ -61,12 +74,10 @@ pub fn parse(bytes: &[u8]) -> Result<Signed, StatisticsError> {
     let What::Table(signed) = message(bytes)? else {
         return Err(StatisticsError::Malformed);
     };
-    let malformed = |_| StatisticsError::Malformed;
-    let signed = v1::Signed::decode(signed).map_err(malformed)?;
+    let (signed, table) = opened::<StatisticsTable>(signed)?;
     if signed.payload_type != label::TYPE_STATISTICS || signed.batch.is_some() {
         return Err(StatisticsError::Malformed);
     }
-    let table = StatisticsTable::decode(signed.payload.clone()).map_err(malformed)?;
     check(&table)?;
     Ok(Signed {
         sha256: label::sha256(&[&signed.payload]),
@@ -80,11 +91,7 @@ pub fn parse(bytes: &[u8]) -> Result<Signed, StatisticsError> {
 /// # Errors
 /// [`StatisticsError::Period`].
 pub(super) fn period(table: &StatisticsTable) -> Result<Period, StatisticsError> {
-    let period = Period {
-        first: table.first_month.parse()?,
-        last: table.last_month.parse()?,
-    };
-    period.months().map(|_| period)
+    Period::between(&table.first_month, &table.last_month)
 }
 
 /// Judges the form of a table.
@@ -230,7 +237,7 @@ fn is_zone(text: &str) -> bool {
 }
 
 /// A label of a value: it begins with a letter or digit, so that no program takes it for a formula.
-fn is_value(text: &str) -> bool {
+pub(super) fn is_value(text: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/-".contains(&byte);
     let begins = text
         .bytes()

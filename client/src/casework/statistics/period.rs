@@ -85,6 +85,18 @@ impl FromStr for Month {
 }
 
 impl Period {
+    /// From the first month to the last, as they are written.
+    ///
+    /// # Errors
+    /// [`StatisticsError::Period`]: no months, none in this order, or too many.
+    pub fn between(first: &str, last: &str) -> Result<Self, StatisticsError> {
+        let period = Self {
+            first: first.parse()?,
+            last: last.parse()?,
+        };
+        period.months().map(|_| period)
+    }
+
     /// Its months.
     ///
     /// # Errors
@@ -101,6 +113,12 @@ impl Period {
             true => Ok(months),
             false => Err(StatisticsError::Period),
         }
+    }
+
+    /// Whether a month belongs to it.
+    #[must_use]
+    pub fn contains(&self, month: Month) -> bool {
+        (self.first..=self.last).contains(&month)
     }
 
     /// Whether a month belongs to both.
@@ -124,11 +142,7 @@ impl FromStr for Period {
 
     fn from_str(text: &str) -> Result<Self, StatisticsError> {
         let (first, last) = text.split_once("..").unwrap_or((text, text));
-        let period = Self {
-            first: first.parse()?,
-            last: last.parse()?,
-        };
-        period.months().map(|_| period)
+        Self::between(first, last)
     }
 }
 

@@ -12,18 +12,18 @@ use std::collections::BTreeMap;
 
 /// A crossing, by the places of its axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct View {
+pub(super) struct View {
     /// The first axis.
-    pub first: usize,
+    pub(super) first: usize,
     /// The second axis.
-    pub second: usize,
+    pub(super) second: usize,
 }
 
 /// What is shown: of each view the cells in the order of first, then second; none: it is withdrawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern {
+pub(super) struct Pattern {
     /// Whether each cell is shown.
-    pub views: Vec<Option<Vec<bool>>>,
+    pub(super) views: Vec<Option<Vec<bool>>>,
 }
 
 /// How many reports of a cell there are of each kind that must stay as it is.
@@ -52,8 +52,7 @@ struct Cost {
 /// Hides what must be. `records` are the places of each report on each axis, of which there are
 /// `sizes` values, each with at least `threshold` reports. `month` is the axis that is never
 /// given up; `forced` says which cells were hidden before.
-#[must_use]
-pub fn protect(
+pub(super) fn protect(
     sizes: &[usize],
     records: &[Vec<u16>],
     views: &[View],
@@ -221,8 +220,7 @@ fn exchanges(one: &Classes, other: &Classes) -> u64 {
 
 /// Which figures of one line, that add up to a figure that is shown, are shown: none that is under the
 /// threshold, and never all but one; what is hidden is together at least the threshold. Spec: STA-15.
-#[must_use]
-pub fn line(figures: &[u64], threshold: u64) -> Vec<bool> {
+pub(super) fn line(figures: &[u64], threshold: u64) -> Vec<bool> {
     let mut open: Vec<bool> = figures.iter().map(|figure| *figure >= threshold).collect();
     let mut order: Vec<usize> = (0..figures.len()).filter(|at| open[*at]).collect();
     order.sort_by_key(|at| (figures[*at], *at));

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use frex_proto::{
     error::WireCode,
     id::check_name,
-    keys::{SigningError, SigningKey, VerifyingKey},
+    keys::{SigningError, SigningKey},
     label::{self, Hash, hmac_sha256},
     limits::{RECIPIENTS_MAX, STATISTICS_VALUES_MAX, SUM_CELLS_MAX, SUM_MEMBERS_MIN},
     roster::Roster,
@@ -24,9 +24,8 @@ use prost::Message as _;
 
 use super::{
     Axis, Fact, OTHER, Period, StatisticsError, THRESHOLD_MIN,
-    wire::{
-        self, StatisticsMessage, SumCommitments, SumPartial, SumRound, statistics_message::What,
-    },
+    parse::{message, opened, to_bytes},
+    wire::{self, SumCommitments, SumPartial, SumRound, statistics_message::What},
 };
 
 mod add;
@@ -111,19 +110,15 @@ impl Round {
     /// # Errors
     /// [`SumError`].
     pub fn read(bytes: &[u8], roster: &Roster) -> Result<Self, SumError> {
-        let What::Round(signed) = super::message(bytes)? else {
+        let What::Round(signed) = message(bytes)? else {
             return Err(StatisticsError::Malformed.into());
         };
-        let malformed = |_| StatisticsError::Malformed;
-        let signed = v1::Signed::decode(signed).map_err(malformed)?;
-        let said = SumRound::decode(signed.payload.clone()).map_err(malformed)?;
+        let (signed, said) = opened::<SumRound>(signed)?;
         check(&said)?;
         if said.federation != roster.federation() {
             return Err(StatisticsError::WrongFederation.into());
         }
-        let keys = keys_of(&said.initiator, roster)?;
-        let verified = sign::verify(&signed, label::TYPE_SUM_ROUND, &keys, 1);
-        verified.map_err(|_| SumError::Signature)?;
+        check_signed(&signed, label::TYPE_SUM_ROUND, &said.initiator, roster)?;
         Ok(Self {
             id: label::sha256(&[&signed.payload]),
             said,
@@ -134,10 +129,7 @@ impl Round {
     /// The bytes of a file, and of a message that carries it.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
-        let what = What::Round(self.signed.encode_to_vec().into());
-        StatisticsMessage { what: Some(what) }
-            .encode_to_vec()
-            .into()
+        to_bytes(What::Round(self.signed.encode_to_vec().into()))
     }
 
     /// The period that is counted.
@@ -145,7 +137,7 @@ impl Round {
     /// # Errors
     /// [`StatisticsError::Period`].
     pub fn period(&self) -> Result<Period, StatisticsError> {
-        period(&self.said)
+        Period::between(&self.said.first_month, &self.said.last_month)
     }
 
     /// The cells, the total first: nothing, or an axis and a value.
@@ -178,7 +170,8 @@ impl Round {
     }
 
     /// The commitment to figures of one member, for another or for itself. Spec: STA-31.
-    fn commitment(
+    #[must_use]
+    pub fn commitment(
         &self,
         label: &[u8],
         salt: &[u8],
@@ -210,23 +203,40 @@ fn add_to(sum: &mut [u64], figures: &[u64]) {
     }
 }
 
-/// The keys of a member, whenever they were good: a round lasts days, and its parts are judged when they
-/// come.
-fn keys_of(member: &str, roster: &Roster) -> Result<Vec<VerifyingKey>, SumError> {
+/// Judges whether a member has signed, by any key that it had: a round lasts days, and its parts are judged
+/// when they come.
+fn check_signed(
+    signed: &v1::Signed,
+    payload_type: &str,
+    member: &str,
+    roster: &Roster,
+) -> Result<(), SumError> {
     let listed = roster.member(member).ok_or(SumError::Signature)?;
-    Ok(listed
-        .identity_keys
-        .iter()
-        .map(|timed| timed.key.clone())
-        .collect())
+    let keys = listed.identity_keys.iter().map(|timed| timed.key.clone());
+    let keys: Vec<_> = keys.collect();
+    let verified = sign::verify(signed, payload_type, &keys, 1);
+    verified.map(drop).map_err(|_| SumError::Signature)
 }
 
-fn period(said: &SumRound) -> Result<Period, StatisticsError> {
-    let period = Period {
-        first: said.first_month.parse()?,
-        last: said.last_month.parse()?,
-    };
-    period.months().map(|_| period)
+/// What came of each member, in the order of the round, by whose it is. Spec: STA-32 to STA-34.
+fn of_each<'a, T: PartialEq>(
+    round: &Round,
+    came: &'a [T],
+    whose: impl Fn(&T) -> &str,
+) -> Result<Vec<&'a T>, SumError> {
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for member in &round.said.members {
+        let mut theirs = came.iter().filter(|one| whose(one) == member);
+        match theirs.next() {
+            None => missing.push(member.clone()),
+            Some(first) if theirs.all(|other| other == first) => found.push(first),
+            Some(_) => return Err(SumError::TwoFaced(member.clone())),
+        }
+    }
+    match missing.is_empty() {
+        true => Ok(found),
+        false => Err(SumError::Missing(missing)),
+    }
 }
 
 /// Judges the form of a round. Spec: STA-29.
@@ -245,7 +255,7 @@ fn check(said: &SumRound) -> Result<(), StatisticsError> {
     if known.sha256[..] != said.definition_sha256[..] {
         return Err(StatisticsError::UnknownDefinition);
     }
-    let months: Vec<String> = period(said)?
+    let months: Vec<String> = Period::between(&said.first_month, &said.last_month)?
         .months()?
         .iter()
         .map(ToString::to_string)
@@ -273,13 +283,11 @@ fn check(said: &SumRound) -> Result<(), StatisticsError> {
 
 /// Commitments, if they are of this round and signed by whom they name.
 fn commitments(
-    signed: &[u8],
+    signed: &Bytes,
     round: &Round,
     roster: &Roster,
 ) -> Result<(SumCommitments, Hash), SumError> {
-    let malformed = |_| StatisticsError::Malformed;
-    let signed = v1::Signed::decode(signed).map_err(malformed)?;
-    let said = SumCommitments::decode(signed.payload.clone()).map_err(malformed)?;
+    let (signed, said) = opened::<SumCommitments>(signed.clone())?;
     round.place(&said.member)?;
     let sizes = said.input.len() == 32
         && said.shares.len() == round.said.members.len()
@@ -290,8 +298,6 @@ fn commitments(
     if !sizes {
         return Err(StatisticsError::Malformed.into());
     }
-    let keys = keys_of(&said.member, roster)?;
-    let verified = sign::verify(&signed, label::TYPE_SUM_COMMITMENTS, &keys, 1);
-    verified.map_err(|_| SumError::Signature)?;
+    check_signed(&signed, label::TYPE_SUM_COMMITMENTS, &said.member, roster)?;
     Ok((said, label::sha256(&[&signed.payload])))
 }

@@ -41,7 +41,6 @@ pub(super) fn fact(number: u32, at: [u8; 4]) -> Fact {
         times: Times {
             filed_ms,
             accepted_ms: Some(filed_ms + 1000),
-            delivered_ms: None,
             opened_ms: (number.is_multiple_of(2)).then_some(filed_ms + 7_200_000),
             acted_ms: None,
         },

@@ -1,6 +1,8 @@
 //! Whether a table holds: its signature, what it rests on, and all that its figures say of each
 //! other. Spec: STA-26 to STA-28.
 
+use std::collections::BTreeMap;
+
 use frex_proto::{
     label,
     log::{Checkpoint, checkpoint},
@@ -12,7 +14,8 @@ use super::{
     Signed, Steps, definition,
     make::shares,
     parse::period,
-    wire::{Coordinate, Row, StatisticsTable},
+    view::{place, row, values},
+    wire::{Row, StatisticsTable},
 };
 
 /// One step, named for people.
@@ -69,10 +72,6 @@ pub enum Problem {
 /// Verifies a table under a roster. Every check is made; none asks anybody.
 #[must_use]
 pub fn verify(signed: &Signed, roster: &Roster) -> Vec<Check> {
-    let check = |name, outcome: Result<(), Problem>| Check {
-        name,
-        problem: outcome.err(),
-    };
     let table = &signed.table;
     let mut checks = vec![
         check(
@@ -93,16 +92,23 @@ pub fn verify(signed: &Signed, roster: &Roster) -> Vec<Check> {
 /// What figures say of each other; of this nobody else need be asked.
 #[must_use]
 pub fn figures(table: &StatisticsTable) -> Vec<Check> {
-    let check = |name, outcome: Result<(), Problem>| Check {
-        name,
-        problem: outcome.err(),
-    };
+    let lines = lines(table);
     vec![
         check("no figure under the threshold is shown", small(table)),
-        check("figures add up within noise and rounding", additive(table)),
-        check("no figure is hidden alone", alone(table)),
+        check(
+            "figures add up within noise and rounding",
+            additive(table, &lines),
+        ),
+        check("no figure is hidden alone", alone(&lines)),
         check("shares follow from the figures", follow(table)),
     ]
+}
+
+fn check(name: &'static str, outcome: Result<(), Problem>) -> Check {
+    Check {
+        name,
+        problem: outcome.err(),
+    }
 }
 
 fn signature(signed: &Signed, roster: &Roster) -> Result<(), Problem> {
@@ -259,45 +265,42 @@ fn lines(table: &StatisticsTable) -> Vec<Line> {
 }
 
 fn of_crossing(table: &StatisticsTable, first: &str, second: &str) -> Vec<Line> {
-    let values = |axis: &str| {
-        let mut found = table.axes.iter().filter(|one| one.axis == axis);
-        found.next().map_or(&[][..], |one| &one.values[..])
-    };
-    let (rows, columns) = (values(first), values(second));
-    let place = |axis: &str, value: &str| Coordinate {
-        axis: axis.to_owned(),
-        value: value.to_owned(),
-    };
-    let figure = |at: &[Coordinate]| {
-        let row = table.rows.iter().find(|row| row.at == at);
-        row.and_then(|row| row.reports)
-    };
-    let cell = |row: &String, column: &String| figure(&[place(first, row), place(second, column)]);
+    let (rows, columns) = (values(table, first), values(table, second));
+    let figure = |axis: &str, value: &str| row(table, &[place(axis, value)])?.reports;
+    // Each cell is asked for twice, and a table of others may have many.
+    let shown = table.rows.iter().filter_map(|row| match &row.at[..] {
+        [one, other] if one.axis == first && other.axis == second => {
+            Some(((&*one.value, &*other.value), row.reports?))
+        }
+        _ => None,
+    });
+    let shown: BTreeMap<(&str, &str), u64> = shown.collect();
+    let cell = |row: &String, column: &String| shown.get(&(&**row, &**column)).copied();
     let by_row = rows.iter().map(|row| Line {
         figures: columns.iter().map(|column| cell(row, column)).collect(),
-        total: figure(&[place(first, row)]),
+        total: figure(first, row),
         overlap: false,
     });
     let by_column = columns.iter().map(|column| Line {
         figures: rows.iter().map(|row| cell(row, column)).collect(),
-        total: figure(&[place(second, column)]),
+        total: figure(second, column),
         overlap: false,
     });
     by_row.chain(by_column).collect()
 }
 
-fn additive(table: &StatisticsTable) -> Result<(), Problem> {
+fn additive(table: &StatisticsTable, lines: &[Line]) -> Result<(), Problem> {
     let (steps, _) = control(table).ok_or(Problem::NotAdditive)?;
     let adds_up = |line: &Line| line.adds_up(steps.error_max());
-    match lines(table).iter().all(adds_up) {
+    match lines.iter().all(adds_up) {
         true => Ok(()),
         false => Err(Problem::NotAdditive),
     }
 }
 
-fn alone(table: &StatisticsTable) -> Result<(), Problem> {
+fn alone(lines: &[Line]) -> Result<(), Problem> {
     let alone = |line: &Line| line.total.is_some() && line.hidden() == 1;
-    match lines(table).iter().any(alone) {
+    match lines.iter().any(alone) {
         true => Err(Problem::Alone),
         false => Ok(()),
     }

@@ -31,6 +31,29 @@ pub fn figure(figure: Option<u64>) -> String {
     figure.map_or_else(|| HIDDEN.to_owned(), |figure| figure.to_string())
 }
 
+/// The figures of a row, in the order of their names in every form.
+#[must_use]
+pub fn figures(row: &Row) -> [String; 9] {
+    let percent = |percent: Option<u32>| figure(percent.map(u64::from));
+    [
+        figure(row.reports),
+        figure(row.incidents),
+        figure(row.accounts),
+        figure(row.items),
+        hours(row.accepted_tenths),
+        hours(row.opened_tenths),
+        hours(row.acted_tenths),
+        percent(row.overdue_percent),
+        percent(row.shelved_percent),
+    ]
+}
+
+/// The reports at these places, or that they are hidden.
+#[must_use]
+pub fn reports(table: &StatisticsTable, at: &[Coordinate]) -> String {
+    figure(row(table, at).and_then(|row| row.reports))
+}
+
 /// Tenths of an hour, as hours.
 #[must_use]
 pub fn hours(tenths: Option<u32>) -> String {
@@ -134,7 +157,8 @@ fn cells(table: &StatisticsTable) -> Vec<Row> {
 }
 
 /// The months of a table.
-fn period(table: &StatisticsTable) -> String {
+#[must_use]
+pub fn period(table: &StatisticsTable) -> String {
     match table.first_month == table.last_month {
         true => table.first_month.clone(),
         false => format!("{}..{}", table.first_month, table.last_month),

@@ -34,8 +34,7 @@ pub(super) fn document(kind: CompanionKind, seed: &[u8; 32]) -> Zeroizing<Vec<u8
 /// The kind and the seed in a document; none if it is anything else, as the expanded form, which could
 /// hold other values than follow from a seed.
 pub(super) fn seed(document: &[u8]) -> Option<(CompanionKind, Zeroizing<[u8; 32]>)> {
-    let kinds = [CompanionKind::Objects, CompanionKind::Heads];
-    kinds.into_iter().find_map(|kind| {
+    CompanionKind::ALL.into_iter().find_map(|kind| {
         let seed = document.strip_prefix(&head(kind))?;
         Some((kind, Zeroizing::new(seed.try_into().ok()?)))
     })

@@ -72,13 +72,8 @@ fn send(ask: &AskArgs, what: What, authority: &str, json: bool) -> Done {
         .reply_by
         .or_else(|| by_profile(&room, ask).map(Moment::At));
     let say = super::SayArgs {
-        from: ask.say.from.clone(),
         to,
-        at: ask.say.at.clone(),
-        note: ask.say.note.clone(),
-        reference: ask.say.reference.clone(),
-        lane: ask.say.lane,
-        wait: ask.say.wait,
+        ..ask.say.clone()
     };
     let word = Word {
         case: case.id,
@@ -99,15 +94,11 @@ fn send(ask: &AskArgs, what: What, authority: &str, json: bool) -> Done {
 /// By when the profile would have an answer if it were received now, by the last of the addressees.
 fn by_profile(room: &Room, ask: &AskArgs) -> Option<u64> {
     let rule = clock::profile(&ask.profile)?.rule(Duty::Answer)?;
+    let setting = &room.desk.setting;
     let due = ask.say.to.iter().filter_map(|member| {
-        let party = room.desk.setting.members.get(member);
-        let country = party.map_or("", |party| party.country.as_str());
+        let country = setting.country(member);
         let zone = zone_of(&ask.time_zone, country);
-        rule.due(
-            room.desk.now_ms,
-            &zone,
-            room.desk.setting.holidays.get(country),
-        )
+        rule.due(room.desk.now_ms, &zone, setting.holidays.get(country))
     });
     due.max()
 }

@@ -12,7 +12,7 @@ use frex_client::{
     casework::{
         case::{
             CONTENT_TYPE, Case, CaseId, Key, MESSAGE_BYTES_MAX, Party, REPORT_TYPES, Said, Setting,
-            What, name_of, read,
+            View, What, name_of, read,
         },
         clock::{Holidays, holidays, instant},
         model,
@@ -40,7 +40,7 @@ use crate::cli::{
 /// Below the member's folder: what it said itself in its cases.
 pub const CASES_DIR: &str = "cases";
 /// How such a message's file ends; it is named by the hash of what is in it.
-pub const SAID: &str = "case";
+const SAID: &str = "case";
 /// In the same folder: public holidays by country, which nobody need give.
 const HOLIDAYS: &str = "holidays.json";
 const HOLIDAYS_BYTES_MAX: usize = 1024 * 1024;
@@ -111,7 +111,7 @@ pub fn of(
     }
     let mut cases: BTreeMap<CaseId, Case> = BTreeMap::new();
     for (direction, row) in rows {
-        for (case, said) in shelf.said(direction, row)? {
+        if let Some((case, said)) = shelf.said(direction, row)? {
             cases
                 .entry(case)
                 .or_insert_with(|| Case::new(case))
@@ -146,6 +146,11 @@ impl Desk {
         });
         waits.filter(|(_, without)| !without.is_empty()).collect()
     }
+
+    /// What a case is called: by its report, and by those who write in it.
+    pub fn names_of<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a String> {
+        self.names.get(&view.id).into_iter().chain(&view.references)
+    }
 }
 
 impl Shelf<'_> {
@@ -178,30 +183,27 @@ impl Shelf<'_> {
         Ok(())
     }
 
-    /// The messages that a row of the folder is about, each with its case.
-    fn said(&self, direction: &str, row: &Value) -> Result<Vec<(CaseId, Said)>, Failure> {
+    /// The message that a row of the folder is about, with its case; none if it belongs to none.
+    fn said(&self, direction: &str, row: &Value) -> Result<Option<(CaseId, Said)>, Failure> {
         let Some(message) = message_of(row) else {
-            return Ok(Vec::new());
+            return Ok(None);
         };
         let is_sent = direction == SENT;
         // What the home node has not taken was never said.
         if is_sent && !self.submitted.contains(&message) {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         if row["recalls"].is_string() || row["kind"] == "recall" {
-            return Ok(self.recall(direction, row, message).into_iter().collect());
+            return Ok(self.recall(direction, row, message));
         }
-        let mut found = Vec::new();
         if is_sent && row["forwards"].is_string() {
-            found.extend(self.passed_on(row, message)?);
-            return Ok(found);
+            return self.passed_on(row, message);
         }
         let Some(case) = case_of(row) else {
-            return Ok(found);
+            return Ok(None);
         };
         let what = self.what(direction, row)?;
-        found.push((case, self.message(direction, row, message, what)?));
-        Ok(found)
+        Ok(Some((case, self.message(direction, row, message, what)?)))
     }
 
     fn message(

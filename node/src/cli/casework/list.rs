@@ -56,12 +56,7 @@ fn row(desk: &Desk, case: &Case, view: &View) -> Value {
         .iter()
         .filter(|one| one.state == Standing::Overdue);
     let since = view.timeline.first().map(|entry| entry.at_ms);
-    let names: Vec<&String> = desk
-        .names
-        .get(&case.id)
-        .into_iter()
-        .chain(&view.references)
-        .collect();
+    let names: Vec<&String> = desk.names_of(view).collect();
     json!({
         "case": case.id.to_string(), "state": view.state, "references": names,
         "parties": view.parties, "messages": view.timeline.len(),

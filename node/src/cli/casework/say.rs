@@ -63,13 +63,9 @@ impl Room {
     /// The case that is meant by its id, or by that of a message or envelope of it, or the beginning of one.
     pub fn case(&self, id: &str) -> Result<&Case, Failure> {
         let wanted = messages::beginning(id)?;
-        let begins = |text: String| text.starts_with(&wanted);
         let mut found = self.desk.cases.values().filter(|case| {
-            let of_message = |said: &Said| {
-                let mut envelopes = said.envelopes.iter();
-                begins(said.key.message.to_string()) || envelopes.any(|id| begins(id.to_string()))
-            };
-            begins(case.id.to_string()) || case.said().any(of_message)
+            let is_it = case.id.to_string().starts_with(&wanted);
+            is_it || case.said().any(|said| is_named(said, &wanted))
         });
         match (found.next(), found.count()) {
             (Some(case), 0) => Ok(case),
@@ -89,12 +85,7 @@ impl Room {
     pub fn message(&self, id: &str) -> Result<(&Case, &Said), Failure> {
         let case = self.case(id)?;
         let wanted = messages::beginning(id)?;
-        let begins = |said: &&Said| {
-            let mut envelopes = said.envelopes.iter();
-            said.key.message.to_string().starts_with(&wanted)
-                || envelopes.any(|id| id.to_string().starts_with(&wanted))
-        };
-        match case.said().find(begins) {
+        match case.said().find(|said| is_named(said, &wanted)) {
             Some(said) => Ok((case, said)),
             None => {
                 let what = "that is the case; name the request in it";
@@ -222,6 +213,13 @@ impl Room {
     }
 }
 
+/// Whether the id of a message, or of an envelope that carried it, begins so.
+fn is_named(said: &Said, wanted: &str) -> bool {
+    let mut envelopes = said.envelopes.iter();
+    said.key.message.to_string().starts_with(wanted)
+        || envelopes.any(|id| id.to_string().starts_with(wanted))
+}
+
 /// The envelope by which a message is answered.
 pub fn envelope_of(said: &Said) -> Option<EnvelopeId> {
     said.envelopes.first().copied()
@@ -229,7 +227,7 @@ pub fn envelope_of(said: &Said) -> Option<EnvelopeId> {
 
 /// A message under its sender's name, shortened for people.
 pub fn short(key: &Key) -> String {
-    key.message.to_string()[..8].to_owned()
+    letters(&key.message)
 }
 
 /// The first letters of an id.

@@ -40,12 +40,7 @@ pub fn show(args: &CaseShowArgs, json: bool) -> Done {
     output::data(format_args!("case     {}", view.id));
     output::data(format_args!("state    {}", view.state));
     output::data(format_args!("parties  {}", parties.join(", ")));
-    let names = room
-        .desk
-        .names
-        .get(&case.id)
-        .into_iter()
-        .chain(&view.references);
+    let names = room.desk.names_of(&view);
     let names: Vec<String> = names.map(|name| output::clean(name)).collect();
     if !names.is_empty() {
         output::data(format_args!("names    {}", names.join(", ")));

@@ -87,7 +87,7 @@ fn row(epoch: &Epoch, state: &str) -> Value {
 ///
 /// # Errors
 /// It cannot be written, or a desk is missing.
-pub fn begin(home: &MemberHome, store: &Store) -> Result<OwnEpoch, Failure> {
+pub fn begin(home: &MemberHome, store: &Store) -> Result<(), Failure> {
     let keys = member::keys(home)?;
     let settings = home.settings();
     let roster = member::roster(home)?;
@@ -103,9 +103,8 @@ pub fn begin(home: &MemberHome, store: &Store) -> Result<OwnEpoch, Failure> {
         &mut Random::System.rng(),
     );
     bar.finish_and_clear();
-    let begun = begun.or_fail("no epoch can be begun")?;
-    store
-        .destroy_ended(Clock::System.now_ms())
-        .or_fail("the key of an epoch that is over cannot be destroyed")?;
-    Ok(begun)
+    begun.or_fail("no epoch can be begun")?;
+    let destroyed = store.destroy_ended(Clock::System.now_ms());
+    destroyed.or_fail("the key of an epoch that is over cannot be destroyed")?;
+    Ok(())
 }

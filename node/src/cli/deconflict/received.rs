@@ -4,13 +4,14 @@ use frex_client::{
     casework::deconflict::{self, What},
     keys::MemberHome,
 };
-use frex_proto::{envelope, error::WireCode, id::EnvelopeId, limits};
+use frex_proto::{envelope, id::EnvelopeId, limits};
 use serde_json::Value;
 
 use crate::cli::{
-    failure::{Failure, OrCode, OrFail},
+    failure::{Failure, OrFail},
     files, inbox,
-    member::{ABOUT, ABOUT_BYTES_MAX, INBOX_DIR},
+    member::{ABOUT, INBOX_DIR},
+    messages,
 };
 
 /// Field of what is known of a received message: what this command has made of it.
@@ -37,11 +38,7 @@ pub struct Received {
 pub fn all(home: &MemberHome) -> Result<Vec<Value>, Failure> {
     let mut found = Vec::new();
     for path in files::with_extension(&home.dir().join(INBOX_DIR), ABOUT)? {
-        let bytes = files::read(&path, ABOUT_BYTES_MAX)?;
-        let about: Value = serde_json::from_slice(&bytes).or_code(
-            WireCode::Files,
-            format_args!("{} is damaged", path.display()),
-        )?;
+        let about = messages::read(&path)?;
         if about["content_type"] == deconflict::CONTENT_TYPE {
             found.push(about);
         }

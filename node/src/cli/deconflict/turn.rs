@@ -81,13 +81,16 @@ fn follow(home: &MemberHome, store: &Store, args: &AnswerArgs, json: bool) -> Fa
     }
 }
 
-/// What lies here already, and what waits at the node.
+/// What lies here already, and what waits at the node. A key that is over is destroyed first, whether or
+/// not anybody asks. Spec: DCF-23.
 fn turn(
     home: &MemberHome,
     store: &Store,
     dir: &Path,
     wait: Duration,
 ) -> Result<Vec<Value>, Failure> {
+    let destroyed = store.destroy_ended(Clock::System.now_ms());
+    destroyed.or_fail("the key of an epoch that is over cannot be destroyed")?;
     let mut rows = take_up(home, store, All)?;
     fetch(
         dir,
@@ -167,6 +170,9 @@ pub fn take_up(home: &MemberHome, store: &Store, which: Which) -> Result<Vec<Val
         received.made(home, &row)?;
         rows.push(row);
     }
+    // Only now: what came late is looked up in the book of its epoch.
+    let removed = store.remove_ended_books(Clock::System.now_ms());
+    removed.or_fail("books that are over cannot be removed")?;
     Ok(rows)
 }
 

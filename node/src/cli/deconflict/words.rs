@@ -25,10 +25,15 @@ const NAMED_MAX: usize = 20;
 pub fn read(path: &Path) -> Result<Vec<Identifier>, Failure> {
     let bytes = if path == Path::new("-") {
         let mut bytes = Vec::new();
-        let mut input = io::stdin().lock().take(FILE_BYTES_MAX as u64);
+        let mut input = io::stdin().lock().take(FILE_BYTES_MAX as u64 + 1);
         input
             .read_to_end(&mut bytes)
             .or_code(WireCode::Files, "cannot read standard input")?;
+        // A line that was cut may be an identifier all the same, and of somebody else.
+        if bytes.len() > FILE_BYTES_MAX {
+            let what = format!("standard input is larger than {FILE_BYTES_MAX} bytes");
+            return Err(Failure::new(WireCode::TooLarge, what));
+        }
         bytes
     } else {
         files::read(path, FILE_BYTES_MAX)?

@@ -27,13 +27,8 @@ pub fn examine(folder: &Folder, roster: Option<&Roster>, now_ms: u64) -> Row {
     };
     let next = next_key(&folder.path, KeyUse::Log);
     if own == node.log_key.key {
-        return Row::ok(
-            CHECK,
-            match next {
-                Some(_) => format!("{}; the next one waits to be listed", in_force(&own)),
-                None => in_force(&own).to_owned(),
-            },
-        );
+        let waits = next.map_or("", |_| "; the next one waits to be listed");
+        return Row::ok(CHECK, format!("{}{waits}", in_force(&own)));
     }
     match node.listed_log_key(&own) {
         Some(listed) => {

@@ -35,19 +35,13 @@ pub fn examine(folder: &Folder, roster: Option<&Roster>) -> Row {
     let witnessing = roster.witnessing();
     let named = witnessing.is_some_and(|listed| listed.nodes.contains(&node.id));
     match (&node.witness_key, &own) {
-        (Some(listed), Some(own)) if own == listed => Row::ok(
-            CHECK,
-            match named {
-                true => format!(
-                    "{}; the federation counts on this node to cosign",
-                    in_force(own)
-                ),
-                false => format!(
-                    "{}; the roster does not name this node as a witness",
-                    in_force(own)
-                ),
-            },
-        ),
+        (Some(listed), Some(own)) if own == listed => {
+            let counts = match named {
+                true => "the federation counts on this node to cosign",
+                false => "the roster does not name this node as a witness",
+            };
+            Row::ok(CHECK, format!("{}; {counts}", in_force(own)))
+        }
         (Some(_), own) => lacking(folder, node, (own.is_some(), named)),
         (None, Some(_)) => Row::ok(CHECK, "not listed by the roster: the node cosigns nothing"),
         (None, None) => Row::ok(CHECK, "none, and none is listed: the node cosigns nothing"),

@@ -33,17 +33,27 @@ struct Count {
     held_by_others: usize,
 }
 
+/// Messages of a list that are erased.
+#[derive(Default)]
+struct Gone {
+    messages: BTreeSet<MessageId>,
+    /// Those of them that the member had sent itself.
+    own: BTreeSet<MessageId>,
+}
+
 /// Erases whatever a list names; what is gone already, or is not here, stays so. Spec: ERA-16.
 pub fn again(args: &EraseAgainArgs, json: bool) -> Done {
     let home = member::open(&args.dir)?;
     let orders = read(args)?;
     let count = member::runtime()?.block_on(async {
         let serving = Serving::reach(&args.dir, &home).await?;
-        let mut gone = BTreeSet::new();
+        let mut gone = Gone::default();
         let count = each(&serving.client, &home, &orders, &mut gone).await;
         serving.end().await;
         // Also of those before one that failed.
-        local::forget(&home, &gone)?;
+        local::forget(&home, &gone.own)?;
+        // For all at once: each time everything that is held is written anew.
+        local::let_go(&home, &gone.messages)?;
         count
     })?;
     Ok(tell(&count, json))
@@ -80,7 +90,7 @@ async fn each(
     client: &Client,
     home: &MemberHome,
     orders: &[EraseOrder],
-    gone: &mut BTreeSet<MessageId>,
+    gone: &mut Gone,
 ) -> Result<Count, Failure> {
     let folder = Folder::read(home)?;
     let own = home.settings().member.as_str();
@@ -103,12 +113,12 @@ async fn each(
         };
         *kept += 1;
         let sender = order.sender.as_deref();
+        gone.messages.insert(order.message);
         let found = folder.find(order.message, sender, true)?;
-        local::let_go(home, order.message)?;
         found.remove()?;
         found.tell_by_hand();
         if sender.is_none_or(|sender| sender.is_empty() || sender == own) {
-            gone.insert(order.message);
+            gone.own.insert(order.message);
         }
     }
     bar.finish_and_clear();

@@ -227,20 +227,20 @@ pub fn forget(home: &MemberHome, gone: &BTreeSet<MessageId>) -> Result<(), Failu
     Ok(())
 }
 
-/// Lets go of the identifiers that are held because of a message, and destroys the book in which they
-/// stand. To be done before its files are removed, by which it is found again. Spec: DCF-24.
+/// Lets go of the identifiers that are held because of messages, and destroys the book in which they
+/// stand. To be done before their files are removed, unless a list names them again. Spec: DCF-24.
 ///
 /// # Errors
 /// They are still held, or the book is still there.
-pub fn let_go(home: &MemberHome, message: MessageId) -> Result<(), Failure> {
+pub fn let_go(home: &MemberHome, gone: &BTreeSet<MessageId>) -> Result<(), Failure> {
     let deconflict = Store::of(home.dir());
-    if !deconflict.dir().exists() {
+    if gone.is_empty() || !deconflict.dir().exists() {
         return Ok(());
     }
-    let id = message.to_string();
-    let gone = deconflict.let_go(|holding| holding.source == id);
-    let gone = gone.or_fail("identifiers that it named are still held")?;
-    if gone.removed > 0 {
+    let ids: BTreeSet<String> = gone.iter().map(ToString::to_string).collect();
+    let merged = deconflict.let_go(|holding| ids.contains(&holding.source));
+    let merged = merged.or_fail("identifiers that it named are still held")?;
+    if merged.removed > 0 {
         let destroyed = deconflict.destroy_ended(u64::MAX);
         destroyed.or_fail("a book in which they stand is not destroyed")?;
     }

@@ -143,7 +143,7 @@ fn here(home: &MemberHome, plan: &Plan, receipt: Option<&ProvenReceipt>) -> Resu
     if plan.referenced {
         local::forget(home, &[plan.order.message].into())?;
     }
-    local::let_go(home, plan.order.message)?;
+    local::let_go(home, &[plan.order.message].into())?;
     plan.found.remove()?;
     let kept = receipt.map(|receipt| member::keep_receipt(&home.receipts_dir(), receipt));
     Ok(json!(kept.transpose()?))

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use frex_client::{client::Client, environment::Clock, keys::MemberHome};
 use frex_proto::{
-    envelope::{self, Carried},
+    envelope::{self, Carried, Core},
     error::WireCode,
     evidence::{Clock as Asked, Findings, Parts, State, clocks, state_silence, verify},
     id::{EnvelopeId, MessageId},
@@ -165,17 +165,16 @@ async fn look_through(client: &Client, asked: &BTreeMap<EnvelopeId, bool>) -> Re
         let Some(item) = item else { break };
         seen += 1;
         let item = item.or_fail("the inbox cannot be read")?;
-        let core = match &item {
-            Ok(item) => Some(item.parsed.core.clone()),
-            // What cannot be opened may be an answer all the same.
-            Err(failed) => envelope::parse_carried(&failed.envelope)
-                .ok()
-                .map(|carried| carried.original().core.clone()),
-        };
-        answered = core.is_some_and(|core| {
+        let is_answer = |core: &Core| {
             let of_request = core.in_reply_to.and_then(|id| asked.get(&id));
             of_request.is_some_and(|of_request| !(*of_request && core.kind == Kind::Feedback))
-        });
+        };
+        answered = match &item {
+            Ok(item) => is_answer(&item.parsed.core),
+            // What cannot be opened may be an answer all the same.
+            Err(failed) => envelope::parse_carried(&failed.envelope)
+                .is_ok_and(|carried| is_answer(&carried.original().core)),
+        };
         held.push(item);
     }
     let elsewhere = inbox.held_elsewhere();

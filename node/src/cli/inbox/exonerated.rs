@@ -124,7 +124,7 @@ fn remove(folder: &Folder<'_>, message: MessageId, sender: &str) -> Result<bool,
     if referenced {
         local::forget(home, &[message].into())?;
     }
-    local::let_go(home, message)?;
+    local::let_go(home, &[message].into())?;
     found.remove()?;
     found.tell_by_hand();
     Ok(referenced || !found.files.is_empty())

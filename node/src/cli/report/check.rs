@@ -3,13 +3,11 @@
 use frex_client::{
     casework::{
         cybertip::{self, Form},
-        model::{Origin, Report, import},
-        schema,
+        model::{Origin, import},
     },
     report::{Problem, ReportErrors},
 };
 use frex_proto::error::WireCode;
-use prost_reflect::{DynamicMessage, Value};
 use serde_json::json;
 
 use super::{CheckArgs, Found, read};
@@ -68,18 +66,11 @@ fn document(form: Form, bytes: &[u8]) -> Result<Result<(), ReportErrors>, Failur
         reference: None,
         created: SOME_TIME.to_owned(),
     };
-    if form == Form::Report {
-        let imported = import(bytes, &[], &origin).map_err(|(_, error)| failed(error))?;
-        return Ok(imported.report.check());
-    }
-    let item = cybertip::read(form, bytes).map_err(failed)?;
-    let mut message = DynamicMessage::new(schema::message("Report"));
-    for (name, value) in [
-        ("reference", Value::String("check".to_owned())),
-        ("created", Value::String(origin.created)),
-        ("items", Value::List(vec![Value::Message(item)])),
-    ] {
-        message.set_field_by_name(name, value);
-    }
-    Ok(Report::of_message(message).check())
+    let imported = match form {
+        Form::Report => import(bytes, &[], &origin),
+        // The details of a file are judged in a report that says nothing else.
+        Form::FileDetails => import(b"<report/>", &[bytes.to_vec()], &origin),
+    };
+    let imported = imported.map_err(|(_, error)| failed(error))?;
+    Ok(imported.report.check())
 }

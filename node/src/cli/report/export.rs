@@ -23,19 +23,15 @@ pub fn export(args: &ExportArgs, json: bool) -> Done {
         return Err(Failure::new(WireCode::BadInput, what)
             .advise("frex report export REPORT --as xml --item NUMBER"));
     }
-    let written = match args.form {
-        FormArg::Xml => Some(xml(&report, args.item)?),
-        FormArg::Json | FormArg::Protobuf => None,
+    let (bytes, left_out, stale) = match args.form {
+        FormArg::Xml => {
+            let written = xml(&report, args.item)?;
+            let bytes = written.document.to_xml().into_bytes();
+            (bytes, written.left_out, written.stale)
+        }
+        FormArg::Json => ((report.to_json_text() + "\n").into_bytes(), Vec::new(), 0),
+        FormArg::Protobuf => (report.encode(), Vec::new(), 0),
     };
-    let bytes = match (&written, args.form) {
-        (Some(written), _) => written.document.to_xml().into_bytes(),
-        (None, FormArg::Json) => (report.to_json_text() + "\n").into_bytes(),
-        (None, _) => report.encode(),
-    };
-    let left_out = written
-        .as_ref()
-        .map_or(&[][..], |one| one.left_out.as_slice());
-    let stale = written.as_ref().map_or(0, |one| one.stale);
     match &args.out {
         Some(path) => {
             files::write_new(path, &bytes)?;
@@ -51,7 +47,7 @@ pub fn export(args: &ExportArgs, json: bool) -> Done {
             .write_all(&bytes)
             .or_code(WireCode::Files, "cannot write to standard output")?,
     }
-    note(left_out, stale);
+    note(&left_out, stale);
     Ok(0)
 }
 

@@ -189,9 +189,7 @@ fn member_json(member: &Member) -> Value {
         "envelopes_per_minute": member.quota.envelopes_per_minute,
         "urgent_per_minute": member.quota.urgent_per_minute,
         "identity_keys": member.identity_keys.iter().map(|timed| hex::encode(timed.key.as_bytes())).collect::<Vec<_>>(),
-        "ml_dsa_65_keys": member.identity_keys.iter().map(|timed| {
-            companion(&timed.key)
-        }).collect::<Vec<_>>(),
+        "ml_dsa_65_keys": member.identity_keys.iter().map(|timed| companion(&timed.key)).collect::<Vec<_>>(),
         "sealing_keys": member.sealing_keys.iter().map(|timed| timed.key.key_id().to_string()).collect::<Vec<_>>(),
     })
 }
@@ -203,14 +201,11 @@ fn node_json(node: &Node) -> Value {
         "witness_key": node.witness_key.as_ref().map(|key| hex::encode(key.as_bytes())),
         "ml_dsa_44_log_key": companion(&node.log_key.key),
         "ml_dsa_44_witness_key": node.witness_key.as_ref().and_then(companion),
-        "earlier_witness_keys": node.earlier_witness_keys.iter().map(|timed| json!({
-            "witness_key": hex::encode(timed.key.as_bytes()),
-            "ended": timed.validity.not_after_ms.map(rfc3339),
-        })).collect::<Vec<_>>(),
+        "earlier_witness_keys": earlier_json("witness_key", &node.earlier_witness_keys),
         "ended_logs": node.ended_logs.iter().map(|log| json!({
             "ended": rfc3339(log.not_after_ms), "kept": log.kept,
         })).collect::<Vec<_>>(),
-        "earlier_log_keys": node.earlier_log_keys.iter().map(earlier_json).collect::<Vec<_>>(),
+        "earlier_log_keys": earlier_json("log_key", &node.earlier_log_keys),
         "addresses": node.addresses,
     })
 }
@@ -219,9 +214,13 @@ fn companion(key: &VerifyingKey) -> Option<String> {
     key.companion().map(|key| hex::encode(key.as_bytes()))
 }
 
-fn earlier_json(timed: &Timed<VerifyingKey>) -> Value {
-    json!({
-        "log_key": hex::encode(timed.key.as_bytes()),
-        "ended": timed.validity.not_after_ms.map(rfc3339),
-    })
+/// Keys that others followed, each under this name with its end.
+fn earlier_json(name: &str, keys: &[Timed<VerifyingKey>]) -> Vec<Value> {
+    let row = |timed: &Timed<VerifyingKey>| {
+        json!({
+            name: hex::encode(timed.key.as_bytes()),
+            "ended": timed.validity.not_after_ms.map(rfc3339),
+        })
+    };
+    keys.iter().map(row).collect()
 }

@@ -2,13 +2,13 @@
 
 use frex_client::casework::statistics::{
     change, percent,
-    view::{ALL, figure, row},
+    view::{figure, row},
     wire::{Row, StatisticsTable},
 };
 use frex_proto::error::WireCode;
 use serde_json::{Value, json};
 
-use super::{CompareArgs, read};
+use super::{CompareArgs, print::named, read};
 use crate::cli::{
     failure::{Done, Failure},
     output,
@@ -83,14 +83,11 @@ fn line(after: &Row, before: &StatisticsTable) -> Option<Line> {
         return None;
     }
     let earlier = row(before, &after.at)?;
-    let (by, value) = match after.at.first() {
-        None => ("total".to_owned(), ALL.to_owned()),
-        Some(place) => (place.axis.clone(), place.value.clone()),
-    };
+    let (by, value) = named(after);
     let both = earlier.reports.zip(after.reports);
     Some(Line {
-        by,
-        value,
+        by: by.to_owned(),
+        value: value.to_owned(),
         before: earlier.reports,
         after: after.reports,
         change: both

@@ -25,10 +25,7 @@ pub fn count(args: &CountArgs, json: bool) -> Done {
     for fact in &counted.facts {
         let month =
             statistics::month_of(fact.logged_ms, &args.zone).or_fail("no month can be told")?;
-        let within = args
-            .period
-            .is_none_or(|period| period.0.first <= month && month <= period.0.last);
-        if within {
+        if args.period.is_none_or(|period| period.0.contains(month)) {
             facts.push(fact);
         }
     }

@@ -9,8 +9,9 @@ use bytes::Bytes;
 use frex_client::{
     casework::{
         case::{Case, CaseId, View},
+        clock::instant,
         model,
-        statistics::{CaseState, Code, Definition, Fact, Times, wire::LogRange},
+        statistics::{CaseState, Code, Definition, Fact, Period, Times, month_of, wire::LogRange},
         v1,
     },
     keys::MemberHome,
@@ -24,7 +25,6 @@ use frex_proto::{
     roster::Roster,
     v1::{Event, Stage},
 };
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::gather::{self, BySeen, Seen};
@@ -89,8 +89,12 @@ pub(super) fn of(
 }
 
 impl Counted {
-    /// The range of the log on which the facts rest that `within` names, under the newest head.
-    pub(super) fn range(&self, within: impl Fn(&Fact) -> bool) -> Result<LogRange, Failure> {
+    /// The range of the log on which the facts of a period rest, under the newest head.
+    pub(super) fn range(&self, period: &Period, zone: &str) -> Result<LogRange, Failure> {
+        let within = |fact: &Fact| {
+            let month = month_of(fact.logged_ms, zone);
+            month.is_ok_and(|month| period.contains(month))
+        };
         let facts = self.facts.iter().zip(&self.origins);
         let facts: Vec<(&Fact, &String)> = facts.filter(|(fact, _)| within(fact)).collect();
         let origins: BTreeSet<&String> = facts.iter().map(|(_, origin)| *origin).collect();
@@ -152,22 +156,25 @@ fn cases(desk: &Desk, as_of_ms: u64) -> BTreeMap<CaseId, (Case, View)> {
     cases.collect()
 }
 
-/// Envelopes that were answered, each with the time of the answer.
-fn answers(all: &[(&'static str, Value)]) -> Vec<(String, u64)> {
-    let answer = |(direction, about): &(&str, Value)| {
+/// Envelopes that were answered, each with the time of the first answer.
+fn answers<'a>(all: &'a [(&'static str, Value)]) -> BTreeMap<&'a str, u64> {
+    let mut answers = BTreeMap::new();
+    for (direction, about) in all {
         let time = match *direction {
             SENT => about["created_ms"].as_u64(),
             _ => time_of(&about["created"]),
         };
-        Some((about["in_reply_to"].as_str()?.to_owned(), time?))
-    };
-    all.iter().filter_map(answer).collect()
+        if let (Some(to), Some(at_ms)) = (about["in_reply_to"].as_str(), time) {
+            let first = answers.entry(to).or_insert(at_ms);
+            *first = at_ms.min(*first);
+        }
+    }
+    answers
 }
 
 /// RFC 3339, as milliseconds.
 fn time_of(value: &Value) -> Option<u64> {
-    let time: Timestamp = value.as_str()?.parse().ok()?;
-    u64::try_from(time.as_millisecond()).ok()
+    instant(value.as_str()?)
 }
 
 struct Place<'a> {
@@ -177,7 +184,7 @@ struct Place<'a> {
     node: &'a str,
     seen: &'a BySeen,
     as_of_ms: u64,
-    answers: Vec<(String, u64)>,
+    answers: BTreeMap<&'a str, u64>,
     desk: &'a Desk,
     cases: BTreeMap<CaseId, (Case, View)>,
 }
@@ -291,7 +298,6 @@ impl Place<'_> {
         Times {
             filed_ms,
             accepted_ms: accepted_ms.filter(|ms| *ms <= self.as_of_ms),
-            delivered_ms: first(Stage::Delivered),
             opened_ms: first(Stage::Opened),
             acted_ms: first(Stage::Acted),
         }
@@ -313,8 +319,8 @@ impl Place<'_> {
             .iter()
             .any(|one| one.is_stage(Stage::Acted, by) && one.at_ms <= due_ms);
         let envelope = about["envelope"].as_str().unwrap_or_default();
-        let mut answers = self.answers.iter();
-        let answered = answers.any(|(to, at_ms)| to == envelope && *at_ms <= due_ms);
+        let answer = self.answers.get(envelope);
+        let answered = answer.is_some_and(|at_ms| *at_ms <= due_ms);
         u32::from(!acted && !answered)
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use frex_client::keys::MemberHome;
 use frex_proto::{
-    log::{LogVerifier, Origin},
+    log::LogVerifier,
     receipt::{self, CheckpointCache},
     roster::Roster,
     v1::{self, Event, Stage},
@@ -44,7 +44,7 @@ pub(super) fn receipts(home: &MemberHome, roster: &Roster) -> Result<BySeen, Fai
         let origin = member::origin_of(&receipt).unwrap_or_default();
         let log = logs
             .entry(origin.clone())
-            .or_insert_with(|| log_of(&origin, roster));
+            .or_insert_with(|| roster.log_verifier_of(&origin));
         let verified = log
             .as_ref()
             .and_then(|log| receipt::verify_cached(&receipt, log, None, &mut cache).ok());
@@ -84,12 +84,6 @@ pub(super) fn receipts(home: &MemberHome, roster: &Roster) -> Result<BySeen, Fai
         seen.sort_by_key(|seen| (seen.at_ms, seen.index));
     }
     Ok(found)
-}
-
-fn log_of(origin: &str, roster: &Roster) -> Option<LogVerifier> {
-    let node = Origin::parse(origin).ok()?.node;
-    let logs = roster.log_verifiers(node);
-    logs.into_iter().find(|log| log.origin == origin)
 }
 
 /// What a member states, if it is that member who signed it.

@@ -1,13 +1,11 @@
 //! `frex stats make`: counts, hides what is small, signs. Spec: STA-4 to STA-24.
 
 use frex_client::{
-    casework::statistics::{
-        self, Definition, Fact, Order, Period, Signed, Steps, month_of, wire::LogRange,
-    },
+    casework::statistics::{self, Order, Period, Signed, Steps},
     environment::Clock,
     keys::MemberHome,
 };
-use frex_proto::{limits, roster::Roster};
+use frex_proto::roster::Roster;
 use serde_json::json;
 
 use super::{MakeArgs, facts, print, store};
@@ -29,8 +27,7 @@ pub fn make(args: &MakeArgs, json: bool) -> Done {
     let tables = store::tables(&home)?;
     let before = store::before(&tables, &definition.id, &period, &args.zone)?;
     let counted = facts::of(&home, &roster, definition, as_of_ms)?;
-    let within = |fact: &Fact| is_within(fact, &period, &args.zone);
-    let range = counted.range(within)?;
+    let range = counted.range(&period, &args.zone)?;
     let key = store::noise_key(&home)?;
     let order = Order {
         definition,
@@ -52,7 +49,7 @@ pub fn make(args: &MakeArgs, json: bool) -> Done {
     let signed = statistics::sign(&table, &keys.identity).or_fail("the table cannot be signed")?;
     let made = statistics::parse(&signed).or_fail("the table that was made does not read")?;
     // Kept first: whoever has the file has a table that the next one agrees with.
-    store::keep(&home, &signed)?;
+    store::keep(&home, &made, &signed)?;
     files::write_new(&args.out, &signed)?;
     if json {
         let mut said = statistics::view::json(&made);
@@ -69,10 +66,6 @@ pub fn make(args: &MakeArgs, json: bool) -> Done {
     Ok(0)
 }
 
-fn is_within(fact: &Fact, period: &Period, zone: &str) -> bool {
-    month_of(fact.logged_ms, zone).is_ok_and(|month| period.first <= month && month <= period.last)
-}
-
 /// Counts anew what a table counts, as of its time. Gives what differs, in words; nothing if nothing does.
 pub(super) fn recount(
     home: &MemberHome,
@@ -80,19 +73,19 @@ pub(super) fn recount(
     signed: &Signed,
 ) -> Result<Option<String>, Failure> {
     let table = &signed.table;
-    let found: Option<&Definition> =
-        statistics::definition(&table.definition_id, Some(table.definition_version)).ok();
-    let Some(definition) = found else {
+    let found = statistics::definition(&table.definition_id, Some(table.definition_version));
+    let Ok(definition) = found else {
         return Ok(Some("the definition is not known here".to_owned()));
     };
     let counted = facts::of(home, roster, definition, table.as_of_ms)?;
-    let key = store::noise_key(home)?;
     let control = table.control.clone().unwrap_or_default();
-    if control.noise_key_id != key.id()[..] {
+    // None is made here: who verifies changes nothing.
+    let key = store::kept_key(home)?.filter(|key| control.noise_key_id == key.id()[..]);
+    let Some(key) = key else {
         return Ok(Some(
             "its noise is of another key than the one in this folder".to_owned(),
         ));
-    }
+    };
     let tables = store::tables(home)?;
     let before = tables
         .iter()
@@ -102,10 +95,8 @@ pub(super) fn recount(
         definition,
         federation: &table.federation,
         member: &table.member,
-        period: Period {
-            first: table.first_month.parse().or_fail("the table is damaged")?,
-            last: table.last_month.parse().or_fail("the table is damaged")?,
-        },
+        period: Period::between(&table.first_month, &table.last_month)
+            .or_fail("the table is damaged")?,
         zone: &table.zone,
         as_of_ms: table.as_of_ms,
         steps: Steps::of(&control).or_fail("the table is damaged")?,
@@ -113,8 +104,7 @@ pub(super) fn recount(
         key: &key,
         before: before.map(|before| (&before.table, before.sha256)),
     };
-    let within = |fact: &Fact| is_within(fact, &order.period, order.zone);
-    let own: LogRange = counted.range(within)?;
+    let own = counted.range(&order.period, order.zone)?;
     if (own.first, own.end, &own.origin) != (range.first, range.end, &range.origin) {
         return Ok(Some(
             "it rests on other entries of the log than the reports here".to_owned(),
@@ -130,6 +120,3 @@ pub(super) fn recount(
         None
     })
 }
-
-/// Longest head that is read.
-pub(super) const HEAD_BYTES_MAX: usize = limits::CHECKPOINT_BYTES_MAX;

@@ -2,7 +2,7 @@
 
 use frex_client::casework::statistics::{
     Signed,
-    view::{HIDDEN, Rests, figure, hours, place, row, values},
+    view::{self, ALL, HIDDEN, Rests, period, place, reports, values},
     wire::{Crossing, Row, StatisticsTable},
 };
 
@@ -13,10 +13,6 @@ pub(super) fn table(signed: &Signed) {
     let table = &signed.table;
     let rests = Rests::of(table);
     let control = table.control.clone().unwrap_or_default();
-    let months = match table.first_month == table.last_month {
-        true => table.first_month.clone(),
-        false => format!("{}..{}", table.first_month, table.last_month),
-    };
     let about = [
         (
             "counts",
@@ -26,7 +22,7 @@ pub(super) fn table(signed: &Signed) {
             ),
         ),
         ("by", table.member.clone()),
-        ("months", format!("{months}, in {}", table.zone)),
+        ("months", format!("{}, in {}", period(table), table.zone)),
         (
             "as of",
             format!("{}, revision {}", rfc3339(table.as_of_ms), table.revision),
@@ -79,24 +75,19 @@ fn figures(table: &StatisticsTable) {
 }
 
 fn cells(row: &Row) -> Vec<String> {
-    let percent = |percent: Option<u32>| figure(percent.map(u64::from));
-    let (by, value) = match row.at.first() {
-        None => ("total", "all"),
+    let (by, value) = named(row);
+    [by.to_owned(), output::clean(value)]
+        .into_iter()
+        .chain(view::figures(row))
+        .collect()
+}
+
+/// The axis and the value of a row that stands for one value, or for all.
+pub(super) fn named(row: &Row) -> (&str, &str) {
+    match row.at.first() {
+        None => ("total", ALL),
         Some(place) => (&*place.axis, &*place.value),
-    };
-    vec![
-        by.to_owned(),
-        output::clean(value),
-        figure(row.reports),
-        figure(row.incidents),
-        figure(row.accounts),
-        figure(row.items),
-        hours(row.accepted_tenths),
-        hours(row.opened_tenths),
-        hours(row.acted_tenths),
-        percent(row.overdue_percent),
-        percent(row.shelved_percent),
-    ]
+    }
 }
 
 fn print_crossing(table: &StatisticsTable, crossing: &Crossing) {
@@ -115,10 +106,7 @@ fn print_crossing(table: &StatisticsTable, crossing: &Crossing) {
         .collect();
     let mut printed = output::table(&header);
     for one in values(table, first) {
-        let cell = |other: &String| {
-            let shown = row(table, &[place(first, one), place(second, other)]);
-            shown.map_or_else(|| HIDDEN.to_owned(), |row| figure(row.reports))
-        };
+        let cell = |other: &String| reports(table, &[place(first, one), place(second, other)]);
         let cells: Vec<String> = std::iter::once(output::clean(one))
             .chain(columns.iter().map(cell))
             .collect();

@@ -4,7 +4,7 @@ use frex_client::casework::statistics::view;
 use frex_proto::error::WireCode;
 use serde_json::json;
 
-use super::{PublishArgs, read, roster, verify};
+use super::{PublishArgs, parsed, roster, verify};
 use crate::cli::{
     failure::{Done, Failure},
     files, output,
@@ -16,7 +16,8 @@ const TABLE: &str = "table.frexstats";
 /// Writes every form of a table.
 pub fn publish(args: &PublishArgs, json: bool) -> Done {
     let bytes = files::read(&args.file, frex_proto::limits::STATISTICS_BYTES_MAX)?;
-    let signed = read(&args.file)?;
+    // Of the bytes that are published: the file may change meanwhile.
+    let signed = parsed(&args.file, &bytes)?;
     let checks = verify::checks(&signed, &roster(&args.trust)?);
     if let Some((name, why)) = checks
         .into_iter()

@@ -39,10 +39,22 @@ pub(super) fn round(home: &MemberHome, id: &str) -> Result<PathBuf, Failure> {
     Ok(round)
 }
 
-/// The secret that noise comes from, made with the first table. One that is lost is not made anew
-/// silently: other noise for the same reports would let others take the mean of both.
+/// The secret that noise comes from, made with the first table.
 pub(super) fn noise_key(home: &MemberHome) -> Result<NoiseKey, Failure> {
+    if let Some(key) = kept_key(home)? {
+        return Ok(key);
+    }
+    let mut secret = [0; 32];
+    Random::System.rng().fill_bytes(&mut secret);
     let path = folder(home)?.join(NOISE_KEY);
+    files::write_new(&path, format!("{}\n", hex::encode(secret)).as_bytes())?;
+    Ok(NoiseKey::new(secret))
+}
+
+/// The secret, if there is one. One that is lost is not made anew silently: other noise for the same
+/// reports would let others take the mean of both.
+pub(super) fn kept_key(home: &MemberHome) -> Result<Option<NoiseKey>, Failure> {
+    let path = home.dir().join(FOLDER).join(NOISE_KEY);
     let damaged = || format!("{} is damaged", path.display());
     if path.exists() {
         let text = files::read(&path, 128)?;
@@ -50,7 +62,7 @@ pub(super) fn noise_key(home: &MemberHome) -> Result<NoiseKey, Failure> {
         let bytes = hex::decode(text.trim()).or_code(WireCode::KeyUnusable, damaged())?;
         let secret = bytes.try_into();
         let secret = secret.map_err(|_| Failure::new(WireCode::KeyUnusable, damaged()))?;
-        return Ok(NoiseKey::new(secret));
+        return Ok(Some(NoiseKey::new(secret)));
     }
     if !tables(home)?.is_empty() {
         let what = format!(
@@ -61,15 +73,12 @@ pub(super) fn noise_key(home: &MemberHome) -> Result<NoiseKey, Failure> {
             "Bring it back from a backup: with other noise, published figures could be averaged",
         ));
     }
-    let mut secret = [0; 32];
-    Random::System.rng().fill_bytes(&mut secret);
-    files::write_new(&path, format!("{}\n", hex::encode(secret)).as_bytes())?;
-    Ok(NoiseKey::new(secret))
+    Ok(None)
 }
 
 /// Every table that was made here, oldest first.
 pub(super) fn tables(home: &MemberHome) -> Result<Vec<Signed>, Failure> {
-    let folder = folder(home)?.join(TABLES);
+    let folder = home.dir().join(FOLDER).join(TABLES);
     let mut tables = Vec::new();
     for path in files::with_extension(&folder, EXTENSION)? {
         let bytes = files::read(&path, limits::STATISTICS_BYTES_MAX)?;
@@ -81,16 +90,15 @@ pub(super) fn tables(home: &MemberHome) -> Result<Vec<Signed>, Failure> {
 }
 
 /// Keeps a table for good: the next one has to agree with it.
-pub(super) fn keep(home: &MemberHome, signed: &[u8]) -> Result<(), Failure> {
+pub(super) fn keep(home: &MemberHome, made: &Signed, bytes: &[u8]) -> Result<(), Failure> {
     let folder = folder(home)?.join(TABLES);
     files::ensure_folder(&folder)?;
-    let table = statistics::parse(signed).or_fail("the table that was made does not read")?;
-    let sha256 = hex::encode(&table.sha256[..8]);
+    let sha256 = hex::encode(&made.sha256[..8]);
     let name = format!(
         "{}-{:04}-{sha256}.{EXTENSION}",
-        table.table.definition_id, table.table.revision
+        made.table.definition_id, made.table.revision
     );
-    files::replace(&folder.join(name), signed)
+    files::replace(&folder.join(name), bytes)
 }
 
 /// The newest table of this period; one of a period that overlaps it otherwise is a reason to refuse.
@@ -106,18 +114,8 @@ pub(super) fn before<'a>(
         .iter()
         .filter(|one| one.table.definition_id == definition)
     {
-        let of = Period {
-            first: one
-                .table
-                .first_month
-                .parse()
-                .or_fail("a table that is kept is damaged")?,
-            last: one
-                .table
-                .last_month
-                .parse()
-                .or_fail("a table that is kept is damaged")?,
-        };
+        let of = Period::between(&one.table.first_month, &one.table.last_month);
+        let of = of.or_fail("a table that is kept is damaged")?;
         if of == *period && one.table.zone == zone {
             newest = Some(one);
         } else if of.overlaps(period) {

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use frex_client::{
     casework::statistics::{
-        self, Axis, OTHER, Round, SumError,
-        sum::{self as sums, Taken},
-        wire::{AxisValues, SumOpening, SumPartial, SumRound},
+        self, Axis, OTHER, Round, SumError, sum as sums,
+        view::{HIDDEN, figure},
+        wire::{AxisValues, Row, SumOpening, SumRound},
     },
     environment::{Clock, Random},
     keys::MemberHome,
@@ -17,7 +17,9 @@ use prost::Message as _;
 use rand_core::Rng;
 use serde_json::{Value, json};
 
-use super::{AuditArgs, OpenArgs, RoundArgs, TotalArgs, facts, roster as trusted, store};
+use super::{
+    AuditArgs, OpenArgs, RoundArgs, TotalArgs, facts, print::named, roster as trusted, store,
+};
 use crate::cli::{
     KindArg, LaneArg, SendArgs,
     failure::{Done, Failure, OrCode, OrFail},
@@ -89,13 +91,16 @@ pub fn open(args: &OpenArgs, json: bool) -> Done {
             json!({ "round": id, "members": members, "file": args.out, "cells": round.cells().len() }),
         );
     } else {
+        let own = &home.settings().member;
+        let others = members.iter().filter(|member| *member != own);
+        let others: Vec<&str> = others.map(String::as_str).collect();
         output::data(format_args!("round {id}"));
         output::message(format_args!(
             "note: send it to who takes part: frex send {} --from {} --kind statistics --content-type {} --to {}",
             args.out.display(),
             args.dir.display(),
             statistics::CONTENT_TYPE,
-            members.join(" ")
+            others.join(" ")
         ));
     }
     Ok(0)
@@ -201,6 +206,30 @@ impl Part {
         Ok(())
     }
 
+    /// What came for this round and what this member made itself, as `judge` takes it.
+    fn parts<T>(
+        &self,
+        own: &str,
+        what: &str,
+        judge: impl Fn(&[u8]) -> Result<T, SumError>,
+    ) -> Result<Vec<T>, Failure> {
+        let mut contents = self.came()?;
+        let own = self.folder.join(own);
+        if own.exists() {
+            contents.push(files::read(&own, limits::CONTENT_BYTES_MAX)?);
+        }
+        let mut parts = Vec::new();
+        for bytes in contents {
+            match judge(&bytes) {
+                Ok(part) => parts.push(part),
+                // Of another round, or of another kind.
+                Err(SumError::OtherRound | SumError::Statistics(_)) => {}
+                Err(error) => return Err(Failure::of(error, what)),
+            }
+        }
+        Ok(parts)
+    }
+
     /// The contents of messages about figures that came to this member.
     fn came(&self) -> Result<Vec<Vec<u8>>, Failure> {
         let mut came = Vec::new();
@@ -265,11 +294,7 @@ fn split(part: &Part) -> Result<(), Failure> {
         ));
     }
     let counted = facts::of(&part.home, &part.roster, definition, now_ms)?;
-    let within = |fact: &statistics::Fact| {
-        let month = statistics::month_of(fact.logged_ms, &said.zone);
-        month.is_ok_and(|month| period.first <= month && month <= period.last)
-    };
-    let range = counted.range(within)?;
+    let range = counted.range(&period, &said.zone)?;
     let figures =
         sums::input(&part.round, &counted.facts).or_fail("the figures cannot be counted")?;
     let keys = member::keys(&part.home)?;
@@ -295,20 +320,9 @@ pub fn add(args: &RoundArgs, json: bool) -> Done {
     let partial = part.folder.join(OWN_PARTIAL);
     if !partial.exists() {
         part.only_round()?;
-        let mut taken: Vec<Taken> = Vec::new();
-        let own = part.folder.join(OWN_SHARE);
-        let own = own
-            .exists()
-            .then(|| files::read(&own, limits::CONTENT_BYTES_MAX))
-            .transpose()?;
-        for bytes in part.came()?.into_iter().chain(own) {
-            match sums::take(&bytes, &part.round, part.member(), &part.roster) {
-                Ok(share) => taken.push(share),
-                // Of another round, or of another kind.
-                Err(SumError::OtherRound | SumError::Statistics(_)) => {}
-                Err(error) => return Err(Failure::of(error, "a share that came is not taken")),
-            }
-        }
+        let taken = part.parts(OWN_SHARE, "a share that came is not taken", |bytes| {
+            sums::take(bytes, &part.round, part.member(), &part.roster)
+        })?;
         let keys = member::keys(&part.home)?;
         let sum = sums::add(&part.round, (part.member(), &keys.identity), &taken);
         files::replace(&partial, &sum.or_fail("the round is not complete here")?)?;
@@ -343,33 +357,16 @@ fn send_to(file: &Path, to: Vec<String>, args: &RoundArgs, once: String, json: b
 /// Adds up the sums that came.
 pub fn total(args: &TotalArgs, json: bool) -> Done {
     let part = Part::of(&args.round, &args.dir)?;
-    let own = part.folder.join(OWN_PARTIAL);
-    let own = own
-        .exists()
-        .then(|| files::read(&own, limits::CONTENT_BYTES_MAX))
-        .transpose()?;
-    let mut partials: Vec<SumPartial> = Vec::new();
-    for bytes in part.came()?.into_iter().chain(own) {
-        match sums::read_partial(&bytes, &part.round, &part.roster) {
-            Ok(partial) => partials.push(partial),
-            Err(SumError::OtherRound | SumError::Statistics(_)) => {}
-            Err(error) => return Err(Failure::of(error, "a sum that came is not taken")),
-        }
-    }
+    let partials = part.parts(OWN_PARTIAL, "a sum that came is not taken", |bytes| {
+        sums::read_partial(bytes, &part.round, &part.roster)
+    })?;
     let totals = sums::combine(&part.round, &partials).or_fail("the round says nothing")?;
     let id = hex::encode(part.round.id);
     let said = &part.round.said;
-    let figure = statistics::view::figure;
-    let place = |row: &statistics::wire::Row| match row.at.first() {
-        None => ("total".to_owned(), "all".to_owned()),
-        Some(place) => (place.axis.clone(), place.value.clone()),
-    };
     if json {
-        let row = |row: &statistics::wire::Row| -> Value {
-            let (by, value) = place(row);
-            let reports = row
-                .reports
-                .map_or_else(|| json!("x"), |reports| json!(reports));
+        let row = |row: &Row| -> Value {
+            let (by, value) = named(row);
+            let reports = row.reports.map_or_else(|| HIDDEN.into(), Value::from);
             json!({ "by": by, "value": value, "reports": reports })
         };
         let rows: Vec<Value> = totals.rows.iter().map(row).collect();
@@ -383,8 +380,8 @@ pub fn total(args: &TotalArgs, json: bool) -> Done {
     output::data(format_args!("round {id}, of {}", said.members.join(", ")));
     let mut table = output::table(&["BY", "VALUE", "REPORTS"]);
     for row in &totals.rows {
-        let (by, value) = place(row);
-        table.add_row([by, output::clean(&value), figure(row.reports)]);
+        let (by, value) = named(row);
+        table.add_row([by.to_owned(), output::clean(value), figure(row.reports)]);
     }
     output::print_table(&table);
     Ok(0)

@@ -1,7 +1,7 @@
 //! `frex stats verify`: each check by name, then the verdict. Asks nobody. Spec: STA-26 to STA-28.
 
 use frex_client::casework::statistics::{self, Signed, view::Rests};
-use frex_proto::{error::WireCode, log::Checkpoint, roster::Roster};
+use frex_proto::{error::WireCode, limits, log::Checkpoint, roster::Roster};
 use serde_json::{Value, json};
 
 use super::{VerifyArgs, make, read, roster};
@@ -79,7 +79,7 @@ pub(super) fn checks(signed: &Signed, roster: &Roster) -> Vec<Row> {
 
 /// Two heads of one log and one size have one root; of another size only a proof could tell.
 fn compare_heads(signed: &Signed, path: &std::path::Path) -> Result<Row, Failure> {
-    let bytes = files::read(path, make::HEAD_BYTES_MAX)?;
+    let bytes = files::read(path, limits::CHECKPOINT_BYTES_MAX)?;
     let head = Checkpoint::of_note(&bytes);
     let head = head.or_fail(format_args!("{} is no head of a log", path.display()))?;
     let rests = Rests::of(&signed.table);

@@ -1,13 +1,13 @@
 //! What this member asked others: kept before it leaves, with the blinds that understand the answer and
 //! prove what was asked; what others stated of their epochs, and their books.
 
-use std::{fs, path::PathBuf};
+use std::{fs, io::ErrorKind, path::PathBuf};
 
 use bytes::Bytes;
 use frex_proto::{label::Hash, limits};
 use serde::{Deserialize, Serialize};
 
-use super::{Desk, Store, StoreError, damaged, io};
+use super::{Desk, Store, StoreError, bytes_of, damaged, entries, files, io, record};
 use crate::{
     casework::deconflict::{BOOKS_MAX, Book, Epoch, book::BOOK_BYTES_MAX},
     keys::file,
@@ -16,7 +16,6 @@ use crate::{
 const FOLDER: &str = "asked";
 const SEEN: &str = "seen";
 const BOOKS: &str = "books";
-const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// A question of this member.
 #[derive(Clone, Serialize, Deserialize)]
@@ -82,8 +81,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn keep_asked(&self, asked: &Asked) -> Result<(), StoreError> {
-        let folder = self.dir().join(FOLDER);
-        file::create_private_dir(&folder)?;
+        file::create_private_dir(&self.asked_dir())?;
         let text = serde_json::to_vec_pretty(asked).unwrap_or_default();
         Ok(file::replace(&self.asked_path(&asked.message), &text)?)
     }
@@ -93,12 +91,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn all_asked(&self) -> Result<Vec<Asked>, StoreError> {
-        let mut found = Vec::new();
-        for path in self.files(FOLDER, "json")? {
-            let bytes = file::read_capped(&path, FILE_BYTES_MAX, "record of a question")?;
-            let asked: Asked = serde_json::from_slice(&bytes).map_err(|_| damaged(&path))?;
-            found.push(asked);
-        }
+        let files = files(&self.asked_dir(), "json")?;
+        let found = files
+            .iter()
+            .map(|path| record::<Asked>(path, "record of a question"));
+        let mut found = found.collect::<Result<Vec<Asked>, StoreError>>()?;
         found.sort_by(|a: &Asked, b: &Asked| (a.at_ms, &a.message).cmp(&(b.at_ms, &b.message)));
         Ok(found)
     }
@@ -129,20 +126,13 @@ impl Store {
     /// [`StoreError`].
     pub fn seen(&self) -> Result<Vec<Sight>, StoreError> {
         let mut found = Vec::new();
-        let folder = self.dir().join(SEEN);
-        if !folder.exists() {
-            return Ok(found);
-        }
-        for entry in fs::read_dir(&folder).map_err(|error| io(&folder, error))? {
-            let entry = entry.map_err(|error| io(&folder, error))?;
-            let member = format!("{SEEN}/{}", entry.file_name().to_string_lossy());
-            for path in self.files(&member, "epoch")? {
-                let signed =
-                    file::read_capped(&path, limits::SIGNED_BYTES_MAX as u64, "statement")?;
+        for member in entries(&self.dir().join(SEEN))? {
+            for path in files(&member, "epoch")? {
+                let signed = bytes_of(&path, limits::SIGNED_BYTES_MAX as u64, "statement")?;
                 let epoch = Epoch::stated(&signed).map_err(|_| damaged(&path))?;
                 found.push(Sight {
                     epoch,
-                    signed: Bytes::copy_from_slice(&signed),
+                    signed,
                     is_second: path.to_string_lossy().ends_with(".second.epoch"),
                 });
             }
@@ -172,8 +162,8 @@ impl Store {
         if !path.exists() {
             return Ok(None);
         }
-        let bytes = file::read_capped(&path, BOOK_BYTES_MAX as u64, "book")?;
-        Ok(Some(Book::check(Bytes::copy_from_slice(&bytes), sha256)?))
+        let bytes = bytes_of(&path, BOOK_BYTES_MAX as u64, "book")?;
+        Ok(Some(Book::check(bytes, sha256)?))
     }
 
     /// The books of a member that are here and in force, the newest first, and no more than a
@@ -199,8 +189,12 @@ impl Store {
     pub fn remove_ended_books(&self, now_ms: u64) -> Result<(), StoreError> {
         for one in self.seen()? {
             let path = self.book_path(&one.epoch.book_sha256);
-            if !one.epoch.is_in_force(now_ms) && path.exists() {
-                fs::remove_file(&path).map_err(|error| io(&path, error))?;
+            if one.epoch.is_in_force(now_ms) {
+                continue;
+            }
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(&path, error)),
+                _ => {}
             }
         }
         Ok(())
@@ -219,21 +213,5 @@ impl Store {
     fn book_path(&self, sha256: &Hash) -> PathBuf {
         let name = format!("{}.book", hex::encode(sha256));
         self.dir().join(BOOKS).join(name)
-    }
-
-    fn files(&self, folder: &str, extension: &str) -> Result<Vec<PathBuf>, StoreError> {
-        let folder = self.dir().join(folder);
-        let mut found = Vec::new();
-        if !folder.exists() {
-            return Ok(found);
-        }
-        for entry in fs::read_dir(&folder).map_err(|error| io(&folder, error))? {
-            let path = entry.map_err(|error| io(&folder, error))?.path();
-            if path.extension().is_some_and(|end| end == extension) {
-                found.push(path);
-            }
-        }
-        found.sort();
-        Ok(found)
     }
 }

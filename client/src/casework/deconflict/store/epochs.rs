@@ -12,7 +12,7 @@ use bytes::Bytes;
 use frex_proto::{keys::SigningKey, limits};
 use rand_core::CryptoRng;
 
-use super::{Holding, Settings, Store, StoreError, damaged, io};
+use super::{Holding, Settings, Store, StoreError, bytes_of, damaged, entries, io};
 use crate::{
     casework::deconflict::{
         BookBuilder, DeconflictDesk, Epoch, EpochDraft, EpochKey, OprfError, Output,
@@ -145,13 +145,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn epochs(&self) -> Result<Vec<OwnEpoch>, StoreError> {
-        let folder = self.dir().join(FOLDER);
         let mut found = Vec::new();
-        if !folder.exists() {
-            return Ok(found);
-        }
-        for entry in fs::read_dir(&folder).map_err(|error| io(&folder, error))? {
-            let path = entry.map_err(|error| io(&folder, error))?.path();
+        for path in entries(&self.dir().join(FOLDER))? {
             let name = path.file_name().and_then(|name| name.to_str());
             if name.is_some_and(|name| name.parse::<u64>().is_ok()) {
                 found.push(read(&path)?);
@@ -218,8 +213,7 @@ impl OwnEpoch {
     /// # Errors
     /// [`StoreError`].
     pub fn book(&self) -> Result<Bytes, StoreError> {
-        let bytes = file::read_capped(&self.book_path(), BOOK_BYTES_MAX as u64, "book")?;
-        Ok(Bytes::copy_from_slice(&bytes))
+        bytes_of(&self.book_path(), BOOK_BYTES_MAX as u64, "book")
     }
 
     /// Where its book is.
@@ -231,8 +225,7 @@ impl OwnEpoch {
 
 fn read(folder: &Path) -> Result<OwnEpoch, StoreError> {
     let path = folder.join(STATEMENT);
-    let signed = file::read_capped(&path, limits::SIGNED_BYTES_MAX as u64, "statement")?;
-    let signed = Bytes::copy_from_slice(&signed);
+    let signed = bytes_of(&path, limits::SIGNED_BYTES_MAX as u64, "statement")?;
     let epoch = Epoch::stated(&signed).map_err(|_| damaged(&path))?;
     Ok(OwnEpoch {
         epoch,
@@ -267,12 +260,9 @@ fn outputs(key: &EpochKey, step: &[Holding]) -> Result<Vec<Output>, OprfError> {
 
 /// Overwrites a file and removes it; one that is gone is gone.
 fn destroy(path: &Path) -> Result<(), StoreError> {
-    let length = match fs::metadata(path) {
-        Err(error) if error.kind() == std_io::ErrorKind::NotFound => return Ok(()),
-        about => about.map_err(|error| io(path, error))?.len(),
-    };
     let overwrite = || -> std_io::Result<()> {
         let mut file = fs::OpenOptions::new().write(true).open(path)?;
+        let length = file.metadata()?.len();
         std_io::copy(
             &mut std_io::Read::take(std_io::repeat(0), length),
             &mut file,
@@ -280,8 +270,14 @@ fn destroy(path: &Path) -> Result<(), StoreError> {
         file.sync_data()?;
         fs::remove_file(path)
     };
-    overwrite().map_err(|error| io(path, error))?;
-    Ok(file::sync_parent(path)?)
+    match overwrite() {
+        // Another program may do the same meanwhile.
+        Err(error) if error.kind() == std_io::ErrorKind::NotFound => Ok(()),
+        done => {
+            done.map_err(|error| io(path, error))?;
+            Ok(file::sync_parent(path)?)
+        }
+    }
 }
 
 fn remove_all(folder: &Path) -> Result<(), StoreError> {

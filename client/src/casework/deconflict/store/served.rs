@@ -1,17 +1,18 @@
 //! What others asked, and how much of it within a day: written down before anything is evaluated.
 //! Spec: DCF-18, DCF-20.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
+use bytes::Bytes;
 use frex_proto::id::EnvelopeId;
 use serde::{Deserialize, Serialize};
 
-use super::{Settings, Store, StoreError, damaged, io};
+use super::{FILE_BYTES_MAX, Settings, Store, StoreError, bytes_of, files, io, record};
 use crate::keys::file;
 
 const FOLDER: &str = "served";
 const QUOTA: &str = "quota.json";
-const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+const RECORD: &str = "record of a question";
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// A question that came: who asked, when, for how many, and what became of it. Nothing of what.
@@ -70,7 +71,7 @@ impl Store {
         now_ms: u64,
         settings: &Settings,
     ) -> Result<Admission, StoreError> {
-        let folder = self.dir().join(FOLDER);
+        let folder = self.served_dir();
         file::create_private_dir(&folder)?;
         let _held = file::hold(&folder).map_err(|error| io(&folder, error))?;
         if let Some(before) = self.served(&query.to_string())? {
@@ -81,10 +82,7 @@ impl Store {
         }
         let path = self.dir().join(QUOTA);
         let mut counted: Counted = match path.exists() {
-            true => {
-                serde_json::from_slice(&file::read_capped(&path, FILE_BYTES_MAX, "quota file")?)
-                    .map_err(|_| damaged(&path))?
-            }
+            true => record(&path, "quota file")?,
             false => Counted::new(),
         };
         // A clock that was set back keeps what was counted.
@@ -119,7 +117,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn note_served(&self, query: &Query) -> Result<(), StoreError> {
-        file::create_private_dir(&self.dir().join(FOLDER))?;
+        file::create_private_dir(&self.served_dir())?;
         let text = serde_json::to_vec_pretty(query).unwrap_or_default();
         Ok(file::replace(&self.served_path(&query.query), &text)?)
     }
@@ -130,11 +128,7 @@ impl Store {
     /// [`StoreError`].
     pub fn served(&self, query: &str) -> Result<Option<Query>, StoreError> {
         let path = self.served_path(query);
-        if !path.exists() {
-            return Ok(None);
-        }
-        let bytes = file::read_capped(&path, FILE_BYTES_MAX, "record of a question")?;
-        serde_json::from_slice(&bytes).map_err(|_| damaged(&path))
+        path.exists().then(|| record(&path, RECORD)).transpose()
     }
 
     /// All questions that came, the oldest first.
@@ -142,18 +136,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn all_served(&self) -> Result<Vec<Query>, StoreError> {
-        let folder = self.dir().join(FOLDER);
-        let mut found = Vec::new();
-        if !folder.exists() {
-            return Ok(found);
-        }
-        for entry in fs::read_dir(&folder).map_err(|error| io(&folder, error))? {
-            let path = entry.map_err(|error| io(&folder, error))?.path();
-            let name = path.file_name().and_then(|name| name.to_str());
-            if let Some(name) = name.and_then(|name| name.strip_suffix(".json")) {
-                found.extend(self.served(name)?);
-            }
-        }
+        let files = files(&self.served_dir(), "json")?;
+        let found = files.iter().map(|path| record::<Query>(path, RECORD));
+        let mut found = found.collect::<Result<Vec<Query>, StoreError>>()?;
         found.sort_by(|a: &Query, b: &Query| (a.at_ms, &a.query).cmp(&(b.at_ms, &b.query)));
         Ok(found)
     }
@@ -163,22 +148,17 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn keep_answer(&self, query: &str, answer: &[u8]) -> Result<(), StoreError> {
-        let path = self.dir().join(FOLDER).join(format!("{query}.answer"));
-        Ok(file::replace(&path, answer)?)
+        Ok(file::replace(&self.answer_path(query), answer)?)
     }
 
     /// The answer to a question, as it was sent.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn kept_answer(&self, query: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let path = self.dir().join(FOLDER).join(format!("{query}.answer"));
-        match path.exists() {
-            true => Ok(Some(
-                file::read_capped(&path, FILE_BYTES_MAX, "answer")?.to_vec(),
-            )),
-            false => Ok(None),
-        }
+    pub fn kept_answer(&self, query: &str) -> Result<Option<Bytes>, StoreError> {
+        let path = self.answer_path(query);
+        let answer = || bytes_of(&path, FILE_BYTES_MAX, "answer");
+        path.exists().then(answer).transpose()
     }
 
     /// Where questions of others are kept, each under the id of its envelope.
@@ -188,7 +168,11 @@ impl Store {
     }
 
     fn served_path(&self, query: &str) -> PathBuf {
-        self.dir().join(FOLDER).join(format!("{query}.json"))
+        self.served_dir().join(format!("{query}.json"))
+    }
+
+    fn answer_path(&self, query: &str) -> PathBuf {
+        self.served_dir().join(format!("{query}.answer"))
     }
 }
 

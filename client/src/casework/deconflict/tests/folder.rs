@@ -293,9 +293,8 @@ fn an_answer_is_read_with_its_book() {
     };
     assert_eq!(answer.book, own.book().unwrap());
     let id = [1; 32];
-    let answered = read_answer(&question, &id, &answer, &own.epoch).unwrap();
-    let hits: Vec<bool> = answered
-        .outputs
+    let outputs = read_answer(&question, &id, &answer, &own.epoch).unwrap();
+    let hits: Vec<bool> = outputs
         .iter()
         .map(|output| book(&own).find(output).is_some())
         .collect();

@@ -1,7 +1,5 @@
 //! Adding up what others have given. Spec: STA-32, STA-33.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use frex_proto::{
     keys::SigningKey,
@@ -12,10 +10,9 @@ use frex_proto::{
 use prost::Message as _;
 
 use super::{
-    Round, StatisticsError, StatisticsMessage, SumError, SumPartial, What, add_to, commitments,
-    to_values,
+    Round, StatisticsError, SumError, SumPartial, What, add_to, commitments, message, of_each,
+    to_bytes, to_values,
 };
-use crate::casework::statistics::message;
 
 /// A share that was given, judged.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,24 +57,9 @@ pub fn add(
     taken: &[Taken],
 ) -> Result<Bytes, SumError> {
     round.place(member)?;
-    let mut by_member: BTreeMap<&str, &Taken> = BTreeMap::new();
-    for one in taken {
-        let earlier = by_member.insert(&one.from, one);
-        if earlier.is_some_and(|earlier| earlier != one) {
-            return Err(SumError::TwoFaced(one.from.clone()));
-        }
-    }
-    let members = &round.said.members;
-    let missing = members
-        .iter()
-        .filter(|one| !by_member.contains_key(&***one));
-    let missing: Vec<String> = missing.cloned().collect();
-    if !missing.is_empty() {
-        return Err(SumError::Missing(missing));
-    }
     let mut sum = vec![0; round.cells().len()];
     let mut hashes = Vec::new();
-    for one in by_member.values() {
+    for one in of_each(round, taken, |one| &one.from)? {
         add_to(&mut sum, &one.figures);
         hashes.push(Bytes::copy_from_slice(&one.commitments_sha256));
     }
@@ -88,8 +70,5 @@ pub fn add(
         commitments_sha256: hashes,
     };
     let signed = sign::sign(label::TYPE_SUM_PARTIAL, said.encode_to_vec().into(), &[key])?;
-    let what = What::Partial(signed.encode_to_vec().into());
-    Ok(StatisticsMessage { what: Some(what) }
-        .encode_to_vec()
-        .into())
+    Ok(to_bytes(What::Partial(signed.encode_to_vec().into())))
 }

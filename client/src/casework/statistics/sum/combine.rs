@@ -1,13 +1,13 @@
 //! From what each has added up to totals. Spec: STA-34, STA-35.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
-use frex_proto::{label, roster::Roster, sign, v1};
-use prost::Message as _;
+use frex_proto::{label, roster::Roster};
 
-use super::{Round, StatisticsError, SumError, SumPartial, What, add_to, keys_of, wire};
-use crate::casework::statistics::{Steps, definition, message, protect::line, wire::Row};
+use super::{
+    Round, StatisticsError, SumError, SumPartial, What, add_to, check_signed, message, of_each,
+    opened,
+};
+use crate::casework::statistics::{Steps, definition, protect::line, view::place, wire::Row};
 
 /// Totals of a round.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,9 +24,7 @@ pub fn read_partial(bytes: &[u8], round: &Round, roster: &Roster) -> Result<SumP
     let What::Partial(signed) = message(bytes)? else {
         return Err(StatisticsError::Malformed.into());
     };
-    let malformed = |_| StatisticsError::Malformed;
-    let signed = v1::Signed::decode(signed).map_err(malformed)?;
-    let said = SumPartial::decode(signed.payload.clone()).map_err(malformed)?;
+    let (signed, said) = opened::<SumPartial>(signed)?;
     if said.round_sha256 != round.id[..] {
         return Err(SumError::OtherRound);
     }
@@ -37,9 +35,7 @@ pub fn read_partial(bytes: &[u8], round: &Round, roster: &Roster) -> Result<SumP
     if !hashes {
         return Err(StatisticsError::Malformed.into());
     }
-    let keys = keys_of(&said.member, roster)?;
-    let verified = sign::verify(&signed, label::TYPE_SUM_PARTIAL, &keys, 1);
-    verified.map_err(|_| SumError::Signature)?;
+    check_signed(&signed, label::TYPE_SUM_PARTIAL, &said.member, roster)?;
     Ok(said)
 }
 
@@ -49,24 +45,10 @@ pub fn read_partial(bytes: &[u8], round: &Round, roster: &Roster) -> Result<SumP
 /// [`SumError::Missing`] names who has not; [`SumError::TwoFaced`] who has given different commitments
 /// to different members, or two sums.
 pub fn combine(round: &Round, partials: &[SumPartial]) -> Result<Totals, SumError> {
-    let mut by_member: BTreeMap<&str, &SumPartial> = BTreeMap::new();
-    for one in partials {
-        let earlier = by_member.insert(&one.member, one);
-        if earlier.is_some_and(|earlier| earlier != one) {
-            return Err(SumError::TwoFaced(one.member.clone()));
-        }
-    }
     let members = &round.said.members;
-    let missing = members
-        .iter()
-        .filter(|one| !by_member.contains_key(&***one));
-    let missing: Vec<String> = missing.cloned().collect();
-    if !missing.is_empty() {
-        return Err(SumError::Missing(missing));
-    }
     let mut sum = vec![0; round.cells().len()];
     let mut first: Option<&[Bytes]> = None;
-    for one in by_member.values() {
+    for one in of_each(round, partials, |one| &one.member)? {
         let used = &one.commitments_sha256[..];
         let agreed = *first.get_or_insert(used);
         if let Some(place) = (0..members.len()).find(|place| agreed[*place] != used[*place]) {
@@ -86,7 +68,7 @@ fn rows(round: &Round, sum: &[u64]) -> Vec<Row> {
         threshold: round.said.threshold,
         ..Steps::default()
     };
-    let shown = |figure: u64| steps.round(figure).max(steps.smallest());
+    let shown = |figure: u64| steps.shown(figure, 0);
     let total = sum[0];
     let exact_from = definition(
         &round.said.definition_id,
@@ -109,12 +91,8 @@ fn rows(round: &Round, sum: &[u64]) -> Vec<Row> {
             vec![false; figures.len()]
         };
         for (at, value) in axis.values.iter().enumerate() {
-            let place = wire::Coordinate {
-                axis: axis.axis.clone(),
-                value: value.clone(),
-            };
             rows.push(Row {
-                at: vec![place],
+                at: vec![place(&axis.axis, value)],
                 reports: open[at].then(|| shown(figures[at])),
                 ..Row::default()
             });

@@ -6,8 +6,7 @@ use prost::Message as _;
 use rand_core::CryptoRng;
 
 use super::{
-    Round, StatisticsError, StatisticsMessage, SumCommitments, SumError, What, add_to, to_values,
-    wire,
+    Round, StatisticsError, SumCommitments, SumError, What, add_to, to_bytes, to_values, wire,
 };
 
 /// One member's part of a round.
@@ -81,24 +80,23 @@ pub fn share(
         let (salt, values) = (&share_salts[place], &shares[place]);
         (members[place].clone(), message(&commitments, salt, values))
     };
+    let messages = (0..members.len()).map(message).collect();
     Ok(Shares {
-        messages: (0..members.len()).map(message).collect(),
+        messages,
         opening: wire::SumOpening {
-            commitments: commitments.clone(),
+            commitments,
             input_salt,
             input,
-            share_salts: share_salts.clone(),
-            shares: shares.clone(),
+            share_salts,
+            shares,
         },
     })
 }
 
 fn message(commitments: &Bytes, salt: &Bytes, values: &Bytes) -> Bytes {
-    let what = What::Share(wire::SumShare {
+    to_bytes(What::Share(wire::SumShare {
         commitments: commitments.clone(),
         salt: salt.clone(),
         values: values.clone(),
-    });
-    let message = StatisticsMessage { what: Some(what) };
-    message.encode_to_vec().into()
+    }))
 }

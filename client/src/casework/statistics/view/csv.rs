@@ -1,6 +1,6 @@
 //! Comma-separated values: RFC 4180, and nothing that a program takes for a formula. Spec: STA-39.
 
-use super::{ALL, Rests, as_of, cells, figure, hours, period};
+use super::{ALL, Rests, as_of, cells, period};
 use crate::casework::statistics::{
     Axis,
     wire::{Row, StatisticsTable},
@@ -75,19 +75,8 @@ pub fn csv(table: &StatisticsTable) -> String {
 }
 
 /// Of crossings only reports are counted: the other fields are empty there.
-fn figures(row: &Row) -> Vec<String> {
-    let percent = |percent: Option<u32>| figure(percent.map(u64::from));
-    let mut figures = vec![
-        figure(row.reports),
-        figure(row.incidents),
-        figure(row.accounts),
-        figure(row.items),
-        hours(row.accepted_tenths),
-        hours(row.opened_tenths),
-        hours(row.acted_tenths),
-        percent(row.overdue_percent),
-        percent(row.shelved_percent),
-    ];
+fn figures(row: &Row) -> [String; 9] {
+    let mut figures = super::figures(row);
     if row.at.len() > 1 {
         figures.iter_mut().skip(1).for_each(String::clear);
     }

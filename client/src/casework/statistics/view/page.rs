@@ -1,6 +1,6 @@
 //! One page of HTML: no script, nothing from elsewhere, every figure in a table with headers. Spec: STA-41.
 
-use super::{HIDDEN, Rests, as_of, control, figure, hours, known, period, place, row, svg, values};
+use super::{Rests, as_of, control, figures, known, period, place, reports, row, svg, values};
 use crate::casework::statistics::{
     Signed,
     wire::{Crossing, Row, StatisticsTable},
@@ -119,19 +119,9 @@ const HEADERS: [&str; 9] = [
 ];
 
 fn measures(name: &str, row: &Row) -> Vec<String> {
-    let percent = |percent: Option<u32>| figure(percent.map(u64::from));
-    vec![
-        name.to_owned(),
-        figure(row.reports),
-        figure(row.incidents),
-        figure(row.accounts),
-        figure(row.items),
-        hours(row.accepted_tenths),
-        hours(row.opened_tenths),
-        hours(row.acted_tenths),
-        percent(row.overdue_percent),
-        percent(row.shelved_percent),
-    ]
+    std::iter::once(name.to_owned())
+        .chain(figures(row))
+        .collect()
 }
 
 fn totals(table: &StatisticsTable) -> String {
@@ -171,12 +161,9 @@ fn crossing(table: &StatisticsTable, crossing: &Crossing) -> String {
     let headers: Vec<&str> = std::iter::once(&*corner)
         .chain(columns.iter().map(|one| &**one))
         .collect();
-    let cell = |one: &str, other: &str| {
-        let shown = row(table, &[place(first, one), place(second, other)]);
-        shown.map_or_else(|| HIDDEN.to_owned(), |row| figure(row.reports))
-    };
     let line = |one: &String| {
-        let cells = columns.iter().map(|other| cell(one, other));
+        let cell = |other: &String| reports(table, &[place(first, one), place(second, other)]);
+        let cells = columns.iter().map(cell);
         std::iter::once(one.clone()).chain(cells).collect()
     };
     let rows: Vec<Vec<String>> = values(table, first).iter().map(line).collect();

@@ -24,7 +24,8 @@ pub fn svg(table: &StatisticsTable, axis: &str) -> String {
     let largest = largest.unwrap_or_default().max(1);
     let mut bars = String::new();
     for (number, (value, reports)) in (0..).zip(&figures) {
-        bars.push_str(&bar(TOP + number * STEP, value, *reports, largest));
+        let top = TOP + number * STEP;
+        bars.push_str(&bar(axis, top, (value.as_str(), *reports), largest));
     }
     let height = TOP + figures.len() as u64 * STEP + 50;
     let title = title(table, axis);
@@ -38,20 +39,19 @@ pub fn svg(table: &StatisticsTable, axis: &str) -> String {
          {bars}<text x=\"16\" y=\"{foot}\" font-size=\"10\" fill=\"#111111\">{rests}</text>\n</svg>\n",
         title = escaped(&title),
         desc = escaped(&words(table, axis, &figures)),
-        bars = bars.replace("url(#hatch)", &format!("url(#chart-{axis}-hatch)")),
         foot = height - 18,
         rests = escaped(&short(table)),
     )
 }
 
-fn bar(top: u64, value: &str, reports: Option<u64>, largest: u64) -> String {
+fn bar(axis: &str, top: u64, (value, reports): (&str, Option<u64>), largest: u64) -> String {
     let length = reports.map_or(0, |reports| {
         u64::try_from(u128::from(reports) * u128::from(BAR) / u128::from(largest)).unwrap_or(BAR)
     });
     let bar = match length {
         0 => String::new(),
         length => format!(
-            "<rect x=\"{LABEL}\" y=\"{top}\" width=\"{length}\" height=\"18\" fill=\"url(#hatch)\" stroke=\"#1b3a5c\"/>\n"
+            "<rect x=\"{LABEL}\" y=\"{top}\" width=\"{length}\" height=\"18\" fill=\"url(#chart-{axis}-hatch)\" stroke=\"#1b3a5c\"/>\n"
         ),
     };
     format!(

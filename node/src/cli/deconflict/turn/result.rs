@@ -1,14 +1,13 @@
 //! An answer to a question of this member: proved, then looked up in the member's book. Spec: DCF-17.
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use bytes::Bytes;
 use frex_client::{
     casework::deconflict::{
-        Book, DeconflictAnswer, Epoch, Identifier, Question, read_answer,
-        store::{Asked, Store},
+        Book, DeconflictAnswer, Epoch, EpochError, Identifier, Question, read_answer,
+        store::{Asked, AskedItem, Store},
     },
-    environment::Clock,
     keys::MemberHome,
 };
 use frex_proto::{error::WireCode, label::Hash};
@@ -83,17 +82,15 @@ fn judge(
     let epoch = epoch(home, received, &answer.epoch)?;
     store.see(&answer.epoch, &epoch).or_fail(wrong)?;
     let question = question(asked)?;
-    let answered = read_answer(&question, &answer.query, answer, &epoch).or_fail(wrong)?;
+    let outputs = read_answer(&question, &answer.query, answer, &epoch).or_fail(wrong)?;
     let book = book(home, store, received, answer, &epoch.book_sha256)?;
-    for (item, output) in asked.items.iter_mut().zip(&answered.outputs) {
+    for (item, output) in asked.items.iter_mut().zip(&outputs) {
         let desk = book.find(output);
         item.held = Some(desk.is_some());
         item.desk = desk.map(Into::into);
     }
     asked.epoch_ms = Some(epoch.begins_ms);
-    store
-        .remove_ended_books(Clock::System.now_ms())
-        .or_fail("books that are over cannot be removed")
+    Ok(())
 }
 
 fn epoch(home: &MemberHome, received: &Received, signed: &[u8]) -> Result<Epoch, Failure> {
@@ -106,14 +103,13 @@ fn epoch(home: &MemberHome, received: &Received, signed: &[u8]) -> Result<Epoch,
     let epoch = Epoch::verify(signed, &keys, roster.federation(), &received.from).or_fail(wrong)?;
     match epoch.is_in_force(received.received_ms()) {
         true => Ok(epoch),
-        false => Err(Failure::new(WireCode::BadAnswer, wrong)
-            .cause("the epoch was not in force when it was answered")),
+        false => Err(EpochError::NotInForce).or_fail(wrong),
     }
 }
 
 fn question(asked: &Asked) -> Result<Question, Failure> {
     let damaged = || Failure::new(WireCode::Files, "what was asked is damaged");
-    let item = |item: &frex_client::casework::deconflict::store::AskedItem| {
+    let item = |item: &AskedItem| {
         let identifier = Identifier::normal(&item.identifier).ok()?;
         Some((identifier, hex::decode(&item.blind).ok()?))
     };
@@ -159,8 +155,8 @@ fn attached(home: &MemberHome, store: &Store, received: &Received) -> Result<Byt
     })?;
     let file = fetched.first().and_then(|row| row["file"].as_str());
     let missing = || Failure::new(WireCode::BadAnswer, "the answer came without its book");
-    let path = std::path::PathBuf::from(file.ok_or_else(missing)?);
-    let bytes = files::read(&path, BOOK_FILE_BYTES_MAX)?;
+    let path = Path::new(file.ok_or_else(missing)?);
+    let bytes = files::read(path, BOOK_FILE_BYTES_MAX)?;
     fs::remove_dir_all(&out).map_err(|error| Failure::file("remove", &out, &error))?;
     Ok(bytes.into())
 }
