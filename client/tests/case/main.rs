@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod clocks;
+mod ends;
 mod folds;
 mod messages;
 mod replay;
@@ -74,9 +75,14 @@ fn regenerate() {
     let _ = fs::remove_dir_all(folder());
     fs::create_dir_all(folder()).unwrap();
     let mut wrong = Vec::new();
-    for vector in [messages::make(), clocks::make(), folds::make()]
-        .into_iter()
-        .flatten()
+    for vector in [
+        messages::make(),
+        clocks::make(),
+        folds::make(),
+        ends::make(),
+    ]
+    .into_iter()
+    .flatten()
     {
         let path = folder().join(format!("{}.json", vector.name));
         assert!(!path.exists(), "{} stands twice", path.display());

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Case, Entry, Key, Matter, Not, Said, Setting, Standing, Thread, View, What, deadlines, members,
+    Case, CaseId, Entry, Key, Matter, Not, Said, Setting, Standing, Thread, View, What, deadlines,
+    members,
     requests::{self, Move},
     roles::{Asked, Place, Roles, at_ms},
     subjects, words,
@@ -15,6 +16,10 @@ use crate::casework::{
 
 /// Why somebody takes back a message whose suspicion was unfounded (ERA-17).
 const EXONERATED: &str = "exonerated";
+/// A recipient has a report of which it has said nothing yet.
+const OFFERED: &str = "offered";
+/// Its author has taken a report back, for another reason.
+pub(super) const WITHDRAWN: &str = "withdrawn";
 
 /// A thread with what has led to its state.
 pub(super) struct Track<'a> {
@@ -46,7 +51,7 @@ impl Case {
     /// What it comes to at `now_ms`. The same for the same messages, in whatever order they came.
     #[must_use]
     pub fn view(&self, now_ms: u64, setting: &Setting) -> View {
-        let roles = Roles::of(self);
+        let roles = Roles::of(self, setting);
         let mut builder = Builder {
             setting,
             tracks: Vec::new(),
@@ -58,12 +63,14 @@ impl Case {
         for said in &roles.ordered {
             builder.take(said, roles.judge(said));
         }
+        builder.withdraw(&roles);
         builder.lapse(now_ms);
         let deadlines = deadlines::of(&builder, &roles, now_ms);
         let tracks: Vec<&Track<'_>> = builder.tracks.iter().collect();
         let reopenings = members::reopenings(&tracks, &roles);
         let state = match reopenings.is_empty() {
             _ if builder.exonerated => EXONERATED,
+            _ if members::is_nobodys(&tracks, &roles, setting) => "nobody",
             false => "reopens",
             true if deadlines.iter().any(|one| one.state == Standing::Overdue) => "overdue",
             true => members::state(&tracks),
@@ -119,11 +126,13 @@ impl<'a> Builder<'a> {
             at_ms: at_ms(said),
             key: said.key.clone(),
             what,
-            says: says.clone(),
+            says: names(said).unwrap_or_else(|| says.clone()),
+            note: note(said),
             to: said.to.iter().cloned().collect(),
             thread: None,
             not: place.as_ref().err().copied(),
             contradicts: None,
+            fits: place.is_ok(),
         };
         if place.is_ok() {
             self.counted.push(said);
@@ -131,7 +140,7 @@ impl<'a> Builder<'a> {
         match place {
             Err(_) | Ok(Place::Aside) => {}
             Ok(Place::Report) => self.report(said),
-            Ok(Place::Recall) => self.recall(said, &says),
+            Ok(Place::Recall(_)) => self.recall(said, &says),
             Ok(Place::Request(asked)) => {
                 for member in &asked.addressees {
                     let place = self.place(asked.matter(), Some(asked), member, "", said, "sent");
@@ -139,17 +148,20 @@ impl<'a> Builder<'a> {
                 }
             }
             Ok(Place::Step(asked, members)) => {
+                // Said to several, it fits if it fits for one of them.
+                entry.fits = false;
                 for member in members {
                     let place = self.place(asked.matter(), Some(asked), member, "", said, "sent");
                     entry.thread = entry.thread.or(Some(place));
-                    let against = self.step(place, said, &says);
+                    let (fits, against) = self.step(place, said, &says);
+                    entry.fits |= fits;
                     entry.contradicts = entry.contradicts.or(against);
                 }
             }
             Ok(Place::Thread(matter, member, subject)) => {
                 let place = self.place(matter, None, member, subject, said, "");
                 entry.thread = Some(place);
-                entry.contradicts = self.step(place, said, &says);
+                (entry.fits, entry.contradicts) = self.step(place, said, &says);
             }
         }
         self.timeline.push(entry);
@@ -158,11 +170,11 @@ impl<'a> Builder<'a> {
     /// Each recipient is to say what it does with a report.
     fn report(&mut self, said: &'a Said) {
         for member in said.to.iter().filter(|member| **member != said.key.from) {
-            let place = self.place(Matter::Route, None, member, "", said, "offered");
+            let place = self.place(Matter::Route, None, member, "", said, OFFERED);
             self.tracks[place].steps.push(Step {
                 said,
                 at_ms: at_ms(said),
-                word: "offered".to_owned(),
+                word: OFFERED.to_owned(),
                 fits: true,
             });
         }
@@ -213,8 +225,8 @@ impl<'a> Builder<'a> {
         self.tracks.len() - 1
     }
 
-    /// Moves a thread; gives what the step contradicts.
-    fn step(&mut self, place: usize, said: &'a Said, word: &str) -> Option<String> {
+    /// Moves a thread; gives whether the step fits it, and what it contradicts.
+    fn step(&mut self, place: usize, said: &'a Said, word: &str) -> (bool, Option<String>) {
         let (until_ms, fault) = self.kept_until(place, said, word);
         let track = &mut self.tracks[place];
         let at_ms = at_ms(said);
@@ -253,7 +265,7 @@ impl<'a> Builder<'a> {
             let said = format!("{against}, by {}", said.key.from);
             track.thread.contradictions.push(said);
         }
-        against
+        (fits, against)
     }
 
     /// Until when something is kept by a step, and whether it is kept longer than its profile allows.
@@ -292,6 +304,23 @@ impl<'a> Builder<'a> {
         let over = duty == Duty::Extend && times > 0 && before >= times as usize;
         let fault = over.then(|| format!("extended more often than {} allows", asked.profile()));
         (named.or_else(counted), fault)
+    }
+
+    /// What its author has taken back from a recipient need not be dealt with there, unless it has got
+    /// another report of the case.
+    fn withdraw(&mut self, roles: &Roles<'_>) {
+        let taken_back = roles.taken_back();
+        for track in &mut self.tracks {
+            let thread = &mut track.thread;
+            let offered = track.steps.iter().filter(|step| step.word == OFFERED);
+            let back = offered.map(|step| taken_back.get(&(&step.said.key, thread.member.as_str())));
+            let back: Option<Vec<_>> = back.collect();
+            let last = back.and_then(|back| back.into_iter().copied().max());
+            if let Some((at_ms, reason)) = last.filter(|_| thread.matter == Matter::Route) {
+                (thread.state, thread.since_ms) = (WITHDRAWN.to_owned(), at_ms);
+                reason.clone_into(&mut thread.reason);
+            }
+        }
     }
 
     /// What was kept until an instant that has passed is not said to be kept any more.
@@ -334,6 +363,30 @@ fn said_words(said: &Said) -> (&'static str, String) {
     }
 }
 
+/// What a message names where its kind says all else.
+fn names(said: &Said) -> Option<String> {
+    let What::Case(message) = &said.what else {
+        return None;
+    };
+    match message.what.as_ref()? {
+        Content::DuplicateOf(one) => Some(format!("duplicate of {}", other_case(&one.case_id))),
+        Content::Extension(one) => Some(one.until.clone()),
+        Content::Reminder(one) => Some(one.deadline.clone()),
+        _ => None,
+    }
+}
+
+fn other_case(id: &[u8]) -> String {
+    <[u8; 16]>::try_from(id).map_or_else(|_| String::new(), |id| CaseId(id).to_string())
+}
+
+fn note(said: &Said) -> String {
+    match &said.what {
+        What::Case(message) => message.note.clone(),
+        _ => String::new(),
+    }
+}
+
 /// The reason in a message, as a word; or empty.
 fn reason_of(said: &Said) -> String {
     let What::Case(message) = &said.what else {
@@ -348,6 +401,7 @@ fn reason_of(said: &Said) -> String {
         Some(Content::PreserveAnswer(one)) => words::or_empty(one.reason, words::non_execution),
         Some(Content::ProduceAnswer(one)) => words::or_empty(one.reason, words::non_execution),
         Some(Content::Takedown(one)) => one.moved_to.clone(),
+        Some(Content::DuplicateOf(one)) => other_case(&one.case_id),
         _ => String::new(),
     }
 }
