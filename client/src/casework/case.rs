@@ -29,6 +29,7 @@ use serde::Serialize;
 pub use content::{check, kind_of, name_of, read};
 pub use display::{json_of, view_json};
 pub use fit::Unfit;
+pub use view::words_of;
 
 use super::{
     clock::{Duty, Holidays},

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::casework::{
     clock::{Duty, instant, profile, zone_of},
-    v1::case_message::What as Content,
+    v1::{CaseMessage, case_message::What as Content},
 };
 
 /// Why somebody takes back a message whose suspicion was unfounded (ERA-17).
@@ -344,6 +344,12 @@ fn said_words(said: &Said) -> (&'static str, String) {
         What::Other => return ("other", String::new()),
         What::Case(message) => message,
     };
+    words_of(message)
+}
+
+/// What a message of a case is, and the state or code in it, as a view has them.
+#[must_use]
+pub fn words_of(message: &CaseMessage) -> (&'static str, String) {
     match &message.what {
         None => ("unknown", String::new()),
         Some(what) => match what {

@@ -9,7 +9,7 @@ use frex_client::casework::{
 };
 
 use super::{
-    AssessArgs, DuplicateArgs, OutcomeArgs, RouteArgs, SayArgs, TakedownArgs, TriageArgs,
+    AssessArgs, DuplicateArgs, OutcomeArgs, RouteArgs, SayArgs, TakedownArgs, TriageArgs, named,
     say::{Room, Word},
 };
 use crate::cli::failure::{Done, Failure};
@@ -55,7 +55,13 @@ pub fn assess(args: &AssessArgs, json: bool) -> Done {
         second: args.second,
         classifications: classifications.collect(),
     };
-    tell(&args.case, What::Assessment(assessment), &args.say, json)
+    let room = Room::open(&args.say.from)?;
+    let case = room.case(&args.case)?;
+    if !args.anyway {
+        named::check(&room, case, "item", &args.item)?;
+    }
+    let what = What::Assessment(assessment);
+    of_report(&room, case, what, &args.say, json)
 }
 
 /// `frex act triage`.
@@ -87,7 +93,12 @@ pub fn takedown(args: &TakedownArgs, json: bool) -> Done {
         host: args.host.clone(),
         asked_by: args.asked_by.clone(),
     };
-    tell(&args.case, What::Takedown(step), &args.say, json)
+    let room = Room::open(&args.say.from)?;
+    let case = room.case(&args.case)?;
+    if !args.anyway {
+        named::check(&room, case, "URL", &args.url)?;
+    }
+    of_report(&room, case, What::Takedown(step), &args.say, json)
 }
 
 /// `frex outcome`.
