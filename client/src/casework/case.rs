@@ -3,7 +3,8 @@
 //! [`Said`] is one message as its reader has it; [`read()`] and [`check`] judge what is in it;
 //! [`Case::add`] and [`Case::merge`] gather messages in any order, as often as they come; [`Case::view`]
 //! says what they come to: a timeline, threads with their states, deadlines, what re-opens.
-//! [`Case::fits`] says before anything is sealed whether it would count. Time, members and holidays are arguments. This file holds the nouns. Spec: chapter CSE.
+//! [`Case::fits`] says before anything is sealed whether it would count. Time, members and holidays are
+//! arguments. This file holds the nouns. Spec: chapter CSE.
 
 mod content;
 mod deadlines;

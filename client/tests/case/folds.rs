@@ -125,7 +125,10 @@ pub(crate) fn among(
     Vector::new(name, spec, what, "fold_case")
         .set("said", said)
         .set("members", members)
-        .set("holidays", json!({ "IE": ["2026-12-25"], "US": ["2026-11-26"] }))
+        .set(
+            "holidays",
+            json!({ "IE": ["2026-12-25"], "US": ["2026-11-26"] }),
+        )
         .set("now_ms", instant(now).unwrap())
         .set("expect", "ok")
 }

@@ -315,10 +315,16 @@ fn taken(state: i32, url: &str, moved_to: &str) -> What {
 fn places() -> Vec<Vector> {
     let there = "https://host.example/page";
     [
-        ("url-with-a-blank", taken(1, "https://host.example/a page", "")),
+        (
+            "url-with-a-blank",
+            taken(1, "https://host.example/a page", ""),
+        ),
         ("url-without-scheme", taken(1, "host.example/page", "")),
         ("url-without-place", taken(1, "https:///page", "")),
-        ("url-with-a-number-first", taken(1, "4chan://host.example", "")),
+        (
+            "url-with-a-number-first",
+            taken(1, "4chan://host.example", ""),
+        ),
         ("moved-to-words", taken(3, there, "another host")),
     ]
     .map(|(name, what)| {

@@ -22,10 +22,7 @@ fn tell(scene: &Scene) {
     ];
     hotline(&[&found[..], &item].concat());
     let url = "https://host.example/page";
-    let unknown = scene.refused(
-        &["act", "takedown", case, "removed", "--url", url],
-        HOTLINE,
-    );
+    let unknown = scene.refused(&["act", "takedown", case, "removed", "--url", url], HOTLINE);
     assert!(unknown.err.contains("--anyway"), "{unknown:?}");
     let place = ["--url", url, "--country", "NL", "--anyway"];
     hotline(&[&["act", "takedown", case, "notice-sent"], &place[..]].concat());
@@ -55,7 +52,10 @@ fn a_case_is_told_to_who_reported_it() {
     assert_eq!(deadline(&shown, "acknowledge", POLICE)["state"], "answered");
     assert_eq!(deadline(&shown, "takedown", HOTLINE)["state"], "answered");
     let mut notes = shown["timeline"].as_array().unwrap().iter();
-    assert!(notes.any(|one| one["note"] == "seen \u{1b}[31mred"), "{shown}");
+    assert!(
+        notes.any(|one| one["note"] == "seen \u{1b}[31mred"),
+        "{shown}"
+    );
     let people = scene.people(&["case", "show", &case, PLATFORM]);
     assert!(people.contains("note of police.example-b"), "{people}");
     assert!(people.contains("notice-sent"), "{people}");

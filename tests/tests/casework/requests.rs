@@ -193,7 +193,10 @@ fn a_request_that_cannot_be_is_refused_with_what_mends_it() {
             "--to MEMBER",
         ),
         (vec!["answer", case, "delivered"], "frex case show"),
-        (vec!["outcome", case, "shelved"], "--reason with no-cooperation"),
+        (
+            vec!["outcome", case, "shelved"],
+            "--reason with no-cooperation",
+        ),
         (vec!["assess", "ffffffff", "baseline"], "frex inbox"),
         (vec!["request", "extend", case], "frex case show"),
     ] {

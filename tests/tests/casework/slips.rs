@@ -14,11 +14,27 @@ fn a_report_that_everybody_refuses_comes_back_to_its_sender() {
     let scene = Scene::new(dir.path());
     let case = scene.case.as_str();
     for (words, mends) in [
-        (&["act", "route", case, "declined"][..], "--reason with not-competent"),
-        (&["act", "triage", case, "rejected"][..], "--reason with not-competent"),
-        (&["act", "route", case, "rerouted"][..], "--rerouted-to with a member"),
         (
-            &["act", "route", case, "rerouted", "--rerouted-to", "nobody.xx"][..],
+            &["act", "route", case, "declined"][..],
+            "--reason with not-competent",
+        ),
+        (
+            &["act", "triage", case, "rejected"][..],
+            "--reason with not-competent",
+        ),
+        (
+            &["act", "route", case, "rerouted"][..],
+            "--rerouted-to with a member",
+        ),
+        (
+            &[
+                "act",
+                "route",
+                case,
+                "rerouted",
+                "--rerouted-to",
+                "nobody.xx",
+            ][..],
             "frex roster show",
         ),
     ] {
@@ -48,21 +64,59 @@ fn what_would_not_count_is_not_sent() {
     let dir = tempfile::tempdir().unwrap();
     let scene = Scene::new(dir.path());
     let case = scene.case.as_str();
-    let ask = ["request", "produce", case, "--to", PLATFORM, "--profile", "mla"];
+    let ask = [
+        "request",
+        "produce",
+        case,
+        "--to",
+        PLATFORM,
+        "--profile",
+        "mla",
+    ];
     let bare = scene.refused(&ask, POLICE);
     assert!(bare.err.contains("--target with"), "{bare:?}");
     let order = [&ask[..], &ORDER, &["--reply-by", "1h"]].concat();
     let request = scene.say(&order, POLICE, &[PLATFORM]);
     let charged = ["outcome", case, "charged", "--reason", "capacity"];
     let elsewhere = ["answer", &request, "delivered", "--to", HOTLINE];
-    let ahead = ["act", "triage", case, "acknowledged", "--at", "2999-01-01T00:00:00Z"];
-    let before = ["act", "triage", case, "acknowledged", "--at", "2020-01-01T00:00:00Z"];
+    let ahead = [
+        "act",
+        "triage",
+        case,
+        "acknowledged",
+        "--at",
+        "2999-01-01T00:00:00Z",
+    ];
+    let before = [
+        "act",
+        "triage",
+        case,
+        "acknowledged",
+        "--at",
+        "2020-01-01T00:00:00Z",
+    ];
     for (words, from, mends) in [
-        (&["answer", &request, "delivered"][..], POLICE, "was not asked"),
-        (&["answer", &request, "withdrawn"][..], PLATFORM, "only who asked"),
+        (
+            &["answer", &request, "delivered"][..],
+            POLICE,
+            "was not asked",
+        ),
+        (
+            &["answer", &request, "withdrawn"][..],
+            PLATFORM,
+            "only who asked",
+        ),
         (&["remind", &request][..], PLATFORM, "only who asked"),
-        (&["act", "route", case, "accepted"][..], PLATFORM, "who has got the report"),
-        (&["act", "duplicate", case, case][..], POLICE, "duplicate of itself"),
+        (
+            &["act", "route", case, "accepted"][..],
+            PLATFORM,
+            "who has got the report",
+        ),
+        (
+            &["act", "duplicate", case, case][..],
+            POLICE,
+            "duplicate of itself",
+        ),
         (&charged[..], POLICE, "Leave --reason out"),
         (&elsewhere[..], PLATFORM, "--to police.example-b"),
         (&ahead[..], POLICE, "--at is yet to come"),
@@ -74,7 +128,13 @@ fn what_would_not_count_is_not_sent() {
     }
     let kept = fs::read_dir(scene.frex.dir().join(POLICE).join("member/cases"));
     assert_eq!(kept.unwrap().count(), 1);
-    // Into a case that nobody has heard of nothing is sent.
+}
+
+// CSE-1: into a case of which nothing is here nothing is sent.
+#[test]
+fn nothing_is_sent_into_an_invented_case() {
+    let dir = tempfile::tempdir().unwrap();
+    let scene = Scene::new(dir.path());
     let invented = ["send", "report-1.json", "--to", POLICE, "--case"];
     let invented = [&invented[..], &["00112233445566778899aabbccddeeff"]].concat();
     let invented = scene.refused(&invented, PLATFORM);
@@ -86,7 +146,13 @@ fn what_would_not_count_is_not_sent() {
 fn what_was_taken_back_is_no_work() {
     let dir = tempfile::tempdir().unwrap();
     let scene = Scene::new(dir.path());
-    let recall = ["recall", &scene.case, PLATFORM, "--reason", "wrong-recipient"];
+    let recall = [
+        "recall",
+        &scene.case,
+        PLATFORM,
+        "--reason",
+        "wrong-recipient",
+    ];
     let _ = scene.frex.done(&[&recall[..], &["--confirm"]].concat());
     scene.read(POLICE);
     for member in [POLICE, PLATFORM] {
@@ -104,7 +170,15 @@ fn the_inbox_says_what_came_in_which_case() {
     let dir = tempfile::tempdir().unwrap();
     let scene = Scene::new(dir.path());
     let case = scene.case.as_str();
-    let ask = ["request", "produce", case, "--to", PLATFORM, "--profile", "mla"];
+    let ask = [
+        "request",
+        "produce",
+        case,
+        "--to",
+        PLATFORM,
+        "--profile",
+        "mla",
+    ];
     let note = ["--note", "by telephone too"];
     let request = scene.say(&[&ask[..], &ORDER, &note].concat(), POLICE, &[]);
     let told: Vec<Value> = scene.read(PLATFORM);

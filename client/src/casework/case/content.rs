@@ -135,7 +135,9 @@ fn check_takedown(step: &TakedownStep) -> Result<(), CaseError> {
 fn url(name: &'static str, text: &str) -> Result<(), CaseError> {
     let is_scheme = |scheme: &str| {
         let mut bytes = scheme.bytes();
-        let starts = bytes.next().is_some_and(|first| first.is_ascii_alphabetic());
+        let starts = bytes
+            .next()
+            .is_some_and(|first| first.is_ascii_alphabetic());
         starts && bytes.all(|one| one.is_ascii_alphanumeric() || b"+.-".contains(&one))
     };
     let is_place = |rest: &str| {

@@ -96,7 +96,9 @@ impl Case {
                 return Err(Unfit::Uncounted(not));
             }
             if !entry.fits {
-                return Err(Unfit::Against(entry.contradicts.clone().unwrap_or_default()));
+                return Err(Unfit::Against(
+                    entry.contradicts.clone().unwrap_or_default(),
+                ));
             }
         }
         with.told(&said.key, &view, setting)
@@ -196,7 +198,12 @@ fn idle(what: &Content) -> Result<(), Unfit> {
             let state = words::decision(one.decision);
             let refuses = ["declined", "rerouted"];
             only("route.reason", one.reason != 0, &state, &refuses)?;
-            only("rerouted_to", !one.rerouted_to.is_empty(), &state, &["rerouted"])
+            only(
+                "rerouted_to",
+                !one.rerouted_to.is_empty(),
+                &state,
+                &["rerouted"],
+            )
         }
         Content::Takedown(one) => {
             let state = words::takedown(one.state);
@@ -216,7 +223,12 @@ fn idle(what: &Content) -> Result<(), Unfit> {
         }
         Content::ProduceAnswer(one) => {
             let state = words::produce(one.state);
-            only("deadline", !one.deadline.is_empty(), &state, &["new_deadline"])?;
+            only(
+                "deadline",
+                !one.deadline.is_empty(),
+                &state,
+                &["new_deadline"],
+            )?;
             only("reason", one.reason != 0, &state, &WITH_REASON)
         }
         _ => Ok(()),

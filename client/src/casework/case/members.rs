@@ -84,10 +84,11 @@ pub(super) fn is_nobodys(tracks: &[&Track<'_>], roles: &Roles<'_>, setting: &Set
     if waits.next().is_none() {
         return false;
     }
-    let authors: Vec<&str> = reports(&roles.ordered).map(|said| said.key.from.as_str()).collect();
-    let is_listed = |member: &str| {
-        setting.members.is_empty() || setting.members.contains_key(member)
-    };
+    let authors: Vec<&str> = reports(&roles.ordered)
+        .map(|said| said.key.from.as_str())
+        .collect();
+    let is_listed =
+        |member: &str| setting.members.is_empty() || setting.members.contains_key(member);
     let passed_to = of(Matter::Route)
         .filter(|one| one.thread.state == "rerouted")
         .map(|one| one.thread.reason.as_str())
@@ -96,9 +97,8 @@ pub(super) fn is_nobodys(tracks: &[&Track<'_>], roles: &Roles<'_>, setting: &Set
         let is_gone = setting.members.get(member).is_some_and(|party| party.gone);
         let is_away = of(Matter::Route)
             .any(|one| one.thread.member == member && AWAY.contains(&one.thread.state.as_str()));
-        let works = of(Matter::Outcome).any(|one| {
-            one.thread.member == member && !ENDED.contains(&one.thread.state.as_str())
-        });
+        let works = of(Matter::Outcome)
+            .any(|one| one.thread.member == member && !ENDED.contains(&one.thread.state.as_str()));
         !is_gone && (!is_away || works)
     };
     let got = got.map(|one| one.thread.member.as_str());

@@ -313,7 +313,8 @@ impl<'a> Builder<'a> {
         for track in &mut self.tracks {
             let thread = &mut track.thread;
             let offered = track.steps.iter().filter(|step| step.word == OFFERED);
-            let back = offered.map(|step| taken_back.get(&(&step.said.key, thread.member.as_str())));
+            let back =
+                offered.map(|step| taken_back.get(&(&step.said.key, thread.member.as_str())));
             let back: Option<Vec<_>> = back.collect();
             let last = back.and_then(|back| back.into_iter().copied().max());
             if let Some((at_ms, reason)) = last.filter(|_| thread.matter == Matter::Route) {

@@ -390,14 +390,19 @@ impl Shelf<'_> {
 fn taken_back(rows: &[(&'static str, Value)]) -> BTreeMap<MessageId, (MessageId, String)> {
     let by_author = |row: &Value| row["recalled"]["by_author"] == true;
     let noted = rows.iter().filter(|(_, row)| by_author(row));
-    let noted: BTreeSet<&str> = noted.filter_map(|(_, row)| row["message"].as_str()).collect();
+    let noted: BTreeSet<&str> = noted
+        .filter_map(|(_, row)| row["message"].as_str())
+        .collect();
     let found = rows.iter().filter_map(|(direction, row)| {
         let original = match *direction == SENT {
             true => row["forwards"].as_str().filter(|of| noted.contains(of))?,
             false => row["original"].as_str().filter(|_| by_author(row))?,
         };
         let original = MessageId::from_hex(original).ok()?;
-        Some((message_of(row)?, (original, row["author"].as_str()?.to_owned())))
+        Some((
+            message_of(row)?,
+            (original, row["author"].as_str()?.to_owned()),
+        ))
     });
     found.collect()
 }

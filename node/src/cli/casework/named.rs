@@ -78,7 +78,12 @@ mod tests {
         for name in ["https://host.example/page", "item-1", "sha256:ab12"] {
             assert!(mentions(&report, name), "{name}");
         }
-        for name in ["https://host.example/", "item-2", "sha256:ab", "host.example"] {
+        for name in [
+            "https://host.example/",
+            "item-2",
+            "sha256:ab",
+            "host.example",
+        ] {
             assert!(!mentions(&report, name), "{name}");
         }
     }

@@ -45,7 +45,9 @@ pub fn refusal(unfit: &Unfit, what: &What, show: String, members: &str) -> Failu
 fn option(field: &str, what: &What) -> (String, Vec<String>) {
     let one = |value: &str| vec![value.to_owned()];
     match field {
-        "triage.reason" | "route.reason" => ("--reason".to_owned(), words::route_reasons().collect()),
+        "triage.reason" | "route.reason" => {
+            ("--reason".to_owned(), words::route_reasons().collect())
+        }
         "outcome.reason" => ("--reason".to_owned(), words::shelvings().collect()),
         "outcome.because" => ("--because".to_owned(), words::becauses().collect()),
         "reason" => ("--reason".to_owned(), words::non_executions().collect()),
@@ -54,14 +56,26 @@ fn option(field: &str, what: &What) -> (String, Vec<String>) {
         "targets" => ("--target".to_owned(), one("an account or address")),
         "addressed_to" => ("--to".to_owned(), one("a member")),
         "classifications" => ("--classification".to_owned(), one("SCHEME/VERSION/CODE")),
-        "instrument" => ("--law, --article, --file-number or --authority".to_owned(), one("less text")),
+        "instrument" => (
+            "--law, --article, --file-number or --authority".to_owned(),
+            one("less text"),
+        ),
         "instrument.jurisdiction" | "jurisdiction" | "country" => {
-            let name = if field == "country" { "--country" } else { "--jurisdiction" };
+            let name = if field == "country" {
+                "--country"
+            } else {
+                "--jurisdiction"
+            };
             (name.to_owned(), one("two capital letters, such as FR"))
         }
         "url" | "moved_to" => (named(field), one("a URL such as https://host.example/page")),
-        "at" | "until" | "deadline" => (named(field), one("a time such as 2026-11-26T16:00:00+01:00")),
-        "rerouted_to" | "enforcing_authority" | "addressee" | "asked_by" => (named(field), one("a member")),
+        "at" | "until" | "deadline" => (
+            named(field),
+            one("a time such as 2026-11-26T16:00:00+01:00"),
+        ),
+        "rerouted_to" | "enforcing_authority" | "addressee" | "asked_by" => {
+            (named(field), one("a member"))
+        }
         _ => {
             let last = field.rsplit('.').next().unwrap_or(field);
             (named(last), one("another text"))

@@ -88,7 +88,9 @@ fn print(desk: &Desk, rows: &[Value], args: &OverdueArgs) {
         table.add_row([
             second(row["due"].as_str()),
             row["overdue_ms"].as_u64().map(length).unwrap_or_default(),
-            format!("{} {}", text("what"), text("subject")).trim_end().to_owned(),
+            format!("{} {}", text("what"), text("subject"))
+                .trim_end()
+                .to_owned(),
             desk.called(row["who"].as_str().unwrap_or_default()),
             text("said"),
             text("short"),

@@ -157,7 +157,11 @@ impl Room {
         };
         let kind = message.what.as_ref().map_or(Kind::Feedback, kind_of);
         let to = self.recipients(&word.to, &say.to)?;
-        self.fits((word.case, word.about, word.reply_by), (kind, &message), &to)?;
+        self.fits(
+            (word.case, word.about, word.reply_by),
+            (kind, &message),
+            &to,
+        )?;
         let data = message.encode_to_vec();
         let file = desk::said_path(&self.home, &hex::encode(label::sha256(&[&data])));
         files::ensure_folder(&self.home.dir().join(CASES_DIR))?;

@@ -172,7 +172,10 @@ fn threads(view: &View, desk: &Desk) {
 /// Why, as commands take it; a member, a place or the code of a recall is as it was written.
 fn reason(thread: &Thread) -> String {
     let named = thread.matter == Matter::Takedown
-        || matches!(thread.state.as_str(), "rerouted" | "withdrawn" | "duplicate");
+        || matches!(
+            thread.state.as_str(),
+            "rerouted" | "withdrawn" | "duplicate"
+        );
     match named {
         true => output::clean(&thread.reason),
         false => output::clean(&dashed(&thread.reason)),

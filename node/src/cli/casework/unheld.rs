@@ -22,9 +22,15 @@ pub fn of(desk: &Desk, case: &Case, dir: &Path) -> Value {
     let command = match reports.first() {
         _ if own => {
             let file = desk.files.get(&case.id).map_or("FILE", String::as_str);
-            format!("frex send {} --case {id} --to MEMBER --from {dir}", output::clean(file))
+            format!(
+                "frex send {} --case {id} --to MEMBER --from {dir}",
+                output::clean(file)
+            )
         }
-        Some(report) => format!("frex forward {} {dir} --to MEMBER", letters(&report.key.message)),
+        Some(report) => format!(
+            "frex forward {} {dir} --to MEMBER",
+            letters(&report.key.message)
+        ),
         None => format!("frex case show {} {dir}", &id[..8]),
     };
     let is_gone = |member: &&String| {

@@ -41,7 +41,9 @@ fn bytes(home: &MemberHome, row: &Value) -> Option<Vec<u8>> {
 
 /// Says who said what in which case, and what comes next.
 pub(super) fn print(home: &MemberHome, rows: &[Value], dir: &Path) {
-    let messages = rows.iter().filter(|row| row["content_type"] == CONTENT_TYPE);
+    let messages = rows
+        .iter()
+        .filter(|row| row["content_type"] == CONTENT_TYPE);
     let mut told = 0;
     for row in messages.clone().take(TOLD_MAX) {
         if let Some(line) = bytes(home, row).and_then(|bytes| line(row, &read(&bytes).ok()?, dir)) {
@@ -50,7 +52,9 @@ pub(super) fn print(home: &MemberHome, rows: &[Value], dir: &Path) {
         }
     }
     let more = messages.count() - told;
-    let begins = rows.iter().any(|row| row["kind"] == "report" && row["case"].is_string());
+    let begins = rows
+        .iter()
+        .any(|row| row["kind"] == "report" && row["case"].is_string());
     if more > 0 || begins {
         output::message(format_args!(
             "note: each report begins a case, or belongs to one; see what is next in each:  frex case ls {}",
@@ -79,7 +83,10 @@ fn line(row: &Value, message: &CaseMessage, dir: &Path) -> Option<String> {
             format!("frex answer {} acked --from {dir}", begins(text("message")))
         }
         Some(What::Extension(_)) => {
-            format!("frex answer {} extended --from {dir}", begins(text("in_reply_to")))
+            format!(
+                "frex answer {} extended --from {dir}",
+                begins(text("in_reply_to"))
+            )
         }
         _ => format!("frex case show {} {dir}", &case[..8]),
     };

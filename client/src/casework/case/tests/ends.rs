@@ -25,16 +25,30 @@ fn what_each_has_refused_is_with_nobody() {
     let mut passed = case.clone();
     case.push(police(3, "2026-11-03T11:00:00Z", 1, route("declined", "")));
     assert_eq!(state(&case), "nobody");
-    case.push(police(4, "2026-11-03T12:00:00Z", 1, outcome("registered", "")));
+    case.push(police(
+        4,
+        "2026-11-03T12:00:00Z",
+        1,
+        outcome("registered", ""),
+    ));
     assert_eq!(state(&case), "open");
     // It is with whom it was passed on to, if that is a member; back to its author it is with nobody.
     let when = "2026-11-03T11:00:00Z";
-    for (to, is) in [(STRANGER, "open"), ("nobody.xx", "nobody"), (PLATFORM, "nobody")] {
+    for (to, is) in [
+        (STRANGER, "open"),
+        ("nobody.xx", "nobody"),
+        (PLATFORM, "nobody"),
+    ] {
         passed.truncate(2);
         passed.push(police(3, when, 1, route("rerouted", to)));
         assert_eq!(state(&passed), is, "{to}");
     }
-    passed.push(police(4, "2026-11-03T12:00:00Z", 1, route("rerouted", STRANGER)));
+    passed.push(police(
+        4,
+        "2026-11-03T12:00:00Z",
+        1,
+        route("rerouted", STRANGER),
+    ));
     assert_eq!(state(&passed), "open");
 }
 
@@ -46,7 +60,10 @@ fn what_its_only_recipient_cannot_have_any_more_is_with_nobody() {
     let police = setting.members.get_mut(POLICE).unwrap();
     police.gone = true;
     let case = Case::fold(CASE, case);
-    assert_eq!(case.view(at("2026-11-05T00:00:00Z"), &setting).state, "nobody");
+    assert_eq!(
+        case.view(at("2026-11-05T00:00:00Z"), &setting).state,
+        "nobody"
+    );
 }
 
 fn recall(to: &[&str]) -> Said {
@@ -63,7 +80,10 @@ fn what_was_taken_back_is_no_work_any_more() {
     let case = [recall(&[HOTLINE, POLICE]), report()];
     let seen = view(&case, "2026-12-05T00:00:00Z");
     assert_eq!(seen.state, "withdrawn");
-    assert_eq!(thread(&seen, Matter::Route, POLICE).reason, "wrong-recipient");
+    assert_eq!(
+        thread(&seen, Matter::Route, POLICE).reason,
+        "wrong-recipient"
+    );
     assert_eq!(stands(&seen, Duty::Acknowledge, POLICE), Standing::Moot);
     let one = view(&[report(), recall(&[HOTLINE])], "2026-12-05T00:00:00Z");
     assert_eq!(stands(&one, Duty::Route, HOTLINE), Standing::Moot);
@@ -87,11 +107,17 @@ fn a_request_to_keep_is_to_be_answered() {
     case.push(platform(4, "2026-11-07T12:00:00Z", 2, kept("in_force")));
     case.push(police(5, "2026-12-20T10:00:00Z", 2, extension()));
     let longer = view(&case, "2026-12-25T00:00:00Z");
-    assert_eq!(stands(&longer, Duty::Answer, PLATFORM), Standing::AnsweredLate);
+    assert_eq!(
+        stands(&longer, Duty::Answer, PLATFORM),
+        Standing::AnsweredLate
+    );
     assert_eq!(stands(&longer, Duty::Extend, PLATFORM), Standing::Overdue);
     case[1].received.clear();
     let unseen = view(&case[..2], "2026-11-07T00:00:00Z");
-    assert_eq!(stands(&unseen, Duty::Answer, PLATFORM), Standing::NotReceived);
+    assert_eq!(
+        stands(&unseen, Duty::Answer, PLATFORM),
+        Standing::NotReceived
+    );
 }
 
 // CSE-15, CSE-24: what is confirmed of a part leaves the rest owed.
@@ -106,9 +132,17 @@ fn a_part_that_was_confirmed_ends_nothing() {
     let owed = view(&case, "2026-11-06T00:00:00Z");
     assert_eq!(thread(&owed, Matter::Produce, PLATFORM).state, "partial");
     assert_eq!(stands(&owed, Duty::Answer, PLATFORM), Standing::Open);
-    case.push(platform(5, "2026-11-06T10:00:00Z", 2, produced("delivered")));
+    case.push(platform(
+        5,
+        "2026-11-06T10:00:00Z",
+        2,
+        produced("delivered"),
+    ));
     let whole = view(&case, "2026-11-07T00:00:00Z");
     let thread = thread(&whole, Matter::Produce, PLATFORM);
-    assert_eq!((thread.state.as_str(), thread.contradictions.len()), ("delivered", 0));
+    assert_eq!(
+        (thread.state.as_str(), thread.contradictions.len()),
+        ("delivered", 0)
+    );
     assert_eq!(stands(&whole, Duty::Answer, PLATFORM), Standing::Answered);
 }

@@ -42,11 +42,23 @@ fn same(id: [u8; 16]) -> What {
 fn what_would_not_count_is_refused() {
     let not = |not| Some(Unfit::Uncounted(not));
     for (said, wanted) in [
-        (police(9, WHEN, 2, answered("delivered")), not(Not::NotAsked)),
-        (platform(9, WHEN, 2, answered("withdrawn")), not(Not::NotTheAsker)),
+        (
+            police(9, WHEN, 2, answered("delivered")),
+            not(Not::NotAsked),
+        ),
+        (
+            platform(9, WHEN, 2, answered("withdrawn")),
+            not(Not::NotTheAsker),
+        ),
         (platform(9, WHEN, 2, reminder()), not(Not::NotTheAsker)),
-        (platform(9, WHEN, 1, route("accepted", "")), not(Not::NotARecipient)),
-        (platform(9, WHEN, 1, outcome("arrest", "")), not(Not::Reporter)),
+        (
+            platform(9, WHEN, 1, route("accepted", "")),
+            not(Not::NotARecipient),
+        ),
+        (
+            platform(9, WHEN, 1, outcome("arrest", "")),
+            not(Not::Reporter),
+        ),
         (police(9, WHEN, 1, same(CASE.0)), not(Not::Itself)),
         (
             police(9, WHEN, 3, extension()),
@@ -97,7 +109,12 @@ fn what_says_nothing_or_too_little_is_refused() {
             instrument: Some(instrument),
             ..ProduceRequest::default()
         };
-        why(&police(9, WHEN, 1, message(Content::ProduceRequest(request))))
+        why(&police(
+            9,
+            WHEN,
+            1,
+            message(Content::ProduceRequest(request)),
+        ))
     };
     assert_eq!(ask(&[], &[1], "law"), missing("targets"));
     assert_eq!(ask(&["account 4711"], &[], "law"), missing("categories"));
@@ -120,7 +137,10 @@ fn a_time_that_cannot_be_meant_is_refused() {
         why(&said)
     };
     assert_eq!(when("2026-11-09T10:00:00+01:00"), None);
-    assert_eq!(when("2026-11-11T10:00:00Z"), Some(Unfit::Time("at", "is yet to come")));
+    assert_eq!(
+        when("2026-11-11T10:00:00Z"),
+        Some(Unfit::Time("at", "is yet to come"))
+    );
     assert_eq!(
         when("2020-01-01T00:00:00Z"),
         Some(Unfit::Time("at", "was before the case began"))

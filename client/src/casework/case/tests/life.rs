@@ -431,7 +431,11 @@ fn a_place_that_was_gone_is_looked_at_again() {
         taken("removed"),
     ));
     assert_eq!(
-        stands(&view(&case, "2026-11-07T00:00:00Z"), Duty::Takedown, HOTLINE),
+        stands(
+            &view(&case, "2026-11-07T00:00:00Z"),
+            Duty::Takedown,
+            HOTLINE
+        ),
         Standing::Answered
     );
     case.push(said(
@@ -462,7 +466,11 @@ fn a_place_that_was_gone_is_looked_at_again() {
         taken("stay_up"),
     ));
     assert_eq!(
-        stands(&view(&case, "2026-11-07T00:00:00Z"), Duty::Takedown, HOTLINE),
+        stands(
+            &view(&case, "2026-11-07T00:00:00Z"),
+            Duty::Takedown,
+            HOTLINE
+        ),
         Standing::Paused
     );
 }
