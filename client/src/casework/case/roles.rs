@@ -60,7 +60,7 @@ pub(super) struct Roles<'a> {
     pub(super) parties: Option<BTreeSet<&'a str>>,
     /// Those of them who got a report; none where no report is here.
     holders: Option<BTreeSet<&'a str>>,
-    setting: &'a Setting,
+    pub(super) setting: &'a Setting,
 }
 
 /// When something happened: by its writer's word, if that is not after it was sent.
@@ -251,9 +251,10 @@ impl Roles<'_> {
     pub(super) fn taken_back(&self) -> BTreeMap<(&Key, &str), (u64, &str)> {
         let mut found = BTreeMap::new();
         for said in &self.ordered {
-            let (What::Recall { reason, .. }, Ok(Place::Recall(Some(report)))) =
-                (&said.what, self.judge(said))
-            else {
+            let What::Recall { reason, .. } = &said.what else {
+                continue;
+            };
+            let Ok(Place::Recall(Some(report))) = self.judge(said) else {
                 continue;
             };
             for member in &said.to {

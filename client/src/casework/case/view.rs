@@ -96,7 +96,10 @@ impl Case {
 impl Roles<'_> {
     /// Who has the case or was asked in it.
     fn everybody(&self) -> BTreeSet<String> {
-        let parties = self.parties.iter().flatten().copied();
+        let members = &self.setting.members;
+        // Of whom somebody says that it has the case, and who is no member, nobody else can say anything.
+        let is_listed = |member: &&str| members.is_empty() || members.contains_key(*member);
+        let parties = self.parties.iter().flatten().copied().filter(is_listed);
         let asked = self.asked.values();
         let asked = asked.flat_map(|asked| {
             let authority = Some(asked.authority).filter(|name| !name.is_empty());

@@ -42,6 +42,8 @@ fn what_each_has_refused_is_with_nobody() {
         passed.truncate(2);
         passed.push(police(3, when, 1, route("rerouted", to)));
         assert_eq!(state(&passed), is, "{to}");
+        let parties = view(&passed, "2026-11-05T00:00:00Z").parties;
+        assert_eq!(parties.contains(to), to != "nobody.xx", "{to}");
     }
     passed.push(police(
         4,
