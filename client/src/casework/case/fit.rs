@@ -112,7 +112,8 @@ impl Case {
             if at_ms > said.created_ms {
                 return Err(Unfit::Time("at", "is yet to come"));
             }
-            if begun_ms.is_some_and(|begun_ms| at_ms < begun_ms) {
+            // People write seconds.
+            if begun_ms.is_some_and(|begun_ms| at_ms / 1000 < begun_ms / 1000) {
                 return Err(Unfit::Time("at", "was before the case began"));
             }
         }
