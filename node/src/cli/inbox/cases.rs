@@ -23,7 +23,8 @@ const TOLD_MAX: usize = 20;
 pub(super) fn tell(home: &MemberHome, rows: &mut [Value]) {
     for row in rows {
         let is_message = row["content_type"] == CONTENT_TYPE;
-        if !is_message && row["kind"] != "report" {
+        // What could not be opened belongs to nothing.
+        if !row["file"].is_string() || (!is_message && row["kind"] != "report") {
             continue;
         }
         if let Some(case) = case_of(row) {
