@@ -61,6 +61,7 @@ NON_EXECUTION = ("incomplete manifest_errors not_enough_information impossible n
                  "service_not_covered immunity conflicting_law data_not_held data_deleted fundamental_rights "
                  "ne_bis_in_idem no_dual_criminality other")
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.A)
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\x00-\x20\x7f][^\x00-\x20\x7f]*", re.A)
 COUNTRY = re.compile(r"[A-Z]{2}", re.A)
 
 
@@ -195,12 +196,19 @@ def some(value):
     require(value, "Missing")
 
 
+def check_url(text):
+    require(not text or URL.fullmatch(text), "Url")
+
+
 def check_triage(one):
+    require(one.state != 3 or one.reason, "Missing")
     some(one.state)
 
 
 def check_route(one):
     texts([one.rerouted_to], 64)
+    require(one.decision != 2 or one.reason, "Missing")
+    require(one.decision != 3 or one.rerouted_to, "Missing")
     some(one.decision)
 
 
@@ -220,6 +228,9 @@ def check_takedown(one):
     texts([one.asked_by], 64)
     check_country(one.country)
     some(one.url)
+    check_url(one.url)
+    check_url(one.moved_to)
+    require(one.state != 3 or one.moved_to, "Missing")
     some(one.state)
 
 
@@ -310,6 +321,8 @@ def reason(name, one):
         return word(SHELVED, one.reason) if one.reason else or_empty(BECAUSE, one.because)
     if name in ("preserve_answer", "produce_answer"):
         return or_empty(NON_EXECUTION, one.reason)
+    if name == "duplicate_of":
+        return one.case_id.hex()
     return one.moved_to if name == "takedown" else ""
 
 

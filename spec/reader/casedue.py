@@ -68,12 +68,13 @@ def route(fold, place, thread):
     assessed = next((one for one in said if one.name == "assessment"), None)
     acts = {"acknowledge": said[0] if said else None, "route": decided, "assess": assessed}
     away = thread.state in ("declined", "rerouted", "rejected", "duplicate")
+    back = thread.state == "withdrawn"
     found = []
     for rule in PROFILES[profile]["clocks"]:
         one = by_rule(fold, place, profile, rule, thread.member, "", report.received.get(thread.member))
         act = acts[rule["what"]]
         one["met"] = act and act.told(report.sender)
-        found.append(stand(one, fold.now_ms, rule["what"] == "assess" and away))
+        found.append(stand(one, fold.now_ms, back or (rule["what"] == "assess" and away)))
     return found + feedback(fold, place, thread)
 
 
@@ -99,7 +100,7 @@ def takedown(fold, place, thread):
     notice = first(thread, {"notice_sent"})
     if notice is None:
         return []
-    one = by_rule(fold, place, "takedown", rule_of("takedown", "takedown"), "", "", notice.at_ms)
+    one = by_rule(fold, place, "takedown", rule_of("takedown", "takedown"), notice.sender, "", notice.at_ms)
     away = first(thread, {"removed", "gone", "moved"})
     if away and thread.state in ("removed", "gone", "moved"):
         one["met"] = away.at_ms
@@ -112,16 +113,15 @@ def takedown(fold, place, thread):
 def preserve(fold, place, thread):
     request, found = thread.request, []
     over = thread.state in ("released", "converted")
-    if request.reply_by_ms:
-        one = row(fold, place, "answer", thread.member, "reply-by", request.received.get(thread.member),
-                  request.reply_by_ms)
+    one = awaited(fold, place, thread, request, request.received.get(thread.member))
+    if one["due"] is not None or one["from"] is None:
         answer = first(thread, {"in_force", "not_possible", "extended"}, True)
         one["met"] = answer and answer.told(request.sender)
         found.append(stand(one, fold.now_ms, over))
-    asks = [one for one, word, _ in thread.steps if word == "extension"]
-    if asks and asks[-1].reply_by_ms:
-        ask = asks[-1]
-        one = row(fold, place, "extend", thread.member, "reply-by", ask.received.get(thread.member), ask.reply_by_ms)
+    ask = next((one for one, word, fits in reversed(thread.steps) if word == "extension" and fits), None)
+    one = ask and awaited(fold, place, thread, ask, ask.received.get(thread.member))
+    if one and (one["due"] is not None or one["from"] is None):
+        one["what"] = "extend"
         after = next((one for one, word, _ in thread.steps
                       if one.at_ms >= ask.at_ms and word in ("extended", "not_possible", "expired")), None)
         one["met"] = after and after.told(request.sender)
@@ -136,6 +136,19 @@ def preserve(fold, place, thread):
             one["warning"] = next((days for days in (2, 7, 14) if left <= days * DAY), None)
         found.append(one)
     return found
+
+
+def awaited(fold, place, thread, said, start):
+    """By when what the asker says is to be answered: CSE-24."""
+    request, member = thread.request, thread.member
+    rule = rule_of(request.one.profile, "answer")
+    if rule:
+        one = by_rule(fold, place, request.one.profile, rule, member, request.one.time_zone, start)
+    else:
+        one = row(fold, place, "answer", member, "reply-by", said.received.get(member), said.reply_by_ms)
+    if one["from"] is not None and said.reply_by_ms:
+        one["due"] = max(one["due"] or 0, said.reply_by_ms)
+    return one
 
 
 def produce(fold, place, thread):
@@ -173,13 +186,7 @@ def answer(fold, place, thread):
     request, member = thread.request, thread.member
     clear = [one for one, word, fits in thread.steps if word == "clarification" and fits]
     start = clear[-1].told(member) if clear else request.received.get(member)
-    rule = rule_of(request.one.profile, "answer")
-    if rule:
-        one = by_rule(fold, place, request.one.profile, rule, member, request.one.time_zone, start)
-    else:
-        one = row(fold, place, "answer", member, "reply-by", request.received.get(member), request.reply_by_ms)
-    if one["from"] is not None and request.reply_by_ms:
-        one["due"] = max(one["due"] or 0, request.reply_by_ms)
+    one = awaited(fold, place, thread, request, start)
     given = [instant(step.one.deadline) for step, word, _ in thread.steps if word == "new_deadline"]
     if given:
         one["due"] = given[-1]
@@ -241,10 +248,15 @@ def state_of(fold, due_rows, again):
     """CSE-28."""
     if fold.exonerated:
         return "exonerated"
+    if fold.nobodys():
+        return "nobody"
     if again:
         return "reopens"
     if any(one["state"] == "overdue" for one in due_rows):
         return "overdue"
+    routes = [one.state for one in fold.threads if one.matter == "route"]
+    if routes and all(state == "withdrawn" for state in routes):
+        return "withdrawn"
     states = [one.state for one in fold.threads if one.matter == "outcome"]
     if not states:
         return "open"

@@ -19,7 +19,7 @@ NEXT = {
     "produce": {
         "sent": CLARIFIED | {"acked"}, "acked": CLARIFIED, "preserved": PRODUCED,
         "clarify": PRODUCED - {"clarify"} | {"clarified"}, "clarified": CLARIFIED,
-        "partial": PRODUCED | {"delivery_ok", "delivery_error"},
+        "partial": PRODUCED | {"delivery_error"},
         "delivered": {"delivered", "delivery_ok", "delivery_error", "objected"},
         "delivery_error": PRODUCED,
         "non_execution": {"clarified", "partial", "delivered", "withdrawn", "enforcement"},
@@ -34,6 +34,8 @@ BY_ASKER = {"converted", "released", "clarification", "new_deadline", "delivery_
             "enforcement", "validated"}
 BY_AUTHORITY = {"objection", "no_objection", "recognised"}
 ENDED = {"convicted", "no_crime", "no_jurisdiction", "insufficient", "shelved", "exonerated"}
+AWAY = {"rejected", "declined", "rerouted", "withdrawn"}
+OVER = {"not_possible", "converted", "expired", "released"}
 ABSENT = object()
 
 
@@ -102,7 +104,10 @@ class Fold:
         self.said = sorted(messages.values(), key=lambda one: (one.at_ms, one.created_ms, one.key))
         self.by_envelope = {id_: one for one in self.said for id_ in one.envelopes}
         self.requests = {one.key: one for one in self.said if (one.name or "").endswith("_request")}
-        self.parties = self.find_parties()
+        self.authors = {one.sender for one in self.said if one.report}
+        self.holders = self.find_holders()
+        self.parties = None if self.holders is None else self.holders | self.authors
+        self.taken_back = {}
         self.threads, self.not_counting, self.exonerated = [], {}, False
         self.counted = []
         for one in self.said:
@@ -112,20 +117,46 @@ class Fold:
             except Refused as why:
                 self.not_counting[one.key] = why.name
         for thread in self.threads:
+            self.withdraw(thread)
             if thread.state in ("in_force", "extended") and thread.until_ms and thread.until_ms < now_ms:
                 thread.state, thread.since_ms = "lapsed", thread.until_ms
 
-    def find_parties(self):
+    def find_holders(self):
         """CSE-12."""
-        reports = [one for one in self.said if one.report]
-        parties = set().union(*({one.sender} | one.to for one in reports)) if reports else None
-        while parties:
+        if not self.authors:
+            return None
+        holders = set().union(*(one.to for one in self.said if one.report))
+        while True:
             more = {one.one.rerouted_to for one in self.said if one.name == "route" and one.one.decision == 3
-                    and one.sender in parties and not one.otherwise} - parties - {""}
+                    and one.sender in holders and not one.otherwise} - holders - {""}
             if not more:
-                break
-            parties |= more
-        return parties
+                return holders
+            holders |= more
+
+    def withdraw(self, thread):
+        """CSE-32."""
+        offered = [one for one, word, _ in thread.steps if word == "offered"]
+        back = [self.taken_back.get((one.key, thread.member)) for one in offered]
+        if thread.matter == "route" and back and all(back):
+            thread.state = "withdrawn"
+            thread.since_ms, thread.reason = max(back)
+
+    def nobodys(self):
+        """CSE-33."""
+        routes = [one for one in self.threads if one.matter == "route"]
+        got = [one for one in routes if any(word == "offered" for _, word, _ in one.steps)]
+        if all(one.state == "withdrawn" for one in got):
+            return False
+        passed = {one.reason for one in routes if one.state == "rerouted"} - self.authors
+        listed = {one for one in passed if not self.members or one in self.members}
+
+        def has_it(member):
+            away = any(one.member == member and one.state in AWAY for one in routes)
+            works = any(one.matter == "outcome" and one.member == member and one.state not in ENDED
+                        for one in self.threads)
+            return not self.members.get(member, {}).get("gone") and (not away or works)
+
+        return not any(map(has_it, {one.member for one in got} | listed))
 
     def addressees(self, request):
         listed, authority = request.one.addressed_to, self.authority(request)
@@ -150,14 +181,20 @@ class Fold:
             reports = [report for report in self.said if report.report and report.key[1].hex() == one.recall["message"]]
             if reports and reports[0].sender != one.sender:
                 raise Refused("NoParty")
+            for member in one.to if reports else ():
+                self.taken_back.setdefault((reports[0].key, member), (one.at_ms, one.recall["reason"]))
             if one.recall["reason"] == "exonerated":
                 self.exonerated = True
                 self.step(self.thread("outcome", None, one.sender, "", "", one), one)
         elif one.name in ("preserve_answer", "produce_answer", "extension", "reminder"):
             self.take_step(one)
         else:
+            # A vector's case has the id of sixteen zeros.
+            if one.name == "duplicate_of" and one.one.case_id == bytes(16):
+                raise Refused("Itself")
             if self.parties is not None and one.sender not in self.parties:
                 raise Refused("NoParty")
+            self.check_part(one)
             if one.key in self.requests:
                 for member in self.addressees(one):
                     self.thread(one.name[:-8], one, member, "", "sent", one)
@@ -167,6 +204,15 @@ class Fold:
             subject = {"assessment": "item", "takedown": "url"}.get(matter)
             subject = getattr(one.one, subject) if subject else ""
             self.step(self.thread(matter, None, member, subject, "", one), one)
+
+    def check_part(self, one):
+        """CSE-12: what only some parties may say."""
+        if self.holders is None or one.sender in self.holders:
+            return
+        if one.name in ("triage", "route"):
+            raise Refused("NotARecipient")
+        if one.name == "outcome" and self.members.get(one.sender, {}).get("platform"):
+            raise Refused("Reporter")
 
     def request_of(self, one):
         about = one.about
@@ -242,12 +288,16 @@ class Fold:
             to = {"objection": "objected", "clarification": "clarified"}.get(step, step)
             if to in NEXT[matter].get(state, ()):
                 return to
+            if to == "extension" and state in OVER:
+                return ABSENT
+            if (state, to) == ("partial", "delivery_ok"):
+                return None
             return None if to == state or to in BESIDE or step == "reminder" else ABSENT
         if matter == "assessment" or step.startswith("#"):
             return None
         if matter == "route":
             late = step in ("acknowledged", "triaged") and state not in ("", "offered", "acknowledged")
-            return None if late or state == step else step
+            return None if late or (state == step and step != "rerouted") else step
         if matter == "takedown":
             return None if state == step else step
         if state == step and step != "shelved":

@@ -2,12 +2,14 @@
 //!
 //! [`Said`] is one message as its reader has it; [`read()`] and [`check`] judge what is in it;
 //! [`Case::add`] and [`Case::merge`] gather messages in any order, as often as they come; [`Case::view`]
-//! says what they come to: a timeline, threads with their states, deadlines, what re-opens. Time, members
-//! and holidays are arguments. This file holds the nouns. Spec: chapter CSE.
+//! says what they come to: a timeline, threads with their states, deadlines, what re-opens.
+//! [`Case::fits`] says before anything is sealed whether it would count. Time, members and holidays are
+//! arguments. This file holds the nouns. Spec: chapter CSE.
 
 mod content;
 mod deadlines;
 mod display;
+mod fit;
 mod gather;
 mod members;
 mod requests;
@@ -26,6 +28,8 @@ use frex_proto::{
 
 pub use content::{check, kind_of, name_of, read};
 pub use display::{json_of, view_json};
+pub use fit::Unfit;
+pub use view::words_of;
 
 use super::{
     clock::{Duty, Holidays},
@@ -133,6 +137,12 @@ pub enum Not {
     NotTheAsker,
     /// Its sender is not the authority that the request names.
     NotTheAuthority,
+    /// Nobody has sent its sender a report of the case, or passed one on to it.
+    NotARecipient,
+    /// Its sender is a platform, and has reported the case itself.
+    Reporter,
+    /// It says that the case is the same as itself.
+    Itself,
     /// It was said twice, and not the same both times.
     Otherwise,
     /// It cannot be read.
@@ -151,6 +161,9 @@ impl Not {
             Self::NotAsked => "its sender was not asked",
             Self::NotTheAsker => "only who asked may say this",
             Self::NotTheAuthority => "only the authority that the request names may say this",
+            Self::NotARecipient => "only who has got the report may say this",
+            Self::Reporter => "a platform tells no outcome of what it has reported itself",
+            Self::Itself => "a case is no duplicate of itself",
             Self::Otherwise => "it was said twice, and not the same both times",
             Self::Unreadable => "it cannot be read",
             Self::Unknown => "it says something that this program does not know",
@@ -173,6 +186,8 @@ pub struct Party {
     pub country: String,
     /// Whether it is a platform, which laws of keeping reports are about.
     pub platform: bool,
+    /// Whether it is a member no longer, so that it can do nothing any more.
+    pub gone: bool,
 }
 
 /// What a view needs to know beside the messages.
@@ -225,8 +240,10 @@ pub struct Entry {
     pub key: Key,
     /// What was said, as one word.
     pub what: &'static str,
-    /// The state or code in it, in lower case; or empty.
+    /// The state or code in it, in lower case, or what it names; or empty.
     pub says: String,
+    /// What its writer adds for people; or empty.
+    pub note: String,
     /// To whom.
     pub to: Vec<String>,
     /// The thread that it belongs to, by its place; none: it moves none.
@@ -235,6 +252,8 @@ pub struct Entry {
     pub not: Option<Not>,
     /// What it contradicts.
     pub contradicts: Option<String>,
+    /// Whether it fits what was said before it: what does not moves nothing.
+    pub fits: bool,
 }
 
 /// One matter and how it stands.
@@ -355,7 +374,7 @@ pub struct View {
     pub deadlines: Vec<Deadline>,
     /// Whose case is to be taken up again.
     pub reopenings: Vec<Reopening>,
-    /// In one word: `open`, `overdue`, `reopens`, `shelved`, `closed`, `exonerated`.
+    /// In one word: `nobody`, `overdue`, `reopens`, `open`, `shelved`, `closed`, `withdrawn`, `exonerated`.
     pub state: &'static str,
     /// Members who have the case, or were asked in it.
     pub parties: BTreeSet<String>,
@@ -385,12 +404,31 @@ pub enum CaseError {
     /// What must be said is not.
     #[error("{0} is missing")]
     Missing(&'static str),
+    /// A place is none.
+    #[error("{0} is no URL: a scheme, :// and a place, without blanks")]
+    Url(&'static str),
     /// A country is none.
     #[error("{0} is no country of ISO 3166-1 alpha-2")]
     Country(&'static str),
     /// The table of clocks has no such row for this.
     #[error("there is no clock profile of that name for this")]
     Profile,
+}
+
+impl CaseError {
+    /// The field that it is about, by its name in the schema.
+    #[must_use]
+    pub const fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::TooLong(field)
+            | Self::Time(field)
+            | Self::Missing(field)
+            | Self::Url(field)
+            | Self::Country(field) => Some(field),
+            Self::Profile => Some("profile"),
+            Self::TooLarge | Self::Malformed | Self::Nothing => None,
+        }
+    }
 }
 
 impl From<CaseError> for WireCode {

@@ -136,7 +136,7 @@ const ROWS: &[Row] = &[
     (
         "clock-no-such-rule",
         "eu-epoc-pr",
-        "answer",
+        "route",
         "2026-11-26T10:00:00Z",
         "",
         "ES",

@@ -14,14 +14,14 @@ use serde_json::{Value, json};
 
 use super::Vector;
 
-const PLATFORM: &str = "platform.us";
-const HOTLINE: &str = "hotline.fr";
-const POLICE: &str = "police.es";
+pub(crate) const PLATFORM: &str = "platform.us";
+pub(crate) const HOTLINE: &str = "hotline.fr";
+pub(crate) const POLICE: &str = "police.es";
 const AUTHORITY: &str = "authority.ie";
-const STRANGER: &str = "stranger.de";
+pub(crate) const STRANGER: &str = "stranger.de";
 
 /// A message under a number that is also that of its envelope, received a second after it was sent.
-fn said(number: u8, from: &str, to: &[&str], when: &str, about: u8) -> Value {
+pub(crate) fn said(number: u8, from: &str, to: &[&str], when: &str, about: u8) -> Value {
     let created_ms = instant(when).unwrap();
     let received = to
         .iter()
@@ -34,13 +34,13 @@ fn said(number: u8, from: &str, to: &[&str], when: &str, about: u8) -> Value {
     })
 }
 
-fn report() -> Value {
+pub(crate) fn report() -> Value {
     let mut report = said(1, PLATFORM, &[HOTLINE, POLICE], "2026-11-02T10:00:00Z", 0);
     report["report"] = true.into();
     report
 }
 
-fn with(mut said: Value, what: What) -> Value {
+pub(crate) fn with(mut said: Value, what: What) -> Value {
     let message = CaseMessage {
         what: Some(what),
         ..CaseMessage::default()
@@ -49,15 +49,15 @@ fn with(mut said: Value, what: What) -> Value {
     said
 }
 
-fn police(number: u8, when: &str, about: u8, what: What) -> Value {
+pub(crate) fn police(number: u8, when: &str, about: u8, what: What) -> Value {
     with(said(number, POLICE, &[PLATFORM], when, about), what)
 }
 
-fn platform(number: u8, when: &str, about: u8, what: What) -> Value {
+pub(crate) fn platform(number: u8, when: &str, about: u8, what: What) -> Value {
     with(said(number, PLATFORM, &[POLICE], when, about), what)
 }
 
-fn produced(state: &str) -> What {
+pub(crate) fn produced(state: &str) -> What {
     What::ProduceAnswer(ProduceAnswer {
         state: words::parse_produce(state).unwrap(),
         reason: 11,
@@ -70,7 +70,7 @@ fn produced(state: &str) -> What {
     })
 }
 
-fn kept(state: &str) -> What {
+pub(crate) fn kept(state: &str) -> What {
     What::PreserveAnswer(PreserveAnswer {
         state: words::parse_preserve(state).unwrap(),
         reason: 4,
@@ -78,7 +78,7 @@ fn kept(state: &str) -> What {
     })
 }
 
-fn order(profile: &str, authority: &str) -> What {
+pub(crate) fn order(profile: &str, authority: &str) -> What {
     What::ProduceRequest(ProduceRequest {
         profile: profile.to_owned(),
         addressed_to: vec![PLATFORM.to_owned()],
@@ -88,14 +88,14 @@ fn order(profile: &str, authority: &str) -> What {
     })
 }
 
-fn letter(profile: &str) -> What {
+pub(crate) fn letter(profile: &str) -> What {
     What::PreserveRequest(PreserveRequest {
         profile: profile.to_owned(),
         ..PreserveRequest::default()
     })
 }
 
-fn outcome(state: &str, reason: &str) -> What {
+pub(crate) fn outcome(state: &str, reason: &str) -> What {
     What::Outcome(Outcome {
         state: words::parse_outcome(state).unwrap(),
         reason: words::parse_shelved(reason).unwrap_or_default(),
@@ -103,15 +103,32 @@ fn outcome(state: &str, reason: &str) -> What {
     })
 }
 
-fn vector(name: &str, spec: &str, what: &str, said: Vec<Value>, now: &str) -> Vector {
+pub(crate) fn members() -> Value {
     let party = |country: &str| json!({ "country": country });
+    json!({
+        PLATFORM: { "country": "US", "platform": true }, HOTLINE: party("FR"), POLICE: party("ES"),
+        AUTHORITY: party("IE"), STRANGER: party("DE"),
+    })
+}
+
+pub(crate) fn vector(name: &str, spec: &str, what: &str, said: Vec<Value>, now: &str) -> Vector {
+    among(members(), (name, spec, what), said, now)
+}
+
+/// A case as it is while these are the members.
+pub(crate) fn among(
+    members: Value,
+    (name, spec, what): (&str, &str, &str),
+    said: Vec<Value>,
+    now: &str,
+) -> Vector {
     Vector::new(name, spec, what, "fold_case")
         .set("said", said)
-        .set("members", json!({
-            PLATFORM: { "country": "US", "platform": true }, HOTLINE: party("FR"), POLICE: party("ES"),
-            AUTHORITY: party("IE"), STRANGER: party("DE"),
-        }))
-        .set("holidays", json!({ "IE": ["2026-12-25"], "US": ["2026-11-26"] }))
+        .set("members", members)
+        .set(
+            "holidays",
+            json!({ "IE": ["2026-12-25"], "US": ["2026-11-26"] }),
+        )
         .set("now_ms", instant(now).unwrap())
         .set("expect", "ok")
 }
@@ -231,11 +248,11 @@ pub(crate) fn make() -> Vec<Vector> {
     orders.into_iter().chain(parts()).collect()
 }
 
-fn by(number: u8, from: &str, to: &[&str], when: &str, about: u8, what: What) -> Value {
+pub(crate) fn by(number: u8, from: &str, to: &[&str], when: &str, about: u8, what: What) -> Value {
     with(said(number, from, to, when, about), what)
 }
 
-fn hotline(number: u8, when: &str, about: u8, what: What) -> Value {
+pub(crate) fn hotline(number: u8, when: &str, about: u8, what: What) -> Value {
     by(number, HOTLINE, &[POLICE, PLATFORM], when, about, what)
 }
 
@@ -252,7 +269,7 @@ fn stranger(number: u8, when: &str, what: What) -> Value {
     by(number, STRANGER, &[POLICE], when, 1, what)
 }
 
-fn route(decision: i32, to: &str) -> What {
+pub(crate) fn route(decision: i32, to: &str) -> What {
     let rerouted_to = to.to_owned();
     What::Route(RouteAnswer {
         decision,

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod clocks;
+mod ends;
 mod folds;
 mod messages;
 mod replay;
@@ -13,7 +14,7 @@ mod vector;
 use vector::Vector;
 
 fn make() -> Vec<Vector> {
-    let made = [messages::make(), clocks::make(), folds::make()];
+    let made = [messages::make(), clocks::make(), folds::make(), ends::make()];
     made.into_iter().flatten().collect()
 }
 

@@ -35,7 +35,9 @@ fn vector(name: &str, spec: &str, what: &str, bytes: &[u8], expect: &str) -> Vec
 }
 
 pub(crate) fn make() -> Vec<Vector> {
-    let makers = [good, texts, bounds, missing, wrong, nothing, elsewhere];
+    let makers = [
+        good, texts, bounds, missing, refusals, places, wrong, nothing, elsewhere,
+    ];
     makers.into_iter().flat_map(|make| make()).collect()
 }
 
@@ -271,6 +273,63 @@ fn missing() -> Vec<Vector> {
             &bytes,
             "Missing",
         )
+    })
+    .into()
+}
+
+/// Who refuses says why, and who passes on to whom.
+fn refusals() -> Vec<Vector> {
+    let route = |decision| {
+        What::Route(RouteAnswer {
+            decision,
+            ..RouteAnswer::default()
+        })
+    };
+    let rejected = Triage {
+        state: 3,
+        reason: 0,
+    };
+    [
+        ("rejected-without-reason", What::Triage(rejected)),
+        ("declined-without-reason", route(2)),
+        ("rerouted-to-nobody", route(3)),
+        ("moved-nowhere", taken(3, "https://host.example/", "")),
+    ]
+    .map(|(name, what)| {
+        let bytes = of(what).encode_to_vec();
+        let what = "what must be there is not";
+        vector(name, "CSE-6", what, &bytes, "Missing")
+    })
+    .into()
+}
+
+fn taken(state: i32, url: &str, moved_to: &str) -> What {
+    What::Takedown(TakedownStep {
+        state,
+        url: url.to_owned(),
+        moved_to: moved_to.to_owned(),
+        ..TakedownStep::default()
+    })
+}
+
+fn places() -> Vec<Vector> {
+    let there = "https://host.example/page";
+    [
+        (
+            "url-with-a-blank",
+            taken(1, "https://host.example/a page", ""),
+        ),
+        ("url-without-scheme", taken(1, "host.example/page", "")),
+        ("url-without-place", taken(1, "https:///page", "")),
+        (
+            "url-with-a-number-first",
+            taken(1, "4chan://host.example", ""),
+        ),
+        ("moved-to-words", taken(3, there, "another host")),
+    ]
+    .map(|(name, what)| {
+        let bytes = of(what).encode_to_vec();
+        vector(name, "CSE-6", "words are no place", &bytes, "Url")
     })
     .into()
 }

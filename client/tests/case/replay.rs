@@ -48,6 +48,7 @@ fn name_of(error: CaseError) -> String {
         CaseError::TooLong(_) => "TooLong",
         CaseError::Time(_) => "Time",
         CaseError::Missing(_) => "Missing",
+        CaseError::Url(_) => "Url",
         CaseError::Country(_) => "Country",
         CaseError::Profile => "Profile",
         other => panic!("{other} has no name"),
@@ -148,6 +149,7 @@ fn fold_case(inputs: &Map<String, Value>) -> String {
             let party = Party {
                 country: party["country"].as_str().unwrap().to_owned(),
                 platform: party["platform"] == true,
+                gone: party["gone"] == true,
             };
             (name.clone(), party)
         });
@@ -227,6 +229,9 @@ fn why(not: Not) -> &'static str {
         Not::NotAsked => "NotAsked",
         Not::NotTheAsker => "NotTheAsker",
         Not::NotTheAuthority => "NotTheAuthority",
+        Not::NotARecipient => "NotARecipient",
+        Not::Reporter => "Reporter",
+        Not::Itself => "Itself",
         Not::Otherwise => "Otherwise",
         Not::Unreadable => "Unreadable",
         _ => "Unknown",

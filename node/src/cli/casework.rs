@@ -16,11 +16,14 @@ mod answer;
 mod ask;
 pub mod desk;
 mod list;
+mod named;
+mod option;
 mod overdue;
 mod remind;
 mod say;
 mod show;
 mod state;
+mod unheld;
 
 /// Under every command that asks for data or for their keeping.
 const NO_LEGAL_CHANNEL: &str = "This coordinates and proves. It is no substitute for the legal channel: where law wants an order, the \
@@ -66,7 +69,7 @@ pub struct CaseListArgs {
     /// The folder that `frex init` made
     #[arg(env = "FREX_DIR", default_value = ".")]
     pub dir: PathBuf,
-    /// Only cases in this state: open, overdue, reopens, shelved, closed, exonerated
+    /// Only cases in this state: nobody, overdue, reopens, open, shelved, closed, withdrawn, exonerated
     #[arg(long, value_name = "STATE")]
     pub state: Option<String>,
 }
@@ -124,6 +127,9 @@ pub struct AssessArgs {
     /// By a second assessor, who had not seen what the first one said
     #[arg(long)]
     pub second: bool,
+    /// Also if the report, as it is kept here, names no such item
+    #[arg(long)]
+    pub anyway: bool,
     /// A classification: SCHEME/VERSION/CODE, or with a section before the code; repeat for each
     #[arg(long, value_name = "SCHEME/VERSION/CODE", value_parser = state::classification)]
     pub classification: Vec<state::Classified>,
@@ -153,7 +159,7 @@ pub struct TriageArgs {
     /// acknowledged, triaged, rejected
     #[arg(value_parser = triage)]
     pub state: i32,
-    /// Why it is rejected: not-competent, duplicate, insufficient, no-legal-basis, capacity, other
+    /// Why it is rejected, which must be said: not-competent, duplicate, insufficient, no-legal-basis, capacity, other
     #[arg(long, value_parser = route_reason)]
     pub reason: Option<i32>,
     /// How it is said
@@ -169,10 +175,11 @@ pub struct RouteArgs {
     /// accepted, declined, rerouted
     #[arg(value_parser = decision)]
     pub decision: i32,
-    /// Why not: not-competent, duplicate, insufficient, no-legal-basis, capacity, other
+    /// Why it is declined, which must be said, or passed on: not-competent, duplicate, insufficient,
+    /// no-legal-basis, capacity, other
     #[arg(long, value_parser = route_reason)]
     pub reason: Option<i32>,
-    /// The member who has it now
+    /// The member who has it now, which must be said if it is rerouted
     #[arg(long, value_name = "MEMBER", default_value = "")]
     pub rerouted_to: String,
     /// How it is said
@@ -191,7 +198,7 @@ pub struct TakedownArgs {
     /// What is to go
     #[arg(long)]
     pub url: String,
-    /// Where it is now
+    /// Where it is now, which must be said if it has moved
     #[arg(long, value_name = "URL", default_value = "")]
     pub moved_to: String,
     /// In which country it is hosted: ISO 3166-1 alpha-2
@@ -200,6 +207,9 @@ pub struct TakedownArgs {
     /// Who hosts it
     #[arg(long, value_name = "NAME", default_value = "")]
     pub host: String,
+    /// Also if the report, as it is kept here, names no such URL
+    #[arg(long)]
+    pub anyway: bool,
     /// The member who asked that it stay for now
     #[arg(long, value_name = "MEMBER", default_value = "")]
     pub asked_by: String,

@@ -30,6 +30,7 @@ use super::{
     time::rfc3339,
 };
 
+mod cases;
 mod exonerated;
 mod failed;
 mod keep;
@@ -87,11 +88,13 @@ pub fn inbox(args: &InboxArgs, json: bool) -> Done {
     if args.kept {
         return kept::list(&member::open(&args.dir)?, json);
     }
-    let (rows, failed) = fetch(args)?;
+    let (mut rows, failed) = fetch(args)?;
+    let home = member::open(&args.dir)?;
+    cases::tell(&home, &mut rows);
     if json {
         output::document(json!({ "items": rows }));
     } else {
-        tell(&rows, failed, args);
+        tell(&home, &rows, failed, args);
     }
     Ok(if failed == 0 { 0 } else { PARTIAL })
 }
@@ -136,9 +139,9 @@ pub fn fetch(args: &InboxArgs) -> Result<(Vec<Value>, usize), Failure> {
     })
 }
 
-fn tell(rows: &[Value], failed: usize, args: &InboxArgs) {
+fn tell(home: &MemberHome, rows: &[Value], failed: usize, args: &InboxArgs) {
     let dir = args.dir.display();
-    print(rows, &args.dir);
+    print(home, rows, &args.dir);
     if rows.len() >= usize::try_from(args.max).unwrap_or(usize::MAX) {
         output::message(format_args!(
             "More may wait. Take it with:  frex inbox {dir}"
@@ -405,7 +408,7 @@ fn describe_file((number, attached): (u32, &Attached)) -> Value {
     })
 }
 
-fn print(rows: &[Value], dir: &Path) {
+fn print(home: &MemberHome, rows: &[Value], dir: &Path) {
     if rows.is_empty() {
         return output::message("nothing has arrived");
     }
@@ -443,4 +446,5 @@ fn print(rows: &[Value], dir: &Path) {
             ));
         }
     }
+    cases::print(home, rows, dir);
 }

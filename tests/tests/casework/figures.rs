@@ -9,7 +9,10 @@ use std::{
 use frex_tests::processes::{Frex, NodeProcess};
 use serde_json::Value;
 
-use crate::past::{self, Came};
+use crate::{
+    past::{self, Came},
+    scene::ORDER,
+};
 
 const HOTLINE: &str = "hotline.fr";
 const POLICE: &str = "police.es";
@@ -273,7 +276,7 @@ fn figures_say_what_the_case_says() {
         "--profile",
         "mla",
     ];
-    say(&[&ask[..], &["--reply-by", "1s"]].concat());
+    say(&[&ask[..], &ORDER, &["--reply-by", "1s"]].concat());
     read(&frex, HOTLINE, 5);
 
     let filed = [HOTLINE, "--definition", "frex.reports-filed"];

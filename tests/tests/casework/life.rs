@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::scene::{HOTLINE, PLATFORM, POLICE, Scene, deadline, state};
+use crate::scene::{HOTLINE, ORDER, PLATFORM, POLICE, Scene, deadline, state};
 
 /// Police and the hotline tell the platform what they do with its report.
 fn tell(scene: &Scene) {
@@ -18,9 +18,13 @@ fn tell(scene: &Scene) {
         "item-1",
         "--classification",
         "ucs/3.1/categorisation/A1",
+        "--anyway",
     ];
     hotline(&[&found[..], &item].concat());
-    let place = ["--url", "https://host.example/page", "--country", "NL"];
+    let url = "https://host.example/page";
+    let unknown = scene.refused(&["act", "takedown", case, "removed", "--url", url], HOTLINE);
+    assert!(unknown.err.contains("--anyway"), "{unknown:?}");
+    let place = ["--url", url, "--country", "NL", "--anyway"];
     hotline(&[&["act", "takedown", case, "notice-sent"], &place[..]].concat());
     hotline(&[&["act", "takedown", case, "removed"], &place[..]].concat());
     police(&["outcome", case, "in-investigation"]);
@@ -46,7 +50,15 @@ fn a_case_is_told_to_who_reported_it() {
     assert_eq!(state(&shown, "takedown", ""), "removed");
     assert_eq!(state(&shown, "outcome", POLICE), "in_investigation");
     assert_eq!(deadline(&shown, "acknowledge", POLICE)["state"], "answered");
-    assert_eq!(deadline(&shown, "takedown", "")["state"], "answered");
+    assert_eq!(deadline(&shown, "takedown", HOTLINE)["state"], "answered");
+    let mut notes = shown["timeline"].as_array().unwrap().iter();
+    assert!(
+        notes.any(|one| one["note"] == "seen \u{1b}[31mred"),
+        "{shown}"
+    );
+    let people = scene.people(&["case", "show", &case, PLATFORM]);
+    assert!(people.contains("note of police.example-b"), "{people}");
+    assert!(people.contains("notice-sent"), "{people}");
     // By the report's own name, of either side, and by what police call it.
     for member in [PLATFORM, POLICE] {
         assert_eq!(scene.show(member)["name"], "A-1", "{member}");
@@ -99,7 +111,8 @@ fn an_exoneration_is_folded_and_what_was_said_can_be_erased() {
         "--profile",
         "eu-epoc-pr",
     ];
-    let asked = scene.say(&[&ask[..], &["--to", HOTLINE]].concat(), POLICE, &[HOTLINE]);
+    let whom = ["--to", HOTLINE, "--target", "account 4711"];
+    let asked = scene.say(&[&ask[..], &whom].concat(), POLICE, &[HOTLINE]);
     // What this member itself said is shown as what came is.
     let shown = scene.frex.done(&["show", &said, POLICE]);
     assert_eq!(
@@ -160,7 +173,7 @@ fn what_no_receipt_shows_is_named() {
         "--profile",
         "eu-epoc",
     ];
-    let asked = scene.say(&ask, POLICE, &[]);
+    let asked = scene.say(&[&ask[..], &ORDER].concat(), POLICE, &[]);
     let shown = scene.show(POLICE);
     assert_eq!(shown["not_received"], serde_json::json!([]), "{shown}");
     // A receipt that is not here dates nothing.

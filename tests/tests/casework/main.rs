@@ -10,4 +10,5 @@ mod past;
 mod requests;
 mod routing;
 mod scene;
+mod slips;
 mod story;

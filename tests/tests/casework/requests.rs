@@ -4,7 +4,7 @@ use std::fs;
 
 use frex_proto::error::WireCode;
 
-use crate::scene::{HOTLINE, PLATFORM, POLICE, Scene, deadline, state, thread};
+use crate::scene::{HOTLINE, ORDER, PLATFORM, POLICE, Scene, deadline, state, thread};
 
 /// Police ask the platform to keep something; gives the request.
 fn letter(scene: &Scene) -> String {
@@ -72,7 +72,8 @@ fn preservation_is_requested_acknowledged_and_extended() {
 fn hurried(scene: &Scene) -> String {
     let ask = ["request", "produce", &scene.case, "--to", PLATFORM];
     let when = ["--profile", "mla", "--reply-by", "1s"];
-    let request = scene.say(&[&ask[..], &when].concat(), POLICE, &[PLATFORM]);
+    let ask = [&ask[..], &ORDER, &when].concat();
+    let request = scene.say(&ask, POLICE, &[PLATFORM]);
     scene.say(&["answer", &request, "acked"], PLATFORM, &[POLICE]);
     request
 }
@@ -185,15 +186,18 @@ fn a_request_that_cannot_be_is_refused_with_what_mends_it() {
                 "--profile",
                 "eu-epoc",
             ],
-            "Mend what is named above",
+            "budapest-29",
         ),
         (
             vec!["request", "preserve", case, "--profile", "eu-epoc-pr"],
             "--to MEMBER",
         ),
         (vec!["answer", case, "delivered"], "frex case show"),
-        (vec!["outcome", case, "shelved"], "Mend what is named above"),
-        (vec!["assess", "ffffffff", "baseline"], "frex case ls"),
+        (
+            vec!["outcome", case, "shelved"],
+            "--reason with no-cooperation",
+        ),
+        (vec!["assess", "ffffffff", "baseline"], "frex inbox"),
         (vec!["request", "extend", case], "frex case show"),
     ] {
         let refused = scene.refused(&words, POLICE);

@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::Path,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -14,6 +15,15 @@ pub const POLICE: &str = "police.example-b";
 pub const HOTLINE: &str = "hotline.example-c";
 /// The national clearing house, of which not every scene has need.
 pub const CLEARING: &str = "clearing.example-d";
+/// What every request for data says: about what, which data, and by which law.
+pub const ORDER: [&str; 6] = [
+    "--target",
+    "account 4711",
+    "--category",
+    "subscriber",
+    "--law",
+    "a law of nobody",
+];
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A federation whose nodes run, and the case that a report of the platform began.
@@ -65,6 +75,17 @@ impl Scene {
             self.read(reader);
         }
         sent["message"].as_str().unwrap().to_owned()
+    }
+
+    /// What people see of a command, its messages too.
+    pub fn people(&self, words: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_frex-under-test"));
+        command.current_dir(self.frex.dir()).args(words);
+        command.env("NO_COLOR", "1").env_remove("FREX_DIR");
+        let shown = command.output().unwrap();
+        assert!(shown.status.success(), "{words:?}: {shown:?}");
+        let text = [shown.stdout, shown.stderr].concat();
+        String::from_utf8(text).unwrap()
     }
 
     pub fn refused(&self, words: &[&str], from: &str) -> Ended {

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::scene::{CLEARING, HOTLINE, PLATFORM, POLICE, Scene, deadline, state};
+use crate::scene::{CLEARING, HOTLINE, ORDER, PLATFORM, POLICE, Scene, deadline, state};
 
 /// How long it may take until everybody has a report who is to have it, on a machine that does much else.
 const WITHIN: Duration = Duration::from_secs(20);
@@ -94,7 +94,8 @@ fn preserved(scene: &Scene) {
 fn overdue(scene: &Scene) -> String {
     let ask = ["request", "produce", &scene.case, "--to", PLATFORM];
     let when = ["--profile", "mla", "--reply-by", "1s"];
-    let request = scene.say(&[&ask[..], &when].concat(), POLICE, &[PLATFORM]);
+    let ask = [&ask[..], &ORDER, &when].concat();
+    let request = scene.say(&ask, POLICE, &[PLATFORM]);
     // That somebody has seen it waits in the inbox, and is no answer.
     scene.say(&["answer", &request, "acked"], PLATFORM, &[]);
     let late = scene.until(POLICE, "overdue", |shown| shown["state"] == "overdue");

@@ -10,9 +10,10 @@ use super::{
 use crate::casework::{
     clock::{self, Purpose},
     v1::{
-        Assessment, CaseMessage, Outcome, PreserveAnswer, ProduceAnswer,
+        Assessment, CaseMessage, Outcome, PreserveAnswer, ProduceAnswer, RouteAnswer, TakedownStep,
+        Triage,
         case_message::{LegalInstrument, What},
-        outcome, preserve_answer, produce_answer,
+        outcome, preserve_answer, produce_answer, route_answer, takedown_step, triage,
     },
 };
 
@@ -52,23 +53,10 @@ pub fn check(message: &CaseMessage) -> Result<(), CaseError> {
         text("external_ids.id", &id.id, NAME_BYTES_MAX)?;
     }
     match message.what.as_ref().ok_or(CaseError::Nothing)? {
-        What::Triage(triage) => some("triage.state", triage.state),
-        What::Route(route) => {
-            text("rerouted_to", &route.rerouted_to, CODE_BYTES_MAX)?;
-            some("route.decision", route.decision)
-        }
+        What::Triage(triage) => check_triage(*triage),
+        What::Route(route) => check_route(route),
         What::Assessment(assessment) => check_assessment(assessment),
-        What::Takedown(step) => {
-            text("url", &step.url, PLACE_BYTES_MAX)?;
-            text("moved_to", &step.moved_to, PLACE_BYTES_MAX)?;
-            text("host", &step.host, TEXT_BYTES_MAX)?;
-            text("asked_by", &step.asked_by, CODE_BYTES_MAX)?;
-            country("country", &step.country)?;
-            if step.url.is_empty() {
-                return Err(CaseError::Missing("url"));
-            }
-            some("takedown.state", step.state)
-        }
+        What::Takedown(step) => check_takedown(step),
         What::Outcome(outcome) => check_outcome(*outcome),
         What::PreserveRequest(asked) => {
             texts("targets", &asked.targets)?;
@@ -106,6 +94,63 @@ pub fn check(message: &CaseMessage) -> Result<(), CaseError> {
                 _ => Err(CaseError::Missing("duplicate_of.case_id")),
             }
         }
+    }
+}
+
+/// Who refuses a report says why: somebody else is to have it, and must know whether it can be.
+fn check_triage(triage: Triage) -> Result<(), CaseError> {
+    if triage.state == triage::State::Rejected as i32 {
+        some("triage.reason", triage.reason)?;
+    }
+    some("triage.state", triage.state)
+}
+
+fn check_route(route: &RouteAnswer) -> Result<(), CaseError> {
+    text("rerouted_to", &route.rerouted_to, CODE_BYTES_MAX)?;
+    if route.decision == route_answer::Decision::Declined as i32 {
+        some("route.reason", route.reason)?;
+    }
+    if route.decision == route_answer::Decision::Rerouted as i32 && route.rerouted_to.is_empty() {
+        return Err(CaseError::Missing("rerouted_to"));
+    }
+    some("route.decision", route.decision)
+}
+
+fn check_takedown(step: &TakedownStep) -> Result<(), CaseError> {
+    text("url", &step.url, PLACE_BYTES_MAX)?;
+    text("moved_to", &step.moved_to, PLACE_BYTES_MAX)?;
+    text("host", &step.host, TEXT_BYTES_MAX)?;
+    text("asked_by", &step.asked_by, CODE_BYTES_MAX)?;
+    country("country", &step.country)?;
+    if step.url.is_empty() {
+        return Err(CaseError::Missing("url"));
+    }
+    url("url", &step.url)?;
+    url("moved_to", &step.moved_to)?;
+    if step.state == takedown_step::State::Moved as i32 && step.moved_to.is_empty() {
+        return Err(CaseError::Missing("moved_to"));
+    }
+    some("takedown.state", step.state)
+}
+
+/// A scheme, `://`, and something after it; no blank, so that nobody takes words for a place.
+fn url(name: &'static str, text: &str) -> Result<(), CaseError> {
+    let is_scheme = |scheme: &str| {
+        let mut bytes = scheme.bytes();
+        let starts = bytes
+            .next()
+            .is_some_and(|first| first.is_ascii_alphabetic());
+        starts && bytes.all(|one| one.is_ascii_alphanumeric() || b"+.-".contains(&one))
+    };
+    let is_place = |rest: &str| {
+        let blank = |byte: u8| byte <= b' ' || byte == 0x7f;
+        !rest.is_empty() && !rest.starts_with('/') && !rest.bytes().any(blank)
+    };
+    let parts = text.split_once("://");
+    let is_one = parts.is_some_and(|(scheme, rest)| is_scheme(scheme) && is_place(rest));
+    match text.is_empty() || is_one {
+        true => Ok(()),
+        false => Err(CaseError::Url(name)),
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     members::ENDED,
     requests::concludes,
     roles::{Asked, Request, Roles},
-    view::{Builder, Step, Track},
+    view::{Builder, Step, Track, WITHDRAWN},
 };
 use crate::casework::{
     clock::{Duty, Profile, Rule, Zone, instant, profile, zone_of},
@@ -152,6 +152,7 @@ impl<'a> Seat<'a> {
             self.track.thread.state.as_str(),
             "declined" | "rerouted" | "rejected" | "duplicate"
         );
+        let back = self.track.thread.state == WITHDRAWN;
         for rule in profile(name)
             .into_iter()
             .flat_map(|profile| profile.clocks.iter().map(move |rule| (profile, rule)))
@@ -162,7 +163,7 @@ impl<'a> Seat<'a> {
                 Duty::Route => decision,
                 _ => assessed,
             };
-            one.stand(self.now_ms, one.what == Duty::Assess && away);
+            one.stand(self.now_ms, back || (one.what == Duty::Assess && away));
             found.push(one);
         }
         self.feedback(found);
@@ -209,7 +210,7 @@ impl<'a> Seat<'a> {
         counted.filter(move |said| said.key.from == member && said.what != What::Report)
     }
 
-    /// How long what a notice is about is still there.
+    /// How long what a notice is about is still there: whoever has sent it sees to it.
     fn takedown(&self, found: &mut Vec<Deadline>) {
         let Some(notice) = self.steps().find(|step| step.word == "notice_sent") else {
             return;
@@ -219,7 +220,8 @@ impl<'a> Seat<'a> {
             return;
         };
         let is_away = |step: &&Step<'_>| matches!(step.word.as_str(), "removed" | "gone" | "moved");
-        let mut one = self.by_rule(rule, "", &self.zone("", ""), Some(notice.at_ms));
+        let who = notice.said.key.from.as_str();
+        let mut one = self.by_rule(rule, who, &self.zone("", who), Some(notice.at_ms));
         let state = self.track.thread.state.as_str();
         let away = matches!(state, "removed" | "gone" | "moved");
         one.met_ms = self
@@ -239,8 +241,9 @@ impl<'a> Seat<'a> {
         let thread = &self.track.thread;
         let (member, asker) = (thread.member.as_str(), asked.said.key.from.as_str());
         let over = matches!(thread.state.as_str(), "released" | "converted");
-        if asked.said.reply_by_ms.is_some() {
-            let mut one = self.by_header(Duty::Answer, asked.said, member);
+        let received = asked.said.received.get(member).copied();
+        let mut one = self.awaited(asked, asked.said, received);
+        if one.due_ms.is_some() || one.from_ms.is_none() {
             let answer = self.steps().find(|step| {
                 step.fits && matches!(step.word.as_str(), "in_force" | "not_possible" | "extended")
             });
@@ -283,14 +286,36 @@ impl<'a> Seat<'a> {
         found.push(one);
     }
 
+    /// By when a message of the asker's is to be answered: the later of what it has signed in that and what
+    /// the profile gives.
+    fn awaited(&self, asked: &Asked<'_>, said: &Said, from_ms: Option<u64>) -> Deadline {
+        let member = self.track.thread.member.as_str();
+        let row = profile(asked.profile());
+        let rule = row.and_then(|row| Some((row, row.rule(Duty::Answer)?)));
+        let mut one = match rule {
+            Some(rule) => {
+                let zone = self.zone(asked.time_zone(), member);
+                self.by_rule(rule, member, &zone, from_ms)
+            }
+            None => self.by_header(Duty::Answer, said, member),
+        };
+        let signed = said.reply_by_ms.filter(|_| one.from_ms.is_some());
+        one.due_ms = one.due_ms.max(signed);
+        one
+    }
+
     /// A request to keep longer that is not answered.
     fn extension(&self, asked: &Asked<'_>, found: &mut Vec<Deadline>) {
         let member = self.track.thread.member.as_str();
-        let asks = self.steps().rev().find(|step| step.word == "extension");
-        let Some(step) = asks.filter(|step| step.said.reply_by_ms.is_some()) else {
+        let is_ask = |step: &&Step<'_>| step.word == "extension" && step.fits;
+        let Some(step) = self.steps().rev().find(is_ask) else {
             return;
         };
-        let mut one = self.by_header(Duty::Extend, step.said, member);
+        let mut one = self.awaited(asked, step.said, step.said.received.get(member).copied());
+        one.what = Duty::Extend;
+        if one.due_ms.is_none() && one.from_ms.is_some() {
+            return;
+        }
         let after = |other: &&Step<'_>| {
             other.at_ms >= step.at_ms
                 && matches!(other.word.as_str(), "extended" | "not_possible" | "expired")
@@ -369,8 +394,6 @@ impl<'a> Seat<'a> {
     fn answer(&self, asked: &Asked<'_>, found: &mut Vec<Deadline>) {
         let thread = &self.track.thread;
         let (member, asker) = (thread.member.as_str(), asked.said.key.from.as_str());
-        let row = profile(asked.profile());
-        let rule = row.and_then(|row| Some((row, row.rule(Duty::Answer)?)));
         // What was made clear starts the clock anew: until then nobody could answer.
         let clear = self
             .steps()
@@ -378,14 +401,7 @@ impl<'a> Seat<'a> {
             .find(|step| step.word == "clarification" && step.fits);
         let received = asked.said.received.get(member).copied();
         let from_ms = clear.map(|step| told_ms(step.said, member)).or(received);
-        let zone = self.zone(asked.time_zone(), member);
-        let mut one = match rule {
-            Some(rule) => self.by_rule(rule, member, &zone, from_ms),
-            None => self.by_header(Duty::Answer, asked.said, member),
-        };
-        one.due_ms = one
-            .due_ms
-            .max(asked.said.reply_by_ms.filter(|_| one.from_ms.is_some()));
+        let mut one = self.awaited(asked, asked.said, from_ms);
         let newer = self.steps().rev().find_map(new_deadline);
         one.due_ms = newer.or(one.due_ms);
         if one.due_ms.is_none() && one.from_ms.is_some() {

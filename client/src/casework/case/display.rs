@@ -93,12 +93,13 @@ fn key(key: &Key) -> Value {
     json!({ "from": key.from, "message": key.message.to_string() })
 }
 
+/// A line of the timeline; what is said in words is the writer's.
 fn entry(one: &Entry) -> Value {
     json!({
         "at": rfc3339(one.at_ms), "at_ms": one.at_ms, "from": one.key.from,
         "message": one.key.message.to_string(), "what": one.what, "says": one.says, "to": one.to,
         "thread": one.thread, "counts": one.not.is_none(), "why_not": one.not.map(Not::text),
-        "contradicts": one.contradicts,
+        "contradicts": one.contradicts, "fits": one.fits, "note": one.note,
     })
 }
 

@@ -2,10 +2,10 @@
 //! is to be taken up again. Spec: CSE-13, CSE-16, CSE-17.
 
 use super::{
-    Matter, Reopening, What,
+    Matter, Reopening, Setting, What,
     requests::Move,
-    roles::{Roles, at_ms},
-    view::Track,
+    roles::{Roles, at_ms, reports},
+    view::{Track, WITHDRAWN},
 };
 
 /// What a member has decided is not undone by its saying that somebody has looked.
@@ -55,7 +55,8 @@ pub(super) fn moved(matter: Matter, state: &str, word: &str) -> Move {
     };
     if matter == Matter::Route {
         let looked_late = LOOKED.contains(&to) && !matches!(state, "" | "offered" | "acknowledged");
-        return match looked_late || state == to {
+        // Passed on again, it is with somebody else.
+        return match looked_late || (state == to && to != "rerouted") {
             true => Move::Stays,
             false => Move::To(to),
         };
@@ -71,8 +72,48 @@ pub(super) fn moved(matter: Matter, state: &str, word: &str) -> Move {
     }
 }
 
+/// Who says so has not got the case any more.
+const AWAY: [&str; 4] = ["rejected", "declined", "rerouted", WITHDRAWN];
+
+/// Whether reports are here that somebody is to have, and nobody has: each who got one has refused it, has
+/// passed it on to such a one, or is a member no longer, and none of them works on it all the same.
+pub(super) fn is_nobodys(tracks: &[&Track<'_>], roles: &Roles<'_>, setting: &Setting) -> bool {
+    let of = |matter: Matter| tracks.iter().filter(move |one| one.thread.matter == matter);
+    let got = of(Matter::Route).filter(|one| one.steps.iter().any(|step| step.word == "offered"));
+    let mut waits = got.clone().filter(|one| one.thread.state != WITHDRAWN);
+    if waits.next().is_none() {
+        return false;
+    }
+    let authors: Vec<&str> = reports(&roles.ordered)
+        .map(|said| said.key.from.as_str())
+        .collect();
+    let is_listed =
+        |member: &str| setting.members.is_empty() || setting.members.contains_key(member);
+    let passed_to = of(Matter::Route)
+        .filter(|one| one.thread.state == "rerouted")
+        .map(|one| one.thread.reason.as_str())
+        .filter(|member| is_listed(member) && !authors.contains(member));
+    let has_it = |member: &str| {
+        let is_gone = setting.members.get(member).is_some_and(|party| party.gone);
+        let is_away = of(Matter::Route)
+            .any(|one| one.thread.member == member && AWAY.contains(&one.thread.state.as_str()));
+        let works = of(Matter::Outcome)
+            .any(|one| one.thread.member == member && !ENDED.contains(&one.thread.state.as_str()));
+        !is_gone && (!is_away || works)
+    };
+    let got = got.map(|one| one.thread.member.as_str());
+    !got.chain(passed_to).any(has_it)
+}
+
 /// In one word, where nothing is overdue: what the members' outcomes come to.
 pub(super) fn state(tracks: &[&Track<'_>]) -> &'static str {
+    let mut routes = tracks
+        .iter()
+        .filter(|track| track.thread.matter == Matter::Route)
+        .peekable();
+    if routes.peek().is_some() && routes.all(|track| track.thread.state == WITHDRAWN) {
+        return WITHDRAWN;
+    }
     let outcomes = tracks
         .iter()
         .filter(|track| track.thread.matter == Matter::Outcome);

@@ -79,7 +79,6 @@ const PRODUCING: &[Row] = &[
             "clarify",
             "partial",
             "delivered",
-            "delivery_ok",
             "delivery_error",
             "non_execution",
             "refused",
@@ -136,6 +135,8 @@ const PRODUCING: &[Row] = &[
 
 /// Said late, these change nothing: what came after says more.
 const EARLY: [&str; 2] = ["acked", "preserved"];
+/// What is not kept any more, or for a reason without an end, cannot be asked to be kept longer.
+const OVER: [&str; 4] = ["not_possible", "converted", "expired", "released"];
 /// These never change the state.
 const BESIDE: [&str; 5] = [
     "new_deadline",
@@ -155,6 +156,9 @@ fn along(table: &'static [Row], state: &str, word: &str) -> Move {
     let fits = row.and_then(|(_, next)| next.iter().find(|next| **next == to));
     match fits {
         Some(next) => Move::To(next),
+        // What is confirmed of a part leaves it one: the rest is owed still.
+        None if (state, to) == ("partial", "delivery_ok") => Move::Stays,
+        None if to == "extension" && OVER.contains(&state) => Move::Contradicts,
         None if to == state || BESIDE.contains(&to) || EARLY.contains(&to) => Move::Stays,
         None => Move::Contradicts,
     }

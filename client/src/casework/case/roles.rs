@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use frex_proto::id::EnvelopeId;
 
-use super::{Case, Key, Matter, Not, Said, What};
+use super::{Case, CaseId, Key, Matter, Not, Said, Setting, What};
 use crate::casework::{
     clock::instant,
     v1::{
@@ -44,19 +44,23 @@ pub(super) enum Place<'a> {
     Request(&'a Asked<'a>),
     /// To the threads of a request at these.
     Step(&'a Asked<'a>, Vec<&'a str>),
-    /// A recall that takes back a report.
-    Recall,
+    /// A recall, of this report if that is here.
+    Recall(Option<&'a Said>),
     /// It moves no thread.
     Aside,
 }
 
 /// The messages of a case in their order, and who is who in it.
 pub(super) struct Roles<'a> {
+    id: CaseId,
     pub(super) ordered: Vec<&'a Said>,
     by_envelope: BTreeMap<EnvelopeId, &'a Said>,
     pub(super) asked: BTreeMap<&'a Key, Asked<'a>>,
     /// None: no report is here, so that nobody can be said to be a stranger.
     pub(super) parties: Option<BTreeSet<&'a str>>,
+    /// Those of them who got a report; none where no report is here.
+    holders: Option<BTreeSet<&'a str>>,
+    pub(super) setting: &'a Setting,
 }
 
 /// When something happened: by its writer's word, if that is not after it was sent.
@@ -77,7 +81,7 @@ fn content(said: &Said) -> Option<&Content> {
 }
 
 impl<'a> Roles<'a> {
-    pub(super) fn of(case: &'a Case) -> Self {
+    pub(super) fn of(case: &'a Case, setting: &'a Setting) -> Self {
         let mut ordered: Vec<&Said> = case.said().collect();
         ordered.sort_by_key(|said| (at_ms(said), said.created_ms, &said.key));
         let mut by_envelope = BTreeMap::new();
@@ -87,11 +91,18 @@ impl<'a> Roles<'a> {
         let asked = ordered
             .iter()
             .filter_map(|said| Some((&said.key, asked(said)?)));
+        let holders = holders(&ordered);
         Self {
+            id: case.id,
             asked: asked.collect(),
-            parties: parties(&ordered),
+            parties: holders.as_ref().map(|holders| {
+                let authors = reports(&ordered).map(|said| said.key.from.as_str());
+                holders.iter().copied().chain(authors).collect()
+            }),
+            holders,
             by_envelope,
             ordered,
+            setting,
         }
     }
 
@@ -106,10 +117,9 @@ impl<'a> Roles<'a> {
             What::Report => Ok(Place::Report),
             What::Other => Ok(Place::Aside),
             What::Recall { message, .. } => {
-                let mut reports = self.ordered.iter().filter(|one| one.what == What::Report);
-                let named = reports.find(|one| one.key.message == *message);
+                let named = reports(&self.ordered).find(|one| one.key.message == *message);
                 match named.is_none_or(|one| one.key.from == from) {
-                    true => Ok(Place::Recall),
+                    true => Ok(Place::Recall(named)),
                     false => Err(Not::NoParty),
                 }
             }
@@ -134,7 +144,16 @@ impl<'a> Roles<'a> {
             true => Ok(place),
             false => Err(Not::NoParty),
         };
+        let holds = self
+            .holders
+            .as_ref()
+            .is_none_or(|holders| holders.contains(from));
         match what {
+            Content::Triage(_) | Content::Route(_) if is_party && !holds => Err(Not::NotARecipient),
+            Content::Outcome(_) if is_party && !holds && self.is_platform(from) => {
+                Err(Not::Reporter)
+            }
+            Content::DuplicateOf(other) if other.case_id == self.id.0[..] => Err(Not::Itself),
             Content::Triage(_) | Content::Route(_) => {
                 as_party(Place::Thread(Matter::Route, from, ""))
             }
@@ -148,6 +167,11 @@ impl<'a> Roles<'a> {
             }
             _ => self.judge_step(said, from, what),
         }
+    }
+
+    fn is_platform(&self, member: &str) -> bool {
+        let party = self.setting.members.get(member);
+        party.is_some_and(|party| party.platform)
     }
 
     /// What belongs to a request.
@@ -222,6 +246,26 @@ impl<'a> Roles<'a> {
     }
 }
 
+impl Roles<'_> {
+    /// Which reports were taken back from whom, by their author: since when, and why.
+    pub(super) fn taken_back(&self) -> BTreeMap<(&Key, &str), (u64, &str)> {
+        let mut found = BTreeMap::new();
+        for said in &self.ordered {
+            let What::Recall { reason, .. } = &said.what else {
+                continue;
+            };
+            let Ok(Place::Recall(Some(report))) = self.judge(said) else {
+                continue;
+            };
+            for member in &said.to {
+                let name = (&report.key, member.as_str());
+                found.entry(name).or_insert((at_ms(said), reason.as_str()));
+            }
+        }
+        found
+    }
+}
+
 impl<'a> Asked<'a> {
     pub(super) fn matter(&self) -> Matter {
         match self.request {
@@ -282,31 +326,32 @@ fn asked(said: &Said) -> Option<Asked<'_>> {
     })
 }
 
-/// Who has the case: who wrote a report of it, who got one, and to whom one of these has passed it on.
-fn parties<'a>(ordered: &[&'a Said]) -> Option<BTreeSet<&'a str>> {
-    let reports = ordered.iter().filter(|said| said.what == What::Report);
-    let mut parties: BTreeSet<&str> = reports
-        .flat_map(|said| said.to.iter().chain([&said.key.from]))
-        .map(String::as_str)
-        .collect();
-    if parties.is_empty() {
-        return None;
-    }
+/// The reports of a case.
+pub(super) fn reports<'a>(ordered: &[&'a Said]) -> impl Iterator<Item = &'a Said> {
+    let ordered = ordered.iter().copied();
+    ordered.filter(|said| said.what == What::Report)
+}
+
+/// Who has got the case: by a report of it, or from one of these who has passed it on.
+fn holders<'a>(ordered: &[&'a Said]) -> Option<BTreeSet<&'a str>> {
+    reports(ordered).next()?;
+    let to = reports(ordered).flat_map(|said| &said.to);
+    let mut holders: BTreeSet<&str> = to.map(String::as_str).collect();
     loop {
         let rerouted = ordered.iter().filter_map(|said| match content(said) {
             Some(Content::Route(route)) if !said.otherwise => {
                 let moves = route.decision == Decision::Rerouted as i32;
-                let by_party = parties.contains(said.key.from.as_str());
-                (moves && by_party).then_some(route.rerouted_to.as_str())
+                let by_holder = holders.contains(said.key.from.as_str());
+                (moves && by_holder).then_some(route.rerouted_to.as_str())
             }
             _ => None,
         });
         let more: Vec<&str> = rerouted
-            .filter(|member| !member.is_empty() && !parties.contains(member))
+            .filter(|member| !member.is_empty() && !holders.contains(member))
             .collect();
         if more.is_empty() {
-            return Some(parties);
+            return Some(holders);
         }
-        parties.extend(more);
+        holders.extend(more);
     }
 }

@@ -21,6 +21,8 @@ use crate::casework::{
 };
 
 mod counting;
+mod ends;
+mod fitting;
 mod folding;
 mod life;
 mod reading;
@@ -172,6 +174,7 @@ fn setting() -> Setting {
     let party = |country: &str, platform| Party {
         country: country.to_owned(),
         platform,
+        gone: false,
     };
     Setting {
         members: BTreeMap::from([

@@ -3,18 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Case, Entry, Key, Matter, Not, Said, Setting, Standing, Thread, View, What, deadlines, members,
+    Case, CaseId, Entry, Key, Matter, Not, Said, Setting, Standing, Thread, View, What, deadlines,
+    members,
     requests::{self, Move},
     roles::{Asked, Place, Roles, at_ms},
     subjects, words,
 };
 use crate::casework::{
     clock::{Duty, instant, profile, zone_of},
-    v1::case_message::What as Content,
+    v1::{CaseMessage, case_message::What as Content},
 };
 
 /// Why somebody takes back a message whose suspicion was unfounded (ERA-17).
 const EXONERATED: &str = "exonerated";
+/// A recipient has a report of which it has said nothing yet.
+const OFFERED: &str = "offered";
+/// Its author has taken a report back, for another reason.
+pub(super) const WITHDRAWN: &str = "withdrawn";
 
 /// A thread with what has led to its state.
 pub(super) struct Track<'a> {
@@ -46,7 +51,7 @@ impl Case {
     /// What it comes to at `now_ms`. The same for the same messages, in whatever order they came.
     #[must_use]
     pub fn view(&self, now_ms: u64, setting: &Setting) -> View {
-        let roles = Roles::of(self);
+        let roles = Roles::of(self, setting);
         let mut builder = Builder {
             setting,
             tracks: Vec::new(),
@@ -58,12 +63,14 @@ impl Case {
         for said in &roles.ordered {
             builder.take(said, roles.judge(said));
         }
+        builder.withdraw(&roles);
         builder.lapse(now_ms);
         let deadlines = deadlines::of(&builder, &roles, now_ms);
         let tracks: Vec<&Track<'_>> = builder.tracks.iter().collect();
         let reopenings = members::reopenings(&tracks, &roles);
         let state = match reopenings.is_empty() {
             _ if builder.exonerated => EXONERATED,
+            _ if members::is_nobodys(&tracks, &roles, setting) => "nobody",
             false => "reopens",
             true if deadlines.iter().any(|one| one.state == Standing::Overdue) => "overdue",
             true => members::state(&tracks),
@@ -89,7 +96,10 @@ impl Case {
 impl Roles<'_> {
     /// Who has the case or was asked in it.
     fn everybody(&self) -> BTreeSet<String> {
-        let parties = self.parties.iter().flatten().copied();
+        let members = &self.setting.members;
+        // Of whom somebody says that it has the case, and who is no member, nobody else can say anything.
+        let is_listed = |member: &&str| members.is_empty() || members.contains_key(*member);
+        let parties = self.parties.iter().flatten().copied().filter(is_listed);
         let asked = self.asked.values();
         let asked = asked.flat_map(|asked| {
             let authority = Some(asked.authority).filter(|name| !name.is_empty());
@@ -119,11 +129,13 @@ impl<'a> Builder<'a> {
             at_ms: at_ms(said),
             key: said.key.clone(),
             what,
-            says: says.clone(),
+            says: names(said).unwrap_or_else(|| says.clone()),
+            note: note(said),
             to: said.to.iter().cloned().collect(),
             thread: None,
             not: place.as_ref().err().copied(),
             contradicts: None,
+            fits: place.is_ok(),
         };
         if place.is_ok() {
             self.counted.push(said);
@@ -131,7 +143,7 @@ impl<'a> Builder<'a> {
         match place {
             Err(_) | Ok(Place::Aside) => {}
             Ok(Place::Report) => self.report(said),
-            Ok(Place::Recall) => self.recall(said, &says),
+            Ok(Place::Recall(_)) => self.recall(said, &says),
             Ok(Place::Request(asked)) => {
                 for member in &asked.addressees {
                     let place = self.place(asked.matter(), Some(asked), member, "", said, "sent");
@@ -139,17 +151,20 @@ impl<'a> Builder<'a> {
                 }
             }
             Ok(Place::Step(asked, members)) => {
+                // Said to several, it fits if it fits for one of them.
+                entry.fits = false;
                 for member in members {
                     let place = self.place(asked.matter(), Some(asked), member, "", said, "sent");
                     entry.thread = entry.thread.or(Some(place));
-                    let against = self.step(place, said, &says);
+                    let (fits, against) = self.step(place, said, &says);
+                    entry.fits |= fits;
                     entry.contradicts = entry.contradicts.or(against);
                 }
             }
             Ok(Place::Thread(matter, member, subject)) => {
                 let place = self.place(matter, None, member, subject, said, "");
                 entry.thread = Some(place);
-                entry.contradicts = self.step(place, said, &says);
+                (entry.fits, entry.contradicts) = self.step(place, said, &says);
             }
         }
         self.timeline.push(entry);
@@ -158,11 +173,11 @@ impl<'a> Builder<'a> {
     /// Each recipient is to say what it does with a report.
     fn report(&mut self, said: &'a Said) {
         for member in said.to.iter().filter(|member| **member != said.key.from) {
-            let place = self.place(Matter::Route, None, member, "", said, "offered");
+            let place = self.place(Matter::Route, None, member, "", said, OFFERED);
             self.tracks[place].steps.push(Step {
                 said,
                 at_ms: at_ms(said),
-                word: "offered".to_owned(),
+                word: OFFERED.to_owned(),
                 fits: true,
             });
         }
@@ -213,8 +228,8 @@ impl<'a> Builder<'a> {
         self.tracks.len() - 1
     }
 
-    /// Moves a thread; gives what the step contradicts.
-    fn step(&mut self, place: usize, said: &'a Said, word: &str) -> Option<String> {
+    /// Moves a thread; gives whether the step fits it, and what it contradicts.
+    fn step(&mut self, place: usize, said: &'a Said, word: &str) -> (bool, Option<String>) {
         let (until_ms, fault) = self.kept_until(place, said, word);
         let track = &mut self.tracks[place];
         let at_ms = at_ms(said);
@@ -251,7 +266,7 @@ impl<'a> Builder<'a> {
             let said = format!("{against}, by {}", said.key.from);
             track.thread.contradictions.push(said);
         }
-        against
+        (fits, against)
     }
 
     /// Until when something is kept by a step, and whether it is kept longer than its profile allows.
@@ -291,6 +306,24 @@ impl<'a> Builder<'a> {
         (named.or_else(counted), fault)
     }
 
+    /// What its author has taken back from a recipient need not be dealt with there, unless it has got
+    /// another report of the case.
+    fn withdraw(&mut self, roles: &Roles<'_>) {
+        let taken_back = roles.taken_back();
+        for track in &mut self.tracks {
+            let thread = &mut track.thread;
+            let offered = track.steps.iter().filter(|step| step.word == OFFERED);
+            let back =
+                offered.map(|step| taken_back.get(&(&step.said.key, thread.member.as_str())));
+            let back: Option<Vec<_>> = back.collect();
+            let last = back.and_then(|back| back.into_iter().copied().max());
+            if let Some((at_ms, reason)) = last.filter(|_| thread.matter == Matter::Route) {
+                (thread.state, thread.since_ms) = (WITHDRAWN.to_owned(), at_ms);
+                reason.clone_into(&mut thread.reason);
+            }
+        }
+    }
+
     /// What was kept until an instant that has passed is not said to be kept any more.
     fn lapse(&mut self, now_ms: u64) {
         for track in &mut self.tracks {
@@ -312,6 +345,12 @@ fn said_words(said: &Said) -> (&'static str, String) {
         What::Other => return ("other", String::new()),
         What::Case(message) => message,
     };
+    words_of(message)
+}
+
+/// What a message of a case is, and the state or code in it, as a view has them.
+#[must_use]
+pub fn words_of(message: &CaseMessage) -> (&'static str, String) {
     match &message.what {
         None => ("unknown", String::new()),
         Some(what) => match what {
@@ -331,6 +370,30 @@ fn said_words(said: &Said) -> (&'static str, String) {
     }
 }
 
+/// What a message names where its kind says all else.
+fn names(said: &Said) -> Option<String> {
+    let What::Case(message) = &said.what else {
+        return None;
+    };
+    match message.what.as_ref()? {
+        Content::DuplicateOf(one) => Some(format!("duplicate of {}", other_case(&one.case_id))),
+        Content::Extension(one) => Some(one.until.clone()),
+        Content::Reminder(one) => Some(one.deadline.clone()),
+        _ => None,
+    }
+}
+
+fn other_case(id: &[u8]) -> String {
+    <[u8; 16]>::try_from(id).map_or_else(|_| String::new(), |id| CaseId(id).to_string())
+}
+
+fn note(said: &Said) -> String {
+    match &said.what {
+        What::Case(message) => message.note.clone(),
+        _ => String::new(),
+    }
+}
+
 /// The reason in a message, as a word; or empty.
 fn reason_of(said: &Said) -> String {
     let What::Case(message) = &said.what else {
@@ -345,6 +408,7 @@ fn reason_of(said: &Said) -> String {
         Some(Content::PreserveAnswer(one)) => words::or_empty(one.reason, words::non_execution),
         Some(Content::ProduceAnswer(one)) => words::or_empty(one.reason, words::non_execution),
         Some(Content::Takedown(one)) => one.moved_to.clone(),
+        Some(Content::DuplicateOf(one)) => other_case(&one.case_id),
         _ => String::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! `frex answer`: how a request goes on, by whoever has a part in it. Spec: CSE-12, CSE-14, CSE-15.
 
 use frex_client::casework::{
-    case::{Said, What as Content, words},
+    case::{Case, Said, What as Content, words},
     v1::{
         PreserveAnswer, ProduceAnswer, ProduceRequest, case_message::What, produce_answer::State,
     },
@@ -14,10 +14,14 @@ use super::{
 };
 use crate::cli::failure::{Done, Failure};
 
+/// How far a chain of replies is followed, as the fold does (CSE-12).
+const CHAIN_MAX: usize = 64;
+
 /// Sends it to the other side.
 pub fn answer(args: &AnswerArgs, json: bool) -> Done {
     let room = Room::open(&args.say.from)?;
     let (case, said) = room.message(&args.request)?;
+    let said = request_of(case, said);
     let (what, authority) = what(args, said)?;
     let own = room.desk.own.as_str();
     let asker = said.key.from.as_str();
@@ -44,6 +48,29 @@ pub fn answer(args: &AnswerArgs, json: bool) -> Done {
         say: &args.say,
     };
     room.say(word, json)
+}
+
+/// The request that a message comes back to: what answers an extension or a reminder answers that.
+fn request_of<'a>(case: &'a Case, said: &'a Said) -> &'a Said {
+    let mut before = said;
+    for _ in 0..CHAIN_MAX {
+        let about = before.in_reply_to;
+        let Content::Case(message) = &before.what else {
+            break;
+        };
+        if matches!(
+            message.what,
+            Some(What::PreserveRequest(_) | What::ProduceRequest(_))
+        ) {
+            return before;
+        }
+        let mut others = case.said();
+        match others.find(|one| about.is_some_and(|id| one.envelopes.contains(&id))) {
+            Some(one) => before = one,
+            None => break,
+        }
+    }
+    said
 }
 
 /// What is said, and the authority that the request names.

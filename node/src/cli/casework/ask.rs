@@ -2,7 +2,7 @@
 
 use frex_client::casework::{
     case::{Matter, What as Said},
-    clock::{self, Duty, zone_of},
+    clock::{self, Duty, Purpose, zone_of},
     v1::{
         Extension, PreserveRequest, ProduceRequest,
         case_message::{LegalInstrument, What},
@@ -12,6 +12,7 @@ use frex_proto::{error::WireCode, v1::Lane};
 
 use super::{
     AskArgs, ExtendArgs, InstrumentArgs, PreserveArgs, ProduceArgs,
+    option::profiles_for,
     say::{Room, Word, envelope_of},
 };
 use crate::cli::{
@@ -58,8 +59,14 @@ fn send(ask: &AskArgs, what: What, authority: &str, json: bool) -> Done {
         return Err(failure.advise("Name who is to act:  --to MEMBER"));
     }
     if clock::profile(&ask.profile).is_none() {
-        let what = "there is no clock profile of that name";
-        return Err(Failure::new(WireCode::BadInput, what).advise("frex request profiles"));
+        let purpose = match what {
+            What::PreserveRequest(_) => Purpose::Preserve,
+            _ => Purpose::Produce,
+        };
+        let fitting = profiles_for(purpose).join(", ");
+        let failure = Failure::new(WireCode::BadInput, "there is no clock profile of that name");
+        let advice = format!("--profile with one of {fitting}; see  frex request profiles");
+        return Err(failure.advise(advice));
     }
     let room = Room::open(&ask.say.from)?;
     let case = room.case(&ask.case)?;

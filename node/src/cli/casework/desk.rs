@@ -35,6 +35,7 @@ use crate::cli::{
     files,
     member::{self, INBOX_DIR},
     messages::{self, SENT},
+    output,
 };
 
 /// Below the member's folder: what it said itself in its cases.
@@ -62,6 +63,8 @@ pub struct Desk {
     pub names: BTreeMap<CaseId, String>,
     /// The case of each message that came or was sent.
     pub case_of: BTreeMap<MessageId, CaseId>,
+    /// The files of reports that this member has sent, where they were then, by case.
+    pub files: BTreeMap<CaseId, String>,
 }
 
 /// What the folder keeps, while it is read.
@@ -75,6 +78,8 @@ struct Shelf<'a> {
     submitted: BTreeSet<MessageId>,
     /// The case of each message.
     case_of: BTreeMap<MessageId, CaseId>,
+    /// Of what was passed on and has been taken back by its author: its own message, and who that is.
+    back: BTreeMap<MessageId, (MessageId, String)>,
 }
 
 /// Reads everything.
@@ -102,6 +107,7 @@ pub fn of(
         accepted: BTreeMap::new(),
         submitted: BTreeSet::new(),
         case_of: BTreeMap::new(),
+        back: taken_back(rows),
     };
     shelf.list_receipts()?;
     for (_, row) in rows {
@@ -118,13 +124,13 @@ pub fn of(
                 .add(said);
         }
     }
-    let names = rows
-        .iter()
-        .filter_map(|(direction, row)| Some((case_of(row)?, shelf.name(direction, row)?)));
-    let names = names.collect();
+    // What nobody reported and in which nobody said anything of this kind is no case.
+    cases.retain(|_, case| case.said().any(|said| said.what != What::Other));
+    let (names, files) = (shelf.names(rows), files_of(rows));
     let case_of = shelf.case_of;
     Ok(Desk {
         names,
+        files,
         case_of,
         setting: setting(home, &roster)?,
         now_ms: Clock::System.now_ms(),
@@ -135,6 +141,17 @@ pub fn of(
 }
 
 impl Desk {
+    /// A member's name for people, and whether it is a member no longer.
+    #[must_use]
+    pub fn called(&self, member: &str) -> String {
+        let name = output::clean(member);
+        let party = self.setting.members.get(member);
+        match party.is_some_and(|party| party.gone) {
+            true => format!("{name} (no live member)"),
+            false => name,
+        }
+    }
+
     /// What this member has said in a case, of which no receipt here shows that these have it: what they
     /// must do about it has no clock yet.
     #[must_use]
@@ -277,27 +294,35 @@ impl Shelf<'_> {
         })
     }
 
-    /// What a report calls itself, where it is kept: that of ours as long as it is what was sent.
+    /// What reports call themselves; where none has a name, what it is of which nothing more is known here.
+    fn names(&self, rows: &[(&'static str, Value)]) -> BTreeMap<CaseId, String> {
+        let mut names = BTreeMap::new();
+        for (direction, row) in rows {
+            if let (Some(case), Some(name)) = (case_of(row), self.name(direction, row)) {
+                names.entry(case).or_insert(name);
+            }
+        }
+        for (_, row) in rows.iter().filter(|(_, row)| row["kind"] == "report") {
+            let content_type = row["content_type"].as_str().unwrap_or_default();
+            if let Some(case) = case_of(row).filter(|_| !REPORT_TYPES.contains(&content_type)) {
+                names.entry(case).or_insert(format!("({content_type})"));
+            }
+        }
+        names
+    }
+
+    /// What a report calls itself, where it is kept. Of ours that is known from when it was sent; of older
+    /// ones, as long as their file is what was sent.
     fn name(&self, direction: &str, row: &Value) -> Option<String> {
-        let content_type = row["content_type"].as_str()?;
-        if !REPORT_TYPES.contains(&content_type) {
+        if !REPORT_TYPES.contains(&row["content_type"].as_str()?) {
             return None;
         }
-        if direction != SENT {
-            let bytes = files::read(&content_path(self.home, row), model::REPORT_BYTES_MAX).ok()?;
-            return name_of(content_type, &bytes);
-        }
-        if let Some(name) = row["reference"].as_str() {
+        let known = row["name"].as_str().or(row["reference"].as_str());
+        if let Some(name) = known.filter(|_| direction == SENT) {
             return Some(name.to_owned());
         }
-        let path = Path::new(row["file"].as_str()?);
-        let bytes = files::read(path, model::JSON_BYTES_MAX).ok()?;
-        let bytes = match content_type == model::CONTENT_TYPE {
-            true => model::as_sent(bytes),
-            false => bytes,
-        };
-        let is_same = hex::encode(label::sha256(&[&bytes])) == row["sha256"].as_str()?;
-        name_of(content_type, &bytes).filter(|_| is_same)
+        let (content_type, bytes) = report(self.home, direction, row)?;
+        name_of(&content_type, &bytes)
     }
 
     /// When the recipients' nodes had a message of ours, by the leaves of their receipts.
@@ -348,13 +373,71 @@ impl Shelf<'_> {
         let of = MessageId::from_hex(row["recalls"].as_str()?).ok()?;
         // A report that is erased has left no other trace: its id is the case's.
         let case = self.case_of.get(&of).copied().unwrap_or(CaseId(of.0));
+        // Who had passed it on passes on its author's word too.
+        let back = self.back.get(&of);
+        let of = back.map_or(of, |(original, _)| *original);
         let what = What::Recall {
             message: of,
             reason: row["reason"].as_str()?.to_owned(),
         };
-        let said = self.message(direction, row, message, what).ok()?;
+        let mut said = self.message(direction, row, message, what).ok()?;
+        if let Some((_, author)) = back {
+            said.key.from.clone_from(author);
+        }
         Some((case, said))
     }
+}
+
+/// Forwards of reports that their author has taken back, by what the inbox has noted of that.
+fn taken_back(rows: &[(&'static str, Value)]) -> BTreeMap<MessageId, (MessageId, String)> {
+    let by_author = |row: &Value| row["recalled"]["by_author"] == true;
+    let noted = rows.iter().filter(|(_, row)| by_author(row));
+    let noted: BTreeSet<&str> = noted
+        .filter_map(|(_, row)| row["message"].as_str())
+        .collect();
+    let found = rows.iter().filter_map(|(direction, row)| {
+        let original = match *direction == SENT {
+            true => row["forwards"].as_str().filter(|of| noted.contains(of))?,
+            false => row["original"].as_str().filter(|_| by_author(row))?,
+        };
+        let original = MessageId::from_hex(original).ok()?;
+        Some((
+            message_of(row)?,
+            (original, row["author"].as_str()?.to_owned()),
+        ))
+    });
+    found.collect()
+}
+
+/// A report as it was sealed, with its type, where it can be read: what came, or what was sent as long as its file
+/// is what was sent.
+#[must_use]
+pub fn report(home: &MemberHome, direction: &str, row: &Value) -> Option<(String, Vec<u8>)> {
+    let content_type = row["content_type"].as_str()?;
+    if !REPORT_TYPES.contains(&content_type) {
+        return None;
+    }
+    let named = |bytes: Vec<u8>| (content_type.to_owned(), bytes);
+    if direction != SENT {
+        let bytes = files::read(&content_path(home, row), model::REPORT_BYTES_MAX);
+        return bytes.ok().map(named);
+    }
+    let path = Path::new(row["file"].as_str()?);
+    let bytes = files::read(path, model::JSON_BYTES_MAX).ok()?;
+    let bytes = match content_type == model::CONTENT_TYPE {
+        true => model::as_sent(bytes),
+        false => bytes,
+    };
+    let is_same = hex::encode(label::sha256(&[&bytes])) == row["sha256"].as_str()?;
+    Some(bytes).filter(|_| is_same).map(named)
+}
+
+fn files_of(rows: &[(&'static str, Value)]) -> BTreeMap<CaseId, String> {
+    let sent = rows.iter().filter(|(direction, row)| {
+        *direction == SENT && row["kind"] == "report" && !row["forwards"].is_string()
+    });
+    let files = sent.filter_map(|(_, row)| Some((case_of(row)?, row["file"].as_str()?.to_owned())));
+    files.collect()
 }
 
 /// Where a message that this member said is kept.
@@ -363,8 +446,9 @@ pub fn said_path(home: &MemberHome, sha256: &str) -> PathBuf {
     home.dir().join(CASES_DIR).join(format!("{sha256}.{SAID}"))
 }
 
-/// By its name: the folder may have moved since.
-fn content_path(home: &MemberHome, row: &Value) -> PathBuf {
+/// Where what came is kept. By its name: the folder may have moved since.
+#[must_use]
+pub fn content_path(home: &MemberHome, row: &Value) -> PathBuf {
     let name = row["file"]
         .as_str()
         .and_then(|path| Path::new(path).file_name());
@@ -416,6 +500,7 @@ fn setting(home: &MemberHome, roster: &Roster) -> Result<Setting, Failure> {
         let party = Party {
             country: member.country.clone(),
             platform: member.role == Role::Platform,
+            gone: !member.is_live(),
         };
         (member.id.clone(), party)
     });

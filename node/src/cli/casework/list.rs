@@ -2,20 +2,22 @@
 
 use frex_client::casework::{
     case::{Case, Standing, View},
-    clock::{Unit, profiles as all_profiles},
+    clock::{Purpose, Unit, profiles as all_profiles},
 };
 use serde_json::{Value, json};
 
-use super::{CaseListArgs, desk::Desk, say::Room};
+use super::{CaseListArgs, desk::Desk, say::Room, unheld};
 use crate::cli::{failure::Done, output, time::rfc3339};
 
 /// Which cases need somebody first.
-const ORDER: [&str; 6] = [
+const ORDER: [&str; 8] = [
+    "nobody",
     "overdue",
     "reopens",
     "open",
     "shelved",
     "closed",
+    "withdrawn",
     "exonerated",
 ];
 
@@ -24,10 +26,14 @@ pub fn list(args: &CaseListArgs, json: bool) -> Done {
     let room = Room::open(&args.dir)?;
     let desk = &room.desk;
     let mut rows: Vec<(usize, u64, Value)> = Vec::new();
+    let mut unheld = Vec::new();
     for case in desk.cases.values() {
         let view = case.view(desk.now_ms, &desk.setting);
         if args.state.as_ref().is_some_and(|state| state != view.state) {
             continue;
+        }
+        if view.state == "nobody" {
+            unheld.push(unheld::of(desk, case, &args.dir));
         }
         let rank = ORDER.iter().position(|state| *state == view.state);
         let row = row(desk, case, &view);
@@ -40,17 +46,19 @@ pub fn list(args: &CaseListArgs, json: bool) -> Done {
     });
     let rows: Vec<Value> = rows.into_iter().map(|(_, _, row)| row).collect();
     if json {
-        output::document(json!({ "cases": rows }));
+        output::document(json!({ "cases": rows, "nobody": unheld }));
     } else {
-        print(&rows);
+        print(desk, &rows);
+        unheld::print(&unheld, &args.dir);
     }
     Ok(0)
 }
 
 fn row(desk: &Desk, case: &Case, view: &View) -> Value {
-    let next = view.deadlines.iter().find(|one| {
+    let mut waits = view.deadlines.iter().filter(|one| {
         matches!(one.state, Standing::Open | Standing::Overdue) && one.due_ms.is_some()
     });
+    let next = waits.next();
     let overdue = view
         .deadlines
         .iter()
@@ -66,11 +74,11 @@ fn row(desk: &Desk, case: &Case, view: &View) -> Value {
         })).collect::<Vec<_>>(),
         "due": next.and_then(|one| one.due_ms).map(rfc3339), "due_ms": next.and_then(|one| one.due_ms),
         "due_what": next.map(|one| one.what.word()), "due_who": next.map(|one| one.who.clone()),
-        "ends_soon": view.deadlines.iter().any(|one| one.warning.is_some()),
+        "due_more": waits.count(), "ends_soon": view.deadlines.iter().any(|one| one.warning.is_some()),
     })
 }
 
-fn print(rows: &[Value]) {
+fn print(desk: &Desk, rows: &[Value]) {
     if rows.is_empty() {
         return output::message("no cases are kept here");
     }
@@ -87,29 +95,50 @@ fn print(rows: &[Value]) {
             .filter_map(|name| Some(output::clean(name.as_str()?)))
             .collect();
         let state = match row["reopens"].as_array().and_then(|list| list.first()) {
-            Some(one) => format!("reopens: {}", one["because"].as_str().unwrap_or_default()),
+            Some(one) => dashed(&format!(
+                "reopens: {}",
+                one["because"].as_str().unwrap_or_default()
+            )),
             None => text("state"),
         };
         table.add_row([
             row["case"].as_str().unwrap_or_default()[..12].to_owned(),
             state,
-            minute(row["since"].as_str()),
+            second(row["since"].as_str()),
             names.join(", "),
             row["messages"].to_string(),
-            text("due_what"),
-            minute(row["due"].as_str()),
-            text("due_who"),
+            match row["due_more"].as_u64() {
+                Some(more @ 1..) => format!("{} (+{more})", text("due_what")),
+                _ => text("due_what"),
+            },
+            second(row["due"].as_str()),
+            desk.called(row["due_who"].as_str().unwrap_or_default()),
         ]);
     }
     output::print_table(&table);
 }
 
-/// A time in UTC to the minute.
-pub fn minute(time: Option<&str>) -> String {
+/// A word of the schema as commands take it.
+pub fn dashed(word: &str) -> String {
+    word.replace('_', "-")
+}
+
+/// A time in UTC to the second.
+pub fn second(time: Option<&str>) -> String {
     let time = time.unwrap_or_default();
-    match time.get(..16) {
+    match time.get(..19) {
         Some(start) => format!("{}Z", start.replace('T', " ")),
         None => time.to_owned(),
+    }
+}
+
+/// By which command a profile is named.
+fn asked_by(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Preserve => "request preserve",
+        Purpose::Produce => "request produce",
+        Purpose::Report => "reports, by itself",
+        Purpose::Takedown => "take-downs, by itself",
     }
 }
 
@@ -119,13 +148,14 @@ pub fn profiles(json: bool) -> u8 {
         output::document(json!({ "profiles": all_profiles() }));
         return 0;
     }
-    let mut table = output::table(&["PROFILE", "CLOCK", "TIME", "LAW", "SOURCE"]);
+    let mut table = output::table(&["PROFILE", "FOR", "CLOCK", "TIME", "LAW", "SOURCE"]);
     for profile in all_profiles() {
         if profile.clocks.is_empty() {
             let by = "as --reply-by says".to_owned();
             let none = String::new();
             table.add_row([
                 profile.id.clone(),
+                asked_by(profile.of).to_owned(),
                 none.clone(),
                 by,
                 profile.law.clone(),
@@ -141,6 +171,7 @@ pub fn profiles(json: bool) -> u8 {
             };
             table.add_row([
                 profile.id.clone(),
+                asked_by(profile.of).to_owned(),
                 rule.what.word().to_owned(),
                 format!("{} {unit}", rule.count),
                 profile.law.clone(),

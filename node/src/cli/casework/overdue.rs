@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 
 use super::{
     OverdueArgs,
-    list::minute,
+    desk::Desk,
+    list::second,
     say::{Room, short},
-    show::{not_received, print_not_received, standing},
+    show::{not_received, print_not_received, standing, subject},
+    unheld,
 };
 use crate::cli::{evidence::length, failure::Done, output, time::rfc3339};
 
@@ -16,14 +18,17 @@ pub fn overdue(args: &OverdueArgs, json: bool) -> Done {
     let room = Room::open(&args.dir)?;
     let desk = &room.desk;
     let mut rows: Vec<Value> = Vec::new();
-    let mut waits = Vec::new();
+    let (mut waits, mut unheld) = (Vec::new(), Vec::new());
     for case in desk.cases.values() {
         let view = case.view(desk.now_ms, &desk.setting);
         let wanted = view.deadlines.iter().filter(|one| {
             let own = !args.own || one.who == desk.own;
             own && (one.state == Standing::Overdue || one.warning.is_some())
         });
-        rows.extend(wanted.map(|one| row(one, &view)));
+        rows.extend(wanted.map(|one| row(one, &view, &desk.own)));
+        if !args.own && view.state == "nobody" {
+            unheld.push(unheld::of(desk, case, &args.dir));
+        }
         // What only this member must do needs nobody's receipt.
         if !args.own && clocks_wait(&view) {
             waits.extend(desk.not_shown(case));
@@ -32,9 +37,13 @@ pub fn overdue(args: &OverdueArgs, json: bool) -> Done {
     rows.sort_by_key(|row| (row["due_ms"].as_u64(), row["case"].to_string()));
     if json {
         let waits: Vec<Value> = waits.iter().map(not_received).collect();
-        output::document(json!({ "overdue": rows, "not_received": waits }));
+        let nobody = unheld;
+        output::document(json!({ "overdue": rows, "not_received": waits, "nobody": nobody }));
     } else {
-        print(&rows, args);
+        unheld::print(&unheld, &args.dir);
+        if !rows.is_empty() || unheld.is_empty() {
+            print(desk, &rows, args);
+        }
         print_not_received(&waits, &args.dir);
     }
     Ok(0)
@@ -46,13 +55,13 @@ fn clocks_wait(view: &View) -> bool {
     deadlines.any(|one| one.state == Standing::NotReceived)
 }
 
-fn row(one: &Deadline, view: &View) -> Value {
+fn row(one: &Deadline, view: &View, own: &str) -> Value {
     let request = one
         .thread
         .and_then(|thread| view.threads[thread].request.as_ref());
     json!({
         "case": view.id.to_string(), "what": one.what.word(), "who": one.who,
-        "state": one.state.word(), "said": standing(one), "profile": one.profile, "source": one.source,
+        "subject": subject(one, view), "state": one.state.word(), "said": standing(one, view, own), "profile": one.profile, "source": one.source,
         "due": one.due_ms.map(rfc3339), "due_ms": one.due_ms,
         "overdue_ms": one.overdue_ms(view.now_ms), "warning_days": one.warning,
         "request": request.map(|key| key.message.to_string()), "short": request.map(short),
@@ -60,7 +69,7 @@ fn row(one: &Deadline, view: &View) -> Value {
     })
 }
 
-fn print(rows: &[Value], args: &OverdueArgs) {
+fn print(desk: &Desk, rows: &[Value], args: &OverdueArgs) {
     if rows.is_empty() {
         return output::message("nothing is overdue, and nothing ends soon");
     }
@@ -77,10 +86,12 @@ fn print(rows: &[Value], args: &OverdueArgs) {
     for row in rows {
         let text = |field: &str| output::clean(row[field].as_str().unwrap_or_default());
         table.add_row([
-            minute(row["due"].as_str()),
+            second(row["due"].as_str()),
             row["overdue_ms"].as_u64().map(length).unwrap_or_default(),
-            text("what"),
-            text("who"),
+            format!("{} {}", text("what"), text("subject"))
+                .trim_end()
+                .to_owned(),
+            desk.called(row["who"].as_str().unwrap_or_default()),
             text("said"),
             text("short"),
             row["case"].as_str().unwrap_or_default()[..12].to_owned(),

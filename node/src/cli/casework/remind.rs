@@ -1,8 +1,7 @@
 //! `frex remind`: a reminder to who has not answered. Spec: CSE-8, CSE-27.
 
 use frex_client::casework::{
-    case::{Standing, What as Content},
-    clock::Duty,
+    case::What as Content,
     v1::{Reminder, case_message::What},
 };
 use frex_proto::error::WireCode;
@@ -18,21 +17,8 @@ pub fn remind(args: &RemindArgs, json: bool) -> Done {
     let room = Room::open(&args.say.from)?;
     let (case, said) = room.message(&args.request)?;
     let view = case.view(room.desk.now_ms, &room.desk.setting);
-    let of_request = |thread: Option<usize>| {
-        thread.is_some_and(|thread| view.threads[thread].request.as_ref() == Some(&said.key))
-    };
-    let waits = view.deadlines.iter().filter(|one| {
-        let open = matches!(
-            one.state,
-            Standing::Open | Standing::Overdue | Standing::NotReceived
-        );
-        of_request(one.thread)
-            && open
-            && matches!(one.what, Duty::Answer | Duty::Enforcement | Duty::Extend)
-    });
-    let mut to: Vec<String> = waits.map(|one| one.who.clone()).collect();
-    to.dedup();
-    if to.is_empty() && args.say.to.is_empty() {
+    let to: Vec<String> = view.owing(&said.key).into_iter().collect();
+    if to.is_empty() {
         let what = "nobody owes an answer to that";
         let advice = format!(
             "frex case show {} {}",

@@ -1,11 +1,15 @@
 //! Saying something in a case: it is kept here, sealed to whom it concerns, and goes as `frex send` goes.
 //! Spec: CSE-8, CSE-9.
 
-use std::fs;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use frex_client::{
     casework::{
-        case::{CONTENT_TYPE, Case, CaseId, Key, Said, What, check, kind_of},
+        case::{CONTENT_TYPE, Case, CaseId, Key, Said, What, kind_of},
         v1::{CaseMessage, case_message::What as Content},
     },
     keys::MemberHome,
@@ -22,10 +26,11 @@ use prost::Message;
 use super::{
     SayArgs,
     desk::{self, CASES_DIR, Desk},
+    option,
 };
 use crate::cli::{
-    KindArg, LaneArg, SendArgs,
-    failure::{Done, Failure, OrFail},
+    KindArg, LaneArg, SendArgs, erased,
+    failure::{Done, Failure},
     files, member, messages, output,
     route::How,
     send,
@@ -69,16 +74,28 @@ impl Room {
         });
         match (found.next(), found.count()) {
             (Some(case), 0) => Ok(case),
-            (None, _) => {
-                let what = format!("no case is kept under {wanted}");
-                Err(Failure::new(WireCode::NotFound, what)
-                    .advise(format!("frex case ls {}", self.home.dir().display())))
-            }
+            (None, _) => Err(self.nothing(&wanted)),
             (Some(_), others) => {
                 let what = format!("{wanted} fits {} cases: give more letters", others + 1);
                 Err(Failure::new(WireCode::BadInput, what))
             }
         }
+    }
+
+    /// The folder that `frex init` made, as commands take it.
+    pub fn dir(&self) -> &Path {
+        self.home.dir().parent().unwrap_or(self.home.dir())
+    }
+
+    /// Nothing is kept under this: it may not have been read yet, or was erased.
+    fn nothing(&self, wanted: &str) -> Failure {
+        let dir = self.dir().display();
+        erased::failure(&self.home, wanted).unwrap_or_else(|| {
+            let what = format!("no case is kept under {wanted}");
+            Failure::new(WireCode::NotFound, what)
+                .cause("what has come is in a case once it was read here")
+                .advise(format!("frex inbox {dir}, then  frex case ls {dir}"))
+        })
     }
 
     /// The message of a case that is meant by its id or that of an envelope.
@@ -90,7 +107,7 @@ impl Room {
             None => {
                 let what = "that is the case; name the request in it";
                 Err(Failure::new(WireCode::BadInput, what)
-                    .advise(format!("frex case show {id} {}", self.home.dir().display())))
+                    .advise(format!("frex case show {id} {}", self.dir().display())))
             }
         }
     }
@@ -129,9 +146,13 @@ impl Room {
             external_ids: Vec::new(),
             what: Some(word.what),
         };
-        check(&message).or_fail("this cannot be said so")?;
         let kind = message.what.as_ref().map_or(Kind::Feedback, kind_of);
         let to = self.recipients(&word.to, &say.to)?;
+        self.fits(
+            (word.case, word.about, word.reply_by),
+            (kind, &message),
+            &to,
+        )?;
         let data = message.encode_to_vec();
         let file = desk::said_path(&self.home, &hex::encode(label::sha256(&[&data])));
         files::ensure_folder(&self.home.dir().join(CASES_DIR))?;
@@ -181,6 +202,40 @@ impl Room {
             ));
         }
         sent
+    }
+
+    /// What would not count is not sealed. Spec: CSE-31.
+    fn fits(
+        &self,
+        (case, about, reply_by): (CaseId, Option<EnvelopeId>, Option<Moment>),
+        (kind, message): (Kind, &CaseMessage),
+        to: &[String],
+    ) -> Result<(), Failure> {
+        let desk = &self.desk;
+        let (Some(case), Some(what)) = (desk.cases.get(&case), &message.what) else {
+            return Ok(());
+        };
+        let said = Said {
+            key: Key {
+                from: desk.own.clone(),
+                message: MessageId([0; 16]),
+            },
+            envelopes: BTreeSet::new(),
+            to: to.iter().cloned().collect(),
+            kind,
+            lane: Lane::Normal,
+            in_reply_to: about,
+            created_ms: desk.now_ms,
+            reply_by_ms: reply_by.map(|moment| moment.after(desk.now_ms)),
+            received: BTreeMap::new(),
+            what: What::Case(Box::new(message.clone())),
+            otherwise: false,
+        };
+        let dir = self.dir().display();
+        case.fits(&said, &desk.setting).map_err(|unfit| {
+            let show = format!("frex case show {} {dir}", &case.id.to_string()[..8]);
+            option::refusal(&unfit, what, show, &format!("frex roster show {dir}"))
+        })
     }
 
     fn is_remembered(&self, data: &[u8]) -> Result<bool, Failure> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use frex_client::casework::{
-    case::{Deadline, Entry, Matter, Thread, View, view_json},
+    case::{Deadline, Entry, Matter, Standing, Thread, View, view_json},
     clock::Duty,
 };
 use frex_proto::id::MessageId;
@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 
 use super::{
     CaseShowArgs,
-    list::minute,
+    desk::Desk,
+    list::{dashed, second},
     say::{Room, letters, short},
+    unheld,
 };
 use crate::cli::{failure::Done, output, time::rfc3339};
 
@@ -25,18 +27,20 @@ pub fn show(args: &CaseShowArgs, json: bool) -> Done {
     let case = room.case(&args.case)?;
     let view = case.view(room.desk.now_ms, &room.desk.setting);
     let waits = room.desk.not_shown(case);
+    let unheld: Vec<Value> = match view.state {
+        "nobody" => vec![unheld::of(&room.desk, case, &args.dir)],
+        _ => Vec::new(),
+    };
     if json {
         let mut said = view_json(&view);
         said["name"] = json!(room.desk.names.get(&case.id));
         said["not_received"] = waits.iter().map(not_received).collect();
+        said["nobody"] = unheld.into();
         output::document(said);
         return Ok(0);
     }
-    let parties: Vec<String> = view
-        .parties
-        .iter()
-        .map(|name| output::clean(name))
-        .collect();
+    let parties = view.parties.iter().map(|name| room.desk.called(name));
+    let parties: Vec<String> = parties.collect();
     output::data(format_args!("case     {}", view.id));
     output::data(format_args!("state    {}", view.state));
     output::data(format_args!("parties  {}", parties.join(", ")));
@@ -46,19 +50,20 @@ pub fn show(args: &CaseShowArgs, json: bool) -> Done {
         output::data(format_args!("names    {}", names.join(", ")));
     }
     timeline(&view);
-    threads(&view);
-    deadlines(&view);
+    threads(&view, &room.desk);
+    deadlines(&view, &room.desk);
     for one in &view.reopenings {
         output::data(format_args!(
             "\n{} has shelved it for {}; it re-opens because {} ({}, {} by {})",
             output::clean(&one.member),
-            one.reason,
-            one.because,
-            minute(Some(&rfc3339(one.at_ms))),
+            dashed(&one.reason),
+            dashed(one.because),
+            second(Some(&rfc3339(one.at_ms))),
             short(&one.by),
             output::clean(&one.by.from)
         ));
     }
+    unheld::print(&unheld, &args.dir);
     print_not_received(&waits, &args.dir);
     Ok(0)
 }
@@ -88,18 +93,34 @@ pub fn print_not_received(waits: &[(MessageId, Vec<String>)], dir: &Path) {
 
 fn timeline(view: &View) {
     output::data("");
-    let mut table = output::table(&["AT", "FROM", "WHAT", "SAYS", "MESSAGE", "NOTE"]);
+    let mut table = output::table(&["AT", "FROM", "WHAT", "SAYS", "MESSAGE", "REMARK"]);
     for entry in &view.timeline {
         table.add_row([
-            minute(Some(&rfc3339(entry.at_ms))),
+            second(Some(&rfc3339(entry.at_ms))),
             output::clean(&entry.key.from),
-            entry.what.to_owned(),
-            output::clean(&entry.says),
+            dashed(entry.what),
+            says(entry),
             letters(&entry.key.message),
             remark(entry),
         ]);
     }
     output::print_table(&table);
+    for entry in view.timeline.iter().filter(|entry| !entry.note.is_empty()) {
+        output::data(format_args!(
+            "note of {} with {}: {}",
+            output::clean(&entry.key.from),
+            letters(&entry.key.message),
+            output::clean(&entry.note)
+        ));
+    }
+}
+
+/// What was said, as commands take it; a name, code or time is as it was written.
+fn says(entry: &Entry) -> String {
+    match entry.what {
+        "recall" | "preserve_request" | "produce_request" => output::clean(&entry.says),
+        _ => output::clean(&dashed(&entry.says)),
+    }
 }
 
 /// Why it does not count, or what it contradicts.
@@ -111,7 +132,7 @@ fn remark(entry: &Entry) -> String {
     }
 }
 
-fn threads(view: &View) {
+fn threads(view: &View, desk: &Desk) {
     if view.threads.is_empty() {
         return;
     }
@@ -120,13 +141,16 @@ fn threads(view: &View) {
     for thread in &view.threads {
         table.add_row([
             named(thread),
-            output::clean(&format!("{}{}", thread.member, thread.subject)),
-            output::clean(&thread.state),
-            minute(Some(&rfc3339(thread.since_ms))),
-            output::clean(&thread.reason),
+            match thread.member.is_empty() {
+                true => output::clean(&thread.subject),
+                false => desk.called(&thread.member),
+            },
+            output::clean(&dashed(&thread.state)),
+            second(Some(&rfc3339(thread.since_ms))),
+            reason(thread),
             thread
                 .until_ms
-                .map(|until| minute(Some(&rfc3339(until))))
+                .map(|until| second(Some(&rfc3339(until))))
                 .unwrap_or_default(),
         ]);
     }
@@ -137,6 +161,19 @@ fn threads(view: &View) {
         .flat_map(|thread| &thread.contradictions);
     for one in contradictions {
         output::data(format_args!("contradiction: {}", output::clean(one)));
+    }
+}
+
+/// Why, as commands take it; a member, a place or the code of a recall is as it was written.
+fn reason(thread: &Thread) -> String {
+    let named = thread.matter == Matter::Takedown
+        || matches!(
+            thread.state.as_str(),
+            "rerouted" | "withdrawn" | "duplicate"
+        );
+    match named {
+        true => output::clean(&thread.reason),
+        false => output::clean(&dashed(&thread.reason)),
     }
 }
 
@@ -155,7 +192,7 @@ fn named(thread: &Thread) -> String {
     }
 }
 
-fn deadlines(view: &View) {
+fn deadlines(view: &View, desk: &Desk) {
     if view.deadlines.is_empty() {
         return;
     }
@@ -164,23 +201,49 @@ fn deadlines(view: &View) {
     for one in &view.deadlines {
         table.add_row([
             one.due_ms
-                .map(|due| minute(Some(&rfc3339(due))))
+                .map(|due| second(Some(&rfc3339(due))))
                 .unwrap_or_default(),
-            one.what.word().to_owned(),
-            output::clean(&one.who),
-            standing(one),
+            output::clean(&format!("{} {}", one.what.word(), subject(one, view)))
+                .trim_end()
+                .to_owned(),
+            desk.called(&one.who),
+            standing(one, view, &desk.own),
             clock(one),
         ]);
     }
     output::print_table(&table);
 }
 
-/// How it stands; of what is kept, that its end is near.
-pub fn standing(one: &Deadline) -> String {
+/// The place that a deadline is about, of a take-down.
+pub fn subject<'a>(one: &Deadline, view: &'a View) -> &'a str {
+    let thread = one.thread.and_then(|thread| view.threads.get(thread));
+    thread.map_or("", |thread| thread.subject.as_str())
+}
+
+/// How it stands; of what is kept, that its end is near. Whether somebody has what a third one sent it shows
+/// to those two alone.
+pub fn standing(one: &Deadline, view: &View, own: &str) -> String {
     match (one.warning, one.what) {
         (Some(days), Duty::Keep) => format!("{}, ends within {days} days", one.state.word()),
+        _ if one.state == Standing::NotReceived && !is_side(one, view, own) => {
+            "unknown here".to_owned()
+        }
         _ => one.state.word().to_owned(),
     }
+}
+
+/// Whether this member has sent what begins the clock, or was to get it.
+fn is_side(one: &Deadline, view: &View, own: &str) -> bool {
+    let thread = one.thread.and_then(|thread| view.threads.get(thread));
+    let request = thread.and_then(|thread| thread.request.as_ref());
+    let sent = match request {
+        Some(request) => request.from == own,
+        None => {
+            let mut reports = view.timeline.iter().filter(|entry| entry.what == "report");
+            reports.any(|entry| entry.key.from == own)
+        }
+    };
+    sent || one.who == own
 }
 
 fn clock(one: &Deadline) -> String {

@@ -1,7 +1,7 @@
 //! Assessments, actions and outcomes. Spec: CSE-13, CSE-16, CSE-18, CSE-19.
 
 use frex_client::casework::{
-    case::Case,
+    case::{Case, Said, What as Content},
     v1::{
         Assessment, DuplicateOf, Outcome, RouteAnswer, TakedownStep, Triage,
         case_message::{Classification, What},
@@ -9,10 +9,13 @@ use frex_client::casework::{
 };
 
 use super::{
-    AssessArgs, DuplicateArgs, OutcomeArgs, RouteArgs, SayArgs, TakedownArgs, TriageArgs,
-    say::{Room, Word},
+    AssessArgs, DuplicateArgs, OutcomeArgs, RouteArgs, SayArgs, TakedownArgs, TriageArgs, named,
+    say::{Room, Word, letters},
 };
-use crate::cli::failure::{Done, Failure};
+use crate::cli::{
+    failure::{Done, Failure},
+    output,
+};
 
 /// A classification as it is written on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +58,13 @@ pub fn assess(args: &AssessArgs, json: bool) -> Done {
         second: args.second,
         classifications: classifications.collect(),
     };
-    tell(&args.case, What::Assessment(assessment), &args.say, json)
+    let room = Room::open(&args.say.from)?;
+    let case = room.case(&args.case)?;
+    if !args.anyway {
+        named::check(&room, case, "item", &args.item)?;
+    }
+    let what = What::Assessment(assessment);
+    of_report(&room, case, what, &args.say, json)
 }
 
 /// `frex act triage`.
@@ -74,7 +83,31 @@ pub fn route(args: &RouteArgs, json: bool) -> Done {
         reason: args.reason.unwrap_or_default(),
         rerouted_to: args.rerouted_to.clone(),
     };
-    tell(&args.case, What::Route(route), &args.say, json)
+    let room = Room::open(&args.say.from)?;
+    let case = room.case(&args.case)?;
+    let done = of_report(&room, case, What::Route(route), &args.say, json)?;
+    if !json {
+        not_passed_on(&room, case, &args.rerouted_to);
+    }
+    Ok(done)
+}
+
+/// That a case was passed on passes nothing on: who is to have it needs the report.
+fn not_passed_on(room: &Room, case: &Case, to: &str) {
+    let mut reports = case.said().filter(|said| said.what == Content::Report);
+    let Some(first) = reports.next().filter(|_| !to.is_empty()) else {
+        return;
+    };
+    let has_it = |said: &Said| said.to.contains(to);
+    if !has_it(first) && !reports.any(has_it) {
+        output::message(format_args!(
+            "note: nothing here shows that {} has the report; pass it on:  frex forward {} {} --to {}",
+            output::clean(to),
+            letters(&first.key.message),
+            room.dir().display(),
+            output::clean(to)
+        ));
+    }
 }
 
 /// `frex act takedown`.
@@ -87,7 +120,12 @@ pub fn takedown(args: &TakedownArgs, json: bool) -> Done {
         host: args.host.clone(),
         asked_by: args.asked_by.clone(),
     };
-    tell(&args.case, What::Takedown(step), &args.say, json)
+    let room = Room::open(&args.say.from)?;
+    let case = room.case(&args.case)?;
+    if !args.anyway {
+        named::check(&room, case, "URL", &args.url)?;
+    }
+    of_report(&room, case, What::Takedown(step), &args.say, json)
 }
 
 /// `frex outcome`.

@@ -6,6 +6,7 @@ use frex_client::keys::MemberHome;
 use frex_proto::error::WireCode;
 use serde_json::{Value, json};
 
+use super::cases;
 use crate::cli::{
     failure::{Done, Failure, OrCode},
     files,
@@ -19,7 +20,8 @@ pub fn list(home: &MemberHome, json: bool) -> Done {
     let rows: Result<Vec<Value>, Failure> = paths.iter().map(|path| read(path)).collect();
     let mut rows = rows?;
     rows.sort_by_key(|row| row["received"].as_str().unwrap_or_default().to_owned());
-    Ok(print(&rows, home.dir(), json))
+    cases::tell(home, &mut rows);
+    Ok(print(home, &rows, json))
 }
 
 fn read(path: &Path) -> Result<Value, Failure> {
@@ -28,13 +30,14 @@ fn read(path: &Path) -> Result<Value, Failure> {
     serde_json::from_slice(&bytes).or_code(WireCode::Files, &what)
 }
 
-fn print(rows: &[Value], dir: &Path, json: bool) -> u8 {
+fn print(home: &MemberHome, rows: &[Value], json: bool) -> u8 {
     if json {
         output::document(json!({ "items": rows }));
     } else if rows.is_empty() {
         output::message("nothing is kept");
     } else {
-        super::print(rows, dir);
+        let dir = home.dir().parent().unwrap_or(home.dir());
+        super::print(home, rows, dir);
     }
     0
 }

@@ -5,7 +5,7 @@ use std::{
     fmt::Display,
 };
 
-use frex_client::keys::MemberHome;
+use frex_client::{casework::case::name_of, keys::MemberHome};
 use frex_proto::{
     envelope::SignedEnvelope,
     error::WireCode,
@@ -65,6 +65,7 @@ impl Sent<'_> {
             "kind": draft.kind.word(), "lane": member::lane_name(draft.lane),
             "content_type": self.content_type, "bytes": draft.data.len(),
             "sha256": hash(&draft.data), "file": self.file,
+            "name": name_of(self.content_type, &draft.data),
             "attachments": draft.attachments.iter().zip(self.attached).map(|(attached, path)| json!({
                 "file": path, "name": attached.file.name, "bytes": attached.file.bytes,
                 "sha256": hex::encode(attached.file.sha256),

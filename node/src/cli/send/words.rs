@@ -139,11 +139,29 @@ pub(super) fn case(home: &MemberHome, args: &SendArgs) -> Result<Option<Place>, 
     let Some(id) = &args.case else {
         return Ok(None);
     };
+    let dir = args.from.display();
     let bytes = hex::decode(id).ok().and_then(|bytes| bytes.try_into().ok());
-    bytes.map(|case| Some((case, args.place))).ok_or_else(|| {
+    let Some(case) = bytes else {
         let what = "a case has 32 hexadecimal digits";
-        Failure::new(WireCode::BadInput, what).advise("frex case ls DIR --json names them whole")
-    })
+        let advice = format!("frex case ls {dir} --json names them whole");
+        return Err(Failure::new(WireCode::BadInput, what).advise(advice));
+    };
+    // A part of a route may be the first of its case.
+    if args.how.part.is_some() {
+        return Ok(Some((case, args.place)));
+    }
+    let is_of_it = |row: &Value| {
+        let named = ["conversation", "message", "original", "recalls"];
+        let wanted = id.to_ascii_lowercase();
+        named.iter().any(|field| row[field] == wanted.as_str())
+    };
+    if !messages::all(home)?.iter().any(|(_, row)| is_of_it(row)) {
+        let what = format!("no case {id} is kept here: what belongs to it would belong to nothing");
+        return Err(Failure::new(WireCode::NotFound, what).advise(format!(
+            "frex inbox {dir}, then  frex case ls {dir} --json; without --case a report begins one"
+        )));
+    }
+    Ok(Some((case, args.place)))
 }
 
 /// The case of a message that says the same, and the next place of this member in it. Spec: RTE-9.

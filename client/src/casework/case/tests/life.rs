@@ -421,7 +421,7 @@ fn a_place_that_was_gone_is_looked_at_again() {
         ),
     ];
     let open = view(&case, "2026-11-07T00:00:00Z");
-    assert_eq!(stands(&open, Duty::Takedown, ""), Standing::Overdue);
+    assert_eq!(stands(&open, Duty::Takedown, HOTLINE), Standing::Overdue);
     case.push(said(
         3,
         HOTLINE,
@@ -431,7 +431,11 @@ fn a_place_that_was_gone_is_looked_at_again() {
         taken("removed"),
     ));
     assert_eq!(
-        stands(&view(&case, "2026-11-07T00:00:00Z"), Duty::Takedown, ""),
+        stands(
+            &view(&case, "2026-11-07T00:00:00Z"),
+            Duty::Takedown,
+            HOTLINE
+        ),
         Standing::Answered
     );
     case.push(said(
@@ -452,7 +456,7 @@ fn a_place_that_was_gone_is_looked_at_again() {
         (place.state.as_str(), place.contradictions.len()),
         ("still_up", 1)
     );
-    assert_eq!(stands(&again, Duty::Takedown, ""), Standing::Overdue);
+    assert_eq!(stands(&again, Duty::Takedown, HOTLINE), Standing::Overdue);
     case.push(said(
         5,
         POLICE,
@@ -462,7 +466,11 @@ fn a_place_that_was_gone_is_looked_at_again() {
         taken("stay_up"),
     ));
     assert_eq!(
-        stands(&view(&case, "2026-11-07T00:00:00Z"), Duty::Takedown, ""),
+        stands(
+            &view(&case, "2026-11-07T00:00:00Z"),
+            Duty::Takedown,
+            HOTLINE
+        ),
         Standing::Paused
     );
 }
@@ -489,19 +497,14 @@ fn an_exoneration_ends_the_case() {
     assert_eq!(seen.state, "exonerated");
     assert_eq!(thread(&seen, Matter::Outcome, PLATFORM).state, "exonerated");
     assert!(seen.deadlines.iter().all(|one| one.state == Standing::Moot));
-    case.push(platform(
-        3,
-        "2026-11-06T10:00:00Z",
-        1,
-        outcome("registered", ""),
-    ));
+    let told = [
+        (3, "2026-11-06T10:00:00Z", "exonerated"),
+        (4, "2026-11-07T10:00:00Z", "registered"),
+    ];
+    case.extend(told.map(|(number, when, state)| police(number, when, 1, outcome(state, ""))));
     let after = view(&case, "2027-11-06T00:00:00Z");
-    assert_eq!(
-        thread(&after, Matter::Outcome, PLATFORM)
-            .contradictions
-            .len(),
-        1
-    );
+    let contradictions = &thread(&after, Matter::Outcome, POLICE).contradictions;
+    assert_eq!(contradictions.len(), 1);
     // Where the report is erased, the recall alone says so.
     assert_eq!(
         view(&case[1..2], "2027-11-06T00:00:00Z").state,

@@ -1,0 +1,150 @@
+//! Cases that nobody has, that were taken back, and what is owed still.
+
+use super::*;
+
+fn rejected() -> What {
+    message(Content::Triage(Triage {
+        state: 3,
+        reason: 1,
+    }))
+}
+
+fn hotline(number: u8, when: &str, what: What) -> Said {
+    said(number, HOTLINE, &[PLATFORM], when, 1, what)
+}
+
+fn state(case: &[Said]) -> &'static str {
+    view(case, "2026-11-05T00:00:00Z").state
+}
+
+// CSE-33: a report that everybody has refused is with nobody, until somebody works on it all the same.
+#[test]
+fn what_each_has_refused_is_with_nobody() {
+    let mut case = vec![report(), hotline(2, "2026-11-03T10:00:00Z", rejected())];
+    assert_eq!(state(&case), "open");
+    let mut passed = case.clone();
+    case.push(police(3, "2026-11-03T11:00:00Z", 1, route("declined", "")));
+    assert_eq!(state(&case), "nobody");
+    case.push(police(
+        4,
+        "2026-11-03T12:00:00Z",
+        1,
+        outcome("registered", ""),
+    ));
+    assert_eq!(state(&case), "open");
+    // It is with whom it was passed on to, if that is a member; back to its author it is with nobody.
+    let when = "2026-11-03T11:00:00Z";
+    for (to, is) in [
+        (STRANGER, "open"),
+        ("nobody.xx", "nobody"),
+        (PLATFORM, "nobody"),
+    ] {
+        passed.truncate(2);
+        passed.push(police(3, when, 1, route("rerouted", to)));
+        assert_eq!(state(&passed), is, "{to}");
+        let parties = view(&passed, "2026-11-05T00:00:00Z").parties;
+        assert_eq!(parties.contains(to), to != "nobody.xx", "{to}");
+    }
+    passed.push(police(
+        4,
+        "2026-11-03T12:00:00Z",
+        1,
+        route("rerouted", STRANGER),
+    ));
+    assert_eq!(state(&passed), "open");
+}
+
+// CSE-33: who is a member no longer has nothing.
+#[test]
+fn what_its_only_recipient_cannot_have_any_more_is_with_nobody() {
+    let case = [report(), hotline(2, "2026-11-03T10:00:00Z", rejected())];
+    let mut setting = setting();
+    let police = setting.members.get_mut(POLICE).unwrap();
+    police.gone = true;
+    let case = Case::fold(CASE, case);
+    assert_eq!(
+        case.view(at("2026-11-05T00:00:00Z"), &setting).state,
+        "nobody"
+    );
+}
+
+fn recall(to: &[&str]) -> Said {
+    let recall = What::Recall {
+        message: MessageId([1; 16]),
+        reason: "wrong-recipient".to_owned(),
+    };
+    said(8, PLATFORM, to, "2026-11-03T10:00:00Z", 0, recall)
+}
+
+// CSE-32: what its author has taken back is no work for who had it, and others have it still.
+#[test]
+fn what_was_taken_back_is_no_work_any_more() {
+    let case = [recall(&[HOTLINE, POLICE]), report()];
+    let seen = view(&case, "2026-12-05T00:00:00Z");
+    assert_eq!(seen.state, "withdrawn");
+    assert_eq!(
+        thread(&seen, Matter::Route, POLICE).reason,
+        "wrong-recipient"
+    );
+    assert_eq!(stands(&seen, Duty::Acknowledge, POLICE), Standing::Moot);
+    let one = view(&[report(), recall(&[HOTLINE])], "2026-12-05T00:00:00Z");
+    assert_eq!(stands(&one, Duty::Route, HOTLINE), Standing::Moot);
+    assert_eq!(stands(&one, Duty::Route, POLICE), Standing::Overdue);
+    // Nobody but its author takes it back.
+    let mut other = recall(&[HOTLINE, POLICE]);
+    other.key.from = POLICE.to_owned();
+    assert_eq!(state(&[report(), other]), "open");
+}
+
+// CSE-24: that data are kept is to be said in time, and whether they are kept longer.
+#[test]
+fn a_request_to_keep_is_to_be_answered() {
+    let mut case = vec![
+        report(),
+        police(2, "2026-11-03T10:00:00Z", 1, preserve("eu-epoc-pr")),
+        platform(3, "2026-11-03T12:00:00Z", 2, kept("acked")),
+    ];
+    let late = view(&case, "2026-11-07T00:00:00Z");
+    assert_eq!(stands(&late, Duty::Answer, PLATFORM), Standing::Overdue);
+    case.push(platform(4, "2026-11-07T12:00:00Z", 2, kept("in_force")));
+    case.push(police(5, "2026-12-20T10:00:00Z", 2, extension()));
+    let longer = view(&case, "2026-12-25T00:00:00Z");
+    assert_eq!(
+        stands(&longer, Duty::Answer, PLATFORM),
+        Standing::AnsweredLate
+    );
+    assert_eq!(stands(&longer, Duty::Extend, PLATFORM), Standing::Overdue);
+    case[1].received.clear();
+    let unseen = view(&case[..2], "2026-11-07T00:00:00Z");
+    assert_eq!(
+        stands(&unseen, Duty::Answer, PLATFORM),
+        Standing::NotReceived
+    );
+}
+
+// CSE-15, CSE-24: what is confirmed of a part leaves the rest owed.
+#[test]
+fn a_part_that_was_confirmed_ends_nothing() {
+    let mut case = vec![
+        report(),
+        police(2, "2026-11-03T10:00:00Z", 1, produce("eu-epoc", "")),
+        platform(3, "2026-11-04T10:00:00Z", 2, produced("partial")),
+        police(4, "2026-11-05T10:00:00Z", 3, produced("delivery_ok")),
+    ];
+    let owed = view(&case, "2026-11-06T00:00:00Z");
+    assert_eq!(thread(&owed, Matter::Produce, PLATFORM).state, "partial");
+    assert_eq!(stands(&owed, Duty::Answer, PLATFORM), Standing::Open);
+    case.push(platform(
+        5,
+        "2026-11-06T10:00:00Z",
+        2,
+        produced("delivered"),
+    ));
+    let whole = view(&case, "2026-11-07T00:00:00Z");
+    let thread = thread(&whole, Matter::Produce, PLATFORM);
+    assert_eq!(
+        (thread.state.as_str(), thread.contradictions.len()),
+        ("delivered", 0)
+    );
+    assert_eq!(stands(&whole, Duty::Answer, PLATFORM), Standing::Answered);
+}
