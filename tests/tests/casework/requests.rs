@@ -116,7 +116,7 @@ fn a_request_for_data_is_overdue_and_proven_so() {
     let mut clocks = proven["clocks"].as_array().unwrap().iter();
     let clock = clocks.find(|one| one["member"] == PLATFORM).unwrap();
     assert_eq!(
-        (&clock["state"], &clock["reminders"]),
+        (&clock["state"], &clock["further"]),
         (&"overdue".into(), &1.into())
     );
     assert_eq!(clock["due"], due["due"], "{clock}");

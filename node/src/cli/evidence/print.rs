@@ -125,7 +125,7 @@ pub(super) fn clocks_json(findings: &Findings, told: Told) -> Vec<Value> {
         json!({
             "message": clock.message.to_string(), "asker": clock.asker, "member": clock.member,
             "state": told.state(&clock).word(), "received": at(clock.received),
-            "due": clock.due_ms.map(rfc3339), "reminders": clock.reminders,
+            "due": clock.due_ms.map(rfc3339), "further": clock.further,
             "answered": at(clock.answered), "silent": at(clock.silent),
             "elapsed_ms": clock.elapsed_ms(), "overdue_ms": told.overdue_ms(&clock),
             "words": clocks::words(&clock, findings, told),
