@@ -105,9 +105,19 @@ fn a_request_for_data_is_overdue_and_proven_so() {
         "--out",
         "late.frexev",
     ];
-    let _ = scene
+    let made = scene
         .frex
         .done(&[&export[..], &["--silence", "--wait", "60s"]].concat());
+    // RCP-18: nobody witnesses here, so nothing is final, whatever is asked.
+    assert_eq!(made["final"], false, "{made}");
+    let fetched = ["receipt", "fetch", &request, POLICE, "--final"];
+    let strict = ["evidence", "verify", "late.frexev", "--final"];
+    let strict = [&strict[..], &["--root", "governance/root.frex"]].concat();
+    for words in [&fetched[..], &strict[..]] {
+        let ended = scene.frex.run(words);
+        let code = Some(WireCode::Provisional as u64);
+        assert_eq!(ended.code(), code, "{words:?}: {ended:?}");
+    }
     let root = ["--root", "governance/root.frex"];
     let proven = scene
         .frex

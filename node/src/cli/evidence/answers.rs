@@ -86,8 +86,7 @@ fn asked(
     let sent = || kept.iter().filter(|(direction, _)| *direction == SENT);
     let again = sent().filter(|(_, about)| about["message"] == message.as_str());
     asked.extend(again.flat_map(|(_, about)| envelopes(about)));
-    let further =
-        sent().filter(|(_, about)| replied(about).is_some_and(|to| asked.contains(&to)));
+    let further = sent().filter(|(_, about)| replied(about).is_some_and(|to| asked.contains(&to)));
     let further: Vec<EnvelopeId> = further.flat_map(|(_, about)| envelopes(about)).collect();
     asked.extend(further);
     asked

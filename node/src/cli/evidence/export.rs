@@ -56,10 +56,7 @@ pub fn export(args: &ExportArgs, json: bool) -> Done {
             output::counted(bundle.exhibits.len(), "exhibit"),
             output::counted(bundle.receipts.len(), "receipt"),
             output::counted(bundle.silences.len(), "silence"),
-            match print::is_final(&findings) {
-                true => "all final",
-                false => "not all final",
-            }
+            how_final(&findings)
         ));
         for what in left_out {
             output::message(format_args!("left out: {what}"));
@@ -67,6 +64,19 @@ pub fn export(args: &ExportArgs, json: bool) -> Done {
         tell(&args.out);
     }
     Ok(0)
+}
+
+fn how_final(findings: &evidence::Findings) -> &'static str {
+    match (
+        print::is_final(findings),
+        print::is_unwitnessed(findings),
+        print::is_provisional(findings),
+    ) {
+        (true, ..) => "all final",
+        (_, true, _) => "none final: the roster names no witnesses",
+        (_, _, true) => "not all final",
+        _ => "nothing that could be final",
+    }
 }
 
 fn tell(out: &Path) {

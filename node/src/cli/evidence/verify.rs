@@ -8,6 +8,7 @@ use super::{Examined, Pin, VerifyArgs, clocks::Told, examine, print};
 use crate::cli::{
     failure::{Done, Failure, PARTIAL},
     output,
+    receipt::finality,
 };
 
 /// Verifies a file.
@@ -83,14 +84,24 @@ fn conclude(found: &Examined, finals: bool) -> Done {
     }
     if !finals {
         let what = "not every receipt is final";
-        return Err(Failure::new(WireCode::BadEvidence, what)
-            .cause("fewer witnesses have cosigned a head than the roster asks for")
+        if print::is_unwitnessed(&found.findings) {
+            return Err(finality::without_witnesses(what));
+        }
+        let cause = match found.is_provisional() {
+            true => "fewer witnesses have cosigned a head than the roster asks for",
+            false => "there is no receipt in it that could be",
+        };
+        return Err(Failure::new(WireCode::Provisional, what)
+            .cause(cause)
             .advise("Ask for a file that is exported again, or verify without --final"));
     }
     if found.is_provisional() {
         output::message(
             "note: fewer witnesses have cosigned than the roster asks for, so that its log could still take something back; a file that is exported again may be final",
         );
+    }
+    if print::is_unwitnessed(&found.findings) {
+        output::message(format_args!("note: {} in it", finality::NO_WITNESSES));
     }
     if !found.is_pinned() {
         output::message(
