@@ -16,6 +16,9 @@ pub fn unsendable(error: &DraftError) -> Failure {
         DraftError::LacksFields { .. } => failure.advise(
             "Add the fields named above to the report, or leave that recipient out of --to",
         ),
+        DraftError::FileRefused { .. } => failure.advise(
+            "Keep the file where it is, and name it in a report by its hashes and where it is found; or leave that recipient out of --to",
+        ),
         _ => failure,
     }
 }

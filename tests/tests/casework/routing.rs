@@ -294,7 +294,7 @@ fn missing(scene: &Scene) {
     for words in [
         "hotline.no needs a report to say more",
         "reported[0].ip_events[0].at",
-        "hashes (add items)",
+        "items (in the roster hashes)",
     ] {
         assert!(said.contains(words), "{said}");
     }

@@ -9,7 +9,7 @@ use std::{
 use frex_client::{
     casework::model::{self, Shape},
     client::{BulkSender, Client},
-    report::{REPORT_BYTES_MAX, Report, ReportErrors},
+    report::{REPORT_BYTES_MAX, Report, ReportErrors, misspelt},
 };
 use frex_proto::error::WireCode;
 use tokio::sync::Mutex;
@@ -131,11 +131,17 @@ pub(super) async fn feed(
 
 /// The reference of a report of either version, and its bytes as they travel.
 fn report_of(line: &[u8]) -> Result<(String, Vec<u8>), ReportErrors> {
-    if model::detect(line) == Shape::View {
-        let report = model::Report::from_json(line)?;
-        let reference = report.typed().reference.unwrap_or_default();
-        return Ok((reference, report.encode()));
+    match model::detect(line) {
+        Shape::View => {
+            let report = model::Report::from_json(line)?;
+            let reference = report.typed().reference.unwrap_or_default();
+            return Ok((reference, report.encode()));
+        }
+        Shape::Mixed(first) => return Err(model::mixed(first)),
+        Shape::Document => return Err(model::unimported()),
+        Shape::First | Shape::Encoded => {}
     }
     let report = Report::parse(line)?;
+    misspelt(line)?;
     Ok((report.reference, line.to_vec()))
 }

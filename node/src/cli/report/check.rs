@@ -3,10 +3,10 @@
 use frex_client::{
     casework::{
         cybertip::{self, Form},
-        model::{Origin, Report, import},
+        model::{self, Origin, Report, import},
         schema,
     },
-    report::{Problem, ReportErrors},
+    report::{self, Problem, ReportErrors},
 };
 use frex_proto::error::WireCode;
 use prost_reflect::{DynamicMessage, Value};
@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{CheckArgs, Found, read};
 use crate::cli::{
     failure::{Done, Failure},
-    output,
+    files, output,
 };
 
 /// A time for a report that is only looked at.
@@ -24,8 +24,11 @@ const SOME_TIME: &str = "2000-01-01T00:00:00Z";
 /// Judges a file and lists every fault. Says nothing of what the report says.
 pub fn check(args: &CheckArgs, json: bool) -> Done {
     let (form, judged) = match read(&args.file)? {
-        // What version 1 judges it has judged when it was read.
-        Found::First(_) => ("JSON, version 1", Ok(())),
+        // What else version 1 judges it has judged when it was read.
+        Found::First(_) => {
+            let bytes = files::read(&args.file, model::JSON_BYTES_MAX)?;
+            ("JSON, version 1", report::misspelt(&bytes))
+        }
         Found::Second(report) => ("version 2", report.check()),
         Found::Document(form, bytes) => ("CyberTipline XML", document(form, &bytes)?),
     };
