@@ -13,8 +13,13 @@ use frex_client::{
     keys::MemberHome,
 };
 use frex_proto::{
-    attachment::Attached, envelope::Recall, error::WireCode, id::EnvelopeId, limits,
-    roster::Roster, v1,
+    attachment::Attached,
+    envelope::{RECALL_CONTENT_TYPE, Recall},
+    error::WireCode,
+    id::EnvelopeId,
+    limits,
+    roster::Roster,
+    v1,
 };
 use indicatif::ProgressBar;
 use prost::Message;
@@ -27,7 +32,7 @@ use super::{
     files,
     member::{self, ABOUT, INBOX_DIR},
     output,
-    time::rfc3339,
+    time::{Span, rfc3339},
 };
 
 mod exonerated;
@@ -35,6 +40,7 @@ mod failed;
 mod keep;
 mod kept;
 mod recalled;
+mod unread;
 
 pub use recalled::RECALLED;
 
@@ -73,6 +79,8 @@ struct Reader<'a> {
 struct Place {
     inbox: PathBuf,
     receipts: PathBuf,
+    /// As [`InboxArgs::about`].
+    about: Option<&'static str>,
 }
 
 /// An item that is kept, and the item itself if it is held on to.
@@ -84,16 +92,47 @@ struct Finished {
 
 /// Reads the inbox.
 pub fn inbox(args: &InboxArgs, json: bool) -> Done {
+    let home = member::open(&args.dir)?;
     if args.kept {
-        return kept::list(&member::open(&args.dir)?, json);
+        return kept::list(&home, json);
     }
-    let (rows, failed) = fetch(args)?;
+    let mut rows = unread::all(&home)?;
+    // What lies here already is not kept from anybody until something else comes, or the node is there.
+    let fetched = match rows.is_empty() {
+        true => fetch(args),
+        false => fetch(&args.without_waiting()),
+    };
+    let (came, failed, failure) = match fetched {
+        Ok((came, failed)) => (came, failed, None),
+        Err(failure) if rows.is_empty() => return Err(failure),
+        Err(failure) => (Vec::new(), 0, Some(failure)),
+    };
+    let before = rows.clone();
+    rows.extend(came);
     if json {
         output::document(json!({ "items": rows }));
     } else {
         tell(&rows, failed, args);
     }
-    Ok(if failed == 0 { 0 } else { PARTIAL })
+    unread::are_read(&home, &before)?;
+    match failure {
+        Some(failure) => Err(failure),
+        None => Ok(if failed == 0 { 0 } else { PARTIAL }),
+    }
+}
+
+impl InboxArgs {
+    fn without_waiting(&self) -> Self {
+        Self {
+            dir: self.dir.clone(),
+            wait: Span(Duration::ZERO),
+            max: self.max,
+            confirm: self.confirm,
+            set_aside: self.set_aside,
+            kept: self.kept,
+            about: self.about,
+        }
+    }
 }
 
 /// Fetches what has arrived and keeps it: a row of each item, and how many could not be opened.
@@ -106,6 +145,7 @@ pub fn fetch(args: &InboxArgs) -> Result<(Vec<Value>, usize), Failure> {
     let place = Arc::new(Place {
         inbox: home.dir().join(INBOX_DIR),
         receipts: home.receipts_dir(),
+        about: args.about,
     });
     files::ensure_folder(&place.inbox)?;
     let runtime = member::runtime()?;
@@ -257,9 +297,12 @@ impl Reader<'_> {
         row["receipt"] = json!(receipt);
         let confirm = matches!(self.confirm, ConfirmArg::Opened);
         let taken = recalled::take(self.home, self.client, item, recall, row, confirm);
-        let (row, note, held) = taken.await?;
+        let (mut row, note, held) = taken.await?;
         self.notes.push(note);
         self.held.extend(held);
+        if !self.place.reads(RECALL_CONTENT_TYPE) {
+            row[unread::UNREAD] = true.into();
+        }
         self.place.note(id, &row)?;
         self.rows.insert(number, row);
         self.bar.inc(1);
@@ -362,6 +405,11 @@ pub async fn next_waiting(
 }
 
 impl Place {
+    /// Whether whoever fetches reads content of this type.
+    fn reads(&self, content_type: &str) -> bool {
+        self.about.is_none_or(|about| about == content_type)
+    }
+
     /// Where an envelope is kept as it came.
     fn envelope(&self, id: &str) -> PathBuf {
         self.inbox.join(envelope_name(id))

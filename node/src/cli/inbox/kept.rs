@@ -6,6 +6,8 @@ use frex_client::keys::MemberHome;
 use frex_proto::error::WireCode;
 use serde_json::{Value, json};
 
+use super::unread;
+
 use crate::cli::{
     failure::{Done, Failure, OrCode},
     files,
@@ -15,11 +17,19 @@ use crate::cli::{
 
 /// Lists kept reports, the oldest first.
 pub fn list(home: &MemberHome, json: bool) -> Done {
+    let rows = all(home)?;
+    let code = print(&rows, home.dir(), json);
+    unread::are_read(home, &rows)?;
+    Ok(code)
+}
+
+/// What is known of every kept report, the oldest first.
+pub(super) fn all(home: &MemberHome) -> Result<Vec<Value>, Failure> {
     let paths = files::with_extension(&home.dir().join(INBOX_DIR), ABOUT)?;
     let rows: Result<Vec<Value>, Failure> = paths.iter().map(|path| read(path)).collect();
     let mut rows = rows?;
     rows.sort_by_key(|row| row["received"].as_str().unwrap_or_default().to_owned());
-    Ok(print(&rows, home.dir(), json))
+    Ok(rows)
 }
 
 fn read(path: &Path) -> Result<Value, Failure> {

@@ -1,0 +1,38 @@
+//! What another program has fetched, and nobody has been shown. Spec: DCF-25.
+
+use frex_client::keys::MemberHome;
+use serde_json::Value;
+
+use super::kept;
+use crate::cli::{
+    failure::Failure,
+    files,
+    member::{ABOUT, INBOX_DIR},
+};
+
+/// Field of what is known of a received message that nobody has been shown yet.
+pub(super) const UNREAD: &str = "unread";
+
+/// All of it, the oldest first.
+pub(super) fn all(home: &MemberHome) -> Result<Vec<Value>, Failure> {
+    let mut rows = kept::all(home)?;
+    rows.retain(|row| row[UNREAD] == true);
+    Ok(rows)
+}
+
+/// Notes that somebody has been shown these.
+pub(super) fn are_read(home: &MemberHome, rows: &[Value]) -> Result<(), Failure> {
+    for row in rows.iter().filter(|row| row[UNREAD] == true) {
+        let Some(envelope) = row["envelope"].as_str() else {
+            continue;
+        };
+        let mut row = row.clone();
+        if let Some(fields) = row.as_object_mut() {
+            fields.remove(UNREAD);
+        }
+        let path = home.dir().join(INBOX_DIR);
+        let path = path.join(format!("{envelope}.{ABOUT}"));
+        files::replace(&path, format!("{row:#}\n").as_bytes())?;
+    }
+    Ok(())
+}
