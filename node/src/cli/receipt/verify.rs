@@ -242,16 +242,7 @@ fn examine(
         }
         finding.summary = Some(summarise(&statement, &receipt, time_ms));
     }
-    let holds = |row: &Row| {
-        matches!(
-            row.1,
-            "ok" | "not checked" | NOT_FINAL | finality::PROVISIONAL
-        )
-    };
-    let sound = verified && finding.checks.iter().all(holds);
-    let provisional = finding.finality["state"] == finality::PROVISIONAL;
-    finding.provisional = sound && finals && (provisional || finding.is_unwitnessed());
-    finding.verified = sound && !finding.provisional;
+    finding.judge(verified, finals);
     Ok(finding)
 }
 
@@ -274,6 +265,15 @@ impl Trust {
 impl Finding {
     fn hold(&mut self, name: &str) {
         self.checks.push((name.to_owned(), "ok", None));
+    }
+
+    /// The verdict, once every check has its row.
+    fn judge(&mut self, verified: bool, finals: bool) {
+        let holds = ["ok", "not checked", NOT_FINAL, finality::PROVISIONAL];
+        let sound = verified && self.checks.iter().all(|row| holds.contains(&row.1));
+        let provisional = self.finality["state"] == finality::PROVISIONAL;
+        self.provisional = sound && finals && (provisional || self.is_unwitnessed());
+        self.verified = sound && !self.provisional;
     }
 
     /// What is final was asked for, and the roster names nobody who could make it so.
