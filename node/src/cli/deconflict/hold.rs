@@ -24,6 +24,8 @@ use crate::cli::{
 /// Kinds of a report's identifiers that are compared, as they stand.
 const KINDS: [&str; 2] = ["email", "phone"];
 const SOURCE_BYTES_MAX: usize = 64;
+/// Sources that are named to who has mistyped one.
+const SOURCES_NAMED_MAX: usize = 20;
 
 /// Takes identifiers up, or lets go of them.
 pub fn hold(args: &HoldArgs, json: bool) -> Done {
@@ -41,7 +43,7 @@ pub fn hold(args: &HoldArgs, json: bool) -> Done {
                 .collect();
             store.let_go(|holding| gone.contains(&holding.identifier))
         } else {
-            desk::known(&store, &args.desk)?;
+            desk::known(&store, &args.desk, &args.from)?;
             let holding = |identifier: Identifier| Holding {
                 identifier,
                 desk: args.desk.clone(),
@@ -52,8 +54,35 @@ pub fn hold(args: &HoldArgs, json: bool) -> Done {
         }
     };
     let merged = merged.or_fail("what is held cannot be changed")?;
+    if let Some(source) = args.let_go_of.as_ref().filter(|_| merged.removed == 0) {
+        return Err(of_no_source(&store, source, args)?);
+    }
     tell(args, merged, json);
     Ok(0)
+}
+
+/// Nothing came from there: from where the member has what it holds.
+fn of_no_source(store: &Store, source: &str, args: &HoldArgs) -> Result<Failure, Failure> {
+    let mut known = BTreeSet::new();
+    let seen = store.each_held(|holding| {
+        let sources = holding.source.split(' ').map(str::to_owned);
+        known.extend(sources.take(SOURCES_NAMED_MAX));
+        while known.len() > SOURCES_NAMED_MAX {
+            known.pop_last();
+        }
+        Ok(())
+    });
+    seen.or_fail("what is held cannot be read")?;
+    let known: Vec<String> = known.iter().map(|one| output::clean(one)).collect();
+    let what = format!("nothing that is held came from {}", output::clean(source));
+    let advice = match known.is_empty() {
+        true => format!(
+            "Nothing is held: frex deconflict ls {}",
+            args.from.display()
+        ),
+        false => format!("Sources are: {}", known.join(", ")),
+    };
+    Ok(Failure::new(WireCode::NotFound, what).advise(advice))
 }
 
 fn given(home: &MemberHome, args: &HoldArgs) -> Result<(Vec<Identifier>, String), Failure> {
@@ -80,36 +109,53 @@ fn of_report(home: &MemberHome, id: &str) -> Result<(Vec<Identifier>, String), F
     let (direction, about) = messages::find_one(home, id)?;
     if direction != messages::RECEIVED || about["content_type"] != report::CONTENT_TYPE {
         let what = format!("{id} is no report that was received");
-        return Err(Failure::new(WireCode::BadInput, what)
-            .advise("List what was received: frex inbox --kept DIR"));
+        return Err(Failure::new(WireCode::BadInput, what).advise(format!(
+            "List what was received: frex inbox {} --kept",
+            member::folder(home).display()
+        )));
     }
     let envelope = about["envelope"].as_str().unwrap_or_default();
     let path = home.dir().join(INBOX_DIR).join(format!("{envelope}.json"));
     let bytes = files::read(&path, limits::CONTENT_BYTES_MAX)?;
     let report = Report::parse(&bytes).or_fail(format_args!("{} is no report", path.display()))?;
-    let named = report
-        .subjects
-        .iter()
-        .flat_map(|subject| &subject.identifiers);
-    let named = named
-        .filter(|one| KINDS.contains(&one.kind.as_str()))
-        .map(|one| format!("{} {}", one.kind, one.value));
-    let urls = report.urls.iter().map(|one| format!("url {}", one.url));
-    let hashes = report.hashes.iter();
-    let hashes = hashes.map(|one| format!("hash {} {}", one.algorithm, one.value));
-    let texts: Vec<String> = named.chain(urls).chain(hashes).collect();
-    let parsed = texts.iter().filter_map(|text| Identifier::parse(text).ok());
-    let found: Vec<Identifier> = parsed.collect();
-    if found.len() < texts.len() {
+    let (mut found, mut left_out) = (Vec::new(), Vec::new());
+    for (place, text) in texts(&report) {
+        match Identifier::parse(&text) {
+            Ok(identifier) => found.push(identifier),
+            Err(error) => left_out.push(format!("{place} ({error})")),
+        }
+    }
+    if !left_out.is_empty() {
         output::message(format_args!(
-            "note: {} of the report cannot be compared and is left out; write it in a file as it should be",
-            output::counted(texts.len() - found.len(), "identifier")
+            "note: of the report these cannot be compared and are left out; write them in a file as they should be: {}",
+            left_out.join(", ")
         ));
     }
     Ok((
         found,
         about["message"].as_str().unwrap_or_default().to_owned(),
     ))
+}
+
+/// What a report names of what could be compared, with the place where it does.
+fn texts(report: &Report) -> Vec<(String, String)> {
+    let mut texts = Vec::new();
+    for (at, subject) in report.subjects.iter().enumerate() {
+        for (number, one) in subject.identifiers.iter().enumerate() {
+            if KINDS.contains(&one.kind.as_str()) {
+                let place = format!("subjects[{at}].identifiers[{number}]");
+                texts.push((place, format!("{} {}", one.kind, one.value)));
+            }
+        }
+    }
+    for (at, one) in report.urls.iter().enumerate() {
+        texts.push((format!("urls[{at}]"), format!("url {}", one.url)));
+    }
+    for (at, one) in report.hashes.iter().enumerate() {
+        let text = format!("hash {} {}", one.algorithm, one.value);
+        texts.push((format!("hashes[{at}]"), text));
+    }
+    texts
 }
 
 fn tell(args: &HoldArgs, merged: Merged, json: bool) {

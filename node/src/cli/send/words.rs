@@ -155,7 +155,10 @@ pub(super) fn case(home: &MemberHome, args: &SendArgs) -> Result<Option<Place>, 
     let bytes = hex::decode(id).ok().and_then(|bytes| bytes.try_into().ok());
     bytes.map(|case| Some((case, args.place))).ok_or_else(|| {
         let what = "a case has 32 hexadecimal digits";
-        Failure::new(WireCode::BadInput, what).advise("frex case ls DIR --json names them whole")
+        Failure::new(WireCode::BadInput, what).advise(format!(
+            "frex case ls {} --json names them whole",
+            args.from.display()
+        ))
     })
 }
 
