@@ -47,7 +47,9 @@ pub fn detect(bytes: &[u8]) -> Shape {
     let Ok(Value::Object(object)) = serde_json::from_slice(bytes) else {
         return Shape::First;
     };
-    let first = FIRST_ONLY.iter().find(|name| object.contains_key(**name));
+    let first = FIRST_ONLY
+        .into_iter()
+        .find(|name| object.contains_key(*name));
     let report = schema::shape(&schema::message("Report"));
     let own = |name: &String| !BOTH.contains(&name.as_str()) && report.by_name(name).is_some();
     match (first, object.keys().any(own)) {

@@ -114,11 +114,11 @@ fn verified(
     let findings = evidence::verify(&bundle, &roster);
     match findings.failure() {
         None => Ok((bundle, findings)),
-        Some(error) => Err(not_held(&findings, error)),
+        Some(error) => Err(not_held(home, &findings, error)),
     }
 }
 
-fn not_held(findings: &evidence::Findings, error: EvidenceError) -> Failure {
+fn not_held(home: &MemberHome, findings: &evidence::Findings, error: EvidenceError) -> Failure {
     let failed = findings
         .checks
         .iter()
@@ -127,7 +127,10 @@ fn not_held(findings: &evidence::Findings, error: EvidenceError) -> Failure {
     Failure::new(WireCode::BadEvidence, "what is held here does not hold, and was not written")
         .because(&error)
         .cause(output::clean(name))
-        .advise("See which receipt it is: frex receipt ls DIR, frex receipt verify FILE --dir DIR; keep it, it may be evidence against a node")
+        .advise(format!(
+            "See which receipt it is: frex receipt ls {0}, frex receipt verify FILE --dir {0}; keep it, it may be evidence against a node",
+            member::folder(home).display()
+        ))
 }
 
 /// The parts of a file that has not been written.
