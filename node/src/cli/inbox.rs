@@ -96,19 +96,19 @@ pub fn inbox(args: &InboxArgs, json: bool) -> Done {
     if args.kept {
         return kept::list(&home, json);
     }
-    let mut rows = unread::all(&home)?;
     // What lies here already is not kept from anybody until something else comes, or the node is there.
-    let fetched = match rows.is_empty() {
+    let fetched = match unread::all(&home)?.is_empty() {
         true => fetch(args),
         false => fetch(&args.without_waiting()),
     };
+    // Only now: what has come meanwhile may have withdrawn some of it.
+    let before = unread::all(&home)?;
     let (came, failed, failure) = match fetched {
         Ok((came, failed)) => (came, failed, None),
-        Err(failure) if rows.is_empty() => return Err(failure),
+        Err(failure) if before.is_empty() => return Err(failure),
         Err(failure) => (Vec::new(), 0, Some(failure)),
     };
-    let before = rows.clone();
-    rows.extend(came);
+    let rows = [before.as_slice(), &came].concat();
     if json {
         output::document(json!({ "items": rows }));
     } else {

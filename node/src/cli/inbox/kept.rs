@@ -32,7 +32,7 @@ pub(super) fn all(home: &MemberHome) -> Result<Vec<Value>, Failure> {
     Ok(rows)
 }
 
-fn read(path: &Path) -> Result<Value, Failure> {
+pub(super) fn read(path: &Path) -> Result<Value, Failure> {
     let bytes = files::read(path, ABOUT_BYTES_MAX)?;
     let what = format!("{} is damaged", path.display());
     serde_json::from_slice(&bytes).or_code(WireCode::Files, &what)

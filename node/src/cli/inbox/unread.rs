@@ -26,13 +26,17 @@ pub(super) fn are_read(home: &MemberHome, rows: &[Value]) -> Result<(), Failure>
         let Some(envelope) = row["envelope"].as_str() else {
             continue;
         };
-        let mut row = row.clone();
-        if let Some(fields) = row.as_object_mut() {
-            fields.remove(UNREAD);
-        }
         let path = home.dir().join(INBOX_DIR);
         let path = path.join(format!("{envelope}.{ABOUT}"));
-        files::replace(&path, format!("{row:#}\n").as_bytes())?;
+        // What was erased since does not come back.
+        if !path.exists() {
+            continue;
+        }
+        let mut now = kept::read(&path)?;
+        if let Some(fields) = now.as_object_mut() {
+            fields.remove(UNREAD);
+        }
+        files::replace(&path, format!("{now:#}\n").as_bytes())?;
     }
     Ok(())
 }
