@@ -293,16 +293,16 @@ impl Reader<'_> {
         let receipt = member::keep_receipt(&self.place.receipts, &item.receipt)?;
         let sealed = self.place.envelope(&id.to_string());
         files::replace(&sealed, &item.envelope.encode_to_vec())?;
+        if !self.place.reads(RECALL_CONTENT_TYPE) {
+            unread::mark(&self.place, id)?;
+        }
         let mut row = self.describe(&item);
         row["receipt"] = json!(receipt);
         let confirm = matches!(self.confirm, ConfirmArg::Opened);
         let taken = recalled::take(self.home, self.client, item, recall, row, confirm);
-        let (mut row, note, held) = taken.await?;
+        let (row, note, held) = taken.await?;
         self.notes.push(note);
         self.held.extend(held);
-        if !self.place.reads(RECALL_CONTENT_TYPE) {
-            row[unread::UNREAD] = true.into();
-        }
         self.place.note(id, &row)?;
         self.rows.insert(number, row);
         self.bar.inc(1);

@@ -11,7 +11,7 @@ use prost::Message;
 use serde_json::{Value, json};
 use tokio::task;
 
-use super::{Finished, Place, RECALLED, unread::UNREAD};
+use super::{Finished, Place, RECALLED, unread};
 use crate::cli::{
     ConfirmArg,
     failure::{Failure, OrCode, OrFail},
@@ -44,7 +44,6 @@ impl Place {
                     let what = format_args!("{id} is kept, but the sender could not be told");
                     stated = Some(proven.or_fail(what)?);
                     row["state"] = "delivered".into();
-                    row[UNREAD] = true.into();
                 }
             },
             ConfirmArg::Opened => match item.confirm(v1::Stage::Opened, "").await {
@@ -68,6 +67,9 @@ impl Place {
         // Sealed as it came: what passes it on, or shows it as evidence, needs no more.
         let sealed = self.envelope(&item.id().to_string());
         files::replace(&sealed, &item.envelope.encode_to_vec())?;
+        if !self.reads(&item.opened.content_type) {
+            unread::mark(self, item.id())?;
+        }
         let receipt = member::keep_receipt(&self.receipts, &item.receipt)?;
         Ok((item, content, receipt))
     }

@@ -17,19 +17,14 @@ use crate::cli::{
 
 /// Lists kept reports, the oldest first.
 pub fn list(home: &MemberHome, json: bool) -> Done {
-    let rows = all(home)?;
-    let code = print(&rows, home.dir(), json);
-    unread::are_read(home, &rows)?;
-    Ok(code)
-}
-
-/// What is known of every kept report, the oldest first.
-pub(super) fn all(home: &MemberHome) -> Result<Vec<Value>, Failure> {
     let paths = files::with_extension(&home.dir().join(INBOX_DIR), ABOUT)?;
     let rows: Result<Vec<Value>, Failure> = paths.iter().map(|path| read(path)).collect();
     let mut rows = rows?;
     rows.sort_by_key(|row| row["received"].as_str().unwrap_or_default().to_owned());
-    Ok(rows)
+    let shown = unread::all(home)?;
+    let code = print(&rows, home.dir(), json);
+    unread::are_read(home, &shown)?;
+    Ok(code)
 }
 
 pub(super) fn read(path: &Path) -> Result<Value, Failure> {

@@ -1,42 +1,53 @@
-//! What another program has fetched, and nobody has been shown. Spec: DCF-25.
+//! What another program has fetched, and nobody has been shown: beside each such message lies an empty
+//! file, which goes when it is listed. Spec: DCF-25.
+
+use std::{fs, io, path::PathBuf};
 
 use frex_client::keys::MemberHome;
+use frex_proto::id::EnvelopeId;
 use serde_json::Value;
 
-use super::kept;
+use super::{Place, kept};
 use crate::cli::{
     failure::Failure,
     files,
     member::{ABOUT, INBOX_DIR},
 };
 
-/// Field of what is known of a received message that nobody has been shown yet.
-pub(super) const UNREAD: &str = "unread";
+/// Ending of the empty file, and field of the row of such a message.
+const UNREAD: &str = "unread";
 
-/// All of it, the oldest first.
+/// Marks a message, before its sender hears that it is here.
+pub(super) fn mark(place: &Place, id: EnvelopeId) -> Result<(), Failure> {
+    files::replace(&place.inbox.join(format!("{id}.{UNREAD}")), &[])
+}
+
+/// All of it, the oldest first. What was erased since is not among it.
 pub(super) fn all(home: &MemberHome) -> Result<Vec<Value>, Failure> {
-    let mut rows = kept::all(home)?;
-    rows.retain(|row| row[UNREAD] == true);
+    let mut rows = Vec::new();
+    for path in files::with_extension(&home.dir().join(INBOX_DIR), UNREAD)? {
+        let about = path.with_extension(ABOUT);
+        if about.exists() {
+            let mut row = kept::read(&about)?;
+            row[UNREAD] = true.into();
+            rows.push(row);
+        }
+    }
+    rows.sort_by_key(|row| row["received"].as_str().unwrap_or_default().to_owned());
     Ok(rows)
 }
 
 /// Notes that somebody has been shown these.
 pub(super) fn are_read(home: &MemberHome, rows: &[Value]) -> Result<(), Failure> {
-    for row in rows.iter().filter(|row| row[UNREAD] == true) {
-        let Some(envelope) = row["envelope"].as_str() else {
-            continue;
-        };
-        let path = home.dir().join(INBOX_DIR);
-        let path = path.join(format!("{envelope}.{ABOUT}"));
-        // What was erased since does not come back.
-        if !path.exists() {
-            continue;
+    for envelope in rows.iter().filter_map(|row| row["envelope"].as_str()) {
+        let path: PathBuf = home.dir().join(INBOX_DIR);
+        let path = path.join(format!("{envelope}.{UNREAD}"));
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Failure::file("remove", &path, &error));
+            }
+            _ => {}
         }
-        let mut now = kept::read(&path)?;
-        if let Some(fields) = now.as_object_mut() {
-            fields.remove(UNREAD);
-        }
-        files::replace(&path, format!("{now:#}\n").as_bytes())?;
     }
     Ok(())
 }
