@@ -1,7 +1,7 @@
 //! What another program has fetched, and nobody has been shown: beside each such message lies an empty
 //! file, which goes when it is listed. Spec: DCF-25.
 
-use std::{fs, io, path::PathBuf};
+use std::{fs, io};
 
 use frex_client::keys::MemberHome;
 use frex_proto::id::EnvelopeId;
@@ -40,13 +40,12 @@ pub(super) fn all(home: &MemberHome) -> Result<Vec<Value>, Failure> {
 /// Notes that somebody has been shown these.
 pub(super) fn are_read(home: &MemberHome, rows: &[Value]) -> Result<(), Failure> {
     for envelope in rows.iter().filter_map(|row| row["envelope"].as_str()) {
-        let path: PathBuf = home.dir().join(INBOX_DIR);
-        let path = path.join(format!("{envelope}.{UNREAD}"));
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(Failure::file("remove", &path, &error));
-            }
-            _ => {}
+        let name = format!("{envelope}.{UNREAD}");
+        let path = home.dir().join(INBOX_DIR).join(name);
+        if let Err(error) = fs::remove_file(&path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(Failure::file("remove", &path, &error));
         }
     }
     Ok(())
