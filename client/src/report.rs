@@ -23,7 +23,6 @@ mod profile;
 #[cfg(test)]
 mod tests;
 
-pub use misspelt::misspelt;
 pub use profile::missing_fields;
 
 /// The type of the content that holds a report. Spec: REP-1.

@@ -9,7 +9,7 @@ use std::{
 use frex_client::{
     casework::model::{self, Shape},
     client::{BulkSender, Client},
-    report::{REPORT_BYTES_MAX, Report, ReportErrors, misspelt},
+    report::{REPORT_BYTES_MAX, Report, ReportErrors},
 };
 use frex_proto::error::WireCode;
 use tokio::sync::Mutex;
@@ -142,6 +142,6 @@ fn report_of(line: &[u8]) -> Result<(String, Vec<u8>), ReportErrors> {
         Shape::First | Shape::Encoded => {}
     }
     let report = Report::parse(line)?;
-    misspelt(line)?;
+    report.misspelt()?;
     Ok((report.reference, line.to_vec()))
 }

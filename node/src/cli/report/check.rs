@@ -3,10 +3,10 @@
 use frex_client::{
     casework::{
         cybertip::{self, Form},
-        model::{self, Origin, Report, import},
+        model::{Origin, Report, import},
         schema,
     },
-    report::{self, Problem, ReportErrors},
+    report::{Problem, ReportErrors},
 };
 use frex_proto::error::WireCode;
 use prost_reflect::{DynamicMessage, Value};
@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{CheckArgs, Found, read};
 use crate::cli::{
     failure::{Done, Failure},
-    files, output,
+    output,
 };
 
 /// A time for a report that is only looked at.
@@ -25,10 +25,7 @@ const SOME_TIME: &str = "2000-01-01T00:00:00Z";
 pub fn check(args: &CheckArgs, json: bool) -> Done {
     let (form, judged) = match read(&args.file)? {
         // What else version 1 judges it has judged when it was read.
-        Found::First(_) => {
-            let bytes = files::read(&args.file, model::JSON_BYTES_MAX)?;
-            ("JSON, version 1", report::misspelt(&bytes))
-        }
+        Found::First(report) => ("JSON, version 1", report.misspelt()),
         Found::Second(report) => ("version 2", report.check()),
         Found::Document(form, bytes) => ("CyberTipline XML", document(form, &bytes)?),
     };

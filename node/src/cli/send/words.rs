@@ -86,8 +86,8 @@ fn report_of(file: &Path, data: Vec<u8>) -> Result<(String, Vec<u8>), Failure> {
     let second = model::CONTENT_TYPE.to_owned();
     match model::detect(&data) {
         Shape::First => {
-            Report::parse(&data).map_err(|error| mend(&error))?;
-            report::misspelt(&data).map_err(|error| mend(&error))?;
+            let report = Report::parse(&data).and_then(|report| report.misspelt());
+            report.map_err(|error| mend(&error))?;
             Ok((report::CONTENT_TYPE.to_owned(), data))
         }
         Shape::View => {
