@@ -4,7 +4,7 @@
 //! [`transport`] (how bytes travel), [`attachment`] (how files travel), [`join`] (how newcomers
 //! meet a member), [`membership`] (how news of the roster come), [`heads`] (what was seen of logs), [`passphrase`] and [`keys`] (what
 //! a member keeps on disk), [`client`] (submit and inbox), [`report`] and
-//! [`casework`] (what is said inside), [`sent`] (what was sent before), [`monitor`] (a log followed from outside).
+//! [`casework`] (what is said inside), [`sent`] (what was sent before), [`near`] (what was mistyped), [`monitor`] (a log followed from outside).
 
 #![forbid(unsafe_code)]
 
@@ -19,6 +19,7 @@ pub mod join;
 pub mod keys;
 pub mod membership;
 pub mod monitor;
+pub mod near;
 pub mod passphrase;
 pub mod report;
 pub mod sent;

@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 pub(crate) mod check;
 pub(crate) mod format;
 pub(crate) mod json;
+mod misspelt;
 pub(crate) mod no_files;
 mod profile;
 #[cfg(test)]
@@ -284,6 +285,13 @@ impl ReportErrors {
         let mut errors = Self::default();
         errors.fault("", found, expected);
         errors
+    }
+
+    /// Whether somebody has put a file into it: no other form of the same file mends that. Spec: REP-10.
+    #[must_use]
+    pub fn is_about_files(&self) -> bool {
+        let about = |problem: &Problem| problem.expected == no_files::EXPECTED;
+        self.problems.iter().any(about)
     }
 
     /// Adds one; from [`PROBLEMS_MAX`] on it is only counted.

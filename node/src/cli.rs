@@ -427,6 +427,9 @@ pub struct InboxArgs {
     /// List what was fetched before instead, from this folder, and ask nobody
     #[arg(long, conflicts_with_all = ["wait", "max", "confirm", "set_aside"])]
     pub kept: bool,
+    /// The one type of content that is read and shown; all else is kept unread for whoever reads the inbox.
+    #[arg(skip)]
+    pub about: Option<&'static str>,
 }
 
 /// `frex show`.

@@ -30,7 +30,8 @@ pub use self::{
     open::{OpenCause, OpenError, open, open_cached, read_content},
     parse::parse,
     recall::{
-        PING_CONTENT_TYPE, RECALL_CONTENT_TYPE, Recall, RecallError, read_recall, recall_notice,
+        PING_CONTENT_TYPE, RECALL_CONTENT_TYPE, RECALL_REASONS, Recall, RecallError, read_recall,
+        recall_notice,
     },
     seal::{SealError, seal, seal_shared},
     shared::{OpenContexts, SharedContexts},

@@ -307,8 +307,9 @@ pub struct Clock {
     pub received: Option<(u64, Proof)>,
     /// By when the asker awaited an answer; none: it named no time.
     pub due_ms: Option<u64>,
-    /// Reminders by the asker that the member's node had.
-    pub reminders: usize,
+    /// Further messages of the asker about it that the member's node had, each counted once. Whether one
+    /// reminds, extends or ends the request no header says.
+    pub further: usize,
     /// When an answer was logged, and by which proof.
     pub answered: Option<(u64, Proof)>,
     /// When the asker stated that none had come, and by which proof.

@@ -388,21 +388,21 @@ class Evidence:
         return [(at, one) for at, one in placed if one and one.statement.envelope_id == envelope_id]
 
     def thread(self, asked):
-        """Envelopes of the message, and its sender's reminders. EVD-8."""
+        """Envelopes of the message, and of what its sender sent about it later, with their messages. EVD-8."""
         name = asked.sender, asked.message_id
         same = [one.id for one in self.own() if (one.sender, one.message_id) == name]
-        reminders = [
-            one.id for one in self.own()
+        further = {
+            one.id: one.message_id for one in self.own()
             if one.sender == asked.sender and (one.sender, one.message_id) != name
             and one.core.in_reply_to in same and one.core.kind < envelope.PING
-        ]
-        return same, reminders
+        }
+        return same, further
 
     def answers(self, asked, member):
-        same, reminders = self.thread(asked)
+        same, further = self.thread(asked)
         return [
             one for one in self.own()
-            if one.sender == member and one.core.in_reply_to in same + reminders
+            if one.sender == member and (one.core.in_reply_to in same or one.core.in_reply_to in further)
             and one.core.kind < envelope.PING and asked.sender in one.recipients
             and not (asked.core.kind == REQUEST and one.core.kind == FEEDBACK)
         ]
@@ -434,20 +434,20 @@ class Evidence:
         lines, seen = [], set()
         for asked in self.own():
             name = asked.sender, asked.message_id
-            if not asks(asked) or name in seen or self.is_reminder(asked):
+            if not asks(asked) or name in seen or self.is_further(asked):
                 continue
             seen.add(name)
             lines += [self.clock(asked, member) for member in asked.recipients]
         return lines
 
-    def is_reminder(self, asked):
+    def is_further(self, asked):
         return any(
             one.id == asked.core.in_reply_to and one.sender == asked.sender
             and one.message_id != asked.message_id and asks(one) for one in self.own()
         )
 
     def clock(self, asked, member):
-        same, reminders = self.thread(asked)
+        same, further = self.thread(asked)
 
         def had(envelopes):
             return [one.time_ms for id_ in envelopes for _, one in self.about(id_)
@@ -456,7 +456,7 @@ class Evidence:
         received, due = min(had(same), default=None), asked.core.reply_by_ms
         answered = min(filter(None, (self.answered(asked, one) for one in self.answers(asked, member))), default=None)
         silent = max((one.time_ms for one in self.silences if one and one.member == asked.sender
-                      and one.envelope_id in same + reminders and member in one.silent), default=None)
+                      and (one.envelope_id in same or one.envelope_id in further) and member in one.silent), default=None)
         end = answered if answered is not None else silent
         late = bool(due) and end is not None and end > due
         if answered is not None:
@@ -469,9 +469,9 @@ class Evidence:
             state = "open"
         elapsed = "-" if end is None or received is None else max(end - received, 0)
         overdue = "-" if end is None or not due else max(end - due, 0)
-        reminded = sum(bool(had([one])) for one in reminders)
+        came = {message for id_, message in further.items() if had([id_])}
         return (f"{asked.sender} asked {member}: {state}, elapsed {elapsed}, overdue {overdue}, "
-                f"reminders {reminded}")
+                f"further {len(came)}")
 
     def answered(self, asked, answer):
         about = [one for _, one in self.about(answer.id)]

@@ -25,10 +25,10 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-pub use detect::{Shape, as_sent, detect, is_encoded};
+pub use detect::{Shape, as_sent, detect, is_encoded, mixed, unimported};
 pub use first::from_first;
 pub use import::{Imported, Origin, import};
-pub use profile::{missing_fields, names_of};
+pub use profile::{example_of, missing_fields, names_of};
 
 /// The type of the content that holds a report. Spec: MOD-2.
 pub const CONTENT_TYPE: &str = "application/vnd.frex.report.v2+protobuf";

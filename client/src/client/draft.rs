@@ -17,6 +17,8 @@ use rand_core::Rng;
 use super::Client;
 use crate::{casework::model, environment::Environment, report};
 
+mod file;
+
 /// Why no draft can be made. The caller is at fault, or the roster is not up to date.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -51,6 +53,12 @@ pub enum DraftError {
         /// Whom the caller named.
         member: String,
     },
+    /// It takes no attachments, and the content is a file itself.
+    #[error("{member} does not take attachments, and this content is a file itself")]
+    FileRefused {
+        /// Whom the caller named.
+        member: String,
+    },
     /// The report does not say what this recipient needs.
     #[error("{member} needs a report to say more, it lacks: {}", fields.join(", "))]
     LacksFields {
@@ -65,7 +73,9 @@ impl From<&DraftError> for WireCode {
     fn from(error: &DraftError) -> Self {
         match error {
             DraftError::NotAccepted { .. } | DraftError::LacksFields { .. } => Self::NotAccepted,
-            DraftError::AttachmentsRefused { .. } => Self::AttachmentsRefused,
+            DraftError::AttachmentsRefused { .. } | DraftError::FileRefused { .. } => {
+                Self::AttachmentsRefused
+            }
             DraftError::NotLive { .. } => Self::Revoked,
             DraftError::UnknownRecipient { .. } | DraftError::NoSealingKey { .. } => {
                 Self::UnknownRecipient
@@ -229,12 +239,13 @@ impl DraftBuilder {
         self
     }
 
-    /// The draft, with the sealing keys of `roster`. Spec: MBR-2, ROS-28.
+    /// The draft, with the sealing keys of `roster`. Spec: MBR-2, ROS-28, ATT-29.
     ///
     /// # Errors
     /// [`DraftError`] names the recipient that cannot be sent to.
     pub fn build(self, roster: &Roster) -> Result<Draft, DraftError> {
         let mut draft = self.draft;
+        let is_file = file::is_file(&draft.content_type, &draft.data);
         for member in self.to {
             let entry = roster.member(&member);
             let Some(entry) = entry else {
@@ -249,9 +260,15 @@ impl DraftBuilder {
             if !draft.attachments.is_empty() && !entry.attachments {
                 return Err(DraftError::AttachmentsRefused { member });
             }
+            if is_file && !entry.attachments {
+                return Err(DraftError::FileRefused { member });
+            }
+            let needed = &entry.report_fields;
             let fields = match draft.content_type.as_str() {
-                report::CONTENT_TYPE => report::missing_fields(&draft.data, &entry.report_fields),
-                model::CONTENT_TYPE => model::missing_fields(&draft.data, &entry.report_fields),
+                report::CONTENT_TYPE => report::missing_fields(&draft.data, needed),
+                model::CONTENT_TYPE => model::missing_fields(&draft.data, needed),
+                // In a report of another form nothing is found that somebody needs. Spec: RTE-5.
+                _ if draft.kind == Kind::Report => needed.clone(),
                 _ => Vec::new(),
             };
             if !fields.is_empty() && !self.anyway {

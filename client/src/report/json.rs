@@ -14,6 +14,9 @@ pub(crate) const EXPECTED: &str = "one JSON object in UTF-8, with no field twice
 /// Reads one value. The error names line and column, never content; of a text that is one line,
 /// which may stand anywhere in a file of many, the column alone. Spec: REP-1.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Value, String> {
+    if bytes.trim_ascii().is_empty() {
+        return Err("is empty".to_owned());
+    }
     let strict: Strict = serde_json::from_slice(bytes).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let what = match error.classify() {

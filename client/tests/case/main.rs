@@ -14,7 +14,12 @@ mod vector;
 use vector::Vector;
 
 fn make() -> Vec<Vector> {
-    let made = [messages::make(), clocks::make(), folds::make(), ends::make()];
+    let made = [
+        messages::make(),
+        clocks::make(),
+        folds::make(),
+        ends::make(),
+    ];
     made.into_iter().flatten().collect()
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::PathBuf};
 
 use clap::{Args, Subcommand};
-use frex_client::{client::EraseOrder, keys::MemberHome};
+use frex_client::{client::EraseOrder, keys::MemberHome, near};
 use frex_proto::{
     erasure::{self, GROUNDS},
     error::WireCode,
@@ -141,13 +141,27 @@ impl Ordered {
     /// # Errors
     /// The failure says which is wrong.
     pub fn order(&self, home: &MemberHome) -> Result<EraseOrder, Failure> {
-        erasure::check(&self.ground, &self.authority).map_err(|error| {
-            let known: Vec<&str> = GROUNDS.iter().map(|(code, _)| *code).collect();
-            Failure::new(WireCode::BadInput, error.to_string()).advise(format!(
+        let known: Vec<&str> = GROUNDS.iter().map(|(code, _)| *code).collect();
+        let wrong = |what: String| {
+            Failure::new(WireCode::BadInput, what).advise(format!(
                 "Grounds are: {}. Put no name and nothing of the case into a code: it stands in logs",
                 known.join(", ")
             ))
-        })?;
+        };
+        erasure::check(&self.ground, &self.authority).map_err(|error| wrong(error.to_string()))?;
+        if let Some(meant) = near::meant(&self.ground, &known) {
+            return Err(wrong(format!(
+                "{} is no registered ground: {meant} is meant",
+                self.ground
+            )));
+        }
+        if !known.contains(&self.ground.as_str()) {
+            output::message(format_args!(
+                "note: {} is no registered ground, and stands as it is in the log; those are {}",
+                self.ground,
+                known.join(", ")
+            ));
+        }
         let message = messages::message_id(home, &self.message)?;
         let sender = match &self.sender {
             Some(sender) => Some(sender.clone()),

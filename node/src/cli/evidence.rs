@@ -197,7 +197,7 @@ impl Examined {
 
     /// Whether what holds rests on a head that too few witnesses have cosigned so far.
     fn is_provisional(&self) -> bool {
-        self.holds() && !print::is_final(&self.findings)
+        self.holds() && print::is_provisional(&self.findings)
     }
 
     fn is_pinned(&self) -> bool {

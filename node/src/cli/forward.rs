@@ -11,6 +11,7 @@ use frex_proto::{
 use serde_json::{Value, json};
 
 use super::{
+    addressed::may_send,
     evidence,
     failure::{Done, Failure, OrFail, PARTIAL},
     files, inbox,
@@ -75,6 +76,7 @@ pub fn forward(args: &ForwardArgs, json: bool) -> Done {
     let (draft, envelope, told) = runtime.block_on(async {
         let client = member::client(&home, args.wait.0.max(PATIENCE_MIN)).await?;
         client.hear_news().await.or_fail("nothing was passed on")?;
+        may_send(&home, &client.roster().current())?;
         let forward = client.forward(&received, &to);
         let (draft, envelope) = forward.or_fail("the message cannot be passed on")?;
         // Before it leaves: whatever happens next, a recall finds its way along it.

@@ -11,11 +11,27 @@ const FILE_FIRST: &str = "--to takes every word after it for a member: put the f
 const WITH_EQUALS: &str =
     "a reference is given with an equals sign, as in  frex send FILE --once=REFERENCE --to MEMBER";
 
+const ASK_WHAT: &str =
+    "name what to ask: --identifier 'email a@b.example', once for each, or a file of them, first";
+const ASK_ONE: &str =
+    "one member is asked at a time: give the command once for each, a file of identifiers first";
+const HOLD_WHAT: &str = "name what is held: a file of identifiers, --report MESSAGE for what a report that was received names, or --let-go-of WORD";
+const DESK_WAY: &str = "say how it is reached: --email ADDRESS, --phone NUMBER, or both";
+
 /// The error of a command that was called with `words`, with what mends it where that is known.
 pub fn hint(mut error: Error, words: &[OsString]) -> Error {
     let given = |option: &str| words.iter().any(|word| word == option);
     let sends = given("send");
+    let deconflict = |verb: &str| given("deconflict") && given(verb);
     let hint = match error.kind() {
+        ErrorKind::MissingRequiredArgument if deconflict("ask") && misses_file(&error) => ASK_WHAT,
+        ErrorKind::MissingRequiredArgument if deconflict("hold") => HOLD_WHAT,
+        ErrorKind::MissingRequiredArgument if deconflict("desk") => DESK_WAY,
+        ErrorKind::ArgumentConflict | ErrorKind::UnknownArgument
+            if deconflict("ask") && given("--to") =>
+        {
+            ASK_ONE
+        }
         ErrorKind::MissingRequiredArgument if given("--to") && misses_file(&error) => FILE_FIRST,
         ErrorKind::UnknownArgument if sends && given("--once") => WITH_EQUALS,
         _ => return error,
@@ -51,6 +67,14 @@ mod tests {
         assert!(eaten.contains(FILE_FIRST), "{eaten}");
         let loose = said("frex send --to police.es --once A-1 r418.json");
         assert!(loose.contains(WITH_EQUALS), "{loose}");
+        let nothing = said("frex deconflict ask --to police.es");
+        assert!(nothing.contains("--identifier"), "{nothing}");
+        let two = said("frex deconflict ask held.txt --to police.es hotline.nl");
+        assert!(two.contains(ASK_ONE), "{two}");
+        let bare = said("frex deconflict hold");
+        assert!(bare.contains("--report MESSAGE"), "{bare}");
+        let unreachable = said("frex deconflict desk default");
+        assert!(unreachable.contains("--phone NUMBER"), "{unreachable}");
         let other = said("frex send r418.json --to police.es --onc");
         assert!(!other.contains(WITH_EQUALS), "{other}");
     }

@@ -13,8 +13,13 @@ use frex_client::{
     keys::MemberHome,
 };
 use frex_proto::{
-    attachment::Attached, envelope::Recall, error::WireCode, id::EnvelopeId, limits,
-    roster::Roster, v1,
+    attachment::Attached,
+    envelope::{RECALL_CONTENT_TYPE, Recall},
+    error::WireCode,
+    id::EnvelopeId,
+    limits,
+    roster::Roster,
+    v1,
 };
 use indicatif::ProgressBar;
 use prost::Message;
@@ -27,7 +32,7 @@ use super::{
     files,
     member::{self, ABOUT, INBOX_DIR},
     output,
-    time::rfc3339,
+    time::{Span, rfc3339},
 };
 
 mod cases;
@@ -36,6 +41,7 @@ mod failed;
 mod keep;
 mod kept;
 mod recalled;
+mod unread;
 
 pub use recalled::RECALLED;
 
@@ -74,6 +80,8 @@ struct Reader<'a> {
 struct Place {
     inbox: PathBuf,
     receipts: PathBuf,
+    /// As [`InboxArgs::about`].
+    about: Option<&'static str>,
 }
 
 /// An item that is kept, and the item itself if it is held on to.
@@ -85,18 +93,48 @@ struct Finished {
 
 /// Reads the inbox.
 pub fn inbox(args: &InboxArgs, json: bool) -> Done {
-    if args.kept {
-        return kept::list(&member::open(&args.dir)?, json);
-    }
-    let (mut rows, failed) = fetch(args)?;
     let home = member::open(&args.dir)?;
+    if args.kept {
+        return kept::list(&home, json);
+    }
+    // What lies here already is not kept from anybody until something else comes, or the node is there.
+    let fetched = match unread::all(&home)?.is_empty() {
+        true => fetch(args),
+        false => fetch(&args.without_waiting()),
+    };
+    // Only now: what has come meanwhile may have withdrawn some of it.
+    let before = unread::all(&home)?;
+    let (came, failed, failure) = match fetched {
+        Ok((came, failed)) => (came, failed, None),
+        Err(failure) if before.is_empty() => return Err(failure),
+        Err(failure) => (Vec::new(), 0, Some(failure)),
+    };
+    let mut rows = [before.as_slice(), &came].concat();
     cases::tell(&home, &mut rows);
     if json {
         output::document(json!({ "items": rows }));
     } else {
         tell(&home, &rows, failed, args);
     }
-    Ok(if failed == 0 { 0 } else { PARTIAL })
+    unread::are_read(&home, &before)?;
+    match failure {
+        Some(failure) => Err(failure),
+        None => Ok(if failed == 0 { 0 } else { PARTIAL }),
+    }
+}
+
+impl InboxArgs {
+    fn without_waiting(&self) -> Self {
+        Self {
+            dir: self.dir.clone(),
+            wait: Span(Duration::ZERO),
+            max: self.max,
+            confirm: self.confirm,
+            set_aside: self.set_aside,
+            kept: self.kept,
+            about: self.about,
+        }
+    }
 }
 
 /// Fetches what has arrived and keeps it: a row of each item, and how many could not be opened.
@@ -109,6 +147,7 @@ pub fn fetch(args: &InboxArgs) -> Result<(Vec<Value>, usize), Failure> {
     let place = Arc::new(Place {
         inbox: home.dir().join(INBOX_DIR),
         receipts: home.receipts_dir(),
+        about: args.about,
     });
     files::ensure_folder(&place.inbox)?;
     let runtime = member::runtime()?;
@@ -256,6 +295,9 @@ impl Reader<'_> {
         let receipt = member::keep_receipt(&self.place.receipts, &item.receipt)?;
         let sealed = self.place.envelope(&id.to_string());
         files::replace(&sealed, &item.envelope.encode_to_vec())?;
+        if !self.place.reads(RECALL_CONTENT_TYPE) {
+            unread::mark(&self.place, id)?;
+        }
         let mut row = self.describe(&item);
         row["receipt"] = json!(receipt);
         let confirm = matches!(self.confirm, ConfirmArg::Opened);
@@ -365,6 +407,11 @@ pub async fn next_waiting(
 }
 
 impl Place {
+    /// Whether whoever fetches reads content of this type.
+    fn reads(&self, content_type: &str) -> bool {
+        self.about.is_none_or(|about| about == content_type)
+    }
+
     /// Where an envelope is kept as it came.
     fn envelope(&self, id: &str) -> PathBuf {
         self.inbox.join(envelope_name(id))

@@ -41,6 +41,18 @@ pub const ABOUT: &str = "about";
 /// Longest file about one message, sent or fetched.
 pub const ABOUT_BYTES_MAX: usize = 1024 * 1024;
 
+/// The folder as people name it: that of `frex init`, in which the member's own lies.
+#[must_use]
+pub fn folder(home: &MemberHome) -> &Path {
+    let own = home.dir();
+    let is_within = own.file_name().is_some_and(|name| name == "member");
+    let around = own.parent().filter(|path| !path.as_os_str().is_empty());
+    match is_within {
+        true => around.unwrap_or(Path::new(".")),
+        false => own,
+    }
+}
+
 /// Opens the member in `dir` or in its subfolder `member`.
 pub fn open(dir: &Path) -> Result<MemberHome, Failure> {
     let folder = files::home(dir, "member", MEMBER_FILE)?;

@@ -173,7 +173,9 @@ fn nothing(home: &MemberHome, wanted: &str) -> Failure {
         return erased;
     }
     let what = format!("nothing is kept under {wanted}");
-    Failure::new(WireCode::NotFound, what).advise("frex receipt ls, or frex inbox")
+    let dir = member::folder(home).display();
+    Failure::new(WireCode::NotFound, what)
+        .advise(format!("frex receipt ls {dir}, or frex inbox {dir} --kept"))
 }
 
 fn several(wanted: &str, count: usize) -> Failure {

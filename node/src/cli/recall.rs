@@ -14,7 +14,8 @@ use frex_client::{
 };
 use frex_proto::{
     delivery::Stage,
-    envelope::{Draft, RECALL_CONTENT_TYPE, SignedEnvelope, recall_notice},
+    envelope::{Draft, RECALL_CONTENT_TYPE, SignedEnvelope},
+    erasure::EXONERATED,
     error::{Retry, WireCode},
     id::{EnvelopeId, MessageId},
     roster::{Member, Roster},
@@ -35,6 +36,7 @@ use super::{
 };
 
 mod begun;
+mod reason;
 
 /// A node that is not there is looked for at least so long.
 const PATIENCE_MIN: Duration = Duration::from_secs(3);
@@ -47,7 +49,8 @@ pub struct RecallArgs {
     /// The folder that `frex init` made
     #[arg(env = "FREX_DIR", default_value = ".")]
     pub dir: PathBuf,
-    /// Why, for its recipients: a code of a-z, 0-9, . _ -, such as wrong-recipient
+    /// Why, for its recipients: wrong-recipient, sent-in-error, superseded, legal, exonerated (the suspicion
+    /// has proved to be unfounded: they erase it), or another code of a-z, 0-9, . _ -
     #[arg(long, value_name = "CODE")]
     pub reason: String,
     /// A recipient to withdraw it from; repeat for each [default: all of them]
@@ -88,8 +91,7 @@ pub struct Words<'a> {
 
 /// Withdraws a message.
 pub fn recall(args: &RecallArgs, json: bool) -> Done {
-    recall_notice(&args.reason, Bytes::new())
-        .or_code(WireCode::BadInput, "the reason is no code")?;
+    reason::check(&args.reason)?;
     let home = member::open(&args.dir)?;
     let roster = member::roster(&home)?;
     let meant = || plan(&home, &roster, &args.message, &args.to);
@@ -260,11 +262,20 @@ impl Plan {
                 self.recipients.join(", ")
             ),
             "take it out of their inboxes where nobody has confirmed it".to_owned(),
-            format!(
-                "tell them that it is withdrawn, for the reason {}",
-                args.reason
-            ),
+            match args.reason == EXONERATED {
+                true => "tell them that the suspicion has proved to be unfounded: their programs erase it there, and what they have passed on of it, unless a court's hold keeps it".to_owned(),
+                false => format!(
+                    "tell them that it is withdrawn, for the reason {}",
+                    args.reason
+                ),
+            },
         ];
+        if args.reason == EXONERATED {
+            steps.push(format!(
+                "leave the own copy as it is; {}",
+                own_copy(self.message, &args.dir)
+            ));
+        }
         for member in &self.left_out {
             steps.push(format!(
                 "not told, as no live member: {}",
@@ -279,6 +290,14 @@ impl Plan {
         }));
         steps
     }
+}
+
+/// How what is kept here of a message that was withdrawn as unfounded goes too.
+fn own_copy(message: MessageId, dir: &Path) -> String {
+    format!(
+        "to erase it too: frex erase {message} {} --ground {EXONERATED} --authority CODE",
+        dir.display()
+    )
 }
 
 /// What would be done, or why there is nothing to do, and the command that does it.
@@ -479,6 +498,10 @@ fn conclude(
             "  frex receipt fetch {recall} {}",
             args.dir.display()
         ));
+        if args.reason == EXONERATED {
+            let own = own_copy(plan.message, &args.dir);
+            output::message(format_args!("the own copy stays; {own}"));
+        }
     }
     for note in &heard.notes {
         output::message(format_args!("note: {note}"));

@@ -140,6 +140,7 @@ fn read(path: &Path) -> Result<Found, Failure> {
             let report = Report::decode_unchecked(&bytes);
             report.map(Found::Second).map_err(|error| none(&error))
         }
+        Shape::Mixed(first) => Err(none(&model::mixed(first))),
         Shape::Document => {
             let document = Document::parse(&bytes).map_err(|error| none(&error))?;
             let form = Form::of_root(&document.root.name);

@@ -23,7 +23,7 @@ use serde_json::Value;
 
 use super::{
     KindArg, SendArgs,
-    addressed::{unsendable, warn_of_suspended},
+    addressed::{may_send, roster_to_send, unsendable, warn_of_suspended},
     failure::{Done, Failure, OrFail},
     member::{self, SENT_DIR},
     output,
@@ -110,7 +110,7 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
 pub fn send_one(args: &SendArgs, json: bool) -> Done {
     let (content_type, data) = words::content(args)?;
     let home = member::open(&args.from)?;
-    let roster = member::roster(&home)?;
+    let roster = roster_to_send(&home)?;
     let mut sources = staged::sources(&args.attach)?;
     let mut given = Given {
         args,
@@ -122,10 +122,9 @@ pub fn send_one(args: &SendArgs, json: bool) -> Done {
     let planned = args.how.part.as_ref().map(|part| part.message);
     let message = named.as_ref().map(|named| named.id).or(planned);
     let judged = Judged::of(args, &roster, (&content_type, &data))?;
-    let content = (&*content_type, data);
     let in_reply_to = words::in_reply_to(&home, args)?;
     let about = (message, in_reply_to, words::case(&home, args)?);
-    let words = words::words(&roster, home.settings(), args, about, content);
+    let words = words::words(&roster, home.settings(), args, about, (&content_type, data));
     // What no newer roster can mend needs no connection.
     let known = words.clone().build(&roster);
     can_be_sealed(&known)?;
@@ -144,6 +143,7 @@ pub fn send_one(args: &SendArgs, json: bool) -> Done {
             return Ok(earlier.say(&files, &args.from, json));
         }
         let roster = client.roster().current();
+        may_send(&home, &roster)?;
         let mut draft = words.build(&roster).map_err(|error| unsendable(&error))?;
         let members = draft.recipients.iter().map(|(member, _)| member.as_str());
         warn_of_suspended(&args.from, members)?;

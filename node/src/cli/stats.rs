@@ -287,7 +287,7 @@ fn roster(trust: &TrustArgs) -> Result<Roster, Failure> {
             .map_err(|error| refused(roster, error));
     }
     let folder = files::home(&trust.dir, "member", MEMBER_FILE).map_err(|failure| {
-        failure.advise("frex stats verify FILE --root root.frex --roster roster.frex")
+        failure.advise("Say whose roster it is judged by: --dir DIR, a member's folder, or --root root.frex --roster roster.frex")
     })?;
     member::roster(&member::open(&folder)?)
 }

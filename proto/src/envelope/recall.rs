@@ -5,6 +5,7 @@ use prost::Message;
 
 use super::{Core, EnvelopeError, Opened, Parsed, parse::parse_signed};
 use crate::{
+    erasure::EXONERATED,
     error::WireCode,
     id::{EnvelopeId, MessageId, is_code},
     limits::RECALL_REASON_BYTES_MAX,
@@ -15,6 +16,19 @@ use crate::{
 pub const PING_CONTENT_TYPE: &str = "application/vnd.frex.ping.v1";
 /// Content type of a recall; its data is a [`v1::RecallNotice`]. Spec: RCL-6.
 pub const RECALL_CONTENT_TYPE: &str = "application/vnd.frex.recall.v1+protobuf";
+
+/// Reasons that are registered, and what they mean. Others of the form are allowed, and tell a person.
+/// Spec: RCL-6, RCL-23.
+pub const RECALL_REASONS: &[(&str, &str)] = &[
+    ("wrong-recipient", "it was not meant for this recipient"),
+    ("sent-in-error", "it was not meant to be sent"),
+    ("superseded", "another message says it better"),
+    ("legal", "it may not be held"),
+    (
+        EXONERATED,
+        "the suspicion has proved to be unfounded: it is to be erased",
+    ),
+];
 
 /// What a recall says, once its envelope is verified and opened.
 #[derive(Debug, Clone)]

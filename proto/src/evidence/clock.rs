@@ -1,4 +1,6 @@
-//! How each recipient of a request stands: asked, reminded, answered, silent. Spec: EVD-8.
+//! How each recipient of a request stands: asked, written to again, answered, silent. Spec: EVD-8.
+
+use std::collections::BTreeSet;
 
 use super::{
     Clock, Findings, Proof, Proven, State,
@@ -17,7 +19,7 @@ pub fn clocks(findings: &Findings) -> Vec<Clock> {
     let mut seen = Vec::new();
     for (_, core) in own(findings).filter(|(_, core)| asks(core)) {
         let name = (&core.sender, core.message_id);
-        if seen.contains(&name) || is_reminder(core, findings) {
+        if seen.contains(&name) || is_further(core, findings) {
             continue;
         }
         seen.push(name);
@@ -34,7 +36,7 @@ fn asks(core: &Core) -> bool {
 }
 
 /// It comes back to what its own sender sent before.
-fn is_reminder(core: &Core, findings: &Findings) -> bool {
+fn is_further(core: &Core, findings: &Findings) -> bool {
     core.in_reply_to.is_some_and(|id| {
         let mut shown = own(findings);
         shown.any(|(shown, before)| {
@@ -54,10 +56,19 @@ fn clock(core: &Core, thread: &Thread, member: &str, findings: &Findings) -> Clo
         member: member.to_owned(),
         received: thread.envelopes.iter().filter_map(had).min(),
         due_ms: core.reply_by_ms,
-        reminders: thread.reminders.iter().filter_map(had).count(),
+        further: further(thread, member, findings),
         answered: answered(thread, member, findings),
         silent: silent(thread, member, findings),
     }
+}
+
+/// How many further messages of the asker the node of `member` had.
+fn further(thread: &Thread, member: &str, findings: &Findings) -> usize {
+    let came = thread.further.iter();
+    let came = came.filter(|(id, _)| had(**id, member, findings).is_some());
+    came.map(|(_, message)| message)
+        .collect::<BTreeSet<_>>()
+        .len()
 }
 
 /// When the node of `member` first had an envelope for it.
@@ -88,7 +99,7 @@ fn silent(thread: &Thread, member: &str, findings: &Findings) -> Option<(u64, Pr
     let said = placed.filter_map(|(place, silence)| {
         let silence = silence.as_ref()?;
         let about = thread.envelopes.contains(&silence.envelope)
-            || thread.reminders.contains(&silence.envelope);
+            || thread.further.contains_key(&silence.envelope);
         let names = silence.silent.iter().any(|one| one == member);
         let fits = about && names && silence.member == thread.asker;
         fits.then_some((silence.time_ms, Proof::Silence(place)))

@@ -1,4 +1,6 @@
-//! What belongs to one request: its envelopes, its reminders, its answers. Spec: EVD-8.
+//! What belongs to one request: its envelopes, what its sender sent about it later, its answers. Spec: EVD-8.
+
+use std::collections::BTreeMap;
 
 use super::{Findings, Proven, Shown};
 use crate::{
@@ -13,8 +15,9 @@ pub(super) struct Thread {
     pub(super) message: MessageId,
     /// Every envelope of the message that is shown.
     pub(super) envelopes: Vec<EnvelopeId>,
-    /// Every envelope by which its sender came back to it.
-    pub(super) reminders: Vec<EnvelopeId>,
+    /// Every envelope by which its sender came back to it, with its message: one that was sealed again
+    /// is one message all the same.
+    pub(super) further: BTreeMap<EnvelopeId, MessageId>,
     /// It asks: what only says how it goes on is no answer.
     asks: bool,
 }
@@ -34,24 +37,24 @@ impl Thread {
             .filter(|(_, core)| same(core))
             .map(|(id, _)| id)
             .collect();
-        let reminds = |core: &Core| {
+        let comes_back = |core: &Core| {
             let about = core.in_reply_to.is_some_and(|id| envelopes.contains(&id));
             about && core.sender == asked.sender && !core.kind.is_for_control()
         };
-        let reminders = own(findings)
-            .filter(|(_, core)| !same(core) && reminds(core))
-            .map(|(id, _)| id)
+        let further = own(findings)
+            .filter(|(_, core)| !same(core) && comes_back(core))
+            .map(|(id, core)| (id, core.message_id))
             .collect();
         Self {
             asker: asked.sender.clone(),
             message: asked.message_id,
             envelopes,
-            reminders,
+            further,
             asks: asked.kind == Kind::Request,
         }
     }
 
-    /// What a member sent the asker in reply to it, or to a reminder of it.
+    /// What a member sent the asker in reply to it, or to a further message about it.
     pub(super) fn answers_of<'a>(
         &'a self,
         member: &'a str,
@@ -64,7 +67,7 @@ impl Thread {
             let core = &parsed.core;
             let about = core
                 .in_reply_to
-                .is_some_and(|id| self.envelopes.contains(&id) || self.reminders.contains(&id));
+                .is_some_and(|id| self.envelopes.contains(&id) || self.further.contains_key(&id));
             about
                 && core.sender == member
                 && !core.kind.is_for_control()

@@ -345,7 +345,7 @@ fn good() -> Vec<Vector> {
     let one = evidence::of_member_alone(scene.bundle(), POLICE).expect("some are left");
     vec![
         row("request", "EVD-8", "one answers late, the other is silent after the answer was due", &|_| ()),
-        row("reminded", "EVD-8", "a reminder reached the other", &reminded),
+        row("reminded", "EVD-8", "a further message of the asker reached the other", &reminded),
         row("not-due-yet", "EVD-8", "the silence is stated before the answer is due", &soon),
         row("answer-undated", "EVD-8", "no receipt dates the answer, so that it is none", &undated),
         row("provisional", "EVD-5", "no witness has cosigned", &|s| s.witnessed = false),

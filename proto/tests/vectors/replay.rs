@@ -517,11 +517,11 @@ fn verify_evidence(inputs: &Inputs<'_>) -> Outcome {
         let number = |ms: Option<u64>| ms.map_or_else(|| "-".to_owned(), |ms| ms.to_string());
         let (elapsed, overdue) = (number(clock.elapsed_ms()), number(clock.overdue_ms()));
         format!(
-            "{} asked {}: {}, elapsed {elapsed}, overdue {overdue}, reminders {}",
+            "{} asked {}: {}, elapsed {elapsed}, overdue {overdue}, further {}",
             clock.asker,
             clock.member,
             clock.state().word(),
-            clock.reminders
+            clock.further
         )
     }));
     Ok(Some(lines.join("\n")))

@@ -521,7 +521,14 @@ fn an_exoneration_erases_along_the_path_of_the_message() {
         assert_eq!(found(member), looked_for, "{member}");
     }
 
+    // RCL-23: what is nearly the reason is not taken for another one, and the plan says what it does.
+    let typed = frex.run(&["recall", &message, SENDER, "--reason", "exonerate"]);
+    assert_eq!(typed.code(), Some(WireCode::BadInput as u64), "{typed:?}");
     let recall = ["recall", &message, SENDER, "--reason", "exonerated"];
+    let plan = frex.done(&recall)["plan"].to_string();
+    for words in ["their programs erase it", "leave the own copy"] {
+        assert!(plan.contains(words), "{plan}");
+    }
     let recalled = frex.run(&[&recall[..], &["--confirm"]].concat());
     assert!(matches!(recalled.exit, Some(0 | 3)), "{recalled:?}");
     let first = recalled.json()["recall"].as_str().unwrap().to_owned();

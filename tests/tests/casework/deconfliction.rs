@@ -200,6 +200,38 @@ fn two_members_find_what_both_hold_and_nothing_else_is_told() {
     assert_eq!(keys["epochs"].as_array().unwrap().len(), 2);
 }
 
+// DCF-25: a report that comes while questions are answered is not taken for read: it is shown once, first.
+#[test]
+fn what_else_comes_is_left_to_who_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    let scene = Scene::new(dir.path());
+    fs::write(dir.path().join("note.txt"), "somebody should read this").unwrap();
+    let send = ["send", "note.txt", "--content-type", "text/plain"];
+    let way = ["--to", POLICE, "--from", HOTLINE, "--wait", "60s"];
+    let sent = scene.frex.done(&[&send[..], &way].concat());
+    let message = sent["message"].as_str().unwrap().to_owned();
+    let answered = scene.run(&["answer", POLICE, "--wait", "60s"]);
+    assert_eq!(answered.exit, Some(0), "{answered:?}");
+    assert!(
+        answered.err.contains("1 other message came too"),
+        "{answered:?}"
+    );
+    let listed = |words: &[&str]| {
+        let listed = scene.frex.done(&[&["inbox", POLICE], words].concat());
+        listed["items"].as_array().unwrap().clone()
+    };
+    let first = listed(&["--wait", "1h"]);
+    assert_eq!(first.len(), 1, "{first:?}");
+    assert_eq!(
+        (&first[0]["message"], &first[0]["state"]),
+        (&message.as_str().into(), &"delivered".into())
+    );
+    assert_eq!(listed(&[]).len(), 0);
+    assert_eq!(listed(&["--kept"]).len(), 1);
+    let receipts = scene.frex.done(&["receipt", "fetch", &message, HOTLINE]);
+    assert_eq!(receipts["opened"], serde_json::json!([]), "{receipts}");
+}
+
 // DCF-18, DCF-19: what is over the quota is refused, also after the member was stopped.
 #[test]
 fn who_asks_too_much_hears_until_when() {

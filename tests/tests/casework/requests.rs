@@ -106,9 +106,19 @@ fn a_request_for_data_is_overdue_and_proven_so() {
         "--out",
         "late.frexev",
     ];
-    let _ = scene
+    let made = scene
         .frex
         .done(&[&export[..], &["--silence", "--wait", "60s"]].concat());
+    // RCP-18: nobody witnesses here, so nothing is final, whatever is asked.
+    assert_eq!(made["final"], false, "{made}");
+    let fetched = ["receipt", "fetch", &request, POLICE, "--final"];
+    let strict = ["evidence", "verify", "late.frexev", "--final"];
+    let strict = [&strict[..], &["--root", "governance/root.frex"]].concat();
+    for words in [&fetched[..], &strict[..]] {
+        let ended = scene.frex.run(words);
+        let code = Some(WireCode::Provisional as u64);
+        assert_eq!(ended.code(), code, "{words:?}: {ended:?}");
+    }
     let root = ["--root", "governance/root.frex"];
     let proven = scene
         .frex
@@ -117,7 +127,7 @@ fn a_request_for_data_is_overdue_and_proven_so() {
     let mut clocks = proven["clocks"].as_array().unwrap().iter();
     let clock = clocks.find(|one| one["member"] == PLATFORM).unwrap();
     assert_eq!(
-        (&clock["state"], &clock["reminders"]),
+        (&clock["state"], &clock["further"]),
         (&"overdue".into(), &1.into())
     );
     assert_eq!(clock["due"], due["due"], "{clock}");

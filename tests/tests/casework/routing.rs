@@ -294,7 +294,7 @@ fn missing(scene: &Scene) {
     for words in [
         "hotline.no needs a report to say more",
         "reported[0].ip_events[0].at",
-        "hashes (add items)",
+        "items (in the roster hashes)",
     ] {
         assert!(said.contains(words), "{said}");
     }
@@ -307,6 +307,32 @@ fn missing(scene: &Scene) {
     let anyway = scene.run(&format!("{named} --anyway"));
     assert_eq!(anyway.exit, Some(0), "{anyway:?}");
     assert!(anyway.err.contains("it goes all the same"), "{anyway:?}");
+    unreadable(scene);
+}
+
+/// What cannot be read says nothing that is needed, and no field is read as one of another version.
+fn unreadable(scene: &Scene) {
+    scene.write("words.xml", "<words/>");
+    let foreign = format!("send words.xml --to {HOTLINE} --from {PLATFORM} --wait 30s");
+    let said = scene.run(&format!("{foreign} --content-type application/xml"));
+    let said = refused(&said, WireCode::NotAccepted);
+    assert!(
+        said.contains("no report whose fields can be read"),
+        "{said}"
+    );
+    // MOD-21
+    let mixed = report(|one| one["urls"] = json!([{"url": "https://host.example/page"}]));
+    scene.write("mixed.json", &mixed);
+    // REP-11
+    let typed = r#"{"reference": "A", "created": "2026-07-01T12:00:00Z", "description": "words", "hashs": []}"#;
+    scene.write("typed.json", typed);
+    for (file, meant) in [("mixed.json", "hosting"), ("typed.json", "hashes")] {
+        let way = format!("send {file} --to {POLICE} --from {PLATFORM} --wait 30s");
+        let said = refused(&scene.run(&way), WireCode::BadInput);
+        assert!(said.contains(meant), "{said}");
+        let checked = scene.run(&format!("report check {file}"));
+        assert_eq!(checked.exit, Some(2), "{checked:?}");
+    }
 }
 
 fn sent_before(scene: &Scene) {

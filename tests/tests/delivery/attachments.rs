@@ -362,6 +362,15 @@ fn a_member_that_takes_no_attachments_is_sent_none() {
         let ended = send(to);
         assert_eq!((ended.exit, ended.code()), (Some(22), refused), "{ended:?}");
     }
+    // ATT-29: nor is a file in the place of the content, whatever it is called.
+    fs::write(
+        dir.path().join("words.xml"),
+        b"PK\x03\x04 an archive of nothing",
+    )
+    .unwrap();
+    let whole = ["send", "words.xml", "--content-type", "application/xml"];
+    let ended = frex.run(&[&whole[..], &["--from", SENDER, "--to", HOTLINE]].concat());
+    assert_eq!((ended.exit, ended.code()), (Some(22), refused), "{ended:?}");
     let attachments = dir.path().join(SENDER).join("node/attachments");
     assert_eq!(fs::read_dir(attachments).unwrap().count(), 0);
     let status: Value = frex.done(&["status", SENDER]);

@@ -1,7 +1,7 @@
 //! What a report names that can be compared: of people and accounts that are reported, meant or
 //! harmed, of channels, places and files. Who only told or saw it is left out. Spec: chapter DCF.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Identifier;
 use crate::casework::{hashes, model::Report, text, v1};
@@ -14,8 +14,8 @@ const QUALITY_MIN: i32 = 50;
 pub struct Named {
     /// What can be compared, each once.
     pub identifiers: BTreeSet<Identifier>,
-    /// How many are named in a way that cannot.
-    pub left_out: usize,
+    /// How many of each kind are named in a way that cannot.
+    pub left_out: BTreeMap<String, usize>,
 }
 
 impl Named {
@@ -82,7 +82,7 @@ impl Named {
             let algorithm = hash.algorithm.as_deref().unwrap_or_default();
             let value = hash.value.as_deref().unwrap_or_default();
             match hash.quality.is_some_and(|quality| quality < QUALITY_MIN) {
-                true => self.left_out += 1,
+                true => self.leave_out("hash"),
                 false => self.add(&["hash", algorithm, value]),
             }
         }
@@ -129,7 +129,7 @@ impl Named {
         for (kind, named) in [("account", id), ("username", name)] {
             match (service, named) {
                 (_, None) => {}
-                (None, Some(_)) => self.left_out += 1,
+                (None, Some(_)) => self.leave_out(kind),
                 (Some(service), Some(named)) => self.add(&[kind, service, named]),
             }
         }
@@ -158,8 +158,12 @@ impl Named {
             Ok(identifier) => {
                 self.identifiers.insert(identifier);
             }
-            Err(_) => self.left_out += 1,
+            Err(_) => self.leave_out(&words[0]),
         }
+    }
+
+    fn leave_out(&mut self, kind: &str) {
+        *self.left_out.entry(kind.to_owned()).or_default() += 1;
     }
 }
 
@@ -218,7 +222,7 @@ mod tests {
                 "username game.example kid",
             ]
         );
-        assert_eq!(named.left_out, 0);
+        assert!(named.left_out.is_empty());
     }
 
     // DCF-1: nothing is guessed, and what is left out is counted.
@@ -232,6 +236,14 @@ mod tests {
                     {"ip_address": "192.0.2.7", "at": "2026-07-01T12:30:00"}]}],
             "items": [{"hashes": [{"algorithm": "pdq", "value": "00", "quality": 12}]}]}"#);
         assert_eq!(texts(&named), [] as [&str; 0]);
-        assert_eq!(named.left_out, 7);
+        let kinds = [
+            ("account", 1),
+            ("hash", 1),
+            ("ip", 2),
+            ("phone", 2),
+            ("username", 1),
+        ];
+        let kinds = kinds.map(|(kind, count)| (kind.to_owned(), count));
+        assert_eq!(named.left_out, BTreeMap::from(kinds));
     }
 }

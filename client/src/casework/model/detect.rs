@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::Report;
-use crate::casework::schema;
+use super::{Report, example_of};
+use crate::{casework::schema, report::ReportErrors};
 
 /// A form in which a report comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum Shape {
     View,
     /// Version 2 as it travels.
     Encoded,
+    /// JSON that names fields of both versions: this is one of version 1.
+    Mixed(&'static str),
 }
 
 /// What only version 1 calls so.
@@ -31,7 +33,8 @@ const BOTH: [&str; 6] = [
 ];
 
 /// Which form these bytes have, if they have one. JSON that both versions could mean is of
-/// version 1, which was there before. Spec: MOD-2.
+/// version 1, which was there before; what only one of them can mean is of no version beside what only
+/// the other can. Spec: MOD-2, MOD-21.
 #[must_use]
 pub fn detect(bytes: &[u8]) -> Shape {
     let bare = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -44,15 +47,35 @@ pub fn detect(bytes: &[u8]) -> Shape {
     let Ok(Value::Object(object)) = serde_json::from_slice(bytes) else {
         return Shape::First;
     };
-    if FIRST_ONLY.iter().any(|name| object.contains_key(*name)) {
-        return Shape::First;
-    }
+    let first = FIRST_ONLY
+        .into_iter()
+        .find(|name| object.contains_key(*name));
     let report = schema::shape(&schema::message("Report"));
     let own = |name: &String| !BOTH.contains(&name.as_str()) && report.by_name(name).is_some();
-    match object.keys().any(own) {
-        true => Shape::View,
-        false => Shape::First,
+    match (first, object.keys().any(own)) {
+        (Some(first), true) => Shape::Mixed(first),
+        (None, true) => Shape::View,
+        (_, false) => Shape::First,
     }
+}
+
+/// What is wrong with a report that names a field of version 1 beside those of version 2. Spec: MOD-21.
+#[must_use]
+pub fn mixed(first: &str) -> ReportErrors {
+    let mut errors = ReportErrors::default();
+    let expected = format!(
+        "the same in version 2, as {}",
+        example_of(first).unwrap_or_default()
+    );
+    let found = "is a field of version 1 beside fields of version 2";
+    errors.fault(first, found, expected);
+    errors
+}
+
+/// What is wrong with XML where a report is expected.
+#[must_use]
+pub fn unimported() -> ReportErrors {
+    ReportErrors::one("is XML", "a report: frex report import makes one of it")
 }
 
 /// Whether these bytes are no text, and so a report as it travels, if they are one: its reference
@@ -96,6 +119,11 @@ mod tests {
             (b"{\"reference\":\"a\",\"urls\":[]}", Shape::First),
             (b"{\"reference\":\"a\",\"description\":\"b\"}", Shape::First),
             (b"{\"reference\":\"a\",\"incident\":{}}", Shape::View),
+            // MOD-21: a field of version 1 in a report of version 2 is no report of version 1.
+            (
+                b"{\"reference\":\"a\",\"incident\":{},\"urls\":[]}",
+                Shape::Mixed("urls"),
+            ),
             (b"no JSON", Shape::First),
             (b"\xca\x02\x01a", Shape::Encoded),
             (b"\xff\xff", Shape::Encoded),

@@ -26,6 +26,8 @@ pub struct Imported {
     pub report: Report,
     /// Elements, attributes and spellings that have no field and stand in the residue.
     pub kept_beside: usize,
+    /// Where in the documents they stand, as in `victim[1]/email[0]`; of the root the empty text.
+    pub places: Vec<String>,
 }
 
 /// Reads a report and the details of its files. Whatever a document says can be written again as
@@ -55,10 +57,11 @@ pub fn import(
     }
     let mut report = Report(message);
     report.say_urgency();
-    let kept_beside = report.kept_beside();
+    let (kept_beside, places) = report.kept_beside();
     Ok(Imported {
         report,
         kept_beside,
+        places,
     })
 }
 
@@ -78,8 +81,8 @@ impl Report {
         cybertip::set(&mut self.0, "urgency", &urgency, "Urgency");
     }
 
-    /// How much the residues hold.
-    fn kept_beside(&self) -> usize {
+    /// How much the residues hold, and where it stands.
+    fn kept_beside(&self) -> (usize, Vec<String>) {
         let typed = self.typed();
         let items = typed.items.iter().filter_map(|item| item.residue.as_ref());
         let places = items.chain(&typed.residue).flat_map(|left| &left.places);
@@ -87,6 +90,9 @@ impl Report {
             let pieces = usize::from(!place.pieces.is_empty());
             place.attributes.len() + usize::from(place.text.is_some()) + pieces
         };
-        places.map(count).sum()
+        let held = places.map(|place| (count(place), place.path.clone().unwrap_or_default()));
+        let held: Vec<_> = held.filter(|(count, _)| *count > 0).collect();
+        let kept = held.iter().map(|(count, _)| count).sum();
+        (kept, held.into_iter().map(|(_, path)| path).collect())
     }
 }

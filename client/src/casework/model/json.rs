@@ -10,8 +10,9 @@ use serde_json::Value;
 use super::{ENTRIES_MAX, UNKNOWN_BYTES_MAX};
 use crate::{
     casework::schema::{self, Field, Shape},
+    near,
     report::{
-        ReportErrors,
+        Problem, ReportErrors,
         check::{join, kind},
     },
 };
@@ -96,14 +97,31 @@ impl Serialize for Shown<'_> {
     }
 }
 
-/// Reads a message of this shape, and lists every field that is not known or of another type.
+/// Reads a message of this shape, and lists every field that is not known or of another type, with what
+/// else is wrong: who mends it does so once.
 pub(super) fn read(shape: &Shape, value: &Value) -> Result<DynamicMessage, ReportErrors> {
     let mut errors = ReportErrors::default();
     let message = object(shape, value, "", &mut errors);
     match message {
         Some(message) if errors.problems.is_empty() => Ok(message),
-        _ => Err(errors),
+        Some(message) => {
+            let besides = super::check::check(&message).err().unwrap_or_default();
+            for problem in besides.problems {
+                if !errors.problems.iter().any(|one| hides(one, &problem.path)) {
+                    errors.fault(&problem.path, &problem.found, problem.expected);
+                }
+            }
+            Err(errors)
+        }
+        None => Err(errors),
     }
+}
+
+/// Whether what is at a path was not read because of this, or was read as another entry of its list.
+fn hides(problem: &Problem, path: &str) -> bool {
+    let own = problem.path.as_str();
+    let list = own.strip_suffix(']').and_then(|own| own.rsplit_once('['));
+    path.starts_with(list.map_or(own, |(list, _)| list))
 }
 
 fn object(
@@ -124,7 +142,7 @@ fn object(
             continue;
         }
         let Some(field) = shape.by_name(name) else {
-            errors.fault(&path, "is not known", "a field of the schema");
+            errors.fault(&path, "is not known", of_schema(shape, name));
             continue;
         };
         let held = match field.descriptor.is_list() {
@@ -145,6 +163,16 @@ fn object(
         message.set_field(&field.descriptor, held);
     }
     Some(message)
+}
+
+/// What would be right, with the field that is nearly named so.
+fn of_schema(shape: &Shape, name: &str) -> String {
+    let fields = shape.fields.iter().map(|field| field.descriptor.name());
+    let known: Vec<&str> = fields.collect();
+    match near::meant(name, &known) {
+        Some(meant) => format!("a field of the schema, such as {meant}"),
+        None => "a field of the schema".to_owned(),
+    }
 }
 
 fn list(field: &Field, value: &Value, path: &str, errors: &mut ReportErrors) -> Option<Held> {

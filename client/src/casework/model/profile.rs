@@ -11,6 +11,27 @@ const FIRST_NAMES: [(&str, &[&str]); 4] = [
     ("subjects", &["reported", "recipients", "victims"]),
 ];
 
+/// How what a profile calls so is written in version 2, the rest left out.
+const EXAMPLES: [(&str, &str); 4] = [
+    (
+        "categories",
+        r#""classifications": [{"scheme": "…", "version": "…", "code": "…"}]"#,
+    ),
+    ("urls", r#""hosting": [{"url": "https://…"}]"#),
+    (
+        "hashes",
+        r#""items": [{"hashes": [{"algorithm": "sha256", "value": "…"}]}]"#,
+    ),
+    ("subjects", r#""reported": [{"screen_name": "…"}]"#),
+];
+
+/// How a field that only version 1 calls so is written in version 2. Spec: MOD-20.
+#[must_use]
+pub fn example_of(field: &str) -> Option<&'static str> {
+    let known = EXAMPLES.iter().find(|(name, _)| *name == field);
+    known.map(|(_, example)| *example)
+}
+
 /// The paths of version 2 that say what a profile calls so. Spec: MOD-20.
 #[must_use]
 pub fn names_of(field: &str) -> Vec<String> {
@@ -37,6 +58,20 @@ pub fn missing_fields(encoded: &[u8], needed: &[String]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // MOD-20: an example is JSON of version 2 that says what is needed.
+    #[test]
+    fn an_example_says_what_it_stands_for() {
+        for (field, example) in EXAMPLES {
+            let json = format!("{{\"reference\": \"A\", {example}}}");
+            let report = Report::from_json_unchecked(json.as_bytes()).unwrap();
+            let needed = [field.to_owned()];
+            assert!(
+                missing_fields(&report.encode(), &needed).is_empty(),
+                "{field}"
+            );
+        }
+    }
 
     // MOD-20: what is there must say something, by its name in either version.
     #[test]

@@ -76,7 +76,7 @@ fn every_fault_is_named_with_what_would_be_right() {
         (json!({"reference": "a\nb"}), "reference is not of this form"),
         (json!({"created": "2026-02-30T00:00:00Z"}), "created is not of this form; expected an RFC 3339"),
         (json!({"language": "english language"}), "language is not of this form"),
-        (json!({"victim": []}), "victim is not known; expected a field of the schema"),
+        (json!({"victim": []}), "victim is not known; expected a field of the schema, such as victims"),
         (json!({"victims": {}}), "victims is an object; expected a list"),
         (json!({"victims": [{"person": {"age": 151}}]}), "victims[0].person.age is not such a number; expected a number from 0 to 150"),
         (json!({"victims": [{"person": {"age": "7"}}]}), "victims[0].person.age is not of this form; expected a whole number"),
@@ -104,6 +104,10 @@ fn every_fault_is_named_with_what_would_be_right() {
         let text = wrong(&more);
         assert!(text.contains(expected), "{text}\nlacks {expected}");
     }
+    // What is wrong besides an unknown field is named with it, and not what was left out because of it.
+    let both = wrong(&json!({"victim": [], "reference": "", "urgency": {"level": "urgent"}}));
+    assert!(both.contains("victim is not known") && both.contains("reference is empty"), "{both}");
+    assert!(!both.contains("urgency.level is missing"), "{both}");
     let nothing = parse(&json!({"reference": "A", "created": "2026-07-01T12:00:00Z"}));
     assert!(nothing.unwrap_err().to_string().starts_with("the report says nothing"));
 }

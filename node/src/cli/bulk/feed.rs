@@ -132,11 +132,17 @@ pub(super) async fn feed(
 
 /// The reference of a report of either version, and its bytes as they travel.
 fn report_of(line: &[u8]) -> Result<(String, Vec<u8>), ReportErrors> {
-    if model::detect(line) == Shape::View {
-        let report = model::Report::from_json(line)?;
-        let reference = report.typed().reference.unwrap_or_default();
-        return Ok((reference, report.encode()));
+    match model::detect(line) {
+        Shape::View => {
+            let report = model::Report::from_json(line)?;
+            let reference = report.typed().reference.unwrap_or_default();
+            return Ok((reference, report.encode()));
+        }
+        Shape::Mixed(first) => return Err(model::mixed(first)),
+        Shape::Document => return Err(model::unimported()),
+        Shape::First | Shape::Encoded => {}
     }
     let report = Report::parse(line)?;
+    report.misspelt()?;
     Ok((report.reference, line.to_vec()))
 }

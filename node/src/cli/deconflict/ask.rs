@@ -35,10 +35,17 @@ const REPLY_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
 pub fn ask(args: &AskArgs, json: bool) -> Done {
     let identifiers = identifiers(args)?;
     let home = member::open(&args.from)?;
+    if args.to == home.settings().member {
+        let what = format!("{} is this member itself", args.to);
+        return Err(Failure::new(WireCode::BadInput, what).advise(format!(
+            "What it holds is counted by: frex deconflict ls {}",
+            args.from.display()
+        )));
+    }
     let store = Store::of(home.dir());
     let started = Instant::now();
     let message = send(&home, &store, args, identifiers)?;
-    let mut asked = find(&store, &message)?;
+    let mut asked = find(&home, &store, &message)?;
     while asked.state == "asked" && started.elapsed() < args.wait.0 {
         turn::fetch(&args.from, args.wait.0.saturating_sub(started.elapsed()))?;
         for row in turn::take_up(&home, &store, turn::Which::Answers)? {
@@ -50,7 +57,7 @@ pub fn ask(args: &AskArgs, json: bool) -> Done {
                 ));
             }
         }
-        asked = find(&store, &message)?;
+        asked = find(&home, &store, &message)?;
     }
     if asked.state == "refused" {
         let again = asked.again_ms.map(rfc3339).unwrap_or_default();
@@ -146,7 +153,7 @@ fn send(
 ///
 /// # Errors
 /// There is none, or more than one.
-pub fn find(store: &Store, message: &str) -> Result<Asked, Failure> {
+pub fn find(home: &MemberHome, store: &Store, message: &str) -> Result<Asked, Failure> {
     let asked = store.all_asked().or_fail("what was asked cannot be read")?;
     let mut found: Vec<Asked> = asked
         .into_iter()
@@ -155,8 +162,10 @@ pub fn find(store: &Store, message: &str) -> Result<Asked, Failure> {
     match (found.pop(), found.len()) {
         (Some(asked), 0) => Ok(asked),
         (None, _) => Err(
-            Failure::new(WireCode::NotFound, format!("no question {message}"))
-                .advise("List them with: frex deconflict ls DIR"),
+            Failure::new(WireCode::NotFound, format!("no question {message}")).advise(format!(
+                "List them with: frex deconflict ls {}",
+                member::folder(home).display()
+            )),
         ),
         (Some(_), _) => Err(Failure::new(
             WireCode::BadInput,

@@ -32,7 +32,7 @@ pub fn contact(args: &ContactArgs, json: bool) -> Done {
         let what = "a note is at most 2,048 bytes long, a reference 128";
         return Err(Failure::new(WireCode::TooLarge, what));
     }
-    let mut asked = ask::find(&store, &args.question)?;
+    let mut asked = ask::find(&home, &store, &args.question)?;
     let own_desk = desk::known(&store, &args.desk, &args.dir)?;
     let number = args.item as usize;
     let item = asked
@@ -41,8 +41,10 @@ pub fn contact(args: &ContactArgs, json: bool) -> Done {
         .filter(|item| item.held == Some(true));
     let (Some(item), Some(answer)) = (item, &asked.answer) else {
         let what = format!("{} has answered nothing to number {number}", asked.member);
-        return Err(Failure::new(WireCode::BadInput, what)
-            .advise("See what was answered: frex deconflict ls DIR"));
+        return Err(Failure::new(WireCode::BadInput, what).advise(format!(
+            "See what was answered: frex deconflict ls {}",
+            args.dir.display()
+        )));
     };
     let answer_id = id(answer)?;
     let claim = DeconflictContact {

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use frex_client::casework::deconflict::store::{Desk, Store};
+use frex_client::casework::deconflict::{
+    Identifier,
+    store::{Desk, Store},
+};
 use frex_proto::error::WireCode;
 use serde_json::json;
 
@@ -14,6 +17,14 @@ use crate::cli::{
 
 /// Writes a desk into the settings.
 pub fn desk(args: &DeskArgs, json: bool) -> Done {
+    reaches(
+        "--email",
+        "email",
+        args.email.as_deref(),
+        "an address as in desk@police.example",
+    )?;
+    let number = "+ and the number with its country code, as in +999 55 01 23 45";
+    reaches("--phone", "phone", args.phone.as_deref(), number)?;
     let home = member::open(&args.dir)?;
     let store = Store::of(home.dir());
     let mut settings = store.settings().or_fail("the settings cannot be read")?;
@@ -42,6 +53,20 @@ pub fn desk(args: &DeskArgs, json: bool) -> Done {
     Ok(0)
 }
 
+/// Whether somebody can be reached so: whoever calls after a hit has nothing else.
+fn reaches(option: &str, kind: &str, way: Option<&str>, form: &str) -> Result<(), Failure> {
+    let Some(way) = way else { return Ok(()) };
+    match Identifier::parse(&format!("{kind} {way}")) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let what = format!("{option} names nothing that can be reached");
+            Err(Failure::new(WireCode::BadInput, what)
+                .because(&error)
+                .advise(format!("{option} takes {form}")))
+        }
+    }
+}
+
 /// Whether the settings name a desk.
 ///
 /// # Errors
@@ -51,7 +76,7 @@ pub fn known(store: &Store, name: &str, dir: &Path) -> Result<Desk, Failure> {
     settings.desk.get(name).cloned().ok_or_else(|| {
         let what = format!("there is no desk {name}");
         Failure::new(WireCode::NotFound, what).advise(format!(
-            "Name whom others are to call: frex deconflict desk {name} {} --email ADDRESS",
+            "Name whom others are to call: frex deconflict desk {name} {} --email ADDRESS, --phone NUMBER, or both",
             dir.display()
         ))
     })

@@ -25,6 +25,8 @@ use crate::cli::{
 };
 
 const SOURCE_BYTES_MAX: usize = 64;
+/// Sources that are named to who has mistyped one.
+const SOURCES_NAMED_MAX: usize = 20;
 
 /// Takes identifiers up, or lets go of them.
 pub fn hold(args: &HoldArgs, json: bool) -> Done {
@@ -53,8 +55,35 @@ pub fn hold(args: &HoldArgs, json: bool) -> Done {
         }
     };
     let merged = merged.or_fail("what is held cannot be changed")?;
+    if let Some(source) = args.let_go_of.as_ref().filter(|_| merged.removed == 0) {
+        return Err(of_no_source(&store, source, args)?);
+    }
     tell(args, merged, json);
     Ok(0)
+}
+
+/// Nothing came from there: from where the member has what it holds.
+fn of_no_source(store: &Store, source: &str, args: &HoldArgs) -> Result<Failure, Failure> {
+    let mut known = BTreeSet::new();
+    let seen = store.each_held(|holding| {
+        let sources = holding.source.split(' ').map(str::to_owned);
+        known.extend(sources.take(SOURCES_NAMED_MAX));
+        while known.len() > SOURCES_NAMED_MAX {
+            known.pop_last();
+        }
+        Ok(())
+    });
+    seen.or_fail("what is held cannot be read")?;
+    let known: Vec<String> = known.iter().map(|one| output::clean(one)).collect();
+    let what = format!("nothing that is held came from {}", output::clean(source));
+    let advice = match known.is_empty() {
+        true => format!(
+            "Nothing is held: frex deconflict ls {}",
+            args.from.display()
+        ),
+        false => format!("Sources are: {}", known.join(", ")),
+    };
+    Ok(Failure::new(WireCode::NotFound, what).advise(advice))
 }
 
 fn given(home: &MemberHome, args: &HoldArgs) -> Result<(Vec<Identifier>, String), Failure> {
@@ -97,23 +126,29 @@ fn of_report(
     let name = file.and_then(Path::file_name);
     let Some(name) = name.filter(|_| is_report && direction == messages::RECEIVED) else {
         let what = format!("{report} is no report that was received");
-        return Err(Failure::new(WireCode::BadInput, what)
-            .advise("List what was received: frex inbox --kept DIR"));
+        return Err(Failure::new(WireCode::BadInput, what).advise(format!(
+            "List what was received: frex inbox {} --kept",
+            member::folder(home).display()
+        )));
     };
     let id = about["message"].as_str().unwrap_or_default().to_owned();
     Ok((named(&home.dir().join(INBOX_DIR).join(name))?, id))
 }
 
-/// What cannot be compared is left out, and how much that is, is said.
+/// What cannot be compared is left out, and how much of which kind that is, is said.
 fn named(path: &Path) -> Result<Vec<Identifier>, Failure> {
     let Named {
         identifiers,
         left_out,
     } = Named::of(&read_report(path)?);
-    if left_out > 0 {
+    if !left_out.is_empty() {
+        let total = output::counted(left_out.values().sum::<usize>(), "identifier");
+        let kinds = left_out
+            .iter()
+            .map(|(kind, count)| format!("{kind} {count}"));
+        let kinds = kinds.collect::<Vec<_>>().join(", ");
         output::message(format_args!(
-            "note: {} of the report cannot be compared: write what is left out in a file, as it should be",
-            output::counted(left_out, "identifier")
+            "note: {total} of the report cannot be compared ({kinds}): write what is left out in a file, as it should be"
         ));
     }
     Ok(identifiers.into_iter().collect())

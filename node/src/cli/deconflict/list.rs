@@ -66,6 +66,7 @@ pub fn list(args: &LsArgs, json: bool) -> Done {
             ("QUESTION", "question"),
             ("ITEMS", "count"),
             ("STATE", "state"),
+            ("WHY", "refusal"),
             ("HITS", "hits"),
         ],
     );

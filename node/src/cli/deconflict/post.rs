@@ -18,7 +18,7 @@ use frex_proto::{
 use serde_json::json;
 
 use crate::cli::{
-    addressed::unsendable,
+    addressed::{may_send, unsendable},
     evidence,
     failure::{Failure, OrFail},
     files,
@@ -76,6 +76,7 @@ pub fn post(
     runtime.block_on(async {
         let client = member::client(home, post.wait.max(PATIENCE_MIN)).await?;
         client.hear_news().await.or_fail("nothing was submitted")?;
+        may_send(home, &client.roster().current())?;
         let sent = send(&client, home, post, before).await;
         client.close().await;
         sent

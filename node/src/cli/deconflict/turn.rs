@@ -117,7 +117,8 @@ fn tell(row: Value, json: bool) {
     );
 }
 
-/// Fetches what waits at the node, as `frex inbox` does; says of everything else that it came.
+/// Fetches what waits at the node, as `frex inbox` does; of everything else it says that it came, and leaves it
+/// to `frex inbox` to show. Spec: DCF-25.
 ///
 /// # Errors
 /// The inbox cannot be read.
@@ -129,13 +130,14 @@ pub fn fetch(dir: &Path, wait: Duration) -> Result<(), Failure> {
         confirm: ConfirmArg::Opened,
         set_aside: false,
         kept: false,
+        about: Some(CONTENT_TYPE),
     })?;
     let others = rows.iter();
     let others = others.filter(|row| row["content_type"] != CONTENT_TYPE);
     let others = others.count().saturating_sub(failed);
     if others > 0 {
         output::message(format_args!(
-            "note: {} came too: frex inbox {} --kept",
+            "note: {} came too, and nobody has read it here; see it with: frex inbox {}",
             output::counted(others, "other message"),
             dir.display()
         ));

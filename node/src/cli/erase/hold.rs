@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use frex_client::{
-    client::{Client, EraseOrder, QueryError},
+    client::{Client, EraseOrder, ErasureRow, QueryError},
     keys::MemberHome,
 };
 use frex_proto::{erasure::EXONERATED, error::WireCode};
@@ -107,28 +107,47 @@ async fn gone(
 
 /// Adds to a refusal for a hold which orders keep the message: what is exonerated only a court's.
 pub(super) async fn name(client: &Client, order: &EraseOrder, mut failure: Failure) -> Failure {
-    // It is refused all the same where the node does not say why.
-    let holds = list::all(client, true).await.unwrap_or_default();
-    for hold in holds {
-        let is_meant = hold.message == Some(order.message)
-            && order
-                .sender
-                .as_ref()
-                .is_none_or(|sender| *sender == hold.sender);
-        if !is_meant || (order.ground == EXONERATED && !hold.court) {
-            continue;
-        }
-        failure = failure.cause(format!(
-            "{} holds it since {}: ground {}, authority {}{}",
-            output::clean(&hold.ordered_by),
-            rfc3339(hold.time_ms),
-            output::clean(&hold.ground),
-            output::clean(&hold.authority),
-            match hold.court {
-                true => ", by order of a court, which keeps it also where it is exonerated",
-                false => "",
-            }
-        ));
+    let counts = |hold: &ErasureRow| hold.court || order.ground != EXONERATED;
+    for hold in of_message(client, order)
+        .await
+        .iter()
+        .filter(|hold| counts(hold))
+    {
+        failure = failure.cause(words(hold));
     }
     failure
+}
+
+/// The holds that an order goes over, in words: none but a court's keeps what is exonerated. Spec: ERA-12.
+pub(super) async fn overridden(client: &Client, order: &EraseOrder) -> Vec<String> {
+    if order.ground != EXONERATED {
+        return Vec::new();
+    }
+    let holds = of_message(client, order).await;
+    holds.iter().filter(|hold| !hold.court).map(words).collect()
+}
+
+/// Every order to keep a message; none where the node does not say.
+async fn of_message(client: &Client, order: &EraseOrder) -> Vec<ErasureRow> {
+    let mut holds = list::all(client, true).await.unwrap_or_default();
+    let of_sender = |hold: &ErasureRow| {
+        let mut sender = order.sender.iter();
+        sender.all(|sender| *sender == hold.sender)
+    };
+    holds.retain(|hold| hold.message == Some(order.message) && of_sender(hold));
+    holds
+}
+
+fn words(hold: &ErasureRow) -> String {
+    format!(
+        "{} holds it since {}: ground {}, authority {}{}",
+        output::clean(&hold.ordered_by),
+        rfc3339(hold.time_ms),
+        output::clean(&hold.ground),
+        output::clean(&hold.authority),
+        match hold.court {
+            true => ", by order of a court, which keeps it also where it is exonerated",
+            false => "",
+        }
+    )
 }

@@ -62,7 +62,9 @@ pub fn list(dir: &Path, holds: bool, json: bool) -> Done {
 /// Writes what a restored node must erase again, one document a line. Spec: ERA-16.
 pub fn export(dir: &Path) -> Done {
     for row in gather(dir, false)? {
-        output::data(document(&row, false));
+        let mut line = document(&row, false);
+        line["v"] = output::JSON_VERSION.into();
+        output::data(line);
     }
     Ok(0)
 }

@@ -25,6 +25,8 @@ struct Plan {
     /// At the node; none: it is not asked, or keeps nothing of the message.
     node: Option<Result<ErasurePlan, WireCode>>,
     found: Found,
+    /// Orders to keep it, which this one goes over: nobody but a court keeps what is exonerated.
+    overridden: Vec<String>,
     /// Whether the reference of the message goes, with the hash of its content.
     referenced: bool,
 }
@@ -51,6 +53,7 @@ pub fn erase(which: &Ordered, dir: &Path, how: &EraseHow, json: bool) -> Done {
         node: None,
         order,
         found,
+        overridden: Vec::new(),
     };
     let (plan, receipt) = member::runtime()?.block_on(async {
         if how.local {
@@ -106,6 +109,7 @@ async fn at_node(
             _ => return Err(error).or_fail("the node does not say what would go"),
         },
     };
+    plan.overridden = hold::overridden(&serving.client, order).await;
     let refusal = match &plan.node {
         Some(Ok(node)) => node.refusal,
         _ => None,
@@ -178,6 +182,9 @@ fn print(plan: &Plan) {
             }
         }
     }
+    for hold in &plan.overridden {
+        output::data(format_args!("  this goes over a hold: {hold}"));
+    }
     for file in &plan.found.files {
         output::data(format_args!("  here: {}", file.display()));
     }
@@ -215,7 +222,7 @@ fn tell(
         output::document(json!({
             "message": message.to_string(), "ground": plan.order.ground,
             "authority": plan.order.authority, "confirmed": how.confirm, "node": node,
-            "files": plan.found.files, "by_hand": plan.found.by_hand,
+            "files": plan.found.files, "by_hand": plan.found.by_hand, "overrides": plan.overridden,
             "referenced": plan.referenced, "receipts_go": plan.found.receipts, "receipt": kept, "entries": entries,
         }));
     } else if let Some(kept) = kept {

@@ -73,7 +73,7 @@ fn is_request(clock: &Clock, findings: &Findings) -> bool {
     })
 }
 
-/// The envelopes that an answer would name: those of the message, and of its reminders.
+/// The envelopes that an answer would name: those of the message, and of what was sent about it later.
 fn asked(
     clock: &Clock,
     findings: &Findings,
@@ -86,10 +86,9 @@ fn asked(
     let sent = || kept.iter().filter(|(direction, _)| *direction == SENT);
     let again = sent().filter(|(_, about)| about["message"] == message.as_str());
     asked.extend(again.flat_map(|(_, about)| envelopes(about)));
-    let reminders =
-        sent().filter(|(_, about)| replied(about).is_some_and(|to| asked.contains(&to)));
-    let reminders: Vec<EnvelopeId> = reminders.flat_map(|(_, about)| envelopes(about)).collect();
-    asked.extend(reminders);
+    let further = sent().filter(|(_, about)| replied(about).is_some_and(|to| asked.contains(&to)));
+    let further: Vec<EnvelopeId> = further.flat_map(|(_, about)| envelopes(about)).collect();
+    asked.extend(further);
     asked
 }
 

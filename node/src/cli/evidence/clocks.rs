@@ -1,4 +1,4 @@
-//! What a clock proves, and what it does not, in sentences. Spec: EVD-8, EVD-10.
+//! What a clock proves, and what it does not, in sentences. Spec: EVD-8, EVD-10, EVD-15.
 
 use frex_proto::evidence::{Clock, Findings, Proof, State};
 
@@ -37,6 +37,9 @@ impl Told {
     }
 }
 
+/// A header names what it answers, and no more. Spec: EVD-15.
+const ANSWERED: &str = "Whether that answers all that was asked, its header does not say.";
+
 /// Sentences about one recipient of one request, each with its proof.
 pub(super) fn words(clock: &Clock, findings: &Findings, told: Told) -> Vec<String> {
     let (asker, member) = (&clock.asker, &clock.member);
@@ -55,12 +58,14 @@ pub(super) fn words(clock: &Clock, findings: &Findings, told: Told) -> Vec<Strin
         let due = rfc3339(due_ms);
         lines.push(format!("{asker} signed that it awaits an answer by {due}."));
     }
-    if clock.reminders > 0 {
-        let count = clock.reminders;
-        let what = if count == 1 { "reminder" } else { "reminders" };
-        lines.push(format!(
-            "{count} {what} by {asker} reached the node of {member} too."
-        ));
+    match clock.further {
+        0 => {}
+        1 => lines.push(format!(
+            "1 further message by {asker} that names it reached the node of {member} too; whether it reminds, extends or ends it, its header does not say."
+        )),
+        count => lines.push(format!(
+            "{count} further messages by {asker} that name it reached the node of {member} too; whether they remind, extend or end it, their headers do not say."
+        )),
     }
     lines.extend(end(clock, findings, told));
     lines
@@ -79,11 +84,14 @@ fn end(clock: &Clock, findings: &Findings, told: Told) -> Vec<String> {
             Some(late_ms) => format!(", {} after it was due", length(late_ms)),
             None => String::new(),
         };
-        return vec![format!(
-            "{node} has signed that it had an answer by {member} at {}{}{late} ({proof}, entry #{index} of its log).",
-            rfc3339(at_ms),
-            after("after it had the request")
-        )];
+        return vec![
+            format!(
+                "{node} has signed that it had an answer by {member} at {}{}{late} ({proof}, entry #{index} of its log).",
+                rfc3339(at_ms),
+                after("after it had the request")
+            ),
+            ANSWERED.to_owned(),
+        ];
     }
     let Some((at_ms, proof)) = clock.silent else {
         return open(clock, told);
@@ -171,7 +179,32 @@ pub fn length(ms: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use frex_proto::id::MessageId;
+
     use super::*;
+
+    // EVD-15: what an asker sent later is not called a reminder, and an answer not a whole one.
+    #[test]
+    fn no_sentence_says_more_than_the_headers_do() {
+        let clock = |further| Clock {
+            message: MessageId([7; 16]),
+            asker: "police.example-a".to_owned(),
+            member: "platform.example-b".to_owned(),
+            received: Some((1000, Proof::Receipt(0))),
+            due_ms: Some(9000),
+            further,
+            answered: Some((5000, Proof::Receipt(1))),
+            silent: None,
+        };
+        let said = |further| words(&clock(further), &Findings::default(), Told::File).join("\n");
+        assert!(!said(0).contains("further message"), "{}", said(0));
+        assert!(said(1).contains("1 further message by police.example-a"));
+        assert!(said(3).contains("3 further messages by police.example-a"));
+        for text in [said(0), said(1), said(3)] {
+            assert!(!text.contains("reminder"), "{text}");
+            assert!(text.contains(ANSWERED), "{text}");
+        }
+    }
 
     #[test]
     fn a_length_has_its_two_largest_units() {

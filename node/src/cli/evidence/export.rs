@@ -56,10 +56,7 @@ pub fn export(args: &ExportArgs, json: bool) -> Done {
             output::counted(bundle.exhibits.len(), "exhibit"),
             output::counted(bundle.receipts.len(), "receipt"),
             output::counted(bundle.silences.len(), "silence"),
-            match print::is_final(&findings) {
-                true => "all final",
-                false => "not all final",
-            }
+            how_final(&findings)
         ));
         for what in left_out {
             output::message(format_args!("left out: {what}"));
@@ -67,6 +64,19 @@ pub fn export(args: &ExportArgs, json: bool) -> Done {
         tell(&args.out);
     }
     Ok(0)
+}
+
+fn how_final(findings: &evidence::Findings) -> &'static str {
+    match (
+        print::is_final(findings),
+        print::is_unwitnessed(findings),
+        print::is_provisional(findings),
+    ) {
+        (true, ..) => "all final",
+        (_, true, _) => "none final: the roster names no witnesses",
+        (_, _, true) => "not all final",
+        _ => "nothing that could be final",
+    }
 }
 
 fn tell(out: &Path) {
@@ -104,11 +114,11 @@ fn verified(
     let findings = evidence::verify(&bundle, &roster);
     match findings.failure() {
         None => Ok((bundle, findings)),
-        Some(error) => Err(not_held(&findings, error)),
+        Some(error) => Err(not_held(home, &findings, error)),
     }
 }
 
-fn not_held(findings: &evidence::Findings, error: EvidenceError) -> Failure {
+fn not_held(home: &MemberHome, findings: &evidence::Findings, error: EvidenceError) -> Failure {
     let failed = findings
         .checks
         .iter()
@@ -117,7 +127,10 @@ fn not_held(findings: &evidence::Findings, error: EvidenceError) -> Failure {
     Failure::new(WireCode::BadEvidence, "what is held here does not hold, and was not written")
         .because(&error)
         .cause(output::clean(name))
-        .advise("See which receipt it is: frex receipt ls DIR, frex receipt verify FILE --dir DIR; keep it, it may be evidence against a node")
+        .advise(format!(
+            "See which receipt it is: frex receipt ls {0}, frex receipt verify FILE --dir {0}; keep it, it may be evidence against a node",
+            member::folder(home).display()
+        ))
 }
 
 /// The parts of a file that has not been written.

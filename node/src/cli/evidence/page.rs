@@ -74,6 +74,9 @@ fn head(found: &Examined, file: &Path) -> String {
         (true, Pin::Own(_)) if found.is_provisional() => {
             "VERIFIED, provisional: every check below holds, but fewer witnesses have cosigned than the roster asks for."
         }
+        (true, Pin::Own(_)) if print::is_unwitnessed(&found.findings) => {
+            "VERIFIED: every check below holds. The roster names no witnesses, so nothing in it is final."
+        }
         (true, Pin::Own(_)) => "VERIFIED: every check below holds.",
         (true, Pin::Unchecked) => {
             "NOT VERIFIED: every check holds, but nobody here has checked whose federation it is."

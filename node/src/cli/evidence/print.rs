@@ -11,10 +11,30 @@ use serde_json::{Value, json};
 use super::clocks::{self, Told};
 use crate::cli::{output, receipt::finality, time::rfc3339};
 
-/// Whether no head waits for witnesses any more.
+/// Every head on which something in the file rests.
+fn heads(findings: &Findings) -> impl Iterator<Item = &Finality> {
+    let receipts = findings.receipts.iter().flatten();
+    let silences = findings.silences.iter().flatten();
+    let receipts = receipts.map(|proven| &proven.finality);
+    receipts.chain(silences.map(|silence| &silence.finality))
+}
+
+/// Whether there is a head, and each is cosigned by as many witnesses as the roster asks for. Where it
+/// names none, nothing is final. Spec: RCP-18.
 pub(super) fn is_final(findings: &Findings) -> bool {
+    let finals = |head: &Finality| matches!(head, Finality::Final(_));
+    heads(findings).next().is_some() && heads(findings).all(finals)
+}
+
+/// Whether a head waits for witnesses.
+pub(super) fn is_provisional(findings: &Findings) -> bool {
     let provisional = |one: &evidence::Check| one.outcome == Outcome::Provisional;
-    !findings.checks.iter().any(provisional)
+    findings.checks.iter().any(provisional)
+}
+
+/// Whether something rests on a head, and nobody could cosign it.
+pub(super) fn is_unwitnessed(findings: &Findings) -> bool {
+    heads(findings).any(|head| *head == Finality::Unwitnessed)
 }
 
 pub(super) fn checks(findings: &Findings) {
@@ -125,7 +145,7 @@ pub(super) fn clocks_json(findings: &Findings, told: Told) -> Vec<Value> {
         json!({
             "message": clock.message.to_string(), "asker": clock.asker, "member": clock.member,
             "state": told.state(&clock).word(), "received": at(clock.received),
-            "due": clock.due_ms.map(rfc3339), "reminders": clock.reminders,
+            "due": clock.due_ms.map(rfc3339), "further": clock.further,
             "answered": at(clock.answered), "silent": at(clock.silent),
             "elapsed_ms": clock.elapsed_ms(), "overdue_ms": told.overdue_ms(&clock),
             "words": clocks::words(&clock, findings, told),

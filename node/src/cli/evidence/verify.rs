@@ -1,13 +1,17 @@
 //! `frex evidence verify`: each check by name, then the verdict, then what follows. Asks nobody.
 //! Spec: CLI-4, EVD-5, EVD-6.
 
-use frex_proto::error::WireCode;
+use frex_proto::{
+    error::WireCode,
+    evidence::{Check, Outcome},
+};
 use serde_json::json;
 
 use super::{Examined, Pin, VerifyArgs, clocks::Told, examine, print};
 use crate::cli::{
     failure::{Done, Failure, PARTIAL},
     output,
+    receipt::finality,
 };
 
 /// Verifies a file.
@@ -77,20 +81,36 @@ fn show(found: &Examined, args: &VerifyArgs, verified: bool) {
 fn conclude(found: &Examined, finals: bool) -> Done {
     if let Some(error) = found.findings.failure() {
         let what = "the evidence failed verification";
-        return Err(Failure::new(WireCode::BadEvidence, what)
+        let fails = |check: &&Check| check.outcome == Outcome::Fails(error);
+        let failure = Failure::new(WireCode::BadEvidence, what);
+        let failure = match found.findings.checks.iter().find(fails) {
+            Some(check) => failure.cause(output::clean(&check.name)),
+            None => failure,
+        };
+        return Err(failure
             .because(&error)
             .advise("Do not rely on it: ask for the file again, and keep this one"));
     }
     if !finals {
         let what = "not every receipt is final";
-        return Err(Failure::new(WireCode::BadEvidence, what)
-            .cause("fewer witnesses have cosigned a head than the roster asks for")
+        if print::is_unwitnessed(&found.findings) {
+            return Err(finality::without_witnesses(what));
+        }
+        let cause = match found.is_provisional() {
+            true => "fewer witnesses have cosigned a head than the roster asks for",
+            false => "there is no receipt in it that could be",
+        };
+        return Err(Failure::new(WireCode::Provisional, what)
+            .cause(cause)
             .advise("Ask for a file that is exported again, or verify without --final"));
     }
     if found.is_provisional() {
         output::message(
             "note: fewer witnesses have cosigned than the roster asks for, so that its log could still take something back; a file that is exported again may be final",
         );
+    }
+    if print::is_unwitnessed(&found.findings) {
+        output::message(format_args!("note: {} in it", finality::NO_WITNESSES));
     }
     if !found.is_pinned() {
         output::message(

@@ -11,7 +11,7 @@ use prost::Message;
 use serde_json::{Value, json};
 use tokio::task;
 
-use super::{Finished, Place, RECALLED};
+use super::{Finished, Place, RECALLED, unread};
 use crate::cli::{
     ConfirmArg,
     failure::{Failure, OrCode, OrFail},
@@ -34,8 +34,18 @@ impl Place {
         let id = item.id();
         let mut held = None;
         let mut stated = None;
+        let reads = self.reads(&item.opened.content_type);
         match confirm {
             ConfirmArg::None => held = Some(item),
+            // Nobody has read it: no more is stated than that it is here. Spec: DCF-25.
+            ConfirmArg::Opened if !reads => match item.confirm(v1::Stage::Delivered, "").await {
+                Err(ConfirmError::Refused(WireCode::Recalled)) => row["state"] = RECALLED.into(),
+                proven => {
+                    let what = format_args!("{id} is kept, but the sender could not be told");
+                    stated = Some(proven.or_fail(what)?);
+                    row["state"] = "delivered".into();
+                }
+            },
             ConfirmArg::Opened => match item.confirm(v1::Stage::Opened, "").await {
                 // Its recall came while it was read here, and says more.
                 Err(ConfirmError::Refused(WireCode::Recalled)) => row["state"] = RECALLED.into(),
@@ -57,6 +67,9 @@ impl Place {
         // Sealed as it came: what passes it on, or shows it as evidence, needs no more.
         let sealed = self.envelope(&item.id().to_string());
         files::replace(&sealed, &item.envelope.encode_to_vec())?;
+        if !self.reads(&item.opened.content_type) {
+            unread::mark(self, item.id())?;
+        }
         let receipt = member::keep_receipt(&self.receipts, &item.receipt)?;
         Ok((item, content, receipt))
     }

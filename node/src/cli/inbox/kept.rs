@@ -6,7 +6,7 @@ use frex_client::keys::MemberHome;
 use frex_proto::error::WireCode;
 use serde_json::{Value, json};
 
-use super::cases;
+use super::{cases, unread};
 use crate::cli::{
     failure::{Done, Failure, OrCode},
     files,
@@ -21,10 +21,13 @@ pub fn list(home: &MemberHome, json: bool) -> Done {
     let mut rows = rows?;
     rows.sort_by_key(|row| row["received"].as_str().unwrap_or_default().to_owned());
     cases::tell(home, &mut rows);
-    Ok(print(home, &rows, json))
+    let shown = unread::all(home)?;
+    let code = print(home, &rows, json);
+    unread::are_read(home, &shown)?;
+    Ok(code)
 }
 
-fn read(path: &Path) -> Result<Value, Failure> {
+pub(super) fn read(path: &Path) -> Result<Value, Failure> {
     let bytes = files::read(path, ABOUT_BYTES_MAX)?;
     let what = format!("{} is damaged", path.display());
     serde_json::from_slice(&bytes).or_code(WireCode::Files, &what)

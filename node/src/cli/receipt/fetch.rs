@@ -135,6 +135,9 @@ pub fn fetch(args: &ReceiptFetchArgs, json: bool) -> Done {
             },
         ));
     }
+    if args.finals && roster.witnessing().is_none() {
+        return Err(finality::without_witnesses("no receipt of it is final"));
+    }
     let lacks = args.finals && fetched.is_provisional();
     Ok(match fetched.opened.len() >= args.opened && !lacks {
         true => 0,

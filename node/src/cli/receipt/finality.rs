@@ -22,6 +22,10 @@ use crate::cli::{
 pub const FINAL: &str = "final";
 /// As [`FINAL`], while too few have cosigned.
 pub const PROVISIONAL: &str = "provisional";
+/// Why nothing is final where nobody could make it so. Spec: RCP-18.
+pub const NO_WITNESSES: &str = "the roster names no witnesses, so nothing is final";
+/// How that is mended, and how it is done without.
+pub const NAME_WITNESSES: &str = "The governance names witnesses: frex roster propose --root root.frex --previous roster.frex --out next.proposal --witnesses node.a,node.b,node.c --quorum 2; until then leave out --final";
 
 /// How far the log that a receipt names can still take it back.
 ///
@@ -50,6 +54,14 @@ pub fn word(roster: &Roster, receipt: &v1::Receipt) -> Value {
 pub fn witnesses(cosignatures: &[Cosignature]) -> Vec<String> {
     let nodes = cosignatures.iter().map(Cosignature::node);
     nodes.map(str::to_owned).collect()
+}
+
+/// What is said where only what is final was asked for and nothing can be.
+#[must_use]
+pub fn without_witnesses(what: &str) -> Failure {
+    Failure::new(WireCode::Provisional, what)
+        .cause(NO_WITNESSES)
+        .advise(NAME_WITNESSES)
 }
 
 /// What is known of it, as JSON.

@@ -45,6 +45,8 @@ const UNKNOWN_SIGNER: Outcome = Outcome::Fails(ReceiptError::Checkpoint(Checkpoi
 )));
 
 const WITNESSED: &str = "head is cosigned by witnesses";
+/// Outcome of [`WITNESSED`] where there is nobody to do it.
+const NOT_FINAL: &str = "not final";
 
 /// A check: its name, its outcome, and why it failed.
 type Row = (String, &'static str, Option<String>);
@@ -125,6 +127,9 @@ pub fn verify(args: &ReceiptVerifyArgs, json: bool) -> Done {
 /// The command by which the first of these that is not final becomes so.
 fn upgrade(findings: &[Finding], args: &ReceiptVerifyArgs) -> String {
     let first = findings.iter().find(|finding| finding.provisional);
+    if first.is_some_and(Finding::is_unwitnessed) {
+        return finality::NAME_WITNESSES.to_owned();
+    }
     let message = first
         .and_then(|finding| finding.summary.as_ref())
         .and_then(|summary| summary["message"].as_str())
@@ -237,10 +242,7 @@ fn examine(
         }
         finding.summary = Some(summarise(&statement, &receipt, time_ms));
     }
-    let holds = |row: &Row| matches!(row.1, "ok" | "not checked" | finality::PROVISIONAL);
-    let sound = verified && finding.checks.iter().all(holds);
-    finding.provisional = sound && finals && finding.finality["state"] == finality::PROVISIONAL;
-    finding.verified = sound && !finding.provisional;
+    finding.judge(verified, finals);
     Ok(finding)
 }
 
@@ -265,6 +267,20 @@ impl Finding {
         self.checks.push((name.to_owned(), "ok", None));
     }
 
+    /// The verdict, once every check has its row.
+    fn judge(&mut self, verified: bool, finals: bool) {
+        let holds = ["ok", "not checked", NOT_FINAL, finality::PROVISIONAL];
+        let sound = verified && self.checks.iter().all(|row| holds.contains(&row.1));
+        let provisional = self.finality["state"] == finality::PROVISIONAL;
+        self.provisional = sound && finals && (provisional || self.is_unwitnessed());
+        self.verified = sound && !self.provisional;
+    }
+
+    /// What is final was asked for, and the roster names nobody who could make it so.
+    fn is_unwitnessed(&self) -> bool {
+        self.checks.iter().any(|row| row.1 == NOT_FINAL)
+    }
+
     fn fail(&mut self, name: &str, why: String) {
         self.checks.push((name.to_owned(), "failed", Some(why)));
     }
@@ -276,8 +292,8 @@ fn witnessed_row(receipt: &v1::Receipt, roster: &Roster, finals: bool) -> (Optio
     match finality::of(roster, receipt) {
         Err(error) => (wrong(error.to_string()), Value::Null),
         Ok(Finality::Unwitnessed) if finals => {
-            let why = "the roster names no witnesses, so nothing is final";
-            (wrong(why.to_owned()), Value::Null)
+            let why = Some(finality::NO_WITNESSES.to_owned());
+            (Some((WITNESSED.to_owned(), NOT_FINAL, why)), Value::Null)
         }
         Ok(Finality::Unwitnessed) => (None, Value::Null),
         Ok(finality) => {
@@ -415,5 +431,4 @@ fn print(finding: &Finding) {
         code.info().name,
         code as u16
     ));
-    output::data(format_args!("  try: {}", code.info().advice));
 }

@@ -22,8 +22,8 @@ const SOME_TIME: &str = "2000-01-01T00:00:00Z";
 /// Judges a file and lists every fault. Says nothing of what the report says.
 pub fn check(args: &CheckArgs, json: bool) -> Done {
     let (form, judged) = match read(&args.file)? {
-        // What version 1 judges it has judged when it was read.
-        Found::First(_) => ("JSON, version 1", Ok(())),
+        // What else version 1 judges it has judged when it was read.
+        Found::First(report) => ("JSON, version 1", report.misspelt()),
         Found::Second(report) => ("version 2", report.check()),
         Found::Document(form, bytes) => ("CyberTipline XML", document(form, &bytes)?),
     };

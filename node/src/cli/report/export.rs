@@ -43,12 +43,25 @@ pub fn export(args: &ExportArgs, json: bool) -> Done {
                 output::data(format_args!("{}  {} bytes", path.display(), bytes.len()));
             }
         }
+        None if json => output::document(json!({
+            "form": form_name(args.form), "text": std::str::from_utf8(&bytes).ok(),
+            "hex": std::str::from_utf8(&bytes).is_err().then(|| hex::encode(&bytes)),
+            "left_out": left_out, "stale": stale,
+        })),
         None => io::stdout()
             .write_all(&bytes)
             .or_code(WireCode::Files, "cannot write to standard output")?,
     }
     note(&left_out, stale);
     Ok(0)
+}
+
+fn form_name(form: FormArg) -> &'static str {
+    match form {
+        FormArg::Xml => "xml",
+        FormArg::Json => "json",
+        FormArg::Protobuf => "protobuf",
+    }
 }
 
 fn xml(report: &Report, item: Option<u32>) -> Result<Written, Failure> {

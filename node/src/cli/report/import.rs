@@ -9,10 +9,13 @@ use serde_json::json;
 
 use super::{Found, ImportArgs, read};
 use crate::cli::{
-    failure::{Done, Failure},
+    failure::{Done, Failure, PARTIAL},
     files, output,
     time::rfc3339,
 };
+
+/// How many places without a field are named.
+const NAMED_MAX: usize = 8;
 
 /// Makes a report. What an XML document says can be written again as it came.
 pub fn import(args: &ImportArgs, json: bool) -> Done {
@@ -33,7 +36,7 @@ pub fn import(args: &ImportArgs, json: bool) -> Done {
     if json {
         output::document(json!({
             "file": args.out, "reference": reference, "items": typed.items.len(),
-            "kept_beside": imported.kept_beside, "faults": count,
+            "kept_beside": imported.kept_beside, "places": imported.places, "faults": count,
         }));
     } else {
         output::data(format_args!(
@@ -45,8 +48,9 @@ pub fn import(args: &ImportArgs, json: bool) -> Done {
     }
     if imported.kept_beside > 0 {
         output::message(format_args!(
-            "note: {} of the XML without a field of their own, kept as they are",
+            "note: {} of the XML without a field of their own, kept as they are: at {}",
             output::counted(imported.kept_beside, "place"),
+            named(&imported.places),
         ));
     }
     if count > 0 {
@@ -56,13 +60,27 @@ pub fn import(args: &ImportArgs, json: bool) -> Done {
             args.out.display(),
         ));
     }
-    Ok(0)
+    Ok(if count == 0 { 0 } else { PARTIAL })
+}
+
+/// The first of these places, for people.
+fn named(places: &[String]) -> String {
+    let name = |place: &String| match place.is_empty() {
+        true => "the root".to_owned(),
+        false => output::clean(place),
+    };
+    let first: Vec<String> = places.iter().take(NAMED_MAX).map(name).collect();
+    match places.len().saturating_sub(NAMED_MAX) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
 }
 
 fn plain(report: Report) -> Imported {
     Imported {
         report,
         kept_beside: 0,
+        places: Vec::new(),
     }
 }
 

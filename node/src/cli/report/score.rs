@@ -106,6 +106,7 @@ fn of_message(home: &MemberHome, id: &str) -> Result<Scored, Failure> {
         let failure = Failure::new(WireCode::BadInput, what);
         Err(failure.advise(advice.to_owned()))
     };
+    let dir = member::folder(home).display();
     if direction == messages::SENT {
         return none(
             "of a message that was sent the content is not kept here",
@@ -115,7 +116,12 @@ fn of_message(home: &MemberHome, id: &str) -> Result<Scored, Failure> {
     let content_type = match about["content_type"].as_str() {
         Some(report::CONTENT_TYPE) => report::CONTENT_TYPE,
         Some(model::CONTENT_TYPE) => model::CONTENT_TYPE,
-        _ => return none("that message is no report", "frex inbox DIR --kept"),
+        _ => {
+            return none(
+                "that message is no report",
+                &format!("frex inbox {dir} --kept"),
+            );
+        }
     };
     let name = about["file"]
         .as_str()
@@ -130,7 +136,7 @@ fn of_message(home: &MemberHome, id: &str) -> Result<Scored, Failure> {
         }),
         None => none(
             "what came is no report that can be read",
-            "frex show MESSAGE DIR",
+            &format!("frex show {id} {dir}"),
         ),
     }
 }

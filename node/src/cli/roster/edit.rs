@@ -27,7 +27,7 @@ pub struct EditArgs {
     /// 600/60; or none
     #[arg(long, value_name = "MEMBER=OTHERS/URGENT")]
     pub quota: Vec<Setting>,
-    /// What a report to a member must say: fields like urls,jurisdictions, or paths of them, or none
+    /// What a report to a member must say: fields like `urls,reported.ip_events.at`, or none
     #[arg(long, value_name = "MEMBER=FIELDS")]
     pub needs: Vec<Setting>,
     /// Countries a member is competent for, like NL,BE, or none for its own alone

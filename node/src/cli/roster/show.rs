@@ -46,7 +46,7 @@ pub fn show(args: &RosterShowArgs, json: bool) -> Done {
             "fresh": roster.fresh_until_ms().is_some_and(|until| Clock::System.now_ms() < until),
             "allow_classical": roster.allow_classical(), "witnessing": witnesses::to_json(roster),
             "members": roster.members().map(member_json).collect::<Vec<_>>(),
-            "nodes": roster.nodes().map(node_json).collect::<Vec<_>>(),
+            "nodes": roster.nodes().map(|node| node_json(roster, node)).collect::<Vec<_>>(),
         }));
     } else {
         print(roster, &anchor, pinned, judged.expired);
@@ -154,7 +154,7 @@ fn print_entries(roster: &Roster) {
         nodes.add_row([
             node.id.clone(),
             node.operator.clone(),
-            status_name(node.status).to_owned(),
+            words::node_state(roster, node).to_owned(),
             node.log_epoch.to_string(),
             witnesses::place(roster, node).to_owned(),
             node.addresses.join(" "),
@@ -194,9 +194,9 @@ fn member_json(member: &Member) -> Value {
     })
 }
 
-fn node_json(node: &Node) -> Value {
+fn node_json(roster: &Roster, node: &Node) -> Value {
     json!({
-        "id": node.id, "operator": node.operator, "state": status_name(node.status),
+        "id": node.id, "operator": node.operator, "state": words::node_state(roster, node),
         "log_key": hex::encode(node.log_key.key.as_bytes()), "log_epoch": node.log_epoch,
         "witness_key": node.witness_key.as_ref().map(|key| hex::encode(key.as_bytes())),
         "ml_dsa_44_log_key": companion(&node.log_key.key),

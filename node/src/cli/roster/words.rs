@@ -209,6 +209,16 @@ pub fn role_name(role: v1::Role) -> &'static str {
     }
 }
 
+/// How a node stands in a word: one whose operator is out is out with it. Spec: ROS-14.
+#[must_use]
+pub fn node_state(roster: &Roster, node: &Node) -> &'static str {
+    let operator = roster.member(&node.operator).map(|member| member.status);
+    match (node.status, operator) {
+        (v1::Status::Live, Some(status)) => status_name(status),
+        (status, _) => status_name(status),
+    }
+}
+
 /// The status in a word.
 #[must_use]
 pub fn status_name(status: v1::Status) -> &'static str {

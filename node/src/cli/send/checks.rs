@@ -39,7 +39,7 @@ pub fn needs(
     if found.is_empty() {
         return Ok(());
     }
-    let lines: Vec<String> = found.iter().map(line).collect();
+    let lines: Vec<String> = found.iter().map(|one| line(one, content_type)).collect();
     if anyway {
         for line in lines {
             output::message(format_args!("note: {line}; it goes all the same"));
@@ -51,26 +51,43 @@ pub fn needs(
         .advise("Add the fields named above to the report, leave that recipient out, or send it all the same: --anyway"))
 }
 
-/// What a report lacks of what is needed, by its version.
+/// What a report lacks of what is needed, by its version; of a form that is neither, all of it.
 #[must_use]
 pub fn missing(content_type: &str, data: &[u8], needed: &[String]) -> Vec<String> {
     match content_type {
         report::CONTENT_TYPE => report::missing_fields(data, needed),
         model::CONTENT_TYPE => model::missing_fields(data, needed),
-        _ => Vec::new(),
+        _ => needed.to_vec(),
     }
 }
 
-fn line(one: &Lacking) -> String {
-    let fields = one.places().map(|(field, place)| match field == place {
-        true => field.to_owned(),
-        false => format!("{field} (add {place})"),
-    });
+/// What a recipient misses, each field by the name that it has in this version. Spec: RTE-5, MOD-20.
+fn line(one: &Lacking, content_type: &str) -> String {
+    if ![report::CONTENT_TYPE, model::CONTENT_TYPE].contains(&content_type) {
+        return format!(
+            "{} needs a report to say {}, and this is no report whose fields can be read: make it one, or say with --kind what else it is",
+            one.member,
+            one.fields.join(", ")
+        );
+    }
+    let fields: Vec<String> = match content_type == model::CONTENT_TYPE {
+        true => one.places().map(second).collect(),
+        false => one.fields.clone(),
+    };
     format!(
         "{} needs a report to say more, it lacks: {}",
         one.member,
-        fields.collect::<Vec<_>>().join(", ")
+        fields.join(", ")
     )
+}
+
+/// A field of version 2, and how it is written.
+fn second((field, place): (&str, String)) -> String {
+    match model::example_of(field) {
+        Some(example) => format!("{place} (in the roster {field}), as {example}"),
+        None if field == place => place,
+        None => format!("{field} (add {place})"),
+    }
 }
 
 /// Refuses what looks like a report that went to one of these before. Spec: RTE-8, RTE-9.

@@ -11,7 +11,7 @@ use frex_client::{
     client::DraftBuilder,
     environment::{Clock, Environment},
     keys::{MemberHome, MemberSettings},
-    report::{self, Report},
+    report::{self, Report, ReportErrors},
 };
 use frex_proto::{
     error::WireCode,
@@ -26,6 +26,9 @@ use crate::cli::{
     failure::{Failure, OrCode},
     files, messages,
 };
+
+/// What is done with a file that somebody has put into a report. Spec: REP-10.
+const FILES: &str = "Take it out: a report names files by their hashes and where they are found, and they stay with whoever may hold them";
 
 /// The content and its type.
 pub fn content(args: &SendArgs) -> Result<(String, Vec<u8>), Failure> {
@@ -71,22 +74,32 @@ fn read(file: &Path, most: usize) -> Result<Vec<u8>, Failure> {
 fn report_of(file: &Path, data: Vec<u8>) -> Result<(String, Vec<u8>), Failure> {
     let file = file.display();
     let failure = || Failure::new(WireCode::BadInput, format!("{file} is no report"));
-    let mend = "Mend the field named above, or send any other content with --content-type TYPE";
+    let mend = |error: &ReportErrors| {
+        let advice = match error.is_about_files() {
+            true => FILES.to_owned(),
+            false => format!(
+                "Mend the field named above; all that is wrong is listed by: frex report check {file}"
+            ),
+        };
+        failure().because(error).advise(advice)
+    };
     let second = model::CONTENT_TYPE.to_owned();
     match model::detect(&data) {
         Shape::First => {
-            Report::parse(&data).map_err(|error| failure().because(&error).advise(mend))?;
+            let report = Report::parse(&data).and_then(|report| report.misspelt());
+            report.map_err(|error| mend(&error))?;
             Ok((report::CONTENT_TYPE.to_owned(), data))
         }
         Shape::View => {
             let report = model::Report::from_json(&data);
-            let report = report.map_err(|error| failure().because(&error).advise(mend))?;
+            let report = report.map_err(|error| mend(&error))?;
             Ok((second, report.encode()))
         }
         Shape::Encoded => {
-            model::Report::decode(&data).map_err(|error| failure().because(&error).advise(mend))?;
+            model::Report::decode(&data).map_err(|error| mend(&error))?;
             Ok((second, data))
         }
+        Shape::Mixed(first) => Err(mend(&model::mixed(first))),
         Shape::Document => Err(failure()
             .cause("it is XML, which is imported first")
             .advise(format!("frex report import {file} --out REPORT.frexreport"))),

@@ -24,6 +24,9 @@ pub fn make(args: &MakeArgs, json: bool) -> Done {
         .or_fail("nothing can be counted")
         .map_err(|failure| failure.advise("Those that are known: frex stats definitions"))?;
     let as_of_ms = Clock::System.now_ms();
+    // Before anything is compared by it.
+    let begins = period.first.begins_ms(&args.zone);
+    begins.or_fail("nothing can be counted in that zone")?;
     let tables = store::tables(&home)?;
     let before = store::before(&tables, &definition.id, &period, &args.zone)?;
     let counted = facts::of(&home, &roster, definition, as_of_ms)?;
@@ -58,9 +61,9 @@ pub fn make(args: &MakeArgs, json: bool) -> Done {
     } else {
         print::table(&made);
         output::message(format_args!(
-            "note: written to {}; to publish it: frex stats publish {} --out FOLDER",
+            "note: written to {0}; to publish it: frex stats publish {0} --dir {1} --out FOLDER",
             args.out.display(),
-            args.out.display()
+            args.dir.display()
         ));
     }
     Ok(0)

@@ -56,13 +56,8 @@ pub fn open(args: &OpenArgs, json: bool) -> Done {
     let mut members = args.with.clone();
     members.sort();
     members.dedup();
-    if let Some(stranger) = members
-        .iter()
-        .find(|member| roster.member(member).is_none())
-    {
-        let what = format!("the roster lists no member {stranger}");
-        return Err(Failure::new(WireCode::UnknownRecipient, what));
-    }
+    can_take_part(&members, &roster)?;
+    is_over(args)?;
     let mut nonce = [0; 16];
     Random::System.rng().fill_bytes(&mut nonce);
     let said = SumRound {
@@ -104,6 +99,48 @@ pub fn open(args: &OpenArgs, json: bool) -> Done {
         ));
     }
     Ok(0)
+}
+
+/// Whether these members can add up: of two, each could compute the other's figures.
+fn can_take_part(members: &[String], roster: &Roster) -> Result<(), Failure> {
+    if !(limits::SUM_MEMBERS_MIN..=limits::RECIPIENTS_MAX).contains(&members.len()) {
+        let what = format!(
+            "a round is of {} to {} members, and these are {}",
+            limits::SUM_MEMBERS_MIN,
+            limits::RECIPIENTS_MAX,
+            members.len()
+        );
+        return Err(Failure::new(WireCode::BadInput, what)
+            .cause("from the total of two each could compute the other's figures")
+            .advise("Name each once, the own member too: --with MEMBER MEMBER MEMBER"));
+    }
+    for name in members {
+        match roster.member(name) {
+            None => {
+                let what = format!("the roster lists no member {name}");
+                return Err(Failure::new(WireCode::UnknownRecipient, what));
+            }
+            Some(member) if !member.is_live() => {
+                let what = format!("{name} is suspended or revoked and cannot take part");
+                return Err(Failure::new(WireCode::Revoked, what)
+                    .advise(format!("Nothing was begun; leave {name} out of --with")));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether every month of the round has ended: else nobody could split its figures.
+fn is_over(args: &OpenArgs) -> Result<(), Failure> {
+    let ends = args.period.0.last.next().begins_ms(&args.zone);
+    let ends = ends.or_fail("nothing can be counted in that zone")?;
+    if ends <= Clock::System.now_ms() {
+        return Ok(());
+    }
+    let what = format!("{} is not over yet", args.period.0.last);
+    Err(Failure::new(WireCode::BadInput, what)
+        .advise("Name whole months that are over: --period 2026-01..2026-03"))
 }
 
 /// An axis as it is given: what is not named is counted together.
@@ -155,6 +192,18 @@ impl Part {
             round,
             folder,
         })
+    }
+
+    /// Nobody else has figures in it.
+    fn takes_part(&self) -> Result<(), Failure> {
+        let members = &self.round.said.members;
+        if members.iter().any(|member| member == self.member()) {
+            return Ok(());
+        }
+        let what = format!("{} takes no part in this round", self.member());
+        Err(Failure::new(WireCode::BadInput, what)
+            .cause(format!("it is of {}", members.join(", ")))
+            .advise("Give the folder of one of these members"))
     }
 
     fn member(&self) -> &str {
@@ -254,6 +303,7 @@ impl Part {
 /// shares: two sets of them would let others compute the difference.
 pub fn share(args: &RoundArgs, json: bool) -> Done {
     let part = Part::of(&args.round, &args.dir)?;
+    part.takes_part()?;
     part.still_open()?;
     if !part.folder.join(OPENING).exists() {
         split(&part)?;
@@ -316,6 +366,7 @@ fn split(part: &Part) -> Result<(), Failure> {
 /// Adds up what came and sends the sum to every other member.
 pub fn add(args: &RoundArgs, json: bool) -> Done {
     let part = Part::of(&args.round, &args.dir)?;
+    part.takes_part()?;
     part.still_open()?;
     let partial = part.folder.join(OWN_PARTIAL);
     if !partial.exists() {
