@@ -107,6 +107,11 @@ fn passed_on() -> (Bytes, v1::Exhibit) {
 
 /// The hotline's reminder, a day after the request.
 fn reminder(asked: &SignedEnvelope) -> SignedEnvelope {
+    reminder_sealed(asked, 50)
+}
+
+/// The same message, sealed by this randomness: another envelope.
+fn reminder_sealed(asked: &SignedEnvelope, seed: u64) -> SignedEnvelope {
     let draft = Draft {
         created_ms: NOW_MS + DAY_MS,
         expires_ms: NOW_MS + 5 * DAY_MS,
@@ -115,7 +120,8 @@ fn reminder(asked: &SignedEnvelope) -> SignedEnvelope {
         in_reply_to: Some(asked.id),
         ..request()
     };
-    sealed(&draft, 50)
+    let sealed = envelope::seal(&draft, &mut rng(seed)).expect("a good draft");
+    envelope::sign_one(sealed, &key(50)).expect("a key in memory signs")
 }
 
 fn statement(event: Event, about: &SignedEnvelope, to: &[&str]) -> v1::Statement {
@@ -339,6 +345,12 @@ fn good() -> Vec<Vector> {
         s.logs[2].push((NOW_MS + DAY_MS + 5, statement(Event::Accepted, &reminder, &[CLEARING])));
         s.exhibits.push(exhibit(&reminder));
     };
+    let sealed_again = |s: &mut Scene| {
+        reminded(s);
+        let again = reminder_sealed(&s.request, 61);
+        s.logs[2].push((NOW_MS + DAY_MS + 9, statement(Event::Accepted, &again, &[CLEARING])));
+        s.exhibits.push(exhibit(&again));
+    };
     let soon = |s: &mut Scene| s.silence.time_ms = NOW_MS + 1000;
     let undated = |s: &mut Scene| { s.logs[0].pop(); };
     let bare = evidence::without_manifests(scene.bundle()).expect("some are left");
@@ -346,6 +358,7 @@ fn good() -> Vec<Vector> {
     vec![
         row("request", "EVD-8", "one answers late, the other is silent after the answer was due", &|_| ()),
         row("reminded", "EVD-8", "a further message of the asker reached the other", &reminded),
+        row("reminded-sealed-again", "EVD-8", "a further message that was sealed again counts once", &sealed_again),
         row("not-due-yet", "EVD-8", "the silence is stated before the answer is due", &soon),
         row("answer-undated", "EVD-8", "no receipt dates the answer, so that it is none", &undated),
         row("provisional", "EVD-5", "no witness has cosigned", &|s| s.witnessed = false),
