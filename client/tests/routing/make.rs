@@ -79,7 +79,7 @@ pub fn make() -> Vec<Vector> {
 
 #[rustfmt::skip] // One vector on each line.
 fn plans() -> Vec<Vector> {
-    let ok = |name: &str, spec: &str, what: &str, report: Value| with(name, spec, what, &report, &roster(), "").expect("ok");
+    let ok = |name: &str, spec: &str, what: &str, report: Value| with(name, spec, what, &report, &roster(), "").set("expect", "ok");
     vec![
         ok("declared", "RTE-11", "a declared jurisdiction brings police and hotline, and the clearing house", declared("NO")),
         ok("address-and-phone", "RTE-11", "evidence of several kinds adds up", json!({"reported": [{"person": {"addresses": [{"country": "no"}], "phones": [{"value": "+47 00 00 00 00"}, {"value": "+47 00 00 00 01"}]}}]})),
@@ -104,7 +104,7 @@ fn plans() -> Vec<Vector> {
 
 #[rustfmt::skip] // One vector on each line.
 fn policies() -> Vec<Vector> {
-    let ok = |name: &str, what: &str, report: Value, policy: &str| with(&format!("policy-{name}"), "RTE-22", what, &report, &roster(), policy).expect("ok");
+    let ok = |name: &str, what: &str, report: Value, policy: &str| with(&format!("policy-{name}"), "RTE-22", what, &report, &roster(), policy).set("expect", "ok");
     let rule = |fields: &str| format!("version = 1\n[[rule]]\n{fields}\n");
     vec![
         ok("deny", "a rule denies", declared("NO"), &rule("roles = [\"police\"]\ncountries = [\"NO\"]\ndo = \"deny\"")),
@@ -126,7 +126,7 @@ fn policies() -> Vec<Vector> {
 #[rustfmt::skip] // One vector on each line.
 fn nobody() -> Vec<Vector> {
     let refused = |name: &str, what: &str, report: Value, roster: Value, policy: &str, expect: &str| {
-        with(&format!("refused-{name}"), "RTE-19", what, &report, &roster, policy).expect(expect)
+        with(&format!("refused-{name}"), "RTE-19", what, &report, &roster, policy).set("expect", expect)
     };
     let alone = json!({"version": 1, "members": [seat(SENDER, "platform", "US")]});
     let mut crowd = roster();
@@ -147,14 +147,14 @@ fn nobody() -> Vec<Vector> {
         refused("denied-fallback", "also where the clearing house is a fallback", declared("NO"), roster(), &format!("version = 1\nhub = \"fallback\"\n{}", &deny[12..]), "Nobody(NO|clearing.us:denied hotline.no:denied police.no:denied)"),
         refused("no-basis", "no basis for anybody", declared("US"), no_hub(), "version = 1\nunknown_basis = \"deny\"\n", "Nobody(US|police.us:no-legal-basis)"),
         refused("stranger", "a policy that names whom nobody knows", declared("NO"), roster(), "version = 1\nalso = [\"police.xx\"]\n", "UnknownMember"),
-        with("refused-too-many", "LIM-124", "more than one envelope has room for", &declared("NO"), &crowd, "").expect("TooMany(68)"),
+        with("refused-too-many", "LIM-124", "more than one envelope has room for", &declared("NO"), &crowd, "").set("expect", "TooMany(68)"),
         refused("bad-policy", "a policy with a fault sends nothing", declared("NO"), roster(), "version = 1\nhub = \"sometimes\"\n", "Policy"),
     ]
 }
 
 #[rustfmt::skip] // One vector on each line.
 fn scores() -> Vec<Vector> {
-    let score = |name: &str, spec: &str, what: &str, report: Value| Vector::new(&format!("score-{name}"), spec, what, "score_report").set("report", report).expect("ok");
+    let score = |name: &str, spec: &str, what: &str, report: Value| Vector::new(&format!("score-{name}"), spec, what, "score_report").set("report", report).set("expect", "ok");
     vec![
         score("empty", "RTE-3", "a report of nothing", json!({"reference": "A", "created": "2026-07-01T12:00:00Z"})),
         score("grooming", "RTE-3", "a profile of its own for what it is", json!({"incident": {"type": "grooming", "at": "2026-07-01T12:00:00Z"}, "channels": [{"chat": {"content": "words"}}], "reported": [{"screen_name": "x"}], "victims": [{}]})),
@@ -167,7 +167,7 @@ fn scores() -> Vec<Vector> {
 #[rustfmt::skip] // One vector on each line.
 fn needs() -> Vec<Vector> {
     let need = |name: &str, version: u64, what: &str, report: Value, needed: &[&str], expect: &str| {
-        Vector::new(&format!("needs-{name}"), "RTE-5", what, "missing_fields").set("version", version).set("report", report).set("needed", json!(needed)).expect(expect)
+        Vector::new(&format!("needs-{name}"), "RTE-5", what, "missing_fields").set("version", version).set("report", report).set("needed", json!(needed)).set("expect", expect)
     };
     let report = json!({"reference": "A", "reported": [{"screen_name": " "}, {"ip_events": [{"ip_address": "192.0.2.1"}]}], "victims": [{"person": {"age": 12}}]});
     let first = json!({"reference": "A", "urls": [], "subjects": [{"identifiers": [{"kind": "ip", "value": "192.0.2.1"}]}]});
@@ -185,7 +185,7 @@ fn needs() -> Vec<Vector> {
 
 #[rustfmt::skip] // One vector on each line.
 fn copies() -> Vec<Vector> {
-    let copy = |name: &str, spec: &str, what: &str, report: Value| Vector::new(&format!("copy-{name}"), spec, what, "copy_metadata").set("report", report).set("sender", SENDER).expect("ok");
+    let copy = |name: &str, spec: &str, what: &str, report: Value| Vector::new(&format!("copy-{name}"), spec, what, "copy_metadata").set("report", report).set("sender", SENDER).set("expect", "ok");
     vec![
         copy("words", "RTE-26", "a report that had nothing but words", json!({"reference": "A", "created": "2026-07-01T12:00:00Z", "description": "words"})),
         copy("chat", "RTE-24", "of a conversation the room stays and the words go", json!({"reference": "A", "channels": [{"chat": {"client": "Example", "room": "r", "content": "words", "additional_info": "more"}}, {"peer_to_peer": {"file_names": "a.jpg", "ip_events": [{"ip_address": "192.0.2.1", "port": 4711}]}}]})),
@@ -199,7 +199,7 @@ fn copies() -> Vec<Vector> {
 #[rustfmt::skip] // One vector on each line.
 fn likeness() -> Vec<Vector> {
     let compare = |name: &str, what: &str, one: Value, other: Value, expect: &str| {
-        Vector::new(&format!("alike-{name}"), "RTE-8", what, "compare_reports").set("report", one).set("other", other).expect(expect)
+        Vector::new(&format!("alike-{name}"), "RTE-8", what, "compare_reports").set("report", one).set("other", other).set("expect", expect)
     };
     let hashes = |values: &[&str]| json!({"items": [{"hashes": values.iter().map(|value| json!({"algorithm": "md5", "value": value})).collect::<Vec<_>>()}]});
     vec![
@@ -235,7 +235,7 @@ fn record() -> Value {
 #[rustfmt::skip] // One vector on each line.
 fn records() -> Vec<Vector> {
     let read = |name: &str, what: &str, text: String, expect: &str| {
-        Vector::new(&format!("record-{name}"), "RTE-28", what, "read_record").set("record", text).expect(expect)
+        Vector::new(&format!("record-{name}"), "RTE-28", what, "read_record").set("record", text).set("expect", expect)
     };
     let changed = |name: &str, what: &str, expect: &str, change: &dyn Fn(&mut Value)| {
         let mut record = record();

@@ -10,7 +10,7 @@ pub fn make() -> Vec<Vector> {
 #[rustfmt::skip] // One vector on each line.
 fn policies() -> Vec<Vector> {
     let policy = |name: &str, what: &str, text: &str, expect: &str| {
-        Vector::new(&format!("policy-{name}"), "RTE-21", what, "read_policy").set("policy", text).expect(expect)
+        Vector::new(&format!("policy-{name}"), "RTE-21", what, "read_policy").set("policy", text).set("expect", expect)
     };
     let rule = |fields: &str| format!("version = 1\n[[rule]]\n{fields}");
     let long = "x".repeat(257);
@@ -46,14 +46,14 @@ fn policies() -> Vec<Vector> {
         policy("approval-by-two-words", "who approves is one word, as it is given", "version = 1\n[[approval]]\ncountries = [\"NO\"]\nby = \"head of legal\"\n", "Policy"),
         policy("ranges-elsewhere", "the table lies beside the policy", "version = 1\nranges = \"../ip.csv\"\n", "Policy"),
         policy("ranges-nameless", "a table has a name", "version = 1\nranges = \"\"\n", "Policy"),
-        Vector::new("policy-too-long", "LIM-123", "a policy has a bound", "read_policy").set("policy", format!("version = 1\n#{}\n", "x".repeat(65_536))).expect("Policy"),
+        Vector::new("policy-too-long", "LIM-123", "a policy has a bound", "read_policy").set("policy", format!("version = 1\n#{}\n", "x".repeat(65_536))).set("expect", "Policy"),
     ]
 }
 
 #[rustfmt::skip] // One vector on each line.
 fn ranges() -> Vec<Vector> {
     let find = |name: &str, what: &str, table: &str, address: &str, expect: &str| {
-        Vector::new(&format!("range-{name}"), "RTE-13", what, "find_range").set("ranges", table).set("address", address).expect(expect)
+        Vector::new(&format!("range-{name}"), "RTE-13", what, "find_range").set("ranges", table).set("address", address).set("expect", expect)
     };
     let table = "network,country\n# made up\n192.0.2.0/24,NO\r\n192.0.2.128/25,uk\n192.0.2.200/32,A1\n2001:db8::/32,DE\n2001:db8:1::/48,FR\n";
     vec![
