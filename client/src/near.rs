@@ -6,10 +6,15 @@ pub fn meant<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
     if known.contains(&written) {
         return None;
     }
+    let letters = |word: &str| word.chars().count();
+    // A third of its letters may be wrong; what is too long for any is not compared with each.
+    let longest = known.iter().map(|word| letters(word)).max()?;
+    if letters(written) * 3 > longest * 4 {
+        return None;
+    }
     let far = |word: &&'a str| steps(written, word);
     let nearest = known.iter().copied().min_by_key(far)?;
-    // A third of its letters may be wrong.
-    let near = steps(written, nearest) * 3 <= nearest.chars().count();
+    let near = steps(written, nearest) * 3 <= letters(nearest);
     near.then_some(nearest)
 }
 
@@ -53,6 +58,7 @@ mod tests {
             ("exonerated", None),
             ("case-closed", None),
             ("note", None),
+            ("wrong-recipient-of-a-report", None),
             ("", None),
         ] {
             assert_eq!(meant(written, &known), word, "{written}");

@@ -150,7 +150,7 @@ pub enum Command {
     Attachment(attachment::AttachmentCommand),
     /// Verify receipts, list them, or fetch later ones
     #[command(subcommand)]
-    Receipt(ReceiptCommand),
+    Receipt(receipt::ReceiptCommand),
     /// Put everything that proves a message in one file for others; verify, narrow, tell such a file
     #[command(subcommand)]
     Evidence(evidence::EvidenceCommand),
@@ -407,7 +407,7 @@ pub struct SendArgs {
 }
 
 /// `frex inbox`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct InboxArgs {
     /// The folder that `frex init` made
     #[arg(env = "FREX_DIR", default_value = ".")]
@@ -440,62 +440,6 @@ pub struct ShowArgs {
     /// The folder that `frex init` made
     #[arg(env = "FREX_DIR", default_value = ".")]
     pub dir: PathBuf,
-}
-
-/// `frex receipt …`.
-#[derive(Debug, Subcommand)]
-pub enum ReceiptCommand {
-    /// Verify receipts offline, check by check
-    Verify(ReceiptVerifyArgs),
-    /// List the receipts of a member
-    Ls(DirArgs),
-    /// Ask the node for every receipt of a message that was sent
-    Fetch(ReceiptFetchArgs),
-}
-
-/// `frex receipt verify`.
-#[derive(Debug, Args)]
-pub struct ReceiptVerifyArgs {
-    /// Receipts as tlog-proof files
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// Take the log's key from this roster
-    #[arg(long, value_name = "FILE", requires = "root", conflicts_with = "vkey")]
-    pub roster: Option<PathBuf>,
-    /// The root under which the roster is judged
-    #[arg(long, value_name = "FILE", requires = "roster")]
-    pub root: Option<PathBuf>,
-    /// The log's verifier key, or a file that holds it
-    #[arg(long, value_name = "KEY|FILE")]
-    pub vkey: Option<String>,
-    /// The envelope that the receipt must be about
-    #[arg(long, value_name = "ID")]
-    pub envelope: Option<String>,
-    /// Take only what is final: cosigned by as many witnesses as the roster asks for
-    #[arg(long = "final", conflicts_with = "vkey")]
-    pub finals: bool,
-    /// Take roster and root from this member's folder
-    #[arg(long, value_name = "DIR", env = "FREX_DIR", default_value = ".")]
-    pub dir: PathBuf,
-}
-
-/// `frex receipt fetch`.
-#[derive(Debug, Args)]
-pub struct ReceiptFetchArgs {
-    /// Message id, as `frex send` printed it, or its beginning
-    pub message: String,
-    /// The folder that `frex init` made
-    #[arg(env = "FREX_DIR", default_value = ".")]
-    pub dir: PathBuf,
-    /// Wait until so many recipients have opened it
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    pub opened: usize,
-    /// Wait until every receipt is final: as many witnesses have cosigned as the roster asks for
-    #[arg(long = "final")]
-    pub finals: bool,
-    /// How long to wait for that
-    #[arg(long, default_value = "10s", value_name = "DURATION")]
-    pub wait: Span,
 }
 
 /// A folder alone.

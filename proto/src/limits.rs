@@ -73,7 +73,7 @@ pub const REQUEST_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const EARLIER_ROOTS_MAX: usize = 64;
 /// Fields that a member's minimum report profile lists. Spec: LIM-34.
 pub const REPORT_FIELDS_MAX: usize = 32;
-/// Bytes of one of them. Spec: ROS-28.
+/// Bytes of one of them. Spec: LIM-34.
 pub const REPORT_FIELD_BYTES_MAX: usize = 128;
 /// Countries that a member is competent for. Spec: LIM-35.
 pub const JURISDICTIONS_MAX: usize = 256;
@@ -207,6 +207,10 @@ pub const STATISTICS_BYTES_MAX: usize = 1024 * 1024;
 pub const STATISTICS_MONTHS_MAX: usize = 24;
 /// Values that an axis of a table of figures tells apart; the rest is counted together. Spec: LIM-142.
 pub const STATISTICS_VALUES_MAX: usize = 128;
+/// Bytes of one of these values. Spec: LIM-145.
+pub const STATISTICS_VALUE_BYTES_MAX: usize = 200;
+/// Bytes of the time zone of a table of figures. Spec: LIM-146.
+pub const STATISTICS_ZONE_BYTES_MAX: usize = 64;
 /// Cells of one round of a secure sum. Spec: LIM-143.
 pub const SUM_CELLS_MAX: usize = 1024;
 /// Fewest members of a round: of two, each could subtract itself. Spec: LIM-144.

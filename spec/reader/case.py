@@ -60,7 +60,8 @@ BECAUSE = "data_delivered mla_answered new_match assessed_anew capacity other"
 NON_EXECUTION = ("incomplete manifest_errors not_enough_information impossible not_competent offence_not_covered "
                  "service_not_covered immunity conflicting_law data_not_held data_deleted fundamental_rights "
                  "ne_bis_in_idem no_dual_criminality other")
-INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.A)
+HOUR = r"(?:[01]\d|2[0-3]):[0-5]\d"
+INSTANT = re.compile(rf"\d{{4}}-\d\d-\d\dT{HOUR}:[0-5]\d(\.\d{{1,9}})?(Z|[+-]{HOUR})", re.A)
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\x00-\x20\x7f][^\x00-\x20\x7f]*", re.A)
 COUNTRY = re.compile(r"[A-Z]{2}", re.A)
 
@@ -73,13 +74,14 @@ def word(words, number):
 
 def instant(text):
     """CSE-3."""
-    if not INSTANT.fullmatch(text):
+    if len(text) > 64 or not INSTANT.fullmatch(text):
         return None
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         return None
-    return (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(milliseconds=1)
+    ms = (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(milliseconds=1)
+    return ms if ms >= 0 else None
 
 
 def profiles():

@@ -34,9 +34,8 @@ def deadlines(fold):
         if find:
             found += find(fold, place, thread)
     found += keepers(fold)
-    exonerated = any(one.matter == "outcome" and one.state == "exonerated" for one in fold.threads)
     for one in found:
-        if exonerated and one["state"] in LATE:
+        if fold.exonerated and one["state"] in LATE:
             one["state"] = "moot"
     order = ["acknowledge", "route", "assess", "answer", "objection", "enforcement", "validation", "keep", "extend",
              "feedback", "takedown"]
@@ -59,9 +58,11 @@ def of_member(fold, member):
 
 
 def route(fold, place, thread):
-    report = first(thread, {"offered"})
-    if report is None:
+    offered = [one for one, word, _ in thread.steps if word == "offered"]
+    if not offered:
         return []
+    # Of several the first that was not taken back.
+    report = next((one for one in offered if (one.key, thread.member) not in fold.taken_back), offered[0])
     profile = "report-urgent" if report.lane == "urgent" else "report"
     said = of_member(fold, thread.member)
     decided = first(thread, {"accepted", "declined", "rerouted", "rejected", "duplicate"})
@@ -75,14 +76,14 @@ def route(fold, place, thread):
         act = acts[rule["what"]]
         one["met"] = act and act.told(report.sender)
         found.append(stand(one, fold.now_ms, back or (rule["what"] == "assess" and away)))
-    return found + feedback(fold, place, thread)
+    return found + feedback(fold, place, thread, report.sender)
 
 
-def feedback(fold, place, thread):
+def feedback(fold, place, thread, reporter):
     if thread.state != "accepted":
         return []
     outcome = next((one for one in fold.threads if one.matter == "outcome" and one.member == thread.member), None)
-    told = [one.at_ms for one, _, _ in outcome.steps] if outcome else []
+    told = [one.told(reporter) for one, _, _ in outcome.steps] if outcome else []
     ended = outcome is not None and outcome.state in (
         "convicted", "no_crime", "no_jurisdiction", "insufficient", "shelved", "exonerated")
     since = thread.since_ms
@@ -103,7 +104,7 @@ def takedown(fold, place, thread):
     one = by_rule(fold, place, "takedown", rule_of("takedown", "takedown"), notice.sender, "", notice.at_ms)
     away = first(thread, {"removed", "gone", "moved"})
     if away and thread.state in ("removed", "gone", "moved"):
-        one["met"] = away.at_ms
+        one["met"] = away.told(notice.sender)
     stand(one, fold.now_ms)
     if thread.state == "stay_up":
         one["state"] = "paused"
@@ -122,8 +123,8 @@ def preserve(fold, place, thread):
     one = ask and awaited(fold, place, thread, ask, ask.received.get(thread.member))
     if one and (one["due"] is not None or one["from"] is None):
         one["what"] = "extend"
-        after = next((one for one, word, _ in thread.steps
-                      if one.at_ms >= ask.at_ms and word in ("extended", "not_possible", "expired")), None)
+        after = next((one for one, word, fits in thread.steps
+                      if fits and one.at_ms >= ask.at_ms and word in ("extended", "not_possible", "expired")), None)
         one["met"] = after and after.told(request.sender)
         found.append(stand(one, fold.now_ms, over))
     if thread.until_ms is not None:
@@ -171,7 +172,8 @@ def produce(fold, place, thread):
     rule, enforced = rule_of(profile, "enforcement"), first(thread, {"enforcement"}, True)
     if rule and enforced:
         one = by_rule(fold, place, profile, rule, authority, "", enforced.told(authority))
-        one["met"] = done({"recognised", "objection"})
+        answered = first(thread, {"recognised", "objection"}, True)
+        one["met"] = answered and answered.told(asker)
         found.append(stand(one, fold.now_ms, over))
     rule = rule_of(profile, "validation")
     if rule and request.one.validation_follows:
@@ -223,20 +225,20 @@ def reopenings(fold):
 
         def after(matter):
             return [(one, word) for other in fold.threads if other.matter == matter for one, word, fits in other.steps
-                    if fits and one.at_ms > thread.since_ms]
+                    if fits and one.told(thread.member) > thread.since_ms]
 
         for one, word in after("produce"):
             if thread.reason in ("no_cooperation", "data_expired", "insufficient_data") and word in (
                     "partial", "delivered"):
-                causes.append((one.at_ms, one.key, "data_delivered"))
+                causes.append((one.told(thread.member), one.key, "data_delivered"))
             if thread.reason == "mla_pending" and word in ("partial", "delivered", "non_execution", "refused"):
-                causes.append((one.at_ms, one.key, "mla_answered"))
+                causes.append((one.told(thread.member), one.key, "mla_answered"))
         if thread.reason == "not_illegal":
-            causes += [(one.at_ms, one.key, "assessed_anew") for one, word in after("assessment")
+            causes += [(one.told(thread.member), one.key, "assessed_anew") for one, word in after("assessment")
                        if word.startswith(("baseline", "nationally_illegal"))]
-        causes += [(one.at_ms, one.key, "new_match") for one in fold.said
-                   if one.report and not one.otherwise and one.at_ms > thread.since_ms]
-        causes += [(one.at_ms, one.key, "new_match") for one, word in after("route")
+        causes += [(one.told(thread.member), one.key, "new_match") for one in fold.said
+                   if one.report and not one.otherwise and one.told(thread.member) > thread.since_ms]
+        causes += [(one.told(thread.member), one.key, "new_match") for one, word in after("route")
                    if one.name == "duplicate_of" and one.sender != thread.member]
         if causes:
             _, key, because = min(causes, key=lambda cause: cause[:2])

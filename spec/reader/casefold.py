@@ -48,7 +48,7 @@ class Said:
         self.received, self.otherwise = dict(one["received"]), False
         self.data, self.recall = one.get("content"), one.get("recall")
         self.report = bool(one.get("report"))
-        self.name, self.one, self.unreadable = None, None, False
+        self.name, self.message, self.one, self.unreadable = None, None, None, False
         if self.data is not None:
             try:
                 self.name, self.message = read(bytes.fromhex(self.data))
@@ -60,6 +60,11 @@ class Said:
         """CSE-11."""
         what = [(one.data, one.recall, one.report) for one in (self, other) if not one.unreadable]
         self.otherwise |= other.otherwise or len(set(map(str, what))) > 1 or self.about != other.about
+        # What could be read of it in one place counts; a chain of replies follows the greater id.
+        if self.unreadable and not other.unreadable:
+            for name in ("data", "recall", "report", "name", "message", "one", "unreadable"):
+                setattr(self, name, getattr(other, name))
+        self.about = max(filter(None, (self.about, other.about)), default=None)
         self.envelopes |= other.envelopes
         self.to |= other.to
         self.created_ms = min(self.created_ms, other.created_ms)
@@ -149,6 +154,8 @@ class Fold:
             return False
         passed = {one.reason for one in routes if one.state == "rerouted"} - self.authors
         listed = {one for one in passed if not self.members or one in self.members}
+        spoken = {one.member for one in self.threads if one.matter in ("route", "outcome")}
+        spoken &= (self.holders or set()) - self.authors
 
         def has_it(member):
             away = any(one.member == member and one.state in AWAY for one in routes)
@@ -156,7 +163,7 @@ class Fold:
                         for one in self.threads)
             return not self.members.get(member, {}).get("gone") and (not away or works)
 
-        return not any(map(has_it, {one.member for one in got} | listed))
+        return not any(map(has_it, {one.member for one in got} | listed | spoken))
 
     def addressees(self, request):
         listed, authority = request.one.addressed_to, self.authority(request)
@@ -178,11 +185,16 @@ class Fold:
             for member in sorted(one.to - {one.sender}):
                 self.thread("route", None, member, "", "offered", one).steps.append((one, "offered", True))
         elif one.recall:
-            reports = [report for report in self.said if report.report and report.key[1].hex() == one.recall["message"]]
-            if reports and reports[0].sender != one.sender:
+            named = [said for said in self.said if said.key[1].hex() == one.recall["message"]]
+            own = next((said for said in named if said.sender == one.sender), None)
+            if named and own is None:
                 raise Refused("NoParty")
-            for member in one.to if reports else ():
-                self.taken_back.setdefault((reports[0].key, member), (one.at_ms, one.recall["reason"]))
+            # A vector's case has the id of sixteen zeros, which is that of the report that began it.
+            begun = one.recall["message"] == bytes(16).hex()
+            if not (own.report if own else self.holders is None or begun):
+                return
+            for member in one.to if own else ():
+                self.taken_back.setdefault((own.key, member), (one.at_ms, one.recall["reason"]))
             if one.recall["reason"] == "exonerated":
                 self.exonerated = True
                 self.step(self.thread("outcome", None, one.sender, "", "", one), one)
@@ -275,7 +287,7 @@ class Fold:
             thread.reason = reason(one.name, one.one) if one.one is not None else ""
             thread.until_ms = until if until is not None else thread.until_ms
         if not fits or (step == "still_up" and before in ("removed", "gone")):
-            fault = f"{step} after {before}"
+            fault = f"{step} after {before or 'nothing that is known here'}"
         if thread.matter == "assessment":
             fault = self.assessed(thread, one)
         if fault:

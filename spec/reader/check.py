@@ -19,6 +19,7 @@ import identifier
 import join
 import mldsa
 import protobuf
+import quality
 import receipt
 import ristretto
 import roster
@@ -285,7 +286,7 @@ def read_case(inputs):
 
 
 def count_clock(inputs):
-    return case.count_clock(*(inputs[name] for name in ("profile", "what", "from_ms", "zone", "country", "holidays")))
+    return case.count_clock(*(inputs[name] for name in ("profile", "duty", "from_ms", "zone", "country", "holidays")))
 
 
 def fold_case(inputs):
@@ -402,8 +403,8 @@ OPERATIONS = {
         count_figures, read_figures, sum_figures, commit_figures, change_of_figures,
         normalise_identifier, oprf_blind, oprf_evaluate, oprf_finalize, read_deconflict, read_epoch,
         find_in_book, verify_claim,
-        routing.route_report, routing.find_range, routing.score_report, routing.missing_fields,
-        routing.copy_metadata, routing.compare_reports, routing.read_record, read_policy,
+        quality.score_report, quality.missing_fields, quality.compare_reports,
+        routing.route_report, routing.find_range, routing.copy_metadata, routing.read_record, read_policy,
     )
 }
 

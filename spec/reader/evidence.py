@@ -441,10 +441,18 @@ class Evidence:
         return lines
 
     def is_further(self, asked):
-        return any(
-            one.id == asked.core.in_reply_to and one.sender == asked.sender
-            and one.message_id != asked.message_id and asks(one) for one in self.own()
-        )
+        """Every second one of a chain of the asker's own is further to the one before."""
+        further = False
+        while asked := self.before(asked):
+            further = not further
+        return further
+
+    def before(self, asked):
+        return next((
+            one for one in self.own()
+            if one.id == asked.core.in_reply_to and one.sender == asked.sender
+            and one.message_id != asked.message_id and asks(one)
+        ), None)
 
     def clock(self, asked, member):
         same, further = self.thread(asked)

@@ -3,10 +3,7 @@
 //! `cargo bench -p frex-tests --bench deconflict`. Members of 10^3 to 10^6 made-up identifiers; `--quick`
 //! ends at 10^4. What is asserted are sizes and hits; times are printed.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use frex_client::casework::deconflict::{
@@ -14,6 +11,7 @@ use frex_client::casework::deconflict::{
     store::{Begin, Desk, Holding, OwnEpoch, Settings, Store},
 };
 use frex_proto::{id::EnvelopeId, keys::SigningKey, limits};
+use frex_tests::bench::roles::peak_mib;
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 
 const NOW_MS: u64 = 1_900_000_000_000;
@@ -138,12 +136,4 @@ fn ask(store: &Store, own: &OwnEpoch, count: u64) -> anyhow::Result<[Duration; 2
 
 fn phone(number: u64) -> Identifier {
     Identifier::parse(&format!("phone +999{number:09}")).expect("a number of twelve digits")
-}
-
-/// The most memory that the process has had, MiB.
-fn peak_mib() -> anyhow::Result<u64> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    let kib = line.and_then(|line| line.split_whitespace().nth(1));
-    Ok(kib.context("the kernel says how much")?.parse::<u64>()? / 1024)
 }

@@ -6,7 +6,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     hint::black_box,
     time::{Duration, Instant},
 };
@@ -22,6 +21,7 @@ use frex_proto::{
     receipt::{self, Statement},
     v1::{self, Event},
 };
+use frex_tests::bench::roles::peak_mib;
 use indicatif::{ProgressBar, ProgressStyle};
 
 const NODE: &str = "node.example-a";
@@ -30,7 +30,7 @@ const TIME_MS: u64 = 1_900_000_000_000;
 /// Proofs that are made in each tree, spread over it.
 const SAMPLES: u64 = 32;
 /// How far the peak of memory may rise from the smallest log to the largest, MiB.
-const RISE_MIB_MAX: u64 = 16;
+const RISE_MIB_MAX: u32 = 16;
 
 fn main() -> anyhow::Result<()> {
     let words: Vec<String> = std::env::args().collect();
@@ -87,7 +87,7 @@ struct Row {
     consistency: Proofs,
     receipt_bytes: usize,
     receipt_us: f64,
-    peak_mib: u64,
+    peak_mib: u32,
 }
 
 /// Proofs of one kind.
@@ -259,17 +259,6 @@ fn timed<T, E>(work: impl FnOnce() -> Result<T, E>) -> Result<(T, Duration), E> 
 fn median_us(mut times: Vec<Duration>) -> f64 {
     times.sort_unstable();
     times[times.len() / 2].as_secs_f64() * 1e6
-}
-
-/// The most memory that this process ever had.
-fn peak_mib() -> anyhow::Result<u64> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    let word = line.and_then(|line| line.split_whitespace().nth(1));
-    Ok(word
-        .context("the system tells the peak of memory")?
-        .parse::<u64>()?
-        / 1024)
 }
 
 /// Whether all of it grows as the logarithm, and memory not at all.

@@ -215,6 +215,15 @@ impl Frex {
     /// # Panics
     /// If a step fails.
     pub fn federation(&self, members: &[&str], settings: &[(&str, &str)]) {
+        let hotlines: Vec<_> = members.iter().map(|id| (*id, "hotline", "FR")).collect();
+        self.federation_of(&hotlines, settings);
+    }
+
+    /// As [`federation`](Self::federation), of members with their roles and countries.
+    ///
+    /// # Panics
+    /// If a step fails.
+    pub fn federation_of(&self, members: &[(&str, &str, &str)], settings: &[(&str, &str)]) {
         let _ = self.done(&[
             "federation",
             "init",
@@ -229,11 +238,11 @@ impl Frex {
         let cards: Vec<String> = members
             .iter()
             .zip(free_addresses(members.len()))
-            .map(|(member, address)| self.member(member, address, settings))
+            .map(|(member, address)| self.member(*member, address, settings))
             .collect();
         let cards: Vec<&str> = cards.iter().map(String::as_str).collect();
         self.roster(ROSTER, &cards);
-        for member in members {
+        for (member, ..) in members {
             let _ = self.done(&["roster", "install", ROSTER, "--root", ROOT, member]);
         }
     }
@@ -277,7 +286,12 @@ impl Frex {
         let _ = self.done(&[&combine[..], &trust].concat());
     }
 
-    fn member(&self, id: &str, address: SocketAddr, settings: &[(&str, &str)]) -> String {
+    fn member(
+        &self,
+        (id, role, country): (&str, &str, &str),
+        address: SocketAddr,
+        settings: &[(&str, &str)],
+    ) -> String {
         let listen = address.to_string();
         let made = self.done(&[
             "init",
@@ -286,9 +300,9 @@ impl Frex {
             "--name",
             id,
             "--country",
-            "FR",
+            country,
             "--role",
-            "hotline",
+            role,
             "--federation",
             "example",
             "--listen",

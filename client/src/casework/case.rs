@@ -355,7 +355,7 @@ pub struct Reopening {
     pub because: &'static str,
     /// What was said by which it is over.
     pub by: Key,
-    /// When.
+    /// When the member was told that.
     pub at_ms: u64,
 }
 

@@ -76,6 +76,19 @@ pub fn place(path: &str) -> String {
     place
 }
 
+/// Whether every name of a path is one of the schema: what a table misspells would be found nowhere.
+#[cfg(test)]
+pub(in crate::casework) fn is_of_schema(path: &str) -> bool {
+    let mut within = Some(schema::message("Report"));
+    path.split('.').all(|name| {
+        let field = within.as_ref().and_then(|one| one.get_field_by_name(name));
+        within = field
+            .as_ref()
+            .and_then(|field| field.kind().as_message().cloned());
+        field.is_some()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

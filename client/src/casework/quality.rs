@@ -175,7 +175,7 @@ pub fn view(content_type: &str, data: &[u8]) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::casework::schema;
+    use crate::casework::{paths, schema};
 
     // RTE-2: weights add up, codes stand once, and every path is one of the schema.
     #[test]
@@ -190,7 +190,7 @@ mod tests {
             codes.dedup();
             assert_eq!(codes.len(), list.len());
             for path in list.iter().flat_map(|entry| &entry.paths) {
-                assert!(is_of_schema(path), "{path}");
+                assert!(paths::is_of_schema(path), "{path}");
             }
         }
         for (kind, profile) in &table.types {
@@ -201,16 +201,5 @@ mod tests {
             assert!(table.completeness.contains_key(profile), "{profile}");
         }
         assert!(table.completeness.contains_key("any"));
-    }
-
-    fn is_of_schema(path: &str) -> bool {
-        let mut within = Some(schema::message("Report"));
-        path.split('.').all(|name| {
-            let field = within.as_ref().and_then(|one| one.get_field_by_name(name));
-            within = field
-                .as_ref()
-                .and_then(|field| field.kind().as_message().cloned());
-            field.is_some()
-        })
     }
 }

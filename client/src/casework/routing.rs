@@ -45,8 +45,12 @@ pub const POLICY_BYTES_MAX: usize = 64 * 1024;
 /// Rules, bases, approvals and further recipients of a policy, and members, countries and roles of one of
 /// them, each. Spec: LIM-123.
 pub const POLICY_ENTRIES_MAX: usize = 1_000;
+/// Bytes of a text in a policy. Spec: LIM-123.
+const TEXT_BYTES_MAX: usize = 256;
+/// Bytes of a record of a decision. Spec: LIM-147.
+pub const RECORD_BYTES_MAX: usize = 1024 * 1024;
 /// Recipients of a plan: those of one envelope. Spec: LIM-124.
-pub const RECIPIENTS_MAX: usize = 64;
+pub const RECIPIENTS_MAX: usize = frex_proto::limits::RECIPIENTS_MAX;
 
 static TABLES: LazyLock<Tables> = LazyLock::new(|| {
     let built_in = "a test reads the tables that are built in";
@@ -532,7 +536,7 @@ fn said(countries: &[String], passed_over: &[PassedOver]) -> String {
     let whom = match countries {
         [] => "no country in it counts and no clearing house takes it".to_owned(),
         named => format!(
-            "no member is competent for {}, and no clearing house takes it",
+            "no other member that is competent for {} takes it, and no clearing house does",
             named.join(", ")
         ),
     };

@@ -167,7 +167,7 @@ pub(crate) fn make() -> Vec<Vector> {
         };
         Vector::new(name, "CSE-21", "when a clock is over", "count_clock")
             .set("profile", *profile)
-            .set("what", *what)
+            .set("duty", *what)
             .set("from_ms", instant(from).unwrap())
             .set("zone", *zone)
             .set("country", *country)

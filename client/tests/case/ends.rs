@@ -1,6 +1,9 @@
 //! Cases that nobody has and that were taken back; what is owed still, and what does not count.
 
-use frex_client::casework::v1::{DuplicateOf, Extension, RouteAnswer, Triage, case_message::What};
+use frex_client::casework::v1::{
+    CaseMessage, DuplicateOf, Extension, RouteAnswer, Triage, case_message::What,
+};
+use prost::Message;
 use serde_json::{Value, json};
 
 use super::{
@@ -12,7 +15,7 @@ use super::{
 };
 
 pub(crate) fn make() -> Vec<Vector> {
-    [owed(), unheld(), back(), uncounted()]
+    [owed(), unheld(), back(), elsewhere(), uncounted()]
         .into_iter()
         .flatten()
         .collect()
@@ -197,6 +200,45 @@ fn back() -> Vec<Vector> {
             "another report of the case is to be dealt with",
             vec![report(), wrong(&[HOTLINE, POLICE]), again],
             now,
+        ),
+    ]
+}
+
+/// A platform takes back what police have asked of it, and police date back what they tell late.
+fn elsewhere() -> Vec<Vector> {
+    let mut others = recall(&[POLICE], "exonerated");
+    others["recall"]["message"] = hex::encode([2; 16]).into();
+    let asked = vec![
+        report(),
+        police(2, "2026-11-03T10:00:00Z", 1, order("eu-epoc", "")),
+        others,
+    ];
+    let mut told = said(3, POLICE, &[PLATFORM], "2027-01-20T10:00:00Z", 1);
+    let dated = CaseMessage {
+        at: "2026-11-10T10:00:00Z".to_owned(),
+        what: Some(outcome("registered", "")),
+        ..CaseMessage::default()
+    };
+    told["content"] = hex::encode(dated.encode_to_vec()).into();
+    let late = vec![
+        report(),
+        police(2, "2026-11-03T10:00:00Z", 1, route(1, "")),
+        told,
+    ];
+    vec![
+        vector(
+            "fold-recall-of-another-s",
+            "CSE-12",
+            "nobody takes back what others have said",
+            asked,
+            "2026-11-20T00:00:00Z",
+        ),
+        vector(
+            "fold-dated-back",
+            "CSE-24",
+            "an outcome is told when it is told, whatever its date",
+            late,
+            "2027-01-21T00:00:00Z",
         ),
     ]
 }

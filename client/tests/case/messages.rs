@@ -354,6 +354,26 @@ fn wrong() -> Vec<Vector> {
             "a blank for the T",
             "2026-11-26 16:00:00Z",
         ),
+        time(
+            "time-a-day-from-utc",
+            "an offset of a whole day",
+            "2026-11-26T16:00:00+24:00",
+        ),
+        time(
+            "time-in-second-60",
+            "a second that not everybody reads",
+            "2026-12-31T23:59:60Z",
+        ),
+        time(
+            "time-in-small-letters",
+            "small letters, which not everybody reads",
+            "2026-11-26t16:00:00z",
+        ),
+        time(
+            "time-before-1970",
+            "before instants are counted",
+            "1969-12-31T23:59:59Z",
+        ),
         vector("time-in-no-month", "CSE-3", "no such month", &until, "Time"),
         vector("time-in-words", "CSE-3", "a word", &soon, "Time"),
     ]

@@ -58,7 +58,7 @@ fn name_of(error: CaseError) -> String {
 
 fn count_clock(inputs: &Map<String, Value>) -> Result<String, String> {
     let text = |name: &str| inputs[name].as_str().unwrap();
-    let duty: Duty = serde_json::from_value(inputs["what"].clone()).map_err(|_| "NoClock")?;
+    let duty: Duty = serde_json::from_value(inputs["duty"].clone()).map_err(|_| "NoClock")?;
     let rule = clock::profile(text("profile")).and_then(|profile| profile.rule(duty));
     let rule = rule.ok_or("NoClock")?;
     let days = serde_json::json!({ "XX": inputs["holidays"] });

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use frex_client::casework::case::words;
 
 use super::{
@@ -20,6 +20,7 @@ mod named;
 mod option;
 mod overdue;
 mod remind;
+pub mod reports;
 mod say;
 mod show;
 mod state;
@@ -69,8 +70,8 @@ pub struct CaseListArgs {
     /// The folder that `frex init` made
     #[arg(env = "FREX_DIR", default_value = ".")]
     pub dir: PathBuf,
-    /// Only cases in this state: nobody, overdue, reopens, open, shelved, closed, withdrawn, exonerated
-    #[arg(long, value_name = "STATE")]
+    /// Only cases in this state
+    #[arg(long, value_name = "STATE", value_parser = PossibleValuesParser::new(list::ORDER))]
     pub state: Option<String>,
 }
 

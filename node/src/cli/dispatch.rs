@@ -6,7 +6,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind};
 use frex_proto::error::WireCode;
 
 use super::{
-    Cli, Command, FederationCommand, ReceiptCommand, RosterCommand,
+    Cli, Command, FederationCommand, RosterCommand,
     attachment::{self, AttachmentCommand},
     backup::{self, BackupAction},
     bulk, casework, completions,
@@ -26,7 +26,8 @@ use super::{
     outbox::{self, OutboxCommand},
     passphrase,
     peer::{self, PeerCommand},
-    recall, receipt,
+    recall,
+    receipt::{self, ReceiptCommand},
     report::{self, ReportCommand},
     roster,
     route::{self, RouteAction},

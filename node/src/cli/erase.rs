@@ -141,27 +141,8 @@ impl Ordered {
     /// # Errors
     /// The failure says which is wrong.
     pub fn order(&self, home: &MemberHome) -> Result<EraseOrder, Failure> {
-        let known: Vec<&str> = GROUNDS.iter().map(|(code, _)| *code).collect();
-        let wrong = |what: String| {
-            Failure::new(WireCode::BadInput, what).advise(format!(
-                "Grounds are: {}. Put no name and nothing of the case into a code: it stands in logs",
-                known.join(", ")
-            ))
-        };
-        erasure::check(&self.ground, &self.authority).map_err(|error| wrong(error.to_string()))?;
-        if let Some(meant) = near::meant(&self.ground, &known) {
-            return Err(wrong(format!(
-                "{} is no registered ground: {meant} is meant",
-                self.ground
-            )));
-        }
-        if !known.contains(&self.ground.as_str()) {
-            output::message(format_args!(
-                "note: {} is no registered ground, and stands as it is in the log; those are {}",
-                self.ground,
-                known.join(", ")
-            ));
-        }
+        let codes = erasure::check(&self.ground, &self.authority);
+        codes.map_err(|error| wrong(error.to_string()))?;
         let message = messages::message_id(home, &self.message)?;
         let sender = match &self.sender {
             Some(sender) => Some(sender.clone()),
@@ -174,6 +155,42 @@ impl Ordered {
             authority: self.authority.clone(),
         })
     }
+
+    /// As [`Ordered::order`], of what is ordered now: a ground that is nearly a registered one is mistyped.
+    /// What was ordered before under another is named as it was.
+    ///
+    /// # Errors
+    /// The failure says which is wrong.
+    pub fn new_order(&self, home: &MemberHome) -> Result<EraseOrder, Failure> {
+        let known = grounds();
+        if let Some(meant) = near::meant(&self.ground, &known) {
+            return Err(wrong(format!(
+                "{} is no registered ground: {meant} is meant",
+                self.ground
+            )));
+        }
+        let order = self.order(home)?;
+        if !known.contains(&self.ground.as_str()) {
+            output::message(format_args!(
+                "note: {} is no registered ground, and stands as it is in the log; those are {}",
+                self.ground,
+                known.join(", ")
+            ));
+        }
+        Ok(order)
+    }
+}
+
+fn grounds() -> Vec<&'static str> {
+    GROUNDS.iter().map(|(code, _)| *code).collect()
+}
+
+/// A code that cannot be, or is another's.
+fn wrong(what: String) -> Failure {
+    Failure::new(WireCode::BadInput, what).advise(format!(
+        "Grounds are: {}. Put no name and nothing of the case into a code: it stands in logs",
+        grounds().join(", ")
+    ))
 }
 
 /// Who sent what is kept of a message; none: this member, or nothing is kept.

@@ -132,6 +132,7 @@ fn remember(
         "v": output::JSON_VERSION, "message": message, "envelope": id, "envelopes": [id],
         "recipients": envelope.members, "forwards": about["message"], "author": about["author"],
         "kind": about["kind"], "lane": about["lane"], "content_type": about["content_type"],
+        "in_reply_to": about["in_reply_to"],
         "bytes": about["bytes"], "file": about["file"],
         "created_ms": draft.created_ms, "expires_ms": draft.expires_ms,
     });

@@ -28,7 +28,7 @@ pub fn hint(mut error: Error, words: &[OsString]) -> Error {
         ErrorKind::MissingRequiredArgument if deconflict("hold") => HOLD_WHAT,
         ErrorKind::MissingRequiredArgument if deconflict("desk") => DESK_WAY,
         ErrorKind::ArgumentConflict | ErrorKind::UnknownArgument
-            if deconflict("ask") && given("--to") =>
+            if deconflict("ask") && takes_two(words) =>
         {
             ASK_ONE
         }
@@ -39,6 +39,13 @@ pub fn hint(mut error: Error, words: &[OsString]) -> Error {
     let tips = ContextValue::StyledStrs(vec![hint.into()]);
     error.insert(ContextKind::Suggested, tips);
     error
+}
+
+/// Whether two words follow `--to`, which takes one.
+fn takes_two(words: &[OsString]) -> bool {
+    let mut after = words.iter().skip_while(|word| *word != "--to").skip(2);
+    let next = after.next().and_then(|word| word.to_str());
+    next.is_some_and(|word| !word.starts_with('-'))
 }
 
 fn misses_file(error: &Error) -> bool {
@@ -71,6 +78,10 @@ mod tests {
         assert!(nothing.contains("--identifier"), "{nothing}");
         let two = said("frex deconflict ask held.txt --to police.es hotline.nl");
         assert!(two.contains(ASK_ONE), "{two}");
+        let other = said("frex deconflict ask held.txt --to police.es --idenifier a@b.example");
+        assert!(!other.contains(ASK_ONE), "{other}");
+        let both = said("frex deconflict ask held.txt --to police.es --identifier a@b.example");
+        assert!(!both.contains(ASK_ONE), "{both}");
         let bare = said("frex deconflict hold");
         assert!(bare.contains("--report MESSAGE"), "{bare}");
         let unreachable = said("frex deconflict desk default");

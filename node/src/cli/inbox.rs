@@ -1,7 +1,7 @@
 //! `frex inbox`: fetches, verifies, opens and keeps what has arrived, then says so to the sender.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     pin::pin,
     sync::Arc,
@@ -100,7 +100,10 @@ pub fn inbox(args: &InboxArgs, json: bool) -> Done {
     // What lies here already is not kept from anybody until something else comes, or the node is there.
     let fetched = match unread::all(&home)?.is_empty() {
         true => fetch(args),
-        false => fetch(&args.without_waiting()),
+        false => fetch(&InboxArgs {
+            wait: Span(Duration::ZERO),
+            ..args.clone()
+        }),
     };
     // Only now: what has come meanwhile may have withdrawn some of it.
     let before = unread::all(&home)?;
@@ -109,7 +112,11 @@ pub fn inbox(args: &InboxArgs, json: bool) -> Done {
         Err(failure) if before.is_empty() => return Err(failure),
         Err(failure) => (Vec::new(), 0, Some(failure)),
     };
-    let mut rows = [before.as_slice(), &came].concat();
+    // What could not be confirmed before comes once more, and is shown once.
+    let fresh: BTreeSet<&str> = came.iter().filter_map(envelope_of).collect();
+    let mut rows = before.clone();
+    rows.retain(|row| envelope_of(row).is_none_or(|id| !fresh.contains(id)));
+    rows.extend_from_slice(&came);
     cases::tell(&home, &mut rows);
     if json {
         output::document(json!({ "items": rows }));
@@ -123,18 +130,8 @@ pub fn inbox(args: &InboxArgs, json: bool) -> Done {
     }
 }
 
-impl InboxArgs {
-    fn without_waiting(&self) -> Self {
-        Self {
-            dir: self.dir.clone(),
-            wait: Span(Duration::ZERO),
-            max: self.max,
-            confirm: self.confirm,
-            set_aside: self.set_aside,
-            kept: self.kept,
-            about: self.about,
-        }
-    }
+fn envelope_of(row: &Value) -> Option<&str> {
+    row["envelope"].as_str()
 }
 
 /// Fetches what has arrived and keeps it: a row of each item, and how many could not be opened.

@@ -64,11 +64,10 @@ pub fn open(dir: &Path) -> Result<MemberHome, Failure> {
 pub fn roster(home: &MemberHome) -> Result<Roster, Failure> {
     if !home.roster_path().exists() {
         let what = format!("no roster is installed in {}", home.dir().display());
-        // Above it may be the node, which needs the roster as well.
-        let dir = home.dir().parent().unwrap_or(home.dir());
         return Err(Failure::new(WireCode::NotInitialised, what).advise(format!(
+            // In it may be the node too, which needs the roster as well.
             "frex roster install roster.frex --root root.frex {}",
-            dir.display()
+            folder(home).display()
         )));
     }
     home.roster(Clock::System.now_ms())

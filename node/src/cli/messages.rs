@@ -10,11 +10,15 @@ use frex_client::{
     keys::MemberHome,
     sent::{Remembered, SentStore},
 };
-use frex_proto::{error::WireCode, id::MessageId};
+use frex_proto::{
+    envelope::{Draft, SignedEnvelope},
+    error::WireCode,
+    id::{EnvelopeId, MessageId},
+};
 use serde_json::{Value, json};
 
 use super::{
-    erased,
+    erased, evidence,
     failure::{Failure, OrCode, OrFail},
     files,
     member::{self, ABOUT, ABOUT_BYTES_MAX, INBOX_DIR, REFERENCES_DIR, SENT_DIR},
@@ -159,6 +163,80 @@ pub fn change_sent(
     }
     let path = path_of(home, message);
     files::replace(&path, format!("{changed:#}\n").as_bytes())
+}
+
+/// Keeps the ids of what is about to leave, and `more` of what is known of it; the content stays where its
+/// owner has it. Of a message that is sealed again, all the envelopes: the one before stays the message's
+/// own until the home node has this one. Spec: ATT-28.
+///
+/// # Errors
+/// It cannot be kept.
+pub fn remember(
+    home: &MemberHome,
+    draft: &Draft,
+    envelope: &SignedEnvelope,
+    more: Value,
+) -> Result<(), Failure> {
+    let message = draft.message_id.to_string();
+    let folder = home.dir().join(SENT_DIR);
+    files::ensure_folder(&folder)?;
+    // What has been learned of the message meanwhile stays beside what is said here.
+    let _held = files::hold(&folder)?;
+    let mut about = remembered(home, draft.message_id)?;
+    let earlier = about["envelopes"].as_array().cloned().unwrap_or_default();
+    let names = |value: &Value| value.as_str().map(str::to_owned);
+    let recipients = about["recipients"].as_array().into_iter().flatten();
+    let recipients: BTreeSet<String> = recipients
+        .filter(|_| !earlier.is_empty())
+        .filter_map(names)
+        .chain(envelope.members.iter().cloned())
+        .collect();
+    let id = Value::from(envelope.id.to_string());
+    let own = match earlier.is_empty() {
+        true => id.clone(),
+        false => about["envelope"].clone(),
+    };
+    let envelopes: Vec<Value> = earlier.into_iter().chain([id]).collect();
+    let kept = json!({
+        "v": output::JSON_VERSION, "message": message,
+        "envelope": own, "envelopes": envelopes, "recipients": recipients,
+        "kind": draft.kind.word(), "lane": member::lane_name(draft.lane),
+        "content_type": draft.content_type, "bytes": draft.data.len(),
+        "created_ms": draft.created_ms, "expires_ms": draft.expires_ms, "reply_by_ms": draft.reply_by_ms,
+        "in_reply_to": draft.in_reply_to.map(|id| id.to_string()),
+        "conversation": draft.conversation.map(|(id, _)| hex::encode(id)),
+    });
+    for said in [kept, more] {
+        match (&mut about, said) {
+            (Value::Object(about), Value::Object(said)) => about.extend(said),
+            (about, said) => *about = said,
+        }
+    }
+    evidence::keep::keep(home, envelope)?;
+    files::replace(&path_of(home, &message), format!("{about:#}\n").as_bytes())
+}
+
+/// The home node has taken the envelope: it is the message's own from now on.
+///
+/// # Errors
+/// What is kept of the message cannot be changed.
+pub fn take(home: &MemberHome, message: MessageId, envelope: EnvelopeId) -> Result<(), Failure> {
+    change_sent(home, &message.to_string(), |about| {
+        about["envelope"] = envelope.to_string().into();
+    })
+}
+
+/// What is known of a message that was sent; null if it is none.
+///
+/// # Errors
+/// It cannot be read.
+pub fn remembered(home: &MemberHome, message: MessageId) -> Result<Value, Failure> {
+    let path = path_of(home, &message.to_string());
+    let known = match path.exists() {
+        true => files::read(&path, ABOUT_BYTES_MAX)?,
+        false => Vec::new(),
+    };
+    Ok(serde_json::from_slice(&known).unwrap_or_default())
 }
 
 /// Where a message that was sent is kept.

@@ -14,7 +14,6 @@ use frex_client::{
 };
 use frex_proto::{
     delivery::Stage,
-    envelope::{Draft, RECALL_CONTENT_TYPE, SignedEnvelope},
     erasure::EXONERATED,
     error::{Retry, WireCode},
     id::{EnvelopeId, MessageId},
@@ -25,9 +24,9 @@ use prost::Message;
 use serde_json::{Value, json};
 
 use super::{
-    ended, evidence,
+    ended,
     failure::{Done, Failure, OrCode, OrFail, PARTIAL},
-    files, member,
+    member,
     messages::{self, BEGUN, RECALLS},
     output,
     peer::print_plan,
@@ -392,18 +391,25 @@ pub async fn send(
     let draft = draft.or_fail("a recipient cannot be told")?;
     let mut sending = client.send(draft.clone(), words.wait);
     let mut heard = Told::new(home);
+    let mut sealed = None;
     while let Some(event) = sending.next().await {
         match event.or_fail("the recall cannot be sent")? {
             SendingEvent::Sealed { round, envelope } => {
-                remember_recall(home, plan, words.reason, (&draft, &envelope))?;
+                // Before it leaves: whatever happens next, its ids are known.
+                let more = json!({ "recalls": plan.message.to_string(), "reason": words.reason });
+                messages::remember(home, &draft, &envelope, more)?;
                 // One that is sealed again goes out under the same id.
                 if round == 0 {
                     begun::begin(home, plan, &draft, words)?;
                 }
+                sealed = Some(envelope.id);
             }
             SendingEvent::News(event) => {
-                if matches!(event.news, News::Submitted(_)) && !heard.taken {
-                    begun::take(home, plan.message, &draft.message_id.to_string())?;
+                if matches!(event.news, News::Submitted(_)) {
+                    if !heard.taken {
+                        begun::take(home, plan.message, &draft.message_id.to_string())?;
+                    }
+                    sealed.map_or(Ok(()), |id| messages::take(home, draft.message_id, id))?;
                 }
                 heard.hear(event.news)?;
             }
@@ -416,26 +422,6 @@ pub async fn send(
     let roster = client.roster().current();
     heard.keep_ended(home, &roster, draft.message_id, &plan.recipients)?;
     Ok((draft.message_id, heard))
-}
-
-/// Before it leaves: whatever happens next, its ids are known.
-fn remember_recall(
-    home: &MemberHome,
-    plan: &Plan,
-    reason: &str,
-    (draft, envelope): (&Draft, &SignedEnvelope),
-) -> Result<(), Failure> {
-    let id = envelope.id.to_string();
-    let kept = json!({
-        "v": output::JSON_VERSION, "message": draft.message_id.to_string(), "envelope": id,
-        "envelopes": [id], "recipients": plan.recipients, "recalls": plan.message.to_string(), "reason": reason,
-        "kind": draft.kind.word(), "lane": member::lane_name(draft.lane),
-        "content_type": RECALL_CONTENT_TYPE, "bytes": draft.data.len(), "file": null,
-        "created_ms": draft.created_ms, "expires_ms": draft.expires_ms,
-    });
-    evidence::keep::keep(home, envelope)?;
-    let path = messages::path_of(home, &draft.message_id.to_string());
-    files::replace(&path, format!("{kept:#}\n").as_bytes())
 }
 
 /// The envelope id of an author's recall; none if there is none.

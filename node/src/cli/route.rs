@@ -4,7 +4,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use frex_client::keys::MemberHome;
 use frex_proto::id::MessageId;
+
+use super::send::checks::Seen;
 
 pub mod draw;
 pub mod preview;
@@ -96,4 +99,12 @@ pub struct PlannedPart {
     pub data: Vec<u8>,
     /// Its id, by the record of the decision.
     pub message: MessageId,
+    /// By what the report of the plan is noticed the next time, once any part of it is submitted.
+    pub seen: Seen,
+}
+
+/// Where the record of a decision is kept, by the first of its messages.
+#[must_use]
+pub fn record_path(home: &MemberHome, first: MessageId) -> PathBuf {
+    home.dir().join(ROUTES_DIR).join(format!("{first}.json"))
 }

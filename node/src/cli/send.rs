@@ -8,17 +8,16 @@ use std::{
 
 use frex_client::{
     casework::quality,
-    client::{Client, DraftError, Sending, SendingEvent},
+    client::{Client, DraftError, News, Sending, SendingEvent},
     environment::Random,
     keys::MemberHome,
 };
 use frex_proto::{
     envelope::{self, Draft, SignedEnvelope},
     error::{Retry, WireCode},
-    id::EnvelopeId,
+    id::{EnvelopeId, MessageId},
     roster::Roster,
 };
-
 use serde_json::Value;
 
 use super::{
@@ -40,6 +39,7 @@ mod remember;
 mod tell;
 pub mod words;
 
+use checks::Seen;
 use hear::Ear;
 use known::Course;
 use once::{Begun, Once};
@@ -155,13 +155,16 @@ pub fn send_one(args: &SendArgs, json: bool) -> Done {
         if matches!(course, Course::Seal) && before.is_none() && args.message.is_none() {
             judged.check(&home, args)?;
         }
+        let first = args.how.part.as_ref().map(|part| part.seen.message);
+        let again = first.unwrap_or(draft.message_id);
         if matches!(course, Course::Seal) {
-            draft = attach(&staged, draft, &roster, sources).await?;
+            draft = attach(&staged, draft, again, &roster, sources).await?;
         }
         let sent = Sent {
             home: &home,
             draft: &draft,
-            content_type: &content_type,
+            again,
+            seen: judged.seen(args, &draft),
             file: &args.file,
             from: &args.from,
             attached: &args.attach,
@@ -171,9 +174,6 @@ pub fn send_one(args: &SendArgs, json: bool) -> Done {
         let ear = Ear::new(&home, &roster, &draft, started);
         let heard = deliver(&client, &sent, ear, course, (once, before), args.wait.0).await?;
         client.close().await;
-        if heard.submitted.is_some() {
-            judged.remember(&sent);
-        }
         conclude(&sent, &heard, json)
     })
 }
@@ -212,13 +212,17 @@ impl Judged {
         view.map_or(Ok(()), |view| checks::alike(home, args, &args.to, view))
     }
 
-    /// What cannot be kept is said: the report has left all the same.
-    fn remember(&self, sent: &Sent<'_>) {
-        let Some(view) = &self.0 else { return };
-        let draft = sent.draft;
-        let to: Vec<String> = draft.recipients.iter().map(|(to, _)| to.clone()).collect();
-        let of_it = (draft.message_id, draft.created_ms);
-        checks::remember(sent.home, of_it, &to, &quality::tokens(view));
+    /// By what it is noticed the next time: of a part of a plan the whole.
+    fn seen(&self, args: &SendArgs, draft: &Draft) -> Option<Seen> {
+        if let Some(part) = &args.how.part {
+            return Some(part.seen.clone());
+        }
+        Some(Seen {
+            message: draft.message_id,
+            created_ms: draft.created_ms,
+            to: draft.recipients.iter().map(|(to, _)| to.clone()).collect(),
+            tokens: quality::tokens(self.0.as_ref()?),
+        })
     }
 }
 
@@ -279,6 +283,7 @@ fn settle(heard: &Heard, sent: &Sent<'_>, once: Option<&mut Once>) -> Result<(),
 async fn attach(
     staged: &Staged,
     mut draft: Draft,
+    again: MessageId,
     roster: &Roster,
     sources: Vec<Source>,
 ) -> Result<Draft, Failure> {
@@ -293,8 +298,8 @@ async fn attach(
     }
     staged.begin()?;
     output::message(format_args!(
-        "message {}: if this is stopped, the same command with  --message {}  goes on",
-        draft.message_id, draft.message_id
+        "message {}: if this is stopped, the same command with  --message {again}  goes on",
+        draft.message_id
     ));
     draft.attachments = staged.seal(sources).await?;
     Ok(draft)
@@ -317,7 +322,7 @@ async fn go_on(
     let submission = client.submit(vec![envelope], wait).await;
     let mut submission = submission.or_fail("the report cannot be sent")?;
     while let Some(event) = submission.next().await {
-        ear.hear(event.news)?;
+        sent.hear(&mut ear, event.news)?;
     }
     Ok(ear.heard)
 }
@@ -326,7 +331,10 @@ async fn go_on(
 struct Sent<'a> {
     home: &'a MemberHome,
     draft: &'a Draft,
-    content_type: &'a str,
+    /// With which id the same command goes on: of a part of a plan that of the first.
+    again: MessageId,
+    /// By what it is noticed the next time, if it is.
+    seen: Option<Seen>,
     file: &'a Path,
     from: &'a Path,
     attached: &'a [PathBuf],
@@ -335,6 +343,20 @@ struct Sent<'a> {
 }
 
 impl Sent<'_> {
+    /// That the home node has it is remembered at once: whoever stops the command while it waits for others
+    /// has sent it all the same. Spec: RTE-9.
+    fn hear(&self, ear: &mut Ear<'_>, news: News) -> Result<(), Failure> {
+        let before = ear.heard.submitted.is_some();
+        ear.hear(news)?;
+        if let Some(seen) = &self.seen
+            && !before
+            && ear.heard.submitted.is_some()
+        {
+            checks::remember(self.home, seen);
+        }
+        Ok(())
+    }
+
     /// What the home node refuses for good before it is submitted is none of the message's.
     fn forget_if_refused(
         &self,
@@ -373,7 +395,7 @@ async fn listen(
                     sent.forget_if_refused(&envelope, brought)?;
                 }
             }
-            SendingEvent::News(event) => ear.hear(event.news)?,
+            SendingEvent::News(event) => sent.hear(&mut ear, event.news)?,
             SendingEvent::NotAgain { members, why } => ear.not_again(&members, &why),
         }
     }

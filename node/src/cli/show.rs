@@ -14,11 +14,10 @@ use serde_json::{Value, json};
 
 use super::{
     ShowArgs,
-    casework::desk::said_path,
+    casework::desk::{content_path, said_path},
     ended::{self, GIVEN_UP},
     failure::{Done, Failure},
-    files,
-    member::{self, INBOX_DIR},
+    files, member,
     messages::{self, BEGUN, RECALLS},
     output, receipt, recipients,
     time::rfc3339,
@@ -196,15 +195,10 @@ fn content(home: &MemberHome, about: &Value) -> Result<Option<Value>, Failure> {
     let second = about["content_type"] == model::CONTENT_TYPE;
     let is_case = about["content_type"] == case::CONTENT_TYPE;
     let is_report = second || is_case || about["content_type"] == report::CONTENT_TYPE;
-    // By its name: the folder may have moved since.
-    let name = about["file"]
-        .as_str()
-        .and_then(|path| Path::new(path).file_name());
-    let Some(name) = name.filter(|_| is_report) else {
+    if !is_report || !about["file"].is_string() {
         return Ok(None);
-    };
-    let path = home.dir().join(INBOX_DIR).join(name);
-    let bytes = files::read(&path, limits::CONTENT_BYTES_MAX)?;
+    }
+    let bytes = files::read(&content_path(home, about), limits::CONTENT_BYTES_MAX)?;
     if second {
         // Also one whose rules do not hold: what came is shown as it came.
         let report = model::Report::decode_unchecked(&bytes).ok();

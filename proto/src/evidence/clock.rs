@@ -35,17 +35,19 @@ fn asks(core: &Core) -> bool {
     core.kind == Kind::Request || core.reply_by_ms.is_some()
 }
 
-/// It comes back to what its own sender sent before.
+/// It comes back to what its own sender sent before and what has a clock. What comes back to a further
+/// message is in no other clock, and so has its own: every second one of a chain is further.
 fn is_further(core: &Core, findings: &Findings) -> bool {
-    core.in_reply_to.is_some_and(|id| {
-        let mut shown = own(findings);
-        shown.any(|(shown, before)| {
-            shown == id
-                && before.sender == core.sender
-                && before.message_id != core.message_id
-                && asks(before)
-        })
-    })
+    let before = |core: &Core| {
+        let id = core.in_reply_to?;
+        let mut shown = own(findings).filter(|(_, before)| asks(before));
+        let found = shown.find(|(shown, before)| {
+            *shown == id && before.sender == core.sender && before.message_id != core.message_id
+        });
+        found.map(|(_, before)| before)
+    };
+    // An id is a hash of what it names, so that no chain comes back to itself.
+    std::iter::successors(before(core), |core| before(core)).count() % 2 == 1
 }
 
 fn clock(core: &Core, thread: &Thread, member: &str, findings: &Findings) -> Clock {

@@ -120,7 +120,12 @@ fn reminder_sealed(asked: &SignedEnvelope, seed: u64) -> SignedEnvelope {
         in_reply_to: Some(asked.id),
         ..request()
     };
-    let sealed = envelope::seal(&draft, &mut rng(seed)).expect("a good draft");
+    of_asker(&draft, seed)
+}
+
+/// What the hotline sends, sealed by this randomness.
+fn of_asker(draft: &Draft, seed: u64) -> SignedEnvelope {
+    let sealed = envelope::seal(draft, &mut rng(seed)).expect("a good draft");
     envelope::sign_one(sealed, &key(50)).expect("a key in memory signs")
 }
 
@@ -351,6 +356,20 @@ fn good() -> Vec<Vector> {
         s.logs[2].push((NOW_MS + DAY_MS + 9, statement(Event::Accepted, &again, &[CLEARING])));
         s.exhibits.push(exhibit(&again));
     };
+    let once_more = |s: &mut Scene| {
+        reminded(s);
+        let draft = Draft {
+            created_ms: NOW_MS + DAY_MS + 20,
+            expires_ms: NOW_MS + 5 * DAY_MS,
+            reply_by_ms: Some(NOW_MS + 2 * DAY_MS),
+            message_id: MessageId([10; 16]),
+            in_reply_to: Some(reminder(&s.request).id),
+            ..request()
+        };
+        let more = of_asker(&draft, 62);
+        s.logs[2].push((NOW_MS + DAY_MS + 25, statement(Event::Accepted, &more, &[CLEARING])));
+        s.exhibits.push(exhibit(&more));
+    };
     let soon = |s: &mut Scene| s.silence.time_ms = NOW_MS + 1000;
     let undated = |s: &mut Scene| { s.logs[0].pop(); };
     let bare = evidence::without_manifests(scene.bundle()).expect("some are left");
@@ -359,6 +378,7 @@ fn good() -> Vec<Vector> {
         row("request", "EVD-8", "one answers late, the other is silent after the answer was due", &|_| ()),
         row("reminded", "EVD-8", "a further message of the asker reached the other", &reminded),
         row("reminded-sealed-again", "EVD-8", "a further message that was sealed again counts once", &sealed_again),
+        row("further-to-further", "EVD-8", "what is further to a further message has a clock of its own", &once_more),
         row("not-due-yet", "EVD-8", "the silence is stated before the answer is due", &soon),
         row("answer-undated", "EVD-8", "no receipt dates the answer, so that it is none", &undated),
         row("provisional", "EVD-5", "no witness has cosigned", &|s| s.witnessed = false),

@@ -7,14 +7,19 @@ use std::{
 
 use anyhow::Context;
 use frex_client::{
+    casework::model,
     client::{BulkFate, BulkNews, BulkSender, BulkSettings, Client, News},
     sent::SentStore,
 };
 use frex_proto::v1::Lane;
-use frex_tests::bench::scene::{RECEIVER, SENDER, Scene, runtime};
+use frex_tests::{
+    bench::scene::{RECEIVER, SENDER, Scene, runtime},
+    reports::samples::Stream,
+};
 use indicatif::{ProgressBar, ProgressStyle};
+use prost::Message;
 
-use crate::{PARTS, as_f64, reports::Reports};
+use crate::{PARTS, as_f64};
 
 /// Longer than a batch waits on the slowest machine: one that is not accepted within it fails.
 const WAIT: Duration = Duration::from_secs(120);
@@ -28,7 +33,7 @@ pub struct Run {
 }
 
 /// Files so many reports and waits until each is accepted.
-pub fn run(scene: &Scene, references: &Path, count: usize) -> anyhow::Result<Run> {
+pub fn run(scene: &Scene, references: &Path, seed: u64, count: usize) -> anyhow::Result<Run> {
     runtime()?.block_on(async {
         let client = scene.client(SENDER, WAIT).await?;
         let store = SentStore::open(references, scene.now_ms)?;
@@ -37,19 +42,19 @@ pub fn run(scene: &Scene, references: &Path, count: usize) -> anyhow::Result<Run
             ..BulkSettings::default()
         };
         let (sender, news) = client.bulk(store, settings)?;
-        let feeding = tokio::spawn(feed(client.clone(), sender, count));
+        let feeding = tokio::spawn(feed(client.clone(), sender, seed, count));
         let run = hear(news, count).await?;
         feeding.await??;
         Ok(run)
     })
 }
 
-async fn feed(client: Client, sender: BulkSender, count: usize) -> anyhow::Result<()> {
-    let mut reports = Reports::new();
-    for _ in 0..count {
-        let (reference, json) = reports.next();
-        let draft = client.draft(&[RECEIVER]).lane(Lane::Bulk).report(json);
-        sender.send(&reference, draft).await?;
+async fn feed(client: Client, sender: BulkSender, seed: u64, count: usize) -> anyhow::Result<()> {
+    for report in Stream::of(seed).take(count) {
+        let draft = client.draft(&[RECEIVER]).lane(Lane::Bulk);
+        let draft = draft.content(model::CONTENT_TYPE, report.encode_to_vec());
+        let reference = report.reference.as_deref().unwrap_or_default();
+        sender.send(reference, draft).await?;
     }
     Ok(())
 }

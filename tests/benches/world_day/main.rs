@@ -2,21 +2,23 @@
 //! urgent ones pass.
 //!
 //! `cargo bench -p frex-tests --bench world_day` replays 36.2 million a year for one day: 99,178
-//! made-up reports in the bulk lane, each counted when its ACCEPTED receipt is verified by the
-//! sender. `--quick` replays 4,000, `-- --reports N` any number. An urgent report is filed alone
-//! every 50 ms, before and meanwhile. Platform, its node and its program are one process, the
-//! hotline's node another, on this machine.
+//! made-up reports in ten languages in the bulk lane, each counted when its ACCEPTED receipt is
+//! verified by the sender. `--quick` replays 4,000, `-- --reports N` any number, `-- --seed N` other
+//! reports. An urgent report is filed alone every 50 ms, before and meanwhile. Platform, its node
+//! and its program are one process, the hotline's node another, on this machine.
 
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use frex_tests::bench::{
-    roles::{self, Role, rss_mib},
-    scene::{RECEIVER, SENDER, Scene, runtime},
+use frex_tests::{
+    bench::{
+        roles::{self, Role, rss_mib},
+        scene::{RECEIVER, SENDER, Scene, runtime},
+    },
+    reports::samples,
 };
 
 mod bulk;
-mod reports;
 mod urgent;
 
 /// 36.2 million reports in 365 days.
@@ -33,19 +35,29 @@ fn main() -> anyhow::Result<()> {
         ["--role", ..] => bail!("unknown role"),
         // `cargo test --all-targets` starts benchmarks too, without this word.
         _ if !words.contains(&"--bench") => Ok(()),
-        _ => replay(count(&words)?),
+        _ => replay(seed(&words)?, count(&words)?),
     }
 }
 
 fn count(words: &[&str]) -> anyhow::Result<usize> {
-    match words.iter().position(|word| *word == "--reports") {
-        Some(place) => {
-            let number = words.get(place + 1).context("--reports needs a number")?;
-            Ok(number.parse::<usize>()?.max(PARTS))
-        }
+    match number(words, "--reports")? {
+        Some(number) => Ok(usize::try_from(number)?.max(PARTS)),
         None if words.contains(&"--quick") => Ok(QUICK),
         None => Ok(WORLD_DAY),
     }
+}
+
+fn seed(words: &[&str]) -> anyhow::Result<u64> {
+    Ok(number(words, "--seed")?.unwrap_or(samples::SEED))
+}
+
+fn number(words: &[&str], option: &str) -> anyhow::Result<Option<u64>> {
+    let Some(place) = words.iter().position(|word| *word == option) else {
+        return Ok(None);
+    };
+    let number = words.get(place + 1);
+    let number = number.with_context(|| format!("{option} needs a number"))?;
+    Ok(Some(number.parse()?))
 }
 
 /// Runs the hotline's node until the parent goes.
@@ -60,7 +72,7 @@ fn receiver(scene: &str, directory: &Path) -> anyhow::Result<()> {
     })
 }
 
-fn replay(count: usize) -> anyhow::Result<()> {
+fn replay(seed: u64, count: usize) -> anyhow::Result<()> {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let path = directory.path();
     let scene = Scene::new()?;
@@ -69,14 +81,15 @@ fn replay(count: usize) -> anyhow::Result<()> {
     receiver.line()?;
     scene.start_beside(SENDER, path)?;
     let pids = [std::process::id(), receiver.0.id()];
-    let idle = urgent::Probe::start(scene);
+    let idle = urgent::Probe::start(scene, !seed);
     std::thread::sleep(urgent::IDLE);
     let idle = idle.end()?;
     let before = [rss_mib(pids[0])?, rss_mib(pids[1])?];
-    let busy = urgent::Probe::start(scene);
-    let run = bulk::run(&scene, &path.join("references"), count)?;
+    let busy = urgent::Probe::start(scene, !seed);
+    let run = bulk::run(&scene, &path.join("references"), seed, count)?;
     let busy = busy.end()?;
     let after = [rss_mib(pids[0])?, rss_mib(pids[1])?];
+    println!("world_day seed={seed}");
     print(count, &run, [&idle, &busy], [before, after]);
     Ok(())
 }

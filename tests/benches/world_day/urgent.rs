@@ -10,11 +10,16 @@ use std::{
 };
 
 use anyhow::Context;
-use frex_client::client::{Client, News};
+use frex_client::{
+    casework::{model, v1},
+    client::{Client, News},
+};
 use frex_proto::v1::Lane;
-use frex_tests::bench::scene::{RECEIVER, SENDER, Scene, runtime};
-
-use crate::reports::Reports;
+use frex_tests::{
+    bench::scene::{RECEIVER, SENDER, Scene, runtime},
+    reports::samples::Stream,
+};
+use prost::Message;
 
 /// How long the idle exchange is looked at.
 pub const IDLE: Duration = Duration::from_secs(3);
@@ -41,16 +46,18 @@ pub struct Figures {
 
 impl Probe {
     /// Begins, on a thread and a connection of its own.
-    pub fn start(scene: Scene) -> Self {
+    pub fn start(scene: Scene, seed: u64) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let seen = over.clone();
         let thread = thread::spawn(move || {
             runtime()?.block_on(async {
                 let client = scene.client(SENDER, WAIT).await?;
-                let (mut reports, mut taken) = (Reports::new(), Vec::new());
-                while !seen.load(Ordering::Relaxed) {
-                    let (_, json) = reports.next();
-                    taken.push(file(&client, json).await?);
+                let mut taken = Vec::new();
+                for report in Stream::of(seed) {
+                    if seen.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    taken.push(file(&client, &report).await?);
                     tokio::time::sleep(PAUSE).await;
                 }
                 Ok(taken)
@@ -79,9 +86,10 @@ impl Probe {
     }
 }
 
-async fn file(client: &Client, json: Vec<u8>) -> anyhow::Result<Duration> {
+async fn file(client: &Client, report: &v1::Report) -> anyhow::Result<Duration> {
     let started = Instant::now();
-    let draft = client.draft(&[RECEIVER]).lane(Lane::Urgent).report(json);
+    let draft = client.draft(&[RECEIVER]).lane(Lane::Urgent);
+    let draft = draft.content(model::CONTENT_TYPE, report.encode_to_vec());
     let envelope = client.seal(&client.finish(draft)?)?;
     let mut submission = client.submit(vec![envelope], WAIT).await?;
     while let Some(event) = submission.next().await {

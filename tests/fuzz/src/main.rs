@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![no_main]
 
+mod casework;
 mod governing;
 mod joining;
 mod reporting;

@@ -34,7 +34,7 @@ use frex_tests::{
 use prost::Message;
 use rand_chacha::{rand_core::SeedableRng, ChaCha20Rng};
 
-use crate::{governing, joining, reporting, targets};
+use crate::{casework, governing, joining, reporting, targets};
 
 /// Sealed length of a file of a few bytes.
 pub const CHUNK_BYTES: u64 = 4112;
@@ -142,7 +142,9 @@ fn of(target: &str) -> Vec<Vec<u8>> {
         "journal_segment" => journal_file(".seg"),
         "journal_marker" => journal_file("committed"),
         "offered_roster" | "proposal" | "holder" | "signatures" => governing::samples(target),
-        other => reporting::samples(other).unwrap_or_else(|| joining::samples(other)),
+        other => reporting::samples(other)
+            .or_else(|| casework::samples(other))
+            .unwrap_or_else(|| joining::samples(other)),
     }
 }
 

@@ -28,6 +28,7 @@ use frex_tests::sim::disk::SimDisk;
 use prost::Message;
 
 use crate::{
+    casework::{case_message, figures_table, route_policy, route_record, sum_round},
     governing::{holder, offered_roster, proposal, signatures},
     joining::{invitation, join_answer, join_request},
     reporting::{
@@ -76,6 +77,11 @@ pub const ALL: &[(&str, Target)] = &[
     ("identifier", identifier),
     ("deconflict", deconflict),
     ("deconflict_book", deconflict_book),
+    ("case_message", case_message),
+    ("figures_table", figures_table),
+    ("sum_round", sum_round),
+    ("route_record", route_record),
+    ("route_policy", route_policy),
 ];
 
 fn frame(data: &[u8]) -> bool {

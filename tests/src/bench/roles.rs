@@ -32,13 +32,24 @@ pub fn cpu_time(pid: u32) -> anyhow::Result<Duration> {
 /// # Errors
 /// There is no such process.
 pub fn rss_mib(pid: u32) -> anyhow::Result<f64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .context("no VmRSS in the process status")?;
-    let kib: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
-    Ok(kib / 1024.0)
+    let kib = status_kib(&pid.to_string(), "VmRSS:")?;
+    Ok(f64::from(kib) / 1024.0)
+}
+
+/// The most memory that this process ever had, in MiB.
+///
+/// # Errors
+/// The system does not tell.
+pub fn peak_mib() -> anyhow::Result<u32> {
+    Ok(status_kib("self", "VmHWM:")? / 1024)
+}
+
+fn status_kib(process: &str, field: &str) -> anyhow::Result<u32> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let mut lines = status.lines();
+    let line = lines.find_map(|line| line.strip_prefix(field));
+    let word = line.and_then(|line| line.split_whitespace().next());
+    Ok(word.context("the system tells its memory")?.parse()?)
 }
 
 /// A child process in a role of this same executable. It dies with its handle, and with its

@@ -21,6 +21,9 @@ const KINDS: [&str; 7] = [
     "stream",
 ];
 
+/// How many of a hundred reports of a day are of the first kind.
+const KNOWN_PERCENT: usize = 80;
+
 /// A made-up report.
 pub struct Sample {
     /// Number, language and kind: `003-en-grooming`.
@@ -53,7 +56,44 @@ pub fn samples(seed: u64) -> Vec<Sample> {
     samples
 }
 
+/// Reports without end, as a platform files them day by day: most of them of files whose hash is known.
+pub struct Stream {
+    dice: Dice,
+    number: usize,
+}
+
+impl Stream {
+    /// Those of this seed, from the first on.
+    #[must_use]
+    pub fn of(seed: u64) -> Self {
+        let (dice, number) = (Dice::of(seed), 0);
+        Self { dice, number }
+    }
+}
+
+impl Iterator for Stream {
+    type Item = v1::Report;
+
+    fn next(&mut self) -> Option<v1::Report> {
+        self.number += 1;
+        let words = &WORDS[self.dice.below(WORDS.len())];
+        let kind = match self.dice.chance(KNOWN_PERCENT) {
+            true => 0,
+            false => 1 + self.dice.below(KINDS.len() - 1),
+        };
+        Some(made(&mut self.dice, words, kind, self.number))
+    }
+}
+
 fn sample(dice: &mut Dice, words: &Words, kind: usize, number: usize) -> Sample {
+    Sample {
+        name: format!("{number:03}-{}-{}", words.language, KINDS[kind]),
+        report: Report::of(&made(dice, words, kind, number)),
+        is_tip: ["hash-match", "grooming", "viral"].contains(&KINDS[kind]),
+    }
+}
+
+fn made(dice: &mut Dice, words: &Words, kind: usize, number: usize) -> v1::Report {
     let day = 1 + dice.below(28);
     let mut case = Case {
         dice,
@@ -71,11 +111,7 @@ fn sample(dice: &mut Dice, words: &Words, kind: usize, number: usize) -> Sample 
         "onion" => case.onion(&mut report),
         _ => case.stream(&mut report),
     }
-    Sample {
-        name: format!("{number:03}-{}-{}", words.language, KINDS[kind]),
-        report: Report::of(&report),
-        is_tip: ["hash-match", "grooming", "viral"].contains(&KINDS[kind]),
-    }
+    report
 }
 
 fn some(text: &str) -> Option<String> {

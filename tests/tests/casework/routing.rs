@@ -7,7 +7,7 @@ use std::{
 };
 
 use frex_proto::error::WireCode;
-use frex_tests::processes::{Ended, Frex, NodeProcess, free_addresses};
+use frex_tests::processes::{Ended, Frex, NodeProcess};
 use serde_json::{Value, json};
 
 const PLATFORM: &str = "platform.us";
@@ -32,41 +32,11 @@ impl Scene {
     /// Four members in two countries; the hotline needs a report to say when an address was used.
     fn new(dir: &Path) -> Self {
         let frex = Frex::new(env!("CARGO_BIN_EXE_frex-under-test"), dir);
-        let governance = ["--name", "example", "--keys", "1", "--threshold", "1"];
-        let _ = frex.done(&[&["federation", "init"], &governance[..], &["governance"]].concat());
-        let addresses = free_addresses(MEMBERS.len());
-        let cards: Vec<String> = MEMBERS
-            .iter()
-            .zip(addresses)
-            .map(|((id, role, country), address)| {
-                let made = frex.done(&[
-                    "init",
-                    "--member",
-                    id,
-                    "--name",
-                    id,
-                    "--country",
-                    country,
-                    "--role",
-                    role,
-                    "--federation",
-                    "example",
-                    "--listen",
-                    &address.to_string(),
-                    id,
-                ]);
-                made["card"].as_str().unwrap().to_owned()
-            })
-            .collect();
-        let cards: Vec<&str> = cards.iter().map(String::as_str).collect();
-        frex.roster("first.frex", &cards);
-        frex.next_roster(
-            "roster.frex",
-            "first.frex",
-            &["--needs", "hotline.no=reported.ip_events.at,hashes"],
-        );
+        frex.federation_of(&MEMBERS, &[]);
+        let needs = ["--needs", "hotline.no=reported.ip_events.at,hashes"];
+        frex.next_roster("next.frex", "roster.frex", &needs);
         for (member, ..) in MEMBERS {
-            let _ = frex.done(&["roster", "install", "roster.frex", "--root", ROOT, member]);
+            let _ = frex.done(&["roster", "install", "next.frex", member]);
         }
         let nodes = MEMBERS.map(|(member, ..)| frex.start(member)).into();
         Self {
@@ -199,6 +169,11 @@ fn arrived(scene: &Scene, sent: &Value) {
     let (case, copied) = (&sent["case"], &sent["messages"][1]["message"]);
     assert_eq!(sent["messages"].as_array().unwrap().len(), 2);
     assert_eq!(sent["messages"][0]["message"], *case);
+    for (place, message) in sent["messages"].as_array().unwrap().iter().enumerate() {
+        let kept = format!("{PLATFORM}/member/sent/{}.json", text(message, "message"));
+        let kept: Value = serde_json::from_slice(&fs::read(scene.path(&kept)).unwrap()).unwrap();
+        assert_eq!(kept["sequence"], place, "{kept}");
+    }
     let (about, content) = scene.read(CLEARING);
     assert_eq!((&about["message"], &about["conversation"]), (case, case));
     let chat = &content["channels"][0]["chat"];
@@ -249,6 +224,12 @@ fn goes_on(scene: &Scene, sent: &Value) {
         "--confirm --approved legal --message {}",
         text(sent, "case")
     );
+    scene.write(
+        "edited.json",
+        &report(|one| one["description"] = "Other words.".into()),
+    );
+    let edited = scene.send("edited.json", &format!("{go_on} --anyway"));
+    refused(&edited, WireCode::BadInput);
     let again = scene.send("report.json", &go_on);
     assert_eq!(again.exit, Some(0), "{again:?}");
     let again = again.json();
@@ -361,6 +342,12 @@ fn changed(scene: &Scene) {
     let other = scene.send("report.json", "--plan plan.json --anyway");
     let said = refused(&other, WireCode::PlanChanged);
     assert!(said.contains("passed_over"), "{said}");
+    scene.policy("[[rule]]\nmembers = [\"police.on\"]\ndo = \"deny\"\n");
+    let mistyped = scene.run(&format!("route report.json {PLATFORM}"));
+    assert!(
+        mistyped.exit == Some(0) && mistyped.err.contains("police.on"),
+        "{mistyped:?}"
+    );
     scene.policy("[[rule]]\ndo = \"deny\"\n");
     let nobody = scene.send("report.json", "--confirm");
     let said = refused(&nobody, WireCode::Unrouted);

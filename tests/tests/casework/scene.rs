@@ -43,25 +43,57 @@ impl Scene {
 
     /// The platform and these, who have got that report of it.
     pub fn among(dir: &Path, recipients: &[&str], report: &str) -> Self {
-        let frex = Frex::new(env!("CARGO_BIN_EXE_frex-under-test"), dir);
-        let members = [&[PLATFORM], recipients].concat();
-        frex.federation(&members, &[]);
-        let nodes = members.iter().map(|member| frex.start(member)).collect();
-        let mut scene = Self {
-            frex,
-            _nodes: nodes,
-            case: String::new(),
-        };
+        let mut members = vec![(PLATFORM, "platform", "FR")];
+        members.extend(recipients.iter().map(|id| (*id, "hotline", "FR")));
+        let mut scene = Self::of(dir, &members);
         scene.case = scene.file(report, recipients);
         scene
     }
 
-    /// The platform files a report once, of a file that it keeps, and these read it; gives its message.
-    pub fn file(&self, report: &str, recipients: &[&str]) -> String {
+    /// These members with their roles and countries, of whom nobody has said anything yet.
+    pub fn of(dir: &Path, members: &[(&str, &str, &str)]) -> Self {
+        let frex = Frex::new(env!("CARGO_BIN_EXE_frex-under-test"), dir);
+        frex.federation_of(members, &[]);
+        let nodes = members.iter().map(|(id, ..)| frex.start(id)).collect();
+        Self {
+            frex,
+            _nodes: nodes,
+            case: String::new(),
+        }
+    }
+
+    /// The platform files a report once, with whoever must act on it: gives the case it begins.
+    pub fn route(&self, report: &str, readers: &[&str]) -> String {
+        let name = self.keep(report);
+        let send = ["send", &name, "--route", "--confirm", "--from", PLATFORM];
+        let sent = self.frex.done(&[&send[..], &["--wait", "30s"]].concat());
+        let mut to: Vec<&str> = sent["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|one| one["to"].as_array().unwrap())
+            .map(|one| one.as_str().unwrap())
+            .collect();
+        to.sort_unstable();
+        assert_eq!(to, readers, "{sent}");
+        for reader in readers {
+            self.read(reader);
+        }
+        sent["case"].as_str().unwrap().to_owned()
+    }
+
+    /// Writes a report into a file of its own, and gives the file's name.
+    fn keep(&self, report: &str) -> String {
         let dir = self.frex.dir();
         let mut names = (1..).map(|number| format!("report-{number}.json"));
         let name = names.find(|name| !dir.join(name).exists()).unwrap();
         fs::write(dir.join(&name), report).unwrap();
+        name
+    }
+
+    /// The platform files a report once, of a file that it keeps, and these read it; gives its message.
+    pub fn file(&self, report: &str, recipients: &[&str]) -> String {
+        let name = self.keep(report);
         // Stories report one account again and again.
         let send = ["send", &name, "--anyway", "--to"];
         self.say(&[&send[..], recipients].concat(), PLATFORM, recipients)

@@ -12,6 +12,13 @@ use crate::scene::{CLEARING, HOTLINE, ORDER, PLATFORM, POLICE, Scene, deadline, 
 
 /// How long it may take until everybody has a report who is to have it, on a machine that does much else.
 const WITHIN: Duration = Duration::from_secs(20);
+/// A platform abroad, the police and the hotline of the country that the report names, and a clearing house.
+const MEMBERS: [(&str, &str, &str); 4] = [
+    (PLATFORM, "platform", "US"),
+    (POLICE, "police", "ES"),
+    (HOTLINE, "hotline", "ES"),
+    (CLEARING, "clearing-house", "US"),
+];
 /// Who was reported without cause; nobody of that name.
 const NOBODY: &str = "nobody-4711-of-host-example";
 
@@ -29,12 +36,13 @@ fn report(reference: &str, account: &str) -> String {
 /// It is filed once; police and the hotline in the country of origin and the clearing house have it at once.
 fn filed(dir: &Path) -> Scene {
     let start = Instant::now();
-    let recipients = [POLICE, HOTLINE, CLEARING];
-    let scene = Scene::among(dir, &recipients, &report("A-1", "somebody"));
+    let mut scene = Scene::of(dir, &MEMBERS);
+    let recipients = [CLEARING, HOTLINE, POLICE];
+    scene.case = scene.route(&report("A-1", "somebody"), &recipients);
     let begun = start.elapsed();
     for member in recipients {
-        let shown = scene.frex.done(&["show", &scene.case, member]);
-        assert_eq!(shown["content"]["reference"], "A-1", "{shown}");
+        let shown = scene.frex.done(&["case", "show", &scene.case, member]);
+        assert_eq!(shown["case"], scene.case.as_str(), "{member}: {shown}");
     }
     // From when it was written until their nodes had it, by their logs: less than three minutes.
     for member in recipients {

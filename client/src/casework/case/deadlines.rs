@@ -4,8 +4,8 @@ use super::{
     Deadline, Matter, Said, Setting, Standing, What,
     members::ENDED,
     requests::concludes,
-    roles::{Asked, Request, Roles},
-    view::{Builder, Step, Track, WITHDRAWN},
+    roles::{Asked, Request, Roles, told_ms},
+    view::{Builder, OFFERED, Step, Track, WITHDRAWN},
 };
 use crate::casework::{
     clock::{Duty, Profile, Rule, Zone, instant, profile, zone_of},
@@ -22,10 +22,6 @@ const REPLY_BY: &str = "reply-by";
 /// Every deadline, the earliest first.
 pub(super) fn of(builder: &Builder<'_>, roles: &Roles<'_>, now_ms: u64) -> Vec<Deadline> {
     let mut found = Vec::new();
-    let exonerated = builder
-        .tracks
-        .iter()
-        .any(|track| track.thread.matter == Matter::Outcome && track.thread.state == "exonerated");
     for (place, track) in builder.tracks.iter().enumerate() {
         let seat = Seat {
             builder,
@@ -43,7 +39,7 @@ pub(super) fn of(builder: &Builder<'_>, roles: &Roles<'_>, now_ms: u64) -> Vec<D
     }
     found.extend(keepers(builder, roles, now_ms));
     for one in &mut found {
-        if exonerated
+        if builder.exonerated
             && matches!(
                 one.state,
                 Standing::Open | Standing::Overdue | Standing::NotReceived
@@ -124,10 +120,13 @@ impl<'a> Seat<'a> {
     /// What a recipient is to do with a report, and what it is to tell later.
     fn route(&self, found: &mut Vec<Deadline>) {
         let member = self.track.thread.member.as_str();
-        let reports = self.steps().filter(|step| step.word == "offered");
-        let Some(report) = reports.map(|step| step.said).next() else {
+        let is_report = |step: &&Step<'_>| step.word == OFFERED;
+        // Of several the first that was not taken back starts the clocks.
+        let standing = self.steps().find(|step| is_report(step) && step.fits);
+        let Some(step) = standing.or_else(|| self.steps().find(is_report)) else {
             return;
         };
+        let report = step.said;
         let name = match report.lane {
             Lane::Urgent => "report-urgent",
             _ => "report",
@@ -166,11 +165,11 @@ impl<'a> Seat<'a> {
             one.stand(self.now_ms, back || (one.what == Duty::Assess && away));
             found.push(one);
         }
-        self.feedback(found);
+        self.feedback(&report.key.from, found);
     }
 
-    /// Who has accepted a case tells what becomes of it: the first mark that has no outcome.
-    fn feedback(&self, found: &mut Vec<Deadline>) {
+    /// Who has accepted a case tells its reporter what becomes of it: the first mark that has no outcome.
+    fn feedback(&self, reporter: &str, found: &mut Vec<Deadline>) {
         let thread = &self.track.thread;
         let member = thread.member.as_str();
         if thread.state != "accepted" {
@@ -184,7 +183,8 @@ impl<'a> Seat<'a> {
         let ended = outcome.is_some_and(|track| ENDED.contains(&track.thread.state.as_str()));
         let told: Vec<u64> = outcome
             .iter()
-            .flat_map(|track| track.steps.iter().map(|step| step.at_ms))
+            .flat_map(|track| track.steps.iter())
+            .map(|step| told_ms(step.said, reporter))
             .collect();
         let mut since = thread.since_ms;
         for rule in profile("feedback")
@@ -210,7 +210,8 @@ impl<'a> Seat<'a> {
         counted.filter(move |said| said.key.from == member && said.what != What::Report)
     }
 
-    /// How long what a notice is about is still there: whoever has sent it sees to it.
+    /// How long what a notice is about is still there: whoever has sent it sees to it. It is gone when that is
+    /// told: a word alone that it was gone before shows nothing.
     fn takedown(&self, found: &mut Vec<Deadline>) {
         let Some(notice) = self.steps().find(|step| step.word == "notice_sent") else {
             return;
@@ -228,7 +229,7 @@ impl<'a> Seat<'a> {
             .steps()
             .find(is_away)
             .filter(|_| away)
-            .map(|step| step.at_ms);
+            .map(|step| told_ms(step.said, who));
         one.stand(self.now_ms, false);
         if state == "stay_up" {
             one.state = Standing::Paused;
@@ -317,7 +318,8 @@ impl<'a> Seat<'a> {
             return;
         }
         let after = |other: &&Step<'_>| {
-            other.at_ms >= step.at_ms
+            other.fits
+                && other.at_ms >= step.at_ms
                 && matches!(other.word.as_str(), "extended" | "not_possible" | "expired")
         };
         one.met_ms = self
@@ -370,7 +372,11 @@ impl<'a> Seat<'a> {
             let zone = self.zone("", asked.authority);
             let from_ms = told_ms(step.said, asked.authority);
             let mut one = self.by_rule((row, rule), asked.authority, &zone, Some(from_ms));
-            one.met_ms = done(&["recognised", "objection"]);
+            let answers = |step: &&Step<'_>| {
+                step.fits && matches!(step.word.as_str(), "recognised" | "objection")
+            };
+            let answer = self.steps().find(answers);
+            one.met_ms = answer.map(|step| told_ms(step.said, asker));
             one.stand(self.now_ms, over);
             found.push(one);
         }
@@ -434,14 +440,6 @@ fn new_deadline(step: &Step<'_>) -> Option<u64> {
         }
         _ => None,
     }
-}
-
-/// When a message was told to somebody: when its node had it, or else when it was sent. Spec: CSE-24.
-fn told_ms(said: &Said, member: &str) -> u64 {
-    said.received
-        .get(member)
-        .copied()
-        .unwrap_or(said.created_ms)
 }
 
 fn is_assessment(said: &Said) -> bool {

@@ -139,17 +139,18 @@ impl Case {
         let Some(said) = self.get(key) else {
             return Ok(());
         };
-        let (asked, mut concerned) = match roles.judge(said) {
-            Ok(Place::Step(asked, members)) => (asked, members),
+        let (asked, concerned) = match roles.judge(said) {
+            Ok(Place::Step(asked, _)) if key.from != asked.said.key.from => {
+                (asked, vec![asked.said.key.from.as_str()])
+            }
+            Ok(Place::Step(asked, mut members)) => {
+                members.extend(Some(asked.authority).filter(|name| !name.is_empty()));
+                (asked, members)
+            }
+            // The authority alone answers nothing.
             Ok(Place::Request(asked)) => (asked, asked.addressees.clone()),
             _ => return Ok(()),
         };
-        let asker = asked.said.key.from.as_str();
-        if key.from != asker {
-            concerned = vec![asker];
-        } else if !asked.authority.is_empty() {
-            concerned.push(asked.authority);
-        }
         let is_told = |member: &&str| said.to.contains(*member);
         if !concerned.iter().any(is_told) {
             let first = concerned.first().copied().unwrap_or("who is asked");

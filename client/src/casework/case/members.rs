@@ -2,10 +2,10 @@
 //! is to be taken up again. Spec: CSE-13, CSE-16, CSE-17.
 
 use super::{
-    Matter, Reopening, Setting, What,
+    Matter, Reopening, Said, Setting, What,
     requests::Move,
-    roles::{Roles, at_ms, reports},
-    view::{Track, WITHDRAWN},
+    roles::{Roles, reports, told_ms},
+    view::{OFFERED, Track, WITHDRAWN},
 };
 
 /// What a member has decided is not undone by its saying that somebody has looked.
@@ -79,7 +79,7 @@ const AWAY: [&str; 4] = ["rejected", "declined", "rerouted", WITHDRAWN];
 /// passed it on to such a one, or is a member no longer, and none of them works on it all the same.
 pub(super) fn is_nobodys(tracks: &[&Track<'_>], roles: &Roles<'_>, setting: &Setting) -> bool {
     let of = |matter: Matter| tracks.iter().filter(move |one| one.thread.matter == matter);
-    let got = of(Matter::Route).filter(|one| one.steps.iter().any(|step| step.word == "offered"));
+    let got = of(Matter::Route).filter(|one| one.steps.iter().any(|step| step.word == OFFERED));
     let mut waits = got.clone().filter(|one| one.thread.state != WITHDRAWN);
     if waits.next().is_none() {
         return false;
@@ -93,6 +93,15 @@ pub(super) fn is_nobodys(tracks: &[&Track<'_>], roles: &Roles<'_>, setting: &Set
         .filter(|one| one.thread.state == "rerouted")
         .map(|one| one.thread.reason.as_str())
         .filter(|member| is_listed(member) && !authors.contains(member));
+    // Whoever was passed it once and has said what it does with it, whatever was said of others since.
+    let spoken = tracks
+        .iter()
+        .filter(|one| matches!(one.thread.matter, Matter::Route | Matter::Outcome))
+        .map(|one| one.thread.member.as_str())
+        .filter(|member| {
+            let holders = roles.holders.as_ref();
+            holders.is_some_and(|holders| holders.contains(member)) && !authors.contains(member)
+        });
     let has_it = |member: &str| {
         let is_gone = setting.members.get(member).is_some_and(|party| party.gone);
         let is_away = of(Matter::Route)
@@ -102,7 +111,7 @@ pub(super) fn is_nobodys(tracks: &[&Track<'_>], roles: &Roles<'_>, setting: &Set
         !is_gone && (!is_away || works)
     };
     let got = got.map(|one| one.thread.member.as_str());
-    !got.chain(passed_to).any(has_it)
+    !got.chain(passed_to).chain(spoken).any(has_it)
 }
 
 /// In one word, where nothing is overdue: what the members' outcomes come to.
@@ -126,7 +135,8 @@ pub(super) fn state(tracks: &[&Track<'_>]) -> &'static str {
     }
 }
 
-/// Every shelved case whose reason has gone since.
+/// Every shelved case whose reason has gone since, by when that was told to who had shelved it: what is dated
+/// back does not keep it shelved.
 pub(super) fn reopenings(tracks: &[&Track<'_>], roles: &Roles<'_>) -> Vec<Reopening> {
     let outcomes = tracks
         .iter()
@@ -140,18 +150,18 @@ pub(super) fn reopenings(tracks: &[&Track<'_>], roles: &Roles<'_>) -> Vec<Reopen
 fn reopening(track: &Track<'_>, tracks: &[&Track<'_>], roles: &Roles<'_>) -> Option<Reopening> {
     let thread = &track.thread;
     let reason = thread.reason.as_str();
-    let found = |because: &'static str, at_ms: u64, by: &super::Key| Reopening {
+    let found = |because: &'static str, said: &Said| Reopening {
         member: thread.member.clone(),
         reason: reason.to_owned(),
         because,
-        by: by.clone(),
-        at_ms,
+        by: said.key.clone(),
+        at_ms: told_ms(said, &thread.member),
     };
     let mut causes: Vec<Reopening> = Vec::new();
     let steps = |matter: Matter| {
         let of_it = tracks.iter().filter(move |one| one.thread.matter == matter);
         let steps = of_it.flat_map(|one| &one.steps);
-        steps.filter(|step| step.fits && step.at_ms > thread.since_ms)
+        steps.filter(|step| step.fits && told_ms(step.said, &thread.member) > thread.since_ms)
     };
     for step in steps(Matter::Produce) {
         let because = match (reason, step.word.as_str()) {
@@ -163,22 +173,24 @@ fn reopening(track: &Track<'_>, tracks: &[&Track<'_>], roles: &Roles<'_>) -> Opt
             }
             _ => continue,
         };
-        causes.push(found(because, step.at_ms, &step.said.key));
+        causes.push(found(because, step.said));
     }
     if reason == "not_illegal" {
         let illegal = steps(Matter::Assessment).filter(|step| {
             step.word.starts_with("baseline") || step.word.starts_with("nationally_illegal")
         });
-        causes.extend(illegal.map(|step| found("assessed_anew", step.at_ms, &step.said.key)));
+        causes.extend(illegal.map(|step| found("assessed_anew", step.said)));
     }
     // Another report of the same case.
     let reports = roles.ordered.iter().filter(|said| {
-        said.what == What::Report && !said.otherwise && at_ms(said) > thread.since_ms
+        said.what == What::Report
+            && !said.otherwise
+            && told_ms(said, &thread.member) > thread.since_ms
     });
-    causes.extend(reports.map(|said| found("new_match", at_ms(said), &said.key)));
+    causes.extend(reports.map(|said| found("new_match", said)));
     let duplicates = steps(Matter::Route)
         .filter(|step| step.word == "duplicate" && step.said.key.from != thread.member);
-    causes.extend(duplicates.map(|step| found("new_match", step.at_ms, &step.said.key)));
+    causes.extend(duplicates.map(|step| found("new_match", step.said)));
     causes
         .into_iter()
         .min_by(|one, other| (one.at_ms, &one.by).cmp(&(other.at_ms, &other.by)))

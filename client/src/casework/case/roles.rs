@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use frex_proto::id::EnvelopeId;
+use frex_proto::id::{EnvelopeId, MessageId};
 
 use super::{Case, CaseId, Key, Matter, Not, Said, Setting, What};
 use crate::casework::{
@@ -59,7 +59,7 @@ pub(super) struct Roles<'a> {
     /// None: no report is here, so that nobody can be said to be a stranger.
     pub(super) parties: Option<BTreeSet<&'a str>>,
     /// Those of them who got a report; none where no report is here.
-    holders: Option<BTreeSet<&'a str>>,
+    pub(super) holders: Option<BTreeSet<&'a str>>,
     pub(super) setting: &'a Setting,
 }
 
@@ -70,6 +70,14 @@ pub(super) fn at_ms(said: &Said) -> u64 {
         _ => None,
     };
     at.filter(|at| *at <= said.created_ms)
+        .unwrap_or(said.created_ms)
+}
+
+/// When a message was told to somebody: when its node had it, or else when it was sent. Spec: CSE-24.
+pub(super) fn told_ms(said: &Said, member: &str) -> u64 {
+    said.received
+        .get(member)
+        .copied()
         .unwrap_or(said.created_ms)
 }
 
@@ -116,14 +124,24 @@ impl<'a> Roles<'a> {
             What::Unreadable(_) => Err(Not::Unreadable),
             What::Report => Ok(Place::Report),
             What::Other => Ok(Place::Aside),
-            What::Recall { message, .. } => {
-                let named = reports(&self.ordered).find(|one| one.key.message == *message);
-                match named.is_none_or(|one| one.key.from == from) {
-                    true => Ok(Place::Recall(named)),
-                    false => Err(Not::NoParty),
-                }
-            }
+            What::Recall { message, .. } => self.judge_recall(from, *message),
             What::Case(message) => self.judge_message(said, from, message),
+        }
+    }
+
+    /// Who wrote a message takes it back, and nobody else, whatever others have under the same id. Of the report
+    /// that began the case and is erased here nothing is left but its id, which is the case's.
+    fn judge_recall(&'a self, from: &str, message: MessageId) -> Result<Place<'a>, Not> {
+        let named = self.ordered.iter().copied();
+        let mut named = named.filter(|one| one.key.message == message).peekable();
+        let is_here = named.peek().is_some();
+        match named.find(|one| one.key.from == from) {
+            Some(report) if report.what == What::Report => Ok(Place::Recall(Some(report))),
+            // What is no report begins no duty of its recipients.
+            Some(_) => Ok(Place::Aside),
+            None if is_here => Err(Not::NoParty),
+            None if self.holders.is_none() || message.0 == self.id.0 => Ok(Place::Recall(None)),
+            None => Ok(Place::Aside),
         }
     }
 

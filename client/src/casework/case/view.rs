@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use frex_proto::erasure::EXONERATED;
+
 use super::{
     Case, CaseId, Entry, Key, Matter, Not, Said, Setting, Standing, Thread, View, What, deadlines,
     members,
@@ -14,10 +16,8 @@ use crate::casework::{
     v1::{CaseMessage, case_message::What as Content},
 };
 
-/// Why somebody takes back a message whose suspicion was unfounded (ERA-17).
-const EXONERATED: &str = "exonerated";
 /// A recipient has a report of which it has said nothing yet.
-const OFFERED: &str = "offered";
+pub(super) const OFFERED: &str = "offered";
 /// Its author has taken a report back, for another reason.
 pub(super) const WITHDRAWN: &str = "withdrawn";
 
@@ -44,7 +44,8 @@ pub(super) struct Builder<'a> {
     pub(super) counted: Vec<&'a Said>,
     places: BTreeMap<(Matter, Option<&'a Key>, String, String), usize>,
     timeline: Vec<Entry>,
-    exonerated: bool,
+    /// The author of a report has taken it back because the suspicion was unfounded.
+    pub(super) exonerated: bool,
 }
 
 impl Case {
@@ -257,6 +258,8 @@ impl<'a> Builder<'a> {
         let mut against = fault;
         let is_back = word == "still_up" && matches!(before.as_str(), "removed" | "gone");
         if !fits || is_back {
+            let before = Some(before.as_str()).filter(|before| !before.is_empty());
+            let before = before.unwrap_or("nothing that is known here");
             against = Some(format!("{word} after {before}"));
         }
         if track.thread.matter == Matter::Assessment {
@@ -307,17 +310,22 @@ impl<'a> Builder<'a> {
     }
 
     /// What its author has taken back from a recipient need not be dealt with there, unless it has got
-    /// another report of the case.
+    /// another report of the case: then that is what it must deal with.
     fn withdraw(&mut self, roles: &Roles<'_>) {
         let taken_back = roles.taken_back();
         for track in &mut self.tracks {
             let thread = &mut track.thread;
-            let offered = track.steps.iter().filter(|step| step.word == OFFERED);
-            let back =
-                offered.map(|step| taken_back.get(&(&step.said.key, thread.member.as_str())));
-            let back: Option<Vec<_>> = back.collect();
-            let last = back.and_then(|back| back.into_iter().copied().max());
-            if let Some((at_ms, reason)) = last.filter(|_| thread.matter == Matter::Route) {
+            let offered = track.steps.iter_mut().filter(|step| step.word == OFFERED);
+            let each = offered.map(|step| {
+                let back = taken_back.get(&(&step.said.key, thread.member.as_str()));
+                step.fits = back.is_none();
+                back.copied()
+            });
+            // Each is marked, whether all were taken back or not.
+            let each: Vec<Option<(u64, &str)>> = each.collect();
+            let all: Option<Vec<(u64, &str)>> = each.into_iter().collect();
+            let last = all.and_then(|all| all.into_iter().max());
+            if let Some((at_ms, reason)) = last {
                 (thread.state, thread.since_ms) = (WITHDRAWN.to_owned(), at_ms);
                 reason.clone_into(&mut thread.reason);
             }

@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, civil::Date};
 
 use super::Holidays;
+use crate::report::format::is_rfc3339;
 
 /// The instant that RFC 3339 with an offset names, milliseconds since the epoch; none if it names none.
 #[must_use]
 pub fn instant(text: &str) -> Option<u64> {
-    // A date and a time and an offset: what a parser takes beyond RFC 3339 is not taken here.
-    let shape = text.len() <= 64 && text.is_ascii() && text.as_bytes().get(10) == Some(&b'T');
-    let time: Timestamp = Some(text).filter(|_| shape)?.parse().ok()?;
+    // What a parser takes beyond RFC 3339 is not taken here, and of it neither small letters nor a second 60,
+    // which not everybody reads.
+    let everywhere = !text.contains(['t', 'z']) && text.get(17..19) != Some("60");
+    let is_one = text.len() <= 64 && everywhere && is_rfc3339(text);
+    let time: Timestamp = Some(text).filter(|_| is_one)?.parse().ok()?;
     u64::try_from(time.as_millisecond()).ok()
 }
 

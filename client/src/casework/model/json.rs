@@ -117,8 +117,12 @@ pub(super) fn read(shape: &Shape, value: &Value) -> Result<DynamicMessage, Repor
     }
 }
 
-/// Whether what is at a path was not read because of this, or was read as another entry of its list.
+/// Whether what is at a path was not read because of this, or was read as another entry of its list. What
+/// the whole report lacks may be in what was not read.
 fn hides(problem: &Problem, path: &str) -> bool {
+    if path.is_empty() {
+        return true;
+    }
     let own = problem.path.as_str();
     let list = own.strip_suffix(']').and_then(|own| own.rsplit_once('['));
     path.starts_with(list.map_or(own, |(list, _)| list))

@@ -46,6 +46,10 @@ pub fn names_of(field: &str) -> Vec<String> {
 /// for version 1. Names of version 1 stand for what says the same. Spec: ROS-28, MOD-20, RTE-1.
 #[must_use]
 pub fn missing_fields(encoded: &[u8], needed: &[String]) -> Vec<String> {
+    // Most need nothing, and a report is judged for each of its recipients.
+    if needed.is_empty() {
+        return Vec::new();
+    }
     let view = Report::decode_unchecked(encoded).map(|report| report.to_json());
     let view = view.unwrap_or_default();
     let lacks = |field: &&String| {

@@ -108,6 +108,9 @@ fn every_fault_is_named_with_what_would_be_right() {
     let both = wrong(&json!({"victim": [], "reference": "", "urgency": {"level": "urgent"}}));
     assert!(both.contains("victim is not known") && both.contains("reference is empty"), "{both}");
     assert!(!both.contains("urgency.level is missing"), "{both}");
+    let mistyped = parse(&json!({"reference": "A", "created": "2026-07-01T12:00:00Z", "descripton": "words"}));
+    let mistyped = mistyped.unwrap_err().to_string();
+    assert!(mistyped.contains("such as description") && !mistyped.contains("says nothing"), "{mistyped}");
     let nothing = parse(&json!({"reference": "A", "created": "2026-07-01T12:00:00Z"}));
     assert!(nothing.unwrap_err().to_string().starts_with("the report says nothing"));
 }

@@ -7,6 +7,7 @@
 use std::{
     collections::BTreeSet,
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -87,12 +88,13 @@ impl SeenStore {
         file::create_private_dir(&folder)?;
         let path = folder.join(KEY);
         if !path.exists() {
-            let mut key = Zeroizing::new([0; KEY_BYTES]);
-            rng.fill_bytes(&mut key[..]);
-            match file::write_new(&path, &key[..]) {
-                // Another command of this member was faster.
-                Err(KeyFileError::Exists { .. }) => {}
-                other => other?,
+            // Another command of this member may be making it: then its key is the one.
+            let _held = file::hold(&path).map_err(|source| io(&path, source))?;
+            if !path.exists() {
+                let mut key = Zeroizing::new([0; KEY_BYTES]);
+                rng.fill_bytes(&mut key[..]);
+                // As a whole or not at all: half a key would be in the way for good.
+                file::replace(&path, &key[..])?;
             }
         }
         let key = file::read_capped(&path, KEY_BYTES as u64, "a key of tokens")?;
@@ -170,7 +172,13 @@ impl SeenStore {
         }
         dated.sort();
         for (_, path) in dated.into_iter().take(excess) {
-            fs::remove_file(&path).map_err(|source| io(&path, source))?;
+            match fs::remove_file(&path) {
+                Err(source) if source.kind() != ErrorKind::NotFound => {
+                    return Err(io(&path, source));
+                }
+                // Gone is gone, also if another command of this member was faster.
+                _ => {}
+            }
         }
         Ok(())
     }
@@ -243,7 +251,6 @@ fn near(common: usize, all: usize) -> Option<usize> {
     (common >= ALIKE_TOKENS && percent >= ALIKE_PERCENT).then_some(percent)
 }
 
-/// How much two sets of tokens are alike, if they are.
 impl Likeness {
     /// By the tokens themselves, as two reports at hand are compared. Spec: RTE-8.
     #[must_use]
@@ -261,10 +268,10 @@ impl Likeness {
 
 /// Nothing, if it was erased meanwhile.
 fn read(path: &Path) -> Result<Option<Kept>, SeenError> {
-    if !path.exists() {
-        return Ok(None);
-    }
-    let bytes = file::read_capped(path, FILE_BYTES_MAX, "what is remembered of a message")?;
+    let bytes = match file::read_capped(path, FILE_BYTES_MAX, "what is remembered of a message") {
+        Err(KeyFileError::Missing { .. }) => return Ok(None),
+        bytes => bytes?,
+    };
     let kept = serde_json::from_slice(&bytes);
     kept.map(Some).map_err(|_| damaged(path))
 }
@@ -350,6 +357,12 @@ mod tests {
         let two = set(&["email a@b.example", "hash md5:aa"]);
         assert!(again.alike(&two).unwrap().is_empty());
         assert!(again.alike(&set(&[])).unwrap().is_empty());
+        // What a command that was stopped has left of a key is none.
+        let draft = file::draft_of(&dir.path().join(FOLDER).join(KEY));
+        fs::write(&draft, "half").unwrap();
+        fs::remove_file(dir.path().join(FOLDER).join(KEY)).unwrap();
+        let anew = SeenStore::open(dir.path(), &mut Random::System.rng()).unwrap();
+        assert!(anew.alike(&first).unwrap().is_empty() && !draft.exists());
         let file = dir
             .path()
             .join(FOLDER)

@@ -38,12 +38,8 @@ fn of_party(party: &Value, found: &mut BTreeSet<String>) {
     paths::each_entry(party, "associated_accounts", &mut |one| {
         of_account(one, found);
     });
-    for path in ["emails", "person.emails"] {
-        paths::each_entry(party, path, &mut |one| email(one, found));
-    }
-    for path in ["phones", "person.phones"] {
-        paths::each_entry(party, path, &mut |one| phone(one, found));
-    }
+    paths::each_entry(party, "person.emails", &mut |one| email(one, found));
+    paths::each_entry(party, "person.phones", &mut |one| phone(one, found));
     paths::each_entry(party, "payment_accounts", &mut |one| payment(one, found));
 }
 

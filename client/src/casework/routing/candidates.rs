@@ -149,8 +149,7 @@ impl Gathering<'_> {
         if self.ranges.is_empty() {
             return self.note(read, NO_RANGES);
         }
-        let ranges = self.ranges;
-        match ranges.country(text) {
+        match self.ranges.country(text) {
             Some(country) => self.add(country, basis, read, 1, 1),
             None => self.note(read, NOT_IN_RANGES),
         }
@@ -214,6 +213,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    // RTE-11: what the table reads is of the schema, and counts as a basis that there is.
+    #[test]
+    fn what_is_read_is_there_and_counts() {
+        let routes = &tables().routes;
+        let counts = |name: &str| {
+            let mut bases = routes.bases.iter();
+            bases.any(|one| one.basis == name && one.points > 0)
+        };
+        assert!(counts(PROXY) && counts(DECLARED_HOSTING));
+        for read in &routes.reads {
+            let there = paths::is_of_schema(&read.path);
+            assert!(there && counts(&read.basis), "{read:?}");
+        }
+    }
 
     // RTE-11: evidence adds up, the same kind twice does not, and it never passes 100.
     #[test]

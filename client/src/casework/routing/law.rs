@@ -53,7 +53,7 @@ fn holds(row: &LawRow, sender: Sender<'_>, to: &Seat) -> bool {
 }
 
 /// A role as tables and policies write it.
-pub(super) fn word(role: Role) -> &'static str {
+fn word(role: Role) -> &'static str {
     match role {
         Role::Hotline => "hotline",
         Role::Platform => "platform",
@@ -62,5 +62,30 @@ pub(super) fn word(role: Role) -> &'static str {
         Role::ClearingHouse => "clearing-house",
         Role::Oversight => "oversight",
         Role::Unknown => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // RTE-20: a row that names no role or no country that there is would never hold.
+    #[test]
+    fn the_table_names_what_there_is() {
+        let (law, countries) = (&tables().law, &tables().routes.countries);
+        let is_role = |named: &str| {
+            let role = serde_json::from_value::<Role>(named.into());
+            named == "*" || role.is_ok_and(|role| word(role) == named)
+        };
+        let is_place = |named: &str| {
+            named == "*" || law.groups.contains_key(named) || countries.contains(named)
+        };
+        for row in &law.rows {
+            assert!(is_role(&row.sender) && is_role(&row.role), "{row:?}");
+            let to = row.to.as_str();
+            let is_to = is_place(to) || ["same", "other"].contains(&to);
+            assert!(is_place(&row.from) && is_to, "{row:?}");
+        }
+        assert!(law.groups.values().all(|group| group.is_subset(countries)));
     }
 }

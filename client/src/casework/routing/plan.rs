@@ -63,7 +63,7 @@ pub fn route(
     planning.choose(&candidates, &mut chosen);
     planning.choose_also(&mut chosen)?;
     let (mut recipients, mut passed_over) = planning.judge(chosen);
-    let mut uncovered = planning.uncovered(&candidates, &recipients);
+    let uncovered = planning.uncovered(&candidates, &recipients);
     if policy.hub == Hub::Fallback {
         let mut hubs = Chosen::new();
         let nothing_counts = !candidates.iter().any(|one| one.counts);
@@ -75,7 +75,6 @@ pub fn route(
         passed_over.extend(over);
         passed_over.sort_by(|a, b| a.member.cmp(&b.member));
         passed_over.dedup_by(|a, b| a.member == b.member);
-        uncovered = planning.uncovered(&candidates, &recipients);
     } else {
         planning.name_fallback(&uncovered, &mut recipients);
     }

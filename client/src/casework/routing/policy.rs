@@ -6,10 +6,7 @@ use std::collections::BTreeSet;
 use frex_proto::{error::WireCode, label};
 use serde::Deserialize;
 
-use super::{Copy, POLICY_BYTES_MAX, POLICY_ENTRIES_MAX, Role, Seat, tables};
-
-/// Longest text of a policy, bytes.
-const TEXT_BYTES_MAX: usize = 256;
+use super::{Copy, POLICY_BYTES_MAX, POLICY_ENTRIES_MAX, Role, Seat, TEXT_BYTES_MAX, tables};
 
 /// A policy. All of it may be left out but its version.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -228,6 +225,12 @@ impl Policy {
             true => Err(fault("ranges is no name of a file beside the policy")),
             false => Ok(()),
         }
+    }
+
+    /// Members that rules and legal bases name.
+    pub fn members(&self) -> impl Iterator<Item = &String> {
+        let rules = self.rule.iter().flat_map(|one| &one.members);
+        rules.chain(self.basis.iter().flat_map(|one| &one.members))
     }
 
     /// The rule that decides of a member, and its number from 1.

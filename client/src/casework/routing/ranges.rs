@@ -17,7 +17,7 @@ const HEADS: [&str; 2] = ["network", "cidr"];
 /// A table, read.
 #[derive(Debug, Default)]
 pub struct Ranges {
-    networks: HashMap<Network, Option<String>>,
+    networks: HashMap<Network, Option<&'static str>>,
     /// Lengths of the networks that there are, of each family.
     lengths: BTreeSet<(bool, u8)>,
 }
@@ -91,7 +91,7 @@ impl Ranges {
         };
         let network = parse_network(network).ok_or(RangesError::Network(number))?;
         let country = match tables().routes.country(country) {
-            Named::Country(country) => Some(country.to_owned()),
+            Named::Country(country) => Some(country),
             Named::NoCountry => None,
             Named::NotKnown => return Err(RangesError::Country(number)),
         };
@@ -108,14 +108,14 @@ impl Ranges {
     /// The country of an address, by the longest network that holds it. One that is for no country hides
     /// those around it.
     #[must_use]
-    pub fn country(&self, address: &str) -> Option<&str> {
+    pub fn country(&self, address: &str) -> Option<&'static str> {
         let (six, bits) = bits(parse_address(address)?);
         let of_family = self.lengths.range((six, 0)..=(six, 128));
         let mut found = of_family.rev().filter_map(|(_, length)| {
             self.networks
                 .get(&(six, *length, bits & mask(six, *length)))
         });
-        found.next()?.as_deref()
+        *found.next()?
     }
 
     /// Whether it has no network.

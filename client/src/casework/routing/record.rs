@@ -11,12 +11,10 @@ use std::fmt::Write as _;
 use frex_proto::{error::WireCode, id::MessageId, label};
 use serde_json::{Value, json};
 
-use super::{Part, Plan, RECIPIENTS_MAX};
+use super::{Part, Plan, RECIPIENTS_MAX, RECORD_BYTES_MAX};
 
 /// What a record says it is.
 const FORM: &str = "frex-route/v1";
-/// Bytes of a record. A plan is within its limits far below that.
-const RECORD_BYTES_MAX: usize = 1024 * 1024;
 const SALT_BYTES: usize = 32;
 
 /// A record of a decision.
@@ -80,7 +78,7 @@ impl Record {
             return Err(RecordError::Json);
         }
         let value: Value = serde_json::from_slice(bytes).map_err(|_| RecordError::Json)?;
-        if canonical(&value).as_bytes() != bytes {
+        if canonical(&value).as_bytes() != bytes || !is_whole(&value) {
             return Err(RecordError::Form);
         }
         check(&value)?;
@@ -130,10 +128,19 @@ pub fn message_id(record: &[u8], part: u8) -> MessageId {
     MessageId(id)
 }
 
+/// Whether all its numbers are whole: of others there is more than one form. Spec: RTE-27.
+fn is_whole(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => !number.is_f64(),
+        Value::Array(list) => list.iter().all(is_whole),
+        Value::Object(fields) => fields.values().all(is_whole),
+        _ => true,
+    }
+}
+
 /// Spec: RTE-28.
 fn check(value: &Value) -> Result<(), RecordError> {
     let fields = value.as_object().ok_or(RecordError::Fields)?;
-    let names: Vec<&str> = fields.keys().map(String::as_str).collect();
     let known = ["approved", "created_ms", "form", "parts", "plan", "salt"];
     let all = known.iter().all(|name| fields.contains_key(*name));
     let salt = value["salt"].as_str().unwrap_or_default();
@@ -142,7 +149,7 @@ fn check(value: &Value) -> Result<(), RecordError> {
         let list = value.as_array();
         list.is_some_and(|list| list.iter().all(Value::is_string))
     };
-    if names.len() != known.len()
+    if fields.len() != known.len()
         || !all
         || value["form"] != FORM
         || !is_salt

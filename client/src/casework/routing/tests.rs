@@ -219,6 +219,9 @@ proptest! {
         prop_assert_eq!(Record::parse(record.bytes()).unwrap(), record.clone());
         let spaced = serde_json::to_string_pretty(record.value()).unwrap();
         prop_assert_eq!(Record::parse(spaced.as_bytes()), Err(RecordError::Form));
+        let mut half = record.value().clone();
+        half["plan"]["candidates"] = json!(0.5);
+        prop_assert_eq!(Record::parse(canonical(&half).as_bytes()), Err(RecordError::Form));
         let text = String::from_utf8(record.bytes().to_vec()).unwrap();
         prop_assert!(!text.contains("A-1") && !text.contains("192.0.2") && !text.contains("+47") && !text.contains("mail.example"));
     }

@@ -7,7 +7,10 @@ use frex_proto::{
     id::check_name,
     keys::{SigningError, SigningKey},
     label::{self, Hash},
-    limits::{CHECKPOINT_BYTES_MAX, STATISTICS_BYTES_MAX, STATISTICS_VALUES_MAX},
+    limits::{
+        CHECKPOINT_BYTES_MAX, ID_BYTES_MAX, STATISTICS_BYTES_MAX, STATISTICS_VALUE_BYTES_MAX,
+        STATISTICS_VALUES_MAX, STATISTICS_ZONE_BYTES_MAX,
+    },
     sign, v1,
 };
 use prost::Message as _;
@@ -228,12 +231,12 @@ fn place_of(table: &StatisticsTable, row: &wire::Row) -> Option<Vec<usize>> {
 }
 
 fn is_code(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && frex_proto::id::is_code(text)
+    (1..=ID_BYTES_MAX).contains(&text.len()) && frex_proto::id::is_code(text)
 }
 
 fn is_zone(text: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_+-/".contains(&byte);
-    (1..=64).contains(&text.len()) && text.bytes().all(good)
+    (1..=STATISTICS_ZONE_BYTES_MAX).contains(&text.len()) && text.bytes().all(good)
 }
 
 /// A label of a value: it begins with a letter or digit, so that no program takes it for a formula.
@@ -243,5 +246,5 @@ pub(super) fn is_value(text: &str) -> bool {
         .bytes()
         .next()
         .is_some_and(|byte| byte.is_ascii_alphanumeric());
-    begins && text.len() <= 200 && text.bytes().all(good)
+    begins && text.len() <= STATISTICS_VALUE_BYTES_MAX && text.bytes().all(good)
 }

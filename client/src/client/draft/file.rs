@@ -19,20 +19,29 @@ const ARCHIVES: [&str; 13] = [
     "application/mp4",
 ];
 /// How such files begin, and at which byte: a type is only what its sender calls it.
-const BEGINNINGS: [(usize, &[u8]); 14] = [
+const BEGINNINGS: [(usize, &[u8]); 23] = [
     (0, b"\xff\xd8\xff"),
     (0, b"\x89PNG\r\n\x1a\n"),
     (0, b"GIF87a"),
     (0, b"GIF89a"),
     (0, b"II*\0"),
-    (8, b"WEBP"),
-    (8, b"AVI "),
+    (0, b"MM\0*"),
+    (0, b"RIFF"),
     (4, b"ftyp"),
     (0, b"\x1a\x45\xdf\xa3"),
+    (0, b"\0\0\x01\xba"),
+    (0, b"OggS\0"),
+    (0, b"fLaC\0"),
+    (0, b"ID3\x02"),
+    (0, b"ID3\x03"),
+    (0, b"ID3\x04"),
     (0, b"PK\x03\x04"),
     (0, b"7z\xbc\xaf\x27\x1c"),
     (0, b"Rar!\x1a\x07"),
     (0, b"\x1f\x8b\x08"),
+    (0, b"\xfd7zXZ\0"),
+    (0, b"\x28\xb5\x2f\xfd"),
+    (4, b"1AY&SY"),
     (257, b"ustar"),
 ];
 
@@ -59,12 +68,23 @@ mod tests {
         for content_type in ["image/jpeg", "Video/MP4; codecs=x", "application/zip"] {
             assert!(is_file(content_type, b""), "{content_type}");
         }
-        let beginnings = [&b"PK\x03\x04"[..], b"7z\xbc\xaf\x27\x1c", b"\x1f\x8b\x08"];
+        let beginnings = [
+            &b"PK\x03\x04"[..],
+            b"7z\xbc\xaf\x27\x1c",
+            b"\x1f\x8b\x08",
+            b"BZh91AY&SY",
+            b"\xfd7zXZ\0",
+            b"ID3\x04",
+            b"OggS\0",
+            b"MM\0*",
+            b"RIFF\x24\0\0\0WEBPVP8 ",
+        ];
         for content in beginnings {
             assert!(is_file("application/xml", content), "{content:?}");
         }
         for (content_type, content) in [
             ("text/plain", &b"words"[..]),
+            ("text/plain", b"send an AVI or an ID3"),
             ("application/vnd.frex.report.v1+json", b"{}"),
             ("application/vnd.frex.report.v2+protobuf", b"\xca\x02\x01a"),
             ("application/octet-stream", b"\x07"),

@@ -9,7 +9,7 @@ use std::{
 use frex_client::{
     casework::model::{self, Shape},
     client::{BulkSender, Client},
-    report::{REPORT_BYTES_MAX, Report, ReportErrors},
+    report::{Report, ReportErrors},
 };
 use frex_proto::error::WireCode;
 use tokio::sync::Mutex;
@@ -49,7 +49,7 @@ impl Lines {
     fn next(&mut self, line: &mut Vec<u8>) -> Result<bool, Failure> {
         line.clear();
         // A line without an end is read no further than shows that it is too long.
-        let limit = u64::try_from(REPORT_BYTES_MAX + 2).unwrap_or(u64::MAX);
+        let limit = u64::try_from(model::JSON_BYTES_MAX + 2).unwrap_or(u64::MAX);
         let read = io::Read::take(&mut self.reader, limit).read_until(b'\n', line);
         let read = read.map_err(|error| Failure::file("read", Path::new(&self.name), &error))?;
         while matches!(line.last(), Some(b'\n' | b'\r')) {
@@ -88,7 +88,8 @@ pub(super) async fn feed(
         if content.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        if content.len() > REPORT_BYTES_MAX {
+        // Longer than either version may be as JSON: where the next line begins is not known.
+        if content.len() > model::JSON_BYTES_MAX {
             return Err(Failure::new(
                 WireCode::TooLarge,
                 format!(
@@ -135,7 +136,9 @@ fn report_of(line: &[u8]) -> Result<(String, Vec<u8>), ReportErrors> {
     match model::detect(line) {
         Shape::View => {
             let report = model::Report::from_json(line)?;
-            let reference = report.typed().reference.unwrap_or_default();
+            let reference = report.message().get_field_by_name("reference");
+            let reference = reference.as_ref().and_then(|value| value.as_str());
+            let reference = reference.unwrap_or_default().to_owned();
             return Ok((reference, report.encode()));
         }
         Shape::Mixed(first) => return Err(model::mixed(first)),
@@ -145,4 +148,26 @@ fn report_of(line: &[u8]) -> Result<(String, Vec<u8>), ReportErrors> {
     let report = Report::parse(line)?;
     report.misspelt()?;
     Ok((report.reference, line.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // LIM-115: a report of version 2 may be longer as JSON than one of version 1.
+    #[test]
+    fn a_line_may_be_as_long_as_a_report_of_either_version() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("reports.jsonl");
+        let mut text = vec![b' '; model::JSON_BYTES_MAX];
+        text.extend_from_slice(b"\r\n{}\n");
+        std::fs::write(&path, text).unwrap();
+        let mut lines = Lines::open(&path).unwrap();
+        let mut line = Vec::new();
+        assert!(lines.next(&mut line).unwrap());
+        assert_eq!(line.len(), model::JSON_BYTES_MAX);
+        assert!(lines.next(&mut line).unwrap());
+        assert_eq!(line, b"{}");
+        assert!(!lines.next(&mut line).unwrap());
+    }
 }

@@ -14,14 +14,11 @@ use super::{
 };
 use crate::cli::failure::{Done, Failure};
 
-/// How far a chain of replies is followed, as the fold does (CSE-12).
-const CHAIN_MAX: usize = 64;
-
 /// Sends it to the other side.
 pub fn answer(args: &AnswerArgs, json: bool) -> Done {
     let room = Room::open(&args.say.from)?;
     let (case, said) = room.message(&args.request)?;
-    let said = request_of(case, said);
+    let said = request_of(&room, case, said);
     let (what, authority) = what(args, said)?;
     let own = room.desk.own.as_str();
     let asker = said.key.from.as_str();
@@ -50,27 +47,13 @@ pub fn answer(args: &AnswerArgs, json: bool) -> Done {
     room.say(word, json)
 }
 
-/// The request that a message comes back to: what answers an extension or a reminder answers that.
-fn request_of<'a>(case: &'a Case, said: &'a Said) -> &'a Said {
-    let mut before = said;
-    for _ in 0..CHAIN_MAX {
-        let about = before.in_reply_to;
-        let Content::Case(message) = &before.what else {
-            break;
-        };
-        if matches!(
-            message.what,
-            Some(What::PreserveRequest(_) | What::ProduceRequest(_))
-        ) {
-            return before;
-        }
-        let mut others = case.said();
-        match others.find(|one| about.is_some_and(|id| one.envelopes.contains(&id))) {
-            Some(one) => before = one,
-            None => break,
-        }
-    }
-    said
+/// The request that a message belongs to, as the fold has it: what answers an extension or a reminder answers that.
+fn request_of<'a>(room: &Room, case: &'a Case, said: &'a Said) -> &'a Said {
+    let view = case.view(room.desk.now_ms, &room.desk.setting);
+    let entry = view.timeline.iter().find(|entry| entry.key == said.key);
+    let thread = entry.and_then(|entry| view.threads.get(entry.thread?));
+    let request = thread.and_then(|thread| case.get(thread.request.as_ref()?));
+    request.unwrap_or(said)
 }
 
 /// What is said, and the authority that the request names.

@@ -2,7 +2,7 @@
 
 use frex_client::casework::{
     case::{Matter, What as Said},
-    clock::{self, Duty, Purpose, zone_of},
+    clock::{self, Duty, zone_of},
     v1::{
         Extension, PreserveRequest, ProduceRequest,
         case_message::{LegalInstrument, What},
@@ -12,7 +12,7 @@ use frex_proto::{error::WireCode, v1::Lane};
 
 use super::{
     AskArgs, ExtendArgs, InstrumentArgs, PreserveArgs, ProduceArgs,
-    option::profiles_for,
+    option::{profiles_for, purpose},
     say::{Room, Word, envelope_of},
 };
 use crate::cli::{
@@ -59,11 +59,7 @@ fn send(ask: &AskArgs, what: What, authority: &str, json: bool) -> Done {
         return Err(failure.advise("Name who is to act:  --to MEMBER"));
     }
     if clock::profile(&ask.profile).is_none() {
-        let purpose = match what {
-            What::PreserveRequest(_) => Purpose::Preserve,
-            _ => Purpose::Produce,
-        };
-        let fitting = profiles_for(purpose).join(", ");
+        let fitting = profiles_for(purpose(&what)).join(", ");
         let failure = Failure::new(WireCode::BadInput, "there is no clock profile of that name");
         let advice = format!("--profile with one of {fitting}; see  frex request profiles");
         return Err(failure.advise(advice));

@@ -12,10 +12,9 @@ use frex_client::{
     casework::{
         case::{
             CONTENT_TYPE, Case, CaseId, Key, MESSAGE_BYTES_MAX, Party, REPORT_TYPES, Said, Setting,
-            View, What, name_of, read,
+            What, read,
         },
         clock::{Holidays, holidays, instant},
-        model,
     },
     environment::Clock,
     keys::MemberHome,
@@ -23,7 +22,6 @@ use frex_client::{
 use frex_proto::{
     error::WireCode,
     id::{EnvelopeId, MessageId},
-    label,
     log::Leaf,
     roster::Roster,
     v1::{Kind, Lane, Role},
@@ -34,7 +32,7 @@ use crate::cli::{
     failure::Failure,
     files,
     member::{self, INBOX_DIR},
-    messages::{self, SENT},
+    messages::{self, RECEIVED, SENT},
     output,
 };
 
@@ -59,13 +57,12 @@ pub struct Desk {
     pub cases: BTreeMap<CaseId, Case>,
     /// Now.
     pub now_ms: u64,
-    /// What reports call themselves here, by case.
-    pub names: BTreeMap<CaseId, String>,
     /// The case of each message that came or was sent.
     pub case_of: BTreeMap<MessageId, CaseId>,
-    /// The files of reports that this member has sent, where they were then, by case.
-    pub files: BTreeMap<CaseId, String>,
 }
+
+/// What is known of one message, with its direction.
+pub type Row = (&'static str, Value);
 
 /// What the folder keeps, while it is read.
 struct Shelf<'a> {
@@ -75,43 +72,44 @@ struct Shelf<'a> {
     /// Nodes that state of a message of ours that they have it, with the leaf that dates it.
     accepted: BTreeMap<MessageId, Vec<(String, PathBuf)>>,
     /// Messages of ours that the home node has taken.
-    submitted: BTreeSet<MessageId>,
+    taken: BTreeSet<MessageId>,
+    /// What came, by the id under which it did and its author: others may use the same id.
+    came: BTreeMap<(MessageId, &'a str), &'a Value>,
     /// The case of each message.
     case_of: BTreeMap<MessageId, CaseId>,
     /// Of what was passed on and has been taken back by its author: its own message, and who that is.
     back: BTreeMap<MessageId, (MessageId, String)>,
 }
 
-/// Reads everything.
+/// Reads everything; also gives what is known of each message.
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn open(home: &MemberHome) -> Result<Desk, Failure> {
-    of(home, member::roster(home)?, &messages::all(home)?)
+pub fn open(home: &MemberHome) -> Result<(Desk, Vec<Row>), Failure> {
+    let rows = messages::all(home)?;
+    Ok((of(home, member::roster(home)?, &rows)?, rows))
 }
 
 /// The cases of what the folder keeps, as it was read.
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn of(
-    home: &MemberHome,
-    roster: Roster,
-    rows: &[(&'static str, Value)],
-) -> Result<Desk, Failure> {
+pub fn of(home: &MemberHome, roster: Roster, rows: &[Row]) -> Result<Desk, Failure> {
     let own = home.settings().member.clone();
+    let came = came(rows);
     let mut shelf = Shelf {
         home,
         roster: &roster,
         own: &own,
         accepted: BTreeMap::new(),
-        submitted: BTreeSet::new(),
+        taken: BTreeSet::new(),
         case_of: BTreeMap::new(),
-        back: taken_back(rows),
+        back: taken_back(rows, &came),
+        came,
     };
     shelf.list_receipts()?;
-    for (_, row) in rows {
-        if let (Some(message), Some(case)) = (message_of(row), case_of(row)) {
+    for (direction, row) in rows {
+        if let (Some(message), Some(case)) = (message_of(row), shelf.case(direction, row)) {
             shelf.case_of.insert(message, case);
         }
     }
@@ -126,11 +124,8 @@ pub fn of(
     }
     // What nobody reported and in which nobody said anything of this kind is no case.
     cases.retain(|_, case| case.said().any(|said| said.what != What::Other));
-    let (names, files) = (shelf.names(rows), files_of(rows));
     let case_of = shelf.case_of;
     Ok(Desk {
-        names,
-        files,
         case_of,
         setting: setting(home, &roster)?,
         now_ms: Clock::System.now_ms(),
@@ -163,11 +158,6 @@ impl Desk {
         });
         waits.filter(|(_, without)| !without.is_empty()).collect()
     }
-
-    /// What a case is called: by its report, and by those who write in it.
-    pub fn names_of<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a String> {
-        self.names.get(&view.id).into_iter().chain(&view.references)
-    }
 }
 
 impl Shelf<'_> {
@@ -193,8 +183,8 @@ impl Shelf<'_> {
             if let Some((node, _)) = rest.rsplit_once("-accepted") {
                 let node = node.to_owned();
                 self.accepted.entry(message).or_default().push((node, path));
-            } else if rest.contains("-submitted") {
-                self.submitted.insert(message);
+            } else if is_taken(rest) {
+                self.taken.insert(message);
             }
         }
         Ok(())
@@ -207,13 +197,13 @@ impl Shelf<'_> {
         };
         let is_sent = direction == SENT;
         // What the home node has not taken was never said.
-        if is_sent && !self.submitted.contains(&message) {
+        if is_sent && !self.taken.contains(&message) {
             return Ok(None);
         }
         if row["recalls"].is_string() || row["kind"] == "recall" {
-            return Ok(self.recall(direction, row, message));
+            return self.recall(direction, row, message);
         }
-        if is_sent && row["forwards"].is_string() {
+        if is_forward(direction, row) {
             return self.passed_on(row, message);
         }
         let Some(case) = case_of(row) else {
@@ -294,37 +284,6 @@ impl Shelf<'_> {
         })
     }
 
-    /// What reports call themselves; where none has a name, what it is of which nothing more is known here.
-    fn names(&self, rows: &[(&'static str, Value)]) -> BTreeMap<CaseId, String> {
-        let mut names = BTreeMap::new();
-        for (direction, row) in rows {
-            if let (Some(case), Some(name)) = (case_of(row), self.name(direction, row)) {
-                names.entry(case).or_insert(name);
-            }
-        }
-        for (_, row) in rows.iter().filter(|(_, row)| row["kind"] == "report") {
-            let content_type = row["content_type"].as_str().unwrap_or_default();
-            if let Some(case) = case_of(row).filter(|_| !REPORT_TYPES.contains(&content_type)) {
-                names.entry(case).or_insert(format!("({content_type})"));
-            }
-        }
-        names
-    }
-
-    /// What a report calls itself, where it is kept. Of ours that is known from when it was sent; of older
-    /// ones, as long as their file is what was sent.
-    fn name(&self, direction: &str, row: &Value) -> Option<String> {
-        if !REPORT_TYPES.contains(&row["content_type"].as_str()?) {
-            return None;
-        }
-        let known = row["name"].as_str().or(row["reference"].as_str());
-        if let Some(name) = known.filter(|_| direction == SENT) {
-            return Some(name.to_owned());
-        }
-        let (content_type, bytes) = report(self.home, direction, row)?;
-        name_of(&content_type, &bytes)
-    }
-
     /// When the recipients' nodes had a message of ours, by the leaves of their receipts.
     fn received(&self, message: MessageId) -> Result<BTreeMap<String, u64>, Failure> {
         let mut received = BTreeMap::new();
@@ -345,99 +304,112 @@ impl Shelf<'_> {
         Ok(received)
     }
 
-    /// A forward of ours: who has it now has the report.
+    /// The case of a message: of a forward of ours that of what it passes on, whose id is the case's where that is
+    /// here no more.
+    fn case(&self, direction: &str, row: &Value) -> Option<CaseId> {
+        if !is_forward(direction, row) {
+            return case_of(row);
+        }
+        let of = passes_on(row)?;
+        match self.came.get(&of) {
+            Some(row) => case_of(row),
+            None => Some(CaseId(of.0.0)),
+        }
+    }
+
+    /// A forward of ours: what came, and who has it now has it too.
     fn passed_on(
         &self,
         row: &Value,
         message: MessageId,
     ) -> Result<Option<(CaseId, Said)>, Failure> {
-        let of = row["forwards"]
-            .as_str()
-            .and_then(|id| MessageId::from_hex(id).ok());
-        let Some((of, case)) = of.and_then(|of| Some((of, *self.case_of.get(&of)?))) else {
+        let of = passes_on(row).and_then(|of| Some((of.0, *self.came.get(&of)?)));
+        let Some((id, of, case)) = of.and_then(|(id, of)| Some((id, of, case_of(of)?))) else {
             return Ok(None);
         };
-        let author = row["author"].as_str().unwrap_or_default();
-        let mut said = self.message(SENT, row, message, What::Report)?;
-        said.to.insert(self.own.to_owned());
-        said.to.remove(author);
-        said.key = Key {
-            from: author.to_owned(),
-            message: of,
-        };
+        let mut said = self.message(RECEIVED, of, id, self.what(RECEIVED, of)?)?;
+        let forward = self.message(SENT, row, message, What::Other)?;
+        said.to.extend(forward.to);
+        said.to.remove(&said.key.from);
+        said.envelopes.extend(forward.envelopes);
+        said.received.extend(forward.received);
         Ok(Some((case, said)))
     }
 
     /// A recall that came, or was sent.
-    fn recall(&self, direction: &str, row: &Value, message: MessageId) -> Option<(CaseId, Said)> {
-        let of = MessageId::from_hex(row["recalls"].as_str()?).ok()?;
+    fn recall(
+        &self,
+        direction: &str,
+        row: &Value,
+        message: MessageId,
+    ) -> Result<Option<(CaseId, Said)>, Failure> {
+        let of = row["recalls"]
+            .as_str()
+            .and_then(|id| MessageId::from_hex(id).ok());
+        let (Some(of), Some(reason)) = (of, row["reason"].as_str()) else {
+            return Ok(None);
+        };
         // A report that is erased has left no other trace: its id is the case's.
         let case = self.case_of.get(&of).copied().unwrap_or(CaseId(of.0));
         // Who had passed it on passes on its author's word too.
         let back = self.back.get(&of);
         let of = back.map_or(of, |(original, _)| *original);
+        let reason = reason.to_owned();
         let what = What::Recall {
             message: of,
-            reason: row["reason"].as_str()?.to_owned(),
+            reason,
         };
-        let mut said = self.message(direction, row, message, what).ok()?;
+        let mut said = self.message(direction, row, message, what)?;
         if let Some((_, author)) = back {
             said.key.from.clone_from(author);
         }
-        Some((case, said))
+        Ok(Some((case, said)))
     }
+}
+
+/// Whether a receipt with this after the message in its name is one by which our node has a message of ours.
+fn is_taken(rest: &str) -> bool {
+    let events = ["-submitted", "-forwarded"];
+    events.iter().any(|event| rest.contains(event))
+}
+
+/// Whether this member has passed on what had come to it.
+pub fn is_forward(direction: &str, row: &Value) -> bool {
+    direction == SENT && row["forwards"].is_string()
+}
+
+/// What a forward of ours passes on, by the id under which it came and its author.
+fn passes_on(row: &Value) -> Option<(MessageId, &str)> {
+    let of = MessageId::from_hex(row["forwards"].as_str()?).ok()?;
+    Some((of, row["author"].as_str()?))
+}
+
+fn came(rows: &[Row]) -> BTreeMap<(MessageId, &str), &Value> {
+    let came = rows.iter().filter(|(direction, _)| *direction != SENT);
+    came.filter_map(|(_, row)| Some(((message_of(row)?, row["author"].as_str()?), row)))
+        .collect()
 }
 
 /// Forwards of reports that their author has taken back, by what the inbox has noted of that.
-fn taken_back(rows: &[(&'static str, Value)]) -> BTreeMap<MessageId, (MessageId, String)> {
-    let by_author = |row: &Value| row["recalled"]["by_author"] == true;
-    let noted = rows.iter().filter(|(_, row)| by_author(row));
-    let noted: BTreeSet<&str> = noted
-        .filter_map(|(_, row)| row["message"].as_str())
-        .collect();
+fn taken_back(
+    rows: &[Row],
+    came: &BTreeMap<(MessageId, &str), &Value>,
+) -> BTreeMap<MessageId, (MessageId, String)> {
     let found = rows.iter().filter_map(|(direction, row)| {
-        let original = match *direction == SENT {
-            true => row["forwards"].as_str().filter(|of| noted.contains(of))?,
-            false => row["original"].as_str().filter(|_| by_author(row))?,
+        let of = match is_forward(direction, row) {
+            true => *came.get(&passes_on(row)?)?,
+            false => Some(row).filter(|row| row["original"].is_string())?,
         };
-        let original = MessageId::from_hex(original).ok()?;
+        if of["recalled"]["by_author"] != true {
+            return None;
+        }
+        let original = MessageId::from_hex(of["original"].as_str().or(of["message"].as_str())?);
         Some((
             message_of(row)?,
-            (original, row["author"].as_str()?.to_owned()),
+            (original.ok()?, of["author"].as_str()?.to_owned()),
         ))
     });
     found.collect()
-}
-
-/// A report as it was sealed, with its type, where it can be read: what came, or what was sent as long as its file
-/// is what was sent.
-#[must_use]
-pub fn report(home: &MemberHome, direction: &str, row: &Value) -> Option<(String, Vec<u8>)> {
-    let content_type = row["content_type"].as_str()?;
-    if !REPORT_TYPES.contains(&content_type) {
-        return None;
-    }
-    let named = |bytes: Vec<u8>| (content_type.to_owned(), bytes);
-    if direction != SENT {
-        let bytes = files::read(&content_path(home, row), model::REPORT_BYTES_MAX);
-        return bytes.ok().map(named);
-    }
-    let path = Path::new(row["file"].as_str()?);
-    let bytes = files::read(path, model::JSON_BYTES_MAX).ok()?;
-    let bytes = match content_type == model::CONTENT_TYPE {
-        true => model::as_sent(bytes),
-        false => bytes,
-    };
-    let is_same = hex::encode(label::sha256(&[&bytes])) == row["sha256"].as_str()?;
-    Some(bytes).filter(|_| is_same).map(named)
-}
-
-fn files_of(rows: &[(&'static str, Value)]) -> BTreeMap<CaseId, String> {
-    let sent = rows.iter().filter(|(direction, row)| {
-        *direction == SENT && row["kind"] == "report" && !row["forwards"].is_string()
-    });
-    let files = sent.filter_map(|(_, row)| Some((case_of(row)?, row["file"].as_str()?.to_owned())));
-    files.collect()
 }
 
 /// Where a message that this member said is kept.
@@ -520,4 +492,59 @@ fn setting(home: &MemberHome, roster: &Roster) -> Result<Setting, Failure> {
         members: members.collect(),
         holidays,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn id(byte: u8) -> MessageId {
+        MessageId([byte; 16])
+    }
+
+    // CSE-9: a node states of a forward that it has it under another word than of what is sent.
+    #[test]
+    fn a_forward_that_the_node_has_was_said() {
+        for taken in [
+            "node.example-a-submitted",
+            "node.example-a-forwarded-ab12cd34",
+        ] {
+            assert!(is_taken(taken), "{taken}");
+        }
+        assert!(!is_taken("node.example-a-accepted"));
+    }
+
+    // CSE-32: of a forward of a forward too, its author's word is about the report itself; not that of somebody
+    // else whose message has the same id.
+    #[test]
+    fn a_recall_reaches_the_report_through_each_forward() {
+        let (report, came, went) = (id(1), id(2), id(3));
+        let recalled = |by_author: bool| {
+            json!({
+                "message": came.to_string(), "original": report.to_string(), "kind": "report",
+                "author": "platform.example-c", "from": "hotline.example-a",
+                "recalled": { "by_author": by_author },
+            })
+        };
+        let forward = json!({
+            "message": went.to_string(), "forwards": came.to_string(), "kind": "report",
+            "author": "platform.example-c",
+        });
+        for by_author in [true, false] {
+            let mut other = recalled(!by_author);
+            other["author"] = "police.example-b".into();
+            other["original"] = Value::Null;
+            let rows = [
+                (SENT, forward.clone()),
+                (RECEIVED, recalled(by_author)),
+                (RECEIVED, other),
+            ];
+            let found = taken_back(&rows, &super::came(&rows));
+            let author = || (report, "platform.example-c".to_owned());
+            let all = BTreeMap::from([(came, author()), (went, author())]);
+            assert_eq!(found, if by_author { all } else { BTreeMap::new() });
+        }
+    }
 }

@@ -1,16 +1,18 @@
 //! `frex case ls` and `frex request profiles`.
 
+use std::collections::BTreeMap;
+
 use frex_client::casework::{
-    case::{Case, Standing, View},
+    case::{Standing, View},
     clock::{Purpose, Unit, profiles as all_profiles},
 };
 use serde_json::{Value, json};
 
-use super::{CaseListArgs, desk::Desk, say::Room, unheld};
+use super::{CaseListArgs, desk::Desk, reports, say::Room, unheld};
 use crate::cli::{failure::Done, output, time::rfc3339};
 
-/// Which cases need somebody first.
-const ORDER: [&str; 8] = [
+/// Which cases need somebody first: every state that a case can be in.
+pub const ORDER: [&str; 8] = [
     "nobody",
     "overdue",
     "reopens",
@@ -25,18 +27,21 @@ const ORDER: [&str; 8] = [
 pub fn list(args: &CaseListArgs, json: bool) -> Done {
     let room = Room::open(&args.dir)?;
     let desk = &room.desk;
+    let views = desk.cases.iter().map(|(id, case)| {
+        let view = case.view(desk.now_ms, &desk.setting);
+        (*id, (case, view))
+    });
+    let is_wanted = |view: &View| args.state.as_ref().is_none_or(|state| state == view.state);
+    let views: BTreeMap<_, _> = views.filter(|(_, (_, view))| is_wanted(view)).collect();
+    let names = reports::names(&room.home, &room.rows, |id| views.contains_key(id));
     let mut rows: Vec<(usize, u64, Value)> = Vec::new();
     let mut unheld = Vec::new();
-    for case in desk.cases.values() {
-        let view = case.view(desk.now_ms, &desk.setting);
-        if args.state.as_ref().is_some_and(|state| state != view.state) {
-            continue;
-        }
+    for (case, view) in views.values() {
         if view.state == "nobody" {
-            unheld.push(unheld::of(desk, case, &args.dir));
+            unheld.push(unheld::of(&room, case, &args.dir));
         }
         let rank = ORDER.iter().position(|state| *state == view.state);
-        let row = row(desk, case, &view);
+        let row = row(view, names.get(&view.id));
         let due = row["due_ms"].as_u64().unwrap_or(u64::MAX);
         rows.push((rank.unwrap_or(ORDER.len()), due, row));
     }
@@ -54,7 +59,8 @@ pub fn list(args: &CaseListArgs, json: bool) -> Done {
     Ok(0)
 }
 
-fn row(desk: &Desk, case: &Case, view: &View) -> Value {
+/// What is said of a case that its report calls so.
+fn row(view: &View, name: Option<&String>) -> Value {
     let mut waits = view.deadlines.iter().filter(|one| {
         matches!(one.state, Standing::Open | Standing::Overdue) && one.due_ms.is_some()
     });
@@ -64,9 +70,9 @@ fn row(desk: &Desk, case: &Case, view: &View) -> Value {
         .iter()
         .filter(|one| one.state == Standing::Overdue);
     let since = view.timeline.first().map(|entry| entry.at_ms);
-    let names: Vec<&String> = desk.names_of(view).collect();
+    let names: Vec<&String> = name.into_iter().chain(&view.references).collect();
     json!({
-        "case": case.id.to_string(), "state": view.state, "references": names,
+        "case": view.id.to_string(), "state": view.state, "references": names,
         "parties": view.parties, "messages": view.timeline.len(),
         "since": since.map(rfc3339), "overdue": overdue.count(),
         "reopens": view.reopenings.iter().map(|one| json!({
@@ -182,4 +188,22 @@ pub fn profiles(json: bool) -> u8 {
     output::print_table(&table);
     output::message(super::NO_LEGAL_CHANNEL);
     0
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use crate::cli::Cli;
+
+    // CLI-3: a state that none can be in lists nothing, and would look like nothing to do.
+    #[test]
+    fn a_state_that_no_case_can_be_in_is_refused_with_those_that_it_can() {
+        let listed = |state: &str| {
+            Cli::command().try_get_matches_from(["frex", "case", "ls", "--state", state])
+        };
+        assert!(listed("overdue").is_ok());
+        let wrong = listed("opne").unwrap_err().to_string();
+        assert!(wrong.contains("nobody, overdue, reopens"), "{wrong}");
+    }
 }

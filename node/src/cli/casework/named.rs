@@ -2,14 +2,14 @@
 //! something that nobody has reported. Spec: CSE-31.
 
 use frex_client::casework::{
-    case::{Case, REPORT_TYPES},
+    case::Case,
     model::{self, Report},
 };
 use frex_proto::error::WireCode;
 use serde_json::Value;
 
-use super::{desk, say::Room};
-use crate::cli::{failure::Failure, messages};
+use super::{desk::case_of, reports, say::Room};
+use crate::cli::failure::Failure;
 
 /// Refuses what neither a report of the case nor what was said in it names, where one of the reports can be
 /// read here.
@@ -22,14 +22,12 @@ pub fn check(room: &Room, case: &Case, what: &str, name: &str) -> Result<(), Fai
     if threads.any(|thread| thread.subject == name || thread.reason == name) {
         return Ok(());
     }
-    let mut reports = Vec::new();
-    for (direction, row) in messages::all(&room.home)? {
-        let is_report = REPORT_TYPES.contains(&row["content_type"].as_str().unwrap_or_default());
-        if is_report && desk::case_of(&row) == Some(case.id) {
-            let read = desk::report(&room.home, direction, &row);
-            reports.extend(read.map(|(content_type, bytes)| view_of(&content_type, &bytes)));
-        }
-    }
+    let rows = room.rows.iter().map(|(_, row)| row);
+    let of_case = rows.filter(|row| case_of(row) == Some(case.id));
+    let read = of_case.filter_map(|row| reports::content(&room.home, row));
+    let reports: Vec<Value> = read
+        .map(|(content_type, bytes)| view_of(&content_type, &bytes))
+        .collect();
     if reports.is_empty() || reports.iter().any(|report| mentions(report, name)) {
         return Ok(());
     }

@@ -19,10 +19,10 @@ pub fn refusal(unfit: &Unfit, what: &What, show: String, members: &str) -> Failu
     let (option, values) = unfit
         .field()
         .map_or((String::new(), Vec::new()), |field| option(field, what));
-    let mut cause = unfit.to_string();
-    if let Some(field) = unfit.field() {
-        cause = cause.replacen(field, &option, 1);
-    }
+    // A cause that is about a field begins with it.
+    let text = unfit.to_string();
+    let rest = unfit.field().and_then(|field| text.strip_prefix(field));
+    let cause = rest.map_or(text.clone(), |rest| format!("{option}{rest}"));
     let values = values.join(", ");
     let advice = match unfit {
         Unfit::Rule(CaseError::Missing(_)) => format!("Say it:  {option} with {values}"),
@@ -87,7 +87,8 @@ fn named(field: &str) -> String {
     format!("--{}", field.replace('_', "-"))
 }
 
-fn purpose(what: &What) -> Purpose {
+/// What a request is for.
+pub fn purpose(what: &What) -> Purpose {
     match what {
         What::PreserveRequest(_) => Purpose::Preserve,
         _ => Purpose::Produce,
@@ -124,6 +125,8 @@ mod tests {
         let letter = What::PreserveRequest(PreserveRequest::default());
         let profile = said(&Unfit::Rule(CaseError::Profile), &letter);
         assert!(profile.contains("eu-epoc-pr, us-2703f"), "{profile}");
+        let cause = "no clock profile of that name";
+        assert!(profile.contains(cause), "{profile}");
         assert!(!profile.contains("eu-epoc,"), "{profile}");
         let law = said(&Unfit::Rule(CaseError::Missing("instrument.law")), &letter);
         assert!(law.contains("--law is missing"), "{law}");

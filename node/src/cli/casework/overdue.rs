@@ -27,7 +27,7 @@ pub fn overdue(args: &OverdueArgs, json: bool) -> Done {
         });
         rows.extend(wanted.map(|one| row(one, &view, &desk.own)));
         if !args.own && view.state == "nobody" {
-            unheld.push(unheld::of(desk, case, &args.dir));
+            unheld.push(unheld::of(&room, case, &args.dir));
         }
         // What only this member must do needs nobody's receipt.
         if !args.own && clocks_wait(&view) {
@@ -98,9 +98,10 @@ fn print(desk: &Desk, rows: &[Value], args: &OverdueArgs) {
         ]);
     }
     output::print_table(&table);
+    // Who was asked itself reminds nobody.
     let asked = rows
         .iter()
-        .find(|row| row["what"] == "answer" && row["short"].is_string());
+        .find(|row| row["what"] == "answer" && row["asker"] == desk.own.as_str());
     if let Some(request) = asked.and_then(|row| row["short"].as_str()) {
         output::message(format_args!(
             "To remind, and to show others that no answer has come:\n  frex remind {request} --from {dir}\n  frex evidence export {request} {dir} --silence --out FILE"

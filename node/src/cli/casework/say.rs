@@ -25,7 +25,7 @@ use prost::Message;
 
 use super::{
     SayArgs,
-    desk::{self, CASES_DIR, Desk},
+    desk::{self, CASES_DIR, Desk, Row},
     option,
 };
 use crate::cli::{
@@ -37,10 +37,11 @@ use crate::cli::{
     time::Moment,
 };
 
-/// The desk and the folder that it is of.
+/// The desk and the folder that it is of, with what is known there of each message.
 pub struct Room {
     pub home: MemberHome,
     pub desk: Desk,
+    pub rows: Vec<Row>,
 }
 
 /// What is said, and where it belongs.
@@ -59,10 +60,10 @@ pub struct Word<'a> {
 
 impl Room {
     /// Opens the folder of a command.
-    pub fn open(dir: &std::path::Path) -> Result<Self, Failure> {
+    pub fn open(dir: &Path) -> Result<Self, Failure> {
         let home = member::open(dir)?;
-        let desk = desk::open(&home)?;
-        Ok(Self { home, desk })
+        let (desk, rows) = desk::open(&home)?;
+        Ok(Self { home, desk, rows })
     }
 
     /// The case that is meant by its id, or by that of a message or envelope of it, or the beginning of one.
@@ -84,7 +85,7 @@ impl Room {
 
     /// The folder that `frex init` made, as commands take it.
     pub fn dir(&self) -> &Path {
-        self.home.dir().parent().unwrap_or(self.home.dir())
+        member::folder(&self.home)
     }
 
     /// Nothing is kept under this: it may not have been read yet, or was erased.
@@ -198,7 +199,7 @@ impl Room {
                 "case {}; see it with:  frex case show {} {}",
                 word.case,
                 &word.case.to_string()[..8],
-                say.from.display()
+                self.dir().display()
             ));
         }
         sent

@@ -13,6 +13,7 @@ use super::{
     CaseShowArgs,
     desk::Desk,
     list::{dashed, second},
+    reports,
     say::{Room, letters, short},
     unheld,
 };
@@ -28,12 +29,14 @@ pub fn show(args: &CaseShowArgs, json: bool) -> Done {
     let view = case.view(room.desk.now_ms, &room.desk.setting);
     let waits = room.desk.not_shown(case);
     let unheld: Vec<Value> = match view.state {
-        "nobody" => vec![unheld::of(&room.desk, case, &args.dir)],
+        "nobody" => vec![unheld::of(&room, case, &args.dir)],
         _ => Vec::new(),
     };
+    let names = reports::names(&room.home, &room.rows, |id| *id == case.id);
+    let name = names.get(&case.id);
     if json {
         let mut said = view_json(&view);
-        said["name"] = json!(room.desk.names.get(&case.id));
+        said["name"] = json!(name);
         said["not_received"] = waits.iter().map(not_received).collect();
         said["nobody"] = unheld.into();
         output::document(said);
@@ -44,7 +47,7 @@ pub fn show(args: &CaseShowArgs, json: bool) -> Done {
     output::data(format_args!("case     {}", view.id));
     output::data(format_args!("state    {}", view.state));
     output::data(format_args!("parties  {}", parties.join(", ")));
-    let names = room.desk.names_of(&view);
+    let names = name.into_iter().chain(&view.references);
     let names: Vec<String> = names.map(|name| output::clean(name)).collect();
     if !names.is_empty() {
         output::data(format_args!("names    {}", names.join(", ")));

@@ -1,7 +1,7 @@
 //! Assessments, actions and outcomes. Spec: CSE-13, CSE-16, CSE-18, CSE-19.
 
 use frex_client::casework::{
-    case::{Case, Said, What as Content},
+    case::{Case, What as Content},
     v1::{
         Assessment, DuplicateOf, Outcome, RouteAnswer, TakedownStep, Triage,
         case_message::{Classification, What},
@@ -10,7 +10,8 @@ use frex_client::casework::{
 
 use super::{
     AssessArgs, DuplicateArgs, OutcomeArgs, RouteArgs, SayArgs, TakedownArgs, TriageArgs, named,
-    say::{Room, Word, letters},
+    reports,
+    say::{Room, Word},
 };
 use crate::cli::{
     failure::{Done, Failure},
@@ -95,15 +96,13 @@ pub fn route(args: &RouteArgs, json: bool) -> Done {
 /// That a case was passed on passes nothing on: who is to have it needs the report.
 fn not_passed_on(room: &Room, case: &Case, to: &str) {
     let mut reports = case.said().filter(|said| said.what == Content::Report);
-    let Some(first) = reports.next().filter(|_| !to.is_empty()) else {
+    if to.is_empty() || reports.any(|said| said.to.contains(to)) {
         return;
-    };
-    let has_it = |said: &Said| said.to.contains(to);
-    if !has_it(first) && !reports.any(has_it) {
+    }
+    if let Some(report) = reports::to_pass_on(&room.rows, case.id) {
         output::message(format_args!(
-            "note: nothing here shows that {} has the report; pass it on:  frex forward {} {} --to {}",
+            "note: nothing here shows that {} has the report; pass it on:  frex forward {report} {} --to {}",
             output::clean(to),
-            letters(&first.key.message),
             room.dir().display(),
             output::clean(to)
         ));

@@ -6,32 +6,29 @@ use std::{collections::BTreeSet, path::Path};
 use frex_client::casework::case::{Case, Said, What};
 use serde_json::{Value, json};
 
-use super::{desk::Desk, say::letters};
-use crate::cli::output;
+use super::{reports, say::Room};
+use crate::cli::{output, receipt::fetch};
 
 /// Cases that are named one by one.
 const NAMED_MAX: usize = 5;
 
 /// A case that nobody has, and the command that brings its report to another member.
-pub fn of(desk: &Desk, case: &Case, dir: &Path) -> Value {
+pub fn of(room: &Room, case: &Case, dir: &Path) -> Value {
+    let desk = &room.desk;
     let dir = dir.display();
     let id = case.id.to_string();
     let reports = case.said().filter(|said| said.what == What::Report);
     let reports: Vec<&Said> = reports.collect();
     let own = reports.iter().any(|said| said.key.from == desk.own);
-    let command = match reports.first() {
-        _ if own => {
-            let file = desk.files.get(&case.id).map_or("FILE", String::as_str);
-            format!(
-                "frex send {} --case {id} --to MEMBER --from {dir}",
-                output::clean(file)
-            )
-        }
-        Some(report) => format!(
-            "frex forward {} {dir} --to MEMBER",
-            letters(&report.key.message)
+    let sent = reports::sent(&room.rows, case.id).filter(|_| own);
+    let command = match (sent, reports::to_pass_on(&room.rows, case.id)) {
+        (Some(sent), _) => format!(
+            "frex send {} --case {id} --to MEMBER{} --from {dir}",
+            output::clean(sent["file"].as_str().unwrap_or("FILE")),
+            fetch::options(sent)
         ),
-        None => format!("frex case show {} {dir}", &id[..8]),
+        (None, Some(report)) => format!("frex forward {report} {dir} --to MEMBER"),
+        (None, None) => format!("frex case show {} {dir}", &id[..8]),
     };
     let is_gone = |member: &&String| {
         let party = desk.setting.members.get(*member);

@@ -18,9 +18,9 @@ use serde_json::{Value, json};
 
 use super::{HoldArgs, desk, words};
 use crate::cli::{
+    casework::desk::content_path,
     failure::{Done, Failure, OrFail},
-    member::{self, INBOX_DIR},
-    messages, output,
+    member, messages, output,
     report::read_report,
 };
 
@@ -121,18 +121,15 @@ fn of_report(
     let (direction, about) = messages::find_one(home, report)?;
     let known = [report::CONTENT_TYPE, model::CONTENT_TYPE];
     let is_report = known.map(Value::from).contains(&about["content_type"]);
-    // By its name: the folder may have moved since.
-    let file = about["file"].as_str().map(Path::new);
-    let name = file.and_then(Path::file_name);
-    let Some(name) = name.filter(|_| is_report && direction == messages::RECEIVED) else {
+    if !is_report || direction != messages::RECEIVED || !about["file"].is_string() {
         let what = format!("{report} is no report that was received");
         return Err(Failure::new(WireCode::BadInput, what).advise(format!(
             "List what was received: frex inbox {} --kept",
             member::folder(home).display()
         )));
-    };
+    }
     let id = about["message"].as_str().unwrap_or_default().to_owned();
-    Ok((named(&home.dir().join(INBOX_DIR).join(name))?, id))
+    Ok((named(&content_path(home, &about))?, id))
 }
 
 /// What cannot be compared is left out, and how much of which kind that is, is said.

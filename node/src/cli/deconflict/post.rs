@@ -6,7 +6,7 @@ use std::{path::PathBuf, time::Duration};
 use bytes::Bytes;
 use frex_client::{
     casework::deconflict,
-    client::{Client, SendingEvent},
+    client::{Client, News, SendingEvent},
     keys::MemberHome,
 };
 use frex_proto::{
@@ -19,11 +19,9 @@ use serde_json::json;
 
 use crate::cli::{
     addressed::{may_send, unsendable},
-    evidence,
     failure::{Failure, OrFail},
-    files,
     member::{self, SENT_DIR},
-    messages, output,
+    messages,
     staged::{self, Staged},
     told::Told,
 };
@@ -113,7 +111,7 @@ async fn send(
     while let Some(event) = sending.next().await {
         match event.or_fail("the message cannot be sent")? {
             SendingEvent::Sealed { envelope, .. } => {
-                remember(home, &draft, &envelope)?;
+                messages::remember(home, &draft, &envelope, json!({}))?;
                 before(&draft, &envelope)?;
                 if !draft.attachments.is_empty() {
                     staged.keep(&envelope)?;
@@ -121,7 +119,12 @@ async fn send(
                 }
                 sealed = Some(envelope);
             }
-            SendingEvent::News(event) => told.hear(event.news)?,
+            SendingEvent::News(event) => {
+                if let (News::Submitted(_), Some(envelope)) = (&event.news, &sealed) {
+                    messages::take(home, draft.message_id, envelope.id)?;
+                }
+                told.hear(event.news)?;
+            }
             SendingEvent::NotAgain { why, .. } => told.notes.push(why.to_string()),
         }
     }
@@ -138,22 +141,4 @@ async fn send(
         reached: !told.reached.is_empty(),
         notes: told.notes,
     })
-}
-
-fn remember(home: &MemberHome, draft: &Draft, envelope: &SignedEnvelope) -> Result<(), Failure> {
-    let (message, id) = (draft.message_id.to_string(), envelope.id.to_string());
-    let about = json!({
-        "v": output::JSON_VERSION, "message": message, "envelope": id, "envelopes": [id],
-        "recipients": envelope.members, "kind": draft.kind.word(),
-        "lane": member::lane_name(draft.lane), "content_type": draft.content_type,
-        "bytes": draft.data.len(), "created_ms": draft.created_ms, "expires_ms": draft.expires_ms,
-        "reply_by_ms": draft.reply_by_ms, "in_reply_to": draft.in_reply_to.map(|id| id.to_string()),
-        "conversation": draft.conversation.map(|(id, _)| hex::encode(id)),
-    });
-    files::ensure_folder(&home.dir().join(SENT_DIR))?;
-    evidence::keep::keep(home, envelope)?;
-    files::replace(
-        &messages::path_of(home, &message),
-        format!("{about:#}\n").as_bytes(),
-    )
 }

@@ -32,7 +32,10 @@ pub fn release(args: &HoldReleaseArgs, json: bool) -> Done {
 
 fn hold((which, dir): (&Ordered, &Path), court: bool, release: bool, json: bool) -> Done {
     let home = member::open(dir)?;
-    let order = which.order(&home)?;
+    let order = match release {
+        true => which.order(&home)?,
+        false => which.new_order(&home)?,
+    };
     let what = match release {
         true => "the message is not released",
         false => "the message is not held",

@@ -42,7 +42,7 @@ impl Plan {
 /// Erases a message once it is confirmed. Spec: ERA-5, ERA-14.
 pub fn erase(which: &Ordered, dir: &Path, how: &EraseHow, json: bool) -> Done {
     let home = member::open(dir)?;
-    let order = which.order(&home)?;
+    let order = which.new_order(&home)?;
     let sender = order.sender.clone();
     let own = sender
         .as_ref()

@@ -119,14 +119,9 @@ fn verified(
 }
 
 fn not_held(home: &MemberHome, findings: &evidence::Findings, error: EvidenceError) -> Failure {
-    let failed = findings
-        .checks
-        .iter()
-        .find(|check| matches!(check.outcome, evidence::Outcome::Fails(found) if found == error));
-    let name = failed.map_or("", |check| check.name.as_str());
     Failure::new(WireCode::BadEvidence, "what is held here does not hold, and was not written")
         .because(&error)
-        .cause(output::clean(name))
+        .cause(print::failed(findings, error))
         .advise(format!(
             "See which receipt it is: frex receipt ls {0}, frex receipt verify FILE --dir {0}; keep it, it may be evidence against a node",
             member::folder(home).display()

@@ -3,7 +3,7 @@
 use frex_proto::{
     envelope::Carried,
     error::WireCode,
-    evidence::{self, Clock, Findings, Outcome, Proven, Row, Shown, Silence},
+    evidence::{self, Clock, EvidenceError, Findings, Outcome, Proven, Row, Shown, Silence},
     roster::{Finality, Roster},
 };
 use serde_json::{Value, json};
@@ -35,6 +35,17 @@ pub(super) fn is_provisional(findings: &Findings) -> bool {
 /// Whether something rests on a head, and nobody could cosign it.
 pub(super) fn is_unwitnessed(findings: &Findings) -> bool {
     heads(findings).any(|head| *head == Finality::Unwitnessed)
+}
+
+/// The first check that failed so, by its name, or that was not reached.
+pub(super) fn failed(findings: &Findings, error: EvidenceError) -> String {
+    let fails = |check: &&evidence::Check| match check.outcome {
+        Outcome::Fails(found) => found == error,
+        Outcome::NotReached => error == EvidenceError::NotReached,
+        Outcome::Holds | Outcome::Provisional => false,
+    };
+    let check = findings.checks.iter().find(fails);
+    check.map_or_else(String::new, |check| output::clean(&check.name))
 }
 
 pub(super) fn checks(findings: &Findings) {

@@ -1,10 +1,7 @@
 //! `frex evidence verify`: each check by name, then the verdict, then what follows. Asks nobody.
 //! Spec: CLI-4, EVD-5, EVD-6.
 
-use frex_proto::{
-    error::WireCode,
-    evidence::{Check, Outcome},
-};
+use frex_proto::error::WireCode;
 use serde_json::json;
 
 use super::{Examined, Pin, VerifyArgs, clocks::Told, examine, print};
@@ -81,13 +78,8 @@ fn show(found: &Examined, args: &VerifyArgs, verified: bool) {
 fn conclude(found: &Examined, finals: bool) -> Done {
     if let Some(error) = found.findings.failure() {
         let what = "the evidence failed verification";
-        let fails = |check: &&Check| check.outcome == Outcome::Fails(error);
-        let failure = Failure::new(WireCode::BadEvidence, what);
-        let failure = match found.findings.checks.iter().find(fails) {
-            Some(check) => failure.cause(output::clean(&check.name)),
-            None => failure,
-        };
-        return Err(failure
+        return Err(Failure::new(WireCode::BadEvidence, what)
+            .cause(print::failed(&found.findings, error))
             .because(&error)
             .advise("Do not rely on it: ask for the file again, and keep this one"));
     }

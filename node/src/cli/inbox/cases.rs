@@ -83,7 +83,7 @@ fn line(row: &Value, message: &CaseMessage, dir: &Path) -> Option<String> {
         Some(What::PreserveRequest(_) | What::ProduceRequest(_)) => {
             format!("frex answer {} acked --from {dir}", begins(text("message")))
         }
-        Some(What::Extension(_)) => {
+        Some(What::Extension(_)) if row["in_reply_to"].is_string() => {
             format!(
                 "frex answer {} extended --from {dir}",
                 begins(text("in_reply_to"))

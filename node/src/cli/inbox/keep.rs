@@ -1,6 +1,6 @@
 //! Keeps what has come before anybody is told that it was opened.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use frex_client::{
     casework::model,
@@ -24,43 +24,39 @@ impl Place {
         self: Arc<Self>,
         number: usize,
         item: InboxItem,
-        mut row: Value,
+        row: Value,
         confirm: ConfirmArg,
     ) -> Result<Finished, Failure> {
         let place = Arc::clone(&self);
-        let (item, content, receipt) = on_disk(move || place.write(item)).await?;
-        row["file"] = json!(content);
-        row["receipt"] = json!(receipt);
+        let (item, mut row) = on_disk(move || place.write(item, row)).await?;
+        if confirm == ConfirmArg::None {
+            let held = Some(item);
+            return Ok(Finished { number, row, held });
+        }
         let id = item.id();
-        let mut held = None;
+        // Of what nobody has read no more is stated than that it is here. Spec: DCF-25.
+        let (stage, state) = match self.reads(&item.opened.content_type) {
+            true => (v1::Stage::Opened, "opened"),
+            false => (v1::Stage::Delivered, "delivered"),
+        };
         let mut stated = None;
-        let reads = self.reads(&item.opened.content_type);
-        match confirm {
-            ConfirmArg::None => held = Some(item),
-            // Nobody has read it: no more is stated than that it is here. Spec: DCF-25.
-            ConfirmArg::Opened if !reads => match item.confirm(v1::Stage::Delivered, "").await {
-                Err(ConfirmError::Refused(WireCode::Recalled)) => row["state"] = RECALLED.into(),
-                proven => {
-                    let what = format_args!("{id} is kept, but the sender could not be told");
-                    stated = Some(proven.or_fail(what)?);
-                    row["state"] = "delivered".into();
-                }
-            },
-            ConfirmArg::Opened => match item.confirm(v1::Stage::Opened, "").await {
-                // Its recall came while it was read here, and says more.
-                Err(ConfirmError::Refused(WireCode::Recalled)) => row["state"] = RECALLED.into(),
-                proven => {
-                    let what = format_args!("{id} is kept, but the sender could not be told");
-                    stated = Some(proven.or_fail(what)?);
-                    row["state"] = "opened".into();
-                }
-            },
+        match item.confirm(stage, "").await {
+            // Its recall came while it was read here, and says more.
+            Err(ConfirmError::Refused(WireCode::Recalled)) => row["state"] = RECALLED.into(),
+            proven => {
+                let what = format_args!("{id} is kept, but the sender could not be told");
+                stated = Some(proven.or_fail(what)?);
+                row["state"] = state.into();
+            }
         }
         let row = on_disk(move || self.write_note(id, row, stated.as_ref())).await?;
+        let held = None;
         Ok(Finished { number, row, held })
     }
 
-    fn write(&self, item: InboxItem) -> Result<(InboxItem, PathBuf, PathBuf), Failure> {
+    /// All of it, also what is known of it: what is stated takes it off the inbox, and without that nothing
+    /// here would list it.
+    fn write(&self, item: InboxItem, mut row: Value) -> Result<(InboxItem, Value), Failure> {
         let extension = extension(&item.opened.content_type);
         let content = self.inbox.join(format!("{}.{extension}", item.id()));
         files::replace(&content, &item.opened.data)?;
@@ -70,8 +66,10 @@ impl Place {
         if !self.reads(&item.opened.content_type) {
             unread::mark(self, item.id())?;
         }
-        let receipt = member::keep_receipt(&self.receipts, &item.receipt)?;
-        Ok((item, content, receipt))
+        row["file"] = json!(content);
+        row["receipt"] = json!(member::keep_receipt(&self.receipts, &item.receipt)?);
+        self.note(item.id(), &row)?;
+        Ok((item, row))
     }
 
     fn write_note(

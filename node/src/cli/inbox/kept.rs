@@ -10,7 +10,7 @@ use super::{cases, unread};
 use crate::cli::{
     failure::{Done, Failure, OrCode},
     files,
-    member::{ABOUT, ABOUT_BYTES_MAX, INBOX_DIR},
+    member::{self, ABOUT, ABOUT_BYTES_MAX, INBOX_DIR},
     output,
 };
 
@@ -39,8 +39,7 @@ fn print(home: &MemberHome, rows: &[Value], json: bool) -> u8 {
     } else if rows.is_empty() {
         output::message("nothing is kept");
     } else {
-        let dir = home.dir().parent().unwrap_or(home.dir());
-        super::print(home, rows, dir);
+        super::print(home, rows, member::folder(home));
     }
     0
 }

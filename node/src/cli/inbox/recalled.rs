@@ -89,7 +89,7 @@ fn note(
     passed_on: usize,
 ) -> String {
     let (message, sender) = (recall.message, output::clean(item.sender()));
-    let dir = home.dir().parent().unwrap_or(home.dir()).display();
+    let dir = member::folder(home).display();
     let mut text = format!(
         "{sender} has withdrawn message {message}, reason {}: ",
         recall.reason
@@ -122,7 +122,7 @@ fn still_said(home: &MemberHome, item: &InboxItem, said: &[(String, String)]) ->
     let Some((first, _)) = said.first() else {
         return String::new();
     };
-    let dir = home.dir().parent().unwrap_or(home.dir()).display();
+    let dir = member::folder(home).display();
     let ids = said
         .iter()
         .map(|(id, from)| format!("{id} by {}", output::clean(from)));

@@ -18,9 +18,9 @@ use prost::Message;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::{finality, reach::Reach};
+use super::{ReceiptFetchArgs, finality, reach::Reach};
 use crate::cli::{
-    ReceiptFetchArgs, ended,
+    ended,
     failure::{Done, Failure, OrFail, PARTIAL},
     member, messages, output,
     time::rfc3339,
@@ -149,32 +149,44 @@ pub fn fetch(args: &ReceiptFetchArgs, json: bool) -> Done {
 pub fn again(home: &MemberHome, message: MessageId, to: &[&str], dir: &Path) -> String {
     let about = messages::sent(home, &message.to_string());
     let about = about.ok().flatten().unwrap_or_default();
-    let text = |field: &str| about[field].as_str().map(output::clean);
-    let mut command = format!("frex send {}", text("file").unwrap_or("FILE".to_owned()));
+    let file = about["file"].as_str().map(output::clean);
+    let mut command = format!("frex send {}", file.unwrap_or("FILE".to_owned()));
     for member in to {
         command.push_str(&format!(" --to {member}"));
     }
+    format!(
+        "{command}{} --message {message} --from {}",
+        options(&about),
+        dir.display()
+    )
+}
+
+/// The options with which a message was sent, as it would be sent now: those that are not the usual ones.
+#[must_use]
+pub fn options(about: &Value) -> String {
+    let text = |field: &str| about[field].as_str().map(output::clean);
+    let mut options = String::new();
     for (option, usual) in [("kind", "report"), ("lane", "normal")] {
         if let Some(value) = text(option).filter(|value| value != usual) {
-            command.push_str(&format!(" --{option} {value}"));
+            options.push_str(&format!(" --{option} {value}"));
         }
     }
     let known = [report::CONTENT_TYPE, model::CONTENT_TYPE];
     if let Some(other) = text("content_type").filter(|named| !known.contains(&named.as_str())) {
-        command.push_str(&format!(" --content-type '{other}'"));
+        options.push_str(&format!(" --content-type '{other}'"));
     }
     if let Some(envelope) = text("in_reply_to") {
-        command.push_str(&format!(" --in-reply-to {envelope}"));
+        options.push_str(&format!(" --in-reply-to {envelope}"));
     }
     let due_ms = about["reply_by_ms"].as_u64();
     if let Some(due_ms) = due_ms.filter(|due_ms| *due_ms > Clock::System.now_ms()) {
-        command.push_str(&format!(" --reply-by {}", rfc3339(due_ms)));
+        options.push_str(&format!(" --reply-by {}", rfc3339(due_ms)));
     }
     for attached in about["attachments"].as_array().into_iter().flatten() {
         let path = attached["file"].as_str().map(output::clean);
-        command.push_str(&format!(" --attach '{}'", path.unwrap_or_default()));
+        options.push_str(&format!(" --attach '{}'", path.unwrap_or_default()));
     }
-    format!("{command} --message {message} --from {}", dir.display())
+    options
 }
 
 async fn ask(

@@ -18,9 +18,8 @@ use frex_proto::{
 use prost::Message;
 use serde_json::{Value, json};
 
-use super::finality;
+use super::{ReceiptVerifyArgs, finality};
 use crate::cli::{
-    ReceiptVerifyArgs,
     failure::{Done, Failure, OrCode, OrFail},
     files,
     log::trust::read_vkey,
@@ -113,7 +112,12 @@ pub fn verify(args: &ReceiptVerifyArgs, json: bool) -> Done {
         first.is_some_and(|(_, outcome, _)| *outcome == "ok")
     };
     if !findings.iter().any(is_receipt) {
-        return Err(failure.advise(super::NO_RECEIPT));
+        let mut advice = super::NO_RECEIPT.to_owned();
+        if args.roster.is_none() && args.vkey.is_none() {
+            let dir = args.dir.display();
+            advice.push_str(&format!(": frex receipt ls {dir} lists those kept"));
+        }
+        return Err(failure.advise(advice));
     }
     let mut failed = findings.iter().filter(|finding| !finding.verified);
     Err(match failed.all(|finding| finding.after_roster) {

@@ -15,10 +15,9 @@ use serde_json::{Value, json};
 
 use super::{Found, ScoreArgs};
 use crate::cli::{
+    casework::desk::content_path,
     failure::{Done, Failure},
-    files,
-    member::{self, INBOX_DIR},
-    messages, output,
+    files, member, messages, output,
     send::checks,
 };
 
@@ -123,11 +122,7 @@ fn of_message(home: &MemberHome, id: &str) -> Result<Scored, Failure> {
             );
         }
     };
-    let name = about["file"]
-        .as_str()
-        .and_then(|path| Path::new(path).file_name());
-    let path = home.dir().join(INBOX_DIR).join(name.unwrap_or_default());
-    let data = files::read(&path, limits::CONTENT_BYTES_MAX)?;
+    let data = files::read(&content_path(home, &about), limits::CONTENT_BYTES_MAX)?;
     match quality::view(content_type, &data) {
         Some(view) => Ok(Scored {
             content_type,

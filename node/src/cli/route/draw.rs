@@ -1,6 +1,6 @@
 //! Making the plan of a report, by what is in the member's folder.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use frex_client::{
     casework::{
@@ -20,7 +20,7 @@ use serde_json::Value;
 use super::POLICY_FILE;
 use crate::cli::{
     failure::{Failure, OrFail},
-    files,
+    files, member, output,
 };
 
 /// A report that is to be routed.
@@ -99,21 +99,39 @@ pub fn policy(home: &MemberHome) -> Result<(Policy, Ranges, String), Failure> {
 /// Nobody would get it, or the policy cannot be used.
 pub fn plan(home: &MemberHome, roster: &Roster, routed: &Routed) -> Result<Plan, Failure> {
     let (policy, ranges, hash) = policy(home)?;
+    note_strangers(&policy, roster);
     let view = RosterView::of(roster, Clock::System.now_ms());
     let own = &home.settings().member;
     let plan = route(&routed.view, &view, own, &policy, (&ranges, &hash));
     plan.map_err(|error| unrouted(home, &error))
 }
 
+/// A rule for a member that nobody knows may be of one that has left, or may be mistyped: then it denies nothing.
+fn note_strangers(policy: &Policy, roster: &Roster) {
+    let strangers = policy.members().filter(|id| roster.member(id).is_none());
+    let strangers: BTreeSet<String> = strangers.map(|id| output::clean(id)).collect();
+    if !strangers.is_empty() {
+        let named = Vec::from_iter(strangers).join(", ");
+        output::message(format_args!(
+            "note: rules of {POLICY_FILE} fit nobody where they name {named}: the roster lists no such member"
+        ));
+    }
+}
+
 fn unrouted(home: &MemberHome, error: &RouteError) -> Failure {
     let code = WireCode::from(error);
+    let by_name = format!(
+        "frex send FILE --to MEMBER --from {}",
+        member::folder(home).display()
+    );
     let advice = match error {
-        RouteError::Nobody { countries, .. } if countries.is_empty() => Some(
-            "Say in the report which country it concerns: jurisdictions, an address, a telephone number; or name recipients: frex send FILE --to MEMBER".to_owned(),
-        ),
-        RouteError::Nobody { .. } => Some(
-            "Name recipients: frex send FILE --to MEMBER; who there is: frex roster show roster.frex".to_owned(),
-        ),
+        RouteError::Nobody { countries, .. } if countries.is_empty() => Some(format!(
+            "Say in the report which country it concerns: jurisdictions, an address, a telephone number; or name recipients: {by_name}"
+        )),
+        RouteError::Nobody { .. } => Some(format!(
+            "Name recipients: {by_name}; who there is: frex roster show {}",
+            home.roster_path().display()
+        )),
         RouteError::TooMany { .. } => Some(format!(
             "Narrow it by rules in {}",
             home.dir().join(POLICY_FILE).display()

@@ -3,30 +3,31 @@
 //! The record of the decision is kept before anything leaves; the ids of the messages are made of it.
 //! A command that was stopped is given again with the id of its first message. Spec: RTE-27 to RTE-34.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use frex_client::{
     casework::{
         model,
         quality::tokens,
-        routing::{Copy, Lane, Part, Plan, Record, canonical, metadata_only},
+        routing::{Copy, Lane, Part, Plan, RECORD_BYTES_MAX, Record, canonical, metadata_only},
     },
     environment::{Clock, Random},
     keys::MemberHome,
 };
-use frex_proto::{error::WireCode, id::MessageId};
+use frex_proto::{error::WireCode, id::MessageId, label};
 use rand_core::Rng;
 use serde_json::{Value, json};
 
-use super::{PlannedPart, ROUTES_DIR, draw, draw::Routed, preview, print};
+use super::{PlannedPart, ROUTES_DIR, draw, draw::Routed, preview, print, record_path};
 use crate::cli::{
     LaneArg, SendArgs,
     failure::{Done, Failure, OrCode, OrFail, PARTIAL},
     files, member, messages, output,
-    send::{checks, send_one, words},
+    send::{
+        checks::{self, Seen},
+        send_one, words,
+    },
 };
-
-const PLAN_BYTES_MAX: usize = 1024 * 1024;
 
 /// A plan about to be carried out.
 struct Filing<'a> {
@@ -59,7 +60,7 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
     let content = (routed.content_type.as_str(), routed.data.as_slice());
     checks::needs(&roster, &members, content, args.how.anyway)?;
     let (record, begun) = match &args.message {
-        Some(id) => (begun_before(&home, id, &plan)?, true),
+        Some(id) => (begun_before(&home, id, &plan, args)?, true),
         None => {
             checks::alike(&home, args, &members, &routed.view)?;
             (begin(&home, &plan, args)?, false)
@@ -91,7 +92,7 @@ fn show(args: &SendArgs, plan: &Plan, json: bool) {
 
 /// Refuses if the plan that somebody has looked at is another by now. Spec: RTE-33.
 fn still_holds(plan: &Plan, path: &Path, args: &SendArgs) -> Result<(), Failure> {
-    let bytes = files::read(path, PLAN_BYTES_MAX)?;
+    let bytes = files::read(path, RECORD_BYTES_MAX)?;
     let seen: Value = serde_json::from_slice(&bytes).or_code(
         WireCode::BadInput,
         format_args!("{} is no plan", path.display()),
@@ -159,47 +160,68 @@ fn begin(home: &MemberHome, plan: &Plan, args: &SendArgs) -> Result<Record, Fail
     Random::System.rng().fill_bytes(&mut salt);
     let approved = &args.how.approved;
     let record = Record::new(plan, approved, Clock::System.now_ms(), &salt);
+    if record.bytes().len() > RECORD_BYTES_MAX {
+        let what = "the record of the decision would be longer than 1,048,576 bytes";
+        let advice = "Name fewer countries in the report, or send it to members that you name: frex send FILE --to MEMBER";
+        return Err(Failure::new(WireCode::TooLarge, what).advise(advice));
+    }
     files::ensure_folder(&home.dir().join(ROUTES_DIR))?;
-    files::write_new(&path_of(home, record.message_id(0)), record.bytes())?;
+    files::replace(&record_path(home, record.message_id(0)), record.bytes())?;
     Ok(record)
 }
 
 /// The record of a command that was stopped, if the plan is still the same.
-fn begun_before(home: &MemberHome, id: &str, plan: &Plan) -> Result<Record, Failure> {
+fn begun_before(
+    home: &MemberHome,
+    id: &str,
+    plan: &Plan,
+    args: &SendArgs,
+) -> Result<Record, Failure> {
     let id = messages::sent_id(home, id)?;
-    let path = path_of(home, id);
+    let path = record_path(home, id);
     if !path.exists() {
         let what = format!("message {id} was not sent by a route from here");
         return Err(Failure::new(WireCode::NotFound, what)
             .advise("Give the id of the first message of a route that was stopped"));
     }
-    let record = Record::parse(&files::read(&path, PLAN_BYTES_MAX)?).or_fail(path.display())?;
+    let record = Record::parse(&files::read(&path, RECORD_BYTES_MAX)?).or_fail(path.display())?;
     let mut then = record.value()["plan"].clone();
     if let Some(fields) = then.as_object_mut() {
         fields.remove("by");
     }
-    match canonical(&then) == canonical(&plan.decided()) {
-        true => Ok(record),
-        false => Err(Failure::new(WireCode::PlanChanged, format!(
-            "message {id} was begun by another plan than that of now"
-        ))
-        .advise(format!(
-            "What was decided then: {}; send to those who have not got it: frex send FILE --to MEMBER --case {id}",
-            path.display()
-        ))),
+    if canonical(&then) == canonical(&plan.decided()) {
+        return Ok(record);
     }
+    let has_left = (0..record.parts()).any(|part| is_known(home, record.message_id(part)));
+    let what = format!("message {id} was begun by another plan than that of now");
+    Err(Failure::new(WireCode::PlanChanged, what).advise(match has_left {
+        // The report looks like that of the plan, to whomever of it.
+        true => format!(
+            "What was decided then: {}; send to those who have not got it: frex send {} --to MEMBER --case {id} --anyway --from {}",
+            path.display(),
+            args.file.display(),
+            args.from.display()
+        ),
+        // Without a message there is no case yet.
+        false => format!(
+            "Nothing of it has left; send it by the plan of now: {}",
+            preview::command_of(args)
+        ),
+    }))
 }
 
-fn path_of(home: &MemberHome, first: MessageId) -> PathBuf {
-    home.dir().join(ROUTES_DIR).join(format!("{first}.json"))
+/// Whether a message was sealed here before.
+fn is_known(home: &MemberHome, message: MessageId) -> bool {
+    messages::path_of(home, &message.to_string()).exists()
 }
 
 impl Filing<'_> {
     fn carry_out(&self, begun: bool, json: bool) -> Done {
-        let parts = self.plan.parts();
+        self.is_same_report()?;
         let first = self.record.message_id(0);
-        let (mut documents, mut exit) = (Vec::new(), 0);
-        for (at, part) in parts.iter().enumerate() {
+        let mut documents = Vec::new();
+        let (mut went, mut failed): (Option<u8>, Option<u8>) = (None, None);
+        for (at, part) in self.plan.parts().iter().enumerate() {
             let done = match json {
                 false => {
                     self.announce(at, part);
@@ -212,12 +234,12 @@ impl Filing<'_> {
                 }
             };
             match done {
-                Ok(code) => exit = exit.max(code),
-                Err(failure) if at == 0 && !begun && !self.is_known(0) => {
+                Ok(code) => went = went.max(Some(code)),
+                Err(failure) if at == 0 && !begun && !is_known(self.home, first) => {
                     // Nothing has left, so nothing was decided.
-                    std::fs::remove_file(path_of(self.home, first)).map_err(|error| {
-                        Failure::file("remove", &path_of(self.home, first), &error)
-                    })?;
+                    let path = record_path(self.home, first);
+                    std::fs::remove_file(&path)
+                        .map_err(|error| Failure::file("remove", &path, &error))?;
                     return Err(failure);
                 }
                 Err(failure) => {
@@ -227,13 +249,36 @@ impl Filing<'_> {
                         part.members.join(", "),
                         preview::command_of(self.args)
                     ));
-                    exit = PARTIAL;
+                    failed = failed.or(Some(failure.exit()));
                 }
             }
         }
-        self.remember(first);
-        self.conclude(&documents, json);
-        Ok(exit)
+        self.conclude(&documents, went.is_some(), json);
+        Ok(match (went, failed) {
+            // Where nothing has gone, no part of it was done either.
+            (Some(code), None) | (None, Some(code)) => code,
+            _ => PARTIAL,
+        })
+    }
+
+    /// Refuses to go on with another report than was begun: some would get the one, some the other.
+    fn is_same_report(&self) -> Result<(), Failure> {
+        for (at, part) in self.plan.parts().iter().enumerate() {
+            let known = messages::remembered(self.home, self.record.message_id(at))?;
+            let Some(sha256) = known["sha256"].as_str() else {
+                continue;
+            };
+            let (_, data) = self.content(part.copy)?;
+            if hex::encode(label::sha256(&[&data])) != sha256 {
+                let first = self.record.message_id(0);
+                let what = format!("the route of message {first} was begun with another report");
+                return Err(Failure::new(WireCode::BadInput, what).advise(format!(
+                    "Give the same report as then; or send this one as a new one: {}",
+                    preview::command_of(self.args)
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn announce(&self, at: usize, part: &Part) {
@@ -246,11 +291,11 @@ impl Filing<'_> {
         ));
     }
 
-    fn conclude(&self, documents: &[Value], json: bool) {
-        let path = path_of(self.home, self.record.message_id(0));
+    fn conclude(&self, documents: &[Value], went: bool, json: bool) {
+        let path = record_path(self.home, self.record.message_id(0));
         if json {
             output::document(json!({
-                "sent": true, "case": self.record.message_id(0).to_string(), "record": path,
+                "sent": went, "case": self.record.message_id(0).to_string(), "record": path,
                 "record_sha256": hex::encode(self.record.sha256()), "plan": self.plan,
                 "messages": documents,
             }));
@@ -264,12 +309,6 @@ impl Filing<'_> {
         }
     }
 
-    /// Whether a message of the plan is known here already.
-    fn is_known(&self, part: usize) -> bool {
-        let id = self.record.message_id(part).to_string();
-        messages::path_of(self.home, &id).exists()
-    }
-
     fn send_part(&self, at: usize, part: &Part, json: bool) -> Done {
         let message = self.record.message_id(at);
         let (content_type, data) = self.content(part.copy)?;
@@ -280,7 +319,7 @@ impl Filing<'_> {
             Lane::Normal => LaneArg::Normal,
         };
         // One that was begun before goes on as any message does.
-        args.message = self.is_known(at).then(|| message.to_string());
+        args.message = is_known(self.home, message).then(|| message.to_string());
         if at > 0 {
             args.case = Some(self.record.message_id(0).to_string());
             args.place = at as u64;
@@ -293,8 +332,22 @@ impl Filing<'_> {
             content_type,
             data,
             message,
+            seen: self.seen(),
         });
         send_one(&args, json)
+    }
+
+    /// The report is noticed as a whole, by the first of its messages.
+    fn seen(&self) -> Seen {
+        let recipients = self.plan.recipients.iter();
+        Seen {
+            message: self.record.message_id(0),
+            created_ms: self.record.value()["created_ms"]
+                .as_u64()
+                .unwrap_or_default(),
+            to: recipients.map(|one| one.member.clone()).collect(),
+            tokens: tokens(&self.routed.view),
+        }
     }
 
     fn content(&self, copy: Copy) -> Result<(String, Vec<u8>), Failure> {
@@ -307,20 +360,5 @@ impl Filing<'_> {
                 Ok((model::CONTENT_TYPE.to_owned(), copy.encode()))
             }
         }
-    }
-
-    /// That it was sent is noticed the next time, if any of it has left.
-    fn remember(&self, first: MessageId) {
-        if !self.is_known(0) {
-            return;
-        }
-        let to: Vec<String> = self
-            .plan
-            .recipients
-            .iter()
-            .map(|one| one.member.clone())
-            .collect();
-        let now_ms = Clock::System.now_ms();
-        checks::remember(self.home, (first, now_ms), &to, &tokens(&self.routed.view));
     }
 }

@@ -1,6 +1,6 @@
 //! `frex route verify`: whether messages were sent by a decision. Spec: RTE-31, RTE-32.
 
-use frex_client::casework::routing::Record;
+use frex_client::casework::routing::{RECORD_BYTES_MAX, Record};
 use frex_proto::{error::WireCode, id::MessageId};
 use serde_json::{Value, json};
 
@@ -9,8 +9,6 @@ use crate::cli::{
     failure::{Done, Failure, OrCode, OrFail},
     files, output,
 };
-
-const RECORD_BYTES_MAX: usize = 1024 * 1024;
 
 /// Checks that messages are of a record, and shows what that says.
 pub fn verify(args: &RouteVerifyArgs, json: bool) -> Done {

@@ -19,8 +19,22 @@ use crate::cli::{
     SendArgs,
     failure::{Failure, OrFail},
     output,
+    route::{self, preview},
     time::rfc3339,
 };
+
+/// By what a report is noticed that is sent again.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The message that is named then: of a plan the first.
+    pub message: MessageId,
+    /// When it was made.
+    pub created_ms: u64,
+    /// To whom it went.
+    pub to: Vec<String>,
+    /// What of it is compared.
+    pub tokens: BTreeSet<String>,
+}
 
 /// Refuses a report that does not say what a recipient needs; says it, if it is to go all the same.
 ///
@@ -123,22 +137,34 @@ pub fn alike(
     );
     Err(Failure::new(WireCode::LooksSent, what)
         .cause(much)
-        .advise(format!(
-            "Send it all the same: --anyway; or into the case of that one: --duplicate-of {}",
-            one.message
-        )))
+        .advise(all_the_same(home, args, one.message)))
+}
+
+/// What can be done about a report that looks like another.
+fn all_the_same(home: &MemberHome, args: &SendArgs, message: MessageId) -> String {
+    if !args.how.route {
+        return format!(
+            "Send it all the same: --anyway; or into the case of that one: --duplicate-of {message}"
+        );
+    }
+    let other = format!(
+        "Send it all the same: --anyway; or, with --to MEMBER in place of --route, into the case of that one: --duplicate-of {message}"
+    );
+    match route::record_path(home, message).exists() {
+        true => format!(
+            "If that one was stopped, go on with it: {} --message {message}. {other}",
+            preview::command_of(args)
+        ),
+        false => other,
+    }
 }
 
 /// Remembers what was sent, so that it is noticed the next time. What cannot be kept is said: the message
 /// has left all the same.
-pub fn remember(
-    home: &MemberHome,
-    (message, created_ms): (MessageId, u64),
-    to: &[String],
-    tokens: &BTreeSet<String>,
-) {
+pub fn remember(home: &MemberHome, seen: &Seen) {
     let kept = SeenStore::open(home.dir(), &mut Random::System.rng());
-    let kept = kept.and_then(|store| store.remember(message, created_ms, to, tokens));
+    let kept = kept
+        .and_then(|store| store.remember(seen.message, seen.created_ms, &seen.to, &seen.tokens));
     if let Err(error) = kept {
         output::message(format_args!(
             "note: this is not noticed if it is sent again: {error}"

@@ -13,8 +13,8 @@ use frex_proto::{
     roster::Roster,
 };
 
-use super::{EXPIRED, Fate, GIVEN_UP, Heard, REJECTED, WAITING, remember};
-use crate::cli::{ended, failure::Failure, member, output, time::seconds};
+use super::{EXPIRED, Fate, GIVEN_UP, Heard, REJECTED, WAITING};
+use crate::cli::{ended, failure::Failure, member, messages, output, time::seconds};
 
 /// Where news of one envelope goes.
 pub(super) struct Ear<'a> {
@@ -88,7 +88,7 @@ impl<'a> Ear<'a> {
                 self.heard.submitted = Some(self.keep(&receipt)?);
                 if let Some(envelope) = self.heard.envelopes.last().copied() {
                     self.heard.untaken = None;
-                    remember::take(self.home, self.message, envelope)?;
+                    messages::take(self.home, self.message, envelope)?;
                 }
             }
             News::Accepted {

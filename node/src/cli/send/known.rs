@@ -75,7 +75,7 @@ pub(super) fn named(home: &MemberHome, given: &mut Given<'_>) -> Result<Option<N
         _ => failure,
     })?;
     let staged = Staged::of(&home.dir().join(SENT_DIR), &id.to_string());
-    let known = remember::remembered(home, id)?;
+    let known = messages::remembered(home, id)?;
     let other = remember::other(&known, given)?;
     let stopped = staged.envelope()?;
     if let Some(envelope) = &stopped {

@@ -16,11 +16,9 @@ use serde_json::{Value, json};
 
 use super::Sent;
 use crate::cli::{
-    SendArgs, evidence,
+    SendArgs,
     failure::Failure,
-    files,
-    member::{self, ABOUT_BYTES_MAX, SENT_DIR},
-    messages, output,
+    member, messages, output,
     staged::{Source, Staged},
     time::rfc3339,
 };
@@ -34,64 +32,19 @@ pub(super) struct Given<'a> {
 }
 
 impl Sent<'_> {
-    /// Keeps the ids of what is sent; the content stays where its owner has it. Of a message that
-    /// is sealed again, all the envelopes: the one before stays the message's own until the home
-    /// node has this one. Spec: ATT-28.
+    /// Keeps the ids of what is sent, and what it is sent from.
     pub(super) fn remember(&self, envelope: &SignedEnvelope) -> Result<(), Failure> {
         let draft = self.draft;
-        let path = messages::path_of(self.home, &draft.message_id.to_string());
-        let folder = self.home.dir().join(SENT_DIR);
-        files::ensure_folder(&folder)?;
-        // What has been learned of the message meanwhile stays beside what is said here.
-        let _held = files::hold(&folder)?;
-        let mut before = remembered(self.home, draft.message_id)?;
-        let earlier = before["envelopes"].as_array().cloned().unwrap_or_default();
-        let names = |value: &Value| value.as_str().map(str::to_owned);
-        let recipients = before["recipients"].as_array().into_iter().flatten();
-        let recipients: BTreeSet<String> = recipients
-            .filter(|_| !earlier.is_empty())
-            .filter_map(names)
-            .chain(envelope.members.iter().cloned())
-            .collect();
-        let id = Value::from(envelope.id.to_string());
-        let own = match earlier.is_empty() {
-            true => id.clone(),
-            false => before["envelope"].clone(),
-        };
-        let envelopes: Vec<Value> = earlier.into_iter().chain([id]).collect();
-        let kept = json!({
-            "v": output::JSON_VERSION, "message": draft.message_id.to_string(),
-            "envelope": own, "envelopes": envelopes, "recipients": recipients,
-            "kind": draft.kind.word(), "lane": member::lane_name(draft.lane),
-            "content_type": self.content_type, "bytes": draft.data.len(),
+        let more = json!({
             "sha256": hash(&draft.data), "file": self.file,
-            "name": name_of(self.content_type, &draft.data),
+            "name": name_of(&draft.content_type, &draft.data),
             "attachments": draft.attachments.iter().zip(self.attached).map(|(attached, path)| json!({
                 "file": path, "name": attached.file.name, "bytes": attached.file.bytes,
                 "sha256": hex::encode(attached.file.sha256),
             })).collect::<Vec<_>>(),
-            "created_ms": draft.created_ms, "expires_ms": draft.expires_ms, "reply_by_ms": draft.reply_by_ms,
-            "in_reply_to": draft.in_reply_to.map(|id| id.to_string()),
-            "conversation": draft.conversation.map(|(id, _)| hex::encode(id)),
         });
-        match (&mut before, kept) {
-            (Value::Object(before), Value::Object(kept)) => before.extend(kept),
-            (before, kept) => *before = kept,
-        }
-        evidence::keep::keep(self.home, envelope)?;
-        files::replace(&path, format!("{before:#}\n").as_bytes())
+        messages::remember(self.home, draft, envelope, more)
     }
-}
-
-/// The home node has taken the envelope: it is the message's own from now on.
-pub(super) fn take(
-    home: &MemberHome,
-    message: MessageId,
-    envelope: EnvelopeId,
-) -> Result<(), Failure> {
-    messages::change_sent(home, &message.to_string(), |about| {
-        about["envelope"] = envelope.to_string().into();
-    })
 }
 
 /// The home node will never take the envelope: of others, if there are any, it is none.
@@ -222,16 +175,6 @@ fn other_files(known: &Value, sources: &mut [Source]) -> Result<Vec<String>, Fai
     let missing = sealed.keys();
     other.extend(missing.map(|name| format!("{} is missing", output::clean(name))));
     Ok(other)
-}
-
-/// What is known of a message; null if it is none.
-pub(super) fn remembered(home: &MemberHome, message: MessageId) -> Result<Value, Failure> {
-    let path = messages::path_of(home, &message.to_string());
-    let known = match path.exists() {
-        true => files::read(&path, ABOUT_BYTES_MAX)?,
-        false => Vec::new(),
-    };
-    Ok(serde_json::from_slice(&known).unwrap_or_default())
 }
 
 fn hash(data: &[u8]) -> String {

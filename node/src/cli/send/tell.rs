@@ -28,7 +28,7 @@ pub(super) fn conclude(sent: &Sent<'_>, heard: &Heard, json: bool) -> Done {
     }
     if heard.submitted.is_none() && heard.fates.values().all(|fate| fate.receipt.is_none()) {
         return Err(Failure::new(WireCode::TimedOut, "the node did not answer")
-            .advise(format!("Give the same command again, with  --message {}  unless it has --once: what the node has is not sent twice", draft.message_id)));
+            .advise(format!("Give the same command again, with  --message {}  unless it has --once: what the node has is not sent twice", sent.again)));
     }
     let missed = |fate: &Fate| [REJECTED, EXPIRED, GIVEN_UP].contains(&fate.state);
     let all = !heard

@@ -163,9 +163,9 @@ pub(super) fn case(home: &MemberHome, args: &SendArgs) -> Result<Option<Place>, 
     if args.how.part.is_some() {
         return Ok(Some((case, args.place)));
     }
+    let wanted = id.to_ascii_lowercase();
     let is_of_it = |row: &Value| {
         let named = ["conversation", "message", "original", "recalls"];
-        let wanted = id.to_ascii_lowercase();
         named.iter().any(|field| row[field] == wanted.as_str())
     };
     if !messages::all(home)?.iter().any(|(_, row)| is_of_it(row)) {

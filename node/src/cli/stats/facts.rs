@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    path::PathBuf,
 };
 
 use bytes::Bytes;
@@ -15,12 +15,11 @@ use frex_client::{
         v1,
     },
     keys::MemberHome,
-    report::{self, Report},
+    report::Report,
 };
 use frex_proto::{
     error::WireCode,
     id::MessageId,
-    label,
     log::Origin,
     roster::Roster,
     v1::{Event, Stage},
@@ -29,11 +28,13 @@ use serde_json::Value;
 
 use super::gather::{self, BySeen, Seen};
 use crate::cli::{
-    casework::desk::{self, Desk},
+    casework::{
+        desk::{self, Desk},
+        reports,
+    },
     failure::Failure,
-    files,
     inbox::RECALLED,
-    member::INBOX_DIR,
+    member,
     messages::{self, RECALLS, RECEIVED, SENT},
     roster::words::role_name,
 };
@@ -45,6 +46,8 @@ pub(super) struct Counted {
     heads: Vec<(String, u64, Bytes)>,
     /// The log of each fact.
     origins: Vec<String>,
+    /// The folder that was counted, as people name it.
+    folder: PathBuf,
 }
 
 /// Everything in a folder that a definition may count, as it was known by `as_of_ms`.
@@ -74,6 +77,7 @@ pub(super) fn of(
         facts: Vec::new(),
         heads: heads(&seen, &settings.home_node),
         origins: Vec::new(),
+        folder: member::folder(home).to_owned(),
     };
     for (_, about) in all.iter().filter(|(of, _)| *of == direction) {
         let fact = match definition.received {
@@ -114,8 +118,10 @@ impl Counted {
         let mut heads = self.heads.iter().filter(|(of, _, _)| *of == origin);
         let Some((_, _, checkpoint)) = heads.next_back() else {
             let what = "there is no receipt of this member's node, on which figures could rest";
-            return Err(Failure::new(WireCode::NotHeld, what)
-                .advise("Fetch what has come first: frex inbox DIR; or the receipts of what was sent: frex receipt fetch ID DIR"));
+            return Err(Failure::new(WireCode::NotHeld, what).advise(format!(
+                "Fetch what has come first: frex inbox {0}; or the receipts of what was sent: frex receipt fetch ID {0}",
+                self.folder.display()
+            )));
         };
         let entries = facts.iter().map(|(fact, _)| fact.entry);
         Ok(LogRange {
@@ -357,28 +363,11 @@ impl Place<'_> {
 
     /// The report in the model, of whichever version, if it is one and is still what was sent.
     fn report(&self, about: &Value) -> Option<v1::Report> {
-        let first = match about["content_type"].as_str()? {
-            report::CONTENT_TYPE => true,
-            model::CONTENT_TYPE => false,
-            _ => return None,
-        };
-        let file = Path::new(about["file"].as_str()?);
-        let bytes = match about["sha256"].as_str() {
-            None => {
-                let kept = self.home.dir().join(INBOX_DIR).join(file.file_name()?);
-                files::read(&kept, model::REPORT_BYTES_MAX).ok()?
-            }
-            Some(sha256) => {
-                let bytes = files::read(file, model::JSON_BYTES_MAX).ok()?;
-                // Its owner may keep it as JSON; it went as Protobuf.
-                let bytes = if first { bytes } else { model::as_sent(bytes) };
-                (hex::encode(label::sha256(&[&bytes])) == sha256).then_some(bytes)?
-            }
-        };
+        let (content_type, bytes) = reports::content(self.home, about)?;
         // What was taken is counted, also if it breaks a rule of this version's.
-        let report = match first {
-            true => model::from_first(&Report::parse(&bytes).ok()?),
-            false => model::Report::decode_unchecked(&bytes).ok()?,
+        let report = match content_type == model::CONTENT_TYPE {
+            true => model::Report::decode_unchecked(&bytes).ok()?,
+            false => model::from_first(&Report::parse(&bytes).ok()?),
         };
         Some(report.typed())
     }

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::cli::{
     KindArg, LaneArg, SendArgs,
+    casework::desk::content_path,
     failure::{Done, Failure, OrCode, OrFail},
     files, member,
     messages::{self, RECEIVED},
@@ -110,9 +111,13 @@ fn can_take_part(members: &[String], roster: &Roster) -> Result<(), Failure> {
             limits::RECIPIENTS_MAX,
             members.len()
         );
-        return Err(Failure::new(WireCode::BadInput, what)
-            .cause("from the total of two each could compute the other's figures")
-            .advise("Name each once, the own member too: --with MEMBER MEMBER MEMBER"));
+        let failure = Failure::new(WireCode::BadInput, what);
+        return Err(match members.len() < limits::SUM_MEMBERS_MIN {
+            true => failure
+                .cause("from the total of two each could compute the other's figures")
+                .advise("Name each once, the own member too: --with MEMBER MEMBER MEMBER"),
+            false => failure.advise("Add up in several rounds, no member in two of them"),
+        });
     }
     for name in members {
         match roster.member(name) {
@@ -286,12 +291,8 @@ impl Part {
             if direction != RECEIVED || about["content_type"] != statistics::CONTENT_TYPE {
                 continue;
             }
-            let name = about["file"]
-                .as_str()
-                .and_then(|path| Path::new(path).file_name());
-            let Some(name) = name else { continue };
-            let path = self.home.dir().join(member::INBOX_DIR).join(name);
-            if path.exists() {
+            let path = content_path(&self.home, &about);
+            if path.is_file() {
                 came.push(files::read(&path, limits::CONTENT_BYTES_MAX)?);
             }
         }

@@ -86,6 +86,21 @@ fn what_nobody_hears_whom_it_concerns_is_refused() {
     assert_eq!(why(&past), Some(Unfit::NotTold(PLATFORM.to_owned())));
     let kept = police(9, WHEN, 3, reminder());
     assert_eq!(why(&kept), Some(Unfit::NothingOwed));
+    // A request that reaches nobody who is asked asks nothing, also where the authority hears of it.
+    let law = LegalInstrument {
+        law: "law".to_owned(),
+        ..LegalInstrument::default()
+    };
+    let request = message(Content::ProduceRequest(ProduceRequest {
+        profile: "eu-epoc".to_owned(),
+        targets: vec!["account 4711".to_owned()],
+        categories: vec![1],
+        instrument: Some(law),
+        enforcing_authority: AUTHORITY.to_owned(),
+        ..ProduceRequest::default()
+    }));
+    let alone = said(9, POLICE, &[AUTHORITY], WHEN, 1, request);
+    assert_eq!(why(&alone), Some(Unfit::NotTold("who is asked".to_owned())));
 }
 
 // CSE-31: what says nothing beside a state is refused by its name, and so is a request that leaves open what

@@ -1,8 +1,7 @@
 //! Without any witness: what a log has shown to one party and what it shows to another meet in Hellos
 //! and receipts, and evidence goes to everybody.
 //!
-//! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test sim_gossip`.
-#![allow(clippy::unwrap_used, missing_docs)]
+//! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test sim gossip`.
 
 use std::time::Duration;
 
@@ -44,13 +43,6 @@ fn scene(world: &World) -> Scene {
     Scene::new(world, &organisations, &machines)
 }
 
-fn seeds() -> Vec<u64> {
-    match std::env::var("FREX_SEED") {
-        Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) => (1..=6).collect(),
-    }
-}
-
 /// Files one report to the hotline and waits until its node has accepted it.
 async fn exchange(client: &Client) {
     let draft = client.draft(&[OTHERS[0]]).content("text/plain", "words");
@@ -84,8 +76,7 @@ fn knows(node: &Node) -> bool {
 // also who was away; and nobody is accused besides.
 #[test]
 fn two_histories_are_found_and_everybody_is_told() {
-    for seed in seeds() {
-        println!("replay with FREX_SEED={seed}");
+    for seed in crate::seeds(1..=6) {
         world::run(seed, |world| async move {
             let scene = scene(&world);
             let hotline = scene.node(OTHERS[0]).await;
@@ -141,8 +132,7 @@ fn two_histories_are_found_and_everybody_is_told() {
 // the member comes back, though nobody else can be reached.
 #[test]
 fn a_member_stops_an_old_copy_of_its_node() {
-    for seed in seeds() {
-        println!("replay with FREX_SEED={seed}");
+    for seed in crate::seeds(1..=6) {
         world::run(seed, |world| async move {
             let scene = scene(&world);
             let hotline = scene.node(OTHERS[0]).await;

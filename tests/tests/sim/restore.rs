@@ -1,8 +1,7 @@
 //! Nodes that are brought back from copies, in the simulator: nothing is signed before it is certain enough that
 //! nothing is missing, and a log begins anew once, through power cuts.
 //!
-//! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test sim_restore`.
-#![allow(clippy::unwrap_used, missing_docs)]
+//! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test sim restore`.
 
 use std::{path::Path, time::Duration};
 
@@ -29,13 +28,6 @@ const RECEIVER: &str = "hotline";
 const WITNESSES: [&str; 3] = [RECEIVER, "police", "clearing"];
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=8;
 const MINUTE: Duration = Duration::from_secs(60);
-
-fn seeds() -> Vec<u64> {
-    match std::env::var("FREX_SEED") {
-        Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) => SEEDS.collect(),
-    }
-}
 
 /// Four nodes, of which three witness for all; two of the three must cosign.
 fn scene(world: &World) -> Scene {
@@ -90,8 +82,7 @@ fn origin(node: &Node) -> String {
 // asked, whatever is cut in between; then it goes on, and is not asked again.
 #[test]
 fn a_restored_node_signs_nothing_before_enough_have_answered() {
-    for seed in seeds() {
-        println!("replay with FREX_SEED={seed}");
+    for seed in crate::seeds(SEEDS) {
         world::run(seed, |world| async move {
             let scene = scene(&world);
             let _others = witnesses(&scene).await;
@@ -176,8 +167,7 @@ async fn waits_for_witnesses(world: &World, scene: &Scene, seed: u64) {
 // BAK-11, BAK-14, BAK-16, BAK-18, BAK-20, NOD-3, LOG-19: cut short at any moment, the log begins once, whoever asks; nobody sees two.
 #[test]
 fn a_log_begins_anew_once_through_power_cuts() {
-    for seed in seeds() {
-        println!("replay with FREX_SEED={seed}");
+    for seed in crate::seeds(SEEDS) {
         world::run(seed, |world| async move {
             let mut scene = scene(&world);
             let mut others = witnesses(&scene).await;

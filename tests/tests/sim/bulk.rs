@@ -1,8 +1,7 @@
 //! Many reports through a program that is stopped again and again, over a bad link, while the node
 //! loses power: each report goes out once.
 //!
-//! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test sim_bulk`.
-#![allow(clippy::unwrap_used, missing_docs)]
+//! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test sim bulk`.
 
 use std::{collections::BTreeMap, ops::RangeInclusive, path::Path, time::Duration};
 
@@ -21,13 +20,6 @@ const REPORTS: usize = 150;
 const SEEDS: RangeInclusive<u64> = 1..=6;
 /// Longer than any link of these worlds needs.
 const PATIENCE: Duration = Duration::from_secs(4 * 3600);
-
-fn seeds() -> Vec<u64> {
-    match std::env::var("FREX_SEED") {
-        Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) => SEEDS.collect(),
-    }
-}
 
 fn reference(number: usize) -> String {
     format!("case {number}")
@@ -101,8 +93,7 @@ async fn read(client: &Client) -> BTreeMap<String, usize> {
 // MBR-13: a retry never makes a second report, whenever the program or the node went down.
 #[test]
 fn reports_go_out_once_though_the_program_dies_again_and_again() {
-    for seed in seeds() {
-        println!("replay with FREX_SEED={seed}");
+    for seed in crate::seeds(SEEDS) {
         let above = tempfile::tempdir().unwrap();
         let folder = above.path().join("sent");
         world::run(seed, |world| async move {

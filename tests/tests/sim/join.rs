@@ -1,8 +1,7 @@
 //! Joining in the deterministic world: a newcomer gets through a lossy network, and one seed is one
 //! history.
 //!
-//! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test sim_join`.
-#![allow(clippy::unwrap_used, missing_docs)]
+//! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test sim join`.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -169,13 +168,7 @@ fn history(seed: u64) -> (Vec<String>, String, Duration) {
 // JOI-5, JOI-10: the same newcomer is answered as often as it comes, whatever the network does.
 #[test]
 fn a_newcomer_gets_through_a_bad_network_and_a_seed_repeats_itself() {
-    let seeds = std::env::var("FREX_SEED").ok();
-    let seeds: Vec<u64> = match seeds.and_then(|seed| seed.parse().ok()) {
-        Some(seed) => vec![seed],
-        None => (1..=8).collect(),
-    };
-    for seed in seeds {
-        println!("FREX_SEED={seed}");
+    for seed in crate::seeds(1..=8) {
         let first = history(seed);
         assert!(first.0.iter().all(|who| who == "guest"), "{:?}", first.0);
         assert_eq!(first, history(seed));

@@ -1,5 +1,4 @@
 //! The journal on a disk that forgets, tears and fails.
-#![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{path::Path, sync::Arc};
 

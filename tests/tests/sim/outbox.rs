@@ -1,7 +1,6 @@
 //! The sender's side in a deterministic world: a long outage, poison, a destination that is full.
 //!
-//! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test sim_outbox`.
-#![allow(clippy::unwrap_used, missing_docs)]
+//! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test sim outbox`.
 
 use std::{
     path::PathBuf,
@@ -54,12 +53,7 @@ const TERABYTE: u64 = 1 << 40;
 
 /// Runs a scenario from each of its seeds, or from the one that is to be replayed.
 fn each_seed<F: Future<Output = ()>>(scenario: impl Fn(World) -> F) {
-    let seeds = match std::env::var("FREX_SEED") {
-        Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) => vec![1, 2, 3],
-    };
-    for seed in seeds {
-        println!("replay with FREX_SEED={seed}");
+    for seed in crate::seeds(1..=3) {
         world::run(seed, &scenario);
     }
 }

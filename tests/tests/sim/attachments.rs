@@ -1,8 +1,7 @@
 //! Attachments between two real nodes and two real clients in one deterministic world: loss,
 //! partition, and power cuts on both sides in the middle of a transfer.
 //!
-//! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test sim_attachments`.
-#![allow(clippy::unwrap_used, missing_docs)]
+//! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test sim attachments`.
 
 use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
@@ -257,12 +256,7 @@ fn history(seed: u64) -> (String, u64) {
 // acknowledged is durable, and nothing is kept for longer than it is needed.
 #[test]
 fn an_attachment_survives_loss_partition_and_power_cuts() {
-    let seeds = match std::env::var("FREX_SEED") {
-        Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) => SEEDS.collect(),
-    };
-    for seed in seeds {
-        println!("replay with FREX_SEED={seed}");
+    for seed in crate::seeds(SEEDS) {
         let (hash, faults) = history(seed);
         println!("seed {seed}: {faults} faults, trace {hash}");
         assert!(faults > 0, "seed {seed}: nothing went wrong");

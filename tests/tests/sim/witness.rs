@@ -1,8 +1,7 @@
 //! Members witness each other's logs, over a bad network and through power cuts: what is final stays
 //! so, an old copy of a node does not start, and two histories of one log are found.
 //!
-//! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test sim_witness`.
-#![allow(clippy::unwrap_used, missing_docs)]
+//! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test sim witness`.
 
 use std::time::Duration;
 
@@ -35,13 +34,6 @@ const WITNESSES: [&str; 3] = [RECEIVER, "police", "clearing"];
 const QUORUM: u32 = 2;
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=8;
 const MINUTE: Duration = Duration::from_secs(60);
-
-fn seeds() -> Vec<u64> {
-    match std::env::var("FREX_SEED") {
-        Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) => SEEDS.collect(),
-    }
-}
 
 /// Four nodes, of which three witness for all, and a program of the platform. Its log and one of the
 /// witnesses sign twice, the others once.
@@ -132,8 +124,7 @@ fn cosigners(scene: &Scene, proven: &ProvenReceipt) -> usize {
 // messages are lost and one of the three is cut off; with two cut off they do not, and then they do.
 #[test]
 fn receipts_become_final_through_loss_partition_and_power_cuts() {
-    for seed in seeds() {
-        println!("replay with FREX_SEED={seed}");
+    for seed in crate::seeds(SEEDS) {
         let faults = world::run(seed, |world| async move {
             let scene = scene(&world);
             let mut rng = world.rng("scenario");
@@ -189,8 +180,7 @@ fn idle_logs_do_not_grow() {
 // it stops as soon as one can.
 #[test]
 fn an_old_copy_of_a_node_does_not_start() {
-    for seed in seeds() {
-        println!("replay with FREX_SEED={seed}");
+    for seed in crate::seeds(SEEDS) {
         world::run(seed, |world| async move {
             let scene = scene(&world);
             let mut others = start(&scene, &WITNESSES).await;

@@ -1,7 +1,6 @@
 //! Two real nodes and two real clients in one deterministic world: loss, partition, power cuts.
 //!
-//! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test simulation`.
-#![allow(clippy::unwrap_used, missing_docs)]
+//! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test sim crashes`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -116,12 +115,7 @@ fn history(seed: u64) -> (String, u64, u64) {
 // NOD-1, DEL-10: an acknowledged report survives and arrives once.
 #[test]
 fn acknowledged_reports_survive_loss_partition_and_power_cuts() {
-    let seeds = match std::env::var("FREX_SEED") {
-        Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) => SEEDS.collect(),
-    };
-    for seed in seeds {
-        println!("replay with FREX_SEED={seed}");
+    for seed in crate::seeds(SEEDS) {
         let (hash, datagrams, faults) = history(seed);
         println!("seed {seed}: {datagrams} datagrams, {faults} faults, trace {hash}");
         assert!(

@@ -2,8 +2,7 @@
 //!
 //! Computing takes no virtual time, so what is measured here is what queues, quotas and pauses do;
 //! `cargo bench --bench flood` measures what a processor adds. A failing seed replays with
-//! `FREX_SEED=N cargo test -p frex-tests --test sim_admission`.
-#![allow(clippy::unwrap_used, missing_docs)]
+//! `FREX_SEED=N cargo test -p frex-tests --test sim admission`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -45,9 +44,7 @@ const MEMBERS: &str = "members";
 const QUOTA: u32 = 6;
 
 fn seed() -> u64 {
-    let seed = std::env::var("FREX_SEED").map_or(1, |seed| seed.parse().unwrap());
-    println!("replay with FREX_SEED={seed}");
-    seed
+    crate::seeds(1..=1).next().unwrap()
 }
 
 /// Two nodes; the first serves three more members.

@@ -1,8 +1,7 @@
 //! A recall races its message, over a bad network and through power cuts: whichever comes first, it
 //! ends the same.
 //!
-//! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test sim_recall`.
-#![allow(clippy::unwrap_used, missing_docs)]
+//! A failing seed replays with `FREX_SEED=N cargo test -p frex-tests --test sim recall`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -229,24 +228,17 @@ fn history(seed: u64) -> (Seen, String, u64) {
 // read afterwards, and nothing else is touched.
 #[test]
 fn a_recall_and_its_message_end_the_same_in_every_order() {
-    let seeds = match std::env::var("FREX_SEED") {
-        Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) => SEEDS.collect(),
-    };
-    let (mut faults, mut read_before, mut held) = (0, 0, 0);
-    for seed in &seeds {
-        println!("replay with FREX_SEED={seed}");
-        let (seen, _, met) = history(*seed);
+    let (mut faults, mut read_before, mut held, mut all) = (0, 0, 0, 0);
+    for seed in crate::seeds(SEEDS) {
+        all += 1;
+        let (seen, _, met) = history(seed);
         faults += met;
         held += seen.lost.len();
         read_before += seen.opened.len().saturating_sub(MESSAGES / 2);
     }
     println!("{faults} faults, {read_before} read before their recall, {held} held at that time");
     assert!(faults > 0, "nothing went wrong, so nothing was tried");
-    assert!(
-        seeds.len() == 1 || (read_before > 0 && held > 0),
-        "no race was run"
-    );
+    assert!(all == 1 || (read_before > 0 && held > 0), "no race was run");
 }
 
 #[test]
@@ -360,17 +352,13 @@ fn passed_on(seed: u64) -> bool {
 // all, and then the author's own recall.
 #[test]
 fn a_recall_follows_a_forward_through_loss_partition_and_power_cuts() {
-    let seeds = match std::env::var("FREX_SEED") {
-        Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) => SEEDS.collect(),
-    };
-    let mut read = 0;
-    for seed in &seeds {
-        println!("replay with FREX_SEED={seed}");
-        read += usize::from(passed_on(*seed));
+    let (mut read, mut all) = (0, 0);
+    for seed in crate::seeds(SEEDS) {
+        read += usize::from(passed_on(seed));
+        all += 1;
     }
-    println!("{read} of {} were read at the far end", seeds.len());
-    assert!(seeds.len() == 1 || (0 < read && read < seeds.len()));
+    println!("{read} of {all} were read at the far end");
+    assert!(all == 1 || (0 < read && read < all));
 }
 
 // RCL-18: an author's recall that its author has not signed withdraws nothing.

@@ -1,5 +1,4 @@
 //! The simulated network itself: quinn runs on it unmodified and one seed is one history.
-#![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 

@@ -2,7 +2,6 @@
 //! passes until what is kept is over.
 //!
 //! A failing case prints its seed, the call that failed and its kind.
-#![allow(clippy::unwrap_used, missing_docs)]
 
 use std::time::Duration;
 
