@@ -4,10 +4,17 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use frex_client::keys::MemberHome;
+use frex_client::{
+    casework::routing::{RECORD_BYTES_MAX, Record},
+    keys::MemberHome,
+};
 use frex_proto::id::MessageId;
 
-use super::send::checks::Seen;
+use super::{
+    failure::{Failure, OrFail},
+    files,
+    send::checks::Seen,
+};
 
 pub mod draw;
 pub mod preview;
@@ -101,6 +108,19 @@ pub struct PlannedPart {
     pub message: MessageId,
     /// By what the report of the plan is noticed the next time, once any part of it is submitted.
     pub seen: Seen,
+}
+
+/// The record of the decision whose first message this is, if there is one.
+///
+/// # Errors
+/// It cannot be read.
+pub fn record_of(home: &MemberHome, first: MessageId) -> Result<Option<Record>, Failure> {
+    let path = record_path(home, first);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let record = Record::parse(&files::read(&path, RECORD_BYTES_MAX)?);
+    Ok(Some(record.or_fail(path.display())?))
 }
 
 /// Where the record of a decision is kept, by the first of its messages.

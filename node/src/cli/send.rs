@@ -145,6 +145,7 @@ pub fn send_one(args: &SendArgs, json: bool) -> Done {
         let roster = client.roster().current();
         may_send(&home, &roster)?;
         let mut draft = words.build(&roster).map_err(|error| unsendable(&error))?;
+        course.narrow(&mut draft);
         let members = draft.recipients.iter().map(|(member, _)| member.as_str());
         warn_of_suspended(&args.from, members)?;
         let (once, before) = match once::begin(&home, args, &mut draft, json)? {
@@ -157,7 +158,7 @@ pub fn send_one(args: &SendArgs, json: bool) -> Done {
         }
         let first = args.how.part.as_ref().map(|part| part.seen.message);
         let again = first.unwrap_or(draft.message_id);
-        if matches!(course, Course::Seal) {
+        if matches!(course, Course::Seal | Course::SealFor(_)) {
             draft = attach(&staged, draft, again, &roster, sources).await?;
         }
         let sent = Sent {

@@ -22,7 +22,7 @@ use super::{ReceiptFetchArgs, finality, reach::Reach};
 use crate::cli::{
     ended,
     failure::{Done, Failure, OrFail, PARTIAL},
-    member, messages, output,
+    member, messages, output, route,
     time::rfc3339,
 };
 
@@ -147,17 +147,37 @@ pub fn fetch(args: &ReceiptFetchArgs, json: bool) -> Done {
 
 /// The command that seals a message again, with the file that it was sent from.
 pub fn again(home: &MemberHome, message: MessageId, to: &[&str], dir: &Path) -> String {
-    let about = messages::sent(home, &message.to_string());
-    let about = about.ok().flatten().unwrap_or_default();
-    let file = about["file"].as_str().map(output::clean);
-    let mut command = format!("frex send {}", file.unwrap_or("FILE".to_owned()));
-    for member in to {
-        command.push_str(&format!(" --to {member}"));
+    let about = |message: MessageId| messages::remembered(home, message).unwrap_or_default();
+    let sent = about(message);
+    let case = sent["conversation"].as_str().map(MessageId::from_hex);
+    let case = case.and_then(Result::ok).filter(|case| *case != message);
+    let first = case.unwrap_or(message);
+    let command = |sent: &Value, to: String| {
+        let file = sent["file"].as_str().map(output::clean);
+        let file = file.unwrap_or("FILE".to_owned());
+        let (anyway, dir) = ("--anyway --from", dir.display());
+        format!("frex send {file}{to} {anyway} {dir}")
+    };
+    if let Ok(Some(record)) = route::record_of(home, first) {
+        let approved = record.value()["approved"].as_array().into_iter().flatten();
+        let approved = approved.filter_map(Value::as_str);
+        let approved: String = approved
+            .map(|by| format!(" --approved {}", output::clean(by)))
+            .collect();
+        let first_sent = about(first);
+        let as_then = format!(
+            " --route --confirm --message {first}{approved}{}",
+            further_options(&first_sent)
+        );
+        return command(&first_sent, as_then);
     }
-    format!(
-        "{command}{} --message {message} --from {}",
-        options(&about),
-        dir.display()
+    let to: String = to.iter().map(|one| format!(" --to {one}")).collect();
+    let case = case
+        .map(|case| format!(" --case {case}"))
+        .unwrap_or_default();
+    command(
+        &sent,
+        format!("{to}{}{case} --message {message}", options(&sent)),
     )
 }
 
@@ -178,6 +198,12 @@ pub fn options(about: &Value) -> String {
     if let Some(envelope) = text("in_reply_to") {
         options.push_str(&format!(" --in-reply-to {envelope}"));
     }
+    options + &further_options(about)
+}
+
+/// Those of them that go with a route too.
+fn further_options(about: &Value) -> String {
+    let mut options = String::new();
     let due_ms = about["reply_by_ms"].as_u64();
     if let Some(due_ms) = due_ms.filter(|due_ms| *due_ms > Clock::System.now_ms()) {
         options.push_str(&format!(" --reply-by {}", rfc3339(due_ms)));
@@ -236,4 +262,71 @@ async fn ask(
         fetched.kept.push((proven, path));
     }
     Ok(fetched)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use frex_client::{
+        environment::Random,
+        keys::{MemberRole, MemberSettings},
+    };
+
+    use super::*;
+    use crate::cli::{
+        member::SENT_DIR,
+        route::{ROUTES_DIR, record_path},
+    };
+
+    const DECIDED: &str = include_str!("../../../../spec/vectors/routing/record-whole.json");
+
+    // RTE-33, DEL-29: a message of a plan goes on as the plan does, any other in its case.
+    #[test]
+    fn what_is_sealed_again_stays_in_its_case() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = MemberSettings {
+            member: "platform.us".to_owned(),
+            federation: "test".to_owned(),
+            home_node: "node.platform.us".to_owned(),
+            country: "US".to_owned(),
+            name: "Platform".to_owned(),
+            role: MemberRole::Platform,
+            keys_from_credentials: false,
+        };
+        let made = MemberHome::create(dir.path(), settings, None, &mut Random::System.rng());
+        let (home, _) = made.unwrap();
+        let decided: Value = serde_json::from_str(DECIDED).unwrap();
+        let ids: Vec<MessageId> = decided["result"]
+            .as_str()
+            .unwrap()
+            .split(' ')
+            .map(|id| MessageId::from_hex(id).unwrap())
+            .collect();
+        fs::create_dir_all(home.dir().join(SENT_DIR)).unwrap();
+        for id in &ids {
+            let row = json!({
+                "conversation": ids[0].to_string(), "kind": "report", "lane": "normal",
+                "file": "report.json", "content_type": model::CONTENT_TYPE,
+            });
+            fs::write(messages::path_of(&home, &id.to_string()), row.to_string()).unwrap();
+        }
+        let again = || again(&home, ids[1], &["police.no"], Path::new("platform"));
+        let (first, second) = (ids[0], ids[1]);
+        assert_eq!(
+            again(),
+            format!(
+                "frex send report.json --to police.no --case {first} --message {second} --anyway --from platform"
+            )
+        );
+        fs::create_dir_all(home.dir().join(ROUTES_DIR)).unwrap();
+        let record = decided["record"].as_str().unwrap();
+        fs::write(record_path(&home, first), record).unwrap();
+        assert_eq!(
+            again(),
+            format!(
+                "frex send report.json --route --confirm --message {first} --approved legal --anyway --from platform"
+            )
+        );
+    }
 }

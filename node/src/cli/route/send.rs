@@ -18,7 +18,7 @@ use frex_proto::{error::WireCode, id::MessageId, label};
 use rand_core::Rng;
 use serde_json::{Value, json};
 
-use super::{PlannedPart, ROUTES_DIR, draw, draw::Routed, preview, print, record_path};
+use super::{PlannedPart, ROUTES_DIR, draw, draw::Routed, preview, print, record_of, record_path};
 use crate::cli::{
     LaneArg, SendArgs,
     failure::{Done, Failure, OrCode, OrFail, PARTIAL},
@@ -179,12 +179,11 @@ fn begun_before(
 ) -> Result<Record, Failure> {
     let id = messages::sent_id(home, id)?;
     let path = record_path(home, id);
-    if !path.exists() {
+    let Some(record) = record_of(home, id)? else {
         let what = format!("message {id} was not sent by a route from here");
         return Err(Failure::new(WireCode::NotFound, what)
             .advise("Give the id of the first message of a route that was stopped"));
-    }
-    let record = Record::parse(&files::read(&path, RECORD_BYTES_MAX)?).or_fail(path.display())?;
+    };
     let mut then = record.value()["plan"].clone();
     if let Some(fields) = then.as_object_mut() {
         fields.remove("by");

@@ -1,14 +1,14 @@
 //! A message that is named with `--message`: what is known of it here and at the home node decides
 //! whether it is gone on with, sealed again, or was submitted before. Spec: ATT-27.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use frex_client::{
     client::{Client, QueryError},
     keys::MemberHome,
 };
 use frex_proto::{
-    envelope::SignedEnvelope,
+    envelope::{Draft, SignedEnvelope},
     error::WireCode,
     id::{EnvelopeId, MessageId},
     roster::Roster,
@@ -49,10 +49,23 @@ pub(super) struct Named {
 pub(super) enum Course {
     /// It is sealed: it is new, was never submitted, or is for who refused the key.
     Seal,
+    /// It is sealed again for those recipients of a planned message who refused the key.
+    SealFor(BTreeSet<String>),
     /// The envelope goes that was sealed before; with its files, unless the home node has it.
     GoOn(Box<SignedEnvelope>, bool),
     /// It was submitted before.
     Over(Earlier),
+}
+
+impl Course {
+    /// Leaves out of a message those who are not to get it again.
+    pub(super) fn narrow(&self, draft: &mut Draft) {
+        if let Self::SealFor(members) = self {
+            draft
+                .recipients
+                .retain(|(member, _)| members.contains(member));
+        }
+    }
 }
 
 /// A message that was submitted before.
@@ -121,6 +134,11 @@ pub(super) async fn course(
     let retired = reach.retired();
     if args.to.iter().all(|member| retired.contains(&**member)) {
         return Ok(Course::Seal);
+    }
+    // A plan names its recipients itself, so that nobody can name the rest of them.
+    if args.how.part.is_some() && !retired.is_empty() {
+        let retired = retired.into_iter().map(str::to_owned);
+        return Ok(Course::SealFor(retired.collect()));
     }
     let members: Vec<&str> = retired.into_iter().collect();
     Ok(Course::Over(Earlier {
