@@ -117,6 +117,7 @@ pub fn make() -> Vec<Vector> {
         |_| {},
     )];
     vectors.extend(forms());
+    vectors.extend(lengths());
     vectors.extend(axes());
     vectors.extend(rows());
     vectors.extend(agreement());
@@ -187,6 +188,30 @@ fn forms() -> Vec<Vector> {
         form("table-no-noise", "noise is of at most 2", M, &|one| {
             one.control.as_mut().unwrap().noise_max = 0;
         }),
+    ]
+}
+
+fn lengths() -> Vec<Vector> {
+    let long = |name, spec: &str, what: &str, change: &dyn Fn(&mut StatisticsTable)| {
+        changed(name, spec, what, "Malformed", change)
+    };
+    vec![
+        long(
+            "table-value-too-long",
+            "LIM-145",
+            "a value has a bound",
+            &|one| {
+                one.axes[1].values[0] = "E".repeat(201);
+            },
+        ),
+        long(
+            "table-zone-too-long",
+            "LIM-146",
+            "a zone has a bound",
+            &|one| {
+                one.zone = "z".repeat(65);
+            },
+        ),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! `frex route`: to whom a report goes and why, before anything is sealed; and `frex send --route`, which
 //! does as that says. Spec: RTE-10 to RTE-34.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use frex_client::{
@@ -116,11 +116,18 @@ pub struct PlannedPart {
 /// It cannot be read.
 pub fn record_of(home: &MemberHome, first: MessageId) -> Result<Option<Record>, Failure> {
     let path = record_path(home, first);
-    if !path.exists() {
-        return Ok(None);
+    match path.exists() {
+        true => read(&path).map(Some),
+        false => Ok(None),
     }
-    let record = Record::parse(&files::read(&path, RECORD_BYTES_MAX)?);
-    Ok(Some(record.or_fail(path.display())?))
+}
+
+/// The record of a decision.
+///
+/// # Errors
+/// The file cannot be read, or is none.
+pub fn read(path: &Path) -> Result<Record, Failure> {
+    Record::parse(&files::read(path, RECORD_BYTES_MAX)?).or_fail(path.display())
 }
 
 /// Where the record of a decision is kept, by the first of its messages.

@@ -122,8 +122,11 @@ pub fn send_one(args: &SendArgs, json: bool) -> Done {
     let planned = args.how.part.as_ref().map(|part| part.message);
     let message = named.as_ref().map(|named| named.id).or(planned);
     let judged = Judged::of(args, &roster, (&content_type, &data))?;
-    let in_reply_to = words::in_reply_to(&home, args)?;
-    let about = (message, in_reply_to, words::case(&home, args)?);
+    let about = (
+        message,
+        words::in_reply_to(&home, args)?,
+        words::case(&home, args)?,
+    );
     let words = words::words(&roster, home.settings(), args, about, (&content_type, data));
     // What no newer roster can mend needs no connection.
     let known = words.clone().build(&roster);
@@ -156,9 +159,9 @@ pub fn send_one(args: &SendArgs, json: bool) -> Done {
         if matches!(course, Course::Seal) && before.is_none() && args.message.is_none() {
             judged.check(&home, args)?;
         }
-        let first = args.how.part.as_ref().map(|part| part.seen.message);
-        let again = first.unwrap_or(draft.message_id);
-        if matches!(course, Course::Seal | Course::SealFor(_)) {
+        let part = args.how.part.as_ref();
+        let again = part.map_or(draft.message_id, |part| part.seen.message);
+        if !matches!(course, Course::GoOn(..)) {
             draft = attach(&staged, draft, again, &roster, sources).await?;
         }
         let sent = Sent {

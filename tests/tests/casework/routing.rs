@@ -6,8 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use frex_proto::error::WireCode;
+use frex_proto::{error::WireCode, v1};
 use frex_tests::processes::{Ended, Frex, NodeProcess};
+use prost::Message;
 use serde_json::{Value, json};
 
 const PLATFORM: &str = "platform.us";
@@ -170,9 +171,9 @@ fn arrived(scene: &Scene, sent: &Value) {
     assert_eq!(sent["messages"].as_array().unwrap().len(), 2);
     assert_eq!(sent["messages"][0]["message"], *case);
     for (place, message) in sent["messages"].as_array().unwrap().iter().enumerate() {
-        let kept = format!("{PLATFORM}/member/sent/{}.json", text(message, "message"));
-        let kept: Value = serde_json::from_slice(&fs::read(scene.path(&kept)).unwrap()).unwrap();
-        assert_eq!(kept["sequence"], place, "{kept}");
+        let core = header(scene, text(message, "envelope"));
+        assert_eq!(hex::encode(&core.conversation_id), *case);
+        assert_eq!(core.sequence, place as u64);
     }
     let (about, content) = scene.read(CLEARING);
     assert_eq!((&about["message"], &about["conversation"]), (case, case));
@@ -190,6 +191,15 @@ fn arrived(scene: &Scene, sent: &Value) {
         let scored = scene.done(&format!("report score {copied} --dir {member}"));
         assert!(scored["scores"]["actionability"]["score"].as_u64() > Some(30));
     }
+}
+
+/// The header of a message that the platform sent.
+fn header(scene: &Scene, envelope: &str) -> v1::Core {
+    let kept = format!("{PLATFORM}/member/sent/{envelope}.exhibit");
+    let kept = v1::Exhibit::decode(&fs::read(scene.path(&kept)).unwrap()[..]).unwrap();
+    let signed = v1::Signed::decode(kept.signed).unwrap();
+    let manifest = v1::Manifest::decode(signed.payload).unwrap();
+    v1::Core::decode(manifest.core).unwrap()
 }
 
 /// The record and evidence without content bind the decision to what the logs hold.

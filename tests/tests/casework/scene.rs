@@ -67,12 +67,10 @@ impl Scene {
         let name = self.keep(report);
         let send = ["send", &name, "--route", "--confirm", "--from", PLATFORM];
         let sent = self.frex.done(&[&send[..], &["--wait", "30s"]].concat());
-        let mut to: Vec<&str> = sent["messages"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .flat_map(|one| one["to"].as_array().unwrap())
-            .map(|one| one.as_str().unwrap())
+        let parts = sent["messages"].as_array().unwrap().iter();
+        let mut to: Vec<&str> = parts
+            .flat_map(|part| part["recipients"].as_array().unwrap())
+            .map(|one| one["member"].as_str().unwrap())
             .collect();
         to.sort_unstable();
         assert_eq!(to, readers, "{sent}");

@@ -227,6 +227,21 @@ proptest! {
     }
 }
 
+// LIM-147: a record has a bound.
+#[test]
+fn a_record_is_not_longer_than_a_mebibyte() {
+    let plan = planned(
+        &json!({"reported": [{"person": {"phones": [{"value": "+47 1"}]}}]}),
+        &world(),
+        &Policy::default(),
+    );
+    let plan = plan.unwrap();
+    let of = |bytes: usize| Record::new(&plan, &["a".repeat(bytes)], 1, &[0; 32]);
+    let rest = RECORD_BYTES_MAX - of(0).bytes().len();
+    assert_eq!(Record::parse(of(rest).bytes()), Ok(of(rest)));
+    assert_eq!(Record::parse(of(rest + 1).bytes()), Err(RecordError::Json));
+}
+
 /// A message that says everything that its schema has room for, each text its own.
 fn full(message: &MessageDescriptor, path: &str) -> Value {
     let mut fields = Map::new();

@@ -6,8 +6,10 @@ use frex_client::{
     casework::{
         case::{CaseId, REPORT_TYPES, name_of},
         model,
+        routing::metadata_only,
     },
     keys::MemberHome,
+    report,
 };
 use frex_proto::label;
 use serde_json::Value;
@@ -62,7 +64,7 @@ fn name(home: &MemberHome, direction: &str, row: &Value) -> Option<String> {
 }
 
 /// A report as it was sealed, with its type, where it can be read: what came, or what was sent as long as its file
-/// is what was sent. Of a forward, what had come.
+/// is what was sent, or what the copy that went is made of. Of a forward, what had come.
 #[must_use]
 pub fn content(home: &MemberHome, row: &Value) -> Option<(String, Vec<u8>)> {
     let content_type = row["content_type"].as_str()?;
@@ -76,13 +78,21 @@ pub fn content(home: &MemberHome, row: &Value) -> Option<(String, Vec<u8>)> {
         return bytes.ok().map(named);
     };
     let bytes = files::read(Path::new(row["file"].as_str()?), model::JSON_BYTES_MAX).ok()?;
-    // Its owner may keep it as JSON; it went as Protobuf.
-    let bytes = match content_type == model::CONTENT_TYPE {
-        true => model::as_sent(bytes),
-        false => bytes,
+    let is_same = |bytes: &Vec<u8>| hex::encode(label::sha256(&[bytes])) == sha256;
+    if content_type != model::CONTENT_TYPE {
+        return Some(bytes).filter(is_same).map(named);
+    }
+    // Its owner may keep it as JSON; it went as Protobuf, or as a copy without contents.
+    let whole = model::as_sent(bytes.clone());
+    if is_same(&whole) {
+        return Some(named(whole));
+    }
+    let report = match report::Report::parse(&bytes) {
+        Ok(first) => model::from_first(&first),
+        Err(_) => model::Report::decode(&whole).ok()?,
     };
-    let is_same = hex::encode(label::sha256(&[&bytes])) == sha256;
-    Some(bytes).filter(|_| is_same).map(named)
+    let copy = metadata_only(&report, &home.settings().member).ok()?;
+    Some(copy.encode()).filter(is_same).map(named)
 }
 
 /// The report of a case that this member has sent.

@@ -1,19 +1,18 @@
 //! `frex route verify`: whether messages were sent by a decision. Spec: RTE-31, RTE-32.
 
-use frex_client::casework::routing::{RECORD_BYTES_MAX, Record};
+use frex_client::casework::routing::Record;
 use frex_proto::{error::WireCode, id::MessageId};
 use serde_json::{Value, json};
 
 use super::RouteVerifyArgs;
 use crate::cli::{
-    failure::{Done, Failure, OrCode, OrFail},
-    files, output,
+    failure::{Done, Failure, OrCode},
+    output,
 };
 
 /// Checks that messages are of a record, and shows what that says.
 pub fn verify(args: &RouteVerifyArgs, json: bool) -> Done {
-    let bytes = files::read(&args.record, RECORD_BYTES_MAX)?;
-    let record = Record::parse(&bytes).or_fail(args.record.display())?;
+    let record = super::read(&args.record)?;
     let ids: Vec<MessageId> = (0..record.parts())
         .map(|part| record.message_id(part))
         .collect();

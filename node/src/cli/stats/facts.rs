@@ -33,10 +33,12 @@ use crate::cli::{
         reports,
     },
     failure::Failure,
+    files,
     inbox::RECALLED,
     member,
     messages::{self, RECALLS, RECEIVED, SENT},
     roster::words::role_name,
+    route::{self, ROUTES_DIR},
 };
 
 /// What is counted, and on what it rests.
@@ -79,16 +81,19 @@ pub(super) fn of(
         origins: Vec::new(),
         folder: member::folder(home).to_owned(),
     };
-    for (_, about) in all.iter().filter(|(of, _)| *of == direction) {
-        let fact = match definition.received {
-            true => place.received(about),
-            false => place.sent(about),
-        };
-        if let Some((fact, origin)) = fact {
-            counted.facts.push(fact);
-            counted.origins.push(origin);
+    let rows = all.iter().filter(|(of, _)| *of == direction);
+    let rows: Vec<&Value> = rows.map(|(_, about)| about).collect();
+    let facts: Vec<(Fact, String)> = match definition.received {
+        true => rows
+            .iter()
+            .filter_map(|about| place.received(about))
+            .collect(),
+        false => {
+            let filings = filings(home, &rows)?;
+            filings.iter().filter_map(|one| place.sent(one)).collect()
         }
-    }
+    };
+    (counted.facts, counted.origins) = facts.into_iter().unzip();
     Ok(counted)
 }
 
@@ -131,6 +136,28 @@ impl Counted {
             origin,
         })
     }
+}
+
+/// What was sent, together what is one report: the messages that carry out one decision, in their order.
+fn filings<'a>(home: &MemberHome, rows: &[&'a Value]) -> Result<Vec<Vec<&'a Value>>, Failure> {
+    let mut parts: BTreeMap<String, (String, usize)> = BTreeMap::new();
+    for path in files::with_extension(&home.dir().join(ROUTES_DIR), "json")? {
+        let record = route::read(&path)?;
+        let first = record.message_id(0).to_string();
+        let later = (1..record.parts()).map(|at| (record.message_id(at).to_string(), at));
+        parts.extend(later.map(|(message, at)| (message, (first.clone(), at))));
+    }
+    let mut filings: BTreeMap<&str, BTreeMap<usize, &'a Value>> = BTreeMap::new();
+    for about in rows {
+        let message = about["message"].as_str().unwrap_or_default();
+        let (first, at) = match parts.get(message) {
+            Some((first, at)) => (first.as_str(), *at),
+            None => (message, 0),
+        };
+        filings.entry(first).or_default().insert(at, about);
+    }
+    let filings = filings.into_values();
+    Ok(filings.map(|parts| parts.into_values().collect()).collect())
 }
 
 /// The newest head of each log of a node, oldest log first.
@@ -221,31 +248,40 @@ impl Place<'_> {
         Some((fact, entry.origin.clone()))
     }
 
-    /// A report that was sent: it counts by the SUBMITTED entry of the member's own node.
-    fn sent(&self, about: &Value) -> Option<(Fact, String)> {
-        let recalled = about[RECALLS]
-            .as_array()
-            .is_some_and(|recalls| !recalls.is_empty());
-        if about["kind"] != "report" || recalled {
-            return None;
-        }
-        let (record, seen) = self.seen_of(about)?;
+    /// A report that was sent in these messages: it counts by the SUBMITTED entry of the first of them that
+    /// the member's own node has.
+    fn sent(&self, parts: &[&Value]) -> Option<(Fact, String)> {
+        let is_recalled = |about: &Value| {
+            let recalls = about[RECALLS].as_array();
+            recalls.is_some_and(|recalls| !recalls.is_empty())
+        };
+        let parts = parts
+            .iter()
+            .filter(|about| about["kind"] == "report" && !is_recalled(about));
+        let parts: Vec<&Value> = parts.copied().collect();
         let own = |one: &&Seen| one.event == Event::Submitted && one.node == self.node;
-        let entry = seen.iter().find(own)?;
+        let (record, entry, about) = parts.iter().find_map(|about| {
+            let (record, seen) = self.seen_of(about)?;
+            Some((record, seen.iter().find(own)?, *about))
+        })?;
+        let seen = parts.iter().filter_map(|about| self.seen_of(about));
+        let mut seen: Vec<Seen> = seen.flat_map(|(_, seen)| seen).cloned().collect();
+        seen.sort_by_key(|one| (one.at_ms, one.index));
         let filed_ms = about["created_ms"].as_u64().unwrap_or(entry.at_ms);
         let accepted = seen.iter().find(|one| one.event == Event::Accepted);
-        let recipients = about["recipients"].as_array().into_iter().flatten();
+        let recipients = parts
+            .iter()
+            .flat_map(|about| about["recipients"].as_array().into_iter().flatten());
         let recipients: Vec<&str> = recipients.filter_map(Value::as_str).collect();
+        let due_ms = about["reply_by_ms"].as_u64().filter(|ms| *ms > 0);
+        let overdue = parts
+            .iter()
+            .map(|part| self.overdue(part, due_ms, &seen, None));
         let fact = Fact {
             roles: self.roles(recipients.iter().copied()),
-            times: self.times(seen, None, (filed_ms, accepted.map(|one| one.at_ms))),
-            outcome: self.outcome(seen, None),
-            overdue: self.overdue(
-                about,
-                about["reply_by_ms"].as_u64().filter(|ms| *ms > 0),
-                seen,
-                None,
-            ),
+            times: self.times(&seen, None, (filed_ms, accepted.map(|one| one.at_ms))),
+            outcome: self.outcome(&seen, None),
+            overdue: overdue.min().unwrap_or_default(),
             ..self.fact(record, entry, about)
         };
         let fact = self.said(fact, about, self.member);
