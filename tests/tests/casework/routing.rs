@@ -273,6 +273,40 @@ fn what_is_missing_sent_before_or_nobodys_is_said() {
     changed(&scene);
 }
 
+// RTE-30, RTE-33: where a part could not leave, the others have, and the command that is printed sends the
+// rest; it is one report still.
+#[test]
+fn a_route_that_stops_halfway_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let scene = Scene::new(dir.path());
+    scene.write("report.json", &report(|_| ()));
+    let quota = |next: &str, before: &str, quota: &str| {
+        scene.frex.next_roster(next, before, &["--quota", quota]);
+        scene.done(&format!("roster install {next} {PLATFORM}"));
+    };
+    quota("narrow.frex", "next.frex", "platform.us=1/1");
+    let stopped = scene.send("report.json", "--confirm");
+    assert_eq!(stopped.exit, Some(3), "{stopped:?}");
+    let sent = stopped.json();
+    assert_eq!(sent["sent"], true);
+    assert_eq!(sent["messages"].as_array().unwrap().len(), 1);
+    let printed = stopped.err.lines().find_map(|line| {
+        let (_, command) = line.split_once("go on with:  frex ")?;
+        Some(command.to_owned())
+    });
+    quota("wide.frex", "narrow.frex", "platform.us=none");
+    let finished = scene.done(&printed.unwrap_or_else(|| panic!("{stopped:?}")));
+    let parts = finished["messages"].as_array().unwrap();
+    let before: Vec<bool> = parts.iter().map(|one| one["before"] == true).collect();
+    assert_eq!(before, [true, false], "{finished}");
+    assert_eq!(finished["record_sha256"], sent["record_sha256"]);
+    for member in [CLEARING, POLICE, HOTLINE] {
+        assert_eq!(scene.read(member).0["conversation"], sent["case"]);
+    }
+    let count = "stats count platform.us --definition frex.reports-filed";
+    assert_eq!(scene.done(count)["reports"], 1);
+}
+
 fn missing(scene: &Scene) {
     let bare = report(|one| {
         let party = one["reported"][0].as_object_mut().unwrap();
