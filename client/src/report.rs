@@ -23,7 +23,7 @@ mod profile;
 #[cfg(test)]
 mod tests;
 
-pub use profile::missing_fields;
+pub use profile::{UnknownField, missing_fields, unknown_fields};
 
 /// The type of the content that holds a report. Spec: REP-1.
 pub const CONTENT_TYPE: &str = "application/vnd.frex.report.v1+json";

@@ -3,6 +3,7 @@
 //! ```text
 //! <dir>/log.seen    the newest checkpoint of the node's own log that others have and it has not
 //! <dir>/log.next    that the operator wants the log to begin anew, and after what
+//! <dir>/log.base    the head with which the directory was restored, until everybody has shown no more
 //! ```
 
 use std::{
@@ -20,6 +21,9 @@ use crate::disk::{self, Disk};
 pub const SEEN_FILE: &str = "log.seen";
 /// The file that holds the operator's word.
 pub const NEXT_FILE: &str = "log.next";
+
+/// The file that holds the head of what was restored.
+pub const BASE_FILE: &str = "log.base";
 
 /// That the log is to begin anew, once the roster lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,21 +86,50 @@ pub fn note_seen(disk: &dyn Disk, data: &Path, checkpoint: &[u8]) {
     }
 }
 
+/// The head with which this directory was restored: what it has signed since may be a second history. None if
+/// it was not, or if everybody has been asked.
+///
+/// # Errors
+/// Whatever the disk says.
+pub fn base(disk: &dyn Disk, data: &Path) -> io::Result<Option<Bytes>> {
+    Ok(read(disk, &data.join(BASE_FILE))?.map(Bytes::from))
+}
+
+/// Keeps the head with which a directory is restored, durably.
+///
+/// # Errors
+/// Whatever the disk says.
+pub fn keep_base(disk: &dyn Disk, data: &Path, checkpoint: &[u8]) -> io::Result<()> {
+    disk::replace(disk, &data.join(BASE_FILE), checkpoint)
+}
+
+/// Everybody has been asked, or another log begins: nothing that was signed since is in doubt.
+///
+/// # Errors
+/// Whatever the disk says.
+pub fn forget_base(disk: &dyn Disk, data: &Path) -> io::Result<()> {
+    remove(disk, data, BASE_FILE)
+}
+
 /// The log goes on, begun anew or not: nothing of this is of use any more.
 ///
 /// # Errors
 /// Whatever the disk says.
 pub fn forget(disk: &dyn Disk, data: &Path) -> io::Result<()> {
     for name in [SEEN_FILE, NEXT_FILE] {
-        match disk.remove(&data.join(name)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            removed => {
-                removed?;
-                disk.sync_dir(data)?;
-            }
-        }
+        remove(disk, data, name)?;
     }
     Ok(())
+}
+
+fn remove(disk: &dyn Disk, data: &Path, name: &str) -> io::Result<()> {
+    match disk.remove(&data.join(name)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => {
+            removed?;
+            disk.sync_dir(data)
+        }
+    }
 }
 
 fn read(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u8>>> {

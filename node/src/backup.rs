@@ -49,7 +49,7 @@ const MANIFEST_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Form of the manifest.
 const VERSION: u32 = 1;
 /// What of a node's directory is its own affair, or follows from the rest.
-const LEFT_OUT: [&str; 7] = [
+const LEFT_OUT: [&str; 8] = [
     INDEX_DIR,
     LOG_DIR,
     "lock",
@@ -57,7 +57,12 @@ const LEFT_OUT: [&str; 7] = [
     RESTORED_FILE,
     anew::SEEN_FILE,
     anew::NEXT_FILE,
+    anew::BASE_FILE,
 ];
+
+/// What the mark says where the operator has answered for it that nothing was lost.
+const VOUCHED: &str =
+    "Restored from a backup. The operator answers for it that nothing was signed since.\n";
 
 /// What a backup holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -266,6 +271,27 @@ pub fn settle(disk: &dyn Disk, data: &Path) -> io::Result<()> {
 pub fn mark(disk: &dyn Disk, data: &Path) -> io::Result<()> {
     let text = "Restored from a backup. The next start asks others whether anything is missing.\n";
     disk::replace(disk, &data.join(RESTORED_FILE), text.as_bytes())
+}
+
+/// Marks a directory as restored, durably, with the word of its operator that nothing was lost: those who do not
+/// answer do not keep it from starting, and those who do are heard. Spec: BAK-13.
+///
+/// # Errors
+/// Whatever the disk says.
+pub fn vouch(disk: &dyn Disk, data: &Path) -> io::Result<()> {
+    disk::replace(disk, &data.join(RESTORED_FILE), VOUCHED.as_bytes())
+}
+
+/// Whether this directory is marked with the word of its operator.
+///
+/// # Errors
+/// Whatever the disk says.
+pub fn is_vouched(disk: &dyn Disk, data: &Path) -> io::Result<bool> {
+    match disk::read_all(disk, &data.join(RESTORED_FILE), 4096) {
+        Ok(text) => Ok(text == VOUCHED.as_bytes()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// When the node in `data` was last backed up; none if that is not known.

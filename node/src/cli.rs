@@ -395,7 +395,7 @@ pub struct SendArgs {
     /// How long to wait for the recipients' nodes
     #[arg(long, default_value = "10s", value_name = "DURATION")]
     pub wait: Span,
-    /// The case that it belongs to, 32 hexadecimal digits [default: a report begins one]
+    /// The case that it belongs to: its id, or that of a message of it, or the beginning of one [default: a report begins one]
     #[arg(long, value_name = "CASE")]
     pub case: Option<String>,
     /// Its place among what this member has said in the case

@@ -334,6 +334,55 @@ fn a_report_that_says_too_little_is_not_sent() {
     );
 }
 
+// ROS-64: what is mistyped is found before anybody signs it.
+#[test]
+fn a_field_that_no_report_has_is_not_proposed() {
+    let rooms = Rooms::with_members();
+    let desk = rooms.at("desk");
+    let propose = "roster propose --root root.frex --previous r1 --out p --needs";
+    let mistyped = format!("{propose} police.es=url");
+    let text = refused(&desk, &mistyped, 2, "BAD_INPUT 6008");
+    assert!(text.contains("--needs police.es=urls"), "{text}");
+    assert!(!desk.join("p").exists());
+    ok(&desk, &format!("{mistyped} --unknown-fields"));
+    ok(
+        &desk,
+        &format!("{propose} police.es=urls,reported.ip_events.at"),
+    );
+}
+
+// CLI-3, ROS-40: a card that changes nothing is told from one that does, and one that was made before the
+// roster in force was known is refused with the way to one that was not.
+#[test]
+fn a_card_of_before_is_told_from_the_next_one() {
+    let rooms = Rooms::with_members();
+    let desk = rooms.at("desk");
+    let card = "fr/hotline.fr.card";
+    fs::copy(desk.join(card), desk.join("first.card")).expect("made by init");
+    let again = format!("roster propose --root root.frex --previous r1 --out p {card}");
+    fs::write(desk.join("fr/hotline.fr.next.card"), "").expect("own file");
+    let output = frex(&desk, &again);
+    let text = stderr(&output);
+    assert!(
+        output.status.success() && text.contains("changes nothing"),
+        "{text}"
+    );
+    assert!(text.contains("is fr/hotline.fr.next.card meant?"), "{text}");
+    assert_eq!(json(&desk, &again, 0)["unchanged"][0], card);
+
+    ok(&desk, "key rotate log fr");
+    let output = frex(&desk, &again);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("changes nothing"));
+    rooms.roster("r2", card, &["ana", "ben"], Some("r1"));
+    let old = "roster propose --root root.frex --previous r2 --out p first.card";
+    let text = refused(&desk, old, 2, "BAD_INPUT 6008");
+    assert!(
+        text.contains("old card") && text.contains("start the node"),
+        "{text}"
+    );
+}
+
 // DIS-3, ROS-36: a key leaked, and its thief stated the highest version there may be. A card by the
 // next key puts the member's own document in force again, whatever its version.
 #[test]

@@ -68,6 +68,15 @@ fn a_document_goes_in_and_comes_out() {
         1,
         "ALREADY_EXISTS",
     );
+    // CLI-3: a file that is named twice is a slip; another one that says the same may be meant, and is told of.
+    let twice = "report import tip.xml --out twice.json --files file.xml";
+    refused(dir, &format!("{twice} ./file.xml"), 2, "BAD_INPUT");
+    write(dir, "copy.xml", FILE);
+    let told = stderr(&frex(dir, &format!("{twice} copy.xml")));
+    assert!(
+        told.contains("copy.xml says the same as file.xml"),
+        "{told}"
+    );
     refused(dir, "report show tip.xml", 2, "BAD_INPUT");
 }
 

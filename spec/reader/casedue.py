@@ -211,7 +211,9 @@ def keepers(fold):
             entry = row(fold, None, "keep", one.sender, "us-report-act", one.created_ms,
                         fold.due(rule, one.created_ms, "", one.sender))
             entry["state"] = "moot" if entry["due"] < fold.now_ms else "open"
-            found.append(entry)
+            # CSE-20: what is filed on one day is kept by one clock.
+            if all((one["who"], one["due"]) != (entry["who"], entry["due"]) for one in found):
+                found.append(entry)
     return found
 
 
@@ -250,12 +252,15 @@ def state_of(fold, due_rows, again):
     """CSE-28."""
     if fold.exonerated:
         return "exonerated"
-    if fold.nobodys():
+    is_nobodys = fold.nobodys()
+    if is_nobodys and fold.knows_all():
         return "nobody"
     if again:
         return "reopens"
     if any(one["state"] == "overdue" for one in due_rows):
         return "overdue"
+    if is_nobodys:
+        return "declined"
     routes = [one.state for one in fold.threads if one.matter == "route"]
     if routes and all(state == "withdrawn" for state in routes):
         return "withdrawn"

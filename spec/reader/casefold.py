@@ -97,8 +97,8 @@ class Thread:
 
 
 class Fold:
-    def __init__(self, said, members, holidays, now_ms):
-        self.members, self.now_ms = members, now_ms
+    def __init__(self, said, members, holidays, now_ms, own=""):
+        self.members, self.now_ms, self.own = members, now_ms, own
         self.holidays = {country: {date.fromisoformat(day) for day in days} for country, days in holidays.items()}
         messages = {}
         for one in map(Said, said):
@@ -165,6 +165,15 @@ class Fold:
 
         return not any(map(has_it, {one.member for one in got} | listed | spoken))
 
+    def knows_all(self):
+        """CSE-35."""
+        return (not self.own or self.own in self.authors
+                or all(self.members.get(one, {}).get("gone") for one in self.authors))
+
+    def is_asked(self, request):
+        """CSE-12: a party asks, or somebody asks a party."""
+        return self.parties is None or not self.parties.isdisjoint({request.sender, *self.addressees(request)})
+
     def addressees(self, request):
         listed, authority = request.one.addressed_to, self.authority(request)
         return [one for one in sorted(request.to) if (one in listed if listed else one != authority)]
@@ -204,13 +213,15 @@ class Fold:
             # A vector's case has the id of sixteen zeros.
             if one.name == "duplicate_of" and one.one.case_id == bytes(16):
                 raise Refused("Itself")
-            if self.parties is not None and one.sender not in self.parties:
-                raise Refused("NoParty")
-            self.check_part(one)
             if one.key in self.requests:
+                if not self.is_asked(one):
+                    raise Refused("NoParty")
                 for member in self.addressees(one):
                     self.thread(one.name[:-8], one, member, "", "sent", one)
                 return
+            if self.parties is not None and one.sender not in self.parties:
+                raise Refused("NoParty")
+            self.check_part(one)
             matter = {"triage": "route", "duplicate_of": "route"}.get(one.name, one.name)
             member = one.sender if matter in ("route", "outcome") else ""
             subject = {"assessment": "item", "takedown": "url"}.get(matter)
@@ -239,7 +250,7 @@ class Fold:
 
     def take_step(self, one):
         request = self.request_of(one)
-        if request is None or request.otherwise or (self.parties is not None and request.sender not in self.parties):
+        if request is None or request.otherwise or not self.is_asked(request):
             raise Refused("NoRequest")
         matter, addressees = request.name[:-8], self.addressees(request)
         if one.name == "extension" and matter != "preserve":
@@ -360,9 +371,9 @@ def text(value):
     return "-" if value in (None, "") else str(value)
 
 
-def fold_case(said, members, holidays, now_ms):
+def fold_case(said, members, holidays, now_ms, own=""):
     """What a vector says of a case."""
-    fold = Fold(said, members, holidays, now_ms)
+    fold = Fold(said, members, holidays, now_ms, own)
     due_rows, again = deadlines(fold), reopenings(fold)
     lines = [f"state {state_of(fold, due_rows, again)}"]
     for one in fold.said:

@@ -290,7 +290,8 @@ def count_clock(inputs):
 
 
 def fold_case(inputs):
-    return casefold.fold_case(*(inputs[name] for name in ("said", "members", "holidays", "now_ms")))
+    given = [inputs[name] for name in ("said", "members", "holidays", "now_ms")]
+    return casefold.fold_case(*given, inputs.get("own") or "")
 
 
 # What stands in a fact of a vector, in this order.
@@ -417,6 +418,20 @@ def outcome(vector):
     return "ok", None if result is None else str(result)
 
 
+# What is said of a file at the end, of the vectors of these names. RCP-18.
+VERDICTS = {"provisional": evidence.PROVISIONAL, "request": "VERIFIED", "silence-of-who-has-spoken": "NOT VERIFIED"}
+
+
+def judge_verdicts(folder):
+    """Where a file is called otherwise."""
+    for name, wanted in VERDICTS.items():
+        vector = json.loads((folder / "evidence" / f"{name}.json").read_text("utf-8"))
+        data, root = bytes.fromhex(vector["evidence"]), bytes.fromhex(vector["root_sha256"])
+        said = evidence.verdict(evidence.judge(data, vector["federation"], root))
+        if said != wanted:
+            yield f"evidence/{name}.json: called {said}, not {wanted}"
+
+
 def main(arguments):
     here = Path(__file__).resolve().parent
     folder = Path(arguments[0]) if arguments else here.parent / "vectors"
@@ -432,6 +447,7 @@ def main(arguments):
             print(f"{path.relative_to(folder)}: wanted {wanted}, found {found}")
     if not arguments:
         held, faults = casework.judge_made_up(here.parents[1] / "tests" / "fixtures" / "reports")
+        faults = [*faults, *judge_verdicts(folder)]
         print(*faults, f"{held} made-up reports follow the published JSON Schema", sep="\n")
         failed += len(faults)
     print(f"{passed} passed, {failed} failed")

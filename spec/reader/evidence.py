@@ -30,6 +30,7 @@ KINDS = ("unspecified", "report", "feedback", "request", "response", "notice", "
 FEEDBACK, REQUEST = 2, 3
 STAGES = {1: "delivered", 2: "opened", 3: "acted"}
 SILENCE_TYPE = dsse.TYPES["silence"]
+PROVISIONAL = "VERIFIED, provisional"
 
 
 def encode(schema, message):
@@ -161,7 +162,7 @@ class Proven:
     """A receipt, the word inside it, and who cosigned its head."""
 
     def __init__(self, message, judged, checks, number):
-        self.holds = False
+        self.holds, self.witnessed = False, None
         run = lambda what, check: checks.run(f"receipt {number}: {what}", check)
         log, known = run("log is one of the roster", lambda: log_of(message, judged))
         if not known:
@@ -178,8 +179,9 @@ class Proven:
         if self.statement.event == receipt.STAGE:
             self.stage, said = run("stage is signed by its member", lambda: member_word(found, judged))
             holds &= said
-        holds &= run("head is cosigned", lambda: cosigned(message.checkpoint, self.statement.node, judged))[1]
-        self.holds = holds
+        node = self.statement.node
+        self.witnessed, said = run("head is cosigned", lambda: cosigned(message.checkpoint, node, judged))
+        self.holds = holds and said
 
     def names(self, event, member):
         return self.statement.event == event and member in self.statement.recipients
@@ -224,8 +226,11 @@ def member_word(found, judged):
 
 
 def cosigned(checkpoint, node, judged):
+    """Final, provisional or not witnessed here, and how many of how many have cosigned. RCP-17."""
+    listed = judged.witnesses(node)
     with inside("Cosignature"):
-        return witness.judge(checkpoint, judged.witnesses(node))
+        verdict, found = witness.judge(checkpoint, listed)
+    return verdict, f"{len(found)} of {listed[1]}" if listed else "the roster names no witnesses"
 
 
 def relate(proven, shown, first):
@@ -268,6 +273,8 @@ class Evidence:
 
     def __init__(self, bundle, judged):
         self.judged, self.checks = judged, Checks()
+        # What was found where the check of a head held, by its name: see `cosigned`.
+        self.heads = {}
         shapes = [self.shape(one) for one in bundle.exhibits]
         later = Checks()
         proven = [Proven(one, judged, later, at + 1) for at, one in enumerate(bundle.receipts)]
@@ -312,6 +319,8 @@ class Evidence:
         for at, one in enumerate(proven):
             name = f"receipt {at + 1}"
             self.checks.results += [row for row in later.results if row[0].startswith(name + ":")]
+            if one.witnessed:
+                self.heads[f"{name}: head is cosigned"] = one.witnessed
             holds = one.holds and self.checks.run(
                 f"{name}: is about what this file shows", lambda: relate(one, shown, first))[1]
             held.append(one if holds else None)
@@ -330,8 +339,10 @@ class Evidence:
             return None
         said.origin, said.size = head
         node = self.judged.members[said.member].home_node
-        if not run("head is cosigned", lambda: cosigned(said.checkpoint, node, self.judged))[1]:
+        witnessed, held = run("head is cosigned", lambda: cosigned(said.checkpoint, node, self.judged))
+        if not held:
             return None
+        self.heads[f"silence {number}: head is cosigned"] = witnessed
         holds &= run("is about what this file shows", lambda: self.relate_silence(said))[1]
         holds &= run("no answer in this file contradicts it", lambda: self.check_silence(said))[1]
         return said if holds else None
@@ -521,15 +532,33 @@ def main():
         return 20
     holds = found.checks.failure() is None
     told = found.rows() + found.clocks() if holds else []
+    heads, said = found.heads, verdict(found)
     if arguments.json:
-        checks = [{"name": name, "refused": refusal} for name, refusal in found.checks.results]
-        print(json.dumps({"v": 1, "verified": holds, "checks": checks, "timeline": told}))
+        checks = [{"name": name, "refused": refusal, "head": heads.get(name, (None,))[0]}
+                  for name, refusal in found.checks.results]
+        print(json.dumps({"v": 1, "verified": holds, "provisional": said == PROVISIONAL, "checks": checks,
+                          "timeline": told}))
         return 0 if holds else 20
     for name, refusal in found.checks.results:
-        print(f"{'ok    ' if refusal is None else 'FAILED'}  {name}{f': {refusal}' if refusal else ''}")
+        print(row(name, refusal, *heads.get(name, ("final", ""))))
     print("\n".join(told))
-    print("VERIFIED" if holds else "NOT VERIFIED")
+    print(said)
     return 0 if holds else 20
+
+
+def verdict(found):
+    """RCP-18: what rests on a head that too few have cosigned is not called verified without that word."""
+    if found.checks.failure() is not None:
+        return "NOT VERIFIED"
+    return PROVISIONAL if any(state == "provisional" for state, _ in found.heads.values()) else "VERIFIED"
+
+
+def row(name, refusal, state, of):
+    """A check with its outcome. That of a head is not ok where too few, or nobody at all, has cosigned it."""
+    if refusal is not None:
+        return f"FAILED       {name}: {refusal}"
+    outcome = {"final": "ok", "provisional": "provisional"}.get(state, "not checked")
+    return f"{outcome:<12} {name}{f': {of}' if of else ''}"
 
 
 if __name__ == "__main__":

@@ -63,17 +63,19 @@ def verify_receipt(arguments):
         print(f"ok      {check_stage(statement, found.time_ms, judged_roster(arguments.roster, arguments))}")
     print(f"{receipt.EVENTS[found.event]} at {found.time_ms} ms by {statement.node}")
     print(f"envelope {statement.envelope_id.hex()}")
-    print(witnessed(message.checkpoint, statement.node, arguments))
+    verdict, said = witnessed(message.checkpoint, statement.node, arguments)
+    print(said)
+    return verdict == "provisional"
 
 
 def witnessed(checkpoint, node, arguments):
-    """Whether enough others have signed that they saw this history. RCP-17, RCP-18."""
+    """Whether enough others have signed that they saw this history, as a word and in words. RCP-17, RCP-18."""
     listed = arguments.roster and judged_roster(arguments.roster, arguments).witnesses(node)
     verdict, found = witness.judge(checkpoint, listed or None)
     if not listed:
-        return verdict
+        return verdict, verdict
     names = ", ".join(name.split("/")[2] for name, _ in found) or "nobody"
-    return f"{verdict}: cosigned by {names}; {listed[1]} needed"
+    return verdict, f"{verdict}: cosigned by {names}; {listed[1]} needed"
 
 
 def check_stage(statement, time_ms, judged):
@@ -174,10 +176,11 @@ def verify_kept(arguments):
     verify_roster(arguments)
     receipts = sorted((folder / "receipts").glob("*.tlog-proof"))
     require(receipts, "no receipts")
+    provisional = False
     for path in receipts:
         arguments.file = path
         arguments.roster, arguments.vkey_file = folder / "roster.frex", None
-        verify_receipt(arguments)
+        provisional |= verify_receipt(arguments)
         arguments.roster, arguments.vkey_file = None, path.with_suffix(".vkey")
         verify_receipt(arguments)
         message = receipt.read_file(path.read_bytes().decode("utf-8"))
@@ -193,7 +196,9 @@ def verify_kept(arguments):
     for path in files:
         found = evidence.judge(path.read_bytes(), *roster.pin_of_root(arguments.root.read_bytes()))
         require(found.checks.failure() is None, found.checks.failure())
+        provisional |= evidence.verdict(found) == evidence.PROVISIONAL
     print(f"{len(receipts)} receipts, {len(files)} files of evidence and {len(logs)} logs")
+    return provisional
 
 
 def main():
@@ -209,11 +214,12 @@ def main():
     parser.add_argument("--now-ms", type=int, help="judge the roster at this time")
     arguments = parser.parse_args()
     try:
-        what[arguments.what](arguments)
+        provisional = what[arguments.what](arguments)
     except (Refused, OSError, UnicodeDecodeError) as cause:
         print(f"NOT VERIFIED: {cause}")
         return 20
-    print("VERIFIED")
+    # RCP-18: what too few have cosigned is not called verified without that word.
+    print(evidence.PROVISIONAL if provisional else "VERIFIED")
     return 0
 
 

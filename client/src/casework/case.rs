@@ -127,7 +127,7 @@ pub enum What {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Not {
-    /// No report of the case names its sender, and nobody has passed the case on to it.
+    /// No report of the case names its sender, nobody has passed the case on to it, and it asks no party.
     NoParty,
     /// It answers no request that is here.
     NoRequest,
@@ -197,6 +197,9 @@ pub struct Setting {
     pub members: BTreeMap<String, Party>,
     /// Public holidays by country.
     pub holidays: Holidays,
+    /// Whose view it is: who wrote a report knows all who got it, and others do not. Empty: that of somebody who
+    /// knows all.
+    pub own: String,
 }
 
 /// What a thread is about.
@@ -374,7 +377,8 @@ pub struct View {
     pub deadlines: Vec<Deadline>,
     /// Whose case is to be taken up again.
     pub reopenings: Vec<Reopening>,
-    /// In one word: `nobody`, `overdue`, `reopens`, `open`, `shelved`, `closed`, `withdrawn`, `exonerated`.
+    /// In one word: `nobody`, `overdue`, `reopens`, `declined`, `open`, `shelved`, `closed`,
+    /// `withdrawn`, `exonerated`.
     pub state: &'static str,
     /// Members who have the case, or were asked in it.
     pub parties: BTreeSet<String>,

@@ -76,9 +76,9 @@ pub fn place(path: &str) -> String {
     place
 }
 
-/// Whether every name of a path is one of the schema: what a table misspells would be found nowhere.
-#[cfg(test)]
-pub(in crate::casework) fn is_of_schema(path: &str) -> bool {
+/// Whether every name of a path is one of the schema: what is misspelt would be found nowhere.
+#[must_use]
+pub fn is_of_schema(path: &str) -> bool {
     let mut within = Some(schema::message("Report"));
     path.split('.').all(|name| {
         let field = within.as_ref().and_then(|one| one.get_field_by_name(name));
@@ -86,6 +86,24 @@ pub(in crate::casework) fn is_of_schema(path: &str) -> bool {
             .as_ref()
             .and_then(|field| field.kind().as_message().cloned());
         field.is_some()
+    })
+}
+
+/// The names of the schema in what stands at a path; in the report itself, where that is empty.
+#[must_use]
+pub fn names_in(path: &str) -> Vec<String> {
+    let fields = message_at(path).map(|message| {
+        let names = message.fields().map(|field| field.name().to_owned());
+        names.collect()
+    });
+    fields.unwrap_or_default()
+}
+
+fn message_at(path: &str) -> Option<MessageDescriptor> {
+    let mut names = path.split('.').filter(|_| !path.is_empty());
+    names.try_fold(schema::message("Report"), |within, name| {
+        let field = within.get_field_by_name(name)?;
+        field.kind().as_message().cloned()
     })
 }
 
@@ -116,6 +134,30 @@ mod tests {
         ] {
             assert!(!is_said(&view, not), "{not}");
         }
+    }
+
+    #[test]
+    fn a_path_is_of_the_schema_with_all_its_names() {
+        for known in ["urgency", "reported", "reported.ip_events.at"] {
+            assert!(is_of_schema(known), "{known}");
+        }
+        for unknown in [
+            "",
+            "urls",
+            "reported.",
+            ".reported",
+            "reported.ip_event.at",
+            "reported.ip_events.at.more",
+        ] {
+            assert!(!is_of_schema(unknown), "{unknown}");
+        }
+        assert!(names_in("").iter().any(|name| name == "reported"));
+        assert!(
+            names_in("reported.ip_events")
+                .iter()
+                .any(|name| name == "at")
+        );
+        assert!(names_in("language").is_empty() && names_in("nothing").is_empty());
     }
 
     #[test]

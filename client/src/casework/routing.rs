@@ -29,12 +29,12 @@ mod reduce;
 mod tests;
 mod view;
 
-pub use candidates::candidates;
-pub use plan::route;
+pub use candidates::{NO_RANGES, candidates};
+pub use plan::{allowed, route};
 pub use policy::{Action, Approval, Hub, OwnBasis, Policy, PolicyError, Rule, Unknown};
 pub use ranges::{Ranges, RangesError};
 pub use record::{Record, RecordError, canonical, message_id};
-pub use reduce::{ReduceError, metadata_only, reduced};
+pub use reduce::{ReduceError, is_metadata_only, metadata_only, reduced};
 
 /// Rows of a table of address ranges. Spec: LIM-122.
 pub const RANGES_MAX: usize = 1_000_000;
@@ -329,6 +329,9 @@ pub struct Candidate {
     pub hosting: u32,
     /// Whether it brings the report to anybody.
     pub counts: bool,
+    /// Whether it counts for hosting and not as where it happened. For people; no part of the plan's form.
+    #[serde(skip)]
+    pub hosting_alone: bool,
     /// From what.
     pub evidence: Vec<Evidence>,
 }
@@ -401,6 +404,12 @@ pub struct Recipient {
     /// By which rule of the policy, if one decided; they count from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<usize>,
+    /// What may go by the basis, if one is known. For people; no part of the plan's form.
+    #[serde(skip)]
+    pub lawful: Option<Copy>,
+    /// What the rule gives as its reason. For people; no part of the plan's form.
+    #[serde(skip)]
+    pub rule_why: String,
 }
 
 /// Somebody who would have got it, and does not.
@@ -415,6 +424,18 @@ pub struct PassedOver {
     pub rule: Option<usize>,
     /// Why it would have got it.
     pub reasons: Vec<Why>,
+    /// What the rule gives as its reason. For people; no part of the plan's form.
+    #[serde(skip)]
+    pub rule_why: String,
+}
+
+/// What somebody may have by policy and law.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowed {
+    /// Which copy of a report; none: nothing.
+    pub copy: Option<Copy>,
+    /// By which rule of the policy, if one decided; they count from 1.
+    pub rule: Option<usize>,
 }
 
 /// Somebody who must agree before it goes.
@@ -542,7 +563,7 @@ fn said(countries: &[String], passed_over: &[PassedOver]) -> String {
     };
     let over: Vec<String> = passed_over
         .iter()
-        .map(|one| format!("{} is passed over: {}", one.member, one.why))
+        .map(|one| format!("{} is passed over: {}", one.member, one.said()))
         .collect();
     match over.is_empty() {
         true => whom,

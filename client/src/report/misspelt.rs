@@ -27,6 +27,21 @@ const JURISDICTION: &[&str] = &["country", "basis", "confidence"];
 const SUBJECT: &[&str] = &["role", "identifiers"];
 const IDENTIFIER: &[&str] = &["kind", "value"];
 
+/// The fields of the part of a report that stands at a path; of the report itself, where that is empty.
+pub(super) fn names_in(path: &str) -> &'static [&'static str] {
+    match path {
+        "" => REPORT,
+        "urgency" => URGENCY,
+        "categories" => CATEGORY,
+        "urls" => LOCATION,
+        "hashes" => HASH,
+        "jurisdictions" => JURISDICTION,
+        "subjects" => SUBJECT,
+        "subjects.identifiers" => IDENTIFIER,
+        _ => &[],
+    }
+}
+
 /// Collects what is mistyped.
 #[derive(Default)]
 struct Reader(ReportErrors);

@@ -15,10 +15,18 @@ use super::{
 };
 
 pub(crate) fn make() -> Vec<Vector> {
-    [owed(), unheld(), back(), elsewhere(), uncounted()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        owed(),
+        unheld(),
+        back(),
+        elsewhere(),
+        uncounted(),
+        copies(),
+        asked(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A reason not to take it: it is not for this member.
@@ -275,6 +283,93 @@ fn uncounted() -> Vec<Vector> {
             "a platform neither takes over nor ends what it has reported",
             reporter,
             "2026-11-04T00:00:00Z",
+        ),
+    ]
+}
+
+/// A report of which each recipient got a copy of its own, as one of them has it: that one refuses it.
+fn copies() -> Vec<Vector> {
+    let refused = || {
+        let mut copy = said(1, PLATFORM, &[POLICE], "2026-11-02T10:00:00Z", 0);
+        copy["report"] = true.into();
+        vec![copy, police(2, "2026-11-03T10:00:00Z", 1, declined())]
+    };
+    let seen = |name: &str, what: &str, members: Value, own: &str| {
+        let named = (name, "CSE-35", what);
+        among(members, named, refused(), "2026-11-20T00:00:00Z").set("own", own)
+    };
+    let mut gone = members();
+    gone[PLATFORM]["gone"] = true.into();
+    vec![
+        seen(
+            "fold-declined-at-a-recipient",
+            "a recipient does not know who else got it",
+            members(),
+            POLICE,
+        ),
+        seen(
+            "fold-declined-at-its-author",
+            "who wrote it knows all who got it",
+            members(),
+            PLATFORM,
+        ),
+        seen(
+            "fold-declined-and-its-author-gone",
+            "nobody else can say that nobody has it",
+            gone,
+            POLICE,
+        ),
+    ]
+}
+
+/// Police have another copy than the hotline, which knows nothing of that: they ask the hotline, and somebody who
+/// knows nothing either.
+fn asked() -> Vec<Vector> {
+    let asks = |whom: &str| {
+        let mut copy = said(1, PLATFORM, &[HOTLINE], "2026-11-02T10:00:00Z", 0);
+        copy["report"] = true.into();
+        let to = &[whom];
+        let ask = by(
+            2,
+            POLICE,
+            to,
+            "2026-11-03T10:00:00Z",
+            1,
+            letter("eu-epoc-pr"),
+        );
+        let answer = by(
+            3,
+            whom,
+            &[POLICE],
+            "2026-11-03T12:00:00Z",
+            2,
+            kept("in_force"),
+        );
+        let freed = by(4, POLICE, to, "2026-11-04T10:00:00Z", 3, kept("released"));
+        let tell = by(
+            5,
+            POLICE,
+            to,
+            "2026-11-05T10:00:00Z",
+            1,
+            outcome("no_crime", ""),
+        );
+        vec![copy, ask, answer, freed, tell]
+    };
+    vec![
+        vector(
+            "fold-asked-by-another-recipient",
+            "CSE-12",
+            "who asks a recipient is answered, and tells no outcome by that",
+            asks(HOTLINE),
+            "2026-11-06T00:00:00Z",
+        ),
+        vector(
+            "fold-asked-among-strangers",
+            "CSE-12",
+            "who is no party asks nobody who is one",
+            asks(STRANGER),
+            "2026-11-06T00:00:00Z",
         ),
     ]
 }

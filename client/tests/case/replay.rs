@@ -156,6 +156,9 @@ fn fold_case(inputs: &Map<String, Value>) -> String {
     let setting = Setting {
         members: members.collect(),
         holidays: holidays(inputs["holidays"].to_string().as_bytes()).unwrap(),
+        own: inputs
+            .get("own")
+            .map_or_else(String::new, |own| own.as_str().unwrap().to_owned()),
     };
     let now_ms = inputs["now_ms"].as_u64().unwrap();
     let case = Case::fold(CaseId([0; 16]), all.clone());

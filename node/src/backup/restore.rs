@@ -14,9 +14,10 @@ use super::{
     check::{self, Checked},
     io_at, mark,
     objects::{Objects, View},
-    settle,
+    vouch,
 };
 use crate::{
+    anew,
     disk::{Disk, RealDisk},
     home::{CONFIG_FILE, INDEX_DIR, JOURNAL_DIR, LOG_DIR, NodeHome},
     index::Index,
@@ -67,6 +68,10 @@ pub fn restore(
     let home = wanted.home;
     make_room(home)?;
     mark(&RealDisk, home).map_err(io_at(home))?;
+    let base = manifest.checkpoint.as_bytes();
+    if !base.is_empty() {
+        anew::keep_base(&RealDisk, home, base).map_err(io_at(home))?;
+    }
     for folder in [KEYS_DIR, JOURNAL_DIR, INDEX_DIR, LOG_DIR] {
         file::create_private_dir(&home.join(folder))?;
     }
@@ -94,7 +99,7 @@ pub fn restore(
     fs::rename(home.join(DRAFT), home.join(CONFIG_FILE)).map_err(io_at(home))?;
     sync(home)?;
     if wanted.nothing_was_lost {
-        settle(&RealDisk, home).map_err(io_at(home))?;
+        vouch(&RealDisk, home).map_err(io_at(home))?;
     }
     Ok(checked)
 }

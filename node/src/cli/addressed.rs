@@ -10,21 +10,28 @@ use frex_proto::{
 
 use super::{failure::Failure, member, output, peer::suspend};
 
-/// A recipient cannot be sent to.
+/// A recipient cannot be sent to, of so many that were named: who is alone cannot be left out.
 #[must_use]
-pub fn unsendable(error: &DraftError) -> Failure {
+pub fn unsendable(error: &DraftError, named: usize) -> Failure {
     let failure = Failure::new(WireCode::from(error), "a recipient cannot be sent to");
     let failure = failure.because(error);
+    let or_without = match named > 1 {
+        true => "; or leave that recipient out of --to",
+        false => "",
+    };
     match error {
-        DraftError::LacksFields { .. } => failure.advise(
-            "Add the fields named above to the report, or leave that recipient out of --to",
-        ),
-        DraftError::NotLive { member } => failure.advise(format!(
+        DraftError::LacksFields { .. } => failure.advise(format!(
+            "Add the fields named above to the report{or_without}"
+        )),
+        DraftError::NotLive { member } if named > 1 => failure.advise(format!(
             "Nothing was sent to anybody: leave {member} out, and the others get it"
         )),
-        DraftError::FileRefused { .. } => failure.advise(
-            "Keep the file where it is, and name it in a report by its hashes and where it is found; or leave that recipient out of --to",
-        ),
+        DraftError::NotLive { member } => failure.advise(format!(
+            "Nothing was sent: name somebody else (frex peer ls DIR says who there is); {member} gets nothing unless the governance resumes it, and who is revoked is out for good"
+        )),
+        DraftError::FileRefused { .. } => failure.advise(format!(
+            "Keep the file where it is, and name it in a report by its hashes and where it is found{or_without}"
+        )),
         _ => failure,
     }
 }
@@ -73,4 +80,30 @@ pub fn warn_of_suspended<'a>(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // CLI-3: what is advised is a way only where there are others.
+    #[test]
+    fn who_is_named_alone_is_not_to_be_left_out() {
+        let member = || "clearing.de".to_owned();
+        let fields = vec!["urls".to_owned()];
+        for error in [
+            DraftError::NotLive { member: member() },
+            DraftError::FileRefused { member: member() },
+            DraftError::LacksFields {
+                member: member(),
+                fields,
+            },
+        ] {
+            let leaves_out = |named| {
+                let failure = format!("{:?}", unsendable(&error, named));
+                failure.contains("leave ")
+            };
+            assert!(!leaves_out(1) && leaves_out(2), "{error}");
+        }
+    }
 }

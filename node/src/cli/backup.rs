@@ -77,7 +77,7 @@ pub struct RestoreArgs {
     /// Take this very backup and no other: the 64 digits that frex backup printed behind `manifest`
     #[arg(long, value_name = "SHA256")]
     pub manifest: Option<String>,
-    /// Answer for it that the node did nothing since the backup was made: nobody is asked then
+    /// Answer for it that the node did nothing since the backup was made, also for those who cannot be asked
     #[arg(long)]
     pub nothing_was_lost: bool,
 }

@@ -25,6 +25,7 @@ use super::{
     failure::{Done, Failure, OrFail},
     member::{self, REFERENCES_DIR},
     output,
+    send::checks,
     time::{Moment, Span},
 };
 
@@ -124,7 +125,12 @@ struct Tally {
 /// Files many reports.
 pub fn bulk(args: &BulkArgs, json: bool) -> Done {
     let home = member::open(&args.from)?;
-    let _ = member::roster(&home)?;
+    checks::named_once(&args.to)?;
+    let roster = member::roster(&home)?;
+    if matches!(args.kind, KindArg::Report) {
+        checks::tell_unapplied(&home, &roster, &args.to);
+    }
+    feed::are_lines(args)?;
     let lines = feed::Lines::open(&args.file)?;
     let path = args.list.as_deref();
     path.map_or(Ok(()), hear::List::check)?;
@@ -147,7 +153,7 @@ pub fn bulk(args: &BulkArgs, json: bool) -> Done {
         let (sender, news) = work.or_fail("what was begun before cannot be finished")?;
         let tally = tokio::sync::Mutex::new(Tally::new(args.list.is_some()));
         let fed = feed::feed(lines, &client, &words, sender, &tally);
-        let heard = hear::hear(news, &bar, &mut list, (&tally, patience));
+        let heard = hear::hear(news, &bar, &mut list, (&tally, patience), (&client, &words));
         let (fed, heard) = tokio::join!(fed, heard);
         fed.and(heard)?;
         let mut tally = tally.into_inner();
@@ -169,13 +175,23 @@ struct Words<'a> {
 }
 
 impl Words<'_> {
+    fn content_type(content: &[u8]) -> &'static str {
+        match model::is_encoded(content) {
+            true => model::CONTENT_TYPE,
+            false => report::CONTENT_TYPE,
+        }
+    }
+
+    /// What the recipients miss in a report, each in a line. Spec: RTE-5.
+    fn lacks(&self, client: &Client, content: &[u8]) -> String {
+        let content = (Self::content_type(content), content);
+        checks::lacks(&client.roster().current(), &self.args.to, content).join("\n")
+    }
+
     fn draft(&self, client: &Client, to: &[String], content: &[u8]) -> DraftBuilder {
         let to: Vec<&str> = to.iter().map(String::as_str).collect();
         let roster = client.roster().current();
-        let content_type = match model::is_encoded(content) {
-            true => model::CONTENT_TYPE,
-            false => report::CONTENT_TYPE,
-        };
+        let content_type = Self::content_type(content);
         let draft = DraftBuilder::new(&roster, client.member(), &to, &Environment::default())
             .kind(self.args.kind.into())
             .lane(self.args.lane.into())

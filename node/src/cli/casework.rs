@@ -14,6 +14,7 @@ use super::{
 
 mod answer;
 mod ask;
+mod asked;
 pub mod desk;
 mod list;
 mod named;
@@ -21,7 +22,7 @@ mod option;
 mod overdue;
 mod remind;
 pub mod reports;
-mod say;
+pub mod say;
 mod show;
 mod state;
 mod unheld;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use frex_client::{
+    casework::{model, routing::is_metadata_only},
     client::{Client, FailedItem, Inbox, InboxItem},
     keys::MemberHome,
 };
@@ -43,7 +44,10 @@ mod kept;
 mod recalled;
 mod unread;
 
-pub use recalled::RECALLED;
+pub use recalled::{RECALLED, UNSEEN};
+
+/// Of which kind a copy of a report is that has no contents; of a whole report nothing is said.
+pub const METADATA: &str = "metadata";
 
 const PATIENCE_MIN: Duration = Duration::from_secs(3);
 /// Waiting items come one after another without a pause.
@@ -379,8 +383,16 @@ impl Reader<'_> {
             "recipients": recipients.iter().map(|recipient| recipient.member.clone()).collect::<Vec<_>>(),
             "file": null, "receipt": null, "state": "new",
             "attachments": (1..).zip(&item.opened.attachments).map(describe_file).collect::<Vec<_>>(),
+            "copy": copy_of(item),
         })
     }
+}
+
+/// That a report is a copy without contents; nothing of what else came. Spec: CSE-36.
+fn copy_of(item: &InboxItem) -> Option<&'static str> {
+    let opened = &item.opened;
+    let is_report = opened.content_type == model::CONTENT_TYPE;
+    (is_report && is_metadata_only(&opened.data)).then_some(METADATA)
 }
 
 /// Opens the inbox.
@@ -467,10 +479,14 @@ fn print(home: &MemberHome, rows: &[Value], dir: &Path) {
             true => from,
             false => format!("{from}, by {author}"),
         };
+        let kind = match row["copy"] == METADATA {
+            true => format!("{}, without contents", text("kind")),
+            false => text("kind"),
+        };
         table.add_row([
             text("received"),
             from,
-            text("kind"),
+            kind,
             text("lane"),
             text("state"),
             text("message"),

@@ -10,6 +10,7 @@ use frex_client::{
 };
 use frex_proto::{
     error::WireCode,
+    id,
     keys::{SealingSecretKey, SigningKey},
     roster::{
         Card,
@@ -71,11 +72,56 @@ pub fn init(args: &InitArgs, json: bool) -> Done {
     Ok(0)
 }
 
+/// What is wrong with an id, by the option that gave it: one id is made of another where none is given.
+fn check_ids(args: &InitArgs) -> Result<(), Failure> {
+    let given = [
+        ("--federation", Some(&args.federation)),
+        ("--member", Some(&args.member)),
+        ("--node", args.node.as_ref()),
+        ("--home-node", args.home_node.as_ref()),
+    ];
+    let given = given
+        .into_iter()
+        .filter_map(|(option, id)| Some((option, id?)));
+    for (option, id) in given {
+        if id::check_name(id).is_err() {
+            let what = format!("{option} cannot be {id:?}");
+            let advice = match (id_like(id), option) {
+                (Some(like), "--member") => {
+                    format!("{option} {like}, for example; what people call it stands in --name")
+                }
+                (Some(like), _) => format!("{option} {like}, for example"),
+                (None, _) => format!("Give {option} an id like police.es"),
+            };
+            return Err(Failure::new(WireCode::BadInput, what)
+                .cause("an id is 1 to 64 of a-z, 0-9, . and -")
+                .advise(advice));
+        }
+    }
+    if args.node.is_none() && !args.no_node && id::check_name(&own_node(&args.member)).is_err() {
+        let what = format!("{} is too long to name a node by", args.member);
+        return Err(Failure::new(WireCode::BadInput, what)
+            .cause("without --node the node is called node. and the member's id, and an id has at most 64 letters")
+            .advise("Add --node ID with a shorter one"));
+    }
+    Ok(())
+}
+
+/// An id made of what is none; nothing where no letter of it can stand in one.
+fn id_like(text: &str) -> Option<String> {
+    let text = text.to_lowercase();
+    let parts = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.'));
+    let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+    Some(parts.join("-")).filter(|like| id::check_name(like).is_ok())
+}
+
+fn own_node(member: &str) -> String {
+    format!("node.{member}")
+}
+
 fn plan(args: &InitArgs) -> Result<Plan, Failure> {
-    let own = args
-        .node
-        .clone()
-        .unwrap_or_else(|| format!("node.{}", args.member));
+    check_ids(args)?;
+    let own = args.node.clone().unwrap_or_else(|| own_node(&args.member));
     let node = args.home_node.clone().unwrap_or(own);
     let mut addresses = args.address.clone();
     let config = if args.no_node {
@@ -342,5 +388,40 @@ impl From<RoleArg> for MemberRole {
             RoleArg::ClearingHouse => Self::ClearingHouse,
             RoleArg::Oversight => Self::Oversight,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    // CLI-3: what was given is named, and not what is made of it.
+    #[test]
+    fn an_id_that_is_none_is_named_by_its_option() {
+        let refused = |member: &str, more: &[&str]| {
+            let line = ["frex", "init", "--name", "Police", "--country", "ES"];
+            let ids = ["--role", "police", "--federation", "example", "--member"];
+            let words = [&line[..], &ids, &[member], more].concat();
+            let Command::Init(args) = Cli::try_parse_from(words).unwrap().command else {
+                panic!("the words are those of init");
+            };
+            check_ids(&args).map_err(|failure| format!("{failure:?}"))
+        };
+        let long = "a".repeat(60);
+        let wrong: [(&str, &[&str], &str); 4] = [
+            ("Police ES", &[], "--member police-es"),
+            ("", &[], "Give --member"),
+            ("police.es", &["--node", "Node 1"], "--node node-1"),
+            (&long, &[], "Add --node ID"),
+        ];
+        for (member, more, said) in wrong {
+            let failure = refused(member, more).unwrap_err();
+            assert!(failure.contains(said), "{failure}");
+        }
+        assert_eq!(refused("police.es", &[]), Ok(()));
+        assert_eq!(refused(&long, &["--node", "node.a"]), Ok(()));
     }
 }

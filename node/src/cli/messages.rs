@@ -43,13 +43,47 @@ const PREFIX_MIN: usize = 4;
 /// # Errors
 /// There is nothing, or more than one thing.
 pub fn find_one(home: &MemberHome, id: &str) -> Result<(&'static str, Value), Failure> {
+    find_as(home, id, SENT)
+}
+
+/// As [`find_one`]; what a member sent to itself too is found as what came, with what came with it.
+///
+/// # Errors
+/// As [`find_one`].
+pub fn find_received(home: &MemberHome, id: &str) -> Result<(&'static str, Value), Failure> {
+    find_as(home, id, RECEIVED)
+}
+
+fn find_as(home: &MemberHome, id: &str, direction: &str) -> Result<(&'static str, Value), Failure> {
     let wanted = beginning(id)?;
     let mut found = find(home, &wanted)?;
+    once(&mut found, direction);
     match (found.pop(), found.len()) {
         (Some(one), 0) => Ok(one),
         (None, _) => Err(nothing(home, &wanted)),
         (Some(_), others) => Err(several(&wanted, others + 1)),
     }
+}
+
+/// Keeps of a message that was both sent and received here what is known of it as `direction` alone: it
+/// is one message. One of another sender under the same id is another.
+pub fn once(rows: &mut Vec<(&'static str, Value)>, direction: &str) {
+    let wanted = rows.iter().filter(|row| row.0 == direction);
+    let wanted: BTreeSet<String> = wanted.flat_map(|(_, about)| carried(about)).collect();
+    rows.retain(|row| row.0 == direction || carried(&row.1).all(|id| !wanted.contains(&id)));
+}
+
+/// Whether two rows are of one message: an envelope is of one alone.
+#[must_use]
+pub fn is_same(one: &Value, other: &Value) -> bool {
+    carried(one).any(|id| carried(other).any(|twin| twin == id))
+}
+
+/// The envelopes that carried a message.
+fn carried(about: &Value) -> impl Iterator<Item = String> {
+    let envelopes = about["envelopes"].as_array().into_iter().flatten();
+    let ids = envelopes.chain([&about["envelope"]]);
+    ids.filter_map(|id| id.as_str().map(str::to_owned))
 }
 
 /// The message that is meant by an envelope or message id, or the beginning of one. Of a whole
@@ -355,4 +389,28 @@ fn about(one: &Remembered) -> Value {
         about["submitted"] = false.into();
     }
     about
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // EVD-2: what a member sent to itself too is one message, and what another sent under its id another.
+    #[test]
+    fn what_was_sent_and_came_is_one_message() {
+        let sent = json!({ "message": "m", "envelope": "e1", "envelopes": ["e1", "e2"] });
+        let came = json!({ "message": "m", "envelope": "e2" });
+        let other = json!({ "message": "m", "envelope": "e3" });
+        let rows = [(SENT, sent), (RECEIVED, came), (RECEIVED, other)];
+        let left = |direction| {
+            let mut rows = rows.to_vec();
+            once(&mut rows, direction);
+            let left = rows.iter().map(|(_, about)| about["envelope"].clone());
+            left.collect::<Vec<_>>()
+        };
+        assert_eq!(left(SENT), ["e1", "e3"]);
+        assert_eq!(left(RECEIVED), ["e2", "e3"]);
+        assert!(is_same(&rows[0].1, &rows[1].1));
+        assert!(!is_same(&rows[0].1, &rows[2].1));
+    }
 }

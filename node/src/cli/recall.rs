@@ -15,7 +15,7 @@ use frex_client::{
 use frex_proto::{
     delivery::Stage,
     erasure::EXONERATED,
-    error::{Retry, WireCode},
+    error::WireCode,
     id::{EnvelopeId, MessageId},
     roster::{Member, Roster},
     v1,
@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use super::{
     ended,
-    failure::{Done, Failure, OrCode, OrFail, PARTIAL},
+    failure::{Done, Failure, OrCode, OrFail},
     member,
     messages::{self, BEGUN, RECALLS},
     output,
@@ -36,6 +36,10 @@ use super::{
 
 mod begun;
 mod reason;
+mod tell;
+mod whole;
+
+use whole::Whole;
 
 /// A node that is not there is looked for at least so long.
 const PATIENCE_MIN: Duration = Duration::from_secs(3);
@@ -43,7 +47,7 @@ const PATIENCE_MIN: Duration = Duration::from_secs(3);
 /// `frex recall`.
 #[derive(Debug, Args)]
 pub struct RecallArgs {
-    /// Message id, as `frex send` printed it, or its beginning
+    /// Message id, as `frex send` printed it, or its beginning; of a route all its messages are meant
     pub message: String,
     /// The folder that `frex init` made
     #[arg(env = "FREX_DIR", default_value = ".")]
@@ -93,70 +97,111 @@ pub fn recall(args: &RecallArgs, json: bool) -> Done {
     reason::check(&args.reason)?;
     let home = member::open(&args.dir)?;
     let roster = member::roster(&home)?;
-    let meant = || plan(&home, &roster, &args.message, &args.to);
+    let meant = || whole::plan(&home, &roster, &args.message, &args.to);
     if !args.confirm {
-        let plan = meant()?.but_once(args.again);
-        show_plan(args, &plan, json);
+        tell::show_plan(args, &meant()?.but_once(args.again), json);
         return Ok(0);
     }
     let runtime = member::runtime()?;
     runtime.block_on(async {
         let client = member::client(&home, args.wait.0.max(PATIENCE_MIN)).await?;
-        begun::settle(&client, &home, &meant()?).await?;
-        let plan = meant()?.but_once(args.again);
-        if plan.recipients.is_empty() {
-            show_plan(args, &plan, json);
+        meant()?.settle(&client, &home).await?;
+        let whole = meant()?.but_once(args.again);
+        if whole.is_over() {
+            tell::show_plan(args, &whole, json);
             return Ok(0);
         }
         if !json {
-            print_plan(&plan.steps(args));
+            print_plan(&whole.steps(args));
         }
         client.hear_news().await.or_fail("nothing was withdrawn")?;
-        let history = client.history(plan.message).await;
-        let history = history.or_fail("the node does not say how far the message has come")?;
-        for proven in history.receipts.iter().flatten() {
-            member::keep_receipt(&home.receipts_dir(), proven)?;
-        }
-        let roster = client.roster().current();
-        for told in &history.given_up {
-            ended::keep_of(&home, plan.message, told, &roster)?;
-        }
-        let before = stages(&roster, &history, &plan.recipients);
-        let words = Words {
-            reason: &args.reason,
-            cause: Bytes::new(),
-            wait: args.wait.0,
-        };
-        let (recall, heard) = send(&client, &home, &plan, &words).await?;
+        let (done, failed) = withdraw_all(&client, &home, &whole, args).await;
         client.close().await;
-        conclude(args, &plan, &before, (recall, &heard), json)
+        tell::conclude(args, &whole, &done, failed, json)
     })
 }
 
-/// What is kept of a message that was sent, and who of its recipients, or of those named, can be
-/// told.
-///
-/// # Errors
-/// It was not sent from here, or not to these, or nobody can be told.
-pub fn plan(
-    home: &MemberHome,
-    roster: &Roster,
-    message: &str,
-    to: &[String],
-) -> Result<Plan, Failure> {
-    let (direction, about) = messages::find_one(home, message)?;
-    if direction != messages::SENT {
-        let what = "that message was received here: only its sender can withdraw it";
-        return Err(Failure::new(WireCode::WrongSender, what));
-    }
-    plan_of(roster, about, to)
+/// A message that was withdrawn.
+struct Withdrawn<'a> {
+    plan: &'a Plan,
+    /// How far it had come for each recipient.
+    before: BTreeMap<String, Option<Stage>>,
+    /// The recall's own message id.
+    recall: MessageId,
+    heard: Told,
 }
 
-/// As [`plan`], of a message of which this is known.
+/// Withdraws each message; one that fails holds up no other.
+async fn withdraw_all<'a>(
+    client: &Client,
+    home: &MemberHome,
+    whole: &'a Whole,
+    args: &RecallArgs,
+) -> (Vec<Withdrawn<'a>>, Vec<(&'a Plan, Failure)>) {
+    let (mut done, mut failed) = (Vec::new(), Vec::new());
+    let open = |plan: &&Plan| !plan.recipients.is_empty();
+    for plan in whole.plans.iter().filter(open) {
+        match withdraw(client, home, plan, args).await {
+            Ok(withdrawn) => done.push(withdrawn),
+            Err(failure) => failed.push((plan, failure)),
+        }
+    }
+    (done, failed)
+}
+
+async fn withdraw<'a>(
+    client: &Client,
+    home: &MemberHome,
+    plan: &'a Plan,
+    args: &RecallArgs,
+) -> Result<Withdrawn<'a>, Failure> {
+    let history = client.history(plan.message).await;
+    let history = history.or_fail("the node does not say how far the message has come")?;
+    for proven in history.receipts.iter().flatten() {
+        member::keep_receipt(&home.receipts_dir(), proven)?;
+    }
+    let roster = client.roster().current();
+    for told in &history.given_up {
+        ended::keep_of(home, plan.message, told, &roster)?;
+    }
+    let before = stages(&roster, &history, &plan.recipients);
+    let words = Words {
+        reason: &args.reason,
+        cause: Bytes::new(),
+        wait: args.wait.0,
+    };
+    let (recall, heard) = send(client, home, plan, &words).await?;
+    if !heard.taken {
+        return Err(tell::not_taken(&heard));
+    }
+    Ok(Withdrawn {
+        plan,
+        before,
+        recall,
+        heard,
+    })
+}
+
+/// What is planned of a message of which this is known: from whom it is withdrawn, all of them unless some
+/// are named.
 ///
 /// # Errors
-/// As [`plan`].
+/// What is known is damaged or too little, or nobody can be told.
 pub fn plan_of(roster: &Roster, about: Value, to: &[String]) -> Result<Plan, Failure> {
+    let plan = of_message(roster, about, to)?;
+    match plan.recipients.is_empty() {
+        true => Err(nobody_live()),
+        false => Ok(plan),
+    }
+}
+
+fn nobody_live() -> Failure {
+    let what = "none of its recipients is a live member any more";
+    Failure::new(WireCode::UnknownRecipient, what)
+}
+
+/// As [`plan_of`], also if nobody can be told, or it went to none of those who are named.
+fn of_message(roster: &Roster, about: Value, to: &[String]) -> Result<Plan, Failure> {
     let damaged = || Failure::new(WireCode::Files, "what is kept of that message is damaged");
     let text = |field: &str| about[field].as_str().ok_or_else(damaged);
     let message = MessageId::from_hex(text("message")?).map_err(|_| damaged())?;
@@ -174,18 +219,9 @@ pub fn plan_of(roster: &Roster, about: Value, to: &[String]) -> Result<Plan, Fai
         }
         None => to.to_vec(),
     };
-    if let Some(stranger) = to.iter().find(|member| !sent.contains(member)) {
-        let what = format!("it was not sent to {}", output::clean(stranger));
-        return Err(Failure::new(WireCode::UnknownRecipient, what)
-            .advise(format!("It was sent to: {}", sent.join(", "))));
-    }
     let meant = |member: &String| to.is_empty() || to.contains(member);
     let live = |member: &String| roster.member(member).is_some_and(Member::is_live);
     let (recipients, left_out): (Vec<_>, Vec<_>) = sent.into_iter().filter(meant).partition(live);
-    if recipients.is_empty() {
-        let what = "none of its recipients is a live member any more";
-        return Err(Failure::new(WireCode::UnknownRecipient, what));
-    }
     Ok(Plan {
         message,
         envelope,
@@ -243,9 +279,16 @@ impl Plan {
         self.before.iter().map(line).collect()
     }
 
+    fn not_told(&self) -> Vec<String> {
+        let left_out = self.left_out.iter();
+        left_out
+            .map(|member| format!("not told, as no live member: {}", output::clean(member)))
+            .collect()
+    }
+
     fn steps(&self, args: &RecallArgs) -> Vec<String> {
         if self.recipients.is_empty() {
-            return self.before(&args.dir);
+            return [self.not_told(), self.before(&args.dir)].concat();
         }
         let text = |field: &str| output::clean(self.about[field].as_str().unwrap_or_default());
         let sent = self.about["created_ms"].as_u64().map(rfc3339);
@@ -272,15 +315,10 @@ impl Plan {
         if args.reason == EXONERATED {
             steps.push(format!(
                 "leave the own copy as it is; {}",
-                own_copy(self.message, &args.dir)
+                tell::own_copy(self.message, &args.dir)
             ));
         }
-        for member in &self.left_out {
-            steps.push(format!(
-                "not told, as no live member: {}",
-                output::clean(member)
-            ));
-        }
+        steps.extend(self.not_told());
         steps.extend(self.before(&args.dir));
         let begun = self.about[BEGUN].as_array().into_iter().flatten();
         steps.extend(begun.map(|recall| {
@@ -289,46 +327,6 @@ impl Plan {
         }));
         steps
     }
-}
-
-/// How what is kept here of a message that was withdrawn as unfounded goes too.
-fn own_copy(message: MessageId, dir: &Path) -> String {
-    format!(
-        "to erase it too: frex erase {message} {} --ground {EXONERATED} --authority CODE",
-        dir.display()
-    )
-}
-
-/// What would be done, or why there is nothing to do, and the command that does it.
-fn show_plan(args: &RecallArgs, plan: &Plan, json: bool) {
-    let steps = plan.steps(args);
-    if json {
-        return output::document(json!({
-            "message": plan.message.to_string(), "confirmed": args.confirm, "plan": steps,
-            "recipients": plan.recipients, "recall": null, "recalled_before": plan.before,
-        }));
-    }
-    print_plan(&steps);
-    let over = plan.recipients.is_empty();
-    let (said, again) = match over {
-        true => (
-            "Nothing was sent, as it was recalled before. To send another recall all the same:",
-            " --again",
-        ),
-        false => (
-            "Nothing was sent. What was opened before stays known to who opened it. To do it:",
-            if args.again { " --again" } else { "" },
-        ),
-    };
-    output::data(said);
-    let to = args.to.iter().map(|member| format!(" --to {member}"));
-    output::data(format_args!(
-        "  frex recall {} {} --reason {}{}{again} --confirm",
-        plan.message,
-        args.dir.display(),
-        args.reason,
-        to.collect::<String>()
-    ));
 }
 
 /// How far the message had come for each of them: as far as it is proven, or as the home node says
@@ -428,70 +426,4 @@ pub async fn send(
 fn cause_id(cause: &Bytes) -> Option<String> {
     let signed = v1::Signed::decode(cause.clone()).ok()?;
     (!cause.is_empty()).then(|| EnvelopeId::of_manifest(&signed.payload).to_string())
-}
-
-fn conclude(
-    args: &RecallArgs,
-    plan: &Plan,
-    before: &BTreeMap<String, Option<Stage>>,
-    (recall, heard): (MessageId, &Told),
-    json: bool,
-) -> Done {
-    if !heard.taken {
-        let code = heard.refused.unwrap_or(WireCode::TimedOut);
-        let failure = Failure::new(code, "the node did not take the recall");
-        return Err(match code.info().retry {
-            Retry::Later => failure.advise(
-                "Give the same command again: it asks first whether the node has this recall after all",
-            ),
-            _ => failure,
-        });
-    }
-    let had = |member: &str| {
-        before
-            .get(member)
-            .copied()
-            .flatten()
-            .map_or("unknown", Stage::name)
-    };
-    let told = |member: &str| {
-        if heard.reached.contains(member) {
-            "yes"
-        } else {
-            "waits"
-        }
-    };
-    if json {
-        let members: Vec<Value> = plan
-            .recipients
-            .iter()
-            .map(|one| json!({ "member": one, "before": had(one), "told": heard.reached.contains(one) }))
-            .collect();
-        output::document(json!({
-            "message": plan.message.to_string(), "confirmed": true, "recall": recall.to_string(),
-            "recipients": members, "left_out": plan.left_out, "notes": heard.notes,
-            "recalled_before": plan.before,
-        }));
-    } else {
-        output::data(format_args!("recall   {recall}"));
-        let mut table = output::table(&["RECIPIENT", "IT WAS", "IS NOW", "NODE TOLD"]);
-        for member in &plan.recipients {
-            table.add_row([member, had(member), Stage::Recalled.name(), told(member)]);
-        }
-        output::print_table(&table);
-        output::message("what becomes of it, and what its recipients state:");
-        output::message(format_args!(
-            "  frex receipt fetch {recall} {}",
-            args.dir.display()
-        ));
-        if args.reason == EXONERATED {
-            let own = own_copy(plan.message, &args.dir);
-            output::message(format_args!("the own copy stays; {own}"));
-        }
-    }
-    for note in &heard.notes {
-        output::message(format_args!("note: {note}"));
-    }
-    let all = plan.left_out.is_empty() && heard.reached.len() == plan.recipients.len();
-    Ok(if all { 0 } else { PARTIAL })
 }

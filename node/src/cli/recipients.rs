@@ -42,6 +42,25 @@ pub fn rows(about: &Value, statements: &[v1::Statement], roster: Option<&Roster>
         .collect()
 }
 
+/// The same rows, with a mark on those whose node has lost with the end of a log what it had stated about them.
+/// Spec: BAK-19.
+#[must_use]
+pub fn marked(
+    mut rows: Vec<Value>,
+    lost: &[&v1::Statement],
+    roster: Option<&Roster>,
+) -> Vec<Value> {
+    for row in &mut rows {
+        let member = row["member"].as_str().unwrap_or_default();
+        // What the sender's own node has lost says nothing of what others have.
+        let there = |one: &&&v1::Statement| one.event() != v1::Event::Submitted;
+        let mut there = lost.iter().filter(there);
+        let is_lost = there.any(|one| is_about(one, member, roster));
+        row["lost"] = is_lost.into();
+    }
+    rows
+}
+
 fn fate(
     member: &str,
     about: &Value,
@@ -88,6 +107,10 @@ pub fn print(rows: &[Value]) -> bool {
         let state = match why.is_empty() || why == state {
             true => state,
             false => format!("{state} {why}"),
+        };
+        let state = match row["lost"] == true {
+            true => format!("{state}, lost since"),
+            false => state,
         };
         table.add_row([text("member"), state, text("was")]);
     }
@@ -176,6 +199,22 @@ mod tests {
             statement.code = code as u32;
         }
         statement
+    }
+
+    // BAK-19: who has lost what was taken for a recipient is marked, whatever the sender's own node has lost.
+    #[test]
+    fn what_went_with_the_end_of_a_log_is_marked() {
+        let about = json!({ "recipients": ["a", "b"] });
+        let accepted = statement(v1::Event::Accepted, WireCode::Unknown);
+        let submitted = statement(v1::Event::Submitted, WireCode::Unknown);
+        let marks = |lost: &[&v1::Statement]| {
+            let rows = rows(&about, std::slice::from_ref(&accepted), None);
+            let rows = marked(rows, lost, None);
+            [0, 1].map(|row| rows[row]["lost"] == true)
+        };
+        assert_eq!(marks(&[]), [false, false]);
+        assert_eq!(marks(&[&submitted]), [false, false]);
+        assert_eq!(marks(&[&submitted, &accepted]), [true, false]);
     }
 
     // DEL-5, DEL-46, CLI-27: the greatest of what was heard counts, whoever said it in what order.

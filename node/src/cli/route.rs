@@ -9,6 +9,7 @@ use frex_client::{
     keys::MemberHome,
 };
 use frex_proto::id::MessageId;
+use serde_json::Value;
 
 use super::{
     failure::{Failure, OrFail},
@@ -20,6 +21,7 @@ pub mod draw;
 pub mod preview;
 mod print;
 pub mod send;
+pub mod unfinished;
 pub mod verify;
 
 /// Below the member's folder: what was decided of each report that was routed.
@@ -97,6 +99,15 @@ pub struct How {
     pub part: Option<PlannedPart>,
 }
 
+impl How {
+    /// The id with which a command goes on that sends this message: of a part of a plan that of the first.
+    #[must_use]
+    pub fn first(&self, message: MessageId) -> MessageId {
+        let part = self.part.as_ref();
+        part.map_or(message, |part| part.seen.message)
+    }
+}
+
 /// One message of a plan.
 #[derive(Debug, Clone)]
 pub struct PlannedPart {
@@ -120,6 +131,25 @@ pub fn record_of(home: &MemberHome, first: MessageId) -> Result<Option<Record>, 
         true => read(&path).map(Some),
         false => Ok(None),
     }
+}
+
+/// The decision that a message of ours carries out, with the place of that message in it; of what was sent
+/// without a route, or came in the case later, there is none.
+///
+/// # Errors
+/// The record cannot be read.
+pub fn decision_of(home: &MemberHome, about: &Value) -> Result<Option<(Record, usize)>, Failure> {
+    let id = |field: &str| MessageId::from_hex(about[field].as_str()?).ok();
+    let Some(message) = id("message") else {
+        return Ok(None);
+    };
+    // The first message of a decision begins the case of all of them, and names the record.
+    let first = id("conversation").unwrap_or(message);
+    let Some(record) = record_of(home, first)? else {
+        return Ok(None);
+    };
+    let place = (0..record.parts()).find(|place| record.message_id(*place) == message);
+    Ok(place.map(|place| (record, place)))
 }
 
 /// The record of a decision.

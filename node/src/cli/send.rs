@@ -1,6 +1,7 @@
 //! `frex send`: seals a report to its recipients, hands it to the node, keeps the receipts.
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -25,7 +26,6 @@ use super::{
     addressed::{may_send, roster_to_send, unsendable, warn_of_suspended},
     failure::{Done, Failure, OrFail},
     member::{self, SENT_DIR},
-    output,
     receipt::fetch,
     route,
     staged::{self, Source, Staged},
@@ -76,6 +76,8 @@ struct Heard {
     fates: BTreeMap<String, Fate>,
     submitted: Option<String>,
     refused: Option<WireCode>,
+    /// Whether that is no answer of the node: it may have it all the same.
+    unanswered: bool,
     /// How long the node last wanted to be left alone.
     delayed: Option<Duration>,
     notes: Vec<String>,
@@ -100,10 +102,12 @@ impl AttachedFile {
 
 /// Sends one file, to those who are named or by its route.
 pub fn send(args: &SendArgs, json: bool) -> Done {
-    match args.how.route {
-        true => route::send::send(args, json),
-        false => send_one(args, json),
+    if args.how.route {
+        return route::send::send(args, json);
     }
+    checks::agreed_to_nothing(args)?;
+    checks::named_once(&args.to)?;
+    send_one(args, json)
 }
 
 /// Sends one message.
@@ -112,16 +116,11 @@ pub fn send_one(args: &SendArgs, json: bool) -> Done {
     let home = member::open(&args.from)?;
     let roster = roster_to_send(&home)?;
     let mut sources = staged::sources(&args.attach)?;
-    let mut given = Given {
-        args,
-        content_type: &content_type,
-        data: &data,
-        sources: &mut sources,
-    };
+    let mut given = Given::of(args, (&content_type, &data), &mut sources);
     let named = known::named(&home, &mut given)?;
     let planned = args.how.part.as_ref().map(|part| part.message);
     let message = named.as_ref().map(|named| named.id).or(planned);
-    let judged = Judged::of(args, &roster, (&content_type, &data))?;
+    let judged = Judged::of(&home, args, &roster, (&content_type, &data))?;
     let about = (
         message,
         words::in_reply_to(&home, args)?,
@@ -130,14 +129,14 @@ pub fn send_one(args: &SendArgs, json: bool) -> Done {
     let words = words::words(&roster, home.settings(), args, about, (&content_type, data));
     // What no newer roster can mend needs no connection.
     let known = words.clone().build(&roster);
-    can_be_sealed(&known)?;
+    can_be_sealed(&known, args.to.len())?;
     let runtime = member::runtime()?;
     runtime.block_on(async {
         let started = Instant::now();
         let client = member::client(&home, args.wait.0.max(PATIENCE_MIN)).await?;
         // By the roster of now: who was revoked, listed or has other keys since is known then.
         if let Err(error) = client.hear_news().await {
-            known.map_err(|error| unsendable(&error))?;
+            known.map_err(|error| unsendable(&error, args.to.len()))?;
             return Err(error).or_fail("nothing was submitted");
         }
         let files = AttachedFile::list(&sources);
@@ -147,7 +146,8 @@ pub fn send_one(args: &SendArgs, json: bool) -> Done {
         }
         let roster = client.roster().current();
         may_send(&home, &roster)?;
-        let mut draft = words.build(&roster).map_err(|error| unsendable(&error))?;
+        let built = words.build(&roster);
+        let mut draft = built.map_err(|error| unsendable(&error, args.to.len()))?;
         course.narrow(&mut draft);
         let members = draft.recipients.iter().map(|(member, _)| member.as_str());
         warn_of_suspended(&args.from, members)?;
@@ -159,8 +159,7 @@ pub fn send_one(args: &SendArgs, json: bool) -> Done {
         if matches!(course, Course::Seal) && before.is_none() && args.message.is_none() {
             judged.check(&home, args)?;
         }
-        let part = args.how.part.as_ref();
-        let again = part.map_or(draft.message_id, |part| part.seen.message);
+        let again = args.how.first(draft.message_id);
         if !matches!(course, Course::GoOn(..)) {
             draft = attach(&staged, draft, again, &roster, sources).await?;
         }
@@ -169,6 +168,7 @@ pub fn send_one(args: &SendArgs, json: bool) -> Done {
             draft: &draft,
             again,
             seen: judged.seen(args, &draft),
+            noted: Cell::new(false),
             file: &args.file,
             from: &args.from,
             attached: &args.attach,
@@ -182,14 +182,14 @@ pub fn send_one(args: &SendArgs, json: bool) -> Done {
     })
 }
 
-fn can_be_sealed(known: &Result<Draft, DraftError>) -> Result<(), Failure> {
+fn can_be_sealed(known: &Result<Draft, DraftError>, named: usize) -> Result<(), Failure> {
     match known {
         Ok(draft) => {
             let sealed = envelope::seal(draft, &mut Random::System.rng());
             sealed.or_fail("the report cannot be sealed")?;
             Ok(())
         }
-        Err(error @ DraftError::LacksFields { .. }) => Err(unsendable(error)),
+        Err(error @ DraftError::LacksFields { .. }) => Err(unsendable(error, named)),
         Err(_) => Ok(()),
     }
 }
@@ -199,11 +199,17 @@ struct Judged(Option<Value>);
 
 impl Judged {
     /// Refuses at once what its recipients do not take as it is.
-    fn of(args: &SendArgs, roster: &Roster, content: (&str, &[u8])) -> Result<Self, Failure> {
+    fn of(
+        home: &MemberHome,
+        args: &SendArgs,
+        roster: &Roster,
+        content: (&str, &[u8]),
+    ) -> Result<Self, Failure> {
         if args.how.part.is_some() || !matches!(args.kind, KindArg::Report) {
             return Ok(Self(None));
         }
         checks::needs(roster, &args.to, content, args.how.anyway)?;
+        checks::tell_unapplied(home, roster, &args.to);
         let view = quality::view(content.0, content.1);
         if let Some(view) = &view {
             checks::tell_scores(view, &args.file);
@@ -243,7 +249,10 @@ async fn deliver(
         Course::GoOn(envelope, has) => go_on(client, (*envelope, has), sent, ear, wait).await,
         _ => begin(client, sent, before, ear, (once.as_deref_mut(), wait)).await,
     };
-    let heard = heard.or_else(|failure| sent.staged.remove_unsealed().and(Err(failure)));
+    let heard = heard.or_else(|failure| {
+        sent.take_back();
+        sent.staged.remove_unsealed().and(Err(failure))
+    });
     let mut heard = heard?;
     settle(&heard, sent, once.as_deref_mut())?;
     heard.note_unfinished(sent);
@@ -263,6 +272,7 @@ async fn begin(
         None => client.send(draft, wait),
         Some(envelope) => {
             ear.sealed(0, &envelope);
+            sent.note();
             client.send_again(draft, envelope, wait)
         }
     };
@@ -275,6 +285,9 @@ fn settle(heard: &Heard, sent: &Sent<'_>, once: Option<&mut Once>) -> Result<(),
     let rejected = heard.is_rejected_at_home();
     if submitted || rejected || heard.is_refused(|retry| retry == Retry::Never) {
         sent.staged.remove()?;
+    }
+    if rejected || heard.is_sent_back() {
+        sent.take_back();
     }
     if let Some(envelope) = heard.never_taken() {
         remember::forget(sent.home, sent.draft.message_id, envelope)?;
@@ -297,14 +310,12 @@ async fn attach(
     for (member, _) in &draft.recipients {
         if !roster.member(member).is_some_and(|entry| entry.attachments) {
             let member = member.clone();
-            return Err(unsendable(&DraftError::AttachmentsRefused { member }));
+            let error = DraftError::AttachmentsRefused { member };
+            return Err(unsendable(&error, draft.recipients.len()));
         }
     }
     staged.begin()?;
-    output::message(format_args!(
-        "message {}: if this is stopped, the same command with  --message {again}  goes on",
-        draft.message_id
-    ));
+    tell::begun(draft.message_id, Some(again));
     draft.attachments = staged.seal(sources).await?;
     Ok(draft)
 }
@@ -323,6 +334,7 @@ async fn go_on(
         let brought = sent.staged.upload(client, &envelope).await;
         sent.forget_if_refused(&envelope, brought)?;
     }
+    sent.note();
     let submission = client.submit(vec![envelope], wait).await;
     let mut submission = submission.or_fail("the report cannot be sent")?;
     while let Some(event) = submission.next().await {
@@ -339,6 +351,8 @@ struct Sent<'a> {
     again: MessageId,
     /// By what it is noticed the next time, if it is.
     seen: Option<Seen>,
+    /// Whether this command is the first to remember it so, and nothing shows yet that it has left.
+    noted: Cell<bool>,
     file: &'a Path,
     from: &'a Path,
     attached: &'a [PathBuf],
@@ -347,18 +361,33 @@ struct Sent<'a> {
 }
 
 impl Sent<'_> {
-    /// That the home node has it is remembered at once: whoever stops the command while it waits for others
-    /// has sent it all the same. Spec: RTE-9.
-    fn hear(&self, ear: &mut Ear<'_>, news: News) -> Result<(), Failure> {
-        let before = ear.heard.submitted.is_some();
-        ear.hear(news)?;
+    /// Before it leaves: whoever stops the command now may have sent it all the same. Spec: RTE-37.
+    fn note(&self) {
         if let Some(seen) = &self.seen
-            && !before
-            && ear.heard.submitted.is_some()
+            && checks::remember(self.home, seen)
         {
-            checks::remember(self.home, seen);
+            self.noted.set(true);
         }
-        Ok(())
+    }
+
+    /// Nothing of it has left: it is none that is sent again. Spec: RTE-37.
+    fn take_back(&self) {
+        if let Some(seen) = &self.seen
+            && self.noted.take()
+        {
+            checks::forget(self.home, seen.message);
+        }
+    }
+
+    fn hear(&self, ear: &mut Ear<'_>, news: News) -> Result<(), Failure> {
+        let has_left = matches!(
+            news,
+            News::Submitted(_) | News::Accepted { .. } | News::Stage { .. }
+        );
+        if has_left {
+            self.noted.set(false);
+        }
+        ear.hear(news)
     }
 
     /// What the home node refuses for good before it is submitted is none of the message's.
@@ -397,7 +426,11 @@ async fn listen(
                     sent.staged.keep(&envelope)?;
                     let brought = sent.staged.upload(client, &envelope).await;
                     sent.forget_if_refused(&envelope, brought)?;
+                } else if round == 0 && sent.seen.is_some() {
+                    let again = once.is_none().then_some(sent.again);
+                    tell::begun(sent.draft.message_id, again);
                 }
+                sent.note();
             }
             SendingEvent::News(event) => sent.hear(&mut ear, event.news)?,
             SendingEvent::NotAgain { members, why } => ear.not_again(&members, &why),
@@ -442,6 +475,11 @@ impl Heard {
         code.is_some_and(|code| so(code.info().retry))
     }
 
+    /// Whether the home node has said itself that it does not take it, now or ever: it has nothing of it.
+    fn is_sent_back(&self) -> bool {
+        self.is_refused(|_| true) && !self.unanswered
+    }
+
     /// Whether the home node has put on record that it does not take it: it never will.
     fn is_rejected_at_home(&self) -> bool {
         self.submitted.is_none() && self.fates.values().all(|fate| fate.state == REJECTED)
@@ -472,6 +510,7 @@ mod tests {
             fates: fates.iter().map(fate).collect(),
             submitted: None,
             refused: None,
+            unanswered: false,
             delayed: None,
             notes: Vec::new(),
         }
@@ -508,6 +547,20 @@ mod tests {
         assert_eq!(unclear.notes.len(), 1);
         unclear.give_up(Some("node.b"), WireCode::WrongSender);
         assert_eq!(states(&unclear), [WAITING, GIVEN_UP]);
+    }
+
+    // RTE-37: only what the home node says that it does not take has not left for sure.
+    #[test]
+    fn what_was_not_answered_may_have_left() {
+        let mut heard = heard(&[("a", WAITING, None)]);
+        assert!(!heard.is_sent_back());
+        heard.refused = Some(WireCode::RetryAfter);
+        assert!(heard.is_sent_back());
+        heard.unanswered = true;
+        assert!(!heard.is_sent_back());
+        heard.unanswered = false;
+        heard.submitted = Some("receipt".to_owned());
+        assert!(!heard.is_sent_back());
     }
 
     // ATT-25: what the home node has put on record as rejected is over, though it refused nothing.

@@ -1,6 +1,9 @@
 //! `frex show`: one report that was sent or received, with what is proven about it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use frex_client::{
     casework::{case, model},
@@ -8,7 +11,7 @@ use frex_client::{
     keys::MemberHome,
     report,
 };
-use frex_proto::{id::MessageId, limits, v1};
+use frex_proto::{id::MessageId, limits, roster::Roster, v1};
 use prost::Message;
 use serde_json::{Value, json};
 
@@ -34,6 +37,8 @@ struct Shown {
     recipients: Vec<Value>,
     receipts: Vec<Value>,
     content: Option<Value>,
+    /// What of it went with the end of a log.
+    lost: Option<String>,
 }
 
 /// Shows what is kept under an envelope or message id. Asks nobody.
@@ -44,16 +49,22 @@ pub fn show(args: &ShowArgs, json: bool) -> Done {
     let sent = direction == messages::SENT;
     let roster = home.roster(Clock::System.now_ms()).ok();
     let statements: Vec<v1::Statement> = kept.iter().map(|one| one.1.clone()).collect();
+    let roster = roster.as_ref();
     let shown = Shown {
         recipients: match sent {
-            true => recipients::rows(&about, &statements, roster.as_ref()),
+            true => recipients::marked(
+                recipients::rows(&about, &statements, roster),
+                &lost_of(&kept, roster),
+                roster,
+            ),
             false => Vec::new(),
         },
+        lost: lost(&kept, roster),
         content: match sent {
             true => said(&home, &about)?,
             false => content(&home, &about)?,
         },
-        receipts: kept.iter().map(receipt_row).collect(),
+        receipts: kept.iter().map(|one| receipt_row(one, roster)).collect(),
         direction,
         about,
     };
@@ -84,15 +95,21 @@ impl Shown {
         output::data("receipts (as they say; check them with frex receipt verify)");
         for receipt in &self.receipts {
             let text = |field: &str| output::clean(receipt[field].as_str().unwrap_or_default());
-            let event = match receipt["outcome"].is_string() {
+            let mut event = match receipt["outcome"].is_string() {
                 true => format!("{} {}", text("event"), text("outcome")),
                 false => text("event"),
             };
+            if receipt["lost"] == true {
+                event.push_str(", lost");
+            }
             output::data(format_args!(
                 "  {event:<24} {:<20} {}",
                 text("node"),
                 text("file")
             ));
+        }
+        if let Some(lost) = &self.lost {
+            output::message(format_args!("note: {lost}"));
         }
         if let Some(content) = &self.content {
             output::data("content");
@@ -173,8 +190,34 @@ fn message_in_name(path: &Path) -> Option<MessageId> {
     MessageId::from_hex(id).ok()
 }
 
-fn receipt_row((receipt, statement, path): &Kept) -> Value {
+/// What the receipts state whose entries went with the end of a log. Spec: BAK-19.
+#[must_use]
+pub fn lost_of<'a>(kept: &'a [Kept], roster: Option<&Roster>) -> Vec<&'a v1::Statement> {
+    let lost = kept.iter().filter(|one| is_lost(one, roster));
+    lost.map(|(_, statement, _)| statement).collect()
+}
+
+/// What a person is told of a message of which entries went with the end of a log; none if none did. Spec: BAK-19.
+#[must_use]
+pub fn lost(kept: &[Kept], roster: Option<&Roster>) -> Option<String> {
+    let lost = lost_of(kept, roster).into_iter();
+    let nodes: BTreeSet<String> = lost.map(|one| output::clean(&one.node)).collect();
+    (!nodes.is_empty()).then(|| {
+        format!(
+            "lost: by the roster {} lost entries on it with the end of a log; the receipts hold, but what they are of is not there any more: file it anew, as a new message, with --anyway",
+            Vec::from_iter(nodes).join(", ")
+        )
+    })
+}
+
+fn is_lost((receipt, statement, _): &Kept, roster: Option<&Roster>) -> bool {
+    roster.is_some_and(|roster| member::is_lost(roster, &statement.node, receipt))
+}
+
+fn receipt_row(kept: &Kept, roster: Option<&Roster>) -> Value {
+    let (receipt, statement, path) = kept;
     json!({
+        "lost": is_lost(kept, roster),
         "event": member::event_label(statement), "outcome": member::outcome_of(statement),
         "node": statement.node, "index": receipt.index, "file": path,
     })

@@ -2,6 +2,7 @@
 
 use std::{
     io::{Read, Write},
+    iter,
     net::{SocketAddr, TcpStream},
     path::Path,
     time::Duration,
@@ -128,10 +129,50 @@ fn print(title: &str, fields: Option<&Value>) {
 }
 
 fn line(name: &str, value: &Value) {
+    for line in lines(name, value) {
+        output::data(line);
+    }
+}
+
+/// A field as it is printed: a value of several lines, as a checkpoint is, goes on below its beginning.
+fn lines(name: &str, value: &Value) -> Vec<String> {
     let text = match value {
-        Value::String(text) => output::clean(text.trim_end()),
+        Value::String(text) => text.trim_end().to_owned(),
         Value::Array(list) if list.is_empty() => "none".to_owned(),
         other => other.to_string(),
     };
-    output::data(format_args!("  {name:<16} {text}"));
+    let names = iter::once(name).chain(iter::repeat(""));
+    let lines = text.split('\n').zip(names).map(|(text, name)| {
+        let line = format!("  {name:<16} {}", output::clean(text));
+        line.trim_end().to_owned()
+    });
+    lines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // CLI-1: whatever a node says, each line of it is one on the screen.
+    #[test]
+    fn a_checkpoint_is_printed_line_by_line() {
+        let note = json!("frex/example/node.police.es/log/1\n1\nAAAA\n\n\u{2014} node AAAA\n");
+        let printed = lines("checkpoint", &note);
+        let (name, below) = (format!("  {:<16} ", "checkpoint"), " ".repeat(19));
+        let wanted = [
+            format!("{name}frex/example/node.police.es/log/1"),
+            format!("{below}1"),
+            format!("{below}AAAA"),
+            String::new(),
+            format!("{below}\u{2014} node AAAA"),
+        ];
+        assert_eq!(printed, wanted);
+        assert_eq!(
+            lines("inbox", &json!([])),
+            [format!("  {:<16} none", "inbox")]
+        );
+        assert_eq!(lines("log", &json!("")), ["  log"]);
+        let one = lines("roster", &json!("a\u{1b}[2Jb"));
+        assert!(one.len() == 1 && !one[0].contains('\u{1b}'), "{one:?}");
+    }
 }

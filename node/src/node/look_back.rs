@@ -5,7 +5,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use frex_proto::{error::WireCode, log::LogVerifier};
+use frex_proto::{
+    error::WireCode,
+    log::{ANY_TIME_MS, Checkpoint, LogVerifier, checkpoint},
+};
 use tokio::sync::watch;
 
 use super::{NodeParts, StartError, status};
@@ -76,8 +79,15 @@ async fn look(shared: &Arc<Shared>, copy: &Copied) -> Result<(), StartError> {
     let log = log.ok_or(StartError::NotListed)?;
     let begins = copy.origin != log.origin;
     let restored = backup::is_restored(disk, data).map_err(LedgerError::from)?;
-    let seen = seen::ask(shared, restored).await?;
-    if let Some((theirs, note)) = seen.elsewhere {
+    // Also after a start that some did not answer: they may have seen more than what was restored.
+    let base = anew::base(disk, data).map_err(LedgerError::from)?.is_some();
+    let seen = seen::ask(shared, restored || base).await?;
+    let before = match begins {
+        true => None,
+        false => shown_before(shared, &log)?,
+    };
+    let elsewhere = [seen.elsewhere, before].into_iter().flatten();
+    if let Some((theirs, note)) = elsewhere.max_by_key(|(theirs, _)| theirs.size) {
         if !begins {
             anew::keep_seen(disk, data, &note).map_err(LedgerError::from)?;
         }
@@ -86,7 +96,8 @@ async fn look(shared: &Arc<Shared>, copy: &Copied) -> Result<(), StartError> {
             here: status::log_size(shared),
         });
     }
-    if restored && !copy.vouched {
+    let vouched = copy.vouched || backup::is_vouched(disk, data).map_err(LedgerError::from)?;
+    if restored && !vouched {
         let (answered, needed) = (seen.answered, seen::enough(&roster, &shared.id));
         // Where nobody witnesses, the governance's word that the log before has ended is all there is.
         if needed.map_or(!begins, |needed| answered < needed) {
@@ -96,11 +107,30 @@ async fn look(shared: &Arc<Shared>, copy: &Copied) -> Result<(), StartError> {
     if begins {
         begin(shared, &log).await?;
     }
+    if base && (begins || seen.silent == 0) {
+        anew::forget_base(disk, data).map_err(LedgerError::from)?;
+    }
     if restored {
         backup::settle(disk, data).map_err(LedgerError::from)?;
     }
     anew::forget(disk, data).map_err(LedgerError::from)?;
     Ok(())
+}
+
+/// What was shown before a start that was refused, or to a node that stopped, if it is still not here: that nobody
+/// can be asked now does not undo it. Spec: BAK-14.
+fn shown_before(
+    shared: &Shared,
+    log: &LogVerifier,
+) -> Result<Option<(Checkpoint, Bytes)>, LedgerError> {
+    let Some(note) = anew::seen(shared.disk.as_ref(), &shared.data)? else {
+        return Ok(None);
+    };
+    let Ok(theirs) = checkpoint::parse_and_verify(&note, log, ANY_TIME_MS) else {
+        return Ok(None);
+    };
+    let here = seen::is_here(shared, &theirs)?;
+    Ok((!here).then_some((theirs, note)))
 }
 
 /// Ends the log before, and begins the one that the roster lists.

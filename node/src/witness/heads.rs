@@ -33,6 +33,8 @@ struct Log {
     /// What could not be compared, largest first.
     left: Vec<Shown>,
     last: Option<Checkpoint>,
+    /// The largest of the newest log that has passed by, compared or not.
+    largest: Option<Shown>,
     doubt: Option<Doubt>,
     forked: bool,
 }
@@ -137,6 +139,14 @@ impl Heads {
         .collect()
     }
 
+    /// The largest head of the log `origin` of `node` that has passed by, whether it was compared or not.
+    #[must_use]
+    pub fn largest(&self, node: &str, origin: &str) -> Option<Shown> {
+        let logs = self.logs();
+        let largest = logs.get(node)?.largest.as_ref();
+        largest.filter(|shown| shown.head.origin == origin).cloned()
+    }
+
     /// Whether something could not be compared.
     #[must_use]
     pub fn has_left(&self) -> bool {
@@ -211,6 +221,10 @@ impl Log {
             // Not the frame that it came in.
             note: Bytes::copy_from_slice(note),
         };
+        let known = self.largest.as_ref();
+        if known.is_none_or(|known| shown.is_newer(known)) {
+            self.largest = Some(shown.clone());
+        }
         if self.waiting.len() < WAITING_MAX {
             self.waiting.push(shown);
             return true;
@@ -220,6 +234,13 @@ impl Log {
             *largest = shown;
         }
         true
+    }
+}
+
+impl Shown {
+    fn is_newer(&self, known: &Self) -> bool {
+        let (head, known) = (&self.head, &known.head);
+        head.is_of_later_log(&known.origin) || head.origin == known.origin && head.size > known.size
     }
 }
 
@@ -279,6 +300,27 @@ mod tests {
         let shown = heads.take(true).remove(0).1;
         assert_eq!((shown.len(), shown[0].head.size), (WAITING_MAX, 1000));
         assert!(!heads.has_left());
+    }
+
+    // WIT-8: the largest head is known also while it is compared and afterwards, and a later log's takes its place.
+    #[test]
+    fn the_largest_head_that_passed_is_not_forgotten() {
+        let heads = Heads::default();
+        let size = |origin: &str| Some(heads.largest("n", origin)?.head.size);
+        let first = head(1, 0).origin;
+        assert_eq!(size(&first), None);
+        for size in [3, 9, 4] {
+            heads.pass("n", &head(size, 0), &Bytes::new());
+        }
+        assert_eq!(size(&first), Some(9));
+        let _ = heads.take(true);
+        assert_eq!((size(&first), size("frex/f/n/log/2")), (Some(9), None));
+        let next = Checkpoint {
+            origin: "frex/f/n/log/2".to_owned(),
+            ..head(1, 0)
+        };
+        heads.pass("n", &next, &Bytes::new());
+        assert_eq!((size(&first), size(&next.origin)), (None, Some(1)));
     }
 
     // WIT-15: a doubt keeps its beginning until it is lifted, and is told once.

@@ -6,7 +6,7 @@ use frex_proto::{
     label::Hash,
     limits,
     log::{
-        self, AddCheckpoint, Checkpoint, CheckpointError, Fork, LogVerifier, checkpoint,
+        self, AddCheckpoint, Checkpoint, CheckpointError, Fork, LogVerifier, Origin, checkpoint,
         cosignature, verify_consistency, witness,
     },
     v1,
@@ -73,15 +73,27 @@ pub async fn add_checkpoint(shared: &Shared, node: &str, body: &[u8]) -> Result<
     cosigned(witness, &asked.checkpoint, shared.now_ms())
 }
 
-/// Tells the newest head that was seen of a log. Spec: WIT-8.
+/// Tells the newest head that was seen of a log, proved or not: a log that lost its end cannot prove it any
+/// more, and that it has signed it is what it must hear. Spec: WIT-8.
 ///
 /// # Errors
 /// [`WireCode::NotFound`], or why it cannot be read.
 pub fn newest_seen(shared: &Shared, request: &v1::GetSeen) -> Result<Answer, WireCode> {
-    match seen(shared, &request.origin)? {
-        Some(seen) => Ok(of_log(seen.checkpoint)),
-        None => Err(WireCode::NotFound),
-    }
+    let kept = seen(shared, &request.origin)?;
+    let size = kept.as_ref().map_or(0, |kept| kept.size);
+    let newest = passed(shared, &request.origin, size).or(kept.map(|kept| kept.checkpoint));
+    newest.map(of_log).ok_or(WireCode::NotFound)
+}
+
+/// A head that has passed by and is larger than what is kept of its log, if that log has signed it.
+fn passed(shared: &Shared, origin: &str, kept: u64) -> Option<Bytes> {
+    let node = Origin::parse(origin).ok()?.node;
+    let shown = shared.heads.largest(node, origin)?;
+    let log = shared.roster().log_verifier(node)?;
+    let larger = shown.head.size > kept;
+    let signed =
+        larger && checkpoint::parse_and_verify(&shown.note, &log, shared.just_now_ms()).is_ok();
+    signed.then(|| bare(&shown.note, &log).ok()).flatten()
 }
 
 /// This node as a witness, if the roster names it as one with the key that it has.

@@ -26,6 +26,8 @@ pub struct Seen {
     pub elsewhere: Option<(Checkpoint, Bytes)>,
     /// How many witnesses have said what they have seen, or that they have seen nothing.
     pub answered: usize,
+    /// How many of all who were asked have not answered.
+    pub silent: usize,
 }
 
 /// Asks all witnesses that can be asked, or `everybody`: who is no witness has seen heads too, and its
@@ -55,16 +57,19 @@ pub async fn ask(shared: &Arc<Shared>, everybody: bool) -> Result<Seen, LedgerEr
         });
     }
     while let Some(asked) = asking.join_next().await {
+        found.silent += 1;
         let (counts, note) = match asked {
             Ok((counts, Ok(Ok(Answer::Checkpoint(seen))))) => (counts, seen.checkpoint),
             Ok((counts, Ok(Err(AskError::Refused(WireCode::NotFound))))) => {
                 found.answered += usize::from(counts);
+                found.silent -= 1;
                 continue;
             }
             _ => continue,
         };
         let theirs = checkpoint::parse_and_verify(&note, &log, ANY_TIME_MS);
         let Ok(theirs) = theirs else { continue };
+        found.silent -= 1;
         found.answered += usize::from(counts);
         let known = found.elsewhere.as_ref();
         let newest = known.is_none_or(|(known, _)| known.size < theirs.size);

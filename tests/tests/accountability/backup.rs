@@ -321,6 +321,66 @@ fn a_log_whose_end_is_lost_begins_anew() {
     kept_out(&frex, 78, "LOG_ENDED");
 }
 
+// WIT-8, WIT-9, BAK-13, BAK-14, BAK-19, BAK-22: the word that nothing was lost replaces no answer, also of those who cannot
+// be asked any more. A copy that nobody has told signs on with it, and stops when others come back; of its two histories
+// the beginning is kept that both have.
+#[test]
+fn of_two_histories_the_common_beginning_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let frex = federation(dir.path(), true);
+    let mut others = started(&frex, &MEMBERS[1..]);
+    let mut node = frex.start(SENDER);
+    let before = file(&frex);
+    until_final(&frex, &before[0]);
+    let common = backup(&frex)["log_size"].as_u64().unwrap();
+    let lost = file(&frex);
+    until_final(&frex, &lost[0]);
+    node.kill().unwrap();
+    let word = ["--nothing-was-lost"];
+    restore(&frex, "first", &word);
+    kept_out(&frex, 20, "LOG_ROLLED_BACK");
+    for other in &mut others {
+        other.kill().unwrap();
+    }
+    kept_out(&frex, 20, "LOG_ROLLED_BACK");
+    restore(&frex, "second", &word);
+    // The member's own program would tell it too.
+    fs::remove_dir_all(frex.dir().join(SENDER).join("member/seen")).unwrap();
+    let node = frex.start(SENDER);
+    let send = ["send", "report.json", "--to", "police.es", "--from", SENDER];
+    let sent = frex.run(&[&send[..], &["--wait", "0s"]].concat()).json();
+    let other = sent["submitted"].as_str().expect("it is signed again");
+    let _others = started(&frex, &MEMBERS[1..]);
+    let (exit, log) = node.ended();
+    assert_eq!(exit, Some(20), "{log}");
+    assert!(log.contains("LOG_ROLLED_BACK"), "{log}");
+
+    let (kept, _) = ask_for_another_log(&frex);
+    assert_eq!(kept, common);
+    let _node = frex.start(SENDER);
+    let listed = frex.done(&["receipt", "ls", SENDER]);
+    let rows = listed["receipts"].as_array().unwrap();
+    for (file, due) in [(&before[0][..], false), (&lost[0], true), (other, true)] {
+        let row = rows.iter().find(|row| row["file"] == file);
+        assert_eq!(row.unwrap()["finality"] == "lost", due, "{listed}");
+    }
+    who_asks_for_what_is_lost_is_told(&frex, &lost[0]);
+}
+
+/// BAK-19: also whoever does not list all receipts hears that a report is not there any more.
+fn who_asks_for_what_is_lost_is_told(frex: &Frex, receipt: &str) {
+    let message = Path::new(receipt).file_name().unwrap().to_str().unwrap();
+    let message = &message[..32];
+    let shown = frex.done(&["show", message, SENDER]);
+    let receipts = shown["receipts"].as_array().unwrap();
+    let submitted = receipts.iter().find(|one| one["event"] == "submitted");
+    assert_eq!(submitted.unwrap()["lost"], true, "{shown}");
+    let send = ["send", "report.json", "--to", "police.es", "--from", SENDER];
+    let again = frex.run(&[&send[..], &["--message", message]].concat());
+    assert_eq!(again.exit, Some(3), "{again:?}");
+    assert!(again.err.contains("file it anew"), "{again:?}");
+}
+
 /// The node does not start, with this exit code and for this reason; gives its log.
 fn kept_out(frex: &Frex, exit: i32, name: &str) -> String {
     let (found, log) = refused(frex, &[]);
@@ -406,6 +466,18 @@ fn both_logs_are_in_one_copy(frex: &Frex) {
             let read = frex.done(&[command, &["--origin", log]].concat());
             assert_eq!(read["origin"], log.as_str());
         }
+    }
+    // AUD-12: an auditor believes both by the roster that says that the first has ended, and by none before it the second.
+    for (log, epoch) in logs.iter().zip([1, 2]) {
+        let (place, state) = (format!("both/{log}"), format!("audit-{epoch}"));
+        let audit = ["log", "audit", &place, "--state", &state, "--root", ROOT];
+        let found = frex.done(&[&audit[..], &["--roster", ANEW]].concat());
+        assert_eq!(found["origin"], log.as_str());
+        let ended = found["ended"]["kept"].is_u64();
+        assert_eq!(ended, epoch == 1, "{found}");
+        let before = frex.run(&[&audit[..], &["--roster", WITNESSED]].concat());
+        let code = (epoch == 2).then_some(WireCode::NotTrusted as u64);
+        assert_eq!(before.code(), code, "{before:?}");
     }
     let none = frex.run(&["log", "verify", "both", "--origin", "frex/example/x/log/1"]);
     assert_eq!(none.code(), Some(WireCode::NotFound as u64), "{none:?}");

@@ -124,6 +124,30 @@ fn a_stopped_node_is_not_started_for_a_hold() {
     assert_eq!(head(), before);
 }
 
+// ERA-16, CLI-28: another member's list is refused before any of it is erased, and of what is erased by a list it is
+// said that it was.
+#[test]
+fn a_list_is_for_the_member_whose_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let (frex, _nodes, message) = exchanged(dir.path());
+    let done = erase(&frex, &message, SENDER, &["--confirm"]);
+    assert_eq!(done.exit, Some(0), "{done:?}");
+    let list = frex.run(&["erase", "export", SENDER]).out;
+    let path = dir.path().join("list.jsonl");
+    fs::write(&path, &list).unwrap();
+    let again = ["erase", "again", "list.jsonl", READER];
+    let refused = frex.run(&again);
+    code(&refused, WireCode::BadInput);
+    assert!(refused.err.contains("ordered by hotline.fr"), "{refused:?}");
+    let _ = frex.done(&["show", &message, READER]);
+    let by = |member: &str| format!(r#""ordered_by":"{member}""#);
+    fs::write(&path, list.replace(&by(SENDER), &by(READER))).unwrap();
+    assert_eq!(frex.done(&again)["erased"], 1);
+    let shown = frex.run(&["show", &message, READER]);
+    code(&shown, WireCode::Erased);
+    assert!(shown.err.contains("ground court-order"), "{shown:?}");
+}
+
 // ERA-5, ERA-16: what the node keeps for another member too stays, and the rest of the list is done all the same.
 #[test]
 fn what_others_have_too_keeps_nothing_else_of_a_list() {

@@ -145,3 +145,23 @@ fn whose_federation_it_is_the_verifier_decides() {
     let newest = ["--roster", "second.frex"];
     assert_eq!(scene.verify("received.frexev", &newest).exit, Some(0));
 }
+
+// EVD-5, CLI-28: what a member sent to itself too is one message, and stands in a file once.
+#[test]
+fn what_was_sent_to_oneself_too_is_one_exhibit() {
+    let dir = tempfile::tempdir().unwrap();
+    let scene = Scene::new(dir.path());
+    let message = scene.send(HOTLINE, &[HOTLINE, POLICE], &[]);
+    scene.read_inbox(HOTLINE);
+    scene.read_inbox(POLICE);
+    let made = scene.export(&message, HOTLINE, "own.frexev", &[]);
+    assert_eq!(made["exhibits"], 1, "{made}");
+    scene.verified("own.frexev");
+    let answer = ["--kind", "response", "--in-reply-to", &message];
+    let answer = scene.send(POLICE, &[HOTLINE], &answer);
+    scene.read_inbox(HOTLINE);
+    let made = scene.export(&answer, HOTLINE, "thread.frexev", &[]);
+    assert_eq!(made["exhibits"], 2, "{made}");
+    let shown = scene.frex.done(&["show", &message, HOTLINE]);
+    assert_eq!(shown["direction"], "sent", "{shown}");
+}

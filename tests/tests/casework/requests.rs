@@ -49,7 +49,12 @@ fn preservation_is_requested_acknowledged_and_extended() {
         "{hotline}"
     );
 
-    scene.say(&["request", "extend", &request], POLICE, &[PLATFORM]);
+    scene.say(&["request", "extend", &request], POLICE, &[]);
+    // People read of it under the id that they know: the request's, and not its envelope's.
+    let came = scene.people(&["inbox", PLATFORM, "--wait", "30s"]);
+    let known = &request[..8];
+    let of = format!("extension of {known}; next:  frex answer {known} extended");
+    assert!(came.contains(&of), "{came}");
     scene.say(&["answer", &request, "extended"], PLATFORM, &[POLICE]);
     let longer = scene.show(POLICE);
     assert_eq!(state(&longer, "preserve", PLATFORM), "extended");
@@ -78,6 +83,22 @@ fn hurried(scene: &Scene) -> String {
     request
 }
 
+/// CSE-34: what is asked is shown with the case, to both sides; who would remind of the case is told the request.
+fn asked_is_shown(scene: &Scene, request: &str) {
+    for member in [POLICE, PLATFORM] {
+        let asked = scene.show(member)["requests"][0].clone();
+        let said = ["targets", "categories"].map(|field| &asked[field][0]);
+        assert_eq!(said, ["account 4711", "subscriber"], "{asked}");
+        assert_eq!(asked["law"], "a law of nobody", "{asked}");
+        let people = scene.people(&["case", "show", &scene.case, member]);
+        assert!(people.contains("account 4711"), "{people}");
+    }
+    let named = scene.refused(&["remind", &scene.case], POLICE);
+    assert_eq!(named.code(), Some(WireCode::BadInput as u64), "{named:?}");
+    let command = format!("frex remind {}", &request[..8]);
+    assert!(named.err.contains(&command), "{named:?}");
+}
+
 // CSE-24, CSE-27, EVD-8: what is overdue for people is overdue for a court, by the same instant; that it
 // was seen is no answer.
 #[test]
@@ -96,7 +117,15 @@ fn a_request_for_data_is_overdue_and_proven_so() {
     );
     let own = scene.frex.done(&["overdue", PLATFORM, "--own"]);
     assert_eq!(own["overdue"][0]["who"], PLATFORM);
-    scene.say(&["remind", &request], POLICE, &[PLATFORM]);
+    asked_is_shown(&scene, &request);
+    scene.say(&["remind", &request], POLICE, &[]);
+    let came = scene.read(PLATFORM);
+    assert_eq!(came[0]["request"], request.as_str(), "{came:?}");
+    let people = scene.people(&["case", "show", &scene.case, PLATFORM]);
+    assert!(
+        people.contains(&format!("of {}", &request[..8])),
+        "{people}"
+    );
 
     let export = [
         "evidence",
@@ -224,4 +253,32 @@ fn a_request_that_cannot_be_is_refused_with_what_mends_it() {
         let said = |name: &std::ffi::OsString| name.to_string_lossy().contains('.');
         assert!(!left.iter().any(said), "{folder}: {left:?}");
     }
+}
+
+// CSE-8, CSE-24, CSE-31: nobody asks itself, nor for an answer before the profile's clock ends; more time is shown as
+// the asker's own.
+#[test]
+fn the_clock_of_a_profile_is_not_undercut() {
+    let dir = tempfile::tempdir().unwrap();
+    let scene = Scene::new(dir.path());
+    let case = scene.case.as_str();
+    let ask = |to, reply_by| {
+        let ask = ["request", "produce", case, "--to", to];
+        let when = ["--profile", "eu-epoc", "--reply-by", reply_by];
+        [&ask[..], &ORDER, &when].concat()
+    };
+    for (words, mends) in [
+        (ask(POLICE, "30d"), "own organisation"),
+        (ask(PLATFORM, "4s"), "Leave --reply-by out"),
+    ] {
+        let refused = scene.refused(&words, POLICE);
+        assert_eq!(refused.code(), Some(WireCode::BadInput as u64));
+        assert!(refused.err.contains(mends), "{words:?}: {refused:?}");
+    }
+    let request = scene.say(&ask(PLATFORM, "30d"), POLICE, &[PLATFORM]);
+    let shown = scene.show(POLICE);
+    let clock = deadline(&shown, "answer", PLATFORM);
+    assert_eq!(clock["request"]["message"], request.as_str());
+    let source = clock["source"].as_str().unwrap();
+    assert!(source.starts_with("the asker's signed header"), "{clock}");
 }

@@ -11,6 +11,8 @@ use frex_tests::processes::{Ended, Frex, NodeProcess};
 use prost::Message;
 use serde_json::{Value, json};
 
+mod recalled;
+
 const PLATFORM: &str = "platform.us";
 const CLEARING: &str = "clearing.us";
 const POLICE: &str = "police.no";
@@ -79,6 +81,18 @@ impl Scene {
         self.frex.dir().join(name)
     }
 
+    /// Files of the platform that begin so, in a folder.
+    fn files(&self, folder: &str, begin: &str) -> Vec<PathBuf> {
+        let folder = self.path(&format!("{PLATFORM}/member/{folder}"));
+        let entries = fs::read_dir(folder).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let begins = |path: &PathBuf| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            name.starts_with(begin)
+        };
+        paths.filter(begins).collect()
+    }
+
     /// What a member reads of the one report that waits for it or comes soon.
     fn read(&self, member: &str) -> (Value, Value) {
         let read = self.frex.done(&["inbox", member, "--wait", "30s"]);
@@ -139,6 +153,9 @@ fn one_filing_reaches_everybody_with_what_each_may_have() {
 fn previewed(scene: &Scene) {
     let shown = scene.done(&format!("route report.json {PLATFORM} --out plan.json"));
     let plan = &shown["plan"];
+    assert_eq!(shown["lacks"], json!([]));
+    let as_printed = "--plan plan.json --from platform.us --approved 'legal'";
+    assert!(text(&shown, "try").ends_with(as_printed), "{shown}");
     let recipients = plan["recipients"].as_array().unwrap().iter();
     let copies: Vec<(&str, &str)> = recipients
         .map(|one| (text(one, "member"), text(one, "copy")))
@@ -158,6 +175,10 @@ fn previewed(scene: &Scene) {
 fn agreed_and_sent(scene: &Scene) -> Value {
     let nothing = scene.send("report.json", "");
     assert_eq!(nothing.json()["sent"], false);
+    assert!(text(&nothing.json(), "try").ends_with("--approved 'legal'"));
+    let no_plan = scene.send("report.json", "--plan report.json");
+    let said = refused(&no_plan, WireCode::BadInput);
+    assert!(said.contains("report.json is no plan"), "{said}");
     let alone = scene.send("report.json", "--plan plan.json");
     let said = refused(&alone, WireCode::NotApproved);
     assert!(said.contains("legal for NO"), "{said}");
@@ -212,6 +233,11 @@ fn decided(scene: &Scene, sent: &Value) {
         "route verify {record} --message {case} --message {copied}"
     ));
     assert_eq!(verified["checks"][1]["part"], 1);
+    let begun = format!("route verify {record} --message {}", &copied[..8]);
+    assert_eq!(scene.done(&begun)["checks"][0]["message"], copied);
+    let plan = scene.run(&format!("route verify plan.json --message {case}"));
+    let said = refused(&plan, WireCode::BadInput);
+    assert!(said.contains("plan.json is a plan"), "{said}");
     scene.done(&format!(
         "evidence export {case} {PLATFORM} --out case.frexevidence"
     ));
@@ -248,7 +274,10 @@ fn goes_on(scene: &Scene, sent: &Value) {
     let all = before.iter().all(|one| one["before"] == true);
     assert!(before.len() == 2 && all, "{again}");
     scene.policy("");
-    refused(&scene.send("report.json", &go_on), WireCode::PlanChanged);
+    let changed = scene.send("report.json", &go_on);
+    let _ = refused(&changed, WireCode::PlanChanged);
+    // Whoever is named would get all of it.
+    assert!(!changed.err.contains("--to MEMBER"), "{changed:?}");
 }
 
 /// What is erased takes the record along, and what it would be noticed by.
@@ -294,6 +323,16 @@ fn a_route_that_stops_halfway_goes_on() {
         let (_, command) = line.split_once("go on with:  frex ")?;
         Some(command.to_owned())
     });
+    // RTE-37: what the node does not take has not left, and is not noticed.
+    let other = report(|one| {
+        one["reported"] = json!([{"person": {"phones": [{"value": "+47 11 11 11 11"}]}}]);
+        one["items"] = json!([]);
+    });
+    scene.write("other.json", &other);
+    let named = format!("send other.json --to {POLICE} --from {PLATFORM} --wait 30s");
+    let kept = scene.files("before", "").len();
+    refused(&scene.run(&named), WireCode::RetryAfter);
+    assert_eq!(scene.files("before", "").len(), kept);
     quota("wide.frex", "narrow.frex", "platform.us=none");
     let finished = scene.done(&printed.unwrap_or_else(|| panic!("{stopped:?}")));
     let parts = finished["messages"].as_array().unwrap();
@@ -305,6 +344,22 @@ fn a_route_that_stops_halfway_goes_on() {
     }
     let count = "stats count platform.us --definition frex.reports-filed";
     assert_eq!(scene.done(count)["reports"], 1);
+    scene.done(&named);
+    nobody_has_it(&scene, text(&sent, "case"));
+}
+
+/// The command for a case that nobody has says what it sends: who is named may have had metadata only.
+fn nobody_has_it(scene: &Scene, case: &str) {
+    let acts = ["triage rejected", "triage rejected", "route declined"];
+    for (member, act) in [CLEARING, HOTLINE, POLICE].into_iter().zip(acts) {
+        let (verb, word) = act.split_once(' ').unwrap();
+        let why = "--reason not-competent --wait 30s";
+        scene.done(&format!("act {verb} {case} {word} {why} --from {member}"));
+        let _ = scene.frex.done(&["inbox", PLATFORM, "--wait", "30s"]);
+    }
+    let listed = scene.done(&format!("case ls {PLATFORM}"));
+    let note = text(&listed["nobody"][0], "note");
+    assert!(note.contains("may have metadata only"), "{note}");
 }
 
 fn missing(scene: &Scene) {
@@ -314,6 +369,10 @@ fn missing(scene: &Scene) {
         one["items"] = json!([]);
     });
     scene.write("bare.json", &bare);
+    let ahead = scene.done(&format!("route bare.json {PLATFORM}"));
+    let lacks = ahead["lacks"][0].as_str().unwrap();
+    assert!(lacks.contains("hotline.no needs a report"), "{ahead}");
+    assert!(text(&ahead, "try").ends_with("--anyway"), "{ahead}");
     let routed = scene.send("bare.json", "--confirm");
     let said = refused(&routed, WireCode::NotAccepted);
     for words in [
@@ -366,11 +425,23 @@ fn sent_before(scene: &Scene) {
     let message = text(&first, "message");
     let said = refused(&scene.run(&named), WireCode::LooksSent);
     assert!(said.contains(message), "{said}");
-    let alike = report(|one| one["description"] = "In other words.".into());
+    let alike = report(|one| {
+        one["description"] = "In other words.".into();
+        one["reference"] = "P-2".into();
+    });
     scene.write("alike.json", &alike);
     let routed = scene.send("alike.json", "--confirm");
     refused(&routed, WireCode::LooksSent);
-    let same_case = scene.done(&format!("{named} --duplicate-of {message}"));
+    assert!(!routed.err.contains("--to MEMBER"), "{routed:?}");
+    // STA-42: under another name it is the same incident all the same.
+    let counted = || {
+        let filed = scene.done("stats count platform.us --definition frex.reports-filed");
+        ["reports", "incidents"].map(|field| filed[field].as_u64().unwrap())
+    };
+    let [reports, incidents] = counted();
+    let again = named.replace("report.json", "alike.json");
+    let same_case = scene.done(&format!("{again} --duplicate-of {message}"));
+    assert_eq!(counted(), [reports + 1, incidents]);
     let name = format!(
         "{PLATFORM}/member/sent/{}.json",
         text(&same_case, "message")
@@ -378,10 +449,77 @@ fn sent_before(scene: &Scene) {
     let about = fs::read(scene.path(&name)).unwrap();
     let about: Value = serde_json::from_slice(&about).unwrap();
     assert_eq!(about["conversation"], message);
+    by_the_beginning_of_an_id(scene, &named, message);
+}
+
+/// A case is named by its id, that of a message of it, or the beginning of one.
+fn by_the_beginning_of_an_id(scene: &Scene, named: &str, case: &str) {
+    let short = scene.done(&format!("{named} --anyway --case {}", &case[..8]));
+    let core = header(scene, text(&short, "envelope"));
+    assert_eq!(hex::encode(&core.conversation_id), case);
+    let of_message = &text(&short, "message")[..8];
+    let again = scene.done(&format!("{named} --anyway --case {of_message}"));
+    let core = header(scene, text(&again, "envelope"));
+    assert_eq!(hex::encode(&core.conversation_id), case);
+}
+
+/// What leads away from a plan, or names somebody twice, is refused, and what a name gets round is said.
+fn by_name(scene: &Scene) {
+    let named = format!("send report.json --from {PLATFORM} --wait 30s --to {POLICE}");
+    let planned = scene.run(&format!("{named} --plan plan.json --approved legal"));
+    let said = refused(&planned, WireCode::BadInput);
+    assert!(said.contains("--plan, --approved"), "{said}");
+    let confirmed = scene.run(&format!("{named} --confirm"));
+    refused(&confirmed, WireCode::BadInput);
+    let twice = scene.run(&format!("{named} {POLICE}"));
+    let said = refused(&twice, WireCode::BadInput);
+    assert!(said.contains("named more than once"), "{said}");
+}
+
+// RTE-37, RTE-38: that something is sent is kept before it leaves, so that what may have left is not sent twice;
+// what was exonerated is not sent again for the asking.
+#[test]
+fn what_may_have_left_is_not_sent_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let scene = Scene::new(dir.path());
+    scene.write("report.json", &report(|_| ()));
+    let named = format!("send report.json --to {POLICE} --from {PLATFORM} --wait 30s");
+    let first = scene.run(&named);
+    assert_eq!(first.exit, Some(0), "{first:?}");
+    let note = format!("{POLICE} (metadata only)");
+    assert!(first.err.contains(&note), "{first:?}");
+    let message = text(&first.json(), "message").to_owned();
+    let go_on = format!("--message {message}");
+    assert!(first.err.contains(&go_on), "{first:?}");
+    let tags = scene.path(&format!("{PLATFORM}/member/before/{message}.tags"));
+    let written = |path: &Path| fs::metadata(path).unwrap().modified().unwrap();
+    let receipts = scene.files("receipts", &message);
+    assert!(!receipts.is_empty());
+    for receipt in &receipts {
+        assert!(written(&tags) <= written(receipt), "{receipt:?}");
+        // As if the command had been stopped before it came.
+        fs::remove_file(receipt).unwrap();
+    }
+    let shown = scene.run(&format!("case show {message} {PLATFORM}"));
+    let said = refused(&shown, WireCode::NotFound);
+    assert!(said.contains("was sealed here"), "{said}");
+    let again = scene.run(&named);
+    refused(&again, WireCode::LooksSent);
+    assert!(again.err.contains(&go_on), "{again:?}");
+    let before = scene.done(&format!("{named} {go_on}"));
+    assert_eq!(before["before"], true);
+    scene.done(&format!("case show {message} {PLATFORM}"));
+    let recall = format!("recall {message} {PLATFORM} --reason exonerated --confirm --wait 30s");
+    scene.done(&recall);
+    let again = scene.run(&named);
+    let said = refused(&again, WireCode::LooksSent);
+    assert!(said.contains("exonerated"), "{said}");
+    assert!(!again.err.contains("all the same"), "{again:?}");
 }
 
 fn changed(scene: &Scene) {
     scene.done(&format!("route report.json {PLATFORM} --out plan.json"));
+    by_name(scene);
     scene.policy("[[rule]]\nroles = [\"police\"]\ndo = \"deny\"\nwhy = \"no agreement\"\n");
     let other = scene.send("report.json", "--plan plan.json --anyway");
     let said = refused(&other, WireCode::PlanChanged);
@@ -395,7 +533,22 @@ fn changed(scene: &Scene) {
     scene.policy("[[rule]]\ndo = \"deny\"\n");
     let nobody = scene.send("report.json", "--confirm");
     let said = refused(&nobody, WireCode::Unrouted);
-    assert!(said.contains("police.no is passed over: denied"), "{said}");
+    let denied = "police.no is passed over: denied by rule 1 of the policy";
+    assert!(said.contains(denied), "{said}");
+    assert!(
+        nobody.err.contains("route.toml") && !nobody.err.contains("--to"),
+        "{nobody:?}"
+    );
+    scene.policy("also = [\n  \"nobody.xx\",\n]\n");
+    let nobody = scene.run(&format!("route report.json {PLATFORM}"));
+    let said = refused(&nobody, WireCode::BadConfig);
+    assert!(said.contains("nobody.xx"), "{said}");
+    assert!(nobody.err.contains("line 3 of "), "{nobody:?}");
+    scene.policy("[[rule]]\ncountries = [\"No\"]\ndo = \"deny\"\n");
+    let bad = scene.run(&format!("route report.json {PLATFORM}"));
+    let said = refused(&bad, WireCode::BadConfig);
+    let where_it_is = "line 3: rule 1 names \"No\", which is written \"NO\"";
+    assert!(said.contains(where_it_is), "{said}");
     scene.policy("colour = 3\n");
     let bad = scene.run(&format!("route report.json {PLATFORM}"));
     let said = refused(&bad, WireCode::BadConfig);

@@ -52,6 +52,7 @@ fn a_report_that_everybody_refuses_comes_back_to_its_sender() {
     assert_eq!(listed["cases"][0]["state"], "nobody", "{listed}");
     let command = listed["nobody"][0]["try"].as_str().unwrap();
     assert!(command.contains(&format!("--case {case}")), "{command}");
+    assert!(listed["nobody"][0]["note"].is_null(), "{listed}");
     let overdue = scene.frex.done(&["overdue", PLATFORM]);
     assert_eq!(overdue["nobody"][0]["case"], case, "{overdue}");
     let people = scene.people(&["case", "ls", PLATFORM]);

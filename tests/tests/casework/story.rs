@@ -179,6 +179,12 @@ fn exonerated(scene: &Scene) {
             erased.to_string().contains("exonerated"),
             "{member}: {erased}"
         );
+        // Also of what was passed on the case is known still, and nothing else becomes one.
+        let listed = ["case", "ls", member, "--state", "exonerated"];
+        let listed = scene.frex.done(&listed);
+        let cases = listed["cases"].as_array().unwrap();
+        assert_eq!(cases.len(), 1, "{member}: {listed}");
+        assert_eq!(cases[0]["case"], report.as_str(), "{member}");
     }
     let shown = scene.frex.done(&["case", "show", &report, POLICE]);
     assert_eq!(shown["state"], "exonerated", "{shown}");
@@ -246,4 +252,63 @@ fn a_report_is_filed_once_and_its_life_is_told_and_counted() {
     reopened(&scene, &request);
     exonerated(&scene);
     figures(&scene);
+}
+
+/// What came without contents is said to be so, and what is whole is not.
+fn copied(scene: &Scene) {
+    let case = scene.case.as_str();
+    let kept = ["inbox", HOTLINE, "--kept"];
+    let came = scene.frex.done(&kept);
+    assert_eq!(came["items"][0]["copy"], "metadata", "{came}");
+    assert_ne!(came["items"][0]["message"], case, "{came}");
+    for (member, is) in [(HOTLINE, json!("metadata")), (CLEARING, Value::Null)] {
+        let listed = scene.frex.done(&["case", "ls", member]);
+        assert_eq!(listed["cases"][0]["copy"], is, "{member}: {listed}");
+        assert_eq!(scene.show(member)["copy"], is, "{member}");
+    }
+    let (listed, shown) = (["case", "ls", HOTLINE], ["case", "show", case, HOTLINE]);
+    for words in [&kept[..], &listed[..], &shown[..]] {
+        let people = scene.people(words);
+        assert!(people.contains("without contents"), "{people}");
+    }
+}
+
+// CSE-12, CSE-26, CSE-31, CSE-35, CSE-36: who has one copy of a report is asked by who has another, and answers;
+// that one refuses it for itself alone; what is taken back is in its case, whatever its message is called.
+#[test]
+fn who_has_one_copy_deals_with_who_has_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut scene = Scene::of(dir.path(), &MEMBERS);
+    let all = [CLEARING, HOTLINE, POLICE];
+    scene.case = scene.route(&report("A-1", "somebody"), &all);
+    copied(&scene);
+    let case = scene.case.as_str();
+    let ask = ["request", "preserve", case, "--to", HOTLINE];
+    let what = ["--profile", "eu-epoc-pr", "--target", "account somebody"];
+    let request = scene.say(&[&ask[..], &what].concat(), CLEARING, &[HOTLINE]);
+    scene.say(&["answer", &request, "acked"], HOTLINE, &[CLEARING]);
+    for member in [HOTLINE, CLEARING] {
+        let shown = scene.show(member);
+        assert_eq!(state(&shown, "preserve", HOTLINE), "acked", "{member}");
+    }
+
+    let declined = ["act", "route", case, "declined"];
+    let why = ["--reason", "not-competent"];
+    scene.say(&[&declined[..], &why].concat(), CLEARING, &[PLATFORM]);
+    assert_eq!(scene.show(CLEARING)["state"], "declined");
+    assert_eq!(scene.show(PLATFORM)["state"], "open");
+    let refused = scene.refused(&["outcome", case, "arrest"], CLEARING);
+    let mends = format!("frex act route {} accepted", &case[..8]);
+    assert!(refused.err.contains(&mends), "{refused:?}");
+
+    let recall = ["recall", case, PLATFORM, "--reason", "exonerated"];
+    let _ = scene.frex.done(&[&recall[..], &["--confirm"]].concat());
+    for member in all {
+        scene.read(member);
+        let listed = scene.frex.done(&["case", "ls", member]);
+        let cases = listed["cases"].as_array().unwrap();
+        assert_eq!(cases.len(), 1, "{member}: {listed}");
+        assert_eq!(cases[0]["case"], case, "{member}");
+        assert_eq!(cases[0]["state"], "exonerated", "{member}");
+    }
 }

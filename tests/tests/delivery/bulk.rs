@@ -206,6 +206,47 @@ fn lines_that_cannot_be_sent_are_named_and_the_others_go() {
     assert_eq!(seen, once.into());
 }
 
+// CLI-32, RTE-5, MBR-16: what a recipient needs a report to say is judged of each line by itself; a file
+// that is one report is told of once.
+#[test]
+fn what_a_recipient_needs_is_judged_of_each_line() {
+    let scene = Scene::new();
+    let needs = ["--needs", "police=language,jurisdictions"];
+    let frex = &scene.frex;
+    frex.next_roster("needs.frex", "roster.frex", &needs);
+    for member in MEMBERS {
+        let _ = frex.done(&["roster", "install", "needs.frex", member]);
+    }
+    let _nodes = scene.start();
+    let mut whole: Value = serde_json::from_str(&report("J-2")).unwrap();
+    whole["language"] = json!("es");
+    whole["jurisdictions"] = json!([{ "country": "ES", "basis": "user-location" }]);
+    let (one, whole) = (
+        serde_json::to_string_pretty(&whole).unwrap(),
+        whole.to_string(),
+    );
+    scene.write("one.json", &[one]);
+    let refused = scene.bulk("one.json");
+    assert_eq!(refused.exit, Some(2), "{refused:?}");
+    assert!(refused.err.contains("frex send one.json"), "{refused:?}");
+    scene.write("lacking.jsonl", &[report("J-1")]);
+    let refused = scene.bulk("lacking.jsonl");
+    let lacks = "lacks: language, jurisdictions";
+    assert!(refused.err.contains(lacks), "{refused:?}");
+    scene.write("reports.jsonl", &[report("J-1"), whole]);
+    let ended = scene.bulk("reports.jsonl");
+    assert_eq!(ended.exit, Some(3), "{ended:?}");
+    let told = ended.json();
+    assert_eq!(told["submitted"], 1, "{told}");
+    let row = &told["reports_not_sent"][0];
+    assert_eq!(
+        (&row["line"], &row["name"]),
+        (&json!(1), &json!("NOT_ACCEPTED"))
+    );
+    assert!(row["why"].as_str().unwrap().contains(lacks), "{told}");
+    assert_eq!(scene.received(), [("J-2".to_owned(), 1)].into());
+}
+
 // MBR-13: `--once` sends under the report's own reference, and a retry says what was sent.
 #[test]
 fn a_report_that_is_sent_once_is_not_sent_twice() {

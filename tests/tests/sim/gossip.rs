@@ -225,6 +225,21 @@ impl<'a> Impostor<'a> {
         })
     }
 
+    /// The size of the newest head of its log that the node at the other end says it has seen.
+    async fn seen(&self, session: &Session) -> u64 {
+        let log = self.greeter.roster.current().log_verifier(LIAR).unwrap();
+        let request = v1::Request {
+            request: Some(Request::GetSeen(v1::GetSeen { origin: log.origin })),
+        };
+        let Stream { writer, mut reader } = session.request(&request, 0).await.unwrap();
+        writer.finish().await.unwrap();
+        let answer: v1::Answer = reader.message(FrameType::Answer, MINUTE).await.unwrap();
+        match answer.answer.unwrap() {
+            Answer::Checkpoint(seen) => Checkpoint::of_note(&seen.checkpoint).unwrap().size,
+            other => panic!("{other:?}"),
+        }
+    }
+
     async fn offer(&self, node: &str, checkpoints: &[Bytes]) -> Option<WireCode> {
         let session = self.greet(node, &Bytes::new()).await;
         let request = v1::Request {
@@ -258,8 +273,9 @@ async fn answer_all(session: Session, said: watch::Receiver<Answer>) {
     }
 }
 
-// WIT-14, WIT-15, WIT-16: a log that does not prove that it extends what it has shown is in doubt: no evidence,
-// and told to people; and the doubt is lifted once it proves it.
+// WIT-8, WIT-14, WIT-15, WIT-16: a log that does not prove that it extends what it has shown is in doubt: no evidence,
+// and told to people; whoever starts with an older copy of it hears of the larger head all the same; and the doubt is
+// lifted once it proves it.
 #[test]
 fn a_log_that_proves_nothing_is_in_doubt() {
     let refusal = |code: WireCode| {
@@ -291,6 +307,7 @@ fn a_log_that_proves_nothing_is_in_doubt() {
             let alarms = hotline.alarms();
             assert_eq!((alarms.len(), alarms[0].kind), (1, "log-doubted"));
             assert!(hotline.status().forked_logs.is_empty());
+            assert_eq!(liar.seen(&second).await, 9, "signed, and not proved");
             // It is asked again, and says the same.
             sleep(20 * MINUTE).await;
             assert_eq!(hotline.status().doubted_logs, [doubt]);

@@ -1,5 +1,7 @@
 //! What must be done by when, and whether it was. Spec: CSE-20 to CSE-27.
 
+use std::collections::BTreeSet;
+
 use super::{
     Deadline, Matter, Said, Setting, Standing, What,
     members::ENDED,
@@ -8,7 +10,7 @@ use super::{
     view::{Builder, OFFERED, Step, Track, WITHDRAWN},
 };
 use crate::casework::{
-    clock::{Duty, Profile, Rule, Zone, instant, profile, zone_of},
+    clock::{Duty, Profile, Rule, Zone, instant, profile, rfc3339, zone_of},
     v1::case_message::What as Content,
 };
 use frex_proto::v1::Lane;
@@ -18,6 +20,10 @@ const WARNINGS: [u32; 3] = [2, 7, 14];
 const DAY_MS: u64 = 86_400_000;
 /// The asker's own word in the header.
 const REPLY_BY: &str = "reply-by";
+/// Where the asker's own word stands.
+const SIGNED: &str = "the asker's signed header";
+/// What it said later instead.
+const NEW_DEADLINE: &str = "the asker's new deadline";
 
 /// Every deadline, the earliest first.
 pub(super) fn of(builder: &Builder<'_>, roles: &Roles<'_>, now_ms: u64) -> Vec<Deadline> {
@@ -103,7 +109,7 @@ impl<'a> Seat<'a> {
             who: who.to_owned(),
             thread: Some(self.place),
             profile: REPLY_BY.to_owned(),
-            source: "the asker's signed header".to_owned(),
+            source: SIGNED.to_owned(),
             zone: String::new(),
             from_ms: said.received.get(who).copied(),
             due_ms: said.reply_by_ms,
@@ -301,6 +307,12 @@ impl<'a> Seat<'a> {
             None => self.by_header(Duty::Answer, said, member),
         };
         let signed = said.reply_by_ms.filter(|_| one.from_ms.is_some());
+        // A time that the asker gave is not said to be that of a law.
+        if let (Some(rule_ms), Some(signed_ms)) = (one.due_ms, signed)
+            && signed_ms > rule_ms
+        {
+            one.source = format!("{SIGNED}; by {} alone {}", one.source, rfc3339(rule_ms));
+        }
         one.due_ms = one.due_ms.max(signed);
         one
     }
@@ -409,6 +421,9 @@ impl<'a> Seat<'a> {
         let from_ms = clear.map(|step| told_ms(step.said, member)).or(received);
         let mut one = self.awaited(asked, asked.said, from_ms);
         let newer = self.steps().rev().find_map(new_deadline);
+        if newer.is_some() {
+            one.source = NEW_DEADLINE.to_owned();
+        }
         one.due_ms = newer.or(one.due_ms);
         if one.due_ms.is_none() && one.from_ms.is_some() {
             return;
@@ -480,7 +495,11 @@ fn keepers(builder: &Builder<'_>, roles: &Roles<'_>, now_ms: u64) -> Vec<Deadlin
             warning: None,
         })
     });
-    kept.collect()
+    let mut kept: Vec<Deadline> = kept.collect();
+    // The messages of one filing are one report to the law, and so is what was reported again on the same day.
+    let mut known = BTreeSet::new();
+    kept.retain(|one| known.insert((one.who.clone(), one.due_ms)));
+    kept
 }
 
 impl Setting {

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use frex_proto::error::WireCode;
+use frex_proto::{error::WireCode, roster::is_country};
 
 use super::{
-    Case, CaseError, Key, Not, Said, Setting, Standing, View, What, check,
+    Case, CaseError, Key, Matter, Not, Said, Setting, Standing, View, What, check,
     roles::{Place, Roles, reports},
     words,
 };
@@ -17,6 +17,15 @@ use crate::casework::{
 
 /// The profile of what may be given without an order: no law need be named.
 const VOLUNTARY: &str = "voluntary";
+
+/// Outcomes that a member can tell of what it has refused.
+const OVER_UNSEEN: [&str; 5] = [
+    "no_crime",
+    "no_jurisdiction",
+    "insufficient",
+    "shelved",
+    "exonerated",
+];
 
 /// Why what is to be said is not sealed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +49,9 @@ pub enum Unfit {
     /// A name that is no live member's, or not of one who could be meant.
     #[error("{0} names nobody who could be meant: a live member, and another one")]
     Member(&'static str),
+    /// Who says it has refused the case.
+    #[error("who has {0} a case has not worked on it")]
+    Refused(String),
     /// Whom it concerns would not hear of it.
     #[error("{0} is whom this concerns, and is not told")]
     NotTold(String),
@@ -82,11 +94,13 @@ impl Case {
         };
         check(message)?;
         if let Some(what) = &message.what {
+            countries(what)?;
             idle(what)?;
             whole(what)?;
             members(what, &said.key.from, setting)?;
         }
         self.times(said, message)?;
+        self.works(said, message, setting)?;
         let mut with = self.clone();
         with.add(said.clone());
         let view = with.view(said.created_ms, setting);
@@ -102,6 +116,22 @@ impl Case {
             }
         }
         with.told(&said.key, &view, setting)
+    }
+
+    /// Who has refused a case tells of it that it is over there, or takes it over first.
+    fn works(&self, said: &Said, message: &CaseMessage, setting: &Setting) -> Result<(), Unfit> {
+        let Some(Content::Outcome(outcome)) = &message.what else {
+            return Ok(());
+        };
+        if OVER_UNSEEN.contains(&words::outcome(outcome.state).as_str()) {
+            return Ok(());
+        }
+        let view = self.view(said.created_ms, setting);
+        let refused = view.threads.iter().find(|one| {
+            let refuses = matches!(one.state.as_str(), "rejected" | "declined");
+            one.matter == Matter::Route && one.member == said.key.from && refuses
+        });
+        refused.map_or(Ok(()), |one| Err(Unfit::Refused(one.state.clone())))
     }
 
     /// Nothing has happened that is yet to come, nor before there was a case; what is to come is to come.
@@ -180,6 +210,26 @@ impl View {
         });
         open.map(|one| one.who.clone()).collect()
     }
+}
+
+/// Every country that is named is one. What others have named is folded by its form alone (CSE-5), since lists
+/// of countries change.
+fn countries(what: &Content) -> Result<(), CaseError> {
+    let named = |field: &'static str, code: &str| match code.is_empty() || is_country(code) {
+        true => Ok(()),
+        false => Err(CaseError::Country(field)),
+    };
+    let instrument = match what {
+        Content::Assessment(one) => return named("jurisdiction", &one.jurisdiction),
+        Content::Takedown(one) => return named("country", &one.country),
+        Content::PreserveRequest(one) => &one.instrument,
+        Content::ProduceRequest(one) => &one.instrument,
+        Content::Extension(one) => &one.instrument,
+        _ => return Ok(()),
+    };
+    instrument.as_ref().map_or(Ok(()), |one| {
+        named("instrument.jurisdiction", &one.jurisdiction)
+    })
 }
 
 /// What is given that means nothing beside a state. Of a state that is not known here nothing is said.

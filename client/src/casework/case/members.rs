@@ -114,6 +114,20 @@ pub(super) fn is_nobodys(tracks: &[&Track<'_>], roles: &Roles<'_>, setting: &Set
     !got.chain(passed_to).chain(spoken).any(has_it)
 }
 
+/// Whether the reader knows all who got the case: who wrote a report of it does, and a recipient knows those alone
+/// who got the same copy. Where no author is a member any more, nobody else would say it. Spec: CSE-35.
+pub(super) fn knows_all(roles: &Roles<'_>, setting: &Setting) -> bool {
+    let own = setting.own.as_str();
+    let authors: Vec<&str> = reports(&roles.ordered)
+        .map(|said| said.key.from.as_str())
+        .collect();
+    let is_gone = |author: &&str| {
+        let party = setting.members.get(*author);
+        party.is_some_and(|party| party.gone)
+    };
+    own.is_empty() || authors.contains(&own) || authors.iter().all(is_gone)
+}
+
 /// In one word, where nothing is overdue: what the members' outcomes come to.
 pub(super) fn state(tracks: &[&Track<'_>]) -> &'static str {
     let mut routes = tracks

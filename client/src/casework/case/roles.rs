@@ -181,10 +181,24 @@ impl<'a> Roles<'a> {
             Content::DuplicateOf(_) => as_party(Place::Thread(Matter::Route, from, "")),
             Content::PreserveRequest(_) | Content::ProduceRequest(_) => {
                 let asked = self.asked.get(&said.key).ok_or(Not::Unknown)?;
-                as_party(Place::Request(asked))
+                match self.is_asked(asked) {
+                    true => Ok(Place::Request(asked)),
+                    false => Err(Not::NoParty),
+                }
             }
             _ => self.judge_step(said, from, what),
         }
+    }
+
+    /// Whether a request counts: a party asks, or somebody asks a party. Of a report that went to each in a copy of
+    /// its own, who got one copy knows nobody who got another; and evidence shows what is asked to be owed, whoever
+    /// asks.
+    fn is_asked(&self, asked: &Asked<'_>) -> bool {
+        let asker = asked.said.key.from.as_str();
+        self.parties.as_ref().is_none_or(|parties| {
+            let mut addressees = asked.addressees.iter().copied();
+            parties.contains(asker) || addressees.any(|member| parties.contains(member))
+        })
     }
 
     fn is_platform(&self, member: &str) -> bool {
@@ -202,8 +216,7 @@ impl<'a> Roles<'a> {
         let asked = self.request_of(said).ok_or(Not::NoRequest)?;
         let asker = asked.said.key.from.as_str();
         // A request that does not count has no answers that do.
-        let strange = |parties: &BTreeSet<&str>| !parties.contains(asker);
-        if asked.said.otherwise || self.parties.as_ref().is_some_and(strange) {
+        if asked.said.otherwise || !self.is_asked(asked) {
             return Err(Not::NoRequest);
         }
         let step = |place: Vec<&'a str>| Ok(Place::Step(asked, place));

@@ -185,6 +185,7 @@ fn setting() -> Setting {
             (STRANGER.to_owned(), party("DE", false)),
         ]),
         holidays: BTreeMap::new(),
+        own: String::new(),
     }
 }
 

@@ -69,11 +69,14 @@ impl Case {
         let deadlines = deadlines::of(&builder, &roles, now_ms);
         let tracks: Vec<&Track<'_>> = builder.tracks.iter().collect();
         let reopenings = members::reopenings(&tracks, &roles);
+        let is_nobodys = members::is_nobodys(&tracks, &roles, setting);
         let state = match reopenings.is_empty() {
             _ if builder.exonerated => EXONERATED,
-            _ if members::is_nobodys(&tracks, &roles, setting) => "nobody",
+            _ if is_nobodys && members::knows_all(&roles, setting) => "nobody",
             false => "reopens",
             true if deadlines.iter().any(|one| one.state == Standing::Overdue) => "overdue",
+            // Whoever reads this has refused it: who else has it, its author knows.
+            true if is_nobodys => "declined",
             true => members::state(&tracks),
         };
         View {

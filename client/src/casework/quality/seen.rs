@@ -153,10 +153,28 @@ impl SeenStore {
             total: sketch.total,
             tags: sketch.tags.iter().map(hex::encode).collect(),
         };
-        let path = self.folder.join(format!("{message}.{EXTENSION}"));
+        let path = self.path_of(message);
         let text = serde_json::to_vec(&kept).unwrap_or_default();
         file::replace(&path, &text)?;
         self.prune(MESSAGES_MAX)
+    }
+
+    /// Whether a message is remembered.
+    #[must_use]
+    pub fn holds(&self, message: MessageId) -> bool {
+        self.path_of(message).exists()
+    }
+
+    /// Forgets a message of which nothing has left, if it is remembered. Spec: RTE-37.
+    ///
+    /// # Errors
+    /// [`SeenError`].
+    pub fn forget(&self, message: MessageId) -> Result<(), SeenError> {
+        remove(&self.path_of(message))
+    }
+
+    fn path_of(&self, message: MessageId) -> PathBuf {
+        self.folder.join(format!("{message}.{EXTENSION}"))
     }
 
     fn prune(&self, most: usize) -> Result<(), SeenError> {
@@ -172,13 +190,7 @@ impl SeenStore {
         }
         dated.sort();
         for (_, path) in dated.into_iter().take(excess) {
-            match fs::remove_file(&path) {
-                Err(source) if source.kind() != ErrorKind::NotFound => {
-                    return Err(io(&path, source));
-                }
-                // Gone is gone, also if another command of this member was faster.
-                _ => {}
-            }
+            remove(&path)?;
         }
         Ok(())
     }
@@ -274,6 +286,14 @@ fn read(path: &Path) -> Result<Option<Kept>, SeenError> {
     };
     let kept = serde_json::from_slice(&bytes);
     kept.map(Some).map_err(|_| damaged(path))
+}
+
+fn remove(path: &Path) -> Result<(), SeenError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(io(path, source)),
+        // Gone is gone, also if another command of this member was faster.
+        _ => Ok(()),
+    }
 }
 
 fn damaged(path: &Path) -> SeenError {
@@ -376,6 +396,24 @@ mod tests {
         ));
         fs::remove_file(&file).unwrap();
         assert!(again.alike(&first).unwrap().is_empty());
+    }
+
+    // RTE-37: of what has not left nothing is noticed; forgotten twice is forgotten.
+    #[test]
+    fn what_has_not_left_is_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SeenStore::open(dir.path(), &mut Random::System.rng()).unwrap();
+        let (one, other) = (MessageId([1; 16]), MessageId([2; 16]));
+        let tokens = set(&["email a@b.example"]);
+        for message in [one, other] {
+            store.remember(message, 5, &[], &tokens).unwrap();
+        }
+        assert!(store.holds(one) && store.holds(other));
+        store.forget(one).unwrap();
+        store.forget(one).unwrap();
+        assert!(!store.holds(one));
+        let left = store.alike(&tokens).unwrap();
+        assert_eq!((left.len(), left[0].message), (1, other));
     }
 
     // LIM-120, LIM-121: of many tokens the lowest tags stay, of many messages the latest.

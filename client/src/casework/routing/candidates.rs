@@ -12,7 +12,8 @@ use crate::casework::{paths, quality};
 
 const NO_COUNTRY: &str = "a code that is no country's";
 const NOT_KNOWN: &str = "a code that is not known";
-const NO_RANGES: &str = "no table of address ranges is given";
+/// What a plan notes of an address where there is no table of address ranges, or one without a network.
+pub const NO_RANGES: &str = "no table of address ranges is given";
 const NOT_IN_RANGES: &str = "an address that the table of ranges has no country for";
 const NO_CALLING_CODE: &str = "a number without a known calling code";
 /// Basis of an address behind which somebody else may stand.
@@ -77,6 +78,7 @@ fn candidate(routes: &Routes, country: String, found: Found) -> Candidate {
         origin,
         hosting,
         counts: false,
+        hosting_alone: false,
         evidence: evidence.collect(),
     }
 }

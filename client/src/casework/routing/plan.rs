@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{
-    Action, Candidate, Class, Copy, Hub, Lane, MadeBy, Needed, PassedOver, Plan, Policy,
-    RECIPIENTS_MAX, Ranges, Recipient, Role, RosterView, RouteError, Seat, Unknown, Why,
+    Action, Allowed, Candidate, Class, Copy, Hub, Lane, MadeBy, Needed, PassedOver, Plan, Policy,
+    RECIPIENTS_MAX, Ranges, Recipient, Role, RosterView, RouteError, Rule, Seat, Unknown, Why,
     candidates,
     law::{Sender, ground},
     policy::is_in,
@@ -28,6 +28,8 @@ const NO_BASIS: &str = "no-legal-basis";
 
 /// Who would get it, with all reasons.
 type Chosen<'a> = BTreeMap<&'a str, (&'a Seat, BTreeSet<Why>)>;
+/// The rule that decided of a member, if one did, and its number from 1.
+type Decided<'a> = Option<(usize, &'a Rule)>;
 
 /// Everything that a plan is made by.
 struct Planning<'a> {
@@ -58,6 +60,7 @@ pub fn route(
     let (mut candidates, notes) = candidates(view, ranges.0);
     for one in &mut candidates {
         one.counts = planning.counts(one);
+        one.hosting_alone = one.counts && !planning.is_origin(one);
     }
     let mut chosen = Chosen::new();
     planning.choose(&candidates, &mut chosen);
@@ -102,6 +105,34 @@ pub fn route(
     })
 }
 
+/// What a member may have by policy and law, whatever a report says: of whom it goes to by name no plan is made.
+/// None, if the roster does not list it, or it could not be sent to by any plan. Spec: RTE-20 to RTE-22.
+#[must_use]
+pub fn allowed(
+    member: &str,
+    roster: &RosterView,
+    sender: &str,
+    policy: &Policy,
+) -> Option<Allowed> {
+    let planning = Planning {
+        roster,
+        sender,
+        policy,
+        urgent: false,
+    };
+    match planning.judge_one(roster.seat(member)?) {
+        Ok(one) => Some(Allowed {
+            copy: Some(one.copy),
+            rule: one.rule,
+        }),
+        Err((DENIED | NO_BASIS, decided)) => Some(Allowed {
+            copy: None,
+            rule: decided.map(|(number, _)| number),
+        }),
+        Err(_) => None,
+    }
+}
+
 fn made_by(policy: &Policy, ranges: &str, roster: u64) -> MadeBy {
     let tables = tables();
     MadeBy {
@@ -124,9 +155,12 @@ fn is_urgent(view: &Value) -> bool {
 
 impl<'a> Planning<'a> {
     fn counts(&self, one: &Candidate) -> bool {
-        self.counts_in(one, Class::Origin)
-            || self.counts_in(one, Class::Hosting)
-            || self.is_pressing(one)
+        self.is_origin(one) || self.counts_in(one, Class::Hosting)
+    }
+
+    /// Whether it brings more than hotlines of where something is hosted.
+    fn is_origin(&self, one: &Candidate) -> bool {
+        self.counts_in(one, Class::Origin) || self.is_pressing(one)
     }
 
     fn counts_in(&self, one: &Candidate, class: Class) -> bool {
@@ -212,11 +246,12 @@ impl<'a> Planning<'a> {
                     one.reasons = reasons;
                     recipients.push(one);
                 }
-                Err((why, rule)) => passed_over.push(PassedOver {
+                Err((why, decided)) => passed_over.push(PassedOver {
                     member: seat.id.clone(),
                     why,
-                    rule,
+                    rule: decided.map(|(number, _)| number),
                     reasons,
+                    rule_why: why_of(decided),
                 }),
             }
         }
@@ -224,7 +259,7 @@ impl<'a> Planning<'a> {
     }
 
     /// Spec: RTE-15, RTE-20 to RTE-22.
-    fn judge_one(&self, seat: &Seat) -> Result<Recipient, (&'static str, Option<usize>)> {
+    fn judge_one(&self, seat: &Seat) -> Result<Recipient, (&'static str, Decided<'a>)> {
         if !seat.live {
             return Err((NOT_LIVE, None));
         }
@@ -238,7 +273,6 @@ impl<'a> Planning<'a> {
         let lane = lanes.into_iter().find(|lane| seat.lanes.contains(lane));
         let lane = lane.ok_or((TAKES_NONE, None))?;
         let decided = self.policy.rule_for(seat);
-        let rule = decided.map(|(number, _)| number);
         let sender = self.roster.seat(self.sender);
         let sender = Sender {
             role: sender.map_or(Role::Unknown, |seat| seat.role),
@@ -246,14 +280,14 @@ impl<'a> Planning<'a> {
         };
         let (ground, by_law) = ground(sender, seat, self.policy);
         let copy = match (decided.map(|(_, rule)| rule.action), by_law) {
-            (Some(Action::Deny), _) => return Err((DENIED, rule)),
+            (Some(Action::Deny), _) => return Err((DENIED, decided)),
             (Some(Action::Full), _) => Copy::Full,
             (Some(Action::Metadata), _) => Copy::Metadata,
             (None | Some(Action::Allow), Some(copy)) => copy,
             (None | Some(Action::Allow), None) => match self.policy.unknown_basis {
                 Unknown::Full => Copy::Full,
                 Unknown::Metadata => Copy::Metadata,
-                Unknown::Deny => return Err((NO_BASIS, rule)),
+                Unknown::Deny => return Err((NO_BASIS, decided)),
             },
         };
         Ok(Recipient {
@@ -264,7 +298,9 @@ impl<'a> Planning<'a> {
             copy,
             reasons: Vec::new(),
             ground,
-            rule,
+            rule: decided.map(|(number, _)| number),
+            lawful: by_law,
+            rule_why: why_of(decided),
         })
     }
 
@@ -314,6 +350,31 @@ impl<'a> Planning<'a> {
             }
         }
         needed.into_iter().collect()
+    }
+}
+
+/// What the rule that decided gives as its reason.
+fn why_of(decided: Decided<'_>) -> String {
+    decided.map_or_else(String::new, |(_, rule)| rule.why.clone())
+}
+
+impl PassedOver {
+    /// Whether it is so by the sender's own policy, which may let it be otherwise.
+    #[must_use]
+    pub fn is_by_policy(&self) -> bool {
+        [DENIED, NO_BASIS].contains(&self.why)
+    }
+
+    /// Why, with the rule that decided and its reason.
+    #[must_use]
+    pub fn said(&self) -> String {
+        match (self.rule, self.rule_why.as_str()) {
+            (None, _) => self.why.to_owned(),
+            (Some(number), "") => format!("{} by rule {number} of the policy", self.why),
+            (Some(number), why) => {
+                format!("{} by rule {number} of the policy, \"{why}\"", self.why)
+            }
+        }
     }
 }
 

@@ -5,11 +5,12 @@
 
 use std::collections::BTreeSet;
 
+use prost::Message;
 use serde_json::{Map, Value, json};
 
 use super::{Copies, tables};
 use crate::{
-    casework::{model::Report, paths},
+    casework::{model::Report, paths, v1},
     report::ReportErrors,
 };
 
@@ -42,6 +43,23 @@ pub fn metadata_only(report: &Report, sender: &str) -> Result<Report, ReduceErro
     let copy = Report::of_json(&reduced(&report.to_json(), sender))?;
     copy.check()?;
     Ok(copy)
+}
+
+/// Whether a report, as it travels, says that it is such a copy: that something is withheld for that reason.
+#[must_use]
+pub fn is_metadata_only(encoded: &[u8]) -> bool {
+    /// A report of which nothing else is read.
+    #[derive(Clone, PartialEq, Message)]
+    struct Stated {
+        #[prost(message, repeated, tag = "54")]
+        field_states: Vec<v1::FieldState>,
+    }
+    let note = tables().copy.note.as_str();
+    Stated::decode(encoded).is_ok_and(|report| {
+        report.field_states.iter().any(|one| {
+            one.state == Some(v1::State::Withheld as i32) && one.note.as_deref() == Some(note)
+        })
+    })
 }
 
 /// The view of such a copy, by the view of the report. Spec: RTE-24 to RTE-26.

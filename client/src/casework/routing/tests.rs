@@ -341,7 +341,11 @@ fn a_copy_is_a_report_again() {
         "urgency": {"level": "imminent", "reason": "the child said so"},
         "field_states": [{"path": "victims", "state": "held", "note": "ask us"}]}"#;
     let report = Report::from_json(json).unwrap();
-    let copy = metadata_only(&report, SENDER).unwrap().to_json();
+    let copy = metadata_only(&report, SENDER).unwrap();
+    // CSE-36
+    let is_copy = [&report, &copy].map(|one| is_metadata_only(&one.encode()));
+    assert_eq!(is_copy, [false, true]);
+    let copy = copy.to_json();
     assert_eq!(copy["urgency"]["reason"], "metadata-only copy");
     assert_eq!(copy["lineage"]["origin"], SENDER);
     assert_eq!(copy["lineage"]["origin_reference"], "A-1");
@@ -405,6 +409,25 @@ fn one_report_goes_to_everybody_competent_with_what_each_may_have() {
     assert!(plan.uncovered.is_empty() && plan.passed_over.is_empty());
     let parts = plan.parts();
     assert_eq!((parts.len(), parts[0].copy), (2, Copy::Full));
+}
+
+// RTE-20 to RTE-22: what a member may have that is named, whatever the report says of countries.
+#[test]
+fn whoever_is_named_may_have_what_policy_and_law_say() {
+    let world = world();
+    let of = |member: &str, policy: &Policy| allowed(member, &world, SENDER, policy);
+    let (all, some) = (Some(Copy::Full), Some(Copy::Metadata));
+    let plain = Policy::default();
+    let by_law = |copy| Some(Allowed { copy, rule: None });
+    assert_eq!(of("hub.us", &plain), by_law(all));
+    assert_eq!(of("police.no", &plain), by_law(some));
+    assert_eq!(of("nobody.xx", &plain), None);
+    let text = b"version = 1\n[[rule]]\nmembers = [\"hub.us\"]\ndo = \"deny\"\n";
+    let denied = Allowed {
+        copy: None,
+        rule: Some(1),
+    };
+    assert_eq!(of("hub.us", &Policy::parse(text).unwrap()), Some(denied));
 }
 
 // RTE-16, RTE-22, RTE-23: urgent goes to the police of every likely country; a policy denies, allows and

@@ -30,7 +30,7 @@ impl Received {
     /// # Errors
     /// None or several do, or it has no attachments.
     pub fn find(home: &MemberHome, id: &str) -> Result<Self, Failure> {
-        let (direction, about) = messages::find_one(home, id)?;
+        let (direction, about) = messages::find_received(home, id)?;
         let any = about["attachments"]
             .as_array()
             .is_some_and(|list| !list.is_empty());

@@ -83,7 +83,9 @@ fn next(args: &RestoreArgs, home: &Path, has_keys: bool) {
         erase_again(&args.dir)
     ));
     match args.nothing_was_lost {
-        true => output::message(format_args!("WARNING: {NOTHING_WAS_LOST}")),
+        true => output::message(format_args!(
+            "WARNING: {NOTHING_WAS_LOST}. Who can be reached when it starts is asked all the same"
+        )),
         false => output::data(
             "Before it signs anything it asks its witnesses whether they have seen more of its log than is here.",
         ),
@@ -125,15 +127,46 @@ fn not_restored(error: &BackupError, args: &RestoreArgs) -> Failure {
         BackupError::Incomplete { .. } => failure.advise(
             "Name the folder in which backup.json lies; one that was cut short is made again: frex backup DIR --to FOLDER",
         ),
+        // The folder named in the command is the one to restore into, where there is no node to back up.
+        _ if failure.code() == WireCode::BackupDamaged => failure.advise(format!(
+            "See what holds: frex backup verify {folder}; then restore another backup, or make one anew where the node still is: frex backup NODE-FOLDER --to NEW-FOLDER"
+        )),
         _ => failure,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, path::PathBuf};
 
     use super::*;
+
+    // CLI-3: of a folder that holds no node no backup can be made.
+    #[test]
+    fn a_backup_that_does_not_hold_is_not_made_of_the_place_to_restore_into() {
+        let args = RestoreArgs {
+            folder: PathBuf::from("kbad"),
+            dir: PathBuf::from("xx"),
+            manifest: None,
+            nothing_was_lost: false,
+        };
+        for error in [
+            BackupError::File("frex.toml".to_owned()),
+            BackupError::Manifest("no JSON".to_owned()),
+            BackupError::Log,
+            BackupError::OtherManifest,
+            BackupError::Incomplete {
+                folder: args.folder.clone(),
+            },
+        ] {
+            let failure = format!("{:?}", not_restored(&error, &args).in_folder(&args.dir));
+            assert!(!failure.contains("frex backup xx"), "{failure}");
+            assert!(
+                failure.contains("kbad") || failure.contains("backup.json"),
+                "{failure}"
+            );
+        }
+    }
 
     // ERA-16: a member orders that erasures are done again, so its folder comes first.
     #[test]

@@ -44,7 +44,7 @@ pub(super) fn conclude(home: &MemberHome, args: &BulkArgs, tally: &Tally, json: 
         (None, None) if tally.ended.is_empty() => Ok(0),
         (None, None) => Ok(PARTIAL),
         (None, Some(first)) if tally.submitted == 0 && tally.before.is_empty() => {
-            Err(nothing_sent(first))
+            Err(nothing_sent(first, &args.from))
         }
         (None, Some(_)) => Ok(PARTIAL),
     }
@@ -65,10 +65,14 @@ fn references<'a>(ended: impl IntoIterator<Item = &'a EndedThere>) -> BTreeSet<&
         .collect()
 }
 
-fn nothing_sent(first: &NotSent) -> Failure {
+fn nothing_sent(first: &NotSent, dir: &Path) -> Failure {
     let failure = Failure::new(first.code, "no report was sent").cause(first.why.clone());
     match first.code {
         WireCode::IdReuse => failure.advise(OTHER_REFERENCE),
+        WireCode::NotAccepted => failure.advise(format!(
+            "Add to each line what is lacking and give the file again; what each member needs: frex roster show {}",
+            dir.display()
+        )),
         _ => failure,
     }
 }

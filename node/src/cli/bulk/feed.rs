@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, Seek, SeekFrom},
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
     path::Path,
 };
 
@@ -12,9 +12,10 @@ use frex_client::{
     report::{Report, ReportErrors},
 };
 use frex_proto::error::WireCode;
+use serde::de::IgnoredAny;
 use tokio::sync::Mutex;
 
-use super::{Tally, Underway, Words};
+use super::{BulkArgs, Tally, Underway, Words};
 use crate::cli::failure::Failure;
 
 /// The lines of a file.
@@ -70,6 +71,90 @@ fn count(file: &File) -> io::Result<u64> {
         count += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
         let length = bytes.len();
         reader.consume(length);
+    }
+}
+
+/// Refuses a file that is one thing over many lines: once, and not at each of its lines.
+/// Spec: CLI-32.
+///
+/// # Errors
+/// What the file is instead, and the command that takes it.
+pub(super) fn are_lines(args: &BulkArgs) -> Result<(), Failure> {
+    let path = &args.file;
+    if path == Path::new("-") {
+        return Ok(());
+    }
+    let failed = |error: io::Error| Failure::file("read", path, &error);
+    let most = model::JSON_BYTES_MAX as u64;
+    let (file, mut bytes) = (File::open(path).map_err(failed)?, Vec::new());
+    let mut file = file.take(most + 1);
+    file.read_to_end(&mut bytes).map_err(failed)?;
+    // What is longer than any report is none.
+    if bytes.len() > model::JSON_BYTES_MAX {
+        return Ok(());
+    }
+    let Some(whole) = Whole::of(&bytes) else {
+        return Ok(());
+    };
+    let (file, to, from) = (path.display(), args.to.join(" "), args.from.display());
+    let send = |file: &str| format!("frex send {file} --to {to} --from {from}");
+    let (what, advice) = match whole {
+        Whole::Report => (
+            "it is one report, not one on each line",
+            send(&file.to_string()),
+        ),
+        Whole::Array => (
+            "it is one list over many lines",
+            format!("Write each report of it on a line of its own: jq -c '.[]' {file}"),
+        ),
+        Whole::Xml => (
+            "it is XML, which is imported first",
+            format!(
+                "frex report import {file} --out REPORT.frexreport, then  {}",
+                send("REPORT.frexreport")
+            ),
+        ),
+    };
+    let failure = Failure::new(
+        WireCode::BadInput,
+        format!("{file} has no report on a line"),
+    );
+    Err(failure.cause(what).advise(advice))
+}
+
+/// What a file is as a whole that has not one report on each line.
+#[derive(Debug, PartialEq, Eq)]
+enum Whole {
+    Report,
+    Array,
+    Xml,
+}
+
+impl Whole {
+    /// Nothing if its lines are to be read one by one.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let is_json = |bytes: &[u8]| serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
+        let lines = bytes.split(|byte| *byte == b'\n');
+        let mut lines = lines.filter(|line| !line.trim_ascii().is_empty());
+        match model::detect(bytes) {
+            Shape::Document => {
+                // A line that is wrong at the beginning of a file holds up no other.
+                let report = |line: &[u8]| line.starts_with(b"{") && is_json(line);
+                return (!lines.any(report)).then_some(Self::Xml);
+            }
+            Shape::Encoded => {
+                let report = model::Report::decode_unchecked(bytes).is_ok();
+                return report.then_some(Self::Report);
+            }
+            Shape::View | Shape::First | Shape::Mixed(_) => {}
+        }
+        if lines.count() < 2 || !is_json(bytes) {
+            return None;
+        }
+        match bytes.trim_ascii_start().first() {
+            Some(b'[') => Some(Self::Array),
+            _ => Some(Self::Report),
+        }
     }
 }
 
@@ -153,6 +238,27 @@ fn report_of(line: &[u8]) -> Result<(String, Vec<u8>), ReportErrors> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // CLI-32, MBR-16: one report over many lines is told of once; a line that is wrong is judged by itself.
+    #[test]
+    fn what_is_one_thing_over_many_lines_is_told_from_lines() {
+        let of = |text: &str| Whole::of(text.as_bytes());
+        assert_eq!(of("{\n  \"reference\": \"A\"\n}\n"), Some(Whole::Report));
+        assert_eq!(of("[\n{\"reference\": \"A\"},\n{}\n]"), Some(Whole::Array));
+        assert_eq!(of("<?xml version=\"1.0\"?>\n<report/>\n"), Some(Whole::Xml));
+        let report = model::Report::from_json_unchecked(br#"{"reference": "A"}"#).unwrap();
+        assert_eq!(Whole::of(&report.encode()), Some(Whole::Report));
+        for lines in [
+            "",
+            "{\"reference\": \"A\"}\n\n",
+            "{\"reference\": \"A\"}\n{\"reference\": \"B\"}\n",
+            "{\"reference\": \n{\"reference\": \"B\"}\n",
+            "<report/>\n{\"reference\": \"B\"}\n",
+            "{\"reference\": \"\u{1}\"}\n{\"reference\": \"B\"}\n",
+        ] {
+            assert_eq!(of(lines), None, "{lines:?}");
+        }
+    }
 
     // LIM-115: a report of version 2 may be longer as JSON than one of version 1.
     #[test]

@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use frex_client::client::{BulkEvent, BulkFate, BulkNews, Client, News, SendError, SendingEvent};
+use frex_client::client::{
+    BulkError, BulkEvent, BulkFate, BulkNews, Client, DraftError, News, SendError, SendingEvent,
+};
 use frex_proto::{error::WireCode, id::MessageId};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
@@ -83,6 +85,7 @@ pub(super) async fn hear(
     bar: &ProgressBar,
     list: &mut Option<List>,
     (tally, patience): (&Mutex<Tally>, Option<Duration>),
+    about: (&Client, &Words<'_>),
 ) -> Result<(), Failure> {
     let mut progress = Progress::new();
     loop {
@@ -104,7 +107,7 @@ pub(super) async fn hear(
             return Ok(());
         };
         let mut tally = tally.lock().await;
-        take(&mut tally, bar, list.as_mut(), event)?;
+        take(&mut tally, bar, list.as_mut(), event, about)?;
         progress.tell(bar);
     }
 }
@@ -114,6 +117,7 @@ fn take(
     bar: &ProgressBar,
     list: Option<&mut List>,
     event: BulkEvent,
+    (client, words): (&Client, &Words<'_>),
 ) -> Result<(), Failure> {
     let BulkEvent { reference, fate } = event;
     match fate {
@@ -128,9 +132,17 @@ fn take(
             list.map_or(Ok(()), |list| list.sent(&reference, "before", ids))?;
         }
         BulkFate::NotSent(why) => {
-            let line = ended(tally, &reference);
+            let underway = tally.underway.remove(&reference);
+            let line = underway.as_ref().map_or(0, |one| one.line);
             bar.inc(1);
-            tally.not_sent(&reference, line, WireCode::from(&why), &why.to_string());
+            let text = match (&why, &underway) {
+                // The draft ends at the first recipient that needs more; all of them are named.
+                (BulkError::Draft(DraftError::LacksFields { .. }), Some(one)) => {
+                    words.lacks(client, &one.content)
+                }
+                _ => why.to_string(),
+            };
+            tally.not_sent(&reference, line, WireCode::from(&why), &text);
         }
         BulkFate::Waiting(code) => tally.waiting.refused(bar, code),
         BulkFate::News {
@@ -204,11 +216,6 @@ fn hear_one(
         }
         _ => None,
     }
-}
-
-/// The line of a report of which nothing more is said.
-fn ended(tally: &mut Tally, reference: &str) -> u64 {
-    tally.underway.remove(reference).map_or(0, |one| one.line)
 }
 
 /// Seals again, under the same message id, what was refused for a retired key.

@@ -17,7 +17,8 @@ use super::{
 };
 use crate::cli::{
     failure::{Done, Failure},
-    time::Moment,
+    output,
+    time::{Moment, rfc3339},
 };
 
 /// `frex request preserve`.
@@ -65,15 +66,21 @@ fn send(ask: &AskArgs, what: What, authority: &str, json: bool) -> Done {
         return Err(failure.advise(advice));
     }
     let room = Room::open(&ask.say.from)?;
+    if ask.say.to.contains(&room.desk.own) {
+        let what = format!("{} would ask itself", room.desk.own);
+        return Err(Failure::new(WireCode::BadInput, what)
+            .cause("a request is to somebody else, who answers it")
+            .advise("Leave your own organisation out of --to"));
+    }
     let case = room.case(&ask.case)?;
+    let by_profile = by_profile(&room, ask);
+    not_before(&room, ask, by_profile)?;
     let (about, _, lane) = room.reporters(case);
     let mut to = ask.say.to.clone();
     if !authority.is_empty() {
         to.push(authority.to_owned());
     }
-    let reply_by = ask
-        .reply_by
-        .or_else(|| by_profile(&room, ask).map(Moment::At));
+    let reply_by = ask.reply_by.or_else(|| by_profile.map(Moment::At));
     let say = super::SayArgs {
         to,
         ..ask.say.clone()
@@ -92,6 +99,29 @@ fn send(ask: &AskArgs, what: What, authority: &str, json: bool) -> Done {
         say: &say,
     };
     room.say(word, json)
+}
+
+/// Refuses a time before the clock of the profile: it would be overdue by the signed word of its asker, and
+/// open in the case. Spec: CSE-31.
+fn not_before(room: &Room, ask: &AskArgs, by_profile: Option<u64>) -> Result<(), Failure> {
+    let (Some(moment), Some(due_ms)) = (ask.reply_by, by_profile) else {
+        return Ok(());
+    };
+    if moment.after(room.desk.now_ms) >= due_ms {
+        return Ok(());
+    }
+    let what = format!(
+        "--reply-by is before the clock of {} ends",
+        output::clean(&ask.profile)
+    );
+    Err(Failure::new(WireCode::BadInput, what)
+        .cause(format!(
+            "received now, an answer is due by {} by that profile, and nobody is late before that",
+            rfc3339(due_ms)
+        ))
+        .advise(
+            "Leave --reply-by out, give a later time, or name another --profile; see  frex request profiles",
+        ))
 }
 
 /// By when the profile would have an answer if it were received now, by the last of the addressees.

@@ -9,14 +9,21 @@ use frex_client::casework::{
 use serde_json::{Value, json};
 
 use super::{CaseListArgs, desk::Desk, reports, say::Room, unheld};
-use crate::cli::{failure::Done, output, time::rfc3339};
+use crate::cli::{
+    failure::Done,
+    inbox::METADATA,
+    output,
+    route::unfinished::{self, Unfinished},
+    time::rfc3339,
+};
 
 /// Which cases need somebody first: every state that a case can be in.
-pub const ORDER: [&str; 8] = [
+pub const ORDER: [&str; 9] = [
     "nobody",
     "overdue",
     "reopens",
     "open",
+    "declined",
     "shelved",
     "closed",
     "withdrawn",
@@ -36,12 +43,14 @@ pub fn list(args: &CaseListArgs, json: bool) -> Done {
     let names = reports::names(&room.home, &room.rows, |id| views.contains_key(id));
     let mut rows: Vec<(usize, u64, Value)> = Vec::new();
     let mut unheld = Vec::new();
+    let without = reports::without_contents(&room.rows);
     for (case, view) in views.values() {
         if view.state == "nobody" {
             unheld.push(unheld::of(&room, case, &args.dir));
         }
         let rank = ORDER.iter().position(|state| *state == view.state);
-        let row = row(view, names.get(&view.id));
+        let mut row = row(view, names.get(&view.id));
+        row["copy"] = without.contains(&view.id).then_some(METADATA).into();
         let due = row["due_ms"].as_u64().unwrap_or(u64::MAX);
         rows.push((rank.unwrap_or(ORDER.len()), due, row));
     }
@@ -50,11 +59,14 @@ pub fn list(args: &CaseListArgs, json: bool) -> Done {
         name(one).cmp(&name(other))
     });
     let rows: Vec<Value> = rows.into_iter().map(|(_, _, row)| row).collect();
+    let undone = unfinished::all(&room, &args.dir)?;
     if json {
-        output::document(json!({ "cases": rows, "nobody": unheld }));
+        let undone: Vec<Value> = undone.iter().map(Unfinished::to_json).collect();
+        output::document(json!({ "cases": rows, "nobody": unheld, "unfinished": undone }));
     } else {
         print(desk, &rows);
         unheld::print(&unheld, &args.dir);
+        unfinished::print(&undone);
     }
     Ok(0)
 }
@@ -94,12 +106,15 @@ fn print(desk: &Desk, rows: &[Value]) {
     let mut table = output::table(&header);
     for row in rows {
         let text = |field: &str| output::clean(row[field].as_str().unwrap_or_default());
-        let names: Vec<String> = row["references"]
+        let mut names: Vec<String> = row["references"]
             .as_array()
             .into_iter()
             .flatten()
             .filter_map(|name| Some(output::clean(name.as_str()?)))
             .collect();
+        if row["copy"] == METADATA {
+            names.push("(without contents)".to_owned());
+        }
         let state = match row["reopens"].as_array().and_then(|list| list.first()) {
             Some(one) => dashed(&format!(
                 "reopens: {}",

@@ -9,8 +9,8 @@ use frex_proto::error::WireCode;
 
 use crate::cli::failure::Failure;
 
-/// Why it is not said, and the option that mends it. `show` is the command that shows the case.
-pub fn refusal(unfit: &Unfit, what: &What, show: String, members: &str) -> Failure {
+/// Why it is not said, and the option that mends it. `next` is the command where no option does.
+pub fn refusal(unfit: &Unfit, what: &What, next: String, members: &str) -> Failure {
     let summary = match unfit {
         Unfit::Rule(_) => "this cannot be said so",
         Unfit::NothingOwed => "nobody owes an answer to that",
@@ -34,7 +34,7 @@ pub fn refusal(unfit: &Unfit, what: &What, show: String, members: &str) -> Failu
         Unfit::Time(..) => format!("Say another time:  {option} with {values}"),
         Unfit::Member(_) => format!("See who is a member:  {members}"),
         Unfit::NotTold(member) => format!("Tell it to whom it concerns:  --to {member}"),
-        _ => show,
+        _ => next,
     };
     Failure::new(WireCode::from(unfit.clone()), summary)
         .cause(cause)
@@ -66,7 +66,10 @@ fn option(field: &str, what: &What) -> (String, Vec<String>) {
             } else {
                 "--jurisdiction"
             };
-            (name.to_owned(), one("two capital letters, such as FR"))
+            (
+                name.to_owned(),
+                one("a country as ISO 3166-1 writes it, such as FR"),
+            )
         }
         "url" | "moved_to" => (named(field), one("a URL such as https://host.example/page")),
         "at" | "until" | "deadline" => (

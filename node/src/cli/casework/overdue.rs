@@ -8,10 +8,16 @@ use super::{
     desk::Desk,
     list::second,
     say::{Room, short},
-    show::{not_received, print_not_received, standing, subject},
+    show::{not_received, print_not_received, request_of, standing, subject},
     unheld,
 };
-use crate::cli::{evidence::length, failure::Done, output, time::rfc3339};
+use crate::cli::{
+    evidence::length,
+    failure::Done,
+    output,
+    route::unfinished::{self, Unfinished},
+    time::rfc3339,
+};
 
 /// Lists it, what is overdue longest first.
 pub fn overdue(args: &OverdueArgs, json: bool) -> Done {
@@ -35,13 +41,19 @@ pub fn overdue(args: &OverdueArgs, json: bool) -> Done {
         }
     }
     rows.sort_by_key(|row| (row["due_ms"].as_u64(), row["case"].to_string()));
+    // Who sent it must go on with it.
+    let undone = unfinished::all(&room, &args.dir)?;
     if json {
         let waits: Vec<Value> = waits.iter().map(not_received).collect();
         let nobody = unheld;
-        output::document(json!({ "overdue": rows, "not_received": waits, "nobody": nobody }));
+        let undone: Vec<Value> = undone.iter().map(Unfinished::to_json).collect();
+        output::document(json!({
+            "overdue": rows, "not_received": waits, "nobody": nobody, "unfinished": undone,
+        }));
     } else {
         unheld::print(&unheld, &args.dir);
-        if !rows.is_empty() || unheld.is_empty() {
+        unfinished::print(&undone);
+        if !rows.is_empty() || (unheld.is_empty() && undone.is_empty()) {
             print(desk, &rows, args);
         }
         print_not_received(&waits, &args.dir);
@@ -56,9 +68,7 @@ fn clocks_wait(view: &View) -> bool {
 }
 
 fn row(one: &Deadline, view: &View, own: &str) -> Value {
-    let request = one
-        .thread
-        .and_then(|thread| view.threads[thread].request.as_ref());
+    let request = request_of(one, view);
     json!({
         "case": view.id.to_string(), "what": one.what.word(), "who": one.who,
         "subject": subject(one, view), "state": one.state.word(), "said": standing(one, view, own), "profile": one.profile, "source": one.source,

@@ -1,14 +1,14 @@
 //! `frex remind`: a reminder to who has not answered. Spec: CSE-8, CSE-27.
 
 use frex_client::casework::{
-    case::What as Content,
+    case::{View, What as Content},
     v1::{Reminder, case_message::What},
 };
 use frex_proto::error::WireCode;
 
 use super::{
     RemindArgs,
-    say::{Room, Word, envelope_of},
+    say::{Room, Word, envelope_of, short},
 };
 use crate::cli::failure::{Done, Failure};
 
@@ -19,6 +19,9 @@ pub fn remind(args: &RemindArgs, json: bool) -> Done {
     let view = case.view(room.desk.now_ms, &room.desk.setting);
     let to: Vec<String> = view.owing(&said.key).into_iter().collect();
     if to.is_empty() {
+        if said.what == Content::Report {
+            return Err(is_the_case(&room, &view));
+        }
         let what = "nobody owes an answer to that";
         let advice = format!(
             "frex case show {} {}",
@@ -54,4 +57,41 @@ pub fn remind(args: &RemindArgs, json: bool) -> Done {
         say: &args.say,
     };
     room.say(word, json)
+}
+
+/// What was named is the case, or a report of it, of which nobody is reminded: names the requests that are open.
+fn is_the_case(room: &Room, view: &View) -> Failure {
+    let mut open: Vec<String> = view
+        .threads
+        .iter()
+        .filter_map(|thread| thread.request.as_ref())
+        .filter(|request| request.from == room.desk.own && !view.owing(request).is_empty())
+        .map(short)
+        .collect();
+    open.sort();
+    open.dedup();
+    let dir = room.dir().display();
+    let advice = match open.is_empty() {
+        true => format!("frex case show {} {dir}", letters_of(view)),
+        false => {
+            let commands = open
+                .iter()
+                .map(|id| format!("frex remind {id} --from {dir}"));
+            commands.collect::<Vec<_>>().join(", or  ")
+        }
+    };
+    let cause = match open.len() {
+        0 => "no request of this member in it waits for an answer".to_owned(),
+        1 => "one request in it waits for an answer".to_owned(),
+        count => format!("{count} requests in it wait for an answer"),
+    };
+    let what = "that is the case; name the request in it";
+    Failure::new(WireCode::BadInput, what)
+        .cause(cause)
+        .advise(advice)
+}
+
+/// The first letters of the case's id.
+fn letters_of(view: &View) -> String {
+    view.id.to_string()[..8].to_owned()
 }

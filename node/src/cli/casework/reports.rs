@@ -1,6 +1,9 @@
 //! The reports of cases as a member's folder has them: what they call themselves, and what is in them.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use frex_client::{
     casework::{
@@ -17,7 +20,7 @@ use serde_json::Value;
 use super::desk::{Row, case_of, content_path, is_forward};
 use crate::cli::{
     files,
-    inbox::RECALLED,
+    inbox::{METADATA, RECALLED},
     messages::{RECEIVED, SENT},
 };
 
@@ -93,6 +96,20 @@ pub fn content(home: &MemberHome, row: &Value) -> Option<(String, Vec<u8>)> {
     };
     let copy = metadata_only(&report, &home.settings().member).ok()?;
     Some(copy.encode()).filter(is_same).map(named)
+}
+
+/// Cases of which reports came, and each of them is a copy without contents. Spec: CSE-36.
+#[must_use]
+pub fn without_contents(rows: &[Row]) -> BTreeSet<CaseId> {
+    let came = rows
+        .iter()
+        .filter(|(at, row)| *at == RECEIVED && row["kind"] == "report");
+    let mut cases = BTreeMap::new();
+    for (case, row) in came.filter_map(|(_, row)| Some((case_of(row)?, row))) {
+        *cases.entry(case).or_insert(true) &= row["copy"] == METADATA;
+    }
+    cases.retain(|_, without| *without);
+    cases.into_keys().collect()
 }
 
 /// The report of a case that this member has sent.

@@ -9,7 +9,7 @@ use std::{
 
 use frex_client::{
     casework::{
-        case::{CONTENT_TYPE, Case, CaseId, Key, Said, What, kind_of},
+        case::{CONTENT_TYPE, Case, CaseId, Key, Said, Unfit, What, kind_of},
         v1::{CaseMessage, case_message::What as Content},
     },
     keys::MemberHome,
@@ -91,12 +91,34 @@ impl Room {
     /// Nothing is kept under this: it may not have been read yet, or was erased.
     fn nothing(&self, wanted: &str) -> Failure {
         let dir = self.dir().display();
+        // Without a word of the node, what was sealed may have left or not: it has no case yet.
+        if let Some(sealed) = self.sealed(wanted) {
+            let what = format!("{sealed} was sealed here, and is in no case yet");
+            return Failure::new(WireCode::NotFound, what)
+                .cause("it is not known here whether the node has it")
+                .advise(format!(
+                    "frex receipt fetch {sealed} {dir}; if the node does not know it, the command that sent it, with  --message {sealed}  where it had no --once"
+                ));
+        }
         erased::failure(&self.home, wanted).unwrap_or_else(|| {
             let what = format!("no case is kept under {wanted}");
             Failure::new(WireCode::NotFound, what)
                 .cause("what has come is in a case once it was read here")
                 .advise(format!("frex inbox {dir}, then  frex case ls {dir}"))
         })
+    }
+
+    /// The report that is meant by the beginning of an id and was sealed here, if it is in none of the cases.
+    fn sealed(&self, wanted: &str) -> Option<MessageId> {
+        let mut rows = self.rows.iter();
+        let found = rows.find(|(direction, row)| {
+            let begins = |field: &str| row[field].as_str().is_some_and(|id| id.starts_with(wanted));
+            *direction == messages::SENT
+                && row["kind"] == "report"
+                && !desk::is_forward(direction, row)
+                && (begins("message") || begins("envelope"))
+        });
+        MessageId::from_hex(found?.1["message"].as_str()?).ok()
     }
 
     /// The message of a case that is meant by its id or that of an envelope.
@@ -234,8 +256,14 @@ impl Room {
         };
         let dir = self.dir().display();
         case.fits(&said, &desk.setting).map_err(|unfit| {
-            let show = format!("frex case show {} {dir}", &case.id.to_string()[..8]);
-            option::refusal(&unfit, what, show, &format!("frex roster show {dir}"))
+            let id = &case.id.to_string()[..8];
+            let next = match &unfit {
+                Unfit::Refused(_) => {
+                    format!("Take it over first:  frex act route {id} accepted --from {dir}")
+                }
+                _ => format!("frex case show {id} {dir}"),
+            };
+            option::refusal(&unfit, what, next, &format!("frex roster show {dir}"))
         })
     }
 

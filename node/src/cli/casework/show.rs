@@ -3,21 +3,27 @@
 use std::path::Path;
 
 use frex_client::casework::{
-    case::{Deadline, Entry, Matter, Standing, Thread, View, view_json},
+    case::{Deadline, Entry, Key, Matter, Standing, Thread, View, view_json},
     clock::Duty,
 };
 use frex_proto::id::MessageId;
 use serde_json::{Value, json};
 
 use super::{
-    CaseShowArgs,
+    CaseShowArgs, asked,
     desk::Desk,
     list::{dashed, second},
     reports,
     say::{Room, letters, short},
     unheld,
 };
-use crate::cli::{failure::Done, output, time::rfc3339};
+use crate::cli::{
+    failure::Done,
+    inbox::METADATA,
+    output,
+    route::unfinished::{self, Unfinished},
+    time::rfc3339,
+};
 
 /// Messages that are named one by one.
 const NAMED_MAX: usize = 5;
@@ -34,11 +40,18 @@ pub fn show(args: &CaseShowArgs, json: bool) -> Done {
     };
     let names = reports::names(&room.home, &room.rows, |id| *id == case.id);
     let name = names.get(&case.id);
+    let mut undone = unfinished::all(&room, &args.dir)?;
+    undone.retain(|one| one.is_of(case.id));
+    let asked = asked::all(case, &view);
+    let without = reports::without_contents(&room.rows).contains(&case.id);
     if json {
         let mut said = view_json(&view);
         said["name"] = json!(name);
         said["not_received"] = waits.iter().map(not_received).collect();
         said["nobody"] = unheld.into();
+        said["unfinished"] = undone.iter().map(Unfinished::to_json).collect();
+        said["requests"] = asked.into();
+        said["copy"] = without.then_some(METADATA).into();
         output::document(said);
         return Ok(0);
     }
@@ -52,8 +65,12 @@ pub fn show(args: &CaseShowArgs, json: bool) -> Done {
     if !names.is_empty() {
         output::data(format_args!("names    {}", names.join(", ")));
     }
+    if without {
+        output::data("report   a copy without contents; its sender has the rest");
+    }
     timeline(&view);
     threads(&view, &room.desk);
+    asked::print(&asked);
     deadlines(&view, &room.desk);
     for one in &view.reopenings {
         output::data(format_args!(
@@ -67,6 +84,7 @@ pub fn show(args: &CaseShowArgs, json: bool) -> Done {
         ));
     }
     unheld::print(&unheld, &args.dir);
+    unfinished::print(&undone);
     print_not_received(&waits, &args.dir);
     Ok(0)
 }
@@ -102,7 +120,7 @@ fn timeline(view: &View) {
             second(Some(&rfc3339(entry.at_ms))),
             output::clean(&entry.key.from),
             dashed(entry.what),
-            says(entry),
+            says(entry, view),
             letters(&entry.key.message),
             remark(entry),
         ]);
@@ -118,11 +136,21 @@ fn timeline(view: &View) {
     }
 }
 
-/// What was said, as commands take it; a name, code or time is as it was written.
-fn says(entry: &Entry) -> String {
-    match entry.what {
+/// What was said, as commands take it; a name, code or time is as it was written. Of what goes on with a
+/// request without a word of its own, also which request that is.
+fn says(entry: &Entry, view: &View) -> String {
+    let said = match entry.what {
         "recall" | "preserve_request" | "produce_request" => output::clean(&entry.says),
         _ => output::clean(&dashed(&entry.says)),
+    };
+    let thread = entry.thread.and_then(|thread| view.threads.get(thread));
+    let request = thread.and_then(|thread| thread.request.as_ref());
+    match (entry.what, request) {
+        ("extension" | "reminder", Some(request)) if said.is_empty() => {
+            format!("of {}", short(request))
+        }
+        ("extension" | "reminder", Some(request)) => format!("of {}, {said}", short(request)),
+        _ => said,
     }
 }
 
@@ -200,7 +228,7 @@ fn deadlines(view: &View, desk: &Desk) {
         return;
     }
     output::data("");
-    let mut table = output::table(&["DUE", "WHAT", "WHO", "STATE", "CLOCK"]);
+    let mut table = output::table(&["DUE", "WHAT", "WHO", "STATE", "REQUEST", "CLOCK"]);
     for one in &view.deadlines {
         table.add_row([
             one.due_ms
@@ -211,10 +239,17 @@ fn deadlines(view: &View, desk: &Desk) {
                 .to_owned(),
             desk.called(&one.who),
             standing(one, view, &desk.own),
+            request_of(one, view).map(short).unwrap_or_default(),
             clock(one),
         ]);
     }
     output::print_table(&table);
+}
+
+/// The request that a deadline is of, if it is of one.
+pub fn request_of<'a>(one: &Deadline, view: &'a View) -> Option<&'a Key> {
+    let thread = one.thread.and_then(|thread| view.threads.get(thread));
+    thread.and_then(|thread| thread.request.as_ref())
 }
 
 /// The place that a deadline is about, of a take-down.
@@ -237,9 +272,7 @@ pub fn standing(one: &Deadline, view: &View, own: &str) -> String {
 
 /// Whether this member has sent what begins the clock, or was to get it.
 fn is_side(one: &Deadline, view: &View, own: &str) -> bool {
-    let thread = one.thread.and_then(|thread| view.threads.get(thread));
-    let request = thread.and_then(|thread| thread.request.as_ref());
-    let sent = match request {
+    let sent = match request_of(one, view) {
         Some(request) => request.from == own,
         None => {
             let mut reports = view.timeline.iter().filter(|entry| entry.what == "report");

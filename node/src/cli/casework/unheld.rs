@@ -4,10 +4,11 @@
 use std::{collections::BTreeSet, path::Path};
 
 use frex_client::casework::case::{Case, Said, What};
+use frex_proto::id::MessageId;
 use serde_json::{Value, json};
 
 use super::{reports, say::Room};
-use crate::cli::{output, receipt::fetch};
+use crate::cli::{output, receipt::fetch, route};
 
 /// Cases that are named one by one.
 const NAMED_MAX: usize = 5;
@@ -36,7 +37,15 @@ pub fn of(room: &Room, case: &Case, dir: &Path) -> Value {
     };
     let gone = reports.iter().flat_map(|said| &said.to).filter(is_gone);
     let gone: BTreeSet<&String> = gone.collect();
-    json!({ "case": id, "no_live_member": gone, "try": command })
+    // A route gave each what it may have; whoever is named gets all of it.
+    let note = sent.filter(|_| route::record_path(&room.home, MessageId(case.id.0)).exists());
+    let note = note.map(|sent| {
+        format!(
+            "it went by a route, and --to sends all of it, also to who may have metadata only; who may have what: frex route {} {dir}",
+            output::clean(sent["file"].as_str().unwrap_or("FILE"))
+        )
+    });
+    json!({ "case": id, "no_live_member": gone, "try": command, "note": note })
 }
 
 /// Says so, with the commands.
@@ -56,6 +65,9 @@ pub fn print(rows: &[Value], dir: &Path) {
             &text("case")[..8],
             text("try")
         ));
+        if let Some(note) = row["note"].as_str() {
+            output::message(format_args!("  note: {note}"));
+        }
     }
     if let Some(more @ 1..) = rows.len().checked_sub(NAMED_MAX) {
         output::message(format_args!(

@@ -118,7 +118,7 @@ fn of_report(
         let what = "what a message names is held because of it, and let go of when it is erased";
         return Err(Failure::new(WireCode::BadInput, what).advise("Leave --source out"));
     }
-    let (direction, about) = messages::find_one(home, report)?;
+    let (direction, about) = messages::find_received(home, report)?;
     let known = [report::CONTENT_TYPE, model::CONTENT_TYPE];
     let is_report = known.map(Value::from).contains(&about["content_type"]);
     if !is_report || direction != messages::RECEIVED || !about["file"].is_string() {

@@ -99,7 +99,8 @@ async fn send(
     if let Some(time) = post.reply_within {
         words = words.reply_within(time);
     }
-    let mut draft = client.finish(words).map_err(|error| unsendable(&error))?;
+    let draft = client.finish(words);
+    let mut draft = draft.map_err(|error| unsendable(&error, 1))?;
     let staged = Staged::of(&home.dir().join(SENT_DIR), &draft.message_id.to_string());
     if let Some(path) = post.attach {
         staged.begin()?;

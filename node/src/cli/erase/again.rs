@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use frex_client::{
-    client::{Client, EraseOrder},
+    client::{Client, EraseOrder, ProvenReceipt},
     keys::MemberHome,
 };
-use frex_proto::{error::WireCode, id::MessageId};
+use frex_proto::{error::WireCode, id::MessageId, roster::Roster};
 use serde_json::{Value, json};
 
 use super::{
@@ -33,6 +33,15 @@ struct Count {
     held_by_others: usize,
 }
 
+/// A line of a list.
+struct Line {
+    order: EraseOrder,
+    /// Who had ordered it; empty where the time of the message was over. None in a list made by hand.
+    ordered_by: Option<String>,
+    /// The node of whose log it is. None in a list of before, or one made by hand.
+    node: Option<String>,
+}
+
 /// Messages of a list that are erased.
 #[derive(Default)]
 struct Gone {
@@ -44,7 +53,9 @@ struct Gone {
 /// Erases whatever a list names; what is gone already, or is not here, stays so. Spec: ERA-16.
 pub fn again(args: &EraseAgainArgs, json: bool) -> Done {
     let home = member::open(&args.dir)?;
-    let orders = read(args)?;
+    let lines = read(args)?;
+    check_own(args, &home, &lines)?;
+    let orders: Vec<EraseOrder> = lines.into_iter().map(|line| line.order).collect();
     let count = member::runtime()?.block_on(async {
         let serving = Serving::reach(&args.dir, &home).await?;
         let mut gone = Gone::default();
@@ -98,8 +109,12 @@ async fn each(
     let bar = output::progress_of("erasing again", Some(orders.len() as u64));
     for order in orders {
         bar.inc(1);
+        let mut receipt = None;
         let kept = match at_node(client, order).await? {
-            Came::Erased => &mut count.erased,
+            Came::Erased(stated) => {
+                receipt = Some(stated);
+                &mut count.erased
+            }
             Came::Before => &mut count.before,
             Came::NotHere => &mut count.not_here,
             Came::Held => {
@@ -117,6 +132,10 @@ async fn each(
         let found = folder.find(order.message, sender, true)?;
         found.remove()?;
         found.tell_by_hand();
+        // Who asks for the message later is told that it was erased, and on which ground.
+        if let Some(receipt) = receipt {
+            member::keep_receipt(&home.receipts_dir(), &receipt)?;
+        }
         if sender.is_none_or(|sender| sender.is_empty() || sender == own) {
             gone.own.insert(order.message);
         }
@@ -127,7 +146,7 @@ async fn each(
 
 /// What came of one order.
 enum Came {
-    Erased,
+    Erased(Box<ProvenReceipt>),
     Before,
     NotHere,
     Held,
@@ -136,11 +155,12 @@ enum Came {
 
 async fn at_node(client: &Client, order: &EraseOrder) -> Result<Came, Failure> {
     let done = match client.plan_erasure(order).await {
-        Ok(_) => client.erase(order).await.map(drop),
+        Ok(_) => client.erase(order).await,
         Err(error) => Err(error),
     };
-    let Err(error) = done else {
-        return Ok(Came::Erased);
+    let error = match done {
+        Ok(receipt) => return Ok(Came::Erased(Box::new(receipt))),
+        Err(error) => error,
     };
     match WireCode::from(&error) {
         WireCode::Erased => Ok(Came::Before),
@@ -154,7 +174,56 @@ async fn at_node(client: &Client, order: &EraseOrder) -> Result<Came, Failure> {
     }
 }
 
-fn read(args: &EraseAgainArgs) -> Result<Vec<EraseOrder>, Failure> {
+/// Refuses a list of what was erased elsewhere, before any of it is erased here: what another member had reason to
+/// erase is none of this one's.
+fn check_own(args: &EraseAgainArgs, home: &MemberHome, lines: &[Line]) -> Result<(), Failure> {
+    // Without one, whom else the node serves is not known.
+    let roster = member::roster(home).ok();
+    let settings = home.settings();
+    let here = (&settings.member[..], &settings.home_node[..]);
+    let found = lines.iter().zip(1..).find_map(|(line, number)| {
+        let whose = line.foreign(here, roster.as_ref())?;
+        Some(format!("line {number} was {whose}"))
+    });
+    let Some(found) = found else {
+        return Ok(());
+    };
+    let (file, dir) = (args.file.display(), args.dir.display());
+    let what = format!(
+        "{file} is no list of {}: nothing was erased",
+        output::clean(&settings.member)
+    );
+    Err(Failure::new(WireCode::BadInput, what)
+        .cause(found)
+        .advise(format!(
+            "Give it with the folder of the member whose list it is: frex erase again {file} FOLDER; the list of this one is made by: frex erase export {dir}"
+        )))
+}
+
+impl Line {
+    /// Whose erasure it is, if not one of this member's, or of another that the same node serves, for which the
+    /// member that runs it acts.
+    fn foreign(&self, (own, home): (&str, &str), roster: Option<&Roster>) -> Option<String> {
+        let serves = |by: &str| {
+            let at_home = |roster: &Roster| {
+                let listed = roster.member(by).is_some_and(|one| one.home_node == home);
+                listed || roster.node(home).is_some_and(|node| node.operator == by)
+            };
+            by == own || roster.is_some_and(at_home)
+        };
+        match self.ordered_by.as_deref() {
+            Some("") => {
+                let other = self.node.as_deref().filter(|node| *node != home)?;
+                let other = output::clean(other);
+                Some(format!("erased at {other} because its time was over there"))
+            }
+            Some(by) if !serves(by) => Some(format!("ordered by {}", output::clean(by))),
+            _ => None,
+        }
+    }
+}
+
+fn read(args: &EraseAgainArgs) -> Result<Vec<Line>, Failure> {
     let bytes = files::read(&args.file, LIST_BYTES_MAX)?;
     let what = format!("{} is no list of erasures", args.file.display());
     let text = String::from_utf8(bytes).or_code(WireCode::BadInput, &what)?;
@@ -162,18 +231,54 @@ fn read(args: &EraseAgainArgs) -> Result<Vec<EraseOrder>, Failure> {
     let orders = lines.map(|line| {
         serde_json::from_str(line)
             .ok()
-            .and_then(|line| order(&line))
+            .and_then(|line| parsed(&line))
     });
-    let orders: Option<Vec<EraseOrder>> = orders.collect();
+    let orders: Option<Vec<Line>> = orders.collect();
     orders.ok_or_else(|| Failure::new(WireCode::BadInput, what).cause("a line is no erasure"))
 }
 
-fn order(line: &Value) -> Option<EraseOrder> {
+fn parsed(line: &Value) -> Option<Line> {
     let text = |field: &str| line[field].as_str().map(str::to_owned);
-    Some(EraseOrder {
+    let order = EraseOrder {
         message: MessageId::from_hex(line["message"].as_str()?).ok()?,
         sender: Some(text("sender")?),
         ground: text("ground")?,
         authority: text("authority")?,
+    };
+    Some(Line {
+        order,
+        ordered_by: text("ordered_by"),
+        node: text("node"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // ERA-16: what another member had ordered, or another node's time was over for, is not erased here again.
+    #[test]
+    fn a_line_of_another_member_is_told_apart() {
+        let line = |more: Value| {
+            let mut line = json!({
+                "message": "0".repeat(32), "sender": "a", "ground": "g", "authority": "x",
+            });
+            for (name, value) in more.as_object().unwrap() {
+                line[name] = value.clone();
+            }
+            parsed(&line).unwrap()
+        };
+        for (more, due) in [
+            (json!({}), false),
+            (json!({ "ordered_by": "own" }), false),
+            (json!({ "ordered_by": "own", "node": "before" }), false),
+            (json!({ "ordered_by": "" }), false),
+            (json!({ "ordered_by": "", "node": "here" }), false),
+            (json!({ "ordered_by": "", "node": "there" }), true),
+            (json!({ "ordered_by": "other", "node": "here" }), true),
+        ] {
+            let foreign = line(more.clone()).foreign(("own", "here"), None);
+            assert_eq!(foreign.is_some(), due, "{more}");
+        }
+    }
 }

@@ -61,9 +61,12 @@ pub fn list(dir: &Path, holds: bool, json: bool) -> Done {
 
 /// Writes what a restored node must erase again, one document a line. Spec: ERA-16.
 pub fn export(dir: &Path) -> Done {
+    let home = member::open(dir)?;
     for row in gather(dir, false)? {
         let mut line = document(&row, false);
         line["v"] = output::JSON_VERSION.into();
+        // Nobody has ordered what its time was over for: of whose log that is tells whose list it is.
+        line["node"] = home.settings().home_node.as_str().into();
         output::data(line);
     }
     Ok(0)

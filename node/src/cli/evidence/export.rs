@@ -40,7 +40,7 @@ pub fn export(args: &ExportArgs, json: bool) -> Done {
         true => narrowed(&file, &args.id)?,
         false => file,
     };
-    let (bundle, findings) = verified(&home, &file)?;
+    let (bundle, findings) = verified(&home, &file, &args.id)?;
     files::write_new(&args.out, &file)?;
     if json {
         output::document(json!({
@@ -106,6 +106,7 @@ fn nothing(id: &str, error: FileError) -> Failure {
 fn verified(
     home: &MemberHome,
     file: &[u8],
+    id: &str,
 ) -> Result<(v1::EvidenceBundle, evidence::Findings), Failure> {
     let bundle = evidence::parse(file).or_fail("the evidence does not read back")?;
     let anchor = home.anchor().or_fail("no root is pinned here")?;
@@ -114,18 +115,36 @@ fn verified(
     let findings = evidence::verify(&bundle, &roster);
     match findings.failure() {
         None => Ok((bundle, findings)),
-        Some(error) => Err(not_held(home, &findings, error)),
+        Some(error) => Err(not_held(&findings, error, id, member::folder(home))),
     }
 }
 
-fn not_held(home: &MemberHome, findings: &evidence::Findings, error: EvidenceError) -> Failure {
-    Failure::new(WireCode::BadEvidence, "what is held here does not hold, and was not written")
-        .because(&error)
-        .cause(print::failed(findings, error))
-        .advise(format!(
-            "See which receipt it is: frex receipt ls {0}, frex receipt verify FILE --dir {0}; keep it, it may be evidence against a node",
-            member::folder(home).display()
-        ))
+fn not_held(findings: &evidence::Findings, error: EvidenceError, id: &str, dir: &Path) -> Failure {
+    let check = print::failed(findings, error);
+    let advice = without(&check, id, dir);
+    Failure::new(
+        WireCode::BadEvidence,
+        "what is held here does not hold, and was not written",
+    )
+    .because(&error)
+    .cause(check)
+    .advise(advice)
+}
+
+/// What is done about a part that does not hold, by the name of the check: each lies elsewhere.
+fn without(check: &str, id: &str, dir: &Path) -> String {
+    let dir = dir.display();
+    match check.split_whitespace().next() {
+        Some("exhibit") => format!(
+            "Without what was signed, by its receipts alone: frex evidence export {id} {dir} --without-manifest --out FILE; keep what is here, it may be evidence against its sender"
+        ),
+        Some("silence") => format!(
+            "Without the word that no answer came: frex evidence export {id} {dir} --out FILE"
+        ),
+        _ => format!(
+            "See which receipt it is: frex receipt ls {dir}, frex receipt verify FILE --dir {dir}; keep it, it may be evidence against a node"
+        ),
+    }
 }
 
 /// The parts of a file that has not been written.
@@ -135,5 +154,27 @@ pub(super) fn findings(
     id: &str,
 ) -> Result<evidence::Findings, Failure> {
     let file = evidence::build(parts).map_err(|error| nothing(id, error))?;
-    Ok(verified(home, &file)?.1)
+    Ok(verified(home, &file, id)?.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // CLI-3: what is advised is about the part that does not hold.
+    #[test]
+    fn a_part_that_does_not_hold_is_not_taken_for_another() {
+        for (check, mends) in [
+            ("exhibit 2: is an envelope, once", "--without-manifest"),
+            ("silence 1: is signed by a.b", "c0de police --out"),
+            (
+                "receipt 3: log is one of the roster",
+                "frex receipt ls police",
+            ),
+        ] {
+            let advice = without(check, "c0de", Path::new("police"));
+            assert!(advice.contains(mends), "{check}: {advice}");
+            assert_eq!(advice.contains("receipt ls"), check.starts_with("receipt"));
+        }
+    }
 }

@@ -69,9 +69,9 @@ fn thread(
     subject: (&'static str, Value),
 ) -> Result<Vec<(&'static str, Value)>, Failure> {
     let mut rest = messages::all(home)?;
-    rest.retain(|(direction, about)| {
-        (*direction, &about["envelope"]) != (subject.0, &subject.1["envelope"])
-    });
+    // What was sent to oneself too stands in the file once.
+    messages::once(&mut rest, SENT);
+    rest.retain(|(_, about)| !messages::is_same(about, &subject.1));
     let mut found = vec![subject];
     let mut next = 0;
     while let Some((_, about)) = found.get(next).cloned() {
@@ -237,19 +237,29 @@ fn exhibits(
 ) -> Result<Vec<v1::Exhibit>, Failure> {
     if direction == RECEIVED {
         let id = about["envelope"].as_str().unwrap_or_default();
-        return match inbox::kept_envelope(home, id) {
-            Ok(envelope) => Ok(vec![exhibit_of(&envelope)]),
-            Err(failure) if failure.code() == WireCode::NotFound => Ok(Vec::new()),
-            Err(failure) => Err(failure),
-        };
+        return Ok(came(home, id)?.into_iter().collect());
     }
     let mut exhibits = Vec::new();
     for id in about["envelopes"].as_array().into_iter().flatten() {
-        let kept = keep::kept(home, id.as_str().unwrap_or_default())?;
-        exhibits.extend(kept.map(|kept| v1::Exhibit {
+        let id = id.as_str().unwrap_or_default();
+        let kept = keep::kept(home, id)?.map(|kept| v1::Exhibit {
             salt: bytes::Bytes::new(),
             ..kept
-        }));
+        });
+        // What was sent to oneself too is kept where it came.
+        exhibits.extend(match kept {
+            None => came(home, id)?,
+            kept => kept,
+        });
     }
     Ok(exhibits)
+}
+
+/// What was signed of an envelope that came and is kept.
+fn came(home: &MemberHome, id: &str) -> Result<Option<v1::Exhibit>, Failure> {
+    match inbox::kept_envelope(home, id) {
+        Ok(envelope) => Ok(Some(exhibit_of(&envelope))),
+        Err(failure) if failure.code() == WireCode::NotFound => Ok(None),
+        Err(failure) => Err(failure),
+    }
 }

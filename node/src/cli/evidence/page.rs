@@ -172,10 +172,8 @@ fn clock_part(found: &Examined) -> String {
             .map(|line| format!("<li>{}</li>\n", escaped(line)))
             .collect();
         part.push_str(&format!(
-            "<h3>{} asked {}: {}</h3>\n<ul>\n{lines}</ul>\n",
-            escaped(&clock.asker),
-            escaped(&clock.member),
-            clock.state().word()
+            "<h3>{}</h3>\n<ul>\n{lines}</ul>\n",
+            escaped(&print::verdict(&clock, Told::File))
         ));
     }
     part

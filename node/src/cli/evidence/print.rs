@@ -110,16 +110,19 @@ pub(super) fn timeline(findings: &Findings, told: Told) {
     output::print_table(&table);
     for clock in evidence::clocks(findings) {
         output::data("");
-        output::data(format_args!(
-            "{} asked {}: {}",
-            clock.asker,
-            clock.member,
-            told.state(&clock).word()
-        ));
+        output::data(verdict(&clock, told));
         for line in clocks::words(&clock, findings, told) {
             output::data(format_args!("  {line}"));
         }
     }
+}
+
+/// How one recipient of a request stands, with the request: one member is asked more than once.
+pub(super) fn verdict(clock: &Clock, told: Told) -> String {
+    let message = clock.message.to_string();
+    let (asker, member) = (&clock.asker, &clock.member);
+    let state = told.state(clock).word();
+    format!("{asker} asked {member} by {}: {state}", &message[..8])
 }
 
 /// What proves a row: the part of the file, and where it stands in which log.
@@ -259,4 +262,30 @@ pub(super) fn parties<'a>(
         ids.extend(proven.verified.statement.recipients.iter().cloned());
     }
     ids.iter().filter_map(|id| roster.member(id)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use frex_proto::id::MessageId;
+
+    use super::*;
+
+    // EVD-8: one member is asked more than once, so that a verdict says by which request.
+    #[test]
+    fn a_verdict_names_its_request() {
+        let clock = Clock {
+            message: MessageId([7; 16]),
+            asker: "police.example-a".to_owned(),
+            member: "platform.example-b".to_owned(),
+            received: None,
+            due_ms: None,
+            further: 0,
+            answered: None,
+            silent: None,
+        };
+        assert_eq!(
+            verdict(&clock, Told::File),
+            "police.example-a asked platform.example-b by 07070707: not received"
+        );
+    }
 }

@@ -110,7 +110,7 @@ fn reveal_received(
 ) -> Result<Vec<String>, Failure> {
     let id = match about["forwards"].as_str() {
         Some(original) => {
-            let (_, original) = crate::cli::messages::find_one(home, original)?;
+            let (_, original) = crate::cli::messages::find_received(home, original)?;
             original["envelope"].as_str().unwrap_or_default().to_owned()
         }
         None => about["envelope"].as_str().unwrap_or_default().to_owned(),

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::exonerated;
 use crate::cli::{
+    casework::desk,
     failure::{Failure, OrCode, OrFail},
     files,
     member::{self, ABOUT, ABOUT_BYTES_MAX, INBOX_DIR},
@@ -26,7 +27,7 @@ use crate::cli::{
 pub const RECALLED: &str = "recalled";
 /// What a member states of a recall: that it had the message, or that it never fetched it.
 const WITHDRAWN: &str = "withdrawn";
-const UNSEEN: &str = "unseen";
+pub const UNSEEN: &str = "unseen";
 /// How long the nodes of those who have it from here are waited for; the home node tries on.
 const WAIT: Duration = Duration::from_secs(2);
 
@@ -52,6 +53,7 @@ pub(super) async fn take(
     row["reason"] = recall.reason.clone().into();
     row["seen"] = seen.into();
     row["passed_on"] = passed_on.into();
+    note_case(&mut row, &kept);
     let mut outcome = if seen { WITHDRAWN } else { UNSEEN };
     if confirm && exonerated::is_one(recall) {
         let settled = exonerated::settle(home, client, &item, recall, &kept).await?;
@@ -78,6 +80,19 @@ pub(super) async fn take(
     row["state"] = outcome.into();
     row["stage_receipt"] = receipt.display().to_string().into();
     Ok((row, note, None))
+}
+
+/// Notes the case of what is kept, and what was passed on of it: once that is erased, nothing else shows it.
+fn note_case(row: &mut Value, kept: &[Value]) {
+    let Some(case) = kept.iter().find_map(desk::case_of) else {
+        return;
+    };
+    row["case"] = case.to_string().into();
+    let forwards = kept.iter().flat_map(|about| about["forwards"].as_array());
+    row["forwarded"] = forwards
+        .flatten()
+        .map(|one| one["message"].clone())
+        .collect();
 }
 
 /// What it says, for people, and what came of it.

@@ -56,6 +56,9 @@ const AWAY: [WireCode; 2] = [WireCode::Unreachable, WireCode::NotFound];
 const FAILED: &str = "failed";
 const STOPPED: &str = "stopped";
 
+/// Of a log that another one follows. Spec: AUD-12.
+const ENDED: &str = "ended";
+
 /// A check: its name and whether it holds.
 type Row = (String, &'static str);
 
@@ -89,7 +92,7 @@ fn once(args: &LogAuditArgs, trust: &Trust, json: bool) -> Done {
                 "verified": true, "origin": head.origin, "size": head.size,
                 "root": hex::encode(head.root), "before": monitor.before(),
                 "first": monitor.followed().first, "finality": finality::describe(finality),
-                "final_size": covers,
+                "final_size": covers, "ended": trust.ended(head).map(|ended| json!({ "kept": ended.kept })),
                 "state": args.state,
             }));
         }
@@ -153,6 +156,13 @@ fn examine(
     }
     let (finality, covers) = witnessed?;
     rows.extend(in_words(&finality, covers));
+    rows.extend(trust.ended(monitor.target()).map(|ended| {
+        let kept = output::counted(ended.kept, "entry");
+        (
+            format!("another log follows it, and its node keeps {kept} of it"),
+            ENDED,
+        )
+    }));
     Ok((monitor, finality, covers))
 }
 
@@ -205,11 +215,13 @@ fn with_evidence(failure: Failure, state: &Path, heads: [&[u8]; 2]) -> Failure {
         _ => return failure,
     };
     match evidence::keep(state, kind, heads) {
-        Ok([one, other]) => failure.cause(format!(
-            "both checkpoints are kept: {} and {}",
-            one.display(),
-            other.display()
-        )),
+        Ok([one, other]) => failure
+            .cause(format!(
+                "both checkpoints are kept: {} and {}",
+                one.display(),
+                other.display()
+            ))
+            .advise(evidence::SHOW_BOTH),
         Err(unkept) => failure.cause(unkept.cause_text()),
     }
 }

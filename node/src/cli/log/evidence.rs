@@ -30,6 +30,10 @@ pub const FORK: &str = "fork";
 /// What the names of two heads begin with of which the later does not begin with the earlier.
 pub const REWRITTEN: &str = "rewritten";
 
+/// What an auditor, who may have no node, does with them.
+pub const SHOW_BOTH: &str =
+    "Show both files to the governance and to other members: they need nothing else to see it";
+
 /// Keeps two heads of one log that contradict each other in an auditor's folder.
 ///
 /// # Errors
@@ -54,7 +58,7 @@ pub fn refuse_caught(state: &Path) -> Result<(), Failure> {
             "this log was caught contradicting itself",
         )
         .cause(format!("the evidence is {}", path.display()))
-        .advise("Show both files of that name to the governance and to other members")),
+        .advise(SHOW_BOTH)),
     }
 }
 
@@ -143,7 +147,5 @@ fn print(rows: &[Value], folder: &Path) {
             output::data(format_args!("  root {}   {}", text(root), text(file)));
         }
     }
-    output::message(
-        "Show both files to the governance and to other members: they need nothing else to see it.",
-    );
+    output::message(format_args!("{SHOW_BOTH}."));
 }

@@ -11,6 +11,7 @@ use frex_proto::{
     roster::Roster,
     v1,
 };
+use prost::Message;
 use serde_json::json;
 
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
     disk::RealDisk,
     home::{CONFIG_FILE, DirLock, JOURNAL_DIR, NodeHome},
     journal::{self, JournalError},
-    ledger::records,
+    ledger::records::{self, Record},
 };
 
 /// `frex log new-epoch`.
@@ -42,8 +43,10 @@ pub struct NewEpochArgs {
 struct Found {
     node: String,
     roster: Roster,
-    /// The newest head here, if it is one of the log in force.
+    /// Entries here that others have seen too, as far as it can be shown.
     kept: u64,
+    /// Entries here of the log in force.
+    size: u64,
     here: Option<Checkpoint>,
     seen: Option<(Checkpoint, Bytes)>,
 }
@@ -125,29 +128,58 @@ fn look(home: &Path, now_ms: u64) -> Result<Found, Failure> {
     let log = roster
         .log_verifier(&config.node)
         .ok_or_else(|| Failure::new(WireCode::NotTrusted, "the roster does not list this node"))?;
-    let here = newest_head(home)?;
-    let here = here.and_then(|note| Checkpoint::of_note(&note).ok());
-    let kept = here.as_ref().filter(|here| here.origin == log.origin);
+    let seen = seen(home, &log)?;
+    let shown = seen.as_ref().map(|(seen, _)| seen.size);
+    let heads = heads(home, &log.origin, shown.unwrap_or(0))?;
+    let newest = heads.newest;
+    let here = newest.and_then(|note| Checkpoint::of_note(&note).ok());
+    let own = here.as_ref().filter(|here| here.origin == log.origin);
+    let size = own.map_or(0, |here| here.size);
+    let base = base(home, &log)?;
     Ok(Found {
-        kept: kept.map_or(0, |here| here.size),
+        kept: shown.map_or(size, |shown| kept(size, shown, base, heads.cosigned)),
+        size,
         here,
-        seen: seen(home, &log)?,
+        seen,
         node: config.node,
         roster,
     })
 }
 
-/// The last head that the journal holds.
-fn newest_head(home: &Path) -> Result<Option<Bytes>, Failure> {
+/// How many of the `size` entries here others have seen too, if they have seen `shown` entries that do not lead to
+/// these. What was restored is of both histories. Else what is here may be the beginning of what they saw, if that
+/// is longer; if it is not, there are two histories, which part behind the largest head before that of which
+/// witnesses have seen that it is of this one, and nobody can tell how far behind. Spec: BAK-22.
+fn kept(size: u64, shown: u64, base: Option<u64>, cosigned: u64) -> u64 {
+    match base.filter(|base| *base < shown) {
+        Some(base) => base.min(size),
+        None if shown > size => size,
+        None => cosigned,
+    }
+}
+
+/// What the journal holds of heads.
+#[derive(Default)]
+struct Heads {
+    newest: Option<Bytes>,
+    /// Size of the largest that enough witnesses have cosigned, of those that are asked for; 0: none.
+    cosigned: u64,
+}
+
+/// The last head that the journal holds, and the largest final one of the log `origin` of less than `below` entries.
+fn heads(home: &Path, origin: &str, below: u64) -> Result<Heads, Failure> {
     let folder = home.join(JOURNAL_DIR);
-    let mut newest = None;
+    let mut heads = Heads::default();
     let bar = output::progress("reading the journal");
     let read = journal::read_through(
         &RealDisk,
         &folder,
         &mut |replayed| {
             if replayed.kind == records::CHECKPOINT {
-                newest = Some(Bytes::copy_from_slice(replayed.bytes));
+                heads.newest = Some(Bytes::copy_from_slice(replayed.bytes));
+            } else if replayed.kind == records::COSIGNED {
+                let size = cosigned(replayed.bytes, origin).filter(|size| *size < below);
+                heads.cosigned = heads.cosigned.max(size.unwrap_or(0));
             }
             Ok(())
         },
@@ -159,12 +191,29 @@ fn newest_head(home: &Path) -> Result<Option<Bytes>, Failure> {
         Err(JournalError::Damaged {
             segment: 1,
             offset: 0,
-        }) if !journal::segment_path(&folder, 1).exists() => Ok(None),
+        }) if !journal::segment_path(&folder, 1).exists() => Ok(Heads::default()),
         other => {
             other.or_fail("the journal does not read back")?;
-            Ok(newest)
+            Ok(heads)
         }
     }
+}
+
+/// The size of the final head that a record keeps, if it is one of the log `origin`.
+fn cosigned(record: &[u8], origin: &str) -> Option<u64> {
+    let seen = Record::decode(record).ok()?.seen?;
+    let head = Checkpoint::of_note(&seen.checkpoint).ok()?;
+    (head.origin == origin).then_some(head.size)
+}
+
+/// How many entries the log in force had when this directory was restored.
+fn base(home: &Path, log: &LogVerifier) -> Result<Option<u64>, Failure> {
+    let note = anew::base(&RealDisk, home)
+        .map_err(|error| Failure::file("read", &home.join(anew::BASE_FILE), &error))?;
+    Ok(note.and_then(|note| {
+        let head = checkpoint::parse_and_verify(&note, log, ANY_TIME_MS).ok()?;
+        Some(head.size)
+    }))
 }
 
 /// What others have seen of the log in force, with its own signature alone; it was kept when the node
@@ -183,7 +232,7 @@ fn report(args: &NewEpochArgs, found: &Found, next: &Next, card: &Path, json: bo
     let lost = seen.map(|seen| seen.saturating_sub(found.kept));
     if json {
         return output::document(json!({
-            "node": found.node, "confirmed": args.confirm, "epoch": next.epoch, "kept": found.kept,
+            "node": found.node, "confirmed": args.confirm, "epoch": next.epoch, "kept": found.kept, "size": found.size,
             "here": found.here.as_ref().map(|here| &here.origin), "seen": seen, "lost": lost,
             "ended": rfc3339(next.ended_ms), "card": args.confirm.then_some(card),
         }));
@@ -195,6 +244,12 @@ fn report(args: &NewEpochArgs, found: &Found, next: &Next, card: &Path, json: bo
         next.epoch
     ));
     output::data(format_args!("kept         {} entries", found.kept));
+    if found.size > found.kept {
+        output::data(format_args!(
+            "here         {} entries, which are not what others have seen: no more than those that are kept can be shown to be the same; receipts of the others are called lost too",
+            found.size
+        ));
+    }
     match (seen, lost) {
         (Some(seen), Some(lost)) => output::data(format_args!(
             "lost         {lost} entries: others have seen {seen}; {} and later are not here",
@@ -246,4 +301,30 @@ fn listed_already(args: &NewEpochArgs, listed: &v1::Node, json: bool) -> u8 {
     ));
     output::data(format_args!("  frex run {dir}"));
     0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // BAK-22: of two histories that is kept which both can be shown to have.
+    #[test]
+    fn of_two_histories_what_both_have_is_kept() {
+        for (size, shown, base, cosigned, due) in [
+            // Older than what others saw, and nothing else.
+            (107, 109, None, 105, 107),
+            (107, 109, Some(107), 105, 107),
+            // It has signed on behind what was restored: whether more or less than the other.
+            (109, 109, Some(108), 0, 108),
+            (120, 109, Some(108), 108, 108),
+            (108, 109, Some(107), 105, 107),
+            // A copy that was made by hand.
+            (109, 109, None, 107, 107),
+            (120, 109, None, 0, 0),
+            // What was restored parted from the other history before.
+            (110, 109, Some(110), 105, 105),
+        ] {
+            assert_eq!(kept(size, shown, base, cosigned), due, "{size} {shown}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use frex_proto::{
     error::WireCode,
     limits,
     log::{ANY_TIME_MS, Checkpoint, LogVerifier, Origin, checkpoint},
-    roster::{Finality, Roster},
+    roster::{EndedLog, Finality, Roster},
 };
 
 use crate::cli::{
@@ -62,17 +62,22 @@ impl Trust {
         Ok(Self::Roster(Box::new(judged.roster)))
     }
 
-    /// Believes a head that is served as the newest now.
+    /// Believes a head that is served as the newest now, or as the last of a log that has ended: what it
+    /// covers is before that end. Spec: AUD-3, AUD-12.
     ///
     /// # Errors
-    /// It is not signed by a key of the log that has not ended (LOG-23).
+    /// It is not signed by a key of the log that has not ended (LOG-23), nor had when the log ended.
     pub fn judge(&self, note: &[u8]) -> Result<Checkpoint, Failure> {
         let just_now_ms = Clock::System
             .now_ms()
             .saturating_sub(limits::CLOCK_SKEW_MS_MAX);
         let head = Checkpoint::of_note(note).or_fail("what is published is no checkpoint")?;
         let log = self.log_of(&head)?;
-        let head = checkpoint::parse_and_verify(note, &log, just_now_ms);
+        let end_ms = self.ended(&head).map(|ended| ended.not_after_ms);
+        let at_ms = end_ms.map_or(just_now_ms, |end_ms| {
+            just_now_ms.min(end_ms.saturating_sub(1))
+        });
+        let head = checkpoint::parse_and_verify(note, &log, at_ms);
         head.or_fail("the published checkpoint does not verify")
     }
 
@@ -93,15 +98,27 @@ impl Trust {
         Ok((head, finality))
     }
 
+    /// Where the log of this head has ended and how much of it its node keeps, if the roster says so.
+    #[must_use]
+    pub fn ended(&self, head: &Checkpoint) -> Option<EndedLog> {
+        let Self::Roster(roster) = self else {
+            return None;
+        };
+        let origin = Origin::parse(&head.origin).ok()?;
+        roster.node(origin.node)?.ended_log(origin.epoch).copied()
+    }
+
+    /// The log that a head names, in force or ended.
     fn log_of(&self, head: &Checkpoint) -> Result<LogVerifier, Failure> {
         let roster = match self {
             Self::Vkey(log) => return Ok(log.as_ref().clone()),
             Self::Roster(roster) => roster,
         };
-        let node = Origin::parse(&head.origin).map_or("", |origin| origin.node);
-        roster.log_verifier(node).ok_or_else(|| {
-            let what = "the roster does not list the node of this log";
-            Failure::new(WireCode::NotTrusted, what).cause(output::clean(&head.origin))
+        roster.log_verifier_of(&head.origin).ok_or_else(|| {
+            let what = "the roster lists no such log";
+            Failure::new(WireCode::NotTrusted, what)
+                .cause(output::clean(&head.origin))
+                .advise("Give the newest roster of that federation: --roster FILE")
         })
     }
 }

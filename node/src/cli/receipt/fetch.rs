@@ -23,7 +23,7 @@ use crate::cli::{
     ended,
     failure::{Done, Failure, OrFail, PARTIAL},
     member, messages, output, route,
-    time::rfc3339,
+    time::{rfc3339, seconds},
 };
 
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -138,11 +138,78 @@ pub fn fetch(args: &ReceiptFetchArgs, json: bool) -> Done {
     if args.finals && roster.witnessing().is_none() {
         return Err(finality::without_witnesses("no receipt of it is final"));
     }
-    let lacks = args.finals && fetched.is_provisional();
-    Ok(match fetched.opened.len() >= args.opened && !lacks {
+    let mut unmet = Vec::new();
+    if fetched.opened.len() < args.opened {
+        let to: Vec<&str> = fetched.reach.members().collect();
+        let over = !fetched.given_up.is_empty();
+        unmet.push(not_opened(args, &fetched.opened, &to, over));
+    }
+    if args.finals && fetched.is_provisional() {
+        unmet.push(format!(
+            "after {} not every receipt is final; wait longer with:  {}",
+            seconds(args.wait.0),
+            longer(args)
+        ));
+    }
+    for why in &unmet {
+        output::message(format_args!("note: {why}"));
+    }
+    Ok(match unmet.is_empty() {
         true => 0,
         false => PARTIAL,
     })
+}
+
+/// Why it ends although fewer have opened it than were waited for.
+fn not_opened(
+    args: &ReceiptFetchArgs,
+    opened: &BTreeSet<String>,
+    to: &[&str],
+    given_up: bool,
+) -> String {
+    let count = opened.len();
+    let have = match count {
+        1 => "has",
+        _ => "have",
+    };
+    let mut text = format!("{count} of {} {have} opened it", args.opened);
+    let not: Vec<String> = to
+        .iter()
+        .filter(|member| !opened.contains(**member))
+        .map(|member| output::clean(member))
+        .collect();
+    if !not.is_empty() {
+        text.push_str(&format!(", no receipt shows it of {}", not.join(", ")));
+    }
+    if !to.is_empty() && to.len() < args.opened {
+        text.push_str(&format!(
+            "; it went to {}",
+            output::counted(to.len(), "member")
+        ));
+        return text;
+    }
+    match given_up {
+        true => text.push_str("; a delivery of it was given up, so it is not waited for longer"),
+        false => text.push_str(&format!(
+            " after {}; wait longer with:  {}",
+            seconds(args.wait.0),
+            longer(args)
+        )),
+    }
+    text
+}
+
+/// The same command, with more time.
+fn longer(args: &ReceiptFetchArgs) -> String {
+    let mut command = format!("frex receipt fetch {} {}", args.message, args.dir.display());
+    if args.opened > 0 {
+        command.push_str(&format!(" --opened {}", args.opened));
+    }
+    if args.finals {
+        command.push_str(" --final");
+    }
+    let minutes = (args.wait.0.as_secs() / 30).max(10);
+    command + &format!(" --wait {minutes}m")
 }
 
 /// The command that seals a message again, with the file that it was sent from.
@@ -277,7 +344,29 @@ mod tests {
     use crate::cli::{
         member::SENT_DIR,
         route::{ROUTES_DIR, record_path},
+        time::Span,
     };
+
+    // CLI-3: whoever waits in vain reads for whom, and how to wait longer.
+    #[test]
+    fn what_was_waited_for_in_vain_is_said() {
+        let args = |opened| ReceiptFetchArgs {
+            message: "166a738e".to_owned(),
+            dir: "hotline".into(),
+            opened,
+            finals: false,
+            wait: Span(Duration::from_secs(10)),
+        };
+        let opened = BTreeSet::from(["police.es".to_owned()]);
+        let to = ["police.es", "police.fr"];
+        let said = |number, given_up| not_opened(&args(number), &opened, &to, given_up);
+        assert_eq!(
+            said(2, false),
+            "1 of 2 has opened it, no receipt shows it of police.fr after 10 s; wait longer with:  frex receipt fetch 166a738e hotline --opened 2 --wait 10m"
+        );
+        assert!(said(2, true).ends_with("given up, so it is not waited for longer"));
+        assert!(said(3, false).ends_with("police.fr; it went to 2 members"));
+    }
 
     const DECIDED: &str = include_str!("../../../../spec/vectors/routing/record-whole.json");
 

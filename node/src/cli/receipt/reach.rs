@@ -53,6 +53,11 @@ impl Reach {
         self.sent.contains_key(member)
     }
 
+    /// Everybody it was sent to.
+    pub fn members(&self) -> impl Iterator<Item = &str> {
+        self.sent.keys().map(String::as_str)
+    }
+
     /// To whom it was sent whose node does not have it.
     pub fn missing(&self) -> impl Iterator<Item = &String> {
         let sent = self.sent.keys();

@@ -138,6 +138,12 @@ fn upgrade(findings: &[Finding], args: &ReceiptVerifyArgs) -> String {
         .and_then(|finding| finding.summary.as_ref())
         .and_then(|summary| summary["message"].as_str())
         .unwrap_or("MESSAGE");
+    // Who verifies by a roster need be no member.
+    if files::home(&args.dir, "member", MEMBER_FILE).is_err() {
+        return format!(
+            "Its sender makes it final, and hands it over again: frex receipt fetch {message} DIR --final, where DIR is the sender's folder; a recipient does so by: frex evidence timeline {message} DIR"
+        );
+    }
     format!(
         "Make it final, then verify it again: frex receipt fetch {message} {0} --final; of a message that came to you: frex evidence timeline {message} {0}",
         args.dir.display()
@@ -435,4 +441,40 @@ fn print(finding: &Finding) {
         code.info().name,
         code as u16
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // CLI-3: a folder that is no member's stands in no command.
+    #[test]
+    fn who_is_no_member_is_not_told_to_fetch_in_its_own_folder() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let args = ReceiptVerifyArgs {
+            files: Vec::new(),
+            roster: Some(PathBuf::from("roster.frex")),
+            root: Some(PathBuf::from("root.frex")),
+            vkey: None,
+            envelope: None,
+            finals: true,
+            dir: dir.path().to_owned(),
+        };
+        let finding = Finding {
+            file: "a.tlog-proof".to_owned(),
+            checks: Vec::new(),
+            verified: false,
+            provisional: true,
+            after_roster: false,
+            summary: Some(json!({ "message": "c0de" })),
+            finality: json!({ "state": finality::PROVISIONAL }),
+        };
+        let advice = upgrade(&[finding], &args);
+        assert!(
+            advice.contains("receipt fetch c0de DIR --final"),
+            "{advice}"
+        );
+        let folder = dir.path().display().to_string();
+        assert!(!advice.contains(&folder), "{advice}");
+    }
 }

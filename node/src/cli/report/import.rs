@@ -1,5 +1,7 @@
 //! `frex report import`: XML, or JSON of version 1, as a report of version 2.
 
+use std::path::Path;
+
 use frex_client::{
     casework::model::{self, Imported, Origin, Report},
     environment::Clock,
@@ -85,9 +87,14 @@ fn plain(report: Report) -> Imported {
 }
 
 fn documents(args: &ImportArgs, report: &[u8]) -> Result<Imported, Failure> {
-    let mut details = Vec::new();
+    let mut details: Vec<Vec<u8>> = Vec::new();
     for path in &args.files {
-        details.push(files::read(path, model::JSON_BYTES_MAX)?);
+        let bytes = files::read(path, model::JSON_BYTES_MAX)?;
+        let before = details.iter().position(|other| *other == bytes);
+        if let Some(first) = before.and_then(|at| args.files.get(at)) {
+            said_before(path, first)?;
+        }
+        details.push(bytes);
     }
     let origin = Origin {
         reference: args.reference.clone(),
@@ -100,4 +107,22 @@ fn documents(args: &ImportArgs, report: &[u8]) -> Result<Imported, Failure> {
             .because(&error)
             .advise("Give the XML of one <report>, and of each file one <fileDetails>: frex report import FILE.xml --files DETAILS.xml --out REPORT.frexreport")
     })
+}
+
+/// What is said of a file a second time makes a second item. Of one that is named twice that is a slip; another
+/// one may say the same of a second file.
+fn said_before(path: &Path, first: &Path) -> Result<(), Failure> {
+    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if whole(path) == whole(first) {
+        let what = format!("{} is named twice after --files", path.display());
+        return Err(Failure::new(WireCode::BadInput, what)
+            .cause("each names the details of one file, which becomes one item of the report")
+            .advise("Name it once"));
+    }
+    output::message(format_args!(
+        "note: {} says the same as {}: two equal items are made; if they are one file, leave one of them out",
+        path.display(),
+        first.display()
+    ));
+    Ok(())
 }

@@ -100,7 +100,7 @@ fn of_file(path: &Path) -> Result<Scored, Failure> {
 
 /// A report that came: what was sent is where its sender has it.
 fn of_message(home: &MemberHome, id: &str) -> Result<Scored, Failure> {
-    let (direction, about) = messages::find_one(home, id)?;
+    let (direction, about) = messages::find_received(home, id)?;
     let none = |what: &str, advice: &str| {
         let failure = Failure::new(WireCode::BadInput, what);
         Err(failure.advise(advice.to_owned()))

@@ -3,6 +3,7 @@
 use std::{fmt::Display, str::FromStr};
 
 use clap::{Args, ValueEnum};
+use frex_client::report;
 use frex_proto::{error::WireCode, v1};
 
 use super::witnesses::{self, WitnessArgs};
@@ -30,6 +31,9 @@ pub struct EditArgs {
     /// What a report to a member must say: fields like `urls,reported.ip_events.at`, or none
     #[arg(long, value_name = "MEMBER=FIELDS")]
     pub needs: Vec<Setting>,
+    /// Take with --needs also fields of your own or of a later version, which no report has here
+    #[arg(long, requires = "needs")]
+    pub unknown_fields: bool,
     /// Countries a member is competent for, like NL,BE, or none for its own alone
     #[arg(long, value_name = "MEMBER=CC,CC")]
     pub jurisdictions: Vec<Setting>,
@@ -97,7 +101,7 @@ pub fn apply(roster: &mut v1::Roster, edits: &EditArgs) -> Result<(), Failure> {
         member(roster, setting)?.quota = quota(setting)?;
     }
     for setting in &edits.needs {
-        member(roster, setting)?.report_fields = list(setting);
+        member(roster, setting)?.report_fields = needs(setting, edits.unknown_fields)?;
     }
     for setting in &edits.jurisdictions {
         member(roster, setting)?.jurisdictions = list(setting);
@@ -213,6 +217,46 @@ fn list(setting: &Setting) -> Vec<String> {
     entries.map(str::to_owned).collect()
 }
 
+/// What a report to a member must say: fields that a report has, unless others are wanted too. Spec: ROS-64.
+fn needs(setting: &Setting, even_unknown: bool) -> Result<Vec<String>, Failure> {
+    let fields = list(setting);
+    let unknown = match even_unknown {
+        true => Vec::new(),
+        false => report::unknown_fields(&fields),
+    };
+    if unknown.is_empty() {
+        return Ok(fields);
+    }
+    let named = unknown.iter().map(|one| match &one.meant {
+        Some(meant) => format!("{:?} is no field of a report: is {meant} meant?", one.field),
+        None => format!("{:?} is no field of a report", one.field),
+    });
+    let named = named.collect::<Vec<_>>().join("\n");
+    let what = format!("--needs cannot take {:?} for {}", setting.value, setting.id);
+    let failure = Failure::new(WireCode::BadInput, what).cause(format!(
+        "{named}\nno report would have it, and every report to {} would be refused",
+        setting.id
+    ));
+    let own = "a field of your own or of a later version is taken with --unknown-fields";
+    Err(failure.advise(match mended(&fields, &unknown) {
+        Some(mended) => format!("--needs {}={mended}; {own}", setting.id),
+        None => format!(
+            "Name a field as the JSON of a report does, joined by dots and without places in lists (frex report export REPORT --as json), or none; {own}"
+        ),
+    }))
+}
+
+/// The fields as they are meant, if that is known of each.
+fn mended(fields: &[String], unknown: &[report::UnknownField]) -> Option<String> {
+    let mended = fields.iter().map(
+        |field| match unknown.iter().find(|one| one.field == *field) {
+            Some(one) => one.meant.as_deref(),
+            None => Some(field.as_str()),
+        },
+    );
+    Some(mended.collect::<Option<Vec<_>>>()?.join(","))
+}
+
 fn unknown(id: &str) -> Failure {
     Failure::new(WireCode::BadInput, format!("{id} is not listed"))
         .cause("neither the roster before nor a card of this command has it")
@@ -265,5 +309,28 @@ mod tests {
         assert_eq!(list(&setting("a=NL,BE")), ["NL", "BE"]);
         assert!(list(&setting("a=none")).is_empty());
         assert!("a".parse::<Setting>().is_err() && "=b".parse::<Setting>().is_err());
+    }
+
+    // ROS-64: what is mistyped is asked about before anybody signs it, with what mends it.
+    #[test]
+    fn a_field_that_no_report_has_is_taken_only_on_request() {
+        let wanted = setting("police.es=urls,reported.ip_events.at");
+        assert_eq!(needs(&wanted, false).expect("fields").len(), 2);
+        assert!(needs(&setting("police.es=none"), false).is_ok_and(|none| none.is_empty()));
+        let mistyped = setting("police.es=language,url");
+        assert_eq!(needs(&mistyped, true).expect("own").len(), 2);
+        let failure = needs(&mistyped, false).expect_err("no field");
+        assert!(
+            failure.cause_text().contains("is urls meant?"),
+            "{failure:?}"
+        );
+        let printed = format!("{failure:?}");
+        assert!(
+            printed.contains("--needs police.es=language,urls;"),
+            "{printed}"
+        );
+        let own = needs(&setting("police.es=url,custom"), false).expect_err("no field");
+        let printed = format!("{own:?}");
+        assert!(printed.contains("frex report export"), "{printed}");
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     cli::{
         RosterInstallArgs,
         failure::{Done, Failure},
-        files, output,
+        files, fingerprint, output,
     },
     home::CONFIG_FILE,
 };
@@ -94,15 +94,29 @@ fn trusted_root<'a>(
     }
     let (_, pinned) = read_root(&path)?;
     match given {
-        Some((_, anchor)) if *anchor != pinned => {
-            let error = RosterError {
-                part: Part::Root,
-                fault: Fault::WrongRoot,
-            };
-            Err(refused(&path, error))
-        }
+        Some((_, anchor)) if *anchor != pinned => Err(other_root(&path, &pinned, anchor)),
         _ => Ok((None, pinned)),
     }
+}
+
+/// The root that was given is not the one that is pinned, which nobody said is wrong.
+fn other_root(path: &Path, pinned: &TrustAnchor, given: &TrustAnchor) -> Failure {
+    let error = RosterError {
+        part: Part::Root,
+        fault: Fault::WrongRoot,
+    };
+    let print = |anchor: &TrustAnchor| fingerprint::of(&anchor.root_sha256);
+    let what = "the root that was given is not the one that is pinned here";
+    Failure::new(error.into(), what)
+        .cause(format!(
+            "pinned in {} is that of {}, {}; given is that of {}, {}",
+            path.display(),
+            output::clean(&pinned.federation),
+            print(pinned),
+            output::clean(&given.federation),
+            print(given)
+        ))
+        .advise("Where it came with --root, leave that out: the pinned root counts, and one that follows it comes with the roster. If the governance says by telephone that the pinned one is wrong, keep this folder and begin in a new one: frex init")
 }
 
 /// What is to be kept in place of the roster held: one that follows it, or the same, with the
@@ -178,4 +192,26 @@ fn report(dir: &Path, homes: &[(PathBuf, bool)], version: u64, json: bool) {
     }
     output::data("A node that runs takes it within a second and passes it on. If none runs here:");
     output::data(format_args!("  frex run {}", dir.display()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // ROS-1: it is the root that was given that is not trusted, and both can be compared.
+    #[test]
+    fn a_root_that_is_not_the_pinned_one_is_told_from_it() {
+        let anchor = |seed: u8| TrustAnchor {
+            federation: "example".to_owned(),
+            root_sha256: [seed; 32],
+        };
+        let (pinned, given) = (anchor(1), anchor(2));
+        let failure = other_root(Path::new("police/member/root.frex"), &pinned, &given);
+        assert_eq!(failure.code(), WireCode::BadRoster);
+        let cause = failure.cause_text();
+        let prints = [&pinned, &given].map(|anchor| fingerprint::of(&anchor.root_sha256));
+        let (first, second) = (cause.find(&prints[0]), cause.find(&prints[1]));
+        assert!(first.is_some() && first < second, "{cause}");
+        assert!(format!("{failure:?}").contains("leave that out"));
+    }
 }

@@ -10,8 +10,9 @@ use clap::Args;
 use frex_client::environment::Clock;
 use frex_proto::{
     error::WireCode,
+    keys::VerifyingKey,
     limits,
-    roster::{Card, DocRef, Proposal, Root, TrustAnchor, build},
+    roster::{Card, DocRef, Proposal, Root, Roster, Timed, TrustAnchor, build},
     v1,
 };
 use prost::Message;
@@ -83,8 +84,12 @@ pub fn propose(args: &RosterProposeArgs, json: bool) -> Done {
     for path in &args.new_root {
         go_over(&mut draft, path)?;
     }
+    let mut unchanged = Vec::new();
     for path in &args.cards {
-        list(&mut draft, path, &anchor, (now_ms, args.log_overlap))?;
+        if !list(&mut draft, path, &anchor, (now_ms, args.log_overlap))? {
+            tell_unchanged(path);
+            unchanged.push(path);
+        }
     }
     edit::apply(&mut draft.roster, &args.edits)?;
     let bundle = bundle(&draft)?;
@@ -102,7 +107,7 @@ pub fn propose(args: &RosterProposeArgs, json: bool) -> Done {
     if !args.dry_run {
         files::replace(&args.out, &bundle)?;
     }
-    report(args, &proposal, &changes, json);
+    report(args, &proposal, (&changes, &unchanged), json);
     Ok(0)
 }
 
@@ -169,12 +174,13 @@ fn go_over(draft: &mut Draft, path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Lists what a card says; whether that is anything else than what is listed.
 fn list(
     draft: &mut Draft,
     path: &Path,
     anchor: &TrustAnchor,
     (now_ms, log_overlap): (u64, Span),
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let bytes = files::read(path, limits::SIGNED_BYTES_MAX)?;
     let card = Card::judge(&bytes, &anchor.federation, now_ms).or_fail(format_args!(
         "{} is no card that can be listed",
@@ -193,10 +199,61 @@ fn list(
             .cause("the roster in force has a newer document of this member, by a key that the card lists as good")
             .advise("Ask the member for a card with its newest document, or for one in which the key that signed the other has ended; or leave the card out"));
     }
+    if let Some(held) = &draft.held {
+        goes_on(path, &card, &held.roster)?;
+    }
     let log_key_until_ms = now_ms.saturating_add(log_overlap.as_ms());
+    let before = draft.roster.clone();
     build::list_card_until(&mut draft.roster, &card.wire, log_key_until_ms);
-    draft.docs.insert(card.member.id, card.wire.member_doc);
-    Ok(())
+    let doc = card.wire.member_doc;
+    let former = draft.docs.insert(card.member.id, doc.clone());
+    Ok(draft.roster != before || former != Some(doc))
+}
+
+/// Refuses a card that was made before the roster in force was known where it was made: its node would go
+/// back to a key that was followed by another, and no roster lists one twice. Spec: ROS-40, ROS-63.
+fn goes_on(path: &Path, card: &Card, held: &Roster) -> Result<(), Failure> {
+    let Some(node) = &card.node else {
+        return Ok(());
+    };
+    let Some(listed) = held.node(&node.id) else {
+        return Ok(());
+    };
+    let is_earlier = |earlier: &[Timed<VerifyingKey>], key: &VerifyingKey| {
+        earlier.iter().any(|timed| timed.key == *key)
+    };
+    let witness = node.witness_key.as_ref();
+    let usage = match (
+        is_earlier(&listed.earlier_log_keys, &node.log_key.key),
+        witness.is_some_and(|key| is_earlier(&listed.earlier_witness_keys, key)),
+    ) {
+        (true, _) => "log key",
+        (false, true) => "witness key",
+        (false, false) => return Ok(()),
+    };
+    let (version, id) = (held.version(), &node.id);
+    let what = format!("{} is an old card", path.display());
+    Err(Failure::new(WireCode::BadInput, what)
+        .cause(format!(
+            "it names a {usage} of {id} that another has followed in the roster in force, version {version}: that roster was not known where the card was made"
+        ))
+        .advise(format!(
+            "On the machine of {}: frex roster install FILE DIR with roster version {version}, start the node (frex run DIR), and make the card anew by the command that made it, as in  frex key rotate identity DIR",
+            node.operator
+        )))
+}
+
+/// Says of a card that it changes nothing, before anybody signs in vain.
+fn tell_unchanged(path: &Path) {
+    let next = path.with_extension("next.card");
+    let meant = match next.is_file() {
+        true => format!("; is {} meant?", next.display()),
+        false => String::new(),
+    };
+    output::message(format_args!(
+        "note: {} changes nothing: what it says is listed already{meant}",
+        path.display()
+    ));
 }
 
 fn bundle(draft: &Draft) -> Result<Bytes, Failure> {
@@ -216,7 +273,12 @@ fn bundle(draft: &Draft) -> Result<Bytes, Failure> {
     Ok(bundle.encode_to_vec().into())
 }
 
-fn report(args: &RosterProposeArgs, proposal: &Proposal, changes: &[Change], json: bool) {
+fn report(
+    args: &RosterProposeArgs,
+    proposal: &Proposal,
+    (changes, unchanged): (&[Change], &[&PathBuf]),
+    json: bool,
+) {
     let (roster, out) = (proposal.contents(), args.out.display());
     if json {
         return output::document(json!({
@@ -224,6 +286,7 @@ fn report(args: &RosterProposeArgs, proposal: &Proposal, changes: &[Change], jso
             "version": roster.version(), "fingerprint": fingerprint::of(proposal.sha256()),
             "threshold": roster.root().roster_threshold,
             "changes": changes.iter().map(change::Change::to_json).collect::<Vec<_>>(),
+            "unchanged": unchanged,
         }));
     }
     if args.dry_run {

@@ -7,7 +7,8 @@ use frex_client::{
         model::{self, Report},
         quality,
         routing::{
-            POLICY_BYTES_MAX, Plan, Policy, RANGES_BYTES_MAX, Ranges, RosterView, RouteError, route,
+            POLICY_BYTES_MAX, PassedOver, Plan, Policy, RANGES_BYTES_MAX, Ranges, RosterView,
+            RouteError, route,
         },
     },
     environment::Clock,
@@ -21,7 +22,11 @@ use super::POLICY_FILE;
 use crate::cli::{
     failure::{Failure, OrFail},
     files, member, output,
+    send::checks,
 };
+
+/// How a plan goes on where a recipient needs the report to say more.
+pub const ADD_OR_DENY: &str = "Add the fields named above to the report, leave that member out by a rule with do = \"deny\" in route.toml, or send it all the same: --anyway";
 
 /// A report that is to be routed.
 pub struct Routed {
@@ -118,13 +123,38 @@ fn note_strangers(policy: &Policy, roster: &Roster) {
     }
 }
 
+/// What recipients of a plan miss in its report, a line for each. The whole report is judged, whatever copy goes
+/// to whom. Spec: RTE-5.
+#[must_use]
+pub fn lacks(roster: &Roster, routed: &Routed, plan: &Plan) -> Vec<String> {
+    let recipients = plan.recipients.iter();
+    let members: Vec<String> = recipients.map(|one| one.member.clone()).collect();
+    let content = (routed.content_type.as_str(), routed.data.as_slice());
+    checks::lacks(roster, &members, content)
+}
+
+/// Whether this is a plan, as  frex route --out  writes one: neither a report nor the record of a decision.
+#[must_use]
+pub fn is_plan(value: &Value) -> bool {
+    let lists = ["candidates", "recipients", "passed_over", "uncovered"];
+    value.get("form").is_none() && lists.iter().all(|name| value[*name].is_array())
+}
+
 fn unrouted(home: &MemberHome, error: &RouteError) -> Failure {
     let code = WireCode::from(error);
-    let by_name = format!(
-        "frex send FILE --to MEMBER --from {}",
-        member::folder(home).display()
-    );
+    let folder = member::folder(home).display();
+    let path = home.dir().join(POLICY_FILE);
+    let by_name = format!("frex send FILE --to MEMBER --from {folder}");
     let advice = match error {
+        // To name them all the same would go round what the member itself has decided.
+        RouteError::Nobody { passed_over, .. }
+            if passed_over.iter().any(PassedOver::is_by_policy) =>
+        {
+            Some(format!(
+                "That is as your own policy has it. If it is not meant so, mend {}, and ask again: frex route FILE {folder}",
+                path.display()
+            ))
+        }
         RouteError::Nobody { countries, .. } if countries.is_empty() => Some(format!(
             "Say in the report which country it concerns: jurisdictions, an address, a telephone number; or name recipients: {by_name}"
         )),
@@ -132,10 +162,17 @@ fn unrouted(home: &MemberHome, error: &RouteError) -> Failure {
             "Name recipients: {by_name}; who there is: frex roster show {}",
             home.roster_path().display()
         )),
-        RouteError::TooMany { .. } => Some(format!(
-            "Narrow it by rules in {}",
-            home.dir().join(POLICY_FILE).display()
-        )),
+        RouteError::TooMany { .. } => Some(format!("Narrow it by rules in {}", path.display())),
+        RouteError::UnknownMember { member } => {
+            let text = files::read(&path, POLICY_BYTES_MAX).unwrap_or_default();
+            let line = Policy::line_of_also(&text, member).map(|line| format!("line {line} of "));
+            Some(format!(
+                "Mend the list also in {}{}; who there is: frex roster show {}",
+                line.unwrap_or_default(),
+                path.display(),
+                home.roster_path().display()
+            ))
+        }
         _ => None,
     };
     let failure = Failure::new(code, "the report has no route").because(error);

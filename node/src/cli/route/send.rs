@@ -18,10 +18,13 @@ use frex_proto::{error::WireCode, id::MessageId, label};
 use rand_core::Rng;
 use serde_json::{Value, json};
 
-use super::{PlannedPart, ROUTES_DIR, draw, draw::Routed, preview, print, record_of, record_path};
+use super::{
+    PlannedPart, ROUTES_DIR, draw, draw::Routed, preview, print, record_of, record_path,
+    unfinished::is_taken_back,
+};
 use crate::cli::{
     LaneArg, SendArgs,
-    failure::{Done, Failure, OrCode, OrFail, PARTIAL},
+    failure::{Done, Failure, OrFail, PARTIAL},
     files, member, messages, output,
     send::{
         checks::{self, Seen},
@@ -47,7 +50,7 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
     if let Some(path) = &args.how.plan {
         still_holds(&plan, path, args)?;
     } else if !args.how.confirm {
-        show(args, &plan, json);
+        show(args, &plan, draw::lacks(&roster, &routed, &plan), json);
         return Ok(0);
     }
     approved(&plan, &args.how.approved)?;
@@ -58,7 +61,8 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
         .map(|one| one.member.clone())
         .collect();
     let content = (routed.content_type.as_str(), routed.data.as_slice());
-    checks::needs(&roster, &members, content, args.how.anyway)?;
+    checks::needs(&roster, &members, content, args.how.anyway)
+        .map_err(|failure| failure.advise(draw::ADD_OR_DENY))?;
     let (record, begun) = match &args.message {
         Some(id) => (begun_before(&home, id, &plan, args)?, true),
         None => {
@@ -76,27 +80,31 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
     filing.carry_out(begun, json)
 }
 
-fn show(args: &SendArgs, plan: &Plan, json: bool) {
-    let command = preview::command_of(args);
+fn show(args: &SendArgs, plan: &Plan, lacks: Vec<String>, json: bool) {
+    let ahead = preview::Ahead::of(args, plan, lacks);
     if json {
         output::document(json!({
-            "sent": false, "plan": plan, "parts": plan.parts(), "try": command,
+            "sent": false, "plan": plan, "parts": plan.parts(), "lacks": ahead.lacks,
+            "try": ahead.whole(),
         }));
         return;
     }
     print::plan(plan);
-    output::message(format_args!(
-        "note: nothing is sent; if this is right, say so:  {command}"
-    ));
+    ahead.tell();
 }
 
 /// Refuses if the plan that somebody has looked at is another by now. Spec: RTE-33.
 fn still_holds(plan: &Plan, path: &Path, args: &SendArgs) -> Result<(), Failure> {
     let bytes = files::read(path, RECORD_BYTES_MAX)?;
-    let seen: Value = serde_json::from_slice(&bytes).or_code(
-        WireCode::BadInput,
-        format_args!("{} is no plan", path.display()),
-    )?;
+    let seen: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    // Of anything else every field would be another by now.
+    if !draw::is_plan(&seen) {
+        let (file, from) = (args.file.display(), args.from.display());
+        let what = format!("{} is no plan, and nothing was sent", path.display());
+        return Err(Failure::new(WireCode::BadInput, what).advise(format!(
+            "Make one, look at it, and give that: frex route {file} {from} --out plan.json"
+        )));
+    }
     let now = plan.decided();
     let fields = now.as_object().into_iter().flatten();
     let changed: Vec<&str> = fields
@@ -162,7 +170,7 @@ fn begin(home: &MemberHome, plan: &Plan, args: &SendArgs) -> Result<Record, Fail
     let record = Record::new(plan, approved, Clock::System.now_ms(), &salt);
     if record.bytes().len() > RECORD_BYTES_MAX {
         let what = "the record of the decision would be longer than 1,048,576 bytes";
-        let advice = "Name fewer countries in the report, or send it to members that you name: frex send FILE --to MEMBER";
+        let advice = "Name fewer countries in the report, or send all of it to members that you name: frex send FILE --to MEMBER";
         return Err(Failure::new(WireCode::TooLarge, what).advise(advice));
     }
     files::ensure_folder(&home.dir().join(ROUTES_DIR))?;
@@ -184,6 +192,17 @@ fn begun_before(
         return Err(Failure::new(WireCode::NotFound, what)
             .advise("Give the id of the first message of a route that was stopped"));
     };
+    if is_taken_back(home, &record)? {
+        let what = format!("the route of message {id} was withdrawn from everybody who had it");
+        let cause = "who has not got it yet is not to get it either";
+        let advice = format!(
+            "Nothing to do; if it is to go all the same, send it anew: {} --anyway",
+            preview::command_of(args)
+        );
+        return Err(Failure::new(WireCode::Recalled, what)
+            .cause(cause)
+            .advise(advice));
+    }
     let mut then = record.value()["plan"].clone();
     if let Some(fields) = then.as_object_mut() {
         fields.remove("by");
@@ -194,12 +213,14 @@ fn begun_before(
     let has_left = (0..record.parts()).any(|part| is_known(home, record.message_id(part)));
     let what = format!("message {id} was begun by another plan than that of now");
     Err(Failure::new(WireCode::PlanChanged, what).advise(match has_left {
-        // The report looks like that of the plan, to whomever of it.
+        // By name each would get all of it. The report looks like that of the plan, to whomever of it.
         true => format!(
-            "What was decided then: {}; send to those who have not got it: frex send {} --to MEMBER --case {id} --anyway --from {}",
+            "What was decided then: {}; what each may have now: frex route {} {}. To send it anew by that, also to those who have it: {}{}",
             path.display(),
             args.file.display(),
-            args.from.display()
+            args.from.display(),
+            preview::command_of(args),
+            if args.how.anyway { "" } else { " --anyway" }
         ),
         // Without a message there is no case yet.
         false => format!(

@@ -6,20 +6,24 @@ use std::{collections::BTreeSet, path::Path};
 use frex_client::{
     casework::{
         model,
-        quality::{self, Lacking, Likeness, SeenStore},
+        quality::{self, Lacking, Likeness, SeenError, SeenStore},
+        routing::{self, Copy, RosterView},
     },
-    environment::Random,
+    environment::{Clock, Random},
     keys::MemberHome,
     report,
 };
-use frex_proto::{error::WireCode, id::MessageId, roster::Roster};
+use frex_proto::{erasure::EXONERATED, error::WireCode, id::MessageId, roster::Roster};
 use serde_json::Value;
 
 use crate::cli::{
     SendArgs,
     failure::{Failure, OrFail},
+    member,
+    messages::{self, BEGUN, RECALLS},
     output,
-    route::{self, preview},
+    route::{self, POLICY_FILE, draw, preview},
+    show,
     time::rfc3339,
 };
 
@@ -46,14 +50,10 @@ pub fn needs(
     (content_type, data): (&str, &[u8]),
     anyway: bool,
 ) -> Result<(), Failure> {
-    let members = to.iter().filter_map(|member| roster.member(member));
-    let profiles = members.map(|member| (member.id.as_str(), member.report_fields.as_slice()));
-    let missing = |needed: &[String]| missing(content_type, data, needed);
-    let found = quality::lacking(missing, profiles);
-    if found.is_empty() {
+    let lines = lacks(roster, to, (content_type, data));
+    if lines.is_empty() {
         return Ok(());
     }
-    let lines: Vec<String> = found.iter().map(|one| line(one, content_type)).collect();
     if anyway {
         for line in lines {
             output::message(format_args!("note: {line}; it goes all the same"));
@@ -63,6 +63,16 @@ pub fn needs(
     Err(Failure::new(WireCode::NotAccepted, "a recipient cannot be sent to")
         .cause(lines.join("\n"))
         .advise("Add the fields named above to the report, leave that recipient out, or send it all the same: --anyway"))
+}
+
+/// What each of these misses in a report, a line for each; none where all is said.
+#[must_use]
+pub fn lacks(roster: &Roster, to: &[String], (content_type, data): (&str, &[u8])) -> Vec<String> {
+    let members = to.iter().filter_map(|member| roster.member(member));
+    let profiles = members.map(|member| (member.id.as_str(), member.report_fields.as_slice()));
+    let missing = |needed: &[String]| missing(content_type, data, needed);
+    let found = quality::lacking(missing, profiles);
+    found.iter().map(|one| line(one, content_type)).collect()
 }
 
 /// What a report lacks of what is needed, by its version; of a form that is neither, all of it.
@@ -135,39 +145,181 @@ pub fn alike(
         rfc3339(one.created_ms),
         one.to.join(", ")
     );
-    Err(Failure::new(WireCode::LooksSent, what)
-        .cause(much)
-        .advise(all_the_same(home, args, one.message)))
+    let failure = Failure::new(WireCode::LooksSent, what).cause(much);
+    let kept = show::receipts(home, &one.message.to_string())?;
+    let held = home.roster(Clock::System.now_ms()).ok();
+    let lost = show::lost(&kept, held.as_ref());
+    Err(match unfounded(home, one.message)? {
+        Some(at_ms) => failure
+            .cause(format!(
+                "that one was recalled at {} as exonerated: the suspicion has proved to be unfounded",
+                rfc3339(at_ms)
+            ))
+            .advise("Do not send it again for what was known then; where there is something new, say that in the report, and send it with --anyway"),
+        None if lost.is_some() => failure
+            .cause(format!("that one is {}", lost.unwrap_or_default()))
+            .advise("Send it again with --anyway"),
+        None => failure.advise(all_the_same(home, args, one.message)?),
+    })
 }
 
-/// What can be done about a report that looks like another.
-fn all_the_same(home: &MemberHome, args: &SendArgs, message: MessageId) -> String {
-    if !args.how.route {
-        return format!(
-            "Send it all the same: --anyway; or into the case of that one: --duplicate-of {message}"
-        );
+/// When it was stated of a message, or of another of its decision, that its suspicion has proved to be
+/// unfounded.
+fn unfounded(home: &MemberHome, message: MessageId) -> Result<Option<u64>, Failure> {
+    let messages = match route::record_of(home, message)? {
+        Some(record) => (0..record.parts())
+            .map(|part| record.message_id(part))
+            .collect(),
+        None => vec![message],
+    };
+    for message in messages {
+        let about = messages::sent(home, &message.to_string())?.unwrap_or_default();
+        // Also where it is not known whether the node has the recall: whoever gave it has said so.
+        let recalls = [RECALLS, BEGUN].map(|field| about[field].as_array());
+        let mut recalls = recalls.into_iter().flatten().flatten();
+        if let Some(recall) = recalls.find(|recall| recall["reason"] == EXONERATED) {
+            return Ok(Some(recall["created_ms"].as_u64().unwrap_or_default()));
+        }
+    }
+    Ok(None)
+}
+
+/// What can be done about a report that looks like another. None of it sends anybody more than the command that
+/// was refused would have.
+fn all_the_same(home: &MemberHome, args: &SendArgs, message: MessageId) -> Result<String, Failure> {
+    let routed = route::record_path(home, message).exists();
+    if args.how.route {
+        let anyway = "Send it all the same, in a case of its own: --anyway";
+        return Ok(match routed {
+            true => format!(
+                "If that one was stopped, go on with it: {} --message {message}. {anyway}",
+                preview::command_of(args)
+            ),
+            false => anyway.to_owned(),
+        });
     }
     let other = format!(
-        "Send it all the same: --anyway; or, with --to MEMBER in place of --route, into the case of that one: --duplicate-of {message}"
+        "Send it all the same: --anyway; or into the case of that one: --duplicate-of {message}"
     );
-    match route::record_path(home, message).exists() {
+    // Of what the home node is known to have, nothing is left to do.
+    let unproven = show::receipts(home, &message.to_string())?.is_empty();
+    Ok(match unproven && !routed && args.once.is_none() {
         true => format!(
-            "If that one was stopped, go on with it: {} --message {message}. {other}",
-            preview::command_of(args)
+            "It is not known here whether the node has that one: the same command with  --message {message}  asks, and goes on with it if not. {other}"
         ),
         false => other,
+    })
+}
+
+/// Refuses what agrees to a plan, where none is followed: whoever is named gets all of it.
+///
+/// # Errors
+/// Something of that is given.
+pub fn agreed_to_nothing(args: &SendArgs) -> Result<(), Failure> {
+    let how = &args.how;
+    let given = [
+        ("--plan", how.plan.is_some()),
+        ("--confirm", how.confirm),
+        ("--approved", !how.approved.is_empty()),
+    ];
+    let given = given.iter().filter(|(_, given)| *given);
+    let given: Vec<&str> = given.map(|(name, _)| *name).collect();
+    if given.is_empty() {
+        return Ok(());
+    }
+    let what = format!("{} is about a plan, and nothing was sent", given.join(", "));
+    Err(Failure::new(WireCode::BadInput, what)
+        .cause("--to sends all of it to each that is named, whatever a plan says")
+        .advise(format!(
+            "Send it by the plan, without --to: {}; or leave out {}",
+            preview::command_of(args),
+            given.join(", ")
+        )))
+}
+
+/// Refuses that somebody is named twice.
+///
+/// # Errors
+/// Somebody is.
+pub fn named_once(to: &[String]) -> Result<(), Failure> {
+    let mut once: Vec<&str> = Vec::with_capacity(to.len());
+    let mut twice = BTreeSet::new();
+    for member in to {
+        match once.contains(&member.as_str()) {
+            true => {
+                twice.insert(output::clean(member));
+            }
+            false => once.push(member),
+        }
+    }
+    if twice.is_empty() {
+        return Ok(());
+    }
+    let twice = Vec::from_iter(twice).join(", ");
+    let once: Vec<String> = once.into_iter().map(output::clean).collect();
+    let what = format!("{twice} is named more than once, and nothing was sent");
+    Err(Failure::new(WireCode::BadInput, what)
+        .advise(format!("Name each once: --to {}", once.join(" "))))
+}
+
+/// Says of whom it is sent to by name where policy or law would let them have less: whoever is named gets all
+/// of it. Spec: RTE-20 to RTE-22.
+pub fn tell_unapplied(home: &MemberHome, roster: &Roster, to: &[String]) {
+    let Ok((policy, ..)) = draw::policy(home) else {
+        output::message(format_args!(
+            "note: --to applies no policy, and that in {} cannot be used; why, says:  frex route FILE {}",
+            home.dir().join(POLICY_FILE).display(),
+            member::folder(home).display()
+        ));
+        return;
+    };
+    let view = RosterView::of(roster, Clock::System.now_ms());
+    let less = to.iter().filter_map(|member| {
+        let allowed = routing::allowed(member, &view, &home.settings().member, &policy)?;
+        let what = match allowed.copy {
+            Some(Copy::Full) => return None,
+            Some(Copy::Metadata) => "metadata only",
+            None => "nothing",
+        };
+        let rule = allowed.rule.map(|rule| format!(" by rule {rule}"));
+        let (member, rule) = (output::clean(member), rule.unwrap_or_default());
+        Some(format!("{member} ({what}{rule})"))
+    });
+    let less: Vec<String> = less.collect();
+    if !less.is_empty() {
+        output::message(format_args!(
+            "note: --to sends all of it and applies neither policy nor law; by those less may go to {}, as  --route  sends it",
+            less.join(", ")
+        ));
     }
 }
 
-/// Remembers what was sent, so that it is noticed the next time. What cannot be kept is said: the message
-/// has left all the same.
-pub fn remember(home: &MemberHome, seen: &Seen) {
-    let kept = SeenStore::open(home.dir(), &mut Random::System.rng());
-    let kept = kept
-        .and_then(|store| store.remember(seen.message, seen.created_ms, &seen.to, &seen.tokens));
-    if let Err(error) = kept {
+/// Remembers what is about to leave, so that it is noticed the next time; says whether it was not before. What
+/// cannot be kept is said: the message leaves all the same. Spec: RTE-37.
+pub fn remember(home: &MemberHome, seen: &Seen) -> bool {
+    let kept = || {
+        let store = SeenStore::open(home.dir(), &mut Random::System.rng())?;
+        // Sealed again for some, it went to all of them all the same.
+        if seen.tokens.is_empty() || store.holds(seen.message) {
+            return Ok(false);
+        }
+        store.remember(seen.message, seen.created_ms, &seen.to, &seen.tokens)?;
+        Ok::<_, SeenError>(true)
+    };
+    kept().unwrap_or_else(|error| {
         output::message(format_args!(
             "note: this is not noticed if it is sent again: {error}"
+        ));
+        false
+    })
+}
+
+/// Takes back that a message was sent of which nothing has left. Spec: RTE-37.
+pub fn forget(home: &MemberHome, message: MessageId) {
+    let store = SeenStore::open(home.dir(), &mut Random::System.rng());
+    if let Err(error) = store.and_then(|store| store.forget(message)) {
+        output::message(format_args!(
+            "note: what has not left still looks as if it was sent: {error}"
         ));
     }
 }

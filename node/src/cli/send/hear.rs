@@ -53,6 +53,7 @@ impl<'a> Ear<'a> {
                 fates: fates.collect(),
                 submitted: None,
                 refused: None,
+                unanswered: false,
                 delayed: None,
                 notes: Vec::new(),
             },
@@ -126,7 +127,12 @@ impl<'a> Ear<'a> {
                     seconds(retry_after)
                 ));
             }
-            News::Refused { code } | News::Unanswered { code } => self.heard.refused = Some(code),
+            News::Refused { code } => {
+                (self.heard.refused, self.heard.unanswered) = (Some(code), false);
+            }
+            News::Unanswered { code } => {
+                (self.heard.refused, self.heard.unanswered) = (Some(code), true);
+            }
             News::Unproven(unproven) => self.heard.notes.push(unproven_text(&unproven)),
             _ => {}
         }

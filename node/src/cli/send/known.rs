@@ -76,6 +76,8 @@ pub(super) struct Earlier {
     retired: Vec<String>,
     /// The command that seals it again for them.
     again: String,
+    /// What of it went with the end of a log.
+    lost: Option<String>,
 }
 
 /// Looks up what is known here of the message that is named, if one is.
@@ -145,6 +147,7 @@ pub(super) async fn course(
         message: named.id,
         again: fetch::again(home, named.id, &members, &args.from),
         retired: members.into_iter().map(str::to_owned).collect(),
+        lost: lost(home, named.id, &roster)?,
         envelopes: reach.taken,
     }))
 }
@@ -196,6 +199,12 @@ fn kept(home: &MemberHome, message: MessageId) -> Result<Vec<v1::Statement>, Fai
     Ok(statements)
 }
 
+/// What of a message went with the end of a log.
+fn lost(home: &MemberHome, message: MessageId, roster: &Roster) -> Result<Option<String>, Failure> {
+    let kept = show::receipts(home, &message.to_string())?;
+    Ok(show::lost(&kept, Some(roster)))
+}
+
 fn unknown(message: MessageId) -> Failure {
     let what =
         format!("message {message} was never begun: neither this folder nor the node has it");
@@ -212,7 +221,10 @@ impl Earlier {
             self.retired.join(", "),
             self.again
         );
-        let notes = Some(finish).filter(|_| !self.retired.is_empty());
+        let finish = Some(finish).filter(|_| !self.retired.is_empty());
+        let told = [finish.as_deref(), self.lost.as_deref()];
+        let told = Vec::from_iter(told.into_iter().flatten());
+        let notes = (!told.is_empty()).then(|| told.join("; "));
         if json {
             output::document(json!({
                 "before": true, "message": message, "envelope": envelopes.last(),

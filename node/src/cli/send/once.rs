@@ -84,6 +84,8 @@ struct Known {
     recipients: Vec<Value>,
     /// The delivery has ended for one of them, and not there.
     ended: bool,
+    /// What of it went with the end of a log.
+    lost: Option<String>,
     /// Its time is over, and whether it got to all of them is not known here.
     late: bool,
 }
@@ -92,16 +94,17 @@ impl Known {
     fn of(home: &MemberHome, sent: &SentBefore) -> Result<Self, Failure> {
         let message = sent.message.to_string();
         let about = messages::sent(home, &message)?.unwrap_or_default();
-        let statements: Vec<v1::Statement> = show::receipts(home, &message)?
-            .into_iter()
-            .map(|(_, statement, _)| statement)
-            .collect();
+        let kept = show::receipts(home, &message)?;
+        let statements: Vec<v1::Statement> = kept.iter().map(|one| one.1.clone()).collect();
         let now_ms = Clock::System.now_ms();
         let roster = home.roster(now_ms).ok();
-        let recipients = recipients::rows(&about, &statements, roster.as_ref());
+        let roster = roster.as_ref();
+        let recipients = recipients::rows(&about, &statements, roster);
+        let recipients = recipients::marked(recipients, &show::lost_of(&kept, roster), roster);
         Ok(Self {
             envelope: sent.envelope.to_string(),
             ended: recipients.iter().any(recipients::is_lost),
+            lost: show::lost(&kept, roster),
             late: about["expires_ms"]
                 .as_u64()
                 .is_some_and(|end| end <= now_ms)
@@ -112,7 +115,7 @@ impl Known {
     }
 
     fn exit(&self) -> u8 {
-        match self.ended || self.late {
+        match self.ended || self.late || self.lost.is_some() {
             true => PARTIAL,
             false => 0,
         }
@@ -131,7 +134,8 @@ impl Known {
     fn say(&self, dir: &Path, json: bool) {
         let (message, envelope) = (&self.message, &self.envelope);
         if json {
-            let notes: Vec<&str> = self.note().into_iter().collect();
+            let notes = self.note().into_iter().chain(self.lost.as_deref());
+            let notes: Vec<&str> = notes.collect();
             output::document(json!({
                 "before": true, "message": message, "envelope": envelope,
                 "envelopes": [envelope], "recipients": self.recipients, "notes": notes,
@@ -143,7 +147,7 @@ impl Known {
             output::data("");
             recipients::print(&self.recipients);
         }
-        if let Some(note) = self.note() {
+        for note in self.note().into_iter().chain(self.lost.as_deref()) {
             output::message(format_args!("note: {note}"));
         }
         tell::note_fetch(message, dir);

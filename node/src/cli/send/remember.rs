@@ -31,6 +31,21 @@ pub(super) struct Given<'a> {
     pub(super) sources: &'a mut [Source],
 }
 
+impl<'a> Given<'a> {
+    pub(super) fn of(
+        args: &'a SendArgs,
+        (content_type, data): (&'a str, &'a [u8]),
+        sources: &'a mut [Source],
+    ) -> Self {
+        Self {
+            args,
+            content_type,
+            data,
+            sources,
+        }
+    }
+}
+
 impl Sent<'_> {
     /// Keeps the ids of what is sent, and what it is sent from.
     pub(super) fn remember(&self, envelope: &SignedEnvelope) -> Result<(), Failure> {

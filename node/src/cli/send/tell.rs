@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use frex_proto::{envelope::Draft, error::WireCode, id::EnvelopeId};
+use frex_proto::{
+    envelope::Draft,
+    error::WireCode,
+    id::{EnvelopeId, MessageId},
+};
 use serde_json::{Value, json};
 
 use super::{AttachedFile, EXPIRED, Fate, GIVEN_UP, Heard, REJECTED, Sent, WAITING};
@@ -141,6 +145,16 @@ fn to_json(draft: &Draft, files: &[AttachedFile], heard: &Heard) -> Value {
         "envelopes": heard.envelopes.iter().map(EnvelopeId::to_string).collect::<Vec<_>>(),
         "submitted": heard.submitted, "attachments": files_json(files), "recipients": recipients, "notes": heard.notes,
     })
+}
+
+/// Says the id before anything leaves, and how the message goes on if the command is stopped: under this id, or
+/// as it was given.
+pub(super) fn begun(message: MessageId, again: Option<MessageId>) {
+    let how = again.map(|id| format!(" with  --message {id} "));
+    output::message(format_args!(
+        "message {message}: if this is stopped, the same command{} goes on",
+        how.unwrap_or_default()
+    ));
 }
 
 /// Says that a message was submitted before.

@@ -1,6 +1,7 @@
 //! What `frex send` is given to say, and to whom.
 
 use std::{
+    collections::BTreeSet,
     io::{self, Read},
     path::Path,
     time::Duration,
@@ -152,29 +153,44 @@ pub(super) fn case(home: &MemberHome, args: &SendArgs) -> Result<Option<Place>, 
     let Some(id) = &args.case else {
         return Ok(None);
     };
-    let dir = args.from.display();
-    let bytes = hex::decode(id).ok().and_then(|bytes| bytes.try_into().ok());
-    let Some(case) = bytes else {
-        let what = "a case has 32 hexadecimal digits";
-        let advice = format!("frex case ls {dir} --json names them whole");
-        return Err(Failure::new(WireCode::BadInput, what).advise(advice));
-    };
+    let wanted = messages::beginning(id)?;
+    let whole = hex::decode(&wanted).ok();
+    let whole: Option<[u8; 16]> = whole.and_then(|bytes| bytes.try_into().ok());
     // A part of a route may be the first of its case.
-    if args.how.part.is_some() {
+    if let (Some(case), true) = (whole, args.how.part.is_some()) {
         return Ok(Some((case, args.place)));
     }
-    let wanted = id.to_ascii_lowercase();
-    let is_of_it = |row: &Value| {
-        let named = ["conversation", "message", "original", "recalls"];
-        named.iter().any(|field| row[field] == wanted.as_str())
-    };
-    if !messages::all(home)?.iter().any(|(_, row)| is_of_it(row)) {
-        let what = format!("no case {id} is kept here: what belongs to it would belong to nothing");
-        return Err(Failure::new(WireCode::NotFound, what).advise(format!(
-            "frex inbox {dir}, then  frex case ls {dir} --json; without --case a report begins one"
-        )));
+    let rows = messages::all(home)?;
+    let mut cases: BTreeSet<&str> = BTreeSet::new();
+    for (_, row) in &rows {
+        let named = ["conversation", "message", "original", "recalls"].iter();
+        let found = named.filter_map(|field| row[*field].as_str());
+        cases.extend(found.filter(|id| id.starts_with(&wanted)).map(|id| {
+            // The beginning of a message's id means its case, as  frex case show  takes it.
+            let of = row["conversation"].as_str().filter(|_| whole.is_none());
+            of.unwrap_or(id)
+        }));
     }
-    Ok(Some((case, args.place)))
+    let case = match (cases.first(), cases.len()) {
+        (Some(case), 1) => hex::decode(case).ok(),
+        (None, _) => return Err(no_case(args, id)),
+        (Some(_), count) => {
+            let what = format!("{id} fits {count} cases: give more letters");
+            let named: Vec<&str> = cases.iter().copied().collect();
+            return Err(Failure::new(WireCode::BadInput, what).cause(named.join(", ")));
+        }
+    };
+    let case: Option<[u8; 16]> = case.and_then(|bytes| bytes.try_into().ok());
+    let damaged = || Failure::new(WireCode::Files, "what is kept of that case is damaged");
+    Ok(Some((case.ok_or_else(damaged)?, args.place)))
+}
+
+fn no_case(args: &SendArgs, id: &str) -> Failure {
+    let dir = args.from.display();
+    let what = format!("no case {id} is kept here: what belongs to it would belong to nothing");
+    Failure::new(WireCode::NotFound, what).advise(format!(
+        "frex inbox {dir}, then  frex case ls {dir} --json; without --case a report begins one"
+    ))
 }
 
 /// The case of a message that says the same, and the next place of this member in it. Spec: RTE-9.

@@ -33,12 +33,11 @@ use crate::cli::{
         reports,
     },
     failure::Failure,
-    files,
     inbox::RECALLED,
     member,
     messages::{self, RECALLS, RECEIVED, SENT},
     roster::words::role_name,
-    route::{self, ROUTES_DIR},
+    route,
 };
 
 /// What is counted, and on what it rests.
@@ -50,6 +49,22 @@ pub(super) struct Counted {
     origins: Vec<String>,
     /// The folder that was counted, as people name it.
     folder: PathBuf,
+}
+
+/// A report that is counted.
+struct Told {
+    fact: Fact,
+    /// The log that its entry is of.
+    origin: String,
+    /// Who wrote it, and its case.
+    case: Option<(String, CaseId)>,
+}
+
+impl Told {
+    /// Which of two came first.
+    fn place(&self) -> (u64, u64, [u8; 16]) {
+        (self.fact.logged_ms, self.fact.entry, self.fact.record)
+    }
 }
 
 /// Everything in a folder that a definition may count, as it was known by `as_of_ms`.
@@ -83,7 +98,7 @@ pub(super) fn of(
     };
     let rows = all.iter().filter(|(of, _)| *of == direction);
     let rows: Vec<&Value> = rows.map(|(_, about)| about).collect();
-    let facts: Vec<(Fact, String)> = match definition.received {
+    let mut facts: Vec<Told> = match definition.received {
         true => rows
             .iter()
             .filter_map(|about| place.received(about))
@@ -93,7 +108,9 @@ pub(super) fn of(
             filings.iter().filter_map(|one| place.sent(one)).collect()
         }
     };
-    (counted.facts, counted.origins) = facts.into_iter().unzip();
+    repeats(&mut facts);
+    let facts = facts.into_iter().map(|one| (one.fact, one.origin));
+    (counted.facts, counted.origins) = facts.unzip();
     Ok(counted)
 }
 
@@ -138,23 +155,35 @@ impl Counted {
     }
 }
 
+/// Marks what repeats another report: one that its author has sent into the case of an earlier one of its own,
+/// where that is counted. Spec: STA-42.
+fn repeats(told: &mut [Told]) {
+    let mut firsts = BTreeMap::new();
+    for one in &*told {
+        if let Some(case) = &one.case {
+            let first = firsts.entry(case.clone()).or_insert_with(|| one.place());
+            *first = one.place().min(*first);
+        }
+    }
+    for one in told {
+        let first = one.case.as_ref().and_then(|case| firsts.get(case));
+        let is_later = first.is_some_and(|first| *first != one.place());
+        one.fact.duplicate |= is_later;
+    }
+}
+
 /// What was sent, together what is one report: the messages that carry out one decision, in their order.
 fn filings<'a>(home: &MemberHome, rows: &[&'a Value]) -> Result<Vec<Vec<&'a Value>>, Failure> {
-    let mut parts: BTreeMap<String, (String, usize)> = BTreeMap::new();
-    for path in files::with_extension(&home.dir().join(ROUTES_DIR), "json")? {
-        let record = route::read(&path)?;
-        let first = record.message_id(0).to_string();
-        let later = (1..record.parts()).map(|at| (record.message_id(at).to_string(), at));
-        parts.extend(later.map(|(message, at)| (message, (first.clone(), at))));
-    }
-    let mut filings: BTreeMap<&str, BTreeMap<usize, &'a Value>> = BTreeMap::new();
+    let mut filings: BTreeMap<String, BTreeMap<usize, &'a Value>> = BTreeMap::new();
     for about in rows {
-        let message = about["message"].as_str().unwrap_or_default();
-        let (first, at) = match parts.get(message) {
-            Some((first, at)) => (first.as_str(), *at),
-            None => (message, 0),
+        let (first, place) = match route::decision_of(home, about)? {
+            Some((record, place)) => (record.message_id(0).to_string(), place),
+            None => {
+                let message = about["message"].as_str().unwrap_or_default();
+                (message.to_owned(), 0)
+            }
         };
-        filings.entry(first).or_default().insert(at, about);
+        filings.entry(first).or_default().insert(place, about);
     }
     let filings = filings.into_values();
     Ok(filings.map(|parts| parts.into_values().collect()).collect())
@@ -224,7 +253,7 @@ struct Place<'a> {
 
 impl Place<'_> {
     /// A report that came: it counts by the ACCEPTED entry of the member's own node.
-    fn received(&self, about: &Value) -> Option<(Fact, String)> {
+    fn received(&self, about: &Value) -> Option<Told> {
         if about["kind"] != "report" || about["state"] == RECALLED {
             return None;
         }
@@ -245,12 +274,14 @@ impl Place<'_> {
         };
         let fact = self.said(fact, about, about["from"].as_str().unwrap_or_default());
         let fact = fact.with(&self.case(record, &[self.member]));
-        Some((fact, entry.origin.clone()))
+        // Of what was passed on, who wrote it and not who passed it on.
+        let author = about["author"].as_str().or(about["from"].as_str());
+        Some(self.told(fact, entry, author.unwrap_or_default()))
     }
 
     /// A report that was sent in these messages: it counts by the SUBMITTED entry of the first of them that
     /// the member's own node has.
-    fn sent(&self, parts: &[&Value]) -> Option<(Fact, String)> {
+    fn sent(&self, parts: &[&Value]) -> Option<Told> {
         let is_recalled = |about: &Value| {
             let recalls = about[RECALLS].as_array();
             recalls.is_some_and(|recalls| !recalls.is_empty())
@@ -286,7 +317,16 @@ impl Place<'_> {
         };
         let fact = self.said(fact, about, self.member);
         let fact = fact.with(&self.case(record, &recipients));
-        Some((fact, entry.origin.clone()))
+        Some(self.told(fact, entry, self.member))
+    }
+
+    fn told(&self, fact: Fact, entry: &Seen, author: &str) -> Told {
+        let case = self.desk.case_of.get(&MessageId(fact.record));
+        Told {
+            origin: entry.origin.clone(),
+            case: case.map(|case| (author.to_owned(), *case)),
+            fact,
+        }
     }
 
     /// What the case of a report comes to, by what these members have said.
@@ -421,4 +461,54 @@ fn countries(report: &v1::Report) -> Vec<String> {
         .fold(0.0, f64::max);
     let most = origin.filter(|one| one.confidence() >= most);
     most.map(|one| one.country().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(record: u8, logged_ms: u64, author: &str, case: u8) -> Told {
+        Told {
+            fact: Fact {
+                record: [record; 16],
+                logged_ms,
+                ..Fact::default()
+            },
+            origin: String::new(),
+            case: Some((author.to_owned(), CaseId([case; 16]))),
+        }
+    }
+
+    // STA-42: what its author says again in a case repeats the first of its reports that is counted, in whatever
+    // order they are read; what somebody else reports there does not, nor what is in another case.
+    #[test]
+    fn what_an_author_reports_again_in_a_case_is_no_incident() {
+        let mut all = vec![
+            told(2, 20, "hotline", 1),
+            told(1, 10, "hotline", 1),
+            told(3, 30, "platform", 1),
+            told(4, 40, "hotline", 2),
+        ];
+        all.push(Told {
+            case: None,
+            ..told(5, 50, "hotline", 1)
+        });
+        for _ in 0..2 {
+            for one in &mut all {
+                one.fact.duplicate = false;
+            }
+            repeats(&mut all);
+            let again: Vec<u8> = all
+                .iter()
+                .filter(|one| one.fact.duplicate)
+                .map(|one| one.fact.record[0])
+                .collect();
+            assert_eq!(again, [2]);
+            all.reverse();
+        }
+        // Where the first is not counted, the next one is the incident.
+        let mut rest = vec![told(2, 20, "hotline", 1)];
+        repeats(&mut rest);
+        assert!(!rest[0].fact.duplicate);
+    }
 }

@@ -68,6 +68,30 @@ fn what_its_only_recipient_cannot_have_any_more_is_with_nobody() {
     );
 }
 
+// CSE-35: a recipient does not know who got other copies: at it the case is declined, and what is overdue stays so.
+// Who wrote the report knows; where nobody does any more, a recipient says it.
+#[test]
+fn that_nobody_has_it_is_said_by_who_knows_all() {
+    let when = "2026-11-03T10:00:00Z";
+    let copy = said(1, PLATFORM, &[POLICE], when, 0, What::Report);
+    let mut case = vec![copy, police(2, when, 1, route("declined", ""))];
+    let seen = |case: &[Said], own: &str, is_gone: bool| {
+        let mut setting = setting();
+        own.clone_into(&mut setting.own);
+        setting.members.get_mut(PLATFORM).unwrap().gone = is_gone;
+        let case = Case::fold(CASE, case.to_vec());
+        case.view(at("2026-11-20T00:00:00Z"), &setting).state
+    };
+    assert_eq!(seen(&case, PLATFORM, false), "nobody");
+    assert_eq!(seen(&case, POLICE, false), "declined");
+    assert_eq!(seen(&case, POLICE, true), "nobody");
+    case.push(police(3, when, 1, preserve("eu-epoc-pr")));
+    assert_eq!(seen(&case, POLICE, false), "overdue");
+    case.push(police(4, when, 1, route("accepted", "")));
+    case.push(platform(5, when, 3, kept("not_possible")));
+    assert_eq!(seen(&case, POLICE, false), "open");
+}
+
 fn recall(to: &[&str]) -> Said {
     let recall = What::Recall {
         message: MessageId([1; 16]),

@@ -77,6 +77,24 @@ fn what_would_not_count_is_refused() {
     }
 }
 
+// CSE-31: who has refused a case tells no outcome of work on it before it has taken it over.
+#[test]
+fn what_was_refused_has_no_outcome() {
+    let tells = |case: &[Said], state: &str| {
+        let said = police(9, WHEN, 1, outcome(state, ""));
+        Case::fold(CASE, case.to_vec()).fits(&said, &setting())
+    };
+    let before = "2026-11-05T10:00:00Z";
+    let mut case = case();
+    assert_eq!(tells(&case, "convicted"), Ok(()));
+    case.push(police(6, before, 1, route("declined", "")));
+    let refused = Err(Unfit::Refused("declined".to_owned()));
+    assert_eq!(tells(&case, "convicted"), refused);
+    assert_eq!(tells(&case, "no_jurisdiction"), Ok(()));
+    case.push(police(7, "2026-11-06T10:00:00Z", 1, route("accepted", "")));
+    assert_eq!(tells(&case, "convicted"), Ok(()));
+}
+
 // CSE-31: whom it concerns hears of it, and who owes nothing is not reminded.
 #[test]
 fn what_nobody_hears_whom_it_concerns_is_refused() {
@@ -137,6 +155,13 @@ fn what_says_nothing_or_too_little_is_refused() {
     assert_eq!(ask(&["account 4711"], &[1], "law"), None);
     let nowhere = police(9, WHEN, 1, route("rerouted", "nobody.xx"));
     assert_eq!(why(&nowhere), Some(Unfit::Member("rerouted_to")));
+    let country = |code: &str| why(&police(9, WHEN, 1, assessed("nationally_illegal", code)));
+    let none = Some(Unfit::Rule(CaseError::Country("jurisdiction")));
+    assert_eq!((country("XX"), country("ZZ")), (none.clone(), none));
+    assert_eq!(
+        (country("FR"), country("")),
+        (None, missing("jurisdiction"))
+    );
     let itself = police(9, WHEN, 1, route("rerouted", POLICE));
     assert_eq!(why(&itself), Some(Unfit::Member("rerouted_to")));
 }

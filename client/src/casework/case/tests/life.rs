@@ -136,6 +136,23 @@ fn the_letter_of_the_united_states_is_renewed() {
     assert_eq!(due(keepers.next().unwrap()), "2027-11-03T03:59:59.999Z");
 }
 
+// CSE-20: the messages of one filing are kept by one clock; what is filed on another day has its own.
+#[test]
+fn a_filing_of_two_messages_is_kept_once() {
+    let filed = |id: u8, when: &str| said(id, PLATFORM, &[POLICE], when, 0, What::Report);
+    let mut case = vec![report(), filed(2, "2026-11-02T10:00:01Z")];
+    let kept = |case: &[Said]| {
+        let seen = view(case, "2026-11-03T00:00:00Z");
+        let keepers = seen.deadlines.into_iter();
+        let keepers = keepers.filter(|one| one.profile == "us-report-act");
+        keepers.map(|one| due(&one)).collect::<Vec<_>>()
+    };
+    assert_eq!(kept(&case), ["2027-11-03T03:59:59.999Z"]);
+    case.push(filed(3, "2026-11-04T10:00:00Z"));
+    let both = ["2027-11-03T03:59:59.999Z", "2027-11-05T03:59:59.999Z"];
+    assert_eq!(kept(&case), both);
+}
+
 // CSE-15, CSE-24: an order is due ten days after its receipt, not before what the asker has signed, and is
 // answered when the asker's node has it.
 #[test]
@@ -175,6 +192,13 @@ fn an_order_is_answered_late_or_overdue_or_in_time() {
     order.reply_by_ms = Some(at("2026-11-30T00:00:00Z"));
     case[1] = order.clone();
     assert_eq!(answered(&case), Standing::Answered);
+    let given = view(&case, "2026-11-20T05:00:00Z");
+    let clock = &deadline(&given, Duty::Answer, PLATFORM).source;
+    // What the law gives is named beside the time that the asker gave, and not as its source.
+    assert!(
+        clock.starts_with("the asker's signed header; by ") && clock.contains("2026-11-14T"),
+        "{clock}"
+    );
     order.received.clear();
     assert_eq!(answered(&[report(), order]), Standing::NotReceived);
 }

@@ -11,6 +11,14 @@ fn not(view: &View, number: u8) -> Option<Not> {
         .not
 }
 
+/// A request to keep, of everybody who gets it.
+fn letter() -> What {
+    message(Content::PreserveRequest(PreserveRequest {
+        profile: "eu-epoc-pr".to_owned(),
+        ..PreserveRequest::default()
+    }))
+}
+
 // CSE-12: who has no part in the case is shown, and does not count.
 #[test]
 fn a_stranger_is_shown_and_does_not_count() {
@@ -27,18 +35,18 @@ fn a_stranger_is_shown_and_does_not_count() {
         said(
             3,
             STRANGER,
-            &[PLATFORM],
+            &[AUTHORITY],
             "2026-11-03T11:00:00Z",
             1,
-            produce("eu-epoc", ""),
+            letter(),
         ),
         said(
             4,
-            PLATFORM,
+            AUTHORITY,
             &[STRANGER],
             "2026-11-03T12:00:00Z",
             3,
-            produced("delivered"),
+            kept("in_force"),
         ),
     ];
     let seen = view(&case, "2026-11-04T00:00:00Z");
@@ -63,6 +71,39 @@ fn a_stranger_is_shown_and_does_not_count() {
         (None, None, None)
     );
     assert_eq!(thread(&seen, Matter::Outcome, STRANGER).state, "no_crime");
+}
+
+// CSE-12: of a report that went to each in a copy of its own, who has one knows nobody who has another: what that
+// one asks counts, and is answered. It has no other part in the case by that, and nobody has one by its asking.
+#[test]
+fn who_asks_a_party_is_answered() {
+    let when = "2026-11-03T12:00:00Z";
+    let copy = said(
+        1,
+        PLATFORM,
+        &[HOTLINE],
+        "2026-11-02T10:00:00Z",
+        0,
+        What::Report,
+    );
+    let asks = |number, from, whom| said(number, from, &[whom], when, 1, letter());
+    let mut case = vec![
+        copy,
+        asks(2, POLICE, HOTLINE),
+        said(3, POLICE, &[HOTLINE], when, 1, outcome("no_crime", "")),
+        asks(4, AUTHORITY, POLICE),
+    ];
+    let answer = said(5, HOTLINE, &[POLICE], when, 2, kept("in_force"));
+    let fits = Case::fold(CASE, case.clone()).fits(&answer, &setting());
+    assert_eq!(fits, Ok(()));
+    case.push(answer);
+    case.push(said(6, POLICE, &[HOTLINE], when, 5, kept("released")));
+    let seen = view(&case, "2026-11-04T00:00:00Z");
+    let found = [2, 3, 4, 5, 6].map(|number| not(&seen, number));
+    let strange = Some(Not::NoParty);
+    assert_eq!(found, [None, strange, strange, None, None]);
+    assert_eq!(thread(&seen, Matter::Preserve, HOTLINE).state, "released");
+    assert_eq!(stands(&seen, Duty::Answer, HOTLINE), Standing::Answered);
 }
 
 // CSE-12: the addressee answers, the asker ends, the authority objects; nobody speaks for another.

@@ -72,7 +72,8 @@ async fn newest(rotation: &Rotation) -> Result<Roster, Failure> {
     if let Err(error) = client.hear_news().await {
         let node = &rotation.home.settings().home_node;
         output::message(format_args!(
-            "note: {node} cannot be asked for a newer roster: {error}"
+            "note: {node} cannot be asked for a newer roster: {error}; if there is one, start the node or install it (frex roster install FILE {}), and run this again",
+            rotation.dir.display()
         ));
     }
     let roster = Roster::clone(&client.roster().current());
