@@ -404,7 +404,7 @@ mod tests {
         let refused = |member: &str, more: &[&str]| {
             let line = ["frex", "init", "--name", "Police", "--country", "ES"];
             let ids = ["--role", "police", "--federation", "example", "--member"];
-            let words = [&line[..], &ids, &[member], more].concat();
+            let words = [&line[..], &ids, &[member], more, &["DIR"]].concat();
             let Command::Init(args) = Cli::try_parse_from(words).unwrap().command else {
                 panic!("the words are those of init");
             };

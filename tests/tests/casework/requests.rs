@@ -83,7 +83,7 @@ fn hurried(scene: &Scene) -> String {
     request
 }
 
-/// CSE-34: what is asked is shown with the case, to both sides; who would remind of the case is told the request.
+// CSE-34: what is asked is shown with the case, to both sides; who would remind of the case is told the request.
 fn asked_is_shown(scene: &Scene, request: &str) {
     for member in [POLICE, PLATFORM] {
         let asked = scene.show(member)["requests"][0].clone();

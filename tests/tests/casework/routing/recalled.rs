@@ -3,22 +3,17 @@
 use frex_proto::error::WireCode;
 use serde_json::{Value, json};
 
-use super::{CLEARING, HOTLINE, PLATFORM, POLICE, Scene, refused, report, text};
+use super::{CLEARING, HOTLINE, NARROW, PLATFORM, POLICE, Scene, refused, report, text};
 
 /// A route whose second message had no room; gives its case, and the command that goes on.
 fn half_sent(scene: &Scene) -> (String, String) {
-    let quota = |next: &str, before: &str, quota: &str| {
-        scene.frex.next_roster(next, before, &["--quota", quota]);
-        scene.done(&format!("roster install {next} {PLATFORM}"));
-    };
-    quota("narrow.frex", "next.frex", "platform.us=1/1");
     let stopped = scene.send("report.json", "--confirm");
     assert_eq!(stopped.exit, Some(3), "{stopped:?}");
     let printed = stopped.err.lines().find_map(|line| {
         let (_, command) = line.split_once("go on with:  frex ")?;
         Some(command.to_owned())
     });
-    quota("wide.frex", "narrow.frex", "platform.us=none");
+    scene.widen();
     let case = text(&stopped.json(), "case").to_owned();
     (case, printed.unwrap_or_else(|| panic!("{stopped:?}")))
 }
@@ -33,7 +28,7 @@ fn unfinished(scene: &Scene, case: &str) -> Value {
 
 /// Withdraws; gives from whom, as which message, and all that was said.
 fn recalled(scene: &Scene, message: &str, how: &str) -> (Vec<(String, String)>, Value) {
-    let ended = scene.run(&format!("recall {message} {PLATFORM} {how}"));
+    let ended = scene.patiently(&format!("recall {message} {PLATFORM} {how}"));
     assert!(matches!(ended.exit, Some(0 | 3)), "{ended:?}");
     let said = ended.json();
     let rows = said["recipients"].as_array().unwrap().iter();
@@ -50,7 +45,7 @@ fn of(member: &str, message: &str) -> (String, String) {
 #[test]
 fn a_route_that_was_withdrawn_does_not_go_on() {
     let dir = tempfile::tempdir().unwrap();
-    let scene = Scene::new(dir.path());
+    let scene = Scene::with(dir.path(), &NARROW);
     scene.write("report.json", &report(|_| ()));
     let (case, go_on) = half_sent(&scene);
     let undone = unfinished(&scene, &case);
