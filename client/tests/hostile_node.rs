@@ -214,6 +214,27 @@ async fn refusal_of_the_request_is_told_for_every_envelope() {
     assert!(news.iter().all(refused), "{news:?}");
 }
 
+// MBR-3: what is refused for now after a try that was lost may have been taken by that.
+#[tokio::test]
+async fn refusal_after_a_lost_try_is_no_refusal_of_that() {
+    let asked = AtomicUsize::new(0);
+    let client = client_of(move |stream| {
+        let code = match asked.fetch_add(1, Ordering::Relaxed) {
+            0 => WireCode::ShuttingDown,
+            _ => WireCode::DiskFull,
+        };
+        put(stream, 0, refusal(code));
+        done(stream);
+    })
+    .await;
+    let submission = client.submit(envelopes(&client, 1), 10 * SECOND).await;
+    let events = submission.unwrap().finish().await;
+    let News::Unanswered { code } = &events[0].news else {
+        panic!("{events:?}")
+    };
+    assert_eq!((events.len(), *code), (1, WireCode::DiskFull));
+}
+
 // MBR-3, WIR-4: answers that belong nowhere, wrong frames and cut streams end the wait in time.
 #[tokio::test]
 async fn senseless_answers_end_a_submission() {

@@ -3,7 +3,8 @@
 //! ```text
 //! <dir>/log.seen    the newest checkpoint of the node's own log that others have and it has not
 //! <dir>/log.next    that the operator wants the log to begin anew, and after what
-//! <dir>/log.base    the head with which the directory was restored, until everybody has shown no more
+//! <dir>/log.base    the head with which the directory was restored, until every node has shown no more
+//! <dir>/log.asked   the same from then on, until another log begins: a member's program may show more later
 //! ```
 
 use std::{
@@ -24,6 +25,8 @@ pub const NEXT_FILE: &str = "log.next";
 
 /// The file that holds the head of what was restored.
 pub const BASE_FILE: &str = "log.base";
+/// The file that holds it once every node has been asked.
+pub const ASKED_FILE: &str = "log.asked";
 
 /// That the log is to begin anew, once the roster lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +90,7 @@ pub fn note_seen(disk: &dyn Disk, data: &Path, checkpoint: &[u8]) {
 }
 
 /// The head with which this directory was restored: what it has signed since may be a second history. None if
-/// it was not, or if everybody has been asked.
+/// it was not, or if every node has been asked.
 ///
 /// # Errors
 /// Whatever the disk says.
@@ -103,12 +106,36 @@ pub fn keep_base(disk: &dyn Disk, data: &Path, checkpoint: &[u8]) -> io::Result<
     disk::replace(disk, &data.join(BASE_FILE), checkpoint)
 }
 
-/// Everybody has been asked, or another log begins: nothing that was signed since is in doubt.
+/// Every node has been asked: none need be again. What members have seen is not known by that.
+///
+/// # Errors
+/// Whatever the disk says.
+pub fn asked(disk: &dyn Disk, data: &Path) -> io::Result<()> {
+    disk.rename(&data.join(BASE_FILE), &data.join(ASKED_FILE))?;
+    disk.sync_dir(data)
+}
+
+/// The head with which this directory was restored, whoever has been asked since. None if it was not, or if
+/// another log has begun.
+///
+/// # Errors
+/// Whatever the disk says.
+pub fn restored_at(disk: &dyn Disk, data: &Path) -> io::Result<Option<Bytes>> {
+    match base(disk, data)? {
+        None => Ok(read(disk, &data.join(ASKED_FILE))?.map(Bytes::from)),
+        base => Ok(base),
+    }
+}
+
+/// Another log begins: nothing that was signed since is of it.
 ///
 /// # Errors
 /// Whatever the disk says.
 pub fn forget_base(disk: &dyn Disk, data: &Path) -> io::Result<()> {
-    remove(disk, data, BASE_FILE)
+    for name in [BASE_FILE, ASKED_FILE] {
+        remove(disk, data, name)?;
+    }
+    Ok(())
 }
 
 /// The log goes on, begun anew or not: nothing of this is of use any more.
@@ -136,5 +163,29 @@ fn read(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u8>>> {
     match disk::read_all(disk, path, 2 * limits::CHECKPOINT_BYTES_MAX as u64) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         other => other.map(Some),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::RealDisk;
+
+    // BAK-22: with which head a directory was restored is known until another log begins, whoever has been asked.
+    #[test]
+    fn what_was_restored_is_known_until_another_log_begins() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path();
+        let known = || {
+            let base = base(&RealDisk, data).unwrap().is_some();
+            (base, restored_at(&RealDisk, data).unwrap())
+        };
+        assert_eq!(known(), (false, None));
+        keep_base(&RealDisk, data, b"head").unwrap();
+        assert_eq!(known(), (true, Some(Bytes::from("head"))));
+        asked(&RealDisk, data).unwrap();
+        assert_eq!(known(), (false, Some(Bytes::from("head"))));
+        forget_base(&RealDisk, data).unwrap();
+        assert_eq!(known(), (false, None));
     }
 }

@@ -57,7 +57,7 @@ const LEFT_OUT: [&str; 8] = [
     RESTORED_FILE,
     anew::SEEN_FILE,
     anew::NEXT_FILE,
-    anew::BASE_FILE,
+    anew::ASKED_FILE,
 ];
 
 /// What the mark says where the operator has answered for it that nothing was lost.

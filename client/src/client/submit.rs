@@ -131,7 +131,8 @@ pub enum News {
     /// The connection was lost before the home node answered. It may have the envelope: submit
     /// the same envelope again, which has no effect the second time.
     Unanswered {
-        /// How it was lost.
+        /// How it was lost, or why the node did not take it later either: that says nothing of the
+        /// try that was lost.
         code: WireCode,
     },
 }
@@ -148,6 +149,8 @@ pub struct Submission {
     /// Until when a lost session is made again for what is not yet submitted.
     try_until: Instant,
     backoff: Backoff,
+    /// Whether a session was lost after envelopes had left: what is refused for now may be there.
+    lost: bool,
     ended: bool,
 }
 
@@ -197,13 +200,17 @@ impl Client {
             wait_until: now + wait,
             try_until: now + wait.max(self.0.patience),
             backoff: Backoff::default(),
+            lost: false,
             ended: false,
         };
         match submission.open().await {
             Ok(()) => {}
             Err(Failure::Connect(error)) => return Err(error.into()),
             // A session that breaks at once is made again by the first call of `next`.
-            Err(Failure::Stream(_)) => submission.pause().await,
+            Err(Failure::Stream(_)) => {
+                submission.lost = true;
+                submission.pause().await;
+            }
         }
         Ok(submission)
     }
@@ -368,6 +375,7 @@ impl Submission {
         }
         let waiting = self.envelopes.iter().any(|pending| !pending.settled);
         let lost = matches!(failure, Failure::Stream(_));
+        self.lost |= lost;
         let may_return = failure.code().info().retry == Retry::Later;
         if lost && may_return && waiting && Instant::now() < self.until() {
             self.pause().await;

@@ -218,6 +218,7 @@ fn a_path_that_leads_out_is_refused() {
         "index/x",
         "restored",
         "log.next",
+        "log.asked",
         "a/b/c/d/e/f/g",
         "a\\b",
         "a b",
@@ -261,6 +262,9 @@ fn a_path_that_leads_out_is_refused() {
 #[test]
 fn a_node_is_restored_to_an_empty_place_and_settings_come_last() {
     let scene = Scene::new();
+    // That it was restored before, and not everybody has been asked since.
+    fs::write(scene.path("node/log.base"), "head").unwrap();
+    fs::write(scene.path("node/log.asked"), "head").unwrap();
     let _ = scene.take(WithKeys::Plain).unwrap();
     let sha256 = manifest(&scene.path("backup")).unwrap().1;
     let other = scene.restore(Some([0; 32])).unwrap_err();
@@ -284,6 +288,8 @@ fn a_node_is_restored_to_an_empty_place_and_settings_come_last() {
     );
     assert!(!home.join("keys/stale.key").exists() && home.join("keys/tls.key").exists());
     assert!(is_restored(&disk::RealDisk, &home).unwrap());
+    assert_eq!(fs::read(home.join("log.base")).unwrap(), b"head");
+    assert!(!home.join("log.asked").exists());
     let again = scene.restore(Some(sha256)).unwrap_err();
     assert!(matches!(again, BackupError::NotEmpty { .. }));
 }

@@ -109,7 +109,7 @@ pub fn recall(args: &RecallArgs, json: bool) -> Done {
         let whole = meant()?.but_once(args.again);
         if whole.is_over() {
             tell::show_plan(args, &whole, json);
-            return Ok(0);
+            return Ok(whole.exit());
         }
         if !json {
             print_plan(&whole.steps(args));
@@ -117,7 +117,7 @@ pub fn recall(args: &RecallArgs, json: bool) -> Done {
         client.hear_news().await.or_fail("nothing was withdrawn")?;
         let (done, failed) = withdraw_all(&client, &home, &whole, args).await;
         client.close().await;
-        tell::conclude(args, &whole, &done, failed, json)
+        tell::conclude(&home, args, &whole, (done.as_slice(), failed), json)
     })
 }
 
@@ -248,13 +248,15 @@ impl Plan {
     fn but_once(mut self, again: bool) -> Self {
         let recalls = self.about[RECALLS].as_array().into_iter().flatten();
         for recall in recalls.filter(|_| !again) {
-            let meant = self.recipients.len();
+            let meant = self.recipients.len() + self.left_out.len();
             let is_told = |member: &String| {
                 let mut told = recall["from"].as_array().into_iter().flatten();
                 told.any(|one| one == member)
             };
             self.recipients.retain(|member| !is_told(member));
-            if self.recipients.len() < meant {
+            // Who was told while a live member has been told.
+            self.left_out.retain(|member| !is_told(member));
+            if self.recipients.len() + self.left_out.len() < meant {
                 self.before.push(recall.clone());
             }
         }

@@ -152,6 +152,16 @@ pub fn decision_of(home: &MemberHome, about: &Value) -> Result<Option<(Record, u
     Ok(place.map(|place| (record, place)))
 }
 
+/// To whom a part of a decision goes.
+#[must_use]
+pub fn members_of(record: &Record, place: usize) -> Vec<String> {
+    let names = record.value()["parts"][place]["members"].as_array();
+    let names = names.into_iter().flatten();
+    names
+        .filter_map(|name| Some(name.as_str()?.to_owned()))
+        .collect()
+}
+
 /// The record of a decision.
 ///
 /// # Errors

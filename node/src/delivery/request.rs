@@ -143,6 +143,7 @@ impl Verifier {
             true => wire.checkpoint.clone(),
             false => witness::bare(&wire.checkpoint, log).map_err(|_| WireCode::BadReceipt)?,
         };
+        self.heads.signed(&self.node, &verified.checkpoint, &note);
         self.heads.pass(&self.node, &verified.checkpoint, &note);
         Ok(verified)
     }

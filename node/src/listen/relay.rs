@@ -24,6 +24,8 @@ pub(super) async fn serve(
     let (entry, id) = judge(&shared.roster(), &shared.id, peer, &receipt)?;
     known(shared, entry.message, id)?;
     if let Ok(head) = Checkpoint::of_note(&receipt.checkpoint) {
+        // The receipt holds, and with it the signature of its head.
+        shared.heads.signed(peer, &head, &receipt.checkpoint);
         shared.heads.pass(peer, &head, &receipt.checkpoint);
     }
     let outcome = shared.ledger.record(Entry::PeerReceipt(entry)).await;

@@ -107,8 +107,10 @@ async fn look(shared: &Arc<Shared>, copy: &Copied) -> Result<(), StartError> {
     if begins {
         begin(shared, &log).await?;
     }
-    if base && (begins || seen.silent == 0) {
+    if begins {
         anew::forget_base(disk, data).map_err(LedgerError::from)?;
+    } else if base && seen.silent == 0 {
+        anew::asked(disk, data).map_err(LedgerError::from)?;
     }
     if restored {
         backup::settle(disk, data).map_err(LedgerError::from)?;

@@ -151,6 +151,9 @@ async fn compare(shared: &Arc<Shared>, node: &str, shown: &[Shown]) -> Result<()
         .workers
         .run(move || verified(&shown, &verifier, just_now_ms));
     let mut heads = heads.await.ok_or(AskError::Lost(WireCode::ShuttingDown))?;
+    for head in &heads {
+        shared.heads.signed(node, &head.checkpoint, &head.note);
+    }
     heads.extend(before.map(|seen| of_seen(seen, known)));
     heads.sort_by_key(|head| head.checkpoint.size);
     heads.dedup_by(|one, other| one.checkpoint == other.checkpoint);

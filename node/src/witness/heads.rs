@@ -1,5 +1,5 @@
 //! Heads of logs that passed by in Hellos and receipts, until they are compared with what is known.
-//! Nothing here is verified, and nothing is on disk. Spec: WIT-14.
+//! Nothing here is verified but the largest of each log, and nothing is on disk. Spec: WIT-14.
 
 use std::{
     collections::BTreeMap,
@@ -33,7 +33,7 @@ struct Log {
     /// What could not be compared, largest first.
     left: Vec<Shown>,
     last: Option<Checkpoint>,
-    /// The largest of the newest log that has passed by, compared or not.
+    /// The largest of the newest log that it has signed and that has passed by, compared or not.
     largest: Option<Shown>,
     doubt: Option<Doubt>,
     forked: bool,
@@ -83,6 +83,19 @@ impl Heads {
         }
         drop(logs);
         self.passed.notify_one();
+    }
+
+    /// The log of `node` has signed `head`, as was verified. What only somebody says it has shown must not stand
+    /// here: it would hide what is true, and can be as large as he likes. Spec: WIT-8.
+    pub fn signed(&self, node: &str, head: &Checkpoint, note: &Bytes) {
+        let mut logs = self.logs();
+        if let Some(log) = logs.get_mut(node) {
+            log.sign(head, note);
+        } else {
+            let mut log = Log::default();
+            log.sign(head, note);
+            logs.insert(node.to_owned(), log);
+        }
     }
 
     /// Somebody has seen this head of the own log.
@@ -139,7 +152,8 @@ impl Heads {
         .collect()
     }
 
-    /// The largest head of the log `origin` of `node` that has passed by, whether it was compared or not.
+    /// The largest head that the log `origin` of `node` has signed, of those that have passed by, whether it was
+    /// compared or not.
     #[must_use]
     pub fn largest(&self, node: &str, origin: &str) -> Option<Shown> {
         let logs = self.logs();
@@ -221,10 +235,6 @@ impl Log {
             // Not the frame that it came in.
             note: Bytes::copy_from_slice(note),
         };
-        let known = self.largest.as_ref();
-        if known.is_none_or(|known| shown.is_newer(known)) {
-            self.largest = Some(shown.clone());
-        }
         if self.waiting.len() < WAITING_MAX {
             self.waiting.push(shown);
             return true;
@@ -235,12 +245,21 @@ impl Log {
         }
         true
     }
-}
 
-impl Shown {
-    fn is_newer(&self, known: &Self) -> bool {
-        let (head, known) = (&self.head, &known.head);
-        head.is_of_later_log(&known.origin) || head.origin == known.origin && head.size > known.size
+    /// Keeps it if it is the largest of the newest log.
+    fn sign(&mut self, head: &Checkpoint, note: &Bytes) {
+        let known = self.largest.as_ref().map(|known| &known.head);
+        let is_newer = known.is_none_or(|known| {
+            head.is_of_later_log(&known.origin)
+                || head.origin == known.origin && head.size > known.size
+        });
+        if is_newer {
+            self.largest = Some(Shown {
+                head: head.clone(),
+                // Not the frame that it came in.
+                note: Bytes::copy_from_slice(note),
+            });
+        }
     }
 }
 
@@ -302,15 +321,17 @@ mod tests {
         assert!(!heads.has_left());
     }
 
-    // WIT-8: the largest head is known also while it is compared and afterwards, and a later log's takes its place.
+    // WIT-8: the largest head that a log has signed is known also while it is compared and afterwards, and a later
+    // log's takes its place; one that nobody has verified does not.
     #[test]
-    fn the_largest_head_that_passed_is_not_forgotten() {
+    fn the_largest_head_that_was_signed_is_not_forgotten() {
         let heads = Heads::default();
         let size = |origin: &str| Some(heads.largest("n", origin)?.head.size);
         let first = head(1, 0).origin;
         assert_eq!(size(&first), None);
         for size in [3, 9, 4] {
-            heads.pass("n", &head(size, 0), &Bytes::new());
+            heads.signed("n", &head(size, 0), &Bytes::new());
+            heads.pass("n", &head(size + 1000, 0), &Bytes::new());
         }
         assert_eq!(size(&first), Some(9));
         let _ = heads.take(true);
@@ -320,6 +341,8 @@ mod tests {
             ..head(1, 0)
         };
         heads.pass("n", &next, &Bytes::new());
+        assert_eq!((size(&first), size(&next.origin)), (Some(9), None));
+        heads.signed("n", &next, &Bytes::new());
         assert_eq!((size(&first), size(&next.origin)), (None, Some(1)));
     }
 

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use frex_proto::{delivery::Backoff, error::WireCode, v1};
+use frex_proto::{
+    delivery::Backoff,
+    error::{Retry, WireCode},
+    v1,
+};
 use tokio::time::Instant;
 
 use super::{News, Submission};
@@ -52,7 +56,7 @@ impl Submission {
             .envelopes
             .iter()
             .find_map(|pending| pending.refused.front().copied());
-        let due = self.due();
+        let (due, lost) = (self.due(), self.lost);
         for place in 0..self.envelopes.len() {
             let pending = &mut self.envelopes[place];
             if pending.due.is_some() || pending.settled {
@@ -63,6 +67,10 @@ impl Submission {
                 continue;
             }
             let news = match pending.refused.pop_front().or(whole) {
+                // Of a try whose answer was lost that says nothing.
+                Some(code) if lost && code.info().retry == Retry::Later => {
+                    News::Unanswered { code }
+                }
                 Some(code) => News::Refused { code },
                 None if due.is_some() => {
                     pending.due = due;

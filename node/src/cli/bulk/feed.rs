@@ -11,12 +11,13 @@ use frex_client::{
     client::{BulkSender, Client},
     report::{Report, ReportErrors},
 };
-use frex_proto::error::WireCode;
+use frex_proto::{error::WireCode, v1};
 use serde::de::IgnoredAny;
+use serde_json::json;
 use tokio::sync::Mutex;
 
 use super::{BulkArgs, Tally, Underway, Words};
-use crate::cli::failure::Failure;
+use crate::cli::{failure::Failure, member, receipt::fetch};
 
 /// The lines of a file.
 pub(super) struct Lines {
@@ -97,7 +98,10 @@ pub(super) fn are_lines(args: &BulkArgs) -> Result<(), Failure> {
         return Ok(());
     };
     let (file, to, from) = (path.display(), args.to.join(" "), args.from.display());
-    let send = |file: &str| format!("frex send {file} --to {to} --from {from}");
+    let options = fetch::options(&json!({
+        "kind": v1::Kind::from(args.kind).word(), "lane": member::lane_name(args.lane.into()),
+    }));
+    let send = |file: &str| format!("frex send {file} --to {to}{options} --from {from}");
     let (what, advice) = match whole {
         Whole::Report => (
             "it is one report, not one on each line",

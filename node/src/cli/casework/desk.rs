@@ -39,7 +39,7 @@ use crate::cli::{
 
 mod back;
 
-use back::{is_recall, noted, taken_back};
+use back::{cases_of, is_recall, taken_back};
 
 /// Below the member's folder: what it said itself in its cases.
 pub const CASES_DIR: &str = "cases";
@@ -108,19 +108,11 @@ pub fn of(home: &MemberHome, roster: Roster, rows: &[Row]) -> Result<Desk, Failu
         own: &own,
         accepted: BTreeMap::new(),
         taken: BTreeSet::new(),
-        case_of: BTreeMap::new(),
+        case_of: cases_of(rows, &came),
         back: taken_back(rows, &came),
         came,
     };
     shelf.list_receipts()?;
-    for (direction, row) in rows.iter().filter(|(_, row)| !is_recall(row)) {
-        if let (Some(message), Some(case)) = (message_of(row), shelf.case(direction, row)) {
-            shelf.case_of.insert(message, case);
-        }
-    }
-    for (message, case) in rows.iter().flat_map(|(_, row)| noted(row)) {
-        shelf.case_of.entry(message).or_insert(case);
-    }
     let mut cases: BTreeMap<CaseId, Case> = BTreeMap::new();
     for (direction, row) in rows {
         if let Some((case, said)) = shelf.said(direction, row)? {
@@ -322,19 +314,6 @@ impl Shelf<'_> {
         Ok(received)
     }
 
-    /// The case of a message: of a forward of ours that of what it passes on, whose id is the case's where that is
-    /// here no more.
-    fn case(&self, direction: &str, row: &Value) -> Option<CaseId> {
-        if !is_forward(direction, row) {
-            return case_of(row);
-        }
-        let of = passes_on(row)?;
-        match self.came.get(&of) {
-            Some(row) => case_of(row),
-            None => Some(CaseId(of.0.0)),
-        }
-    }
-
     /// A forward of ours: what came, and who has it now has it too.
     fn passed_on(
         &self,
@@ -369,7 +348,7 @@ impl Shelf<'_> {
         };
         let known = self.case_of.get(&of).copied();
         // What never was here began no case here.
-        if known.is_none() && row["state"] == UNSEEN {
+        if known.is_none() && is_unseen(row) {
             let mut cases = self.case_of.values();
             if !cases.any(|case| case.0 == of.0) {
                 return Ok(None);
@@ -391,6 +370,11 @@ impl Shelf<'_> {
         }
         Ok(Some((case, said)))
     }
+}
+
+/// Whether what a recall takes back never was here, whether its sender has been told so or not yet.
+fn is_unseen(row: &Value) -> bool {
+    row["state"] == UNSEEN || row["state"] == "new" && row["seen"] == false
 }
 
 /// Whether a receipt with this after the message in its name is one by which our node has a message of ours.
@@ -435,7 +419,9 @@ fn message_of(row: &Value) -> Option<MessageId> {
     MessageId::from_hex(row["message"].as_str()?).ok()
 }
 
-fn case_named(id: &str) -> Option<CaseId> {
+/// The case of this id, in hex.
+#[must_use]
+pub fn case_named(id: &str) -> Option<CaseId> {
     Some(CaseId(hex::decode(id).ok()?.try_into().ok()?))
 }
 
@@ -506,6 +492,20 @@ fn setting(home: &MemberHome, roster: &Roster) -> Result<Setting, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // CSE-26: what never was here begins no case, also while the recall's sender has not been told.
+    #[test]
+    fn a_recall_of_what_never_came_is_told_apart() {
+        for (state, seen, due) in [
+            ("new", false, true),
+            (UNSEEN, false, true),
+            ("new", true, false),
+            ("withdrawn", true, false),
+        ] {
+            let row = serde_json::json!({ "state": state, "seen": seen });
+            assert_eq!(is_unseen(&row), due, "{row}");
+        }
+    }
 
     // CSE-9: a node states of a forward that it has it under another word than of what is sent.
     #[test]

@@ -40,8 +40,8 @@ pub fn show(args: &CaseShowArgs, json: bool) -> Done {
     };
     let names = reports::names(&room.home, &room.rows, |id| *id == case.id);
     let name = names.get(&case.id);
-    let mut undone = unfinished::all(&room, &args.dir)?;
-    undone.retain(|one| one.is_of(case.id));
+    let undone = unfinished::of_case(&room, case.id, &args.dir)?;
+    let undone = Vec::from_iter(undone);
     let asked = asked::all(case, &view);
     let without = reports::without_contents(&room.rows).contains(&case.id);
     if json {

@@ -130,12 +130,13 @@ async fn each(
         let sender = order.sender.as_deref();
         gone.messages.insert(order.message);
         let found = folder.find(order.message, sender, true)?;
-        found.remove()?;
-        found.tell_by_hand();
-        // Who asks for the message later is told that it was erased, and on which ground.
+        // Who asks for the message later is told that it was erased, and on which ground. Before it goes: should
+        // this end here, nothing else would tell.
         if let Some(receipt) = receipt {
             member::keep_receipt(&home.receipts_dir(), &receipt)?;
         }
+        found.remove()?;
+        found.tell_by_hand();
         if sender.is_none_or(|sender| sender.is_empty() || sender == own) {
             gone.own.insert(order.message);
         }
@@ -202,8 +203,12 @@ fn check_own(args: &EraseAgainArgs, home: &MemberHome, lines: &[Line]) -> Result
 
 impl Line {
     /// Whose erasure it is, if not one of this member's, or of another that the same node serves, for which the
-    /// member that runs it acts.
+    /// member that runs it acts. What this node has logged is its own, whoever ordered it: that may be a member
+    /// no more, or be served elsewhere by now.
     fn foreign(&self, (own, home): (&str, &str), roster: Option<&Roster>) -> Option<String> {
+        if self.node.as_deref() == Some(home) {
+            return None;
+        }
         let serves = |by: &str| {
             let at_home = |roster: &Roster| {
                 let listed = roster.member(by).is_some_and(|one| one.home_node == home);
@@ -213,8 +218,7 @@ impl Line {
         };
         match self.ordered_by.as_deref() {
             Some("") => {
-                let other = self.node.as_deref().filter(|node| *node != home)?;
-                let other = output::clean(other);
+                let other = output::clean(self.node.as_deref()?);
                 Some(format!("erased at {other} because its time was over there"))
             }
             Some(by) if !serves(by) => Some(format!("ordered by {}", output::clean(by))),
@@ -275,7 +279,9 @@ mod tests {
             (json!({ "ordered_by": "" }), false),
             (json!({ "ordered_by": "", "node": "here" }), false),
             (json!({ "ordered_by": "", "node": "there" }), true),
-            (json!({ "ordered_by": "other", "node": "here" }), true),
+            (json!({ "ordered_by": "other" }), true),
+            (json!({ "ordered_by": "other", "node": "here" }), false),
+            (json!({ "ordered_by": "other", "node": "there" }), true),
         ] {
             let foreign = line(more.clone()).foreign(("own", "here"), None);
             assert_eq!(foreign.is_some(), due, "{more}");

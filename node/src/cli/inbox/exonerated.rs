@@ -138,10 +138,9 @@ fn remove(folder: &Folder<'_>, message: MessageId, sender: &str) -> Result<bool,
 pub fn still_said(
     home: &MemberHome,
     recall: &Recall,
-    kept: &[Value],
+    case: Option<CaseId>,
 ) -> Result<Vec<(String, String)>, Failure> {
-    let known = kept.iter().find_map(desk::case_of);
-    let case = known.unwrap_or(CaseId(recall.message.0));
+    let case = case.unwrap_or(CaseId(recall.message.0));
     let own = home.settings().member.as_str();
     let rows = messages::all(home)?
         .into_iter()

@@ -2,7 +2,7 @@
 //! the sender hears whether there was anything. Nothing is deleted by it, unless its author
 //! says that the suspicion was unfounded.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use frex_client::{
@@ -48,12 +48,25 @@ pub(super) async fn take(
             passed_on += pass_on(home, client, about, &cause, &recall.reason).await?;
         }
     }
+    let before = match kept.is_empty() {
+        true => noted_before(home, &item)?,
+        false => None,
+    };
     let seen = !kept.is_empty();
     row["recalls"] = recall.message.to_string().into();
     row["reason"] = recall.reason.clone().into();
     row["seen"] = seen.into();
     row["passed_on"] = passed_on.into();
     note_case(&mut row, &kept);
+    // Also after a program that was stopped when it had erased what was kept, and not yet said so.
+    for field in ["seen", "passed_on", "case", "forwarded"] {
+        if let Some(known) = before.as_ref().and_then(|before| before.get(field)) {
+            row[field] = known.clone();
+        }
+    }
+    let path = noted_at(home, &item);
+    files::replace(&path, format!("{row:#}\n").as_bytes())?;
+    let seen = row["seen"] == true;
     let mut outcome = if seen { WITHDRAWN } else { UNSEEN };
     if confirm && exonerated::is_one(recall) {
         let settled = exonerated::settle(home, client, &item, recall, &kept).await?;
@@ -61,7 +74,8 @@ pub(super) async fn take(
     }
     let mut note = note(home, &item, recall, outcome, passed_on);
     if exonerated::is_one(recall) {
-        let said = exonerated::still_said(home, recall, &kept)?;
+        let case = row["case"].as_str().and_then(desk::case_named);
+        let said = exonerated::still_said(home, recall, case)?;
         note.push_str(&still_said(home, &item, &said));
         let said = said
             .iter()
@@ -80,6 +94,24 @@ pub(super) async fn take(
     row["state"] = outcome.into();
     row["stage_receipt"] = receipt.display().to_string().into();
     Ok((row, note, None))
+}
+
+/// Where what is known of the recall itself is noted.
+fn noted_at(home: &MemberHome, item: &InboxItem) -> PathBuf {
+    let name = format!("{}.{ABOUT}", item.id());
+    home.dir().join(INBOX_DIR).join(name)
+}
+
+/// What was noted of the recall when it came before and its sender was not told.
+fn noted_before(home: &MemberHome, item: &InboxItem) -> Result<Option<Value>, Failure> {
+    let path = noted_at(home, item);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let bytes = files::read(&path, ABOUT_BYTES_MAX)?;
+    let what = format!("{} is damaged", path.display());
+    let row = serde_json::from_slice(&bytes).or_code(WireCode::Files, &what)?;
+    Ok(Some(row))
 }
 
 /// Notes the case of what is kept, and what was passed on of it: once that is erased, nothing else shows it.

@@ -208,7 +208,7 @@ fn cosigned(record: &[u8], origin: &str) -> Option<u64> {
 
 /// How many entries the log in force had when this directory was restored.
 fn base(home: &Path, log: &LogVerifier) -> Result<Option<u64>, Failure> {
-    let note = anew::base(&RealDisk, home)
+    let note = anew::restored_at(&RealDisk, home)
         .map_err(|error| Failure::file("read", &home.join(anew::BASE_FILE), &error))?;
     Ok(note.and_then(|note| {
         let head = checkpoint::parse_and_verify(&note, log, ANY_TIME_MS).ok()?;

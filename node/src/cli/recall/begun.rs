@@ -1,8 +1,16 @@
 //! Recalls of a message, kept beside it: begun before they leave, and taken once the node has them.
 //! So the same command again sends none twice, also if no answer came. Spec: RCL-20.
 
-use frex_client::{client::Client, keys::MemberHome};
-use frex_proto::{envelope::Draft, error::WireCode, id::MessageId, v1::Event};
+use frex_client::{
+    client::{Client, ProvenReceipt},
+    keys::MemberHome,
+};
+use frex_proto::{
+    envelope::Draft,
+    error::WireCode,
+    id::{EnvelopeId, MessageId},
+    v1::Event,
+};
 use serde_json::{Value, json};
 
 use super::{Plan, Words, cause_id};
@@ -20,7 +28,7 @@ pub(super) fn begin(
 ) -> Result<(), Failure> {
     let recall = json!({
         "message": draft.message_id.to_string(), "from": plan.recipients, "created_ms": draft.created_ms,
-        "reason": words.reason, "cause": cause_id(&words.cause),
+        "reason": words.reason, "cause": cause_id(&words.cause), "left_out": plan.left_out,
     });
     messages::change_sent(home, &plan.message.to_string(), |about| {
         let mut begun = about[BEGUN].as_array().cloned().unwrap_or_default();
@@ -70,6 +78,27 @@ pub(super) async fn settle(client: &Client, home: &MemberHome, plan: &Plan) -> R
         }
     }
     Ok(())
+}
+
+/// Takes over which of a message's envelopes the home node has: a command that was stopped may have kept
+/// another. Of what the node does not know nothing changes.
+pub(super) async fn follow(client: &Client, home: &MemberHome, plan: &Plan) -> Result<(), Failure> {
+    // The node has taken a recall only of what it has.
+    if plan.about[RECALLS].is_array() {
+        return Ok(());
+    }
+    let history = match client.history(plan.message).await {
+        Err(error) if WireCode::from(&error) == WireCode::NotFound => return Ok(()),
+        asked => asked.or_fail("the node does not say how far the message has come")?,
+    };
+    let proven = history.receipts.iter().flatten();
+    let taken = proven.map(ProvenReceipt::statement);
+    let taken = taken.filter(|said| matches!(said.event, Event::Submitted | Event::Forwarded));
+    let taken: Vec<EnvelopeId> = taken.filter_map(|said| said.envelope_id).collect();
+    match taken.last() {
+        Some(last) if !taken.contains(&plan.envelope) => messages::take(home, plan.message, *last),
+        _ => Ok(()),
+    }
 }
 
 /// The node has never had it.

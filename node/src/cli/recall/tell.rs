@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use frex_client::keys::MemberHome;
 use frex_proto::{
     delivery::Stage,
     erasure::EXONERATED,
@@ -15,6 +16,7 @@ use crate::cli::{
     failure::{Done, Failure, PARTIAL},
     output,
     peer::print_plan,
+    route::unfinished::was_taken,
     told::Told,
 };
 
@@ -32,13 +34,27 @@ pub(super) fn show_plan(args: &RecallArgs, whole: &Whole, json: bool) {
         return output::document(whole.to_json(args));
     }
     print_plan(&whole.steps(args));
-    let (said, again) = match whole.is_over() {
-        true => (
-            "Nothing was sent, as it was recalled before. To send another recall all the same:",
+    let not_told: Vec<String> = whole
+        .left_out()
+        .into_iter()
+        .map(|one| output::clean(one))
+        .collect();
+    let (said, again) = match (whole.is_over(), not_told.is_empty()) {
+        (true, true) => (
+            "Nothing was sent, as it was recalled before. To send another recall all the same:"
+                .to_owned(),
             " --again",
         ),
-        false => (
-            "Nothing was sent. What was opened before stays known to who opened it. To do it:",
+        (true, false) => (
+            format!(
+                "Nothing was sent, as it was recalled before from all but {}, not told as no live member. To send another recall all the same:",
+                not_told.join(", ")
+            ),
+            " --again",
+        ),
+        (false, _) => (
+            "Nothing was sent. What was opened before stays known to who opened it. To do it:"
+                .to_owned(),
             if args.again { " --again" } else { "" },
         ),
     };
@@ -65,24 +81,32 @@ pub(super) fn not_taken(heard: &Told) -> Failure {
     }
 }
 
-/// Says what was withdrawn from whom. Where some messages were and others were not, the same command
-/// withdraws the rest.
+/// Says what was withdrawn from whom. Where some messages were and others were not, each of these is named.
 pub(super) fn conclude(
+    home: &MemberHome,
     args: &RecallArgs,
     whole: &Whole,
-    done: &[Withdrawn<'_>],
-    failed: Vec<(&Plan, Failure)>,
+    (done, failed): (&[Withdrawn<'_>], Vec<(&Plan, Failure)>),
     json: bool,
 ) -> Done {
     // What the home node has never had has left nothing to be withdrawn.
-    let (never, failed): (Vec<_>, Vec<_>) = failed
-        .into_iter()
-        .partition(|(_, failure)| failure.code() == WireCode::NotFound);
-    if done.is_empty() && (!failed.is_empty() || whole.before().is_empty()) {
-        let mut all = failed.into_iter().chain(never);
-        return all.next().map_or(Ok(0), |(_, failure)| Err(failure));
+    let (mut never, mut rest) = (Vec::new(), Vec::new());
+    for (plan, failure) in failed {
+        let unknown = failure.code() == WireCode::NotFound;
+        match unknown && !was_taken(home, plan.message)? {
+            true => never.push((plan, failure)),
+            false => rest.push((plan, failure)),
+        }
     }
-    if json {
+    let nothing = done.is_empty() && (!rest.is_empty() || whole.before().is_empty());
+    // Of one message alone it need not be said which.
+    if nothing && whole.plans.len() == 1 {
+        let mut all = rest.into_iter().chain(never);
+        return all
+            .next()
+            .map_or(Ok(whole.exit()), |(_, failure)| Err(failure));
+    }
+    if json && !nothing {
         output::document(document(whole, done));
     } else {
         for one in done {
@@ -101,23 +125,37 @@ pub(super) fn conclude(
             plan.recipients.join(", ")
         ));
     }
-    for (plan, failure) in &failed {
-        failure.report(json);
-        output::message(format_args!(
-            "note: message {} is not withdrawn from {}; the same command again goes on",
-            plan.message,
-            plan.recipients.join(", ")
-        ));
+    print_failed(&rest, json);
+    for line in whole.not_withdrawn() {
+        output::message(format_args!("note: {line}"));
+    }
+    if nothing {
+        let mut all = rest.iter().chain(&never);
+        return Ok(all.next().map_or(PARTIAL, |(_, failure)| failure.exit()));
     }
     let all = done
         .iter()
         .all(|one| one.heard.reached.len() == one.plan.recipients.len());
-    Ok(
-        match all && failed.is_empty() && whole.left_out().is_empty() {
-            true => 0,
-            false => PARTIAL,
-        },
-    )
+    Ok(match all && rest.is_empty() {
+        true => whole.exit(),
+        false => PARTIAL,
+    })
+}
+
+/// Each message that is not withdrawn, with what is in the way.
+fn print_failed(failed: &[(&Plan, Failure)], json: bool) {
+    for (plan, failure) in failed {
+        failure.report(json);
+        let goes_on = match failure.code().info().retry {
+            Retry::Later => "; the same command again goes on",
+            _ => "",
+        };
+        output::message(format_args!(
+            "note: message {} is not withdrawn from {}{goes_on}",
+            plan.message,
+            plan.recipients.join(", ")
+        ));
+    }
 }
 
 /// How far it had come for a recipient.
@@ -146,7 +184,7 @@ fn document(whole: &Whole, done: &[Withdrawn<'_>]) -> Value {
         "message": whole.named.to_string(), "confirmed": true, "recall": recall,
         "recipients": recipients.collect::<Vec<_>>(), "left_out": whole.left_out(),
         "notes": notes.collect::<Vec<_>>(), "recalled_before": whole.before(),
-        "recalls": recalls.collect::<Vec<_>>(),
+        "recalls": recalls.collect::<Vec<_>>(), "not_withdrawn": whole.not_withdrawn(),
     })
 }
 

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::{Plan, RecallArgs, begun, of_message};
 use crate::cli::{
-    failure::{Failure, OrCode},
+    erased,
+    failure::{Failure, OrCode, PARTIAL},
     messages::{self, SENT},
     output, route,
 };
@@ -17,6 +18,8 @@ pub(super) struct Whole {
     /// The message by which people have named it.
     pub(super) named: MessageId,
     pub(super) plans: Vec<Plan>,
+    /// Messages of the decision that were erased here, and from whom they are not withdrawn.
+    pub(super) erased: Vec<(MessageId, Vec<String>)>,
 }
 
 /// What is kept of the messages that are meant, and who of their recipients, or of those named, can be told.
@@ -37,18 +40,28 @@ pub(super) fn plan(
     let id = named["message"].as_str().unwrap_or_default();
     let damaged = "what is kept of that message is damaged";
     let id = MessageId::from_hex(id).or_code(WireCode::Files, damaged)?;
-    let mut abouts = Vec::new();
+    let (mut abouts, mut erased) = (Vec::new(), Vec::new());
     if let Some((record, _)) = route::decision_of(home, &named)? {
         for place in 0..record.parts() {
-            let message = record.message_id(place).to_string();
-            // What was never sealed went to nobody.
-            abouts.extend(messages::sent(home, &message)?);
+            let message = record.message_id(place);
+            match messages::sent(home, &message.to_string())? {
+                Some(about) => abouts.push(about),
+                None if erased::failure(home, &message.to_string()).is_some() => {
+                    erased.push((message, route::members_of(&record, place)));
+                }
+                // What was never sealed went to nobody.
+                None => {}
+            }
         }
     } else {
         abouts.push(named);
     }
     let sent = recipients(&abouts);
-    let strange = |member: &&String| sent.as_ref().is_some_and(|sent| !sent.contains(member));
+    let had = |member: &String| erased.iter().any(|(_, members)| members.contains(member));
+    let strange = |member: &&String| {
+        let sent = sent.as_ref();
+        sent.is_some_and(|sent| !sent.contains(member)) && !had(member)
+    };
     if let (Some(stranger), Some(sent)) = (to.iter().find(strange), &sent) {
         let what = format!("it was not sent to {}", output::clean(stranger));
         return Err(Failure::new(WireCode::UnknownRecipient, what)
@@ -62,10 +75,20 @@ pub(super) fn plan(
             plans.push(plan);
         }
     }
-    if plans.iter().all(|plan| plan.recipients.is_empty()) {
-        return Err(super::nobody_live());
+    for (_, members) in &mut erased {
+        members.retain(|member| to.is_empty() || to.contains(member));
     }
-    Ok(Whole { named: id, plans })
+    erased.retain(|(_, members)| !members.is_empty());
+    if plans.iter().all(|plan| plan.recipients.is_empty()) {
+        let gone = erased.first();
+        let gone = gone.and_then(|(message, _)| erased::failure(home, &message.to_string()));
+        return Err(gone.unwrap_or_else(super::nobody_live));
+    }
+    Ok(Whole {
+        named: id,
+        plans,
+        erased,
+    })
 }
 
 /// To whom these went; none if that is not known of one of them.
@@ -79,10 +102,12 @@ fn recipients(abouts: &[Value]) -> Option<Vec<String>> {
 }
 
 impl Whole {
-    /// Asks the node about every recall of which it is not known whether it was taken.
+    /// Asks the node about every recall of which it is not known whether it was taken, and which envelope
+    /// of each message it has.
     pub(super) async fn settle(&self, client: &Client, home: &MemberHome) -> Result<(), Failure> {
         for plan in &self.plans {
             begun::settle(client, home, plan).await?;
+            begun::follow(client, home, plan).await?;
         }
         Ok(())
     }
@@ -93,7 +118,26 @@ impl Whole {
         Self {
             named: self.named,
             plans: plans.map(|plan| plan.but_once(again)).collect(),
+            erased: self.erased,
         }
+    }
+
+    /// The exit code where nothing fails: somebody may be left who is never told.
+    pub(super) fn exit(&self) -> u8 {
+        match self.left_out().is_empty() && self.erased.is_empty() {
+            true => 0,
+            false => PARTIAL,
+        }
+    }
+
+    /// What was erased here, a line for each.
+    pub(super) fn not_withdrawn(&self) -> Vec<String> {
+        let line = |(message, members): &(MessageId, Vec<String>)| {
+            let members: Vec<String> = members.iter().map(|name| output::clean(name)).collect();
+            let from = members.join(", ");
+            format!("message {message} of it was erased here, and is not withdrawn from {from}")
+        };
+        self.erased.iter().map(line).collect()
     }
 
     /// Whether there is nobody left from whom any of it is to be withdrawn.
@@ -110,6 +154,7 @@ impl Whole {
             ));
         }
         steps.extend(self.plans.iter().flat_map(|plan| plan.steps(args)));
+        steps.extend(self.not_withdrawn());
         steps
     }
 
@@ -141,7 +186,8 @@ impl Whole {
         json!({
             "message": self.named.to_string(), "confirmed": args.confirm, "plan": self.steps(args),
             "recipients": self.recipients(), "recall": null, "recalled_before": self.before(),
-            "messages": messages.collect::<Vec<_>>(),
+            "messages": messages.collect::<Vec<_>>(), "left_out": self.left_out(),
+            "not_withdrawn": self.not_withdrawn(),
         })
     }
 }

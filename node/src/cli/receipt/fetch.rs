@@ -220,8 +220,9 @@ pub fn again(home: &MemberHome, message: MessageId, to: &[&str], dir: &Path) -> 
     let case = case.and_then(Result::ok).filter(|case| *case != message);
     let first = case.unwrap_or(message);
     let command = |sent: &Value, to: String| {
-        let file = sent["file"].as_str().map(output::clean);
-        let file = file.unwrap_or("FILE".to_owned());
+        // What came on standard input is in no file of that name.
+        let file = sent["file"].as_str().filter(|file| *file != "-");
+        let file = file.map_or("FILE".to_owned(), output::clean);
         let (anyway, dir) = ("--anyway --from", dir.display());
         format!("frex send {file}{to} {anyway} {dir}")
     };
@@ -402,6 +403,14 @@ mod tests {
         }
         let again = || again(&home, ids[1], &["police.no"], Path::new("platform"));
         let (first, second) = (ids[0], ids[1]);
+        let change = |file: &str| {
+            let name = second.to_string();
+            messages::change_sent(&home, &name, |about| about["file"] = file.into()).unwrap();
+        };
+        // What came on standard input is not there once more.
+        change("-");
+        assert!(again().starts_with("frex send FILE --to "));
+        change("report.json");
         assert_eq!(
             again(),
             format!(

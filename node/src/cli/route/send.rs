@@ -14,7 +14,7 @@ use frex_client::{
     environment::{Clock, Random},
     keys::MemberHome,
 };
-use frex_proto::{error::WireCode, id::MessageId, label};
+use frex_proto::{error::WireCode, id::MessageId, label, roster::Roster};
 use rand_core::Rng;
 use serde_json::{Value, json};
 
@@ -36,6 +36,7 @@ use crate::cli::{
 struct Filing<'a> {
     args: &'a SendArgs,
     home: &'a MemberHome,
+    roster: &'a Roster,
     routed: &'a Routed,
     plan: &'a Plan,
     record: &'a Record,
@@ -64,7 +65,11 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
     checks::needs(&roster, &members, content, args.how.anyway)
         .map_err(|failure| failure.advise(draw::ADD_OR_DENY))?;
     let (record, begun) = match &args.message {
-        Some(id) => (begun_before(&home, id, &plan, args)?, true),
+        Some(id) => {
+            let record = begun_before(&home, &roster, id, (&plan, args))?;
+            checks::gone_otherwise(&home, &record, &members, &routed.view)?;
+            (record, true)
+        }
         None => {
             checks::alike(&home, args, &members, &routed.view)?;
             (begin(&home, &plan, args)?, false)
@@ -73,6 +78,7 @@ pub fn send(args: &SendArgs, json: bool) -> Done {
     let filing = Filing {
         args,
         home: &home,
+        roster: &roster,
         routed: &routed,
         plan: &plan,
         record: &record,
@@ -181,9 +187,9 @@ fn begin(home: &MemberHome, plan: &Plan, args: &SendArgs) -> Result<Record, Fail
 /// The record of a command that was stopped, if the plan is still the same.
 fn begun_before(
     home: &MemberHome,
+    roster: &Roster,
     id: &str,
-    plan: &Plan,
-    args: &SendArgs,
+    (plan, args): (&Plan, &SendArgs),
 ) -> Result<Record, Failure> {
     let id = messages::sent_id(home, id)?;
     let path = record_path(home, id);
@@ -192,16 +198,8 @@ fn begun_before(
         return Err(Failure::new(WireCode::NotFound, what)
             .advise("Give the id of the first message of a route that was stopped"));
     };
-    if is_taken_back(home, &record)? {
-        let what = format!("the route of message {id} was withdrawn from everybody who had it");
-        let cause = "who has not got it yet is not to get it either";
-        let advice = format!(
-            "Nothing to do; if it is to go all the same, send it anew: {} --anyway",
-            preview::command_of(args)
-        );
-        return Err(Failure::new(WireCode::Recalled, what)
-            .cause(cause)
-            .advise(advice));
+    if is_taken_back(home, roster, &record)? {
+        return Err(taken_back(home, id, args)?);
     }
     let mut then = record.value()["plan"].clone();
     if let Some(fields) = then.as_object_mut() {
@@ -215,12 +213,11 @@ fn begun_before(
     Err(Failure::new(WireCode::PlanChanged, what).advise(match has_left {
         // By name each would get all of it. The report looks like that of the plan, to whomever of it.
         true => format!(
-            "What was decided then: {}; what each may have now: frex route {} {}. To send it anew by that, also to those who have it: {}{}",
+            "What was decided then: {}; what each may have now: frex route {file} {from}. To send it anew by that, withdraw it first: frex recall {id} {from} --reason superseded --confirm; then: {}",
             path.display(),
-            args.file.display(),
-            args.from.display(),
-            preview::command_of(args),
-            if args.how.anyway { "" } else { " --anyway" }
+            anew(args),
+            file = args.file.display(),
+            from = args.from.display(),
         ),
         // Without a message there is no case yet.
         false => format!(
@@ -228,6 +225,27 @@ fn begun_before(
             preview::command_of(args)
         ),
     }))
+}
+
+/// Why a route that was withdrawn does not go on. Spec: RTE-36, RTE-38.
+fn taken_back(home: &MemberHome, id: MessageId, args: &SendArgs) -> Result<Failure, Failure> {
+    let what = format!("the route of message {id} was withdrawn from everybody who had it");
+    let advice = match checks::unfounded(home, id)? {
+        Some(_) => "Nothing to do: the suspicion has proved to be unfounded".to_owned(),
+        None => format!(
+            "Nothing to do; if it is to go all the same, send it anew: {}",
+            anew(args)
+        ),
+    };
+    Ok(Failure::new(WireCode::Recalled, what)
+        .cause("who has not got it yet is not to get it either")
+        .advise(advice))
+}
+
+/// The command that sends it once more, although it looks like what was sent.
+fn anew(args: &SendArgs) -> String {
+    let anyway = if args.how.anyway { "" } else { " --anyway" };
+    preview::command_of(args) + anyway
 }
 
 /// Whether a message was sealed here before.
@@ -242,6 +260,11 @@ impl Filing<'_> {
         let mut documents = Vec::new();
         let (mut went, mut failed): (Option<u8>, Option<u8>) = (None, None);
         for (at, part) in self.plan.parts().iter().enumerate() {
+            if let Some(failure) = self.withdrawn(at) {
+                failure.report(json);
+                failed = failed.or(Some(failure.exit()));
+                break;
+            }
             let done = match json {
                 false => {
                     self.announce(at, part);
@@ -279,6 +302,21 @@ impl Filing<'_> {
             (Some(code), None) | (None, Some(code)) => code,
             _ => PARTIAL,
         })
+    }
+
+    /// Why the rest does not go, where somebody has withdrawn meanwhile what has gone. Spec: RTE-36.
+    fn withdrawn(&self, at: usize) -> Option<Failure> {
+        if at == 0 {
+            return None;
+        }
+        match is_taken_back(self.home, self.roster, self.record) {
+            Ok(false) => None,
+            Ok(true) => {
+                let what = "the route was withdrawn meanwhile: the rest does not go";
+                Some(Failure::new(WireCode::Recalled, what).advise("Nothing to do"))
+            }
+            Err(failure) => Some(failure),
+        }
     }
 
     /// Refuses to go on with another report than was begun: some would get the one, some the other.

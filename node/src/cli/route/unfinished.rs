@@ -1,22 +1,27 @@
 //! Decisions that are not carried out: some of those to whom a report was to go have not got it, and nothing
 //! else would say so. Spec: RTE-35.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use frex_client::{
     casework::{case::CaseId, routing::Record},
     keys::MemberHome,
 };
-use frex_proto::id::MessageId;
+use frex_proto::{
+    id::MessageId,
+    roster::{Member, Roster},
+    v1::Event,
+};
 use serde_json::{Value, json};
 
-use super::{ROUTES_DIR, read};
+use super::{ROUTES_DIR, members_of, read, record_of};
 use crate::cli::{
     casework::say::Room,
+    erased,
     failure::Failure,
     files,
     inbox::RECALLED,
-    messages::{self, SENT},
+    messages::{self, BEGUN, RECALLS},
     output,
     receipt::fetch,
     show,
@@ -47,21 +52,40 @@ pub fn all(room: &Room, dir: &Path) -> Result<Vec<Unfinished>, Failure> {
     Ok(found)
 }
 
+/// The decision by which a case began, if it is one of this member and is not carried out.
+///
+/// # Errors
+/// Its record cannot be read.
+pub fn of_case(room: &Room, case: CaseId, dir: &Path) -> Result<Option<Unfinished>, Failure> {
+    match record_of(&room.home, MessageId(case.0))? {
+        Some(record) => of(room, &record, dir),
+        None => Ok(None),
+    }
+}
+
 /// What of a decision has not left; none if all of it has, or none of it was ever sealed, or who sent it has
 /// taken it back.
 fn of(room: &Room, record: &Record, dir: &Path) -> Result<Option<Unfinished>, Failure> {
     let case = record.message_id(0);
-    let parts = record.value()["parts"].as_array().into_iter().flatten();
     let (mut members, mut is_begun) = (Vec::new(), false);
-    for (place, part) in parts.enumerate() {
+    for place in 0..record.parts() {
         let message = record.message_id(place);
-        is_begun |= is_sealed(room, message);
-        if !has_left(room, case, message) {
-            let names = part["members"].as_array().into_iter().flatten();
-            members.extend(names.filter_map(|name| Some(name.as_str()?.to_owned())));
+        let is_sealed = messages::path_of(&room.home, &message.to_string()).exists();
+        is_begun |= is_sealed;
+        // What was erased here since has left all the same.
+        let has_left =
+            has_left(room, case, message) || (!is_sealed && is_gone(&room.home, message)?);
+        if !has_left {
+            members.extend(members_of(record, place));
         }
     }
-    if members.is_empty() || !is_begun || is_taken_back(&room.home, record)? {
+    if members.is_empty() || !is_begun {
+        return Ok(None);
+    }
+    let is_taken_back = is_back(&room.home, &room.desk.roster, record, |message| {
+        Ok(has_left(room, case, message) || is_gone(&room.home, message)?)
+    })?;
+    if is_taken_back {
         return Ok(None);
     }
     Ok(Some(Unfinished {
@@ -76,25 +100,73 @@ fn of(room: &Room, record: &Record, dir: &Path) -> Result<Option<Unfinished>, Fa
 ///
 /// # Errors
 /// What is kept of its messages cannot be read.
-pub fn is_taken_back(home: &MemberHome, record: &Record) -> Result<bool, Failure> {
-    let mut is_back = false;
+pub fn is_taken_back(home: &MemberHome, roster: &Roster, record: &Record) -> Result<bool, Failure> {
+    is_back(home, roster, record, |message| is_gone(home, message))
+}
+
+/// As [`is_taken_back`], with what tells whether a message has left: it is asked only where another was withdrawn.
+fn is_back(
+    home: &MemberHome,
+    roster: &Roster,
+    record: &Record,
+    had: impl Fn(MessageId) -> Result<bool, Failure>,
+) -> Result<bool, Failure> {
+    let (mut is_back, mut open) = (false, Vec::new());
     for place in 0..record.parts() {
-        let message = record.message_id(place).to_string();
-        let about = messages::sent(home, &message)?.unwrap_or_default();
-        if about["state"] == RECALLED {
-            is_back = true;
-        } else if !show::receipts(home, &message)?.is_empty() {
+        let message = record.message_id(place);
+        let about = messages::sent(home, &message.to_string())?.unwrap_or_default();
+        let withdrawn = withdrawn(&about);
+        if is_withdrawn(&about, &withdrawn, roster) {
+            is_back |= about["state"] == RECALLED || !withdrawn.is_empty();
+        } else {
+            open.push(message);
+        }
+    }
+    if !is_back {
+        return Ok(false);
+    }
+    for message in open {
+        if had(message)? {
             return Ok(false);
         }
     }
-    Ok(is_back)
+    Ok(true)
 }
 
-/// Whether a message was sealed here.
-fn is_sealed(room: &Room, message: MessageId) -> bool {
-    let wanted = message.to_string();
-    let mut rows = room.rows.iter();
-    rows.any(|(at, row)| *at == SENT && row["message"] == wanted.as_str())
+/// From whom a message was withdrawn, or is being withdrawn; also who could not be told then.
+fn withdrawn(about: &Value) -> BTreeSet<&str> {
+    let recalls = [RECALLS, BEGUN].map(|field| about[field].as_array());
+    let recalls = recalls.into_iter().flatten().flatten();
+    let named = recalls.flat_map(|recall| ["from", "left_out"].map(|field| &recall[field]));
+    let named = named.filter_map(Value::as_array).flatten();
+    named.filter_map(Value::as_str).collect()
+}
+
+/// Whether nobody who could be told is left to withdraw a message from.
+fn is_withdrawn(about: &Value, withdrawn: &BTreeSet<&str>, roster: &Roster) -> bool {
+    let Some(recipients) = about["recipients"].as_array() else {
+        return about["state"] == RECALLED;
+    };
+    let is_live = |member: &str| roster.member(member).is_some_and(Member::is_live);
+    let mut recipients = recipients.iter().filter_map(Value::as_str);
+    about["state"] == RECALLED
+        || recipients.all(|member| withdrawn.contains(member) || !is_live(member))
+}
+
+/// Whether a receipt kept here says that the home node has taken a message.
+///
+/// # Errors
+/// The receipts cannot be read.
+pub fn was_taken(home: &MemberHome, message: MessageId) -> Result<bool, Failure> {
+    let kept = show::receipts(home, &message.to_string())?;
+    Ok(kept
+        .iter()
+        .any(|(_, said, _)| said.event() == Event::Submitted))
+}
+
+/// Whether a message has left, by its receipts: also where it was erased here, which takes them away.
+fn is_gone(home: &MemberHome, message: MessageId) -> Result<bool, Failure> {
+    Ok(was_taken(home, message)? || erased::failure(home, &message.to_string()).is_some())
 }
 
 /// Whether the home node has it: only then it was said.
@@ -107,12 +179,6 @@ fn has_left(room: &Room, case: MessageId, message: MessageId) -> bool {
 }
 
 impl Unfinished {
-    /// Whether it is the decision by which this case began.
-    #[must_use]
-    pub fn is_of(&self, case: CaseId) -> bool {
-        self.case.0 == case.0
-    }
-
     /// For programs.
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -139,5 +205,21 @@ pub fn print(rows: &[Unfinished]) {
         output::message(format_args!(
             "{more} more decisions that are not carried out: --json names them"
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // RTE-36: who could not be told, and a recall without an answer yet, count as withdrawn.
+    #[test]
+    fn who_is_named_by_a_recall_is_withdrawn_from() {
+        let about = json!({
+            "recipients": ["a", "b", "c"],
+            RECALLS: [{ "from": ["a"], "left_out": ["b"] }], BEGUN: [{ "from": ["c"] }],
+        });
+        assert_eq!(withdrawn(&about), BTreeSet::from(["a", "b", "c"]));
+        assert!(withdrawn(&Value::Null).is_empty());
     }
 }

@@ -7,7 +7,7 @@ use frex_client::{
     casework::{
         model,
         quality::{self, Lacking, Likeness, SeenError, SeenStore},
-        routing::{self, Copy, RosterView},
+        routing::{self, Copy, Record, RosterView},
     },
     environment::{Clock, Random},
     keys::MemberHome,
@@ -159,13 +159,16 @@ pub fn alike(
         None if lost.is_some() => failure
             .cause(format!("that one is {}", lost.unwrap_or_default()))
             .advise("Send it again with --anyway"),
-        None => failure.advise(all_the_same(home, args, one.message)?),
+        None => failure.advise(all_the_same(home, args, to, one)?),
     })
 }
 
 /// When it was stated of a message, or of another of its decision, that its suspicion has proved to be
 /// unfounded.
-fn unfounded(home: &MemberHome, message: MessageId) -> Result<Option<u64>, Failure> {
+///
+/// # Errors
+/// What is kept of them cannot be read.
+pub fn unfounded(home: &MemberHome, message: MessageId) -> Result<Option<u64>, Failure> {
     let messages = match route::record_of(home, message)? {
         Some(record) => (0..record.parts())
             .map(|part| record.message_id(part))
@@ -186,7 +189,13 @@ fn unfounded(home: &MemberHome, message: MessageId) -> Result<Option<u64>, Failu
 
 /// What can be done about a report that looks like another. None of it sends anybody more than the command that
 /// was refused would have.
-fn all_the_same(home: &MemberHome, args: &SendArgs, message: MessageId) -> Result<String, Failure> {
+fn all_the_same(
+    home: &MemberHome,
+    args: &SendArgs,
+    to: &[String],
+    one: &quality::Alike,
+) -> Result<String, Failure> {
+    let message = one.message;
     let routed = route::record_path(home, message).exists();
     if args.how.route {
         let anyway = "Send it all the same, in a case of its own: --anyway";
@@ -203,12 +212,65 @@ fn all_the_same(home: &MemberHome, args: &SendArgs, message: MessageId) -> Resul
     );
     // Of what the home node is known to have, nothing is left to do.
     let unproven = show::receipts(home, &message.to_string())?.is_empty();
-    Ok(match unproven && !routed && args.once.is_none() {
+    // With another report, or for others, that command would be refused.
+    let is_same = one.likeness == Likeness::Exact && is_to_same(one, to);
+    let may_go_on = unproven && is_same && !routed && args.once.is_none();
+    Ok(match may_go_on {
         true => format!(
             "It is not known here whether the node has that one: the same command with  --message {message}  asks, and goes on with it if not. {other}"
         ),
         false => other,
     })
+}
+
+/// Whether it went to these and to nobody else.
+fn is_to_same(one: &quality::Alike, to: &[String]) -> bool {
+    BTreeSet::from_iter(&one.to) == BTreeSet::from_iter(to)
+}
+
+/// Refuses to go on with a decision of which all was sent back, and that went as another message since.
+/// Spec: RTE-34.
+///
+/// # Errors
+/// The message as which it went.
+pub fn gone_otherwise(
+    home: &MemberHome,
+    record: &Record,
+    to: &[String],
+    view: &Value,
+) -> Result<(), Failure> {
+    let (first, store) = (record.message_id(0), store(home)?);
+    if store.holds(first) {
+        return Ok(());
+    }
+    let found = store.alike(&quality::tokens(view));
+    let found = found.or_fail("it is not known whether it was sent since")?;
+    let begun_ms = record.value()["created_ms"].as_u64().unwrap_or_default();
+    let since = found.iter().find(|one| {
+        let to_same = one.to.iter().any(|member| to.contains(member));
+        one.likeness == Likeness::Exact && one.created_ms > begun_ms && to_same
+    });
+    let Some(one) = since else {
+        return Ok(());
+    };
+    let what = format!(
+        "nothing of message {first} has left, and it went as message {} since",
+        one.message
+    );
+    let failure = Failure::new(WireCode::LooksSent, what).cause(format!(
+        "that one is of {} to {}",
+        rfc3339(one.created_ms),
+        one.to.join(", ")
+    ));
+    let without = to.iter().filter(|member| !one.to.contains(member));
+    let without: Vec<&str> = without.map(String::as_str).collect();
+    Err(failure.advise(match without.is_empty() {
+        true => "Nothing to do; to go on would send it a second time".to_owned(),
+        false => format!(
+            "Nothing to do for those; not among them: {}, to whom it can be sent by name",
+            without.join(", ")
+        ),
+    }))
 }
 
 /// Refuses what agrees to a plan, where none is followed: whoever is named gets all of it.
@@ -228,11 +290,15 @@ pub fn agreed_to_nothing(args: &SendArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let what = format!("{} is about a plan, and nothing was sent", given.join(", "));
+    let mut command = preview::command_of(args);
+    // Who has agreed is not yet to carry it out: that shows the plan.
+    if how.plan.is_none() && !how.confirm {
+        command = command.replacen(" --route --confirm", " --route", 1);
+    }
     Err(Failure::new(WireCode::BadInput, what)
         .cause("--to sends all of it to each that is named, whatever a plan says")
         .advise(format!(
-            "Send it by the plan, without --to: {}; or leave out {}",
-            preview::command_of(args),
+            "Send it by the plan, without --to: {command}; or leave out {}",
             given.join(", ")
         )))
 }
@@ -347,4 +413,52 @@ pub fn tell_scores(view: &Value, file: &Path) {
 fn store(home: &MemberHome) -> Result<SeenStore, Failure> {
     let store = SeenStore::open(home.dir(), &mut Random::System.rng());
     store.or_fail("what was sent before cannot be looked up")
+}
+
+#[cfg(test)]
+mod tests {
+    use frex_client::keys::{MemberRole, MemberSettings};
+    use serde_json::json;
+
+    use super::*;
+
+    const DECIDED: &str = include_str!("../../../../spec/vectors/routing/record-whole.json");
+
+    // RTE-34: what was sent back whole does not go on once it went as another message; what left in part does.
+    #[test]
+    fn a_decision_that_was_sent_back_and_went_since_does_not_go_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = MemberSettings {
+            member: "platform.us".to_owned(),
+            federation: "test".to_owned(),
+            home_node: "node.platform.us".to_owned(),
+            country: "US".to_owned(),
+            name: "Platform".to_owned(),
+            role: MemberRole::Platform,
+            keys_from_credentials: false,
+        };
+        let made = MemberHome::create(dir.path(), settings, None, &mut Random::System.rng());
+        let (home, _) = made.unwrap();
+        let decided: Value = serde_json::from_str(DECIDED).unwrap();
+        let record = Record::parse(decided["record"].as_str().unwrap().as_bytes()).unwrap();
+        let begun_ms = record.value()["created_ms"].as_u64().unwrap();
+        let view = json!({"items": [{"hashes": [{"algorithm": "md5", "value": "aa"}]}]});
+        let to = ["clearing.us", "police.no"].map(str::to_owned);
+        let goes_on = || gone_otherwise(&home, &record, &to, &view);
+        let note = |message, created_ms| {
+            let seen = Seen {
+                message,
+                created_ms,
+                to: to[..1].to_vec(),
+                tokens: quality::tokens(&view),
+            };
+            assert!(remember(&home, &seen));
+        };
+        note(MessageId([1; 16]), begun_ms - 1);
+        assert!(goes_on().is_ok());
+        note(MessageId([2; 16]), begun_ms + 1);
+        assert_eq!(goes_on().unwrap_err().code(), WireCode::LooksSent);
+        note(record.message_id(0), begun_ms);
+        assert!(goes_on().is_ok());
+    }
 }

@@ -161,16 +161,7 @@ pub(super) fn case(home: &MemberHome, args: &SendArgs) -> Result<Option<Place>, 
         return Ok(Some((case, args.place)));
     }
     let rows = messages::all(home)?;
-    let mut cases: BTreeSet<&str> = BTreeSet::new();
-    for (_, row) in &rows {
-        let named = ["conversation", "message", "original", "recalls"].iter();
-        let found = named.filter_map(|field| row[*field].as_str());
-        cases.extend(found.filter(|id| id.starts_with(&wanted)).map(|id| {
-            // The beginning of a message's id means its case, as  frex case show  takes it.
-            let of = row["conversation"].as_str().filter(|_| whole.is_none());
-            of.unwrap_or(id)
-        }));
-    }
+    let cases = fitting(&rows, &wanted);
     let case = match (cases.first(), cases.len()) {
         (Some(case), 1) => hex::decode(case).ok(),
         (None, _) => return Err(no_case(args, id)),
@@ -183,6 +174,30 @@ pub(super) fn case(home: &MemberHome, args: &SendArgs) -> Result<Option<Place>, 
     let case: Option<[u8; 16]> = case.and_then(|bytes| bytes.try_into().ok());
     let damaged = || Failure::new(WireCode::Files, "what is kept of that case is damaged");
     Ok(Some((case.ok_or_else(damaged)?, args.place)))
+}
+
+/// The cases that are meant: by their own id, or by that of a message in them, as  frex case show  takes it.
+fn fitting<'a>(rows: &'a [(&'static str, Value)], wanted: &str) -> BTreeSet<&'a str> {
+    let case_of = |row: &'a Value| row["conversation"].as_str();
+    let is_case = rows.iter().any(|(_, row)| case_of(row) == Some(wanted));
+    let mut cases = BTreeSet::new();
+    for (_, row) in rows {
+        let named = ["conversation", "message", "original", "recalls"].iter();
+        let found = named.filter_map(|field| row[*field].as_str());
+        cases.extend(found.filter(|id| id.starts_with(wanted)).map(|id| {
+            // What recalls a message, or passes it on, need not say in which case that is.
+            let own = |other: &'a Value| case_of(other).filter(|_| other["message"] == id);
+            let of = match row["message"] == id {
+                true => case_of(row),
+                false => rows
+                    .iter()
+                    .find_map(|(_, other)| own(other))
+                    .or(case_of(row)),
+            };
+            of.filter(|_| !is_case).unwrap_or(id)
+        }));
+    }
+    cases
 }
 
 fn no_case(args: &SendArgs, id: &str) -> Failure {
@@ -229,4 +244,37 @@ pub(super) fn in_reply_to(
     envelope
         .map(Some)
         .or_code(WireCode::Files, "what is kept of that message is damaged")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    // CSE-1: the id of a message, whole or not, means the case that it is in.
+    #[test]
+    fn what_is_named_by_one_of_its_messages_is_its_case() {
+        let rows = [
+            (
+                messages::SENT,
+                json!({ "message": "c100", "conversation": "c100" }),
+            ),
+            (
+                messages::SENT,
+                json!({ "message": "d200", "conversation": "c100" }),
+            ),
+            (
+                messages::RECEIVED,
+                json!({ "message": "e300", "recalls": "d200" }),
+            ),
+            (messages::RECEIVED, json!({ "message": "f400" })),
+        ];
+        let of = |wanted| Vec::from_iter(fitting(&rows, wanted));
+        for wanted in ["c1", "c100", "d2", "d200"] {
+            assert_eq!(of(wanted), ["c100"], "{wanted}");
+        }
+        assert_eq!(of("f400"), ["f400"]);
+        assert_eq!(of("a500"), [""; 0]);
+    }
 }

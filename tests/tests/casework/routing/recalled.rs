@@ -58,6 +58,11 @@ fn a_route_that_was_withdrawn_does_not_go_on() {
     assert!(from.contains(&of(CLEARING, &case)), "{said}");
     assert_eq!(unfinished(&scene, &case), json!([]));
     refused(&scene.run(&go_on), WireCode::Recalled);
+    // What is printed can be given as it stands: no option is there twice.
+    let again = scene.run(&format!("{go_on} --anyway"));
+    refused(&again, WireCode::Recalled);
+    let printed = again.err.lines().last().unwrap();
+    assert_eq!(printed.matches("--anyway").count(), 1, "{again:?}");
 }
 
 // RCL-24, RTE-35, RTE-36: a recall of any message of a decision is one of all, each by a recall of its own; of

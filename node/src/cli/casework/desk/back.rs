@@ -7,11 +7,44 @@ use frex_client::casework::case::CaseId;
 use frex_proto::id::MessageId;
 use serde_json::Value;
 
-use super::{Row, case_named, is_forward, message_of, passes_on};
+use super::{Row, case_named, case_of, is_forward, message_of, passes_on};
 
 /// Whether it takes back a message.
 pub(super) fn is_recall(row: &Value) -> bool {
     row["recalls"].is_string() || row["kind"] == "recall"
+}
+
+/// The case of each message: of a forward of ours that of what it passes on. Where that is here no more it is as
+/// it was noted, and only without that its id is the case's.
+pub(super) fn cases_of(
+    rows: &[Row],
+    came: &BTreeMap<(MessageId, &str), &Value>,
+) -> BTreeMap<MessageId, CaseId> {
+    let (mut cases, mut guessed) = (BTreeMap::new(), Vec::new());
+    for (direction, row) in rows.iter().filter(|(_, row)| !is_recall(row)) {
+        let Some(message) = message_of(row) else {
+            continue;
+        };
+        let case = match is_forward(direction, row).then(|| passes_on(row)) {
+            None => case_of(row),
+            Some(None) => None,
+            Some(Some(of)) => match came.get(&of) {
+                Some(of) => case_of(of),
+                None => {
+                    guessed.push((message, CaseId(of.0.0)));
+                    None
+                }
+            },
+        };
+        if let Some(case) = case {
+            cases.insert(message, case);
+        }
+    }
+    let noted = rows.iter().flat_map(|(_, row)| noted(row));
+    for (message, case) in noted.chain(guessed) {
+        cases.entry(message).or_insert(case);
+    }
+    cases
 }
 
 /// The case of what a recall may have erased, and of what was passed on of it, as it was noted before: the header of
@@ -73,6 +106,25 @@ mod tests {
         let mut older = row;
         older["case"] = Value::Null;
         assert!(noted(&older).is_empty());
+    }
+
+    // CSE-26: what was noted of a forward says more than the id of what it passed on, which is here no more.
+    #[test]
+    fn the_case_of_a_forward_is_as_it_was_noted() {
+        let (recalled, went) = (id(2), id(3));
+        let forward = json!({
+            "message": went.to_string(), "forwards": recalled.to_string(), "kind": "report",
+            "author": "platform.example-c",
+        });
+        let recall = json!({
+            "message": id(4).to_string(), "kind": "recall", "recalls": recalled.to_string(),
+            "case": CaseId([1; 16]).to_string(), "forwarded": [went.to_string()],
+        });
+        let rows = [(SENT, forward), (RECEIVED, recall)];
+        let none = BTreeMap::new();
+        let case = |rows: &[Row]| cases_of(rows, &none).get(&went).copied();
+        assert_eq!(case(&rows), Some(CaseId([1; 16])));
+        assert_eq!(case(&rows[..1]), Some(CaseId(recalled.0)));
     }
 
     // CSE-32: of a forward of a forward too, its author's word is about the report itself; not that of somebody
